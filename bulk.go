@@ -1,0 +1,324 @@
+// Package smslink sends SMS through SMSLink's BULK gateway: thousands of
+// messages in one upload, and for each of them what became of it.
+//
+// Fill a [Package], hand it to [Client.Send], read the [Response]. A Send that
+// fails says which of three things happened: nothing left this process, the
+// gateway refused, or nobody can tell; see [Outcome].
+//
+// What is said of the gateway comes from its vendor's own PHP client ([ref]) or
+// from what the vendor and others have published, unconfirmed ([public]).
+package smslink
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// The gateway's bulk endpoints [ref].
+const (
+	EndpointHTTPS = "https://secure.smslink.ro/sms/gateway/communicate/bulk-v3.php"
+	EndpointHTTP  = "http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php" // the password travels in clear
+)
+
+// Options are a client's settings. Nil and zero fields mean the defaults.
+type Options struct {
+	// HTTPClient carries the requests. It is copied; its own copy is never
+	// changed, and its redirect policy is not asked, since redirects are never
+	// followed. Where it, or its Transport, is nil, the client makes its own
+	// transport: HTTP/1.1, TLS 1.2 or later, time-outs for dialling and the TLS
+	// handshake, the environment's proxy, and idle connections closed after 2 seconds,
+	// before a server closes them under a request. A Transport that turns TLS
+	// verification off is refused. One that sends a request again by itself would
+	// break the promise that an SMS is sent once.
+	HTTPClient *http.Client
+
+	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default),
+	// [EndpointHTTP] or a test gateway's. It has no user, query or fragment.
+	Endpoint string
+
+	// TestMode asks the gateway to check each package and to send and bill nothing.
+	TestMode bool
+
+	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. A
+	// Send that it ends has most likely an unknown outcome, so leave it room.
+	Timeout time.Duration
+
+	// Logger receives one event a call, with counts, sizes, ids and times, and
+	// never a receiver, a text or a password: debug before an upload, info for an
+	// accepted package, warn where messages of it failed or it was not sent or
+	// rejected, error for an unknown outcome. Nil means none.
+	Logger *slog.Logger
+
+	// UserAgent is the request header; empty means "smslink-go". Visible ASCII and
+	// spaces only.
+	UserAgent string
+}
+
+const (
+	defaultTimeout   = 5 * time.Minute
+	defaultUserAgent = "smslink-go"
+)
+
+// Client talks to the gateway as one account. Make it with [NewClient] and keep
+// it: goroutines may share it.
+type Client struct {
+	login    *login // behind a pointer, where fmt prints an address and no password
+	http     http.Client
+	endpoint *url.URL
+	testMode bool
+	timeout  time.Duration
+	logger   *slog.Logger
+	agent    string
+
+	ownTransport bool
+	now          func() time.Time
+	boundary     func() string
+}
+
+type login struct{ connectionID, password string }
+
+// NewClient makes a client for the connection id and password of an SMSLink
+// "SMS Gateway (BULK)" connection. They may hold any bytes. It does no I/O: whether
+// they are right, the first call tells.
+//
+// The error names the argument or option at fault: an empty credential, an
+// endpoint that is no plain http or https URL, a negative Timeout, a UserAgent that
+// is no header value, or a Transport that does not verify TLS.
+func NewClient(connectionID, password string, opts *Options) (*Client, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	c := &Client{
+		login:    &login{connectionID, password},
+		testMode: opts.TestMode,
+		timeout:  opts.Timeout,
+		logger:   opts.Logger,
+		agent:    opts.UserAgent,
+		now:      time.Now,
+		boundary: rand.Text,
+	}
+	if connectionID == "" {
+		return nil, errors.New("smslink: the connection id is empty")
+	}
+	if password == "" {
+		return nil, errors.New("smslink: the password is empty")
+	}
+
+	endpoint := opts.Endpoint
+	if endpoint == "" {
+		endpoint = EndpointHTTPS
+	}
+	var err error
+	if c.endpoint, err = parseEndpoint(endpoint); err != nil {
+		return nil, err
+	}
+
+	switch {
+	case c.timeout < 0:
+		return nil, fmt.Errorf("smslink: Options.Timeout is negative: %v", c.timeout)
+	case c.timeout == 0:
+		c.timeout = defaultTimeout
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if c.agent == "" {
+		c.agent = defaultUserAgent
+	}
+	if strings.ContainsFunc(c.agent, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, errors.New("smslink: Options.UserAgent holds a character other than visible ASCII and spaces")
+	}
+
+	if opts.HTTPClient != nil {
+		c.http = *opts.HTTPClient
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = newTransport()
+		c.ownTransport = true
+	}
+	if t, ok := c.http.Transport.(*http.Transport); ok && skipsVerification(t.TLSClientConfig) {
+		return nil, errors.New("smslink: Options.HTTPClient turns TLS verification off; give its transport the server's certificate as RootCAs instead")
+	}
+	c.http.Transport = &straight{c.http.Transport}
+	return c, nil
+}
+
+// parseEndpoint refuses what a request could not be sent to as it is. Its errors
+// don't quote the URL, which may hold a password.
+func parseEndpoint(endpoint string) (*url.URL, error) {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		return nil, errors.New("smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, errors.New("smslink: Options.Endpoint is neither https nor http")
+	case u.User != nil:
+		return nil, errors.New("smslink: Options.Endpoint holds a user; credentials are NewClient's arguments")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("smslink: Options.Endpoint holds a query or a fragment; leave it out")
+	}
+	return u, nil
+}
+
+// Send uploads the package and reads what the gateway says of each message. A
+// nil error says that the gateway took the package, not that every message in it
+// was accepted ([Response.Err] tells that) and not that any was delivered
+// (delivery reports tell that).
+//
+// Every error is a [*SendError]; its Outcome, or [OutcomeOf], tells whether the
+// messages may be sent again. Send itself never sends anything twice. In it may be
+// [ErrEmptyPackage], [ErrCodecMethod] or the codec's own error (not sent),
+// [ErrAlreadySent] or [ErrOutcomeUnknown] (sealed by an earlier Send), a
+// [*GatewayError] (rejected), [ErrUnreadableReply] or [ErrReplyTooLarge]
+// (unknown), the context's error, or one of net/http's.
+//
+// Where ctx has no deadline, [Options].Timeout bounds the call. The package must
+// not be changed meanwhile. It is compressed into memory of its own and never
+// written to disk.
+func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
+	start := c.now()
+	if p == nil || p.Len() == 0 {
+		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage})
+	}
+	if err := p.begin(); err != nil {
+		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeOf(err), Err: err})
+	}
+	upload, err := c.pack(p)
+	if err != nil {
+		p.settle(OutcomeNotSent)
+		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeNotSent, Err: err})
+	}
+	reply, sendErr := c.post(ctx, p, upload)
+	if sendErr != nil {
+		p.settle(sendErr.Outcome)
+		return nil, c.failed(ctx, p, sendErr)
+	}
+	p.settle(OutcomeAccepted)
+	resp := newResponse(p.lines, reply)
+	resp.Elapsed = c.now().Sub(start)
+	c.accepted(ctx, resp)
+	return resp, nil
+}
+
+// pack compresses the package and builds the form around it. The plain form's
+// digest is made beside the codec's work.
+func (c *Client) pack(p *Package) (*upload, error) {
+	codec := p.Codec
+	if codec == nil {
+		codec = Zlib
+	}
+	if method := codec.Method(); method < 0 || method > 3 {
+		return nil, fmt.Errorf("%w (%s has %d)", ErrCodecMethod, codec, method)
+	}
+
+	plain := p.plain()
+	form := wire.Form{
+		ConnectionID: c.login.connectionID,
+		Password:     c.login.password,
+		Test:         c.testMode,
+		Compression:  codec.Method(),
+		SizePlain:    len(plain),
+		Timestamp:    c.now().Unix(),
+		Receivers:    p.Len(),
+	}
+	var packed []byte
+	if codec == None {
+		packed = plain
+		form.MD5Plain = md5.Sum(plain)
+		form.MD5Compressed = form.MD5Plain
+	} else {
+		digest := make(chan wire.Digest, 1)
+		go func() { digest <- md5.Sum(plain) }()
+		var err error
+		packed, err = codec.AppendCompress(nil, plain)
+		form.MD5Plain = <-digest
+		if err != nil {
+			return nil, fmt.Errorf("smslink: codec %s: %w", codec, err)
+		}
+		form.MD5Compressed = md5.Sum(packed)
+	}
+	form.SizeCompressed = len(packed)
+
+	boundary := c.boundary()
+	return &upload{
+		head:      form.AppendHead(nil, boundary),
+		packed:    packed,
+		tail:      wire.AppendTail(nil, boundary),
+		boundary:  boundary,
+		timestamp: form.Timestamp,
+	}, nil
+}
+
+// post sends the upload once and reads a MESSAGE reply. Everything else is an
+// error with its outcome.
+func (c *Client) post(ctx context.Context, p *Package, u *upload) (wire.Reply, *SendError) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	if err := ctx.Err(); err != nil {
+		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+	}
+	defer u.release()
+	departure := departure{ownTransport: c.ownTransport}
+	req, err := http.NewRequestWithContext(departure.watch(ctx), http.MethodPost, c.bulkURL(u.timestamp), u.body())
+	if err != nil {
+		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+	}
+	req.Header.Set("Content-Type", "multipart/form-data; boundary="+u.boundary)
+	req.Header.Set("User-Agent", c.agent)
+	req.ContentLength = u.size()
+	req.GetBody = func() (io.ReadCloser, error) { return u.body(), nil }
+
+	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "packed_bytes", len(u.packed), "test", c.testMode)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if departure.ruledOut() {
+			return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+		}
+		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(err)}
+	}
+	defer resp.Body.Close()
+	return readReply(resp, p.Len())
+}
+
+func (c *Client) bulkURL(timestamp int64) string {
+	u := *c.endpoint
+	u.RawQuery = "timestamp=" + strconv.FormatInt(timestamp, 10)
+	return u.String()
+}
+
+func (c *Client) failed(ctx context.Context, p *Package, err *SendError) error {
+	level := slog.LevelWarn
+	if err.Outcome == OutcomeUnknown {
+		level = slog.LevelError
+	}
+	messages := 0
+	if p != nil {
+		messages = p.Len()
+	}
+	c.logger.Log(ctx, level, "smslink: package "+err.Outcome.String(), "messages", messages, "http_status", err.StatusCode, "error", err.Error())
+	return err
+}
+
+func (c *Client) accepted(ctx context.Context, r *Response) {
+	level := slog.LevelInfo
+	succeeded := r.Count(Success)
+	if succeeded < len(r.Results) || len(r.Unmatched) > 0 {
+		level = slog.LevelWarn
+	}
+	c.logger.Log(ctx, level, "smslink: package accepted", "package", r.PackageID, "messages", len(r.Results), "succeeded", succeeded, "unmatched", len(r.Unmatched), "elapsed", r.Elapsed)
+}

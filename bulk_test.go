@@ -1,0 +1,421 @@
+package smslink_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/md5"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+var update = flag.Bool("update", false, "write the goldens anew")
+
+func newGateway(t testing.TB, opts *smslinktest.Options) *smslinktest.Gateway {
+	t.Helper()
+	gw := smslinktest.NewGateway(opts)
+	t.Cleanup(gw.Close)
+	return gw
+}
+
+func newClient(t testing.TB, opts *smslink.Options) *smslink.Client {
+	t.Helper()
+	client, err := smslink.NewClient("connection", "password", opts)
+	require.NoError(t, err)
+	return client
+}
+
+// peer is a raw TCP server: it reads one whole request a connection, then lets
+// answer do with the connection what it likes.
+func peer(t testing.TB, answer func(conn net.Conn, request []byte)) (endpoint string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var conns sync.WaitGroup
+	t.Cleanup(func() {
+		listener.Close()
+		conns.Wait()
+	})
+	conns.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() {
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+				var raw bytes.Buffer
+				req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &raw)))
+				if err != nil {
+					return
+				}
+				if _, err := io.Copy(io.Discard, req.Body); err != nil {
+					return
+				}
+				answer(conn, raw.Bytes())
+			})
+		}
+	})
+	return "http://" + listener.Addr().String() + "/bulk-v3.php"
+}
+
+// replying is a peer that answers every upload with these bytes and closes.
+func replying(t testing.TB, response string) (endpoint string) {
+	return peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, response) })
+}
+
+// http200 is a whole response with that body.
+func http200(body string) string { return httpStatus("200 OK", body) }
+
+func httpStatus(status, body string) string {
+	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, len(body), body)
+}
+
+func sendTo(t testing.TB, endpoint string, ids ...int64) (*smslink.Response, *smslink.Package, error) {
+	t.Helper()
+	p := packageOf(t, ids...)
+	resp, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(context.Background(), p)
+	return resp, p, err
+}
+
+func TestSend_oneResultAMessage(t *testing.T) {
+	gw := newGateway(t, &smslinktest.Options{Status: func(m smslink.Message) smslink.Status {
+		return smslink.Status(m.ID%5 + 1)
+	}})
+	for _, codec := range codecs {
+		t.Run(codec.String(), func(t *testing.T) {
+			p := packageOf(t, 40, 11, 32, 23, 54)
+			p.Codec = codec
+			resp, err := gw.Client().Send(context.Background(), p)
+			require.NoError(t, err)
+			require.NotEmpty(t, resp.PackageID)
+			require.Empty(t, resp.Unmatched)
+			require.Positive(t, resp.Elapsed)
+			require.Len(t, resp.Results, 5)
+			taken := gw.Messages()
+			taken = taken[len(taken)-5:]
+			for i, m := range taken {
+				require.Equal(t, smslink.Result{ID: m.ID, RemoteID: m.RemoteID, Status: smslink.Status(m.ID%5 + 1)}, resp.Results[i])
+			}
+			require.Equal(t, 1, resp.Count(smslink.Success))
+		})
+	}
+}
+
+func TestSend_arrivesAsTheVectorsSay(t *testing.T) {
+	gw := newGateway(t, nil)
+	client := gw.Client()
+	for _, v := range vectors(t) {
+		for _, codec := range codecs {
+			p := smslink.Package{Codec: codec}
+			v.fill(&p)
+			seen := len(gw.Messages())
+			_, err := client.Send(context.Background(), &p)
+			require.NoError(t, err, "%s, %s", v.Name, codec)
+			taken := gw.Messages()[seen:]
+			require.Len(t, taken, p.Len())
+			at := 0
+			for m := range p.Messages() {
+				require.Equal(t, m, taken[at].Message)
+				at++
+			}
+		}
+	}
+}
+
+// One whole upload, to the byte. The vector's plain form is in it, and the rest
+// can be checked by eye against protocol.md.
+func TestSend_upload(t *testing.T) {
+	const golden = "testdata/upload.golden"
+	got := make(chan []byte, 1)
+	endpoint := peer(t, func(conn net.Conn, request []byte) {
+		got <- request
+		_, _ = io.WriteString(conn, http200("MESSAGE;1;ok;1;1:1:3,2:2:3,3:3:3"))
+	})
+	client, err := smslink.NewClient("A1B2C3", "p@ss\r\n--word", &smslink.Options{Endpoint: endpoint, TestMode: true})
+	require.NoError(t, err)
+	client.Fix(time.Unix(1893456000, 0), "SMSLINKBOUNDARY")
+	p := smslink.Package{Codec: smslink.None}
+	vectors(t)[0].fill(&p)
+	_, err = client.Send(context.Background(), &p)
+	require.NoError(t, err)
+
+	host := strings.TrimSuffix(strings.TrimPrefix(endpoint, "http://"), "/bulk-v3.php")
+	upload := strings.Replace(string(<-got), "Host: "+host, "Host: 127.0.0.1", 1)
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(upload), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), upload)
+	require.Contains(t, upload, string(unbase64(t, vectors(t)[0].PlainBase64)))
+	require.Contains(t, upload, vectors(t)[0].PlainMD5)
+}
+
+func TestSend_credentialsArriveIntact(t *testing.T) {
+	var all strings.Builder
+	for c := range 256 {
+		all.WriteByte(byte(c))
+	}
+	for _, secret := range []string{
+		all.String(), "\r\n", " ", "--", "ș;ț%0A\"'", "\r\n--boundary--\r\nContent-Disposition: form-data; name=\"test\"\r\n\r\n1",
+	} {
+		gw := newGateway(t, &smslinktest.Options{ConnectionID: "id" + secret, Password: secret + "pw"})
+		_, err := gw.Client().Send(context.Background(), packageOf(t, 1))
+		require.NoError(t, err, "%q", secret)
+	}
+}
+
+func TestSend_testModeIsAsked(t *testing.T) {
+	gw := newGateway(t, nil)
+	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL, TestMode: true})
+	require.NoError(t, err)
+	_, err = client.Send(context.Background(), packageOf(t, 1))
+	require.NoError(t, err)
+	_, err = gw.Client().Send(context.Background(), packageOf(t, 2))
+	require.NoError(t, err)
+	require.True(t, gw.Messages()[0].Test)
+	require.False(t, gw.Messages()[1].Test)
+}
+
+func TestSend_asksTheEndpointWithATimestampAlone(t *testing.T) {
+	before := time.Now().Unix()
+	var got *http.Request
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "MESSAGE;1;ok;1;1:1:3")
+	}))
+	defer server.Close()
+	_, _, err := sendTo(t, server.URL+"/sms/gateway/communicate/bulk-v3.php", 1)
+	require.NoError(t, err)
+	require.Equal(t, http.MethodPost, got.Method)
+	require.Equal(t, "/sms/gateway/communicate/bulk-v3.php", got.URL.Path)
+	require.Len(t, got.URL.Query(), 1)
+	require.Positive(t, got.ContentLength)
+	require.Empty(t, got.TransferEncoding)
+	require.Equal(t, "smslink-go", got.UserAgent())
+	var at int64
+	_, err = fmt.Sscan(got.URL.Query().Get("timestamp"), &at)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, at, before)
+	require.LessOrEqual(t, at, time.Now().Unix())
+}
+
+// A transport may need the body once more, after it found a kept connection dead.
+func TestSend_bodyCanBeReadAgain(t *testing.T) {
+	var first, second []byte
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		first, _ = io.ReadAll(r.Body)
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		second, _ = io.ReadAll(body)
+		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+	})}})
+	_, err := client.Send(context.Background(), packageOf(t, 1))
+	require.NoError(t, err)
+	require.NotEmpty(t, first)
+	require.Equal(t, string(first), string(second))
+}
+
+// The memory is the caller's again once Send has returned, whatever a transport
+// still holds.
+func TestSend_nothingReadsThePackageAfterwards(t *testing.T) {
+	var kept io.Reader
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		kept = r.Body
+		return response(413, "too large"), nil
+	})}})
+	p := packageOf(t, 1)
+	p.Codec = smslink.None
+	_, err := client.Send(context.Background(), p)
+	require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))
+	rest, err := io.ReadAll(kept)
+	require.Error(t, err)
+	require.Empty(t, rest)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func response(status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1}
+}
+
+type ownCodec struct {
+	method int
+	err    error
+}
+
+func (c ownCodec) Method() int  { return c.method }
+func (ownCodec) String() string { return "own" }
+func (c ownCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	if c.err != nil {
+		return dst, c.err
+	}
+	return smslink.Zlib.AppendCompress(dst, plain)
+}
+
+func TestSend_takesACodecOfTheCallersOwn(t *testing.T) {
+	gw := newGateway(t, nil)
+	p := packageOf(t, 1, 2)
+	p.Codec = ownCodec{method: 1}
+	_, err := gw.Client().Send(context.Background(), p)
+	require.NoError(t, err)
+	require.Len(t, gw.Messages(), 2)
+}
+
+func TestSend_refusesACodecThatTheGatewayDoesNotKnow(t *testing.T) {
+	gw := newGateway(t, nil)
+	for _, method := range []int{-1, 4, 99} {
+		p := packageOf(t, 1)
+		p.Codec = ownCodec{method: method}
+		_, err := gw.Client().Send(context.Background(), p)
+		require.ErrorIs(t, err, smslink.ErrCodecMethod)
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
+		require.EqualError(t, err, fmt.Sprintf("smslink: not sent: the package's codec has a method that the gateway does not know; it knows 0 to 3 (own has %d)", method))
+	}
+	require.Empty(t, gw.Messages())
+}
+
+func TestSend_codecErrorIsNotSent(t *testing.T) {
+	gw := newGateway(t, nil)
+	broken := errors.New("out of paper")
+	p := packageOf(t, 1)
+	p.Codec = ownCodec{method: 1, err: broken}
+	_, err := gw.Client().Send(context.Background(), p)
+	require.ErrorIs(t, err, broken)
+	require.EqualError(t, err, "smslink: not sent: codec own: out of paper")
+	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
+	p.Codec = nil
+	_, err = gw.Client().Send(context.Background(), p)
+	require.NoError(t, err, "not sent leaves the package open")
+}
+
+func TestSend_emptyPackage(t *testing.T) {
+	for _, p := range []*smslink.Package{nil, {}} {
+		_, err := newClient(t, nil).Send(context.Background(), p)
+		require.ErrorIs(t, err, smslink.ErrEmptyPackage)
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
+		require.EqualError(t, err, "smslink: not sent: the package is empty; add a message first")
+	}
+}
+
+func TestSend_fromManyGoroutines(t *testing.T) {
+	gw := newGateway(t, nil)
+	client := gw.Client()
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			var p smslink.Package
+			for round := range 20 {
+				p.Reset()
+				p.Codec = codecs[(worker+round)%len(codecs)]
+				for i := range 20 {
+					if err := p.Add(message(int64(worker*1000 + round*20 + i))); err != nil {
+						t.Error(err)
+					}
+				}
+				if _, err := client.Send(context.Background(), &p); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, gw.Messages(), 8*20*20)
+}
+
+func TestNewClient_refuses(t *testing.T) {
+	insecure := http.DefaultTransport.(*http.Transport).Clone()
+	insecure.TLSClientConfig.InsecureSkipVerify = true
+	for _, c := range []struct {
+		name, id, password string
+		opts               *smslink.Options
+		says               string
+	}{
+		{"no connection id", "", "p", nil, "smslink: the connection id is empty"},
+		{"no password", "c", "", nil, "smslink: the password is empty"},
+		{"a relative endpoint", "c", "p", &smslink.Options{Endpoint: "/bulk-v3.php"}, "smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS"},
+		{"an endpoint without a host", "c", "p", &smslink.Options{Endpoint: "https:///bulk-v3.php"}, "smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS"},
+		{"an endpoint that is no URL", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@[::1"}, "smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS"},
+		{"another scheme", "c", "p", &smslink.Options{Endpoint: "ftp://example.com/"}, "smslink: Options.Endpoint is neither https nor http"},
+		{"a user in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@example.com/"}, "smslink: Options.Endpoint holds a user; credentials are NewClient's arguments"},
+		{"a query in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/?a=b"}, "smslink: Options.Endpoint holds a query or a fragment; leave it out"},
+		{"a fragment in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/#a"}, "smslink: Options.Endpoint holds a query or a fragment; leave it out"},
+		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second}, "smslink: Options.Timeout is negative: -1s"},
+		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"}, "smslink: Options.UserAgent holds a character other than visible ASCII and spaces"},
+		{"a transport without TLS verification", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: insecure}}, "smslink: Options.HTTPClient turns TLS verification off; give its transport the server's certificate as RootCAs instead"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client, err := smslink.NewClient(c.id, c.password, c.opts)
+			require.Nil(t, client)
+			require.EqualError(t, err, c.says)
+		})
+	}
+}
+
+func TestNewClient_leavesTheCallersHTTPClientAlone(t *testing.T) {
+	own := &http.Client{Timeout: time.Minute}
+	newClient(t, &smslink.Options{HTTPClient: own})
+	require.Equal(t, &http.Client{Timeout: time.Minute}, own)
+}
+
+// The reference's fields as Go's own multipart reader sees them.
+func TestSend_formAsAnotherReaderSeesIt(t *testing.T) {
+	var form *multipart.Form
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(1 << 20); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		form = r.MultipartForm
+		_, _ = io.WriteString(w, "MESSAGE;1;ok;1;1:1:3,2:2:3")
+	}))
+	defer server.Close()
+	p := packageOf(t, 1, 2)
+	p.Codec = smslink.LZF
+	_, err := newClient(t, &smslink.Options{Endpoint: server.URL}).Send(context.Background(), p)
+	require.NoError(t, err)
+
+	require.Len(t, form.Value, 12)
+	value := func(name string) string { return strings.Join(form.Value[name], "|") }
+	file := form.File["Package"][0]
+	opened, err := file.Open()
+	require.NoError(t, err)
+	packed, err := io.ReadAll(opened)
+	require.NoError(t, err)
+	require.Equal(t, "connection", value("connection_id"))
+	require.Equal(t, "password", value("password"))
+	require.Equal(t, "0", value("test"))
+	require.Equal(t, "3", value("Compression"))
+	require.Equal(t, fmt.Sprintf("%x", md5.Sum(p.AppendPlain(nil))), value("MD5Plain"))
+	require.Equal(t, fmt.Sprintf("%x", md5.Sum(packed)), value("MD5Compressed"))
+	require.Equal(t, fmt.Sprint(p.Size()), value("SizePlain"))
+	require.Equal(t, fmt.Sprint(len(packed)), value("SizeCompressed"))
+	require.Equal(t, "1", value("Buffering"))
+	require.Equal(t, "2.1", value("Version"))
+	require.Equal(t, "2", value("Receivers"))
+	require.Equal(t, "application/octet-stream", file.Header.Get("Content-Type"))
+	require.Equal(t, plain(p), string(decoders[3](t, packed)))
+}

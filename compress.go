@@ -1,0 +1,150 @@
+package smslink
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/dsnet/compress/bzip2"
+	"github.com/klauspost/compress/zlib"
+
+	"github.com/go-smslink/smslink/internal/lzf"
+)
+
+// Codec compresses a package's plain form for the upload. [None], [Zlib], [BZip2]
+// and [LZF] are the gateway's four; one of your own must make what the gateway
+// decodes for its Method.
+type Codec interface {
+	// Method is the gateway's Compression value: 0 none, 1 zlib, 2 bzip2, 3 LZF
+	// [ref]. Any other is refused by [Client.Send].
+	Method() int
+
+	// String is the codec's short name, for logs.
+	String() string
+
+	// AppendCompress appends plain's compressed form to dst and returns it. It only
+	// reads plain, which does not overlap dst, and keeps neither. Goroutines call it
+	// at once. Its error ends the Send as not sent.
+	AppendCompress(dst, plain []byte) ([]byte, error)
+}
+
+// The gateway's four codecs. Goroutines may share them.
+var (
+	// None sends the plain form as it is.
+	None Codec = none{}
+
+	// Zlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
+	// vendor calls it "Zlib Gzip", but it is no gzip file. It is a package's default.
+	Zlib Codec = newZlib(6)
+
+	// BZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
+	// packs texts tightest and takes several times as long as Zlib.
+	BZip2 Codec = bzip2Codec{}
+
+	// LZF makes bare liblzf blocks, what PECL's lzf_decompress reads. It is the
+	// fastest and packs least.
+	LZF Codec = lzfCodec{}
+)
+
+// ParseCodec gives the codec of that name: none, zlib (or gzip, the vendor's word
+// for it), bzip2 or lzf. The error names those.
+func ParseCodec(name string) (Codec, error) {
+	switch name {
+	case "none":
+		return None, nil
+	case "zlib", "gzip":
+		return Zlib, nil
+	case "bzip2":
+		return BZip2, nil
+	case "lzf":
+		return LZF, nil
+	}
+	return nil, fmt.Errorf("smslink: codec %q is not one of none, zlib, bzip2 and lzf", name)
+}
+
+type none struct{}
+
+func (none) Method() int    { return 0 }
+func (none) String() string { return "none" }
+func (none) AppendCompress(dst, plain []byte) ([]byte, error) {
+	return append(dst, plain...), nil
+}
+
+// zlibCodec keeps its writers, which are large, for the next package.
+type zlibCodec struct {
+	level   int
+	writers sync.Pool
+}
+
+// ZlibLevel gives a zlib codec of level 1 (fastest) to 9 (smallest); the
+// reference uses 9, and the gateway decodes any. Keep the codec and use it again:
+// it keeps its memory. The error is for any other level.
+func ZlibLevel(level int) (Codec, error) {
+	if level < zlib.BestSpeed || level > zlib.BestCompression {
+		return nil, fmt.Errorf("smslink: zlib level %d is not from 1 to 9", level)
+	}
+	return newZlib(level), nil
+}
+
+func newZlib(level int) *zlibCodec {
+	z := &zlibCodec{level: level}
+	z.writers.New = func() any {
+		w, err := zlib.NewWriterLevel(nil, level)
+		if err != nil {
+			panic(err) // a level that ZlibLevel let through
+		}
+		return w
+	}
+	return z
+}
+
+func (z *zlibCodec) Method() int    { return 1 }
+func (z *zlibCodec) String() string { return "zlib" }
+func (z *zlibCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	w := z.writers.Get().(*zlib.Writer)
+	defer z.writers.Put(w)
+	out := appender{dst}
+	w.Reset(&out)
+	if _, err := w.Write(plain); err != nil {
+		return dst, err
+	}
+	if err := w.Close(); err != nil {
+		return dst, err
+	}
+	w.Reset(nil) // keep no hold of the package
+	return out.dst, nil
+}
+
+type bzip2Codec struct{}
+
+func (bzip2Codec) Method() int    { return 2 }
+func (bzip2Codec) String() string { return "bzip2" }
+func (bzip2Codec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	out := appender{dst}
+	w, err := bzip2.NewWriter(&out, &bzip2.WriterConfig{Level: bzip2.BestCompression})
+	if err != nil {
+		return dst, err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return dst, err
+	}
+	if err := w.Close(); err != nil {
+		return dst, err
+	}
+	return out.dst, nil
+}
+
+type lzfCodec struct{}
+
+func (lzfCodec) Method() int    { return 3 }
+func (lzfCodec) String() string { return "lzf" }
+func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	return lzf.AppendCompress(dst, plain), nil
+}
+
+// appender is an io.Writer that appends.
+type appender struct{ dst []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.dst = append(a.dst, p...)
+	return len(p), nil
+}

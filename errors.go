@@ -1,0 +1,222 @@
+package smslink
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// Outcome is what became of a whole package, as far as can be known from here.
+// Only [OutcomeNotSent] and [OutcomeRejected] say that nothing was taken, so only
+// they allow sending the same messages again without the risk of a second SMS.
+type Outcome int
+
+const (
+	// OutcomeUnknown: the gateway may have taken the package, or not. The request,
+	// or part of it, left this process, and what came back (a time-out, a reset, a
+	// 5xx, an unreadable reply) does not tell. The package is sealed. Ask the gateway's
+	// reports before you [Package.Reopen] it.
+	OutcomeUnknown Outcome = iota
+	// OutcomeNotSent: no byte of the request left this process. Sending again is
+	// safe.
+	OutcomeNotSent
+	// OutcomeRejected: the gateway, or a server before it, answered and refused: an
+	// ERROR reply, a 3xx or a 4xx. Nothing was taken; sending the same again will
+	// most likely be refused again.
+	OutcomeRejected
+	// OutcomeAccepted: the gateway took the package and said what became of each
+	// message. The package is sealed. Accepted is not delivered.
+	OutcomeAccepted
+)
+
+// String names the outcome: unknown, not sent, rejected or accepted.
+func (o Outcome) String() string {
+	switch o {
+	case OutcomeUnknown:
+		return "unknown"
+	case OutcomeNotSent:
+		return "not sent"
+	case OutcomeRejected:
+		return "rejected"
+	case OutcomeAccepted:
+		return "accepted"
+	}
+	return fmt.Sprintf("Outcome(%d)", int(o))
+}
+
+// OutcomeOf tells what became of the package from the error of the call that
+// sent it. A nil error is [OutcomeAccepted], and so is [ErrAlreadySent] or a
+// [*ResultError], whose package was accepted even though that message was not. A
+// [*MessageError] is [OutcomeNotSent]. Any error that is not this package's own is
+// [OutcomeUnknown].
+func OutcomeOf(err error) Outcome {
+	var sendErr *SendError
+	var messageErr *MessageError
+	switch {
+	case err == nil:
+		return OutcomeAccepted
+	case errors.As(err, &sendErr):
+		return sendErr.Outcome
+	case errors.Is(err, ErrAlreadySent):
+		return OutcomeAccepted
+	case errors.Is(err, ErrOutcomeUnknown):
+		return OutcomeUnknown
+	case errors.As(err, &messageErr):
+		return OutcomeNotSent
+	case errors.As(err, new(*GatewayError)):
+		return OutcomeRejected
+	case errors.As(err, new(*ResultError)):
+		return OutcomeAccepted
+	}
+	return OutcomeUnknown
+}
+
+// What keeps a whole package from being sent. [Client.Send] wraps them in a
+// [*SendError]; [Package.Add] returns the last two as they are.
+var (
+	// ErrEmptyPackage: the package holds no message.
+	ErrEmptyPackage = errors.New("smslink: the package is empty; add a message first")
+	// ErrCodecMethod: the package's Codec has a Method other than 0 to 3.
+	ErrCodecMethod = errors.New("smslink: the package's codec has a method that the gateway does not know; it knows 0 to 3")
+	// ErrAlreadySent: the gateway accepted this package before.
+	ErrAlreadySent = errors.New("smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice")
+	// ErrOutcomeUnknown: this package is being sent, or was sent and may have been
+	// accepted.
+	ErrOutcomeUnknown = errors.New("smslink: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice")
+)
+
+// What makes a reply say nothing sure. [Client.Send] wraps them in a [*SendError]
+// whose Reply holds what was read.
+var (
+	// ErrUnreadableReply: the reply is neither MESSAGE nor ERROR with its fields.
+	ErrUnreadableReply = errors.New("smslink: the gateway's reply can't be read")
+	// ErrReplyTooLarge: the reply is longer than any reply to this package should
+	// be: 64 KiB and 128 bytes a message.
+	ErrReplyTooLarge = errors.New("smslink: the gateway's reply is longer than a reply to this package can be")
+)
+
+// SendError is the error of every failed call that talks to the gateway. Its
+// text holds no password, receiver or message text, and nothing of the reply.
+type SendError struct {
+	// Outcome is what became of the package. It is OutcomeAccepted only with
+	// ErrAlreadySent, where it tells of the earlier Send.
+	Outcome Outcome
+	// StatusCode is the HTTP status, or 0 where none was received.
+	StatusCode int
+	// Reply is the body as far as it was read, at most 64 KiB and 128 bytes a
+	// message. It is kept out of this error's text and JSON since a server may
+	// quote the request in it.
+	Reply []byte `json:"-"`
+	// Err is the cause, never nil: a sentinel of this package, a [*GatewayError],
+	// the context's error, or one of net/http's.
+	Err error
+}
+
+// Error tells the outcome and its cause.
+func (e *SendError) Error() string {
+	cause := strings.TrimPrefix(fmt.Sprint(e.Err), "smslink: ")
+	switch e.Outcome {
+	case OutcomeNotSent:
+		return "smslink: not sent: " + cause
+	case OutcomeRejected:
+		return "smslink: rejected: " + cause
+	case OutcomeAccepted:
+		return "smslink: not sent again: " + cause
+	default:
+		return "smslink: outcome unknown: " + cause
+	}
+}
+
+// Unwrap gives Err.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// GoString keeps the reply out of %#v.
+func (e *SendError) GoString() string {
+	return fmt.Sprintf("&smslink.SendError{Outcome: %d, StatusCode: %d, Reply: %d bytes, Err: %q}", e.Outcome, e.StatusCode, len(e.Reply), fmt.Sprint(e.Err))
+}
+
+// GatewayError says that the gateway answered ERROR: it took nothing.
+type GatewayError struct {
+	// Code is the gateway's, 1 to 16 in the published table. That table is the older
+	// single-message interface's; its use by the bulk interface is unconfirmed
+	// (protocol.md, [public]), so branch on it with care.
+	Code string
+	// Text is the gateway's own words. They are kept out of this error's text and
+	// JSON, since they may quote the request.
+	Text string `json:"-"`
+}
+
+// Error tells the code and, where the published table has one, its meaning.
+func (e *GatewayError) Error() string {
+	meaning, known := gatewayCodes[e.Code]
+	switch {
+	case known:
+		return fmt.Sprintf("smslink: the gateway refused with ERROR %s: %s", e.Code, meaning)
+	case isCode(e.Code):
+		return fmt.Sprintf("smslink: the gateway refused with ERROR %s; its Text says why", e.Code)
+	default:
+		return "smslink: the gateway refused with an ERROR of no numeric code; its Text says why"
+	}
+}
+
+// GoString keeps the gateway's words out of %#v.
+func (e *GatewayError) GoString() string {
+	return fmt.Sprintf("&smslink.GatewayError{%q}", e.Error())
+}
+
+// isCode tells whether s is short and numeric, and so safe to show.
+func isCode(s string) bool {
+	return 0 < len(s) && len(s) <= 4 && strings.Trim(s, "0123456789") == ""
+}
+
+// gatewayCodes is the published table [public].
+var gatewayCodes = map[string]string{
+	"1":  "too few arguments",
+	"2":  "the connection id is not approved",
+	"3":  "the user is suspended",
+	"4":  "the service is not active",
+	"5":  "this machine's address is not allowed",
+	"6":  "this machine's address is banned after failed log-ins",
+	"7":  "wrong password; repeating it gets this machine's address banned",
+	"8":  "no credit",
+	"9":  "bad number",
+	"10": "not a mobile number",
+	"11": "empty message",
+	"12": "message too long",
+	"13": "sender not allowed",
+	"14": "unknown mode",
+	"15": "scheduled in the past or too near",
+	"16": "error while sending",
+}
+
+// MessageError says why [Package.Add] refused a message. It holds no receiver
+// and no text.
+type MessageError struct {
+	ID    int64
+	Field string // of [Message]: ID, To, From, Text or SendAt
+	Err   error  // the rule broken, one of the sentinels that Add names
+}
+
+// Error names the message, the field and the rule.
+func (e *MessageError) Error() string {
+	return fmt.Sprintf("smslink: message %d: %s %v", e.ID, e.Field, e.Err)
+}
+
+// Unwrap gives Err.
+func (e *MessageError) Unwrap() error { return e.Err }
+
+// The rules that [Package.Add] holds a message to, as [MessageError] words them
+// after the field's name.
+var (
+	ErrNegativeID       = wire.ErrNegativeID
+	ErrRepeatedID       = errors.New("is in this package already; the reply is keyed by it")
+	ErrNoDigit          = wire.ErrNoDigit
+	ErrSeparator        = wire.ErrSeparator
+	ErrControlCharacter = wire.ErrControlCharacter
+	ErrInvalidUTF8      = wire.ErrInvalidUTF8
+	ErrEmptyText        = wire.ErrEmptyText
+	ErrLiteralEscape    = wire.ErrLiteralEscape
+	ErrBefore1970       = wire.ErrBefore1970
+)

@@ -1,0 +1,229 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// LineEnd joins the lines of a package's plain form. None follows the last.
+const LineEnd = "\r\n"
+
+// SenderNumeric is what a sender left empty becomes.
+const SenderNumeric = "numeric"
+
+// The rules a field of a record can break. The root package exports them.
+var (
+	ErrNegativeID       = errors.New("must not be negative")
+	ErrNoDigit          = errors.New("holds no digit, so it is no phone number")
+	ErrSeparator        = errors.New("holds a semicolon, which ends a field on the wire")
+	ErrControlCharacter = errors.New("holds a control character, which the gateway would pass on or stumble over; remove it")
+	ErrInvalidUTF8      = errors.New("is not valid UTF-8; convert it before adding it")
+	ErrEmptyText        = errors.New("is empty once the white space at its ends is trimmed")
+	ErrLiteralEscape    = errors.New("holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself")
+	ErrBefore1970       = errors.New("lies before 1970; leave it zero to send at once")
+)
+
+// Record is one message of a package. AppendRecord takes it as a caller wrote
+// it; ParseRecord gives it as the gateway reads it.
+type Record struct {
+	ID       int64
+	Receiver string
+	Sender   string
+	Text     string
+	At       int64 // Unix seconds; 0 = now
+}
+
+// Time is At in UTC, or the zero Time for now.
+func (r Record) Time() time.Time {
+	if r.At == 0 {
+		return time.Time{}
+	}
+	return time.Unix(r.At, 0).UTC()
+}
+
+// Field names a field of a Record by the root package's name for it.
+type Field string
+
+// The fields that AppendRecord can refuse.
+const (
+	FieldID     Field = "ID"
+	FieldTo     Field = "To"
+	FieldFrom   Field = "From"
+	FieldText   Field = "Text"
+	FieldSendAt Field = "SendAt"
+)
+
+// AppendRecord appends r as one line, without a line end. It changes a receiver
+// and a text exactly as the reference client does. Where r breaks a rule it
+// returns dst as it was, the field and the rule; else the rule is nil.
+func AppendRecord(dst []byte, r Record) (line []byte, field Field, rule error) {
+	switch {
+	case r.ID < 0:
+		return dst, FieldID, ErrNegativeID
+	case r.At < 0:
+		return dst, FieldSendAt, ErrBefore1970
+	}
+	line = strconv.AppendInt(dst, r.ID, 10)
+	line = append(line, ';')
+	if line, rule = appendReceiver(line, r.Receiver); rule != nil {
+		return dst, FieldTo, rule
+	}
+	line = append(line, ';')
+	if line, rule = appendSender(line, r.Sender); rule != nil {
+		return dst, FieldFrom, rule
+	}
+	line = append(line, ';')
+	if line, rule = appendText(line, r.Text); rule != nil {
+		return dst, FieldText, rule
+	}
+	line = append(line, ';')
+	return strconv.AppendInt(line, r.At, 10), "", nil
+}
+
+// appendReceiver writes every + as 00 and drops whatever else is no digit.
+func appendReceiver(dst []byte, receiver string) ([]byte, error) {
+	digits := 0
+	for i := range len(receiver) {
+		switch c := receiver[i]; {
+		case isDigit(c):
+			dst = append(dst, c)
+			digits++
+		case c == '+':
+			dst = append(dst, '0', '0')
+		}
+	}
+	if digits == 0 {
+		return dst, ErrNoDigit
+	}
+	return dst, nil
+}
+
+func appendSender(dst []byte, sender string) ([]byte, error) {
+	if sender == "" {
+		sender = SenderNumeric
+	}
+	switch {
+	case !utf8.ValidString(sender):
+		return dst, ErrInvalidUTF8
+	case strings.Contains(sender, ";"):
+		return dst, ErrSeparator
+	case strings.ContainsFunc(sender, unicode.IsControl):
+		return dst, ErrControlCharacter
+	}
+	return append(dst, sender...), nil
+}
+
+// trimmed are the bytes that PHP's trim takes off both ends of a text. Other
+// white space, such as a no-break space, stays.
+const trimmed = " \t\n\r\x00\x0b"
+
+// appendText trims the text, writes a line feed as %0A and a semicolon as %3B,
+// and drops tabs and carriage returns: what the reference's steps come to, since
+// the carriage return of a CRLF is dropped like any other.
+func appendText(dst []byte, text string) ([]byte, error) {
+	text = strings.Trim(text, trimmed)
+	switch {
+	case text == "":
+		return dst, ErrEmptyText
+	case !utf8.ValidString(text):
+		return dst, ErrInvalidUTF8
+	}
+	copied := 0
+	for i := range len(text) {
+		c := text[i]
+		if c >= ' ' && c != '%' && c != ';' && c != 0x7f {
+			continue
+		}
+		escape := ""
+		switch c {
+		case '\n':
+			escape = "%0A"
+		case ';':
+			escape = "%3B"
+		case '\t', '\r':
+		case '%':
+			if startsEscape(text[i:]) {
+				return dst, ErrLiteralEscape
+			}
+			continue
+		default:
+			return dst, ErrControlCharacter
+		}
+		dst = append(dst, text[copied:i]...)
+		dst = append(dst, escape...)
+		copied = i + 1
+	}
+	return append(dst, text[copied:]...), nil
+}
+
+// startsEscape tells whether text, which starts with a %, would start with %0A
+// or %3B once its tabs and carriage returns are dropped.
+func startsEscape(text string) bool {
+	escape := make([]byte, 0, 3)
+	for i := 0; i < len(text) && len(escape) < 3; i++ {
+		if c := text[i]; c != '\t' && c != '\r' {
+			escape = append(escape, c)
+		}
+	}
+	return string(escape) == "%0A" || string(escape) == "%3B"
+}
+
+// ParseRecord reads one line of a plain form, without its line end, and decodes
+// its text. Its error names the field at fault and quotes nothing of the line.
+func ParseRecord(line string) (Record, error) {
+	fields := strings.Split(line, ";")
+	if len(fields) != 5 {
+		return Record{}, fmt.Errorf("has %d fields, not 5", len(fields))
+	}
+	id, ok := parseNumber(fields[0])
+	if !ok {
+		return Record{}, errors.New("local id is no whole number from 0")
+	}
+	receiver, sender, text := fields[1], fields[2], fields[3]
+	if receiver == "" || strings.IndexFunc(receiver, func(r rune) bool { return r < '0' || r > '9' }) >= 0 {
+		return Record{}, errors.New("receiver is not made of digits")
+	}
+	if sender == "" || !utf8.ValidString(sender) || strings.IndexFunc(sender, unicode.IsControl) >= 0 {
+		return Record{}, errors.New("sender is empty or not printable")
+	}
+	if text == "" || strings.Trim(text, trimmed) != text {
+		return Record{}, errors.New("text is empty or not trimmed")
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, isASCIIControl) {
+		return Record{}, errors.New("text is not UTF-8 or holds a control character")
+	}
+	at, ok := parseNumber(fields[4])
+	if !ok {
+		return Record{}, errors.New("programmed time is no whole number from 0")
+	}
+	return Record{ID: id, Receiver: receiver, Sender: sender, Text: decodeText(text), At: at}, nil
+}
+
+func decodeText(text string) string {
+	if strings.IndexByte(text, '%') < 0 {
+		return text
+	}
+	text = strings.ReplaceAll(text, "%0A", "\n")
+	return strings.ReplaceAll(text, "%3B", ";")
+}
+
+// parseNumber reads a whole number from 0 in the one way that the wire writes
+// it: decimal digits, no sign, no leading zero.
+func parseNumber(s string) (int64, bool) {
+	if s == "" || !isDigit(s[0]) || s[0] == '0' && len(s) > 1 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// isASCIIControl leaves out U+0080 to U+009F: the reference's vectors pin that
+// those pass in a text.
+func isASCIIControl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -1,0 +1,291 @@
+package smslink
+
+import (
+	"iter"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// Senders that every account has.
+const (
+	SenderNumeric = wire.SenderNumeric // the gateway's short code; what an empty From means
+	SenderTest    = "SMSLink.ro"       // the vendor's name, for tests only
+)
+
+// Message is one SMS as a caller wants it sent.
+type Message struct {
+	// ID is the local message id, any number from 0, unique in its package. The
+	// gateway's reply is keyed by it.
+	ID int64
+
+	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00 with the
+	// country code. Every + becomes 00 and whatever else is no digit is dropped, as
+	// the reference client does, so "+40 712-345-678" is 0040712345678. Whether the
+	// number exists is for the gateway to say: see [NumberFailed].
+	To string
+
+	// From is the sender: [SenderNumeric], which is also what an empty From means,
+	// [SenderTest], or a name approved for the account. A semicolon, a control
+	// character and a line end are refused, since they would break the package.
+	From string
+
+	// Text is the message, of any length, in UTF-8. Over 160 characters (70 outside
+	// the GSM alphabet) it reaches the phone as several segments, each billed.
+	//
+	// As the reference client does, spaces, tabs, line ends, NUL and vertical tab
+	// are trimmed from both ends, CRLF becomes LF, and tabs and lone carriage returns
+	// are dropped. Refused is what can't arrive as written: an empty text, bytes that
+	// are not UTF-8, ASCII control characters other than tab and line ends, and the
+	// two sequences %0A and %3B, which the gateway reads as a line feed and a
+	// semicolon. Every other % is fine.
+	Text string
+
+	// SendAt is when to send, to the second; the zero Time means now. The fraction
+	// of a second is dropped, and 1970-01-01 00:00:00 UTC is the wire's own word for
+	// now. How far ahead or how near a time may lie, the gateway decides.
+	SendAt time.Time
+}
+
+// Package accumulates messages for one upload. Its zero value is empty and ready
+// to use.
+//
+// [Package.Add] checks and encodes each message at once, in the wire's own form,
+// so that [Client.Send] has nothing left to refuse.
+//
+// Once sent, a package whose messages were accepted, or may have been, is sealed:
+// Send and Add refuse it and Remove leaves it alone, until [Package.Reset] empties
+// it or [Package.Reopen] says that a second sending is wanted. See [Outcome].
+//
+// A Package must not be copied after first use, and goroutines must not share
+// one while any of them changes it. Two Sends at once of the same package are
+// safe: one of them is refused. To fill packages from several goroutines, give
+// each its own.
+type Package struct {
+	// Codec compresses the package when it is sent. Nil means [Zlib].
+	Codec Codec
+
+	seal  atomic.Int32 // a fate
+	lines *lines       // behind a pointer, where fmt prints an address and no message
+}
+
+// lines are the package's plain form and where each line of it ends.
+type lines struct {
+	plain []byte
+	index []line
+	maxID int64
+	seen  map[int64]struct{} // every id; nil while the ids only rise
+}
+
+type line struct {
+	id  int64
+	end int // offset of the line's end in plain, before its CRLF
+}
+
+// Add checks m and appends it to the package, allocating nothing once the
+// package's memory has grown. What it changes in a receiver and a text stands
+// with the fields of [Message].
+//
+// The error is a [*MessageError], which names the field and holds one of
+// [ErrNegativeID], [ErrRepeatedID], [ErrNoDigit], [ErrSeparator],
+// [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrLiteralEscape] and
+// [ErrBefore1970]; or [ErrAlreadySent] or [ErrOutcomeUnknown], where it is the
+// package that is sealed. The package is then as it was.
+func (p *Package) Add(m Message) error {
+	if err := p.sealed(); err != nil {
+		return err
+	}
+	if p.lines == nil {
+		p.lines = &lines{maxID: -1}
+	}
+	field, rule := p.lines.add(m)
+	if rule != nil {
+		return &MessageError{ID: m.ID, Field: string(field), Err: rule}
+	}
+	return nil
+}
+
+func (l *lines) add(m Message) (wire.Field, error) {
+	record := wire.Record{ID: m.ID, Receiver: m.To, Sender: m.From, Text: m.Text}
+	if !m.SendAt.IsZero() {
+		record.At = m.SendAt.Unix()
+	}
+	plain := l.plain
+	if len(l.index) > 0 {
+		plain = append(plain, wire.LineEnd...)
+	}
+	plain, field, rule := wire.AppendRecord(plain, record)
+	if rule != nil {
+		return field, rule
+	}
+	if !l.claim(m.ID) {
+		return wire.FieldID, ErrRepeatedID
+	}
+	l.plain = plain
+	l.index = append(l.index, line{m.ID, len(plain)})
+	return "", nil
+}
+
+// claim notes that id is taken, or tells that it already was. Ids that rise need
+// no memory of their own; the first one that does not makes the set.
+func (l *lines) claim(id int64) bool {
+	if id <= l.maxID {
+		if l.seen == nil {
+			l.seen = make(map[int64]struct{}, 2*len(l.index))
+			for _, line := range l.index {
+				l.seen[line.id] = struct{}{}
+			}
+		}
+		if _, taken := l.seen[id]; taken {
+			return false
+		}
+	}
+	l.maxID = max(l.maxID, id)
+	if l.seen != nil {
+		l.seen[id] = struct{}{}
+	}
+	return true
+}
+
+// Remove takes the message with that id out of the package and tells whether it
+// did. It takes time in proportion to the package, and leaves a package that was
+// sent as it is.
+func (p *Package) Remove(id int64) bool {
+	if p.lines == nil || p.sealed() != nil {
+		return false
+	}
+	return p.lines.remove(id)
+}
+
+func (l *lines) remove(id int64) bool {
+	at := slices.IndexFunc(l.index, func(line line) bool { return line.id == id })
+	if at < 0 {
+		return false
+	}
+	from, to := l.start(at), l.index[at].end
+	switch {
+	case at+1 < len(l.index):
+		to += len(wire.LineEnd)
+	case at > 0:
+		from -= len(wire.LineEnd)
+	}
+	l.plain = slices.Delete(l.plain, from, to)
+	l.index = slices.Delete(l.index, at, at+1)
+	for i := at; i < len(l.index); i++ {
+		l.index[i].end -= to - from
+	}
+	delete(l.seen, id)
+	return true
+}
+
+// start is the offset of line i in the plain form.
+func (l *lines) start(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return l.index[i-1].end + len(wire.LineEnd)
+}
+
+// Len is the number of messages in the package.
+func (p *Package) Len() int {
+	if p.lines == nil {
+		return 0
+	}
+	return len(p.lines.index)
+}
+
+// Size is the number of bytes of the plain form.
+func (p *Package) Size() int {
+	return len(p.plain())
+}
+
+// plain is the package's own memory: to be read, not kept.
+func (p *Package) plain() []byte {
+	if p.lines == nil {
+		return nil
+	}
+	return p.lines.plain
+}
+
+// Messages iterates over the messages in order, each as the gateway will read
+// it: receivers and texts as [Package.Add] changed them, times in UTC. The package
+// must not change meanwhile.
+func (p *Package) Messages() iter.Seq[Message] {
+	return func(yield func(Message) bool) {
+		for i := range p.Len() {
+			record, err := wire.ParseRecord(string(p.lines.plain[p.lines.start(i):p.lines.index[i].end]))
+			if err != nil {
+				panic("smslink: a package holds a line that its own Add did not write") // a defect of ours
+			}
+			if !yield(Message{record.ID, record.Receiver, record.Sender, record.Text, record.Time()}) {
+				return
+			}
+		}
+	}
+}
+
+// AppendPlain appends the plain form to dst and returns it: one line a message,
+// localMessageId;receiverNumber;senderId;messageText;timestampProgrammed, lines
+// joined by CRLF, as the gateway decodes it.
+func (p *Package) AppendPlain(dst []byte) []byte {
+	return append(dst, p.plain()...)
+}
+
+// Reset empties the package and unseals it, and keeps its memory and its Codec.
+func (p *Package) Reset() {
+	if l := p.lines; l != nil {
+		*l = lines{plain: l.plain[:0], index: l.index[:0], maxID: -1}
+	}
+	p.Reopen()
+}
+
+// Reopen unseals a package that was sent, so that it can be changed and sent
+// once more. It says: I know that its messages may then be sent, and billed,
+// twice. Take out those that are known to have been accepted first.
+func (p *Package) Reopen() {
+	p.seal.Store(int32(fateOpen))
+}
+
+// fate is what a package's seal says of its sending.
+type fate int32
+
+const (
+	fateOpen fate = iota
+	fateUnknown
+	fateAccepted
+)
+
+// sealed tells why the package can't be changed or sent, or nil.
+func (p *Package) sealed() error {
+	switch fate(p.seal.Load()) {
+	case fateAccepted:
+		return ErrAlreadySent
+	case fateUnknown:
+		return ErrOutcomeUnknown
+	}
+	return nil
+}
+
+// begin seals the package for a Send. Its outcome is unknown until settle, which
+// also keeps a second Send away meanwhile.
+func (p *Package) begin() error {
+	if p.seal.CompareAndSwap(int32(fateOpen), int32(fateUnknown)) {
+		return nil
+	}
+	if err := p.sealed(); err != nil {
+		return err
+	}
+	return ErrOutcomeUnknown // opened between the two looks; by whom is not ours to guess
+}
+
+// settle ends what begin began.
+func (p *Package) settle(outcome Outcome) {
+	switch outcome {
+	case OutcomeAccepted:
+		p.seal.Store(int32(fateAccepted))
+	case OutcomeNotSent, OutcomeRejected:
+		p.seal.Store(int32(fateOpen))
+	}
+}

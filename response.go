@@ -1,0 +1,208 @@
+package smslink
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// Response is what the gateway said of an accepted package. It shares nothing
+// with the package; goroutines may read it at once.
+type Response struct {
+	PackageID string        // the gateway's id of the package; may be empty
+	Code      string        // the gateway's own code
+	Text      string        // the gateway's own words
+	Results   []Result      // one a message, in the package's order
+	Unmatched []string      // entries of the reply that fit no message, as they stood
+	Elapsed   time.Duration // from the call of Send to the end of the reply
+}
+
+// Result is what the gateway said of one message.
+type Result struct {
+	ID       int64  // the local message id
+	RemoteID string // the gateway's id, opaque, which delivery reports carry; empty where there is none
+	Status   Status // StatusUnreported where the reply was silent
+}
+
+// Err is nil for [Success]; else a [*ResultError].
+func (r Result) Err() error {
+	if r.Status == Success {
+		return nil
+	}
+	return &ResultError{ID: r.ID, RemoteID: r.RemoteID, Status: r.Status}
+}
+
+// ResultError says that the package was accepted, but not this message of it.
+// It Is the sentinel of its status, such as [ErrNumberFailed].
+type ResultError struct {
+	ID       int64
+	RemoteID string
+	Status   Status
+}
+
+// Error tells the message's id, its status and what to do about it.
+func (e *ResultError) Error() string {
+	return fmt.Sprintf("smslink: message %d: %v: %s", e.ID, e.Unwrap(), e.Status.Advice())
+}
+
+// Unwrap gives the status's sentinel.
+func (e *ResultError) Unwrap() error { return e.Status.err() }
+
+// Err is nil where every message is a [Success]; else an error that wraps the
+// [*ResultError] of each that is not, in the package's order. Its text names the
+// first few.
+func (r *Response) Err() error {
+	var failed resultErrors
+	for _, result := range r.Results {
+		if err := result.Err(); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return failed
+}
+
+// resultErrors joins the errors of a package's messages. errors.Join would do,
+// but for a text of a line a message, of which there may be thousands.
+type resultErrors []error
+
+func (e resultErrors) Error() string {
+	const shown = 3
+	var b strings.Builder
+	fmt.Fprintf(&b, "smslink: %d of the package's messages failed: ", len(e))
+	for i, err := range e {
+		if i == shown {
+			fmt.Fprintf(&b, "; and %d more", len(e)-shown)
+			break
+		}
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(strings.TrimPrefix(err.Error(), "smslink: "))
+	}
+	return b.String()
+}
+
+func (e resultErrors) Unwrap() []error { return e }
+
+// Count is the number of messages with that status.
+func (r *Response) Count(s Status) int {
+	n := 0
+	for _, result := range r.Results {
+		if result.Status == s {
+			n++
+		}
+	}
+	return n
+}
+
+// The reply to a package may have these many bytes, in all and a message. An
+// entry takes 45 at the most with ids of 20 digits.
+const (
+	replyBase       = 64 << 10
+	replyPerMessage = 128
+)
+
+// readReply judges the gateway's answer: its status first, then its body.
+func readReply(resp *http.Response, messages int) (wire.Reply, *SendError) {
+	body, readErr := readCapped(resp, replyBase+replyPerMessage*int64(messages))
+	fail := func(outcome Outcome, cause error) (wire.Reply, *SendError) {
+		return wire.Reply{}, &SendError{Outcome: outcome, StatusCode: resp.StatusCode, Reply: []byte(body), Err: cause}
+	}
+	reply, parseErr := wire.ParseReply(body)
+	refused := parseErr == nil && !reply.Accepted && readErr == nil
+
+	switch status := resp.StatusCode; {
+	case status >= 300 && status < 500:
+		switch {
+		case refused:
+			return fail(OutcomeRejected, &GatewayError{Code: reply.Code, Text: reply.Text})
+		case status < 400:
+			return fail(OutcomeRejected, fmt.Errorf("smslink: HTTP status %d, a redirect, which is not followed since the upload holds the password; check Options.Endpoint", status))
+		default:
+			return fail(OutcomeRejected, fmt.Errorf("smslink: HTTP status %d", status))
+		}
+	case status < 200 || status >= 500:
+		return fail(OutcomeUnknown, fmt.Errorf("smslink: HTTP status %d", status))
+	case readErr != nil:
+		return fail(OutcomeUnknown, readErr)
+	case parseErr != nil:
+		return fail(OutcomeUnknown, ErrUnreadableReply)
+	case refused:
+		return fail(OutcomeRejected, &GatewayError{Code: reply.Code, Text: reply.Text})
+	}
+	return reply, nil
+}
+
+// readCapped reads the body into a string, of which the results' remote ids
+// will be parts.
+func readCapped(resp *http.Response, limit int64) (string, error) {
+	var b strings.Builder
+	if size := resp.ContentLength; size > 0 && size <= limit {
+		b.Grow(int(size))
+	}
+	_, err := io.Copy(&b, io.LimitReader(resp.Body, limit+1))
+	switch body := b.String(); {
+	case err != nil:
+		return body, discreet(err)
+	case int64(len(body)) > limit:
+		return body[:limit], ErrReplyTooLarge
+	default:
+		return body, nil
+	}
+}
+
+// newResponse gives each line of the package the reply's entry for it. Where an
+// id stands in several entries, the first one counts.
+func newResponse(l *lines, reply wire.Reply) *Response {
+	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text}
+	r.Results = make([]Result, len(l.index))
+	for i, line := range l.index {
+		r.Results[i].ID = line.id
+	}
+
+	find := l.finder()
+	for text := range reply.All() {
+		entry, ok := wire.ParseEntry(text)
+		if ok {
+			var at int
+			at, ok = find(entry.ID)
+			if ok && r.Results[at].Status == StatusUnreported {
+				r.Results[at].RemoteID, r.Results[at].Status = entry.RemoteID, Status(entry.Status)
+				continue
+			}
+		}
+		r.Unmatched = append(r.Unmatched, text)
+	}
+	return r
+}
+
+// finder looks up where an id stands in the package. Ids asked for in the
+// package's order cost a comparison each; the first one out of it makes a map.
+func (l *lines) finder() func(id int64) (int, bool) {
+	next := 0
+	var places map[int64]int
+	return func(id int64) (int, bool) {
+		if next < len(l.index) && l.index[next].id == id {
+			next++
+			return next - 1, true
+		}
+		if places == nil {
+			places = make(map[int64]int, len(l.index))
+			for i, line := range l.index {
+				places[line.id] = i
+			}
+		}
+		at, ok := places[id]
+		if ok {
+			next = at + 1
+		}
+		return at, ok
+	}
+}

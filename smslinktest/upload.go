@@ -1,0 +1,151 @@
+package smslinktest
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"compress/zlib"
+	"crypto/md5"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/lzf"
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// The most that an upload may hold, in bytes: far over what a test sends, and
+// what keeps a decompression bomb from the memory.
+const (
+	maxPacked = 256 << 20
+	maxPlain  = 512 << 20
+	maxForm   = 1 << 20 // all but the package
+)
+
+// refusal is an ERROR reply.
+type refusal struct{ code, text string }
+
+// Codes of the published table [public], and one of our own for what the table
+// has no word for.
+const (
+	codeTooFewArguments = "1"
+	codeConnectionID    = "2"
+	codePassword        = "7"
+	codeBadPackage      = "900"
+)
+
+// read reads an upload and checks that everything in it agrees.
+func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (wire.Form, []smslink.Message, *refusal) {
+	form, packed, err := readForm(w, r)
+	if err != nil {
+		return form, nil, &refusal{codeTooFewArguments, err.Error()}
+	}
+	if !equal(form.ConnectionID, g.ConnectionID) {
+		return form, nil, &refusal{codeConnectionID, "connection id not approved"}
+	}
+	if !equal(form.Password, g.Password) {
+		return form, nil, &refusal{codePassword, "wrong password"}
+	}
+	messages, err := unpack(form, packed)
+	if err != nil {
+		return form, nil, &refusal{codeBadPackage, err.Error()}
+	}
+	return form, messages, nil
+}
+
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+func readForm(w http.ResponseWriter, r *http.Request) (wire.Form, []byte, error) {
+	if _, err := strconv.ParseUint(r.URL.Query().Get("timestamp"), 10, 63); err != nil {
+		return wire.Form{}, nil, errors.New("query timestamp: not Unix seconds")
+	}
+	if r.ContentLength < 0 {
+		return wire.Form{}, nil, errors.New("no Content-Length: PHP would see an empty body")
+	}
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "multipart/form-data" || params["boundary"] == "" {
+		return wire.Form{}, nil, errors.New("Content-Type is not multipart/form-data with a boundary")
+	}
+	body := http.MaxBytesReader(w, r.Body, maxPacked+maxForm)
+	return wire.ParseForm(multipart.NewReader(body, params["boundary"]), maxPacked)
+}
+
+// unpack checks the package against its form and reads its messages.
+func unpack(form wire.Form, packed []byte) ([]smslink.Message, error) {
+	switch {
+	case form.SizeCompressed != len(packed):
+		return nil, errors.New("SizeCompressed is not the package's size")
+	case form.MD5Compressed != md5.Sum(packed):
+		return nil, errors.New("MD5Compressed is not the package's digest")
+	case form.SizePlain > maxPlain:
+		return nil, fmt.Errorf("SizePlain is over %d bytes", maxPlain)
+	}
+	plain, err := decompress(form.Compression, packed, form.SizePlain)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(plain) != form.SizePlain:
+		return nil, errors.New("SizePlain is not the plain form's size")
+	case form.MD5Plain != md5.Sum(plain):
+		return nil, errors.New("MD5Plain is not the plain form's digest")
+	}
+
+	var messages []smslink.Message
+	for line := range strings.SplitSeq(string(plain), wire.LineEnd) {
+		record, err := wire.ParseRecord(line)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(messages)+1, err)
+		}
+		messages = append(messages, smslink.Message{
+			ID: record.ID, To: record.Receiver, From: record.Sender, Text: record.Text, SendAt: record.Time(),
+		})
+	}
+	if form.Receivers != len(messages) {
+		return nil, fmt.Errorf("Receivers says %d, the package has %d lines", form.Receivers, len(messages))
+	}
+	return messages, nil
+}
+
+// decompress undoes the gateway's Compression method. What decodes to more than
+// size bytes is an error, and takes no more memory than that.
+func decompress(method int, packed []byte, size int) ([]byte, error) {
+	in := bytes.NewReader(packed)
+	switch method {
+	case 0:
+		return packed, nil
+	case 1:
+		r, err := zlib.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("package: %w", err)
+		}
+		return readAll(r, in, size)
+	case 2:
+		return readAll(bzip2.NewReader(in), in, size)
+	case 3:
+		plain, err := lzf.AppendDecompress(nil, packed, size)
+		if err != nil {
+			return nil, fmt.Errorf("package: %w", err)
+		}
+		return plain, nil
+	}
+	return nil, errors.New("Compression is not one of 0, 1, 2 and 3")
+}
+
+func readAll(r io.Reader, in *bytes.Reader, size int) ([]byte, error) {
+	plain, err := io.ReadAll(io.LimitReader(r, int64(size)+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("package: %w", err)
+	case len(plain) > size:
+		return nil, fmt.Errorf("package: decodes to more than the %d bytes of SizePlain", size)
+	case in.Len() > 0:
+		return nil, errors.New("package: bytes follow its compressed stream")
+	}
+	return plain, nil
+}

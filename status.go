@@ -1,0 +1,79 @@
+package smslink
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Status is what the gateway said of one message. The values from 1 are the
+// gateway's own [ref]; one past 5 is kept as it came.
+type Status int
+
+const (
+	// StatusUnreported: the package was accepted, but the reply names no status for
+	// this message. It may have been taken.
+	StatusUnreported Status = iota
+	// SenderFailed: the sender is not one that this account may use.
+	SenderFailed
+	// NumberFailed: the receiver is no number that the gateway can reach.
+	NumberFailed
+	// Success: accepted for sending, not yet delivered. Delivery reports carry the
+	// message's remote id.
+	Success
+	// InternalOrBlacklisted: an internal error of the gateway, or a receiver on the
+	// blacklist. The gateway does not tell the two apart.
+	InternalOrBlacklisted
+	// InsufficientCredit: the account's credit ran out before this message.
+	InsufficientCredit
+)
+
+// The errors of a message's status: a [*ResultError] Is one of these.
+var (
+	ErrUnreported            = errors.New("the reply says nothing of it")
+	ErrSenderFailed          = errors.New("sender failed")
+	ErrNumberFailed          = errors.New("number failed")
+	ErrInternalOrBlacklisted = errors.New("internal error or number blacklisted")
+	ErrInsufficientCredit    = errors.New("insufficient credit")
+	ErrUnknownStatus         = errors.New("a status that is not documented")
+)
+
+// statuses holds a row a documented status: its name, its error and what to do.
+var statuses = [...]struct {
+	name   string
+	err    error
+	advice string
+}{
+	StatusUnreported:      {"unreported", ErrUnreported, "it may have been taken; look for it in the account's reports before sending it again"},
+	SenderFailed:          {"sender failed", ErrSenderFailed, "check that the sender is approved for the account"},
+	NumberFailed:          {"number failed", ErrNumberFailed, "check the number"},
+	Success:               {"success", nil, ""},
+	InternalOrBlacklisted: {"internal error or blacklisted", ErrInternalOrBlacklisted, "look whether the number is on the account's blacklist; if not, try again later"},
+	InsufficientCredit:    {"insufficient credit", ErrInsufficientCredit, "top up the account"},
+}
+
+func (s Status) documented() bool { return 0 <= s && int(s) < len(statuses) }
+
+// String names the status in lower case, or gives its number where it is not
+// documented.
+func (s Status) String() string {
+	if !s.documented() {
+		return fmt.Sprintf("status %d", int(s))
+	}
+	return statuses[s].name
+}
+
+// Advice is what the vendor advises, in half a sentence; empty for Success.
+func (s Status) Advice() string {
+	if !s.documented() {
+		return "it is not documented; ask the vendor"
+	}
+	return statuses[s].advice
+}
+
+// err is the status's sentinel; nil for Success.
+func (s Status) err() error {
+	if !s.documented() {
+		return ErrUnknownStatus
+	}
+	return statuses[s].err
+}
