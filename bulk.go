@@ -74,7 +74,7 @@ const (
 // Client talks to the gateway as one account. Make it with [NewClient] and keep
 // it: goroutines may share it.
 type Client struct {
-	login    *login // behind a pointer, where fmt prints an address and no password
+	login    func() (connectionID, password string) // a function, of which fmt can only print the address
 	http     http.Client
 	endpoint *url.URL
 	testMode bool
@@ -86,8 +86,6 @@ type Client struct {
 	now          func() time.Time
 	boundary     func() string
 }
-
-type login struct{ connectionID, password string }
 
 // NewClient makes a client for the connection id and password of an SMSLink
 // "SMS Gateway (BULK)" connection. They may hold any bytes. It does no I/O: whether
@@ -101,7 +99,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		opts = &Options{}
 	}
 	c := &Client{
-		login:    &login{connectionID, password},
+		login:    func() (string, string) { return connectionID, password },
 		testMode: opts.TestMode,
 		timeout:  opts.Timeout,
 		logger:   opts.Logger,
@@ -223,10 +221,11 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		return nil, fmt.Errorf("%w (%s has %d)", ErrCodecMethod, codec, method)
 	}
 
+	connectionID, password := c.login()
 	plain := p.plain()
 	form := wire.Form{
-		ConnectionID: c.login.connectionID,
-		Password:     c.login.password,
+		ConnectionID: connectionID,
+		Password:     password,
 		Test:         c.testMode,
 		Compression:  codec.Method(),
 		SizePlain:    len(plain),
@@ -310,7 +309,7 @@ func (c *Client) failed(ctx context.Context, p *Package, err *SendError) error {
 	if p != nil {
 		messages = p.Len()
 	}
-	c.logger.Log(ctx, level, "smslink: package "+err.Outcome.String(), "messages", messages, "http_status", err.StatusCode, "error", err.Error())
+	c.logger.Log(ctx, level, "smslink: package failed", "outcome", err.Outcome.String(), "messages", messages, "http_status", err.StatusCode, "error", err.Error())
 	return err
 }
 

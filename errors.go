@@ -14,20 +14,20 @@ import (
 type Outcome int
 
 const (
-	// OutcomeUnknown: the gateway may have taken the package, or not. The request,
-	// or part of it, left this process, and what came back (a time-out, a reset, a
-	// 5xx, an unreadable reply) does not tell. The package is sealed. Ask the gateway's
-	// reports before you [Package.Reopen] it.
+	// OutcomeUnknown says that the gateway may have taken the package, or not. The
+	// request, or part of it, left this process, and what came back (a time-out, a
+	// reset, a 5xx, an unreadable reply) does not tell. The package is sealed. Look
+	// into the account's reports before you [Package.Reopen] it.
 	OutcomeUnknown Outcome = iota
-	// OutcomeNotSent: no byte of the request left this process. Sending again is
-	// safe.
+	// OutcomeNotSent says that no byte of the request left this process. Sending
+	// again is safe.
 	OutcomeNotSent
-	// OutcomeRejected: the gateway, or a server before it, answered and refused: an
-	// ERROR reply, a 3xx or a 4xx. Nothing was taken; sending the same again will
-	// most likely be refused again.
+	// OutcomeRejected says that the gateway, or a server before it, answered and
+	// refused: an ERROR reply, a 3xx or a 4xx. Nothing was taken; sending the same
+	// again will most likely be refused again.
 	OutcomeRejected
-	// OutcomeAccepted: the gateway took the package and said what became of each
-	// message. The package is sealed. Accepted is not delivered.
+	// OutcomeAccepted says that the gateway took the package and said what became of
+	// each message. The package is sealed. Accepted is not delivered.
 	OutcomeAccepted
 )
 
@@ -141,7 +141,8 @@ func (e *SendError) GoString() string {
 type GatewayError struct {
 	// Code is the gateway's, 1 to 16 in the published table. That table is the older
 	// single-message interface's; its use by the bulk interface is unconfirmed
-	// (protocol.md, [public]), so branch on it with care.
+	// (protocol.md, [public]), so branch on it with care. It is empty where the
+	// reply's was not a number of up to four digits; Text then starts with it.
 	Code string
 	// Text is the gateway's own words. They are kept out of this error's text and
 	// JSON, since they may quote the request.
@@ -150,15 +151,14 @@ type GatewayError struct {
 
 // Error tells the code and, where the published table has one, its meaning.
 func (e *GatewayError) Error() string {
-	meaning, known := gatewayCodes[e.Code]
-	switch {
-	case known:
-		return fmt.Sprintf("smslink: the gateway refused with ERROR %s: %s", e.Code, meaning)
-	case isCode(e.Code):
-		return fmt.Sprintf("smslink: the gateway refused with ERROR %s; its Text says why", e.Code)
-	default:
-		return "smslink: the gateway refused with an ERROR of no numeric code; its Text says why"
+	if e.Code == "" {
+		return "smslink: the gateway refused with an ERROR of no number; its Text says why"
 	}
+	meaning, known := gatewayCodes[e.Code]
+	if !known {
+		meaning = "its Text says why"
+	}
+	return fmt.Sprintf("smslink: the gateway refused with ERROR %s: %s", e.Code, meaning)
 }
 
 // GoString keeps the gateway's words out of %#v.
@@ -166,9 +166,11 @@ func (e *GatewayError) GoString() string {
 	return fmt.Sprintf("&smslink.GatewayError{%q}", e.Error())
 }
 
-// isCode tells whether s is short and numeric, and so safe to show.
-func isCode(s string) bool {
-	return 0 < len(s) && len(s) <= 4 && strings.Trim(s, "0123456789") == ""
+func newGatewayError(code, text string) *GatewayError {
+	if len(code) > 4 || strings.Trim(code, "0123456789") != "" {
+		return &GatewayError{Text: code + ";" + text}
+	}
+	return &GatewayError{Code: code, Text: text}
 }
 
 // gatewayCodes is the published table [public].

@@ -1,6 +1,7 @@
 package smslink
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"sync/atomic"
@@ -207,6 +208,11 @@ func (p *Package) plain() []byte {
 		return nil
 	}
 	return p.lines.plain
+}
+
+// String gives the package's counts and none of its messages.
+func (p *Package) String() string {
+	return fmt.Sprintf("package of %d messages, %d bytes", p.Len(), p.Size())
 }
 
 // Messages iterates over the messages in order, each as the gateway will read

@@ -170,7 +170,7 @@ func TestPackage_keepsItsMessagesThroughAnyCalls(t *testing.T) {
 			require.Equal(t, len(model), p.Len())
 		}
 		require.Equal(t, plain(packageOf(t, model...)), plain(&p))
-		require.Equal(t, p.Size(), len(plain(&p)))
+		require.Len(t, plain(&p), p.Size())
 	}
 }
 

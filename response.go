@@ -122,7 +122,7 @@ func readReply(resp *http.Response, messages int) (wire.Reply, *SendError) {
 	case status >= 300 && status < 500:
 		switch {
 		case refused:
-			return fail(OutcomeRejected, &GatewayError{Code: reply.Code, Text: reply.Text})
+			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 		case status < 400:
 			return fail(OutcomeRejected, fmt.Errorf("smslink: HTTP status %d, a redirect, which is not followed since the upload holds the password; check Options.Endpoint", status))
 		default:
@@ -135,7 +135,7 @@ func readReply(resp *http.Response, messages int) (wire.Reply, *SendError) {
 	case parseErr != nil:
 		return fail(OutcomeUnknown, ErrUnreadableReply)
 	case refused:
-		return fail(OutcomeRejected, &GatewayError{Code: reply.Code, Text: reply.Text})
+		return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 	}
 	return reply, nil
 }

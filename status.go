@@ -10,20 +10,20 @@ import (
 type Status int
 
 const (
-	// StatusUnreported: the package was accepted, but the reply names no status for
-	// this message. It may have been taken.
+	// StatusUnreported says that the package was accepted, but that the reply names no
+	// status for this message. It may have been taken.
 	StatusUnreported Status = iota
-	// SenderFailed: the sender is not one that this account may use.
+	// SenderFailed says that the sender is not one that this account may use.
 	SenderFailed
-	// NumberFailed: the receiver is no number that the gateway can reach.
+	// NumberFailed says that the receiver is no number that the gateway can reach.
 	NumberFailed
-	// Success: accepted for sending, not yet delivered. Delivery reports carry the
-	// message's remote id.
+	// Success says that the message was accepted for sending, not that it was
+	// delivered. Delivery reports carry its remote id.
 	Success
-	// InternalOrBlacklisted: an internal error of the gateway, or a receiver on the
-	// blacklist. The gateway does not tell the two apart.
+	// InternalOrBlacklisted says that the gateway had an internal error, or that the
+	// receiver is on the blacklist. The gateway does not tell the two apart.
 	InternalOrBlacklisted
-	// InsufficientCredit: the account's credit ran out before this message.
+	// InsufficientCredit says that the account's credit ran out before this message.
 	InsufficientCredit
 )
 

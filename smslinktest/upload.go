@@ -80,20 +80,20 @@ func readForm(w http.ResponseWriter, r *http.Request) (wire.Form, []byte, error)
 func unpack(form wire.Form, packed []byte) ([]smslink.Message, error) {
 	switch {
 	case form.SizeCompressed != len(packed):
-		return nil, errors.New("SizeCompressed is not the package's size")
+		return nil, errors.New("field SizeCompressed is not the package's size")
 	case form.MD5Compressed != md5.Sum(packed):
-		return nil, errors.New("MD5Compressed is not the package's digest")
+		return nil, errors.New("field MD5Compressed is not the package's digest")
 	case form.SizePlain > maxPlain:
-		return nil, fmt.Errorf("SizePlain is over %d bytes", maxPlain)
+		return nil, fmt.Errorf("field SizePlain is over %d bytes", maxPlain)
 	}
 	plain, err := decompress(form.Compression, packed, form.SizePlain)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(plain) != form.SizePlain:
-		return nil, errors.New("SizePlain is not the plain form's size")
+		return nil, errors.New("field SizePlain is not the plain form's size")
 	case form.MD5Plain != md5.Sum(plain):
-		return nil, errors.New("MD5Plain is not the plain form's digest")
+		return nil, errors.New("field MD5Plain is not the plain form's digest")
 	}
 
 	var messages []smslink.Message
@@ -107,7 +107,7 @@ func unpack(form wire.Form, packed []byte) ([]smslink.Message, error) {
 		})
 	}
 	if form.Receivers != len(messages) {
-		return nil, fmt.Errorf("Receivers says %d, the package has %d lines", form.Receivers, len(messages))
+		return nil, fmt.Errorf("field Receivers says %d, the package has %d lines", form.Receivers, len(messages))
 	}
 	return messages, nil
 }
@@ -134,7 +134,7 @@ func decompress(method int, packed []byte, size int) ([]byte, error) {
 		}
 		return plain, nil
 	}
-	return nil, errors.New("Compression is not one of 0, 1, 2 and 3")
+	return nil, errors.New("field Compression is not one of 0, 1, 2 and 3")
 }
 
 func readAll(r io.Reader, in *bytes.Reader, size int) ([]byte, error) {

@@ -1,0 +1,88 @@
+// Command smslink sends SMS campaigns through SMSLink's BULK gateway from a
+// shell, or to a sandbox in its own process.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes. They are documented in the help and in README.md.
+const (
+	exitAccepted = 0 // every message was accepted
+	exitSomeBad  = 1 // some message failed or some row was bad
+	exitUsage    = 2
+	exitNotSent  = 3 // nothing was sent
+	exitUnknown  = 4 // some message may have been sent or not
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, console{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// console is what a command reads from and writes to.
+type console struct {
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+	getenv func(string) string
+}
+
+// exitError ends the command with a code other than that of a usage error.
+type exitError struct {
+	code int
+	err  error // nil where everything has been said
+}
+
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
+
+// run is the command line, and returns its exit code.
+func run(ctx context.Context, c console, args []string) int {
+	root := &cobra.Command{
+		Use:           "smslink",
+		Short:         "Send SMS campaigns through SMSLink's BULK gateway",
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetArgs(args)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.AddCommand(newSendCommand(c))
+
+	cmd, err := root.ExecuteContextC(ctx)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitAccepted
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			fmt.Fprintf(c.err, "smslink: %v\n", exit.err)
+		}
+		return exit.code
+	default:
+		fmt.Fprintf(c.err, "smslink: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		return exitUsage
+	}
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-smslink/smslink"
+)
+
+// row is one message of a file, or what is wrong with it.
+type row struct {
+	line    int    // where it starts, from 1
+	id      string // as it stands in the file
+	message smslink.Message
+	err     error
+}
+
+// columns are the names that a header may hold and an object's keys may be.
+var columns = []string{"id", "to", "from", "text", "send_at"}
+
+// needed are those that it must hold.
+var needed = []string{"id", "to", "text"}
+
+const wantHeader = "start the file with the header id,to,from,text,send_at, or write JSON lines"
+
+// readRows reads CSV, or JSON lines where the first byte that is not blank is a
+// brace. An error is the whole file's, names the line, and ends it: past a broken
+// quote no row can be trusted. None quotes a value of the file.
+func readRows(in io.Reader) iter.Seq2[row, error] {
+	r := bufio.NewReader(in)
+	if start, _ := r.Peek(3); string(start) == "\ufeff" {
+		_, _ = r.Discard(3)
+	}
+	start, _ := r.Peek(r.Size())
+	if bytes.HasPrefix(bytes.TrimSpace(start), []byte("{")) {
+		return jsonRows(r)
+	}
+	header, _, _ := bytes.Cut(start, []byte("\n"))
+	separator := ','
+	if bytes.Count(header, []byte(";")) > bytes.Count(header, []byte(",")) {
+		separator = ';' // as Excel writes it where the comma is the decimal sign
+	}
+	return csvRows(r, separator)
+}
+
+func csvRows(in io.Reader, separator rune) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		r := csv.NewReader(in)
+		r.Comma = separator
+		r.FieldsPerRecord = -1
+		r.ReuseRecord = true
+
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			yield(row{}, errors.New("line 1: the file is empty; "+wantHeader))
+			return
+		}
+		if err != nil {
+			yield(row{}, csvFault(err))
+			return
+		}
+		header, err := parseHeader(record)
+		if err != nil {
+			line, _ := r.FieldPos(0)
+			yield(row{}, fmt.Errorf("line %d: %w", line, err))
+			return
+		}
+		for {
+			record, err := r.Read()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(row{}, csvFault(err))
+				return
+			}
+			line, _ := r.FieldPos(0)
+			if !yield(csvRow(line, header, record), nil) {
+				return
+			}
+		}
+	}
+}
+
+// parseHeader tells what each field of a row is.
+func parseHeader(record []string) ([]string, error) {
+	header := make([]string, len(record))
+	known := 0
+	for i, name := range record {
+		header[i] = strings.ToLower(strings.TrimSpace(name))
+		if slices.Contains(columns, header[i]) {
+			known++
+		}
+	}
+	if known == 0 {
+		return nil, errors.New("there is no header; " + wantHeader)
+	}
+	for i, name := range header {
+		switch {
+		case !slices.Contains(columns, name):
+			return nil, fmt.Errorf("column %d is unknown; the columns are %s; take it out or rename it", i+1, strings.Join(columns, ", "))
+		case slices.Contains(header[:i], name):
+			return nil, fmt.Errorf("column %s stands twice; take one out", name)
+		}
+	}
+	for _, name := range needed {
+		if !slices.Contains(header, name) {
+			return nil, fmt.Errorf("column %s is missing; add it", name)
+		}
+	}
+	return header, nil
+}
+
+// csvFault words a *csv.ParseError, or an error of the file itself.
+func csvFault(err error) error {
+	var parse *csv.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	if parse.StartLine != parse.Line {
+		return fmt.Errorf("line %d: a quote that opens here is broken (seen on line %d); write a quote inside a quoted field twice, and close the field", parse.StartLine, parse.Line)
+	}
+	return fmt.Errorf("line %d: a quote is broken; write a quote inside a quoted field twice, and close the field", parse.Line)
+}
+
+func csvRow(line int, header, record []string) row {
+	if len(record) != len(header) {
+		return row{line: line, err: fmt.Errorf("has %d fields, the header %d; a separator or line end inside a field needs quotes around it", len(record), len(header))}
+	}
+	fields := make(map[string]string, len(header))
+	for i, name := range header {
+		fields[name] = record[i]
+	}
+	return newRow(line, fields)
+}
+
+func jsonRows(r *bufio.Reader) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		for line := 1; ; line++ {
+			raw, err := r.ReadBytes('\n')
+			if err != nil && !errors.Is(err, io.EOF) {
+				yield(row{}, err)
+				return
+			}
+			if object := bytes.TrimSpace(raw); len(object) > 0 && !yield(jsonRow(line, object), nil) {
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}
+}
+
+func jsonRow(line int, object []byte) row {
+	fields, err := parseObject(object)
+	if err != nil {
+		return row{line: line, err: err}
+	}
+	for _, name := range needed {
+		if _, ok := fields[name]; !ok {
+			return row{line: line, id: fields["id"], err: fmt.Errorf("key %s is missing", name)}
+		}
+	}
+	return newRow(line, fields)
+}
+
+// parseObject reads one flat object of strings and numbers. It refuses what
+// encoding/json would mend or pass over in silence: a key that stands twice, bytes
+// that are not UTF-8, half of a surrogate pair.
+func parseObject(object []byte) (map[string]string, error) {
+	errNotObject := errors.New("is not one JSON object with the keys " + strings.Join(columns, ", "))
+	if !utf8.Valid(object) {
+		return nil, errors.New("is not valid UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.UseNumber()
+	if token, err := d.Token(); err != nil || token != json.Delim('{') {
+		return nil, errNotObject
+	}
+	fields := make(map[string]string, len(columns))
+	for d.More() {
+		token, err := d.Token()
+		name, isKey := token.(string)
+		if err != nil || !isKey {
+			return nil, errNotObject
+		}
+		if !slices.Contains(columns, name) {
+			return nil, fmt.Errorf("has an unknown key; the keys are %s", strings.Join(columns, ", "))
+		}
+		if _, twice := fields[name]; twice {
+			return nil, fmt.Errorf("key %s stands twice", name)
+		}
+		start := d.InputOffset()
+		token, err = d.Token()
+		if err != nil {
+			return nil, errNotObject
+		}
+		switch value := token.(type) {
+		case string:
+			if strings.ContainsRune(value, utf8.RuneError) && !holdsReplacement(object[start:d.InputOffset()]) {
+				return nil, fmt.Errorf("key %s holds half of a surrogate pair", name)
+			}
+			fields[name] = value
+		case json.Number:
+			if name == "text" || name == "from" {
+				return nil, fmt.Errorf("key %s is a number; put it in quotes", name)
+			}
+			fields[name] = value.String()
+		case nil:
+			fields[name] = ""
+		default:
+			return nil, fmt.Errorf("key %s is neither a string nor a number", name)
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errNotObject
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("holds more than one JSON object; write one a line")
+	}
+	return fields, nil
+}
+
+// holdsReplacement tells whether U+FFFD was written as such, and is not
+// encoding/json's doing.
+func holdsReplacement(raw []byte) bool {
+	return bytes.ContainsRune(raw, utf8.RuneError) || bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
+}
+
+// newRow makes a message of a row's fields, by name.
+func newRow(line int, fields map[string]string) row {
+	r := row{line: line, id: fields["id"]}
+	id, err := strconv.ParseInt(strings.TrimSpace(r.id), 10, 64)
+	if err != nil || id < 0 {
+		r.err = errors.New("id is no whole number from 0")
+		return r
+	}
+	at, err := parseTime(strings.TrimSpace(fields["send_at"]))
+	if err != nil {
+		r.err = err
+		return r
+	}
+	r.message = smslink.Message{ID: id, To: fields["to"], From: fields["from"], Text: fields["text"], SendAt: at}
+	return r
+}
+
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if seconds, err := strconv.ParseUint(s, 10, 62); err == nil {
+		return time.Unix(int64(seconds), 0), nil
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil || at.Unix() < 0 {
+		return time.Time{}, errors.New("send_at is neither RFC 3339 from 1970 on, such as 2030-01-31T09:00:00+02:00, nor Unix seconds")
+	}
+	return at, nil
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+)
+
+func rowsOf(t testing.TB, file string) ([]row, error) {
+	t.Helper()
+	var rows []row
+	for row, err := range readRows(strings.NewReader(file)) {
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func TestReadRows_everyForm(t *testing.T) {
+	at := time.Date(2030, 1, 31, 7, 0, 0, 0, time.UTC)
+	want := []smslink.Message{
+		{ID: 1, To: "0712345678", From: "numeric", Text: "linia unu\nlinia doi; \"da\"", SendAt: at},
+		{ID: 9223372036854775807, To: "+40712345678", Text: "așa"},
+	}
+	for name, file := range map[string]string{
+		"CSV":                     "id,to,from,text,send_at\n1,0712345678,numeric,\"linia unu\nlinia doi; \"\"da\"\"\",2030-01-31T09:00:00+02:00\n9223372036854775807,+40712345678,,așa,\n",
+		"CSV with CRLF and a BOM": "\ufeffid,to,from,text,send_at\r\n1,0712345678,numeric,\"linia unu\r\nlinia doi; \"\"da\"\"\",2030-01-31T09:00:00+02:00\r\n9223372036854775807,+40712345678,,așa,\r\n",
+		"CSV with semicolons":     "id;to;from;text;send_at\n1;0712345678;numeric;\"linia unu\nlinia doi; \"\"da\"\"\";1896073200\n9223372036854775807;+40712345678;;așa;\n",
+		"CSV in another order":    " Text ,ID,To,SEND_AT,from\n\"linia unu\nlinia doi; \"\"da\"\"\",1,0712345678,1896073200,numeric\n\nașa,9223372036854775807,+40712345678,,\n",
+		"JSON lines":              `{"id":1,"to":"0712345678","from":"numeric","text":"linia unu\nlinia doi; \"da\"","send_at":"2030-01-31T09:00:00+02:00"}` + "\n\n" + `{"to":"+40712345678","text":"a\u0219a","id":"9223372036854775807"}`,
+		"JSON lines with numbers": ` {"id":1,"to":"0712345678","from":"numeric","text":"linia unu\nlinia doi; \"da\"","send_at":1896073200}` + "\r\n" + `{"to":"+40712345678","from":null,"text":"așa","id":9223372036854775807,"send_at":null}` + "\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, err := rowsOf(t, file)
+			require.NoError(t, err)
+			require.Len(t, rows, 2)
+			for i, row := range rows {
+				require.NoError(t, row.err)
+				row.message.SendAt = row.message.SendAt.UTC()
+				if row.message.SendAt.Unix() < 0 {
+					row.message.SendAt = time.Time{}
+				}
+				require.Equal(t, want[i], row.message)
+			}
+		})
+	}
+}
+
+func TestReadRows_linesAreCountedFromTheRowsStart(t *testing.T) {
+	rows, err := rowsOf(t, "id,to,text\n\n1,07,\"a\nb\nc\"\n2,07,d\n")
+	require.NoError(t, err)
+	require.Equal(t, 3, rows[0].line)
+	require.Equal(t, 6, rows[1].line)
+	rows, err = rowsOf(t, "{\"id\":1}\n\n{\"id\":2}\n")
+	require.NoError(t, err)
+	require.Equal(t, 1, rows[0].line)
+	require.Equal(t, 3, rows[1].line)
+}
+
+func TestReadRows_badRows(t *testing.T) {
+	for _, c := range []struct{ name, file, says string }{
+		{"too few fields", "id,to,text\n1,0712345678\n", "has 2 fields, the header 3; a separator or line end inside a field needs quotes around it"},
+		{"too many fields", "id,to,text\n1,0712345678,a,b\n", "has 4 fields, the header 3"},
+		{"a negative id", "id,to,text\n-1,07,a\n", "id is no whole number from 0"},
+		{"an id with a fraction", "id,to,text\n1.5,07,a\n", "id is no whole number from 0"},
+		{"an id too large", "id,to,text\n9223372036854775808,07,a\n", "id is no whole number from 0"},
+		{"no id", "id,to,text\n,07,a\n", "id is no whole number from 0"},
+		{"a time in words", "id,to,text,send_at\n1,07,a,mâine\n", "send_at is neither RFC 3339"},
+		{"a time without a zone", "id,to,text,send_at\n1,07,a,2030-01-31T09:00:00\n", "send_at is neither RFC 3339"},
+		{"the year 1", "id,to,text,send_at\n1,07,a,0001-01-01T00:00:00Z\n", "send_at is neither RFC 3339 from 1970 on"},
+		{"a negative time", "id,to,text,send_at\n1,07,a,-62135596800\n", "send_at is neither RFC 3339 from 1970 on"},
+		{"not JSON", "{\"id\":1,\n", "is not one JSON object with the keys id, to, from, text, send_at"},
+		{"cut JSON", "{\"id\":1,\"to\"\n", "is not one JSON object"},
+		{"a JSON array", "{}\n[1]\n", "is not one JSON object"},
+		{"two objects", "{\"id\":1} {\"id\":2}\n", "holds more than one JSON object"},
+		{"an unknown key", "{\"id\":1,\"ID\":2}\n", "has an unknown key"},
+		{"a key twice", "{\"id\":1,\"text\":\"a\",\"text\":\"b\"}\n", "key text stands twice"},
+		{"a nested value", "{\"id\":1,\"text\":{\"a\":1}}\n", "key text is neither a string nor a number"},
+		{"a number as text", "{\"id\":1,\"text\":1e3}\n", "key text is a number; put it in quotes"},
+		{"a fraction as id", "{\"id\":1.0,\"to\":\"07\",\"text\":\"a\"}\n", "id is no whole number from 0"},
+		{"a missing key", "{\"id\":1,\"text\":\"a\"}\n", "key to is missing"},
+		{"half a surrogate pair", "{\"id\":1,\"to\":\"07\",\"text\":\"a\\ud83d\"}\n", "key text holds half of a surrogate pair"},
+		{"broken UTF-8", "{\"id\":1,\"to\":\"07\",\"text\":\"a\xff\"}\n", "is not valid UTF-8"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rows, err := rowsOf(t, c.file)
+			require.NoError(t, err)
+			require.NotEmpty(t, rows)
+			require.ErrorContains(t, rows[len(rows)-1].err, c.says)
+		})
+	}
+}
+
+func TestReadRows_replacementCharacterOfTheFilesOwn(t *testing.T) {
+	for _, text := range []string{"\ufffd", `\ufffd`, `\uFFFD`} {
+		rows, err := rowsOf(t, `{"id":1,"to":"07","text":"`+text+`"}`)
+		require.NoError(t, err)
+		require.NoError(t, rows[0].err)
+		require.Equal(t, "\ufffd", rows[0].message.Text)
+	}
+}
+
+func TestMasked(t *testing.T) {
+	for receiver, want := range map[string]string{
+		"0712345678": "0712****78", "+40 712-345-678": "+407******78", "1812": "****", "": "", "abc": "",
+	} {
+		require.Equal(t, want, masked(receiver))
+	}
+}
+
+// Whatever the file, no panic, and each row is a message or has an error.
+func FuzzReadRows(f *testing.F) {
+	f.Add("id,to,from,text,send_at\n1,0712345678,numeric,\"a\nb\",2030-01-31T09:00:00+02:00\n")
+	f.Add("\ufeffid;to;text\n1;07;a\n")
+	f.Add(`{"id":1,"to":"07","text":"\ud83d"}` + "\n[]\n{")
+	f.Fuzz(func(t *testing.T, file string) {
+		var pkg smslink.Package
+		rows, _ := rowsOf(t, file)
+		for _, row := range rows {
+			require.Positive(t, row.line)
+			if row.err == nil {
+				_ = pkg.Add(row.message)
+			}
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// The environment variables that hold the account. There are no flags for them:
+// a command line is seen by every user of the machine.
+const (
+	envConnectionID = "SMSLINK_CONNECTION_ID"
+	envPassword     = "SMSLINK_PASSWORD"
+)
+
+// sendOptions are the flags of send.
+type sendOptions struct {
+	sandbox  bool
+	testMode bool
+	codec    string
+	endpoint string
+	results  string
+}
+
+func newSendCommand(c console) *cobra.Command {
+	var opts sendOptions
+	cmd := &cobra.Command{
+		Use:   "send [flags] FILE",
+		Short: "Send the messages of a CSV or JSON lines file, as one package",
+		Long: `Send the messages of FILE ("-" for standard input) as one package, and print
+what became of each.
+
+FILE is CSV with a header, or JSON lines, one object a line. Its columns are
+  id       local message id, a whole number from 0, unique in the file
+  to       receiver: 07xyzzzzzz, +40…, 0040…
+  from     sender: numeric (also what an empty one means) or an approved name
+  text     the message
+  send_at  RFC 3339, as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
+of which from and send_at may be left out. A CSV may be separated by commas or
+semicolons. A row that can't be sent is reported and left out of the package.
+
+The account stands in the environment: ` + envConnectionID + ` and
+` + envPassword + `. With --sandbox none is needed.
+
+Exit codes:
+  0  every message was accepted
+  1  some message failed, or some row was bad
+  2  wrong usage
+  3  nothing was sent
+  4  outcome unknown: messages may have been sent; do not send them again
+     before you have looked into the account's reports`,
+		Example: `  smslink send --sandbox campaign.csv
+  smslink send --results results.csv campaign.csv
+  psql -c "copy (select …) to stdout csv header" | smslink send -`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return send(cmd.Context(), c, opts, args[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
+	flags.BoolVar(&opts.testMode, "test-mode", false, "ask the gateway to check the package and to send and bill nothing")
+	flags.StringVar(&opts.codec, "codec", "zlib", "compression: none, zlib, bzip2 or lzf")
+	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "URL of the gateway's bulk-v3.php")
+	flags.StringVar(&opts.results, "results", "", "write what became of each row to this CSV file, which must be new or empty")
+	return cmd
+}
+
+func send(ctx context.Context, c console, opts sendOptions, file string) error {
+	codec, err := smslink.ParseCodec(opts.codec)
+	if err != nil {
+		return fmt.Errorf("--codec: %w", unprefixed(err))
+	}
+	client, closeGateway, err := connect(c, opts)
+	if err != nil {
+		return err
+	}
+	defer closeGateway()
+
+	pkg := smslink.Package{Codec: codec}
+	rows, err := load(c, file, &pkg)
+	if err != nil {
+		return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)}
+	}
+	results, err := createResults(opts.results)
+	if err != nil {
+		return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)}
+	}
+
+	report := report{rows: rows, sandbox: opts.sandbox, testMode: opts.testMode}
+	if pkg.Len() > 0 {
+		report.response, report.sendErr = client.Send(ctx, &pkg)
+	}
+	report.printRows(c.out, c.err, fileName(file))
+	report.printSummary(c.out)
+	if err := report.writeResults(results); err != nil {
+		fmt.Fprintf(c.err, "smslink: --results: %v; the table above stands\n", err)
+		return &exitError{max(report.exitCode(), exitSomeBad), nil}
+	}
+	if code := report.exitCode(); code != exitAccepted {
+		return &exitError{code, report.failure()}
+	}
+	return nil
+}
+
+// connect makes the client: of the account in the environment, or of a gateway
+// in this process.
+func connect(c console, opts sendOptions) (client *smslink.Client, closeGateway func(), err error) {
+	if opts.sandbox {
+		if opts.endpoint != smslink.EndpointHTTPS {
+			return nil, nil, errors.New("--sandbox and --endpoint exclude each other")
+		}
+		gateway := smslinktest.NewGateway(nil)
+		client, err = smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{
+			Endpoint: gateway.URL, TestMode: opts.testMode,
+		})
+		return client, gateway.Close, err
+	}
+	id, password := c.getenv(envConnectionID), c.getenv(envPassword)
+	if id == "" || password == "" {
+		return nil, nil, fmt.Errorf("set %s and %s to the account's, or try --sandbox, which needs none", envConnectionID, envPassword)
+	}
+	client, err = smslink.NewClient(id, password, &smslink.Options{Endpoint: opts.endpoint, TestMode: opts.testMode})
+	if err != nil {
+		return nil, nil, unprefixed(err)
+	}
+	return client, func() {}, nil
+}
+
+// load reads the file's rows and adds the good ones to the package. Its error is
+// the file's, or that there is nothing in it.
+func load(c console, file string, pkg *smslink.Package) ([]row, error) {
+	in := c.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	var rows []row
+	for row, err := range readRows(in) {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", fileName(file), err)
+		}
+		if row.err == nil {
+			row.err = unprefixed(pkg.Add(row.message))
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%s: line 1: no messages; %s", fileName(file), wantHeader)
+	}
+	return rows, nil
+}
+
+func fileName(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
+}
+
+// createResults opens the results file before anything is sent, so that a name
+// that can't be written costs nothing. It does not write over a file that holds
+// something: remote ids can't be had again.
+func createResults(name string) (io.WriteCloser, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--results: %w", err)
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		f.Close()
+		return nil, fmt.Errorf("--results: %s is not empty; name a new file", name)
+	}
+	return f, nil
+}
+
+// unprefixed takes the package's name off an error that this command prefixes
+// with its own.
+func unprefixed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &wordedError{strings.TrimPrefix(err.Error(), "smslink: "), err}
+}
+
+type wordedError struct {
+	words string
+	err   error
+}
+
+func (e *wordedError) Error() string { return e.words }
+func (e *wordedError) Unwrap() error { return e.err }

@@ -1,0 +1,174 @@
+package smslink_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func Example() {
+	gateway := smslinktest.NewGateway(nil) // in place of the live one
+	defer gateway.Close()
+
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{
+		Endpoint: gateway.URL, // leave it out for the live gateway
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var pkg smslink.Package // the zero value is ready
+	for _, m := range []smslink.Message{
+		{ID: 1, To: "0712345678", Text: "Comanda dvs. a fost expediată."},
+		{ID: 2, To: "+40723456789", From: smslink.SenderNumeric, Text: "Salut!\nNe vedem mâine la 9:30."},
+	} {
+		if err := pkg.Add(m); err != nil {
+			log.Print(err) // names the message, the field and the rule; the package is as it was
+		}
+	}
+
+	resp, err := client.Send(context.Background(), &pkg)
+	if err != nil {
+		log.Fatal(err) // nothing is known to be accepted; smslink.OutcomeOf(err) says more
+	}
+	for _, r := range resp.Results {
+		fmt.Println(r.ID, r.Status, r.RemoteID)
+	}
+	// Output:
+	// 1 success 220000001
+	// 2 success 220000002
+}
+
+func ExampleOutcomeOf() {
+	gateway := smslinktest.NewGateway(nil)
+	gateway.Close() // so that nobody listens
+	client := gateway.Client()
+	ctx := context.Background()
+
+	var pkg smslink.Package
+	if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Codul este 4829."}); err != nil {
+		log.Fatal(err)
+	}
+
+	_, err := client.Send(ctx, &pkg)
+	switch smslink.OutcomeOf(err) {
+	case smslink.OutcomeAccepted:
+		fmt.Println("taken: keep the remote ids")
+	case smslink.OutcomeNotSent:
+		fmt.Println("nothing left this machine: send the same package again, later")
+	case smslink.OutcomeRejected:
+		fmt.Println("refused: mend the cause, then send the same package again")
+	case smslink.OutcomeUnknown:
+		fmt.Println("perhaps taken: never resend by itself; look into the account's reports first")
+	}
+	// Output:
+	// nothing left this machine: send the same package again, later
+}
+
+func ExampleResponse_Err() {
+	gateway := smslinktest.NewGateway(&smslinktest.Options{
+		Status: func(m smslink.Message) smslink.Status {
+			if m.To == "0799999999" {
+				return smslink.NumberFailed
+			}
+			return smslink.Success
+		},
+	})
+	defer gateway.Close()
+	client := gateway.Client()
+
+	var pkg smslink.Package
+	for id, to := range []string{"0712345678", "0799999999"} {
+		if err := pkg.Add(smslink.Message{ID: int64(id), To: to, Text: "Bună ziua!"}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	resp, err := client.Send(context.Background(), &pkg)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Println(resp.Count(smslink.Success), "accepted")
+	for _, r := range resp.Results {
+		err := r.Err()
+		switch {
+		case errors.Is(err, smslink.ErrInsufficientCredit):
+			fmt.Println("top up, then send", r.ID)
+		case err != nil:
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// 1 accepted
+	// smslink: message 1: number failed: check the number
+}
+
+func ExampleCodec() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+
+	smallest, err := smslink.ZlibLevel(9)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, codec := range []smslink.Codec{smslink.None, smslink.Zlib, smslink.BZip2, smslink.LZF, smallest} {
+		pkg := smslink.Package{Codec: codec} // nil means Zlib
+		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Salut!"}); err != nil {
+			log.Fatal(err)
+		}
+		resp, err := gateway.Client().Send(context.Background(), &pkg)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(codec, resp.Results[0].Status)
+	}
+	// Output:
+	// none success
+	// zlib success
+	// bzip2 success
+	// lzf success
+	// zlib success
+}
+
+func ExamplePackage_Add() {
+	var pkg smslink.Package
+	err := pkg.Add(smslink.Message{ID: 7, To: "0712345678", Text: "Reducere 20%3B doar azi"})
+	fmt.Println(err)
+
+	var refused *smslink.MessageError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.ID, refused.Field, errors.Is(err, smslink.ErrLiteralEscape))
+	}
+	fmt.Println(pkg.Len())
+	// Output:
+	// smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself
+	// 7 Text true
+	// 0
+}
+
+func ExamplePackage_Reopen() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	client := gateway.Client()
+
+	var pkg smslink.Package
+	if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Salut!"}); err != nil {
+		log.Fatal(err)
+	}
+	_, err := client.Send(context.Background(), &pkg)
+	fmt.Println(err)
+	_, err = client.Send(context.Background(), &pkg)
+	fmt.Println(err)
+
+	pkg.Reopen() // the receiver is to get it twice, and somebody pays twice
+	_, err = client.Send(context.Background(), &pkg)
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// smslink: not sent again: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice
+	// <nil>
+}

@@ -1,0 +1,165 @@
+package smslink_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+)
+
+const (
+	secretPassword = "hunter2-Xq7"
+	secretNumber   = "0040712345678"
+	secretText     = "Codul Ioanei este 482913"
+)
+
+// requireDiscreet prints a value in every way that a program would, and looks
+// for the secrets: as they are, and as the bytes that fmt makes of a []byte.
+func requireDiscreet(t *testing.T, values ...any) {
+	t.Helper()
+	for _, v := range values {
+		printed := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q", v, v, v, v, v)
+		var logged bytes.Buffer
+		slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "v", v)
+		printed += logged.String()
+		if raw, err := json.Marshal(v); err == nil {
+			printed += string(raw)
+		}
+		if err, ok := v.(error); ok {
+			printed += err.Error()
+		}
+		requireNoSecret(t, printed)
+	}
+}
+
+func requireNoSecret(t *testing.T, printed string) {
+	t.Helper()
+	for _, secret := range []string{secretPassword, secretNumber, secretText} {
+		require.NotContains(t, printed, secret)
+		var decimal, hex []string
+		for _, c := range []byte(secret) {
+			decimal = append(decimal, strconv.Itoa(int(c)))
+			hex = append(hex, fmt.Sprintf("0x%x", c))
+		}
+		require.NotContains(t, printed, strings.Join(decimal, " "))
+		require.NotContains(t, printed, strings.Join(hex, ", "))
+	}
+}
+
+func secretPackage(t *testing.T) *smslink.Package {
+	t.Helper()
+	var p smslink.Package
+	require.NoError(t, p.Add(smslink.Message{ID: 1, To: secretNumber, Text: secretText}))
+	return &p
+}
+
+func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
+	client, err := smslink.NewClient("connection", secretPassword, nil)
+	require.NoError(t, err)
+	type holder struct {
+		client  *smslink.Client
+		Client  smslink.Client
+		Package *smslink.Package
+		hidden  *smslink.Package
+	}
+	p := secretPackage(t)
+	requireDiscreet(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p}, &holder{client, *client, p, p})
+
+	for _, m := range []smslink.Message{
+		{ID: -1, To: secretNumber, Text: secretText},
+		{ID: 1, To: secretNumber, From: ";", Text: secretText},
+		{ID: 1, To: secretNumber, Text: secretText + "%0A"},
+		{ID: 1, To: "Ion", Text: secretText},
+	} {
+		err := new(smslink.Package).Add(m)
+		require.Error(t, err)
+		requireDiscreet(t, err, fmt.Errorf("wrapped: %w", err))
+	}
+}
+
+// A server that throws the request back at us, in every place where net/http
+// might quote it, and a log that hears it all.
+func TestSend_serverThatEchoesTheUpload(t *testing.T) {
+	echo := secretPassword + " " + secretNumber + " " + secretText
+	for name, answer := range map[string]string{
+		"in an ERROR's text":       http200("ERROR;7;wrong password " + echo),
+		"in an ERROR's code":       http200("ERROR;" + echo + ";x"),
+		"in an unreadable body":    http200("<html>" + echo + "</html>"),
+		"in a body cut short":      "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + echo,
+		"in place of HTTP":         echo + "\r\n\r\n",
+		"in the status line":       "HTTP/1.1 " + echo + "\r\n\r\n",
+		"in the status text":       "HTTP/1.1 500 " + echo + "\r\nContent-Length: 0\r\n\r\n",
+		"in a header":              "HTTP/1.1 200 OK\r\n" + echo + "\r\n\r\n",
+		"in the length":            "HTTP/1.1 200 OK\r\nContent-Length: " + echo + "\r\n\r\n",
+		"in the transfer encoding": "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + echo + "\r\n\r\n",
+		"in a chunk's size":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + echo + "\r\n",
+		"in a redirect":            "HTTP/1.1 302 Found\r\nLocation: http://" + echo + "\r\nContent-Length: 0\r\n\r\n",
+		"in a redirect's %":        "HTTP/1.1 302 Found\r\nLocation: %zz" + echo + "\r\nContent-Length: 0\r\n\r\n",
+		"in an accepted entry":     http200("MESSAGE;1;ok;77;" + echo + ",1:1:3"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged bytes.Buffer
+			client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
+				Endpoint: peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, answer) }),
+				Logger:   slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			})
+			require.NoError(t, err)
+			_, err = client.Send(context.Background(), secretPackage(t))
+			require.NotEmpty(t, logged.String())
+			requireNoSecret(t, logged.String())
+			if err == nil {
+				return
+			}
+			requireDiscreet(t, err, fmt.Errorf("wrapped: %w", err))
+			var gatewayErr *smslink.GatewayError
+			if errors.As(err, &gatewayErr) {
+				requireDiscreet(t, gatewayErr)
+			}
+		})
+	}
+}
+
+// The same from a transport of the caller's.
+func TestSend_transportThatQuotesTheUpload(t *testing.T) {
+	client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
+		HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			raw, _ := io.ReadAll(r.Body)
+			return nil, fmt.Errorf("could not send %s", raw)
+		})},
+	})
+	require.NoError(t, err)
+	p := secretPackage(t)
+	p.Codec = smslink.None
+	_, err = client.Send(context.Background(), p)
+	requireDiscreet(t, err)
+	require.ErrorContains(t, err, "errors.Unwrap gives it")
+}
+
+func TestLogger_hasCountsAndOutcomes(t *testing.T) {
+	gw := newGateway(t, nil)
+	var logged bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL, Logger: logger})
+	require.NoError(t, err)
+	p := packageOf(t, 1, 2, 3)
+	_, err = client.Send(context.Background(), p)
+	require.NoError(t, err)
+	require.Contains(t, logged.String(), `level=DEBUG msg="smslink: uploading" messages=3 plain_bytes=`)
+	require.Contains(t, logged.String(), `level=INFO msg="smslink: package accepted" package=1001 messages=3 succeeded=3 unmatched=0 elapsed=`)
+	_, err = client.Send(context.Background(), p)
+	require.Error(t, err)
+	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome=accepted messages=3 http_status=0 error="smslink: not sent again`)
+}

@@ -1,0 +1,427 @@
+package smslink_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+)
+
+// requireFate checks a failed Send's outcome, and that the package's seal goes
+// with it: open where nothing was taken, shut where something may have been.
+func requireFate(t testing.TB, want smslink.Outcome, p *smslink.Package, err error) {
+	t.Helper()
+	require.Equal(t, want, sendError(t, err).Outcome, "%v", err)
+	require.Equal(t, want, smslink.OutcomeOf(err))
+	require.Error(t, sendError(t, err).Err)
+
+	addErr := p.Add(message(1 << 40))
+	if want == smslink.OutcomeUnknown {
+		require.ErrorIs(t, addErr, smslink.ErrOutcomeUnknown)
+	} else {
+		require.NoError(t, addErr)
+		require.True(t, p.Remove(1<<40))
+	}
+}
+
+func sendError(t testing.TB, err error) *smslink.SendError {
+	t.Helper()
+	var sendErr *smslink.SendError
+	require.ErrorAs(t, err, &sendErr)
+	return sendErr
+}
+
+// abort closes a connection with a reset in place of an orderly end.
+func abort(conn net.Conn) {
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	conn.Close()
+}
+
+func TestSend_outcomeOfEachAnswer(t *testing.T) {
+	const good = "MESSAGE;1;ok;77;1:220000001:3,2:220000002:3"
+	for _, c := range []struct {
+		name   string
+		answer string // empty = none
+		want   smslink.Outcome
+		status int
+		reply  string
+		says   string
+	}{
+		{"closed without an answer", "", smslink.OutcomeUnknown, 0, "", "EOF"},
+		{"an empty body", http200(""), smslink.OutcomeUnknown, 200, "", "the gateway's reply can't be read"},
+		{"HTML", http200("<html>hello; dear; user</html>"), smslink.OutcomeUnknown, 200, "<html>hello; dear; user</html>", "the gateway's reply can't be read"},
+		{"too few fields", http200("MESSAGE;1"), smslink.OutcomeUnknown, 200, "MESSAGE;1", "the gateway's reply can't be read"},
+		{"a reply cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good, smslink.OutcomeUnknown, 200, good, "unexpected EOF"},
+		{"a chunked reply cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nMESSA\r\n", smslink.OutcomeUnknown, 200, "MESSA", "unexpected EOF"},
+		{"a status line cut short", "HTTP/1.1 20", smslink.OutcomeUnknown, 0, "", "outcome unknown"},
+		{"no HTTP at all", "220 mail.example.com ESMTP\r\n\r\n", smslink.OutcomeUnknown, 0, "", "outcome unknown"},
+		{"500", httpStatus("500 Internal Server Error", "oops"), smslink.OutcomeUnknown, 500, "oops", "HTTP status 500"},
+		{"502", httpStatus("502 Bad Gateway", ""), smslink.OutcomeUnknown, 502, "", "HTTP status 502"},
+		{"503 with an ERROR", httpStatus("503 Service Unavailable", "ERROR;3;suspended"), smslink.OutcomeUnknown, 503, "ERROR;3;suspended", "HTTP status 503"},
+		{"301", httpStatus("301 Moved Permanently", ""), smslink.OutcomeRejected, 301, "", "HTTP status 301, a redirect"},
+		{"304", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", smslink.OutcomeRejected, 304, "", "HTTP status 304"},
+		{"400", httpStatus("400 Bad Request", "no"), smslink.OutcomeRejected, 400, "no", "HTTP status 400"},
+		{"403 with an ERROR", httpStatus("403 Forbidden", "ERROR;5;address"), smslink.OutcomeRejected, 403, "ERROR;5;address", "ERROR 5: this machine's address is not allowed"},
+		{"404", httpStatus("404 Not Found", ""), smslink.OutcomeRejected, 404, "", "HTTP status 404"},
+		{"413", httpStatus("413 Request Entity Too Large", ""), smslink.OutcomeRejected, 413, "", "HTTP status 413"},
+		{"ERROR", http200("ERROR;7;wrong password"), smslink.OutcomeRejected, 200, "ERROR;7;wrong password", "ERROR 7: wrong password; repeating it gets this machine's address banned"},
+		{"an undocumented ERROR", http200("ERROR;77;hm"), smslink.OutcomeRejected, 200, "ERROR;77;hm", "ERROR 77: its Text says why"},
+		{"an ERROR without a numeric code", http200("ERROR;0712345678;hm"), smslink.OutcomeRejected, 200, "ERROR;0712345678;hm", "an ERROR of no number"},
+		{"an ERROR cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nERROR;1;x", smslink.OutcomeUnknown, 200, "ERROR;1;x", "unexpected EOF"},
+		{"an endless reply", http200("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000)), smslink.OutcomeUnknown, 200,
+			("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000))[:64<<10+2*128], "longer than a reply to this package can be"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			resp, p, err := sendTo(t, replying(t, c.answer), 1, 2)
+			require.Nil(t, resp)
+			requireFate(t, c.want, p, err)
+			sendErr := sendError(t, err)
+			require.Equal(t, c.status, sendErr.StatusCode)
+			require.Equal(t, c.reply, string(sendErr.Reply))
+			require.ErrorContains(t, err, c.says)
+			prefix := map[smslink.Outcome]string{smslink.OutcomeUnknown: "smslink: outcome unknown: ", smslink.OutcomeRejected: "smslink: rejected: "}
+			require.True(t, strings.HasPrefix(err.Error(), prefix[c.want]), err.Error())
+			require.Equal(t, 1, strings.Count(err.Error(), "smslink: "), err.Error())
+		})
+	}
+}
+
+func TestSend_gatewayErrorHasTheGatewaysWords(t *testing.T) {
+	_, _, err := sendTo(t, replying(t, http200("ERROR;8;Credit insuficient")), 1)
+	var gatewayErr *smslink.GatewayError
+	require.ErrorAs(t, err, &gatewayErr)
+	require.Equal(t, "8", gatewayErr.Code)
+	require.Equal(t, "Credit insuficient", gatewayErr.Text)
+	require.EqualError(t, gatewayErr, "smslink: the gateway refused with ERROR 8: no credit")
+}
+
+func TestSend_resetAfterTheUploadIsUnknown(t *testing.T) {
+	_, p, err := sendTo(t, peer(t, func(conn net.Conn, _ []byte) { abort(conn) }), 1)
+	requireFate(t, smslink.OutcomeUnknown, p, err)
+}
+
+func TestSend_resetDuringTheUploadIsUnknown(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer listener.Close()
+	done.Go(func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			_, _ = io.ReadFull(conn, make([]byte, 100))
+			abort(conn)
+		}
+	})
+	var p smslink.Package
+	p.Codec = smslink.None
+	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "07", Text: strings.Repeat("a", 8<<20)}))
+	_, err = newClient(t, &smslink.Options{Endpoint: "http://" + listener.Addr().String()}).Send(context.Background(), &p)
+	requireFate(t, smslink.OutcomeUnknown, &p, err)
+}
+
+func TestSend_lostReplyIsUnknown(t *testing.T) {
+	hang := make(chan struct{})
+	endpoint := peer(t, func(net.Conn, []byte) { <-hang })
+	defer close(hang)
+	client := newClient(t, &smslink.Options{Endpoint: endpoint})
+
+	t.Run("time-out of the context", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		p := packageOf(t, 1)
+		_, err := client.Send(ctx, p)
+		requireFate(t, smslink.OutcomeUnknown, p, err)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+	t.Run("time-out of the options", func(t *testing.T) {
+		client := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: 100 * time.Millisecond})
+		p := packageOf(t, 1)
+		_, err := client.Send(context.Background(), p)
+		requireFate(t, smslink.OutcomeUnknown, p, err)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+	t.Run("time-out of the caller's http.Client", func(t *testing.T) {
+		client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: &http.Client{Timeout: 100 * time.Millisecond}})
+		p := packageOf(t, 1)
+		_, err := client.Send(context.Background(), p)
+		requireFate(t, smslink.OutcomeUnknown, p, err)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		p := packageOf(t, 1)
+		_, err := client.Send(ctx, p)
+		requireFate(t, smslink.OutcomeUnknown, p, err)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+func TestSend_timeoutOfTheOptionsGivesWayToTheContexts(t *testing.T) {
+	endpoint := peer(t, func(conn net.Conn, _ []byte) {
+		time.Sleep(300 * time.Millisecond)
+		_, _ = io.WriteString(conn, http200("MESSAGE;1;ok;1;1:1:3"))
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_, err := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: time.Millisecond}).Send(ctx, packageOf(t, 1))
+	require.NoError(t, err)
+}
+
+func TestSend_notSent(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	soon := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	for _, c := range []struct {
+		name     string
+		ctx      func(t *testing.T) context.Context
+		endpoint string
+		says     string
+	}{
+		{"nobody listens", nil, closed.URL, "connection refused"},
+		{"a name that does not exist", nil, "http://host.invalid/", "host.invalid"},
+		{"a context already done", func(*testing.T) context.Context { return done }, closed.URL, "context canceled"},
+		{"no TLS handshake", soon, "https://" + silent.Addr().String(), "deadline exceeded"},
+		{"a server without TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1), "HTTP response to HTTPS client"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := context.Background()
+			if c.ctx != nil {
+				ctx = c.ctx(t)
+			}
+			for _, own := range []*http.Client{nil, {Transport: &http.Transport{}}} {
+				p := packageOf(t, 1)
+				_, err := newClient(t, &smslink.Options{Endpoint: c.endpoint, HTTPClient: own}).Send(ctx, p)
+				requireFate(t, smslink.OutcomeNotSent, p, err)
+				require.ErrorContains(t, err, "smslink: not sent: ")
+				require.ErrorContains(t, err, c.says)
+			}
+		})
+	}
+}
+
+func TestSend_tlsIsVerified(t *testing.T) {
+	var uploads atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		uploads.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "MESSAGE;1;ok;1;1:1:3")
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it would tell of the handshake refused
+	server.StartTLS()
+	defer server.Close()
+
+	p := packageOf(t, 1)
+	_, err := newClient(t, &smslink.Options{Endpoint: server.URL}).Send(context.Background(), p)
+	requireFate(t, smslink.OutcomeNotSent, p, err)
+	require.ErrorAs(t, err, new(x509.UnknownAuthorityError))
+	require.Zero(t, uploads.Load())
+
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	_, err = newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: trusting}).Send(context.Background(), p)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, uploads.Load())
+}
+
+// A transport that is not net/http's may have sent without telling.
+func TestSend_silenceOfAnotherTransportProvesNothing(t *testing.T) {
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("something happened")
+	})}})
+	p := packageOf(t, 1)
+	_, err := client.Send(context.Background(), p)
+	requireFate(t, smslink.OutcomeUnknown, p, err)
+}
+
+func TestSend_redirectsLeadNowhere(t *testing.T) {
+	for _, status := range []int{300, 301, 302, 303, 307, 308} {
+		for _, location := range []string{"", "/elsewhere", "://%zz", "ftp://x/"} {
+			t.Run(fmt.Sprintf("%d to %q", status, location), func(t *testing.T) {
+				var requests atomic.Int32
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					requests.Add(1)
+					_, _ = io.Copy(io.Discard, r.Body)
+					if location != "" {
+						w.Header().Set("Location", location)
+					}
+					w.WriteHeader(status)
+				}))
+				defer server.Close()
+				for _, own := range []*http.Client{nil, {CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}} {
+					requests.Store(0)
+					p := packageOf(t, 1)
+					_, err := newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: own}).Send(context.Background(), p)
+					requireFate(t, smslink.OutcomeRejected, p, err)
+					require.Equal(t, status, sendError(t, err).StatusCode)
+					require.EqualValues(t, 1, requests.Load())
+				}
+			})
+		}
+	}
+}
+
+func TestSend_acceptedPackageIsSealed(t *testing.T) {
+	gw := newGateway(t, nil)
+	client := gw.Client()
+	p := packageOf(t, 1, 2)
+	_, err := client.Send(context.Background(), p)
+	require.NoError(t, err)
+
+	resp, err := client.Send(context.Background(), p)
+	require.Nil(t, resp)
+	require.ErrorIs(t, err, smslink.ErrAlreadySent)
+	require.Equal(t, smslink.OutcomeAccepted, smslink.OutcomeOf(err))
+	require.EqualError(t, err, "smslink: not sent again: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice")
+	require.ErrorIs(t, p.Add(message(3)), smslink.ErrAlreadySent)
+	require.False(t, p.Remove(1))
+	require.Equal(t, []int64{1, 2}, ids(p))
+	require.Len(t, gw.Messages(), 2)
+
+	p.Reopen()
+	require.True(t, p.Remove(1))
+	_, err = client.Send(context.Background(), p)
+	require.NoError(t, err)
+	require.Len(t, gw.Messages(), 3)
+
+	p.Reset()
+	require.NoError(t, p.Add(message(1)))
+	_, err = client.Send(context.Background(), p)
+	require.NoError(t, err)
+}
+
+func TestSend_unknownPackageIsSealed(t *testing.T) {
+	var uploads atomic.Int32
+	endpoint := peer(t, func(conn net.Conn, _ []byte) {
+		if uploads.Add(1) > 1 {
+			_, _ = io.WriteString(conn, http200("MESSAGE;1;ok;1;1:1:3"))
+		}
+	})
+	client := newClient(t, &smslink.Options{Endpoint: endpoint})
+	p := packageOf(t, 1)
+	_, err := client.Send(context.Background(), p)
+	requireFate(t, smslink.OutcomeUnknown, p, err)
+
+	_, err = client.Send(context.Background(), p)
+	require.ErrorIs(t, err, smslink.ErrOutcomeUnknown)
+	requireFate(t, smslink.OutcomeUnknown, p, err)
+	require.EqualError(t, err, "smslink: outcome unknown: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice")
+	require.EqualValues(t, 1, uploads.Load())
+
+	p.Reopen()
+	_, err = client.Send(context.Background(), p)
+	require.NoError(t, err)
+}
+
+func TestSend_rejectedPackageCanBeSentAgain(t *testing.T) {
+	gw := newGateway(t, nil)
+	p := packageOf(t, 1)
+	wrong, err := smslink.NewClient(gw.ConnectionID, "wrong", &smslink.Options{Endpoint: gw.URL})
+	require.NoError(t, err)
+	_, err = wrong.Send(context.Background(), p)
+	requireFate(t, smslink.OutcomeRejected, p, err)
+	require.ErrorContains(t, err, "ERROR 7")
+	_, err = gw.Client().Send(context.Background(), p)
+	require.NoError(t, err)
+	require.Len(t, gw.Messages(), 1)
+}
+
+func TestSend_twiceAtOnceIsSentOnce(t *testing.T) {
+	gw := newGateway(t, nil)
+	client := gw.Client()
+	for range 20 {
+		p := packageOf(t, 1)
+		before := len(gw.Messages())
+		var accepted atomic.Int32
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if _, err := client.Send(context.Background(), p); err == nil {
+					accepted.Add(1)
+				} else if !errors.Is(err, smslink.ErrAlreadySent) && !errors.Is(err, smslink.ErrOutcomeUnknown) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, 1, accepted.Load())
+		require.Len(t, gw.Messages(), before+1)
+	}
+}
+
+// A server that closes kept connections early must not make a fresh upload
+// unknown where net/http can tell that nothing of it was written.
+func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
+	endpoint := peer(t, func(conn net.Conn, _ []byte) {
+		_, _ = io.WriteString(conn, strings.Replace(http200("MESSAGE;1;ok;1;1:1:3"), "Connection: close\r\n", "", 1))
+	})
+	client := newClient(t, &smslink.Options{Endpoint: endpoint})
+	for range 20 {
+		_, err := client.Send(context.Background(), packageOf(t, 1))
+		require.NoError(t, err)
+		time.Sleep(5 * time.Millisecond) // let the end of the connection arrive
+	}
+}
+
+func TestOutcomeOf(t *testing.T) {
+	wrap := func(err error) error { return fmt.Errorf("wrapped: %w", err) }
+	for _, c := range []struct {
+		err  error
+		want smslink.Outcome
+	}{
+		{nil, smslink.OutcomeAccepted},
+		{smslink.ErrAlreadySent, smslink.OutcomeAccepted},
+		{smslink.ErrOutcomeUnknown, smslink.OutcomeUnknown},
+		{&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: io.EOF}, smslink.OutcomeNotSent},
+		{&smslink.SendError{}, smslink.OutcomeUnknown},
+		{&smslink.MessageError{}, smslink.OutcomeNotSent},
+		{&smslink.GatewayError{}, smslink.OutcomeRejected},
+		{&smslink.ResultError{}, smslink.OutcomeAccepted},
+		{context.Canceled, smslink.OutcomeUnknown},
+		{&url.Error{Err: io.EOF}, smslink.OutcomeUnknown},
+		{errors.New("anything else"), smslink.OutcomeUnknown},
+	} {
+		require.Equal(t, c.want, smslink.OutcomeOf(c.err), "%v", c.err)
+		if c.err != nil {
+			require.Equal(t, c.want, smslink.OutcomeOf(wrap(c.err)), "%v", c.err)
+		}
+	}
+}
+
+func TestOutcome_String(t *testing.T) {
+	require.Equal(t, "unknown", smslink.Outcome(0).String(), "the zero value is the cautious one")
+	require.Equal(t, "not sent", smslink.OutcomeNotSent.String())
+	require.Equal(t, "rejected", smslink.OutcomeRejected.String())
+	require.Equal(t, "accepted", smslink.OutcomeAccepted.String())
+	require.Equal(t, "Outcome(9)", smslink.Outcome(9).String())
+}
