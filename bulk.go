@@ -193,12 +193,12 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	if err := p.begin(); err != nil {
 		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeOf(err), Err: err})
 	}
-	upload, err := c.pack(p)
-	if err != nil {
-		p.settle(OutcomeNotSent)
-		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeNotSent, Err: err})
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
 	}
-	reply, sendErr := c.post(ctx, p, upload)
+	reply, sendErr := c.exchange(ctx, p)
 	if sendErr != nil {
 		p.settle(sendErr.Outcome)
 		return nil, c.failed(ctx, p, sendErr)
@@ -208,6 +208,35 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	resp.Elapsed = c.now().Sub(start)
 	c.accepted(ctx, resp)
 	return resp, nil
+}
+
+// exchange makes the upload, posts it once and reads a MESSAGE reply. Everything
+// else is an error with its outcome.
+func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendError) {
+	if err := ctx.Err(); err != nil {
+		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+	}
+	u, err := c.pack(p)
+	if err != nil {
+		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+	}
+	defer u.release()
+	var departure departure
+	req, err := c.request(departure.watch(ctx, c.ownTransport), u)
+	if err != nil {
+		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+	}
+	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "packed_bytes", len(u.packed), "test", c.testMode)
+	resp, err := c.http.Do(req)
+	switch {
+	case err == nil:
+		defer resp.Body.Close()
+		return readReply(resp, p.Len())
+	case departure.ruledOut(c.ownTransport):
+		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+	default:
+		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(err)}
+	}
 }
 
 // pack compresses the package and builds the form around it. The plain form's
@@ -241,7 +270,7 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		digest := make(chan wire.Digest, 1)
 		go func() { digest <- md5.Sum(plain) }()
 		var err error
-		packed, err = codec.AppendCompress(nil, plain)
+		packed, err = codec.AppendCompress(make([]byte, 0, len(plain)/4+64), plain)
 		form.MD5Plain = <-digest
 		if err != nil {
 			return nil, fmt.Errorf("smslink: codec %s: %w", codec, err)
@@ -260,44 +289,19 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	}, nil
 }
 
-// post sends the upload once and reads a MESSAGE reply. Everything else is an
-// error with its outcome.
-func (c *Client) post(ctx context.Context, p *Package, u *upload) (wire.Reply, *SendError) {
-	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
-	if err := ctx.Err(); err != nil {
-		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
-	}
-	defer u.release()
-	departure := departure{ownTransport: c.ownTransport}
-	req, err := http.NewRequestWithContext(departure.watch(ctx), http.MethodPost, c.bulkURL(u.timestamp), u.body())
+// request is the POST of an upload, whose body can be read again.
+func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) {
+	endpoint := *c.endpoint
+	endpoint.RawQuery = "timestamp=" + strconv.FormatInt(u.timestamp, 10)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), u.body())
 	if err != nil {
-		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "multipart/form-data; boundary="+u.boundary)
 	req.Header.Set("User-Agent", c.agent)
 	req.ContentLength = u.size()
 	req.GetBody = func() (io.ReadCloser, error) { return u.body(), nil }
-
-	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "packed_bytes", len(u.packed), "test", c.testMode)
-	resp, err := c.http.Do(req)
-	if err != nil {
-		if departure.ruledOut() {
-			return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
-		}
-		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(err)}
-	}
-	defer resp.Body.Close()
-	return readReply(resp, p.Len())
-}
-
-func (c *Client) bulkURL(timestamp int64) string {
-	u := *c.endpoint
-	u.RawQuery = "timestamp=" + strconv.FormatInt(timestamp, 10)
-	return u.String()
+	return req, nil
 }
 
 func (c *Client) failed(ctx context.Context, p *Package, err *SendError) error {

@@ -174,6 +174,20 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 	})
 }
 
+// After a 101, net/http leaves the connection to its caller, and no context ends a
+// read of it.
+func TestSend_switchOfProtocolsIsNotWaitedFor(t *testing.T) {
+	hang := make(chan struct{})
+	endpoint := peer(t, func(conn net.Conn, _ []byte) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		<-hang
+	})
+	_, p, err := sendTo(t, endpoint, 1)
+	close(hang)
+	requireFate(t, smslink.OutcomeUnknown, p, err)
+	require.Equal(t, http.StatusSwitchingProtocols, sendError(t, err).StatusCode)
+}
+
 func TestSend_timeoutOfTheOptionsGivesWayToTheContexts(t *testing.T) {
 	endpoint := peer(t, func(conn net.Conn, _ []byte) {
 		time.Sleep(300 * time.Millisecond)

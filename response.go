@@ -111,6 +111,9 @@ const (
 
 // readReply judges the gateway's answer: its status first, then its body.
 func readReply(resp *http.Response, messages int) (wire.Reply, *SendError) {
+	if resp.StatusCode < 200 { // a switch of protocols, whose body need never end
+		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, StatusCode: resp.StatusCode, Err: httpStatusError(resp.StatusCode)}
+	}
 	body, readErr := readCapped(resp, replyBase+replyPerMessage*int64(messages))
 	fail := func(outcome Outcome, cause error) (wire.Reply, *SendError) {
 		return wire.Reply{}, &SendError{Outcome: outcome, StatusCode: resp.StatusCode, Reply: []byte(body), Err: cause}
@@ -124,12 +127,12 @@ func readReply(resp *http.Response, messages int) (wire.Reply, *SendError) {
 		case refused:
 			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 		case status < 400:
-			return fail(OutcomeRejected, fmt.Errorf("smslink: HTTP status %d, a redirect, which is not followed since the upload holds the password; check Options.Endpoint", status))
+			return fail(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the upload holds the password; check Options.Endpoint", httpStatusError(status)))
 		default:
-			return fail(OutcomeRejected, fmt.Errorf("smslink: HTTP status %d", status))
+			return fail(OutcomeRejected, httpStatusError(status))
 		}
-	case status < 200 || status >= 500:
-		return fail(OutcomeUnknown, fmt.Errorf("smslink: HTTP status %d", status))
+	case status >= 500:
+		return fail(OutcomeUnknown, httpStatusError(status))
 	case readErr != nil:
 		return fail(OutcomeUnknown, readErr)
 	case parseErr != nil:
@@ -139,6 +142,10 @@ func readReply(resp *http.Response, messages int) (wire.Reply, *SendError) {
 	}
 	return reply, nil
 }
+
+type httpStatusError int
+
+func (e httpStatusError) Error() string { return fmt.Sprintf("smslink: HTTP status %d", int(e)) }
 
 // readCapped reads the body into a string, of which the results' remote ids
 // will be parts.

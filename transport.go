@@ -28,6 +28,8 @@ func newTransport() *http.Transport {
 		MaxIdleConnsPerHost: 32,
 		DisableCompression:  true, // the reply is capped by what arrives
 		Protocols:           protocols,
+
+		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
 
@@ -109,16 +111,13 @@ func (b *body) Close() error { return nil }
 // in that order and before it hands the request to the goroutine that writes;
 // what that goroutine then does can race with a cancelled context, so a
 // connection got counts as a request gone.
-type departure struct {
-	ownTransport bool
-	looked, gone atomic.Bool
-}
+type departure struct{ looked, gone atomic.Bool }
 
-func (d *departure) watch(ctx context.Context) context.Context {
+func (d *departure) watch(ctx context.Context, ownTransport bool) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) {
 			d.looked.Store(true)
-			if d.ownTransport {
+			if ownTransport {
 				// Looking again, the transport has found a kept connection closed
 				// before it had written a byte to it: for a POST that is its only
 				// reason to. A caller's transport may have others.
@@ -133,8 +132,8 @@ func (d *departure) watch(ctx context.Context) context.Context {
 
 // ruledOut tells whether surely nothing left. A transport of the caller's may
 // not be net/http's, and send without a word: its silence proves nothing.
-func (d *departure) ruledOut() bool {
-	return !d.gone.Load() && (d.ownTransport || d.looked.Load())
+func (d *departure) ruledOut(ownTransport bool) bool {
+	return !d.gone.Load() && (ownTransport || d.looked.Load())
 }
 
 // discreet keeps an error's words where they can't be the server's: errors of the

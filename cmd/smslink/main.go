@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -25,10 +23,7 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, console{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])
-	stop()
-	os.Exit(code)
+	os.Exit(run(context.Background(), console{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:]))
 }
 
 // console is what a command reads from and writes to.

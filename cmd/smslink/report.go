@@ -77,7 +77,11 @@ func masked(receiver string) string {
 }
 
 func (r *report) printSummary(out io.Writer) {
-	fmt.Fprintf(out, "%d rows: %s, %d bad", len(r.rows), r.counts(), r.bad())
+	noun := "rows"
+	if len(r.rows) == 1 {
+		noun = "row"
+	}
+	fmt.Fprintf(out, "%d %s: %s, %d bad", len(r.rows), noun, r.counts(), r.bad())
 	if r.response != nil {
 		fmt.Fprintf(out, "; package %s, %v", r.response.PackageID, r.response.Elapsed.Round(time.Millisecond))
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -97,7 +99,11 @@ func send(ctx context.Context, c console, opts sendOptions, file string) error {
 
 	report := report{rows: rows, sandbox: opts.sandbox, testMode: opts.testMode}
 	if pkg.Len() > 0 {
+		// From here on an interrupt ends the upload, and its outcome is reported.
+		// Until here it ends the command, with nothing sent.
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		report.response, report.sendErr = client.Send(ctx, &pkg)
+		stop()
 	}
 	report.printRows(c.out, c.err, fileName(file))
 	report.printSummary(c.out)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,6 +200,24 @@ func TestSend_outcomes(t *testing.T) {
 	require.Empty(t, gateway.Messages())
 }
 
+// Ctrl-C during the upload: the command still says what is known, and keeps it.
+func TestSend_interruptedUploadIsUnknown(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	results := filepath.Join(t.TempDir(), "results.csv")
+	got := smslinkIn(map[string]string{envConnectionID: "c", envPassword: "p"}, "id,to,text\n1,0700000001,a\n",
+		"send", "--endpoint", server.URL, "--results", results, "-")
+	require.Equal(t, exitUnknown, got.code)
+	require.Contains(t, got.err, "outcome unknown: ")
+	require.Contains(t, got.err, "context canceled")
+	require.Equal(t, "1 row: 1 unknown, 0 bad\n", got.out)
+	require.Equal(t, "unknown", readResults(t, results)[0][3])
+}
+
 func TestSend_usage(t *testing.T) {
 	account := map[string]string{envConnectionID: "c", envPassword: "p"}
 	for _, c := range []struct {
@@ -256,7 +275,7 @@ func TestSend_unusableFiles(t *testing.T) {
 func TestSend_onlyBadRows(t *testing.T) {
 	got := smslinkIn(nil, "id,to,text\n1,nobody,a\n", "send", "--sandbox", "-")
 	require.Equal(t, exitNotSent, got.code)
-	require.Equal(t, "1 rows: none to send, 1 bad; sandbox, no SMS was sent\n", got.out)
+	require.Equal(t, "1 row: none to send, 1 bad; sandbox, no SMS was sent\n", got.out)
 	require.Equal(t, "standard input:2: message 1: To holds no digit, so it is no phone number\n", got.err)
 }
 
