@@ -180,7 +180,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 // [ErrEmptyPackage], [ErrCodecMethod] or the codec's own error (not sent),
 // [ErrAlreadySent] or [ErrOutcomeUnknown] (sealed by an earlier Send), a
 // [*GatewayError] (rejected), [ErrUnreadableReply] or [ErrReplyTooLarge]
-// (unknown), the context's error, or one of net/http's.
+// (unknown), the context's error or cause, or one of net/http's.
 //
 // Where ctx has no deadline, [Options].Timeout bounds the call. The package must
 // not be changed meanwhile. It is compressed into memory of its own and never
@@ -231,11 +231,11 @@ func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendErr
 	switch {
 	case err == nil:
 		defer resp.Body.Close()
-		return readReply(resp, p.Len())
+		return readReply(ctx, resp, p.Len())
 	case departure.ruledOut(c.ownTransport):
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	default:
-		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(err)}
+		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(ctx, err)}
 	}
 }
 

@@ -188,6 +188,20 @@ func TestSend_switchOfProtocolsIsNotWaitedFor(t *testing.T) {
 	require.Equal(t, http.StatusSwitchingProtocols, sendError(t, err).StatusCode)
 }
 
+func TestSend_causeOfTheContextIsTold(t *testing.T) {
+	hang := make(chan struct{})
+	endpoint := peer(t, func(net.Conn, []byte) { <-hang })
+	defer close(hang)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	shutdown := errors.New("shutting down")
+	time.AfterFunc(50*time.Millisecond, func() { cancel(shutdown) })
+	p := packageOf(t, 1)
+	_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
+	requireFate(t, smslink.OutcomeUnknown, p, err)
+	require.ErrorIs(t, err, shutdown)
+	require.ErrorContains(t, err, "shutting down")
+}
+
 func TestSend_timeoutOfTheOptionsGivesWayToTheContexts(t *testing.T) {
 	endpoint := peer(t, func(conn net.Conn, _ []byte) {
 		time.Sleep(300 * time.Millisecond)

@@ -1,6 +1,7 @@
 package smslink
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -110,11 +111,11 @@ const (
 )
 
 // readReply judges the gateway's answer: its status first, then its body.
-func readReply(resp *http.Response, messages int) (wire.Reply, *SendError) {
+func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Reply, *SendError) {
 	if resp.StatusCode < 200 { // a switch of protocols, whose body need never end
 		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, StatusCode: resp.StatusCode, Err: httpStatusError(resp.StatusCode)}
 	}
-	body, readErr := readCapped(resp, replyBase+replyPerMessage*int64(messages))
+	body, readErr := readCapped(ctx, resp, replyBase+replyPerMessage*int64(messages))
 	fail := func(outcome Outcome, cause error) (wire.Reply, *SendError) {
 		return wire.Reply{}, &SendError{Outcome: outcome, StatusCode: resp.StatusCode, Reply: []byte(body), Err: cause}
 	}
@@ -149,7 +150,7 @@ func (e httpStatusError) Error() string { return fmt.Sprintf("smslink: HTTP stat
 
 // readCapped reads the body into a string, of which the results' remote ids
 // will be parts.
-func readCapped(resp *http.Response, limit int64) (string, error) {
+func readCapped(ctx context.Context, resp *http.Response, limit int64) (string, error) {
 	var b strings.Builder
 	if size := resp.ContentLength; size > 0 && size <= limit {
 		b.Grow(int(size))
@@ -157,7 +158,7 @@ func readCapped(resp *http.Response, limit int64) (string, error) {
 	_, err := io.Copy(&b, io.LimitReader(resp.Body, limit+1))
 	switch body := b.String(); {
 	case err != nil:
-		return body, discreet(err)
+		return body, discreet(ctx, err)
 	case int64(len(body)) > limit:
 		return body[:limit], ErrReplyTooLarge
 	default:

@@ -136,13 +136,13 @@ func (d *departure) ruledOut(ownTransport bool) bool {
 	return !d.gone.Load() && (ownTransport || d.looked.Load())
 }
 
-// discreet keeps an error's words where they can't be the server's: errors of the
-// context, the network and TLS. Any other, such as net/http's "malformed HTTP
+// discreet keeps an error's words where they can't be the server's: the context's
+// error or cause, and errors of the network. Any other, such as net/http's "malformed HTTP
 // response", may quote a reply, and a reply may quote the request.
-func discreet(err error) error {
+func discreet(ctx context.Context, err error) error {
 	var netErr net.Error
 	switch {
-	case errors.Is(err, context.Canceled),
+	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)),
 		errors.Is(err, io.EOF),
 		errors.Is(err, io.ErrUnexpectedEOF),
 		errors.As(err, new(*net.OpError)),
