@@ -5,8 +5,9 @@
 // fails says which of three things happened: nothing left this process, the
 // gateway refused, or nobody can tell; see [Outcome].
 //
-// What is said of the gateway comes from its vendor's own PHP client ([ref]) or
-// from what the vendor and others have published, unconfirmed ([public]).
+// What is said of the gateway comes from the vendor's own PHP client, here called
+// the reference ([ref]), or from what the vendor and others have published and
+// nobody has confirmed ([public]).
 package smslink
 
 import (
@@ -39,26 +40,32 @@ type Options struct {
 	// followed. Where it, or its Transport, is nil, the client makes its own
 	// transport: HTTP/1.1, TLS 1.2 or later, time-outs for dialling and the TLS
 	// handshake, the environment's proxy, and idle connections closed after 2 seconds,
-	// before a server closes them under a request. A Transport that turns TLS
-	// verification off is refused. One that sends a request again by itself would
-	// break the promise that an SMS is sent once.
+	// before a server closes them under a request. Its Timeout counts too, where it
+	// is shorter than the context's.
+	//
+	// An *http.Transport that turns TLS verification off is refused. Any other
+	// RoundTripper is the caller's to answer for: one that sends a request again by
+	// itself would break the promise that an SMS is sent once.
 	HTTPClient *http.Client
 
 	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default),
 	// [EndpointHTTP] or a test gateway's. It has no user, query or fragment.
 	Endpoint string
 
-	// TestMode asks the gateway to check each package and to send and bill nothing.
+	// TestMode asks the gateway to check each package and to send and bill nothing. A
+	// package accepted in test mode is sealed like any other: [Package.Reopen] it to
+	// send it in earnest.
 	TestMode bool
 
-	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. A
-	// Send that it ends has most likely an unknown outcome, so leave it room.
+	// Timeout bounds a call whose context has no deadline, whether that is sooner or
+	// later; 0 means 5 minutes. A Send that it ends most likely has an unknown outcome,
+	// so leave it room.
 	Timeout time.Duration
 
-	// Logger receives one event a call, with counts, sizes, ids and times, and
-	// never a receiver, a text or a password: debug before an upload, info for an
-	// accepted package, warn where messages of it failed or it was not sent or
-	// rejected, error for an unknown outcome. Nil means none.
+	// Logger receives counts, sizes, ids and times, and never a receiver, a text or
+	// a password. Each call ends in one event: info for an accepted package, warn
+	// where messages of it failed or it was not sent or was rejected, error for an
+	// unknown outcome. An upload starts with one at debug. Nil means no logging.
 	Logger *slog.Logger
 
 	// UserAgent is the request header; empty means "smslink-go". Visible ASCII and
@@ -72,7 +79,7 @@ const (
 )
 
 // Client talks to the gateway as one account. Make it with [NewClient] and keep
-// it: goroutines may share it.
+// it: goroutines may use it concurrently.
 type Client struct {
 	login    func() (connectionID, password string) // a function, of which fmt can only print the address
 	http     http.Client
@@ -88,8 +95,8 @@ type Client struct {
 }
 
 // NewClient makes a client for the connection id and password of an SMSLink
-// "SMS Gateway (BULK)" connection. They may hold any bytes. It does no I/O: whether
-// they are right, the first call tells.
+// "SMS Gateway (BULK)" connection. They may hold any bytes. It does no I/O: the
+// first call checks them.
 //
 // The error names the argument or option at fault: an empty credential, an
 // endpoint that is no plain http or https URL, a negative Timeout, a UserAgent that
@@ -125,7 +132,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 
 	switch {
 	case c.timeout < 0:
-		return nil, fmt.Errorf("smslink: Options.Timeout is negative: %v", c.timeout)
+		return nil, fmt.Errorf("smslink: the time-out is negative: %v", c.timeout)
 	case c.timeout == 0:
 		c.timeout = defaultTimeout
 	}
@@ -136,7 +143,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		c.agent = defaultUserAgent
 	}
 	if strings.ContainsFunc(c.agent, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return nil, errors.New("smslink: Options.UserAgent holds a character other than visible ASCII and spaces")
+		return nil, errors.New("smslink: the user agent holds a character other than visible ASCII and spaces")
 	}
 
 	if opts.HTTPClient != nil {
@@ -147,7 +154,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		c.ownTransport = true
 	}
 	if t, ok := c.http.Transport.(*http.Transport); ok && skipsVerification(t.TLSClientConfig) {
-		return nil, errors.New("smslink: Options.HTTPClient turns TLS verification off; give its transport the server's certificate as RootCAs instead")
+		return nil, errors.New("smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
 	}
 	c.http.Transport = &straight{c.http.Transport}
 	return c, nil
@@ -159,13 +166,13 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS")
+		return nil, errors.New("smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("smslink: Options.Endpoint is neither https nor http")
+		return nil, errors.New("smslink: the endpoint is neither https nor http")
 	case u.User != nil:
-		return nil, errors.New("smslink: Options.Endpoint holds a user; credentials are NewClient's arguments")
+		return nil, errors.New("smslink: the endpoint holds a user or password; leave them out")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("smslink: Options.Endpoint holds a query or a fragment; leave it out")
+		return nil, errors.New("smslink: the endpoint holds a query or a fragment; leave it out")
 	}
 	return u, nil
 }
@@ -181,6 +188,8 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 // [ErrAlreadySent] or [ErrOutcomeUnknown] (sealed by an earlier Send), a
 // [*GatewayError] (rejected), [ErrUnreadableReply] or [ErrReplyTooLarge]
 // (unknown), the context's error or cause, or one of net/http's.
+//
+// The Response is nil exactly where the error is not.
 //
 // Where ctx has no deadline, [Options].Timeout bounds the call. The package must
 // not be changed meanwhile. It is compressed into memory of its own and never

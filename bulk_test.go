@@ -356,16 +356,16 @@ func TestNewClient_refuses(t *testing.T) {
 	}{
 		{"no connection id", "", "p", nil, "smslink: the connection id is empty"},
 		{"no password", "c", "", nil, "smslink: the password is empty"},
-		{"a relative endpoint", "c", "p", &smslink.Options{Endpoint: "/bulk-v3.php"}, "smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS"},
-		{"an endpoint without a host", "c", "p", &smslink.Options{Endpoint: "https:///bulk-v3.php"}, "smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS"},
-		{"an endpoint that is no URL", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@[::1"}, "smslink: Options.Endpoint is not an absolute URL, such as EndpointHTTPS"},
-		{"another scheme", "c", "p", &smslink.Options{Endpoint: "ftp://example.com/"}, "smslink: Options.Endpoint is neither https nor http"},
-		{"a user in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@example.com/"}, "smslink: Options.Endpoint holds a user; credentials are NewClient's arguments"},
-		{"a query in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/?a=b"}, "smslink: Options.Endpoint holds a query or a fragment; leave it out"},
-		{"a fragment in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/#a"}, "smslink: Options.Endpoint holds a query or a fragment; leave it out"},
-		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second}, "smslink: Options.Timeout is negative: -1s"},
-		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"}, "smslink: Options.UserAgent holds a character other than visible ASCII and spaces"},
-		{"a transport without TLS verification", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: insecure}}, "smslink: Options.HTTPClient turns TLS verification off; give its transport the server's certificate as RootCAs instead"},
+		{"a relative endpoint", "c", "p", &smslink.Options{Endpoint: "/bulk-v3.php"}, "smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
+		{"an endpoint without a host", "c", "p", &smslink.Options{Endpoint: "https:///bulk-v3.php"}, "smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
+		{"an endpoint that is no URL", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@[::1"}, "smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
+		{"another scheme", "c", "p", &smslink.Options{Endpoint: "ftp://example.com/"}, "smslink: the endpoint is neither https nor http"},
+		{"a user in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@example.com/"}, "smslink: the endpoint holds a user or password; leave them out"},
+		{"a query in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/?a=b"}, "smslink: the endpoint holds a query or a fragment; leave it out"},
+		{"a fragment in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/#a"}, "smslink: the endpoint holds a query or a fragment; leave it out"},
+		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second}, "smslink: the time-out is negative: -1s"},
+		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"}, "smslink: the user agent holds a character other than visible ASCII and spaces"},
+		{"a transport without TLS verification", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: insecure}}, "smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, err := smslink.NewClient(c.id, c.password, c.opts)

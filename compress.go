@@ -10,7 +10,8 @@ import (
 	"github.com/go-smslink/smslink/internal/lzf"
 )
 
-// Codec compresses a package's plain form for the upload. [None], [Zlib], [BZip2]
+// Codec compresses a package's plain form (see [Package.AppendPlain]) for the
+// upload. [None], [Zlib], [BZip2]
 // and [LZF] are the gateway's four; one of your own must make what the gateway
 // decodes for its Method.
 type Codec interface {
@@ -23,7 +24,7 @@ type Codec interface {
 
 	// AppendCompress appends plain's compressed form to dst and returns it. It only
 	// reads plain, which does not overlap dst, and keeps neither. Goroutines call it
-	// at once. Its error ends the Send as not sent.
+	// concurrently. Its error ends the Send as not sent.
 	AppendCompress(dst, plain []byte) ([]byte, error)
 }
 

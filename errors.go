@@ -46,11 +46,11 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("Outcome(%d)", int(o))
 }
 
-// OutcomeOf tells what became of the package from the error of the call that
-// sent it. A nil error is [OutcomeAccepted], and so is [ErrAlreadySent] or a
+// OutcomeOf tells what became of the package from the error of the [Client.Send]
+// that sent it. A nil error is [OutcomeAccepted], and so is [ErrAlreadySent] or a
 // [*ResultError], whose package was accepted even though that message was not. A
 // [*MessageError] is [OutcomeNotSent]. Any error that is not this package's own is
-// [OutcomeUnknown].
+// [OutcomeUnknown]. Only a nil error comes with a [Response].
 func OutcomeOf(err error) Outcome {
 	var sendErr *SendError
 	var messageErr *MessageError
@@ -76,24 +76,24 @@ func OutcomeOf(err error) Outcome {
 // What keeps a whole package from being sent. [Client.Send] wraps them in a
 // [*SendError]; [Package.Add] returns the last two as they are.
 var (
-	// ErrEmptyPackage: the package holds no message.
+	// ErrEmptyPackage says that the package holds no message.
 	ErrEmptyPackage = errors.New("smslink: the package is empty; add a message first")
-	// ErrCodecMethod: the package's Codec has a Method other than 0 to 3.
+	// ErrCodecMethod says that the package's Codec has a Method other than 0 to 3.
 	ErrCodecMethod = errors.New("smslink: the package's codec has a method that the gateway does not know; it knows 0 to 3")
-	// ErrAlreadySent: the gateway accepted this package before.
+	// ErrAlreadySent says that the gateway accepted this package before.
 	ErrAlreadySent = errors.New("smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice")
-	// ErrOutcomeUnknown: this package is being sent, or was sent and may have been
-	// accepted.
+	// ErrOutcomeUnknown says that this package is being sent, or was sent and may
+	// have been accepted.
 	ErrOutcomeUnknown = errors.New("smslink: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice")
 )
 
-// What makes a reply say nothing sure. [Client.Send] wraps them in a [*SendError]
+// Why a reply is inconclusive. [Client.Send] wraps them in a [*SendError]
 // whose Reply holds what was read.
 var (
-	// ErrUnreadableReply: the reply is neither MESSAGE nor ERROR with its fields.
+	// ErrUnreadableReply says that the reply is neither MESSAGE nor ERROR with its fields.
 	ErrUnreadableReply = errors.New("smslink: the gateway's reply can't be read")
-	// ErrReplyTooLarge: the reply is longer than any reply to this package should
-	// be: 64 KiB and 128 bytes a message.
+	// ErrReplyTooLarge says that the reply is longer than any reply to this package
+	// should be: 64 KiB plus 128 bytes per message.
 	ErrReplyTooLarge = errors.New("smslink: the gateway's reply is longer than a reply to this package can be")
 )
 
@@ -105,7 +105,7 @@ type SendError struct {
 	Outcome Outcome
 	// StatusCode is the HTTP status, or 0 where none was received.
 	StatusCode int
-	// Reply is the body as far as it was read, at most 64 KiB and 128 bytes a
+	// Reply is the body as far as it was read, at most 64 KiB plus 128 bytes per
 	// message. It is kept out of this error's text and JSON since a server may
 	// quote the request in it.
 	Reply []byte `json:"-"`
@@ -137,12 +137,24 @@ func (e *SendError) GoString() string {
 	return fmt.Sprintf("&smslink.SendError{Outcome: %d, StatusCode: %d, Reply: %d bytes, Err: %q}", e.Outcome, e.StatusCode, len(e.Reply), fmt.Sprint(e.Err))
 }
 
-// GatewayError says that the gateway answered ERROR: it took nothing.
+// GatewayError says that the gateway answered ERROR: it took nothing. The codes, as
+// published for the older single-message interface ([public]; that the bulk
+// interface uses the same is unconfirmed):
+//
+//	1 too few arguments              9 bad number
+//	2 connection id not approved    10 not a mobile number
+//	3 user suspended                11 empty message
+//	4 service not active            12 message too long
+//	5 address not allowed           13 sender not allowed
+//	6 address banned                14 unknown mode
+//	7 wrong password                15 scheduled in the past or too near
+//	8 no credit                     16 error while sending
+//
+// Few go away by themselves, and repeated wrong passwords get the address banned,
+// so do not send again in a loop.
 type GatewayError struct {
-	// Code is the gateway's, 1 to 16 in the published table. That table is the older
-	// single-message interface's; its use by the bulk interface is unconfirmed
-	// (protocol.md, [public]), so branch on it with care. It is empty where the
-	// reply's was not a number of up to four digits; Text then starts with it.
+	// Code is the gateway's. It is empty where the reply's was not a number of up to
+	// four digits; Text then starts with it.
 	Code string
 	// Text is the gateway's own words. They are kept out of this error's text and
 	// JSON, since they may quote the request.
@@ -212,13 +224,13 @@ func (e *MessageError) Unwrap() error { return e.Err }
 // The rules that [Package.Add] holds a message to, as [MessageError] words them
 // after the field's name.
 var (
-	ErrNegativeID       = wire.ErrNegativeID
-	ErrRepeatedID       = errors.New("is in this package already; the reply is keyed by it")
-	ErrNoDigit          = wire.ErrNoDigit
-	ErrSeparator        = wire.ErrSeparator
-	ErrControlCharacter = wire.ErrControlCharacter
-	ErrInvalidUTF8      = wire.ErrInvalidUTF8
-	ErrEmptyText        = wire.ErrEmptyText
-	ErrLiteralEscape    = wire.ErrLiteralEscape
-	ErrBefore1970       = wire.ErrBefore1970
+	ErrNegativeID       = wire.ErrNegativeID                                                 // ID: below 0
+	ErrRepeatedID       = errors.New("is in this package already; the reply is keyed by it") // ID
+	ErrNoDigit          = wire.ErrNoDigit                                                    // To: none of 0 to 9 in it
+	ErrSeparator        = wire.ErrSeparator                                                  // From: a semicolon
+	ErrControlCharacter = wire.ErrControlCharacter                                           // From, Text: see Message
+	ErrInvalidUTF8      = wire.ErrInvalidUTF8                                                // From, Text
+	ErrEmptyText        = wire.ErrEmptyText                                                  // Text: empty once trimmed
+	ErrLiteralEscape    = wire.ErrLiteralEscape                                              // Text: %0A or %3B
+	ErrBefore1970       = wire.ErrBefore1970                                                 // SendAt
 )

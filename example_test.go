@@ -54,16 +54,20 @@ func ExampleOutcomeOf() {
 		log.Fatal(err)
 	}
 
-	_, err := client.Send(ctx, &pkg)
+	resp, err := client.Send(ctx, &pkg)
+	if err == nil {
+		fmt.Println("taken: keep the remote ids of", resp.Results)
+		return
+	}
 	switch smslink.OutcomeOf(err) {
-	case smslink.OutcomeAccepted:
-		fmt.Println("taken: keep the remote ids")
 	case smslink.OutcomeNotSent:
 		fmt.Println("nothing left this machine: send the same package again, later")
 	case smslink.OutcomeRejected:
-		fmt.Println("refused: mend the cause, then send the same package again")
+		fmt.Println("refused: remove the cause, then send the same package again")
 	case smslink.OutcomeUnknown:
-		fmt.Println("perhaps taken: never resend by itself; look into the account's reports first")
+		fmt.Println("perhaps taken: do not resend before you have looked into the account's reports")
+	case smslink.OutcomeAccepted:
+		fmt.Println("an earlier Send of this package was taken: its Response has the results")
 	}
 	// Output:
 	// nothing left this machine: send the same package again, later
@@ -96,8 +100,10 @@ func ExampleResponse_Err() {
 	for _, r := range resp.Results {
 		err := r.Err()
 		switch {
+		case errors.Is(err, smslink.ErrUnreported):
+			fmt.Println("perhaps taken, do not resend:", r.ID)
 		case errors.Is(err, smslink.ErrInsufficientCredit):
-			fmt.Println("top up, then send", r.ID)
+			fmt.Println("top up, then put it into a new package:", r.ID)
 		case err != nil:
 			fmt.Println(err)
 		}

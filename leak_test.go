@@ -76,6 +76,16 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 		hidden  *smslink.Package
 	}
 	p := secretPackage(t)
+	for m := range p.Messages() {
+		require.Equal(t, "message 1 (text of 24 bytes)", fmt.Sprint(m))
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+			requireNoSecret(t, fmt.Sprintf(verb, m)+fmt.Sprintf(verb, &m)+fmt.Sprintf(verb, []smslink.Message{m}))
+		}
+		var logged bytes.Buffer
+		slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "m", m)
+		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "m", m)
+		requireNoSecret(t, logged.String())
+	}
 	requireDiscreet(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p}, &holder{client, *client, p, p})
 
 	for _, m := range []smslink.Message{

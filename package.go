@@ -3,6 +3,7 @@ package smslink
 import (
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,8 @@ const (
 	SenderTest    = "SMSLink.ro"       // the vendor's name, for tests only
 )
 
-// Message is one SMS as a caller wants it sent.
+// Message is one SMS as a caller wants it sent. It prints and logs as its id
+// alone; encoding/json writes it whole.
 type Message struct {
 	// ID is the local message id, any number from 0, unique in its package. The
 	// gateway's reply is keyed by it.
@@ -24,8 +26,10 @@ type Message struct {
 
 	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00 with the
 	// country code. Every + becomes 00 and whatever else is no digit is dropped, as
-	// the reference client does, so "+40 712-345-678" is 0040712345678. Whether the
-	// number exists is for the gateway to say: see [NumberFailed].
+	// the reference client does: "+40 712-345-678" is 0040712345678, but two numbers
+	// in one field become one, and so do a number and an extension. Check what you
+	// have not made yourself. Whether the number exists is for the gateway to say: see
+	// [NumberFailed].
 	To string
 
 	// From is the sender: [SenderNumeric], which is also what an empty From means,
@@ -40,8 +44,8 @@ type Message struct {
 	// are trimmed from both ends, CRLF becomes LF, and tabs and lone carriage returns
 	// are dropped. Refused is what can't arrive as written: an empty text, bytes that
 	// are not UTF-8, ASCII control characters other than tab and line ends, and the
-	// two sequences %0A and %3B, which the gateway reads as a line feed and a
-	// semicolon. Every other % is fine.
+	// two sequences %0A and %3B (in upper case, as here), which the gateway reads as a
+	// line feed and a semicolon. Every other % is fine.
 	Text string
 
 	// SendAt is when to send, to the second; the zero Time means now. The fraction
@@ -50,18 +54,29 @@ type Message struct {
 	SendAt time.Time
 }
 
+// Format prints the id and the text's size, whatever the verb, so that no log has
+// the receiver or the text in it by accident.
+func (m Message) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "message %d (text of %d bytes)", m.ID, len(m.Text))
+}
+
+// LogValue is what Format prints, for log/slog.
+func (m Message) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int64("id", m.ID), slog.Int("text_bytes", len(m.Text)))
+}
+
 // Package accumulates messages for one upload. Its zero value is empty and ready
 // to use.
 //
-// [Package.Add] checks and encodes each message at once, in the wire's own form,
-// so that [Client.Send] has nothing left to refuse.
+// [Package.Add] checks and encodes each message right away, in the wire's own
+// form, so that [Client.Send] has nothing left to refuse.
 //
-// Once sent, a package whose messages were accepted, or may have been, is sealed:
+// A package that was accepted by the gateway, or may have been, is sealed:
 // Send and Add refuse it and Remove leaves it alone, until [Package.Reset] empties
 // it or [Package.Reopen] says that a second sending is wanted. See [Outcome].
 //
 // A Package must not be copied after first use, and goroutines must not share
-// one while any of them changes it. Two Sends at once of the same package are
+// one while any of them changes it. Two concurrent Sends of the same package are
 // safe: one of them is refused. To fill packages from several goroutines, give
 // each its own.
 type Package struct {
@@ -151,8 +166,8 @@ func (l *lines) claim(id int64) bool {
 }
 
 // Remove takes the message with that id out of the package and tells whether it
-// did. It takes time in proportion to the package, and leaves a package that was
-// sent as it is.
+// did. It takes time in proportion to the package. A sealed package is left as it
+// is.
 func (p *Package) Remove(id int64) bool {
 	if p.lines == nil || p.sealed() != nil {
 		return false
@@ -249,7 +264,7 @@ func (p *Package) Reset() {
 
 // Reopen unseals a package that was sent, so that it can be changed and sent
 // once more. It says: I know that its messages may then be sent, and billed,
-// twice. Take out those that are known to have been accepted first.
+// twice. After it, [Package.Remove] those that are known to have been accepted.
 func (p *Package) Reopen() {
 	p.seal.Store(int32(fateOpen))
 }

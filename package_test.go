@@ -48,7 +48,7 @@ func TestAdd_refuses(t *testing.T) {
 		says    string
 	}{
 		{"a negative id", smslink.Message{ID: -1, To: number, Text: "a"}, "ID", smslink.ErrNegativeID,
-			"smslink: message -1: ID must not be negative"},
+			"smslink: message -1: ID is negative; local message ids start at 0"},
 		{"a repeated id", smslink.Message{ID: 5, To: number, Text: "a"}, "ID", smslink.ErrRepeatedID,
 			"smslink: message 5: ID is in this package already; the reply is keyed by it"},
 		{"a receiver without digits", smslink.Message{ID: 7, To: "Ion Popescu", Text: "a"}, "To", smslink.ErrNoDigit,
@@ -58,7 +58,7 @@ func TestAdd_refuses(t *testing.T) {
 		{"a sender with a line end", smslink.Message{ID: 7, To: number, From: "A\r\n8;0799999999", Text: "a"}, "From", smslink.ErrSeparator,
 			"smslink: message 7: From holds a semicolon, which ends a field on the wire"},
 		{"a sender with a line feed", smslink.Message{ID: 7, To: number, From: "A\nB", Text: "a"}, "From", smslink.ErrControlCharacter,
-			"smslink: message 7: From holds a control character, which the gateway would pass on or stumble over; remove it"},
+			"smslink: message 7: From holds a control character, which would break the package or garble the message; remove it"},
 		{"a sender that is not UTF-8", smslink.Message{ID: 7, To: number, From: "\xc8", Text: "a"}, "From", smslink.ErrInvalidUTF8,
 			"smslink: message 7: From is not valid UTF-8; convert it before adding it"},
 		{"an empty text", smslink.Message{ID: 7, To: number}, "Text", smslink.ErrEmptyText,
@@ -68,7 +68,7 @@ func TestAdd_refuses(t *testing.T) {
 		{"a text in Latin-2", smslink.Message{ID: 7, To: number, Text: "Mul\xfeumim"}, "Text", smslink.ErrInvalidUTF8,
 			"smslink: message 7: Text is not valid UTF-8; convert it before adding it"},
 		{"a text with a control character", smslink.Message{ID: 7, To: number, Text: "a\x00b"}, "Text", smslink.ErrControlCharacter,
-			"smslink: message 7: Text holds a control character, which the gateway would pass on or stumble over; remove it"},
+			"smslink: message 7: Text holds a control character, which would break the package or garble the message; remove it"},
 		{"a text with a literal %0A", smslink.Message{ID: 7, To: number, Text: "a%0Ab"}, "Text", smslink.ErrLiteralEscape,
 			"smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself"},
 		{"a text with a literal %3B", smslink.Message{ID: 7, To: number, Text: "%3B"}, "Text", smslink.ErrLiteralEscape,

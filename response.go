@@ -12,11 +12,11 @@ import (
 )
 
 // Response is what the gateway said of an accepted package. It shares nothing
-// with the package; goroutines may read it at once.
+// with the package; goroutines may read it concurrently.
 type Response struct {
 	PackageID string        // the gateway's id of the package; may be empty
-	Code      string        // the gateway's own code
-	Text      string        // the gateway's own words
+	Code      string        // the gateway's own code; its values are not documented
+	Text      string        // the gateway's own words, for people
 	Results   []Result      // one a message, in the package's order
 	Unmatched []string      // entries of the reply that fit no message, as they stood
 	Elapsed   time.Duration // from the call of Send to the end of the reply
@@ -37,8 +37,9 @@ func (r Result) Err() error {
 	return &ResultError{ID: r.ID, RemoteID: r.RemoteID, Status: r.Status}
 }
 
-// ResultError says that the package was accepted, but not this message of it.
-// It Is the sentinel of its status, such as [ErrNumberFailed].
+// ResultError says that the package was accepted, but not this message of it or,
+// with [StatusUnreported], that the reply does not tell. With [errors.Is] it
+// matches the sentinel of its status, such as [ErrNumberFailed].
 type ResultError struct {
 	ID       int64
 	RemoteID string
@@ -47,6 +48,9 @@ type ResultError struct {
 
 // Error tells the message's id, its status and what to do about it.
 func (e *ResultError) Error() string {
+	if !e.Status.documented() {
+		return fmt.Sprintf("smslink: message %d: %v is not documented; ask the vendor", e.ID, e.Status)
+	}
 	return fmt.Sprintf("smslink: message %d: %v: %s", e.ID, e.Unwrap(), e.Status.Advice())
 }
 
@@ -57,7 +61,7 @@ func (e *ResultError) Unwrap() error { return e.Status.err() }
 // [*ResultError] of each that is not, in the package's order. Its text names the
 // first few.
 func (r *Response) Err() error {
-	var failed resultErrors
+	var failed []error
 	for _, result := range r.Results {
 		if err := result.Err(); err != nil {
 			failed = append(failed, err)
@@ -66,20 +70,23 @@ func (r *Response) Err() error {
 	if failed == nil {
 		return nil
 	}
-	return failed
+	return &resultErrors{failed, len(r.Results)}
 }
 
 // resultErrors joins the errors of a package's messages. errors.Join would do,
 // but for a text of a line a message, of which there may be thousands.
-type resultErrors []error
+type resultErrors struct {
+	errs     []error
+	messages int // in the package
+}
 
-func (e resultErrors) Error() string {
+func (e *resultErrors) Error() string {
 	const shown = 3
 	var b strings.Builder
-	fmt.Fprintf(&b, "smslink: %d of the package's messages failed: ", len(e))
-	for i, err := range e {
+	fmt.Fprintf(&b, "smslink: %d of %d messages not reported as accepted: ", len(e.errs), e.messages)
+	for i, err := range e.errs {
 		if i == shown {
-			fmt.Fprintf(&b, "; and %d more", len(e)-shown)
+			fmt.Fprintf(&b, "; and %d more", len(e.errs)-shown)
 			break
 		}
 		if i > 0 {
@@ -90,7 +97,7 @@ func (e resultErrors) Error() string {
 	return b.String()
 }
 
-func (e resultErrors) Unwrap() []error { return e }
+func (e *resultErrors) Unwrap() []error { return e.errs }
 
 // Count is the number of messages with that status.
 func (r *Response) Count(s Status) int {
@@ -128,7 +135,7 @@ func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Rep
 		case refused:
 			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 		case status < 400:
-			return fail(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the upload holds the password; check Options.Endpoint", httpStatusError(status)))
+			return fail(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the upload holds the password; check the endpoint", httpStatusError(status)))
 		default:
 			return fail(OutcomeRejected, httpStatusError(status))
 		}

@@ -82,11 +82,12 @@ func TestResponse_Err(t *testing.T) {
 		require.Equal(t, resp.Results[id-1].Status, resultErr.Status)
 	}
 	require.NoError(t, resp.Results[2].Err())
+	require.EqualError(t, resp.Results[5].Err(), "smslink: message 6: status 42 is not documented; ask the vendor")
 	joined := all.(interface{ Unwrap() []error }).Unwrap()
 	require.Len(t, joined, 6)
 	var first *smslink.ResultError
 	require.True(t, errors.As(joined[0], &first) && first.ID == 1)
-	require.EqualError(t, all, "smslink: 6 of the package's messages failed: "+
+	require.EqualError(t, all, "smslink: 6 of 7 messages not reported as accepted: "+
 		"message 1: sender failed: check that the sender is approved for the account; "+
 		"message 2: number failed: check the number; "+
 		"message 4: internal error or number blacklisted: look whether the number is on the account's blacklist; if not, try again later; and 3 more")

@@ -27,7 +27,8 @@ const (
 	InsufficientCredit
 )
 
-// The errors of a message's status: a [*ResultError] Is one of these.
+// The errors of a message's status: with [errors.Is], a [*ResultError] matches the
+// one of its status.
 var (
 	ErrUnreported            = errors.New("the reply says nothing of it")
 	ErrSenderFailed          = errors.New("sender failed")

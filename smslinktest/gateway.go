@@ -6,6 +6,11 @@
 // order, the credentials, sizes, both MD5s, the compressed bytes, and each line of
 // the package. It then gives each message a status and keeps it for the test to
 // look at.
+//
+// Any other upload it refuses: with ERROR 1 where the form is at fault, 2 for
+// another connection id, 7 for another password, and 900, a code of its own, for
+// a package that does not agree with its form. It checks neither senders nor
+// numbers, and a client of a closed gateway gets [smslink.OutcomeNotSent].
 package smslinktest
 
 import (
@@ -28,13 +33,14 @@ type Options struct {
 	Password     string
 
 	// Status says what becomes of a message of a package that is taken; nil means
-	// [smslink.Success]. The message is as the gateway reads it. Goroutines call it at
-	// once.
+	// [smslink.Success]. [smslink.StatusUnreported] leaves the message out of the
+	// reply. The message is as the gateway reads it. Goroutines call it concurrently.
 	Status func(smslink.Message) smslink.Status
 }
 
-// Gateway is a running test gateway, and an http.Handler that may be mounted
-// elsewhere. Goroutines may share it.
+// Gateway is a running test gateway. It is also an http.Handler, which may be
+// mounted on any path that ends in /bulk-v3.php, for TLS say. Goroutines may use it
+// concurrently.
 type Gateway struct {
 	URL          string // of its bulk-v3.php: the client's Options.Endpoint
 	ConnectionID string
@@ -97,8 +103,8 @@ func (g *Gateway) Client() *smslink.Client {
 	return client
 }
 
-// Messages are the messages taken so far, whatever their status, in the order in
-// which they came.
+// Messages are the messages taken so far, whatever their status and in test mode
+// or not, in the order in which they came.
 func (g *Gateway) Messages() []Message {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -143,7 +149,10 @@ func (g *Gateway) take(test bool, messages []smslink.Message) wire.Reply {
 	for i, m := range messages {
 		remoteID := strconv.Itoa(firstRemoteID + len(g.messages))
 		g.messages = append(g.messages, Message{m, packageID, remoteID, statuses[i], test})
-		if i > 0 {
+		if statuses[i] == smslink.StatusUnreported {
+			continue
+		}
+		if len(entries) > 0 {
 			entries = append(entries, ',')
 		}
 		entries = wire.AppendEntry(entries, wire.Entry{ID: m.ID, RemoteID: remoteID, Status: int(statuses[i])})

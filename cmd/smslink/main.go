@@ -19,7 +19,7 @@ const (
 	exitSomeBad  = 1 // some message failed or some row was bad
 	exitUsage    = 2
 	exitNotSent  = 3 // nothing was sent
-	exitUnknown  = 4 // some message may have been sent or not
+	exitUnknown  = 4 // of some message nobody can tell whether it was sent
 )
 
 func main() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -83,13 +84,16 @@ func (r *report) printSummary(out io.Writer) {
 	}
 	fmt.Fprintf(out, "%d %s: %s, %d bad", len(r.rows), noun, r.counts(), r.bad())
 	if r.response != nil {
+		if n := len(r.response.Unmatched); n > 0 {
+			fmt.Fprintf(out, "; %d entries of the reply fit no message", n)
+		}
 		fmt.Fprintf(out, "; package %s, %v", r.response.PackageID, r.response.Elapsed.Round(time.Millisecond))
 	}
 	switch {
 	case r.sandbox:
 		fmt.Fprint(out, "; sandbox, no SMS was sent")
 	case r.testMode:
-		fmt.Fprint(out, "; test mode, no SMS was sent")
+		fmt.Fprint(out, "; test mode")
 	}
 	fmt.Fprintln(out)
 }
@@ -98,8 +102,12 @@ func (r *report) counts() string {
 	good := len(r.rows) - r.bad()
 	switch {
 	case r.response != nil:
-		accepted := r.response.Count(smslink.Success)
-		return fmt.Sprintf("%d accepted, %d failed", accepted, good-accepted)
+		accepted, unreported := r.response.Count(smslink.Success), r.response.Count(smslink.StatusUnreported)
+		counts := fmt.Sprintf("%d accepted, %d failed", accepted, good-accepted-unreported)
+		if unreported > 0 {
+			counts += fmt.Sprintf(", %d unreported", unreported)
+		}
+		return counts
 	case r.sendErr != nil:
 		return fmt.Sprintf("%d %s", good, smslink.OutcomeOf(r.sendErr))
 	}
@@ -142,20 +150,28 @@ func (r *report) exitCode() int {
 		return exitUnknown
 	case r.response == nil:
 		return exitNotSent
+	case r.response.Count(smslink.StatusUnreported) > 0:
+		return exitUnknown
 	case r.bad() > 0 || r.response.Err() != nil:
 		return exitSomeBad
 	}
 	return exitAccepted
 }
 
-// failure words Send's error, and says what to do next.
+// failure words what ended the command, and says what to do next.
 func (r *report) failure() error {
-	if r.sendErr == nil {
+	switch {
+	case r.sendErr == nil && r.exitCode() == exitUnknown:
+		return errors.New("the reply does not mention every message; look into the account's reports before you send those again")
+	case r.sendErr == nil:
 		return nil
 	}
 	err := unprefixed(r.sendErr)
-	if smslink.OutcomeOf(r.sendErr) == smslink.OutcomeUnknown {
-		return fmt.Errorf("%w\nThe messages may have been accepted, each of them or none. Look into the account's reports before you send any again", err)
+	switch smslink.OutcomeOf(r.sendErr) {
+	case smslink.OutcomeUnknown:
+		return fmt.Errorf("%w\nThe messages may have been accepted, all of them or none; look into the account's reports before you send any again", err)
+	case smslink.OutcomeRejected:
+		return fmt.Errorf("%w; nothing was sent", err)
 	}
-	return fmt.Errorf("%w; nothing was sent", err)
+	return err
 }

@@ -43,15 +43,29 @@ func readRows(in io.Reader) iter.Seq2[row, error] {
 		_, _ = r.Discard(3)
 	}
 	start, _ := r.Peek(r.Size())
-	if bytes.HasPrefix(bytes.TrimSpace(start), []byte("{")) {
+	text := bytes.TrimSpace(start)
+	switch {
+	case bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")):
+		return fault(errors.New("the file is UTF-16; save it as CSV in UTF-8"))
+	case bytes.HasPrefix(text, []byte("[")):
+		return fault(errors.New("line 1: the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them"))
+	case bytes.HasPrefix(text, []byte("{")):
 		return jsonRows(r)
 	}
-	header, _, _ := bytes.Cut(start, []byte("\n"))
+	// Excel writes semicolons where the comma is the decimal sign.
+	header, _, _ := bytes.Cut(text, []byte("\n"))
 	separator := ','
-	if bytes.Count(header, []byte(";")) > bytes.Count(header, []byte(",")) {
-		separator = ';' // as Excel writes it where the comma is the decimal sign
+	for _, other := range ";\t" {
+		if bytes.Count(header, []byte(string(other))) > bytes.Count(header, []byte(string(separator))) {
+			separator = other
+		}
 	}
 	return csvRows(r, separator)
+}
+
+// fault is a file that can't be used at all.
+func fault(err error) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) { yield(row{}, err) }
 }
 
 func csvRows(in io.Reader, separator rune) iter.Seq2[row, error] {
@@ -109,9 +123,9 @@ func parseHeader(record []string) ([]string, error) {
 	for i, name := range header {
 		switch {
 		case !slices.Contains(columns, name):
-			return nil, fmt.Errorf("column %d is unknown; the columns are %s; take it out or rename it", i+1, strings.Join(columns, ", "))
+			return nil, fmt.Errorf("column %d is not known; the columns are %s; take it out or rename it", i+1, strings.Join(columns, ", "))
 		case slices.Contains(header[:i], name):
-			return nil, fmt.Errorf("column %s stands twice; take one out", name)
+			return nil, fmt.Errorf("column %s appears twice; take one out", name)
 		}
 	}
 	for _, name := range needed {
@@ -196,11 +210,12 @@ func parseObject(object []byte) (map[string]string, error) {
 		if err != nil || !isKey {
 			return nil, errNotObject
 		}
+		name = strings.ToLower(name)
 		if !slices.Contains(columns, name) {
 			return nil, fmt.Errorf("has an unknown key; the keys are %s", strings.Join(columns, ", "))
 		}
 		if _, twice := fields[name]; twice {
-			return nil, fmt.Errorf("key %s stands twice", name)
+			return nil, fmt.Errorf("key %s appears twice", name)
 		}
 		start := d.InputOffset()
 		token, err = d.Token()
@@ -244,7 +259,11 @@ func newRow(line int, fields map[string]string) row {
 	r := row{line: line, id: fields["id"]}
 	id, err := strconv.ParseInt(strings.TrimSpace(r.id), 10, 64)
 	if err != nil || id < 0 {
-		r.err = errors.New("id is no whole number from 0")
+		r.err = errors.New("id is not a whole number from 0 on")
+		return r
+	}
+	if !isOneNumber(fields["to"]) {
+		r.err = errors.New("to is not one phone number; it may hold digits, a + in front, spaces and -.()")
 		return r
 	}
 	at, err := parseTime(strings.TrimSpace(fields["send_at"]))
@@ -256,16 +275,32 @@ func newRow(line int, fields map[string]string) row {
 	return r
 }
 
+// isOneNumber is stricter than the library, which drops whatever is no digit as
+// the reference client does: in a file made by hand, "0712345678 / 0723456789" and
+// "O712345678" are mistakes that would reach somebody else.
+func isOneNumber(to string) bool {
+	to = strings.TrimSpace(to)
+	return strings.ContainsAny(to, "0123456789") && strings.Trim(strings.TrimPrefix(to, "+"), "0123456789 -.()") == ""
+}
+
 func parseTime(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if seconds, err := strconv.ParseUint(s, 10, 62); err == nil {
-		return time.Unix(int64(seconds), 0), nil
+	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return checkTime(time.Unix(seconds, 0).UTC())
 	}
 	at, err := time.Parse(time.RFC3339, s)
-	if err != nil || at.Unix() < 0 {
-		return time.Time{}, errors.New("send_at is neither RFC 3339 from 1970 on, such as 2030-01-31T09:00:00+02:00, nor Unix seconds")
+	if err != nil {
+		return time.Time{}, errors.New("send_at is neither RFC 3339 with its zone, such as 2030-01-31T09:00:00+02:00, nor Unix seconds")
+	}
+	return checkTime(at)
+}
+
+// checkTime refuses what no campaign means.
+func checkTime(at time.Time) (time.Time, error) {
+	if at.Year() < 1970 || at.Year() >= 2100 {
+		return time.Time{}, errors.New("send_at lies before 1970 or after 2099; as a number it is Unix seconds, not milliseconds")
 	}
 	return at, nil
 }

@@ -46,23 +46,34 @@ FILE is CSV with a header, or JSON lines, one object a line. Its columns are
   from     sender: numeric (also what an empty one means) or an approved name
   text     the message
   send_at  RFC 3339, as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
-of which from and send_at may be left out. A CSV may be separated by commas or
-semicolons. A row that can't be sent is reported and left out of the package.
+of which from and send_at may be left out. A CSV may be separated by commas,
+semicolons or tabs. A row that can't be sent is reported and left out of the
+package.
 
-The account stands in the environment: ` + envConnectionID + ` and
-` + envPassword + `. With --sandbox none is needed.
+The account is read from the environment: ` + envConnectionID + ` and
+` + envPassword + `. With --sandbox none is needed: it proves the file and the
+way, not the numbers and senders.
+
+The upload may take 5 minutes. Ctrl-C ends it, and then the outcome is most
+likely unknown.
 
 Exit codes:
   0  every message was accepted
   1  some message failed, or some row was bad
   2  wrong usage
   3  nothing was sent
-  4  outcome unknown: messages may have been sent; do not send them again
-     before you have looked into the account's reports`,
+  4  outcome unknown for the whole package or for messages that the reply does
+     not mention: they may have been sent; do not send them again before you
+     have looked into the account's reports`,
 		Example: `  smslink send --sandbox campaign.csv
   smslink send --results results.csv campaign.csv
   psql -c "copy (select …) to stdout csv header" | smslink send -`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name one FILE, or - for standard input; there are %d", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return send(cmd.Context(), c, opts, args[0])
 		},
@@ -132,11 +143,11 @@ func connect(c console, opts sendOptions) (client *smslink.Client, closeGateway 
 	}
 	id, password := c.getenv(envConnectionID), c.getenv(envPassword)
 	if id == "" || password == "" {
-		return nil, nil, fmt.Errorf("set %s and %s to the account's, or try --sandbox, which needs none", envConnectionID, envPassword)
+		return nil, nil, fmt.Errorf("set %s and %s to your account's, or try --sandbox, which needs none", envConnectionID, envPassword)
 	}
 	client, err = smslink.NewClient(id, password, &smslink.Options{Endpoint: opts.endpoint, TestMode: opts.testMode})
 	if err != nil {
-		return nil, nil, unprefixed(err)
+		return nil, nil, fmt.Errorf("--endpoint: %w", unprefixed(err))
 	}
 	return client, func() {}, nil
 }
@@ -164,7 +175,7 @@ func load(c console, file string, pkg *smslink.Package) ([]row, error) {
 		rows = append(rows, row)
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s: line 1: no messages; %s", fileName(file), wantHeader)
+		return nil, fmt.Errorf("%s: line 1: no messages follow the header; add one on each line", fileName(file))
 	}
 	return rows, nil
 }
@@ -180,8 +191,11 @@ func fileName(file string) string {
 // that can't be written costs nothing. It does not write over a file that holds
 // something: remote ids can't be had again.
 func createResults(name string) (io.WriteCloser, error) {
-	if name == "" {
+	switch name {
+	case "":
 		return nil, nil
+	case "-":
+		return nil, errors.New("--results takes the name of a file; the table stands on standard output anyway")
 	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {

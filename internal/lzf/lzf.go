@@ -5,7 +5,7 @@
 // reference: its length is (c>>5)+2, to which one further byte is added where
 // c>>5 is 7; a last byte b completes the distance, ((c&31)<<8 | b) + 1.
 //
-// Goroutines may call its functions at once.
+// Goroutines may call its functions concurrently.
 package lzf
 
 import (

@@ -18,10 +18,10 @@ const SenderNumeric = "numeric"
 
 // The rules a field of a record can break. The root package exports them.
 var (
-	ErrNegativeID       = errors.New("must not be negative")
+	ErrNegativeID       = errors.New("is negative; local message ids start at 0")
 	ErrNoDigit          = errors.New("holds no digit, so it is no phone number")
 	ErrSeparator        = errors.New("holds a semicolon, which ends a field on the wire")
-	ErrControlCharacter = errors.New("holds a control character, which the gateway would pass on or stumble over; remove it")
+	ErrControlCharacter = errors.New("holds a control character, which would break the package or garble the message; remove it")
 	ErrInvalidUTF8      = errors.New("is not valid UTF-8; convert it before adding it")
 	ErrEmptyText        = errors.New("is empty once the white space at its ends is trimmed")
 	ErrLiteralEscape    = errors.New("holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself")
