@@ -89,9 +89,9 @@ type Client struct {
 	logger   *slog.Logger
 	agent    string
 
-	ownTransport bool
-	now          func() time.Time
-	boundary     func() string
+	provenance provenance // the transport's
+	now        func() time.Time
+	boundary   func() string
 }
 
 // NewClient makes a client for the connection id and password of an SMSLink
@@ -149,12 +149,15 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts.HTTPClient != nil {
 		c.http = *opts.HTTPClient
 	}
-	if c.http.Transport == nil {
+	switch t := c.http.Transport.(type) {
+	case nil:
 		c.http.Transport = newTransport()
-		c.ownTransport = true
-	}
-	if t, ok := c.http.Transport.(*http.Transport); ok && skipsVerification(t.TLSClientConfig) {
-		return nil, errors.New("smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
+		c.provenance = ours
+	case *http.Transport:
+		if skipsVerification(t.TLSClientConfig) {
+			return nil, errors.New("smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
+		}
+		c.provenance = netHTTPs
 	}
 	c.http.Transport = &straight{c.http.Transport}
 	return c, nil
@@ -199,13 +202,13 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	if p == nil || p.Len() == 0 {
 		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage})
 	}
-	if err := p.begin(); err != nil {
-		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeOf(err), Err: err})
-	}
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
+	}
+	if err := p.begin(); err != nil {
+		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeOf(err), Err: err})
 	}
 	reply, sendErr := c.exchange(ctx, p)
 	if sendErr != nil {
@@ -230,8 +233,8 @@ func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendErr
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
 	defer u.release()
-	var departure departure
-	req, err := c.request(departure.watch(ctx, c.ownTransport), u)
+	departure := departure{from: c.provenance}
+	req, err := c.request(departure.watch(ctx), u)
 	if err != nil {
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
@@ -241,7 +244,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendErr
 	case err == nil:
 		defer resp.Body.Close()
 		return readReply(ctx, resp, p.Len())
-	case departure.ruledOut(c.ownTransport):
+	case departure.ruledOut(err):
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	default:
 		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(ctx, err)}
@@ -255,7 +258,8 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	if codec == nil {
 		codec = Zlib
 	}
-	if method := codec.Method(); method < 0 || method > 3 {
+	method := codec.Method()
+	if method < 0 || method > 3 {
 		return nil, fmt.Errorf("%w (%s has %d)", ErrCodecMethod, codec, method)
 	}
 
@@ -265,7 +269,7 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		ConnectionID: connectionID,
 		Password:     password,
 		Test:         c.testMode,
-		Compression:  codec.Method(),
+		Compression:  method,
 		SizePlain:    len(plain),
 		Timestamp:    c.now().Unix(),
 		Receivers:    p.Len(),
@@ -332,5 +336,14 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 	if succeeded < len(r.Results) || len(r.Unmatched) > 0 {
 		level = slog.LevelWarn
 	}
-	c.logger.Log(ctx, level, "smslink: package accepted", "package", r.PackageID, "messages", len(r.Results), "succeeded", succeeded, "unmatched", len(r.Unmatched), "elapsed", r.Elapsed)
+	c.logger.Log(ctx, level, "smslink: package accepted", "package", numeric(r.PackageID), "messages", len(r.Results), "succeeded", succeeded, "unmatched", len(r.Unmatched), "elapsed", r.Elapsed)
+}
+
+// numeric is id if it is a number, as the gateway's are; a server's other words
+// stay out of the log.
+func numeric(id string) string {
+	if len(id) > 20 || strings.Trim(id, "0123456789") != "" {
+		return "(not a number)"
+	}
+	return id
 }

@@ -97,6 +97,21 @@ func TestZlib_isNoGzipFile(t *testing.T) {
 	require.Zero(t, (int(packed[0])<<8|int(packed[1]))%31)
 }
 
+func TestZlib_isLevelSix(t *testing.T) {
+	plain := corpus(5000)
+	size := func(codec smslink.Codec) int {
+		packed, err := codec.AppendCompress(nil, plain)
+		require.NoError(t, err)
+		return len(packed)
+	}
+	six, err := smslink.ZlibLevel(6)
+	require.NoError(t, err)
+	five, err := smslink.ZlibLevel(5)
+	require.NoError(t, err)
+	require.Equal(t, size(six), size(smslink.Zlib))
+	require.NotEqual(t, size(five), size(smslink.Zlib))
+}
+
 // PHP's decoder stops at the first stream's end.
 func TestBZip2_isOneStream(t *testing.T) {
 	packed, err := smslink.BZip2.AppendCompress(nil, corpus(20_000))

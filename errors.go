@@ -173,6 +173,13 @@ func (e *GatewayError) Error() string {
 	return fmt.Sprintf("smslink: the gateway refused with ERROR %s: %s", e.Code, meaning)
 }
 
+// Is tells whether target is a GatewayError of the same Code, so that
+// errors.Is(err, &GatewayError{Code: "7"}) finds a wrong password.
+func (e *GatewayError) Is(target error) bool {
+	other, ok := target.(*GatewayError)
+	return ok && other.Code == e.Code
+}
+
 // GoString keeps the gateway's words out of %#v.
 func (e *GatewayError) GoString() string {
 	return fmt.Sprintf("&smslink.GatewayError{%q}", e.Error())

@@ -1,10 +1,29 @@
 package smslink
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Fix gives a client a clock that stands still and a boundary that is known, for
 // a golden of what it sends.
 func (c *Client) Fix(now time.Time, boundary string) {
 	c.now = func() time.Time { return now }
 	c.boundary = func() string { return boundary }
+}
+
+// Timeout is what bounds a call whose context has no deadline.
+func (c *Client) Timeout() time.Duration { return c.timeout }
+
+// NewTransport is the client's own transport.
+var NewTransport = newTransport
+
+// Watch gives a context whose trace is watched, as for a client whose transport
+// is its own or a caller's, and what then tells whether surely nothing left.
+func Watch(own bool) (ctx context.Context, ruledOut func(error) bool) {
+	d := &departure{from: netHTTPs}
+	if own {
+		d.from = ours
+	}
+	return d.watch(context.Background()), d.ruledOut
 }

@@ -3,6 +3,7 @@ package smslink_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,6 +54,10 @@ func requireNoSecret(t *testing.T, printed string) {
 		for _, c := range []byte(secret) {
 			decimal = append(decimal, strconv.Itoa(int(c)))
 			hex = append(hex, fmt.Sprintf("0x%x", c))
+		}
+		for offset := range 3 { // base64 of a text depends on where in it the secret starts
+			encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", offset) + secret))
+			require.NotContains(t, printed, encoded[4:len(encoded)-4])
 		}
 		require.NotContains(t, printed, strings.Join(decimal, " "))
 		require.NotContains(t, printed, strings.Join(hex, ", "))
@@ -119,6 +124,9 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 		"in a redirect":            "HTTP/1.1 302 Found\r\nLocation: http://" + echo + "\r\nContent-Length: 0\r\n\r\n",
 		"in a redirect's %":        "HTTP/1.1 302 Found\r\nLocation: %zz" + echo + "\r\nContent-Length: 0\r\n\r\n",
 		"in an accepted entry":     http200("MESSAGE;1;ok;77;" + echo + ",1:1:3"),
+		"in an accepted code":      http200("MESSAGE;" + echo + ";ok;77;1:1:3"),
+		"in an accepted text":      http200("MESSAGE;1;" + echo + ";77;1:1:3"),
+		"in the package's id":      http200("MESSAGE;1;ok;" + echo + ";1:1:3"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
@@ -142,20 +150,48 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 	}
 }
 
-// The same from a transport of the caller's.
+// The same from a transport of the caller's, which wraps what it knows we keep.
 func TestSend_transportThatQuotesTheUpload(t *testing.T) {
-	client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
-		HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			raw, _ := io.ReadAll(r.Body)
-			return nil, fmt.Errorf("could not send %s", raw)
-		})},
-	})
-	require.NoError(t, err)
-	p := secretPackage(t)
-	p.Codec = smslink.None
-	_, err = client.Send(context.Background(), p)
-	requireDiscreet(t, err)
-	require.ErrorContains(t, err, "errors.Unwrap gives it")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for name, inner := range map[string]error{
+		"nothing": nil, "a lost connection": io.ErrUnexpectedEOF, "an end": io.EOF, "a time-out": context.DeadlineExceeded,
+		"the context": context.Canceled, "the network": &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("refused")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged bytes.Buffer
+			client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
+				Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+				HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					raw, _ := io.ReadAll(r.Body)
+					if inner == context.Canceled {
+						cancel()
+					}
+					if inner == nil {
+						return nil, fmt.Errorf("could not send %s", raw)
+					}
+					return nil, fmt.Errorf("could not send %s: %w", raw, inner)
+				})},
+			})
+			require.NoError(t, err)
+			p := secretPackage(t)
+			p.Codec = smslink.None
+			ctx := ctx
+			if inner != context.Canceled {
+				ctx = context.Background()
+			}
+			_, err = client.Send(ctx, p)
+			requireFate(t, smslink.OutcomeUnknown, p, err)
+			requireDiscreet(t, err)
+			requireNoSecret(t, logged.String())
+			if inner != nil {
+				require.ErrorIs(t, err, inner)
+				require.ErrorContains(t, err, inner.Error())
+			} else {
+				require.ErrorContains(t, err, "errors.Unwrap gives it")
+			}
+		})
+	}
 }
 
 func TestLogger_hasCountsAndOutcomes(t *testing.T) {
@@ -172,4 +208,23 @@ func TestLogger_hasCountsAndOutcomes(t *testing.T) {
 	_, err = client.Send(context.Background(), p)
 	require.Error(t, err)
 	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome=accepted messages=3 http_status=0 error="smslink: not sent again`)
+}
+
+func TestLogger_levels(t *testing.T) {
+	for answer, want := range map[string]string{
+		"MESSAGE;1;ok;77;1:a:3":       "INFO",
+		"MESSAGE;1;ok;77;1:a:2":       "WARN",
+		"MESSAGE;1;ok;77;1:a:3,9:b:3": "WARN",
+		"ERROR;8;no credit":           "WARN",
+		"<html>":                      "ERROR",
+	} {
+		var logged bytes.Buffer
+		client := newClient(t, &smslink.Options{
+			Logger:     slog.New(slog.NewTextHandler(&logged, nil)),
+			HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return response(200, answer), nil })},
+		})
+		_, _ = client.Send(context.Background(), packageOf(t, 1))
+		require.Equal(t, 1, strings.Count(logged.String(), "\n"), "one event a call")
+		require.Contains(t, logged.String(), "level="+want, answer)
+	}
 }

@@ -75,6 +75,8 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 		{"502", httpStatus("502 Bad Gateway", ""), smslink.OutcomeUnknown, 502, "", "HTTP status 502"},
 		{"503 with an ERROR", httpStatus("503 Service Unavailable", "ERROR;3;suspended"), smslink.OutcomeUnknown, 503, "ERROR;3;suspended", "HTTP status 503"},
 		{"301", httpStatus("301 Moved Permanently", ""), smslink.OutcomeRejected, 301, "", "HTTP status 301, a redirect"},
+		{"303 with a MESSAGE", httpStatus("303 See Other", good), smslink.OutcomeUnknown, 303, good, "HTTP status 303 with a MESSAGE reply"},
+		{"404 with a MESSAGE", httpStatus("404 Not Found", good), smslink.OutcomeUnknown, 404, good, "HTTP status 404 with a MESSAGE reply"},
 		{"304", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", smslink.OutcomeRejected, 304, "", "HTTP status 304"},
 		{"400", httpStatus("400 Bad Request", "no"), smslink.OutcomeRejected, 400, "no", "HTTP status 400"},
 		{"403 with an ERROR", httpStatus("403 Forbidden", "ERROR;5;address"), smslink.OutcomeRejected, 403, "ERROR;5;address", "ERROR 5: this machine's address is not allowed"},
@@ -109,6 +111,8 @@ func TestSend_gatewayErrorHasTheGatewaysWords(t *testing.T) {
 	require.Equal(t, "8", gatewayErr.Code)
 	require.Equal(t, "Credit insuficient", gatewayErr.Text)
 	require.EqualError(t, gatewayErr, "smslink: the gateway refused with ERROR 8: no credit")
+	require.ErrorIs(t, err, &smslink.GatewayError{Code: "8"})
+	require.NotErrorIs(t, err, &smslink.GatewayError{Code: "7"})
 }
 
 func TestSend_resetAfterTheUploadIsUnknown(t *testing.T) {
@@ -280,6 +284,33 @@ func TestSend_tlsIsVerified(t *testing.T) {
 	_, err = newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: trusting}).Send(context.Background(), p)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, uploads.Load())
+}
+
+// A wrapper around net/http's transport, as for tracing, is heard; what it does
+// after a dial that failed is its own affair.
+func TestSend_notSentThroughAWrappedTransport(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	inner := &http.Transport{}
+	for _, c := range []struct {
+		name string
+		then func(error) error
+		want smslink.Outcome
+	}{
+		{"that passes the error on", func(err error) error { return fmt.Errorf("traced: %w", err) }, smslink.OutcomeNotSent},
+		{"that tries another way", func(error) error { return io.ErrUnexpectedEOF }, smslink.OutcomeUnknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := packageOf(t, 1)
+			_, err := newClient(t, &smslink.Options{Endpoint: closed.URL, HTTPClient: &http.Client{
+				Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					_, err := inner.RoundTrip(r)
+					return nil, c.then(err)
+				}),
+			}}).Send(context.Background(), p)
+			requireFate(t, c.want, p, err)
+		})
+	}
 }
 
 // A transport that is not net/http's may have sent without telling.

@@ -55,7 +55,8 @@ type Message struct {
 }
 
 // Format prints the id and the text's size, whatever the verb, so that no log has
-// the receiver or the text in it by accident.
+// the receiver or the text in it by accident. A struct that embeds a Message
+// prints so too; name the field instead.
 func (m Message) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "message %d (text of %d bytes)", m.ID, len(m.Text))
 }

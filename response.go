@@ -132,6 +132,8 @@ func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Rep
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 500:
 		switch {
+		case parseErr == nil && reply.Accepted: // whoever set the status, the gateway's own word is that it took it
+			return fail(OutcomeUnknown, fmt.Errorf("%w with a MESSAGE reply", httpStatusError(status)))
 		case refused:
 			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 		case status < 400:

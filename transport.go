@@ -106,57 +106,90 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error { return nil }
 
+// provenance is whose transport a client has, and so how far its word goes.
+type provenance int
+
+const (
+	foreign  provenance = iota // any RoundTripper: it may send by ways of its own
+	netHTTPs                   // a caller's *http.Transport
+	ours                       // newTransport's
+)
+
 // departure watches whether a request may have left this process. net/http's
 // transport tells when it looks for a connection and when it has got one, always
 // in that order and before it hands the request to the goroutine that writes;
 // what that goroutine then does can race with a cancelled context, so a
 // connection got counts as a request gone.
-type departure struct{ looked, gone atomic.Bool }
+type departure struct {
+	from         provenance
+	looked, gone atomic.Bool
+}
 
-func (d *departure) watch(ctx context.Context, ownTransport bool) context.Context {
+func (d *departure) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) {
 			d.looked.Store(true)
-			if ownTransport {
-				// Looking again, the transport has found a kept connection closed
-				// before it had written a byte to it: for a POST that is its only
-				// reason to. A caller's transport may have others.
+			if d.from == ours {
+				// Looking again, our transport has found a kept connection closed
+				// before it had written a byte to it: for a POST over HTTP/1.1 that is
+				// its only reason to.
 				d.gone.Store(false)
 			}
 		},
-		GotConn:          func(httptrace.GotConnInfo) { d.gone.Store(true) },
-		WroteHeaderField: func(string, []string) { d.gone.Store(true) },
-		WroteHeaders:     func() { d.gone.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { d.gone.Store(true) },
 	})
 }
 
-// ruledOut tells whether surely nothing left. A transport of the caller's may
-// not be net/http's, and send without a word: its silence proves nothing.
-func (d *departure) ruledOut(ownTransport bool) bool {
-	return !d.gone.Load() && (ownTransport || d.looked.Load())
-}
-
-// discreet keeps an error's words where they can't be the server's: the context's
-// error or cause, and errors of the network. Any other, such as net/http's "malformed HTTP
-// response", may quote a reply, and a reply may quote the request.
-func discreet(ctx context.Context, err error) error {
-	var netErr net.Error
-	switch {
-	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)),
-		errors.Is(err, io.EOF),
-		errors.Is(err, io.ErrUnexpectedEOF),
-		errors.As(err, new(*net.OpError)),
-		errors.As(err, &netErr) && netErr.Timeout():
-		return err
+// ruledOut tells whether surely nothing left before that error. The silence of a
+// RoundTripper that is not net/http's proves nothing, and even where one was heard
+// to look for a connection, it must be for want of that connection that it failed.
+func (d *departure) ruledOut(err error) bool {
+	if d.gone.Load() {
+		return false
 	}
-	return &reservedError{err}
+	switch d.from {
+	case ours:
+		return true
+	case netHTTPs:
+		return d.looked.Load()
+	default:
+		var opErr *net.OpError
+		return d.looked.Load() && errors.As(err, &opErr) && opErr.Op == "dial"
+	}
 }
 
-// reservedError keeps an error for errors.Is and errors.As, but not its words.
-type reservedError struct{ err error }
-
-func (e *reservedError) Error() string {
-	return "smslink: the exchange broke off in a way whose description may quote the reply; errors.Unwrap gives it"
+// discreet gives an error of the exchange words that can't be a server's or a
+// RoundTripper's: those of the context, or of the network. Any others, such as
+// net/http's "malformed HTTP response", may quote the reply, and a reply may quote
+// the request.
+func discreet(ctx context.Context, err error) error {
+	var words error
+	var opErr *net.OpError
+	switch cause := context.Cause(ctx); {
+	case cause != nil && errors.Is(err, cause):
+		words = cause
+	case errors.As(err, &opErr):
+		words = opErr
+	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out
+		words = context.DeadlineExceeded
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		words = io.ErrUnexpectedEOF
+	case errors.Is(err, io.EOF):
+		words = io.EOF
+	default:
+		words = errReserved
+	}
+	return &discreetError{words.Error(), err}
 }
-func (e *reservedError) GoString() string { return e.Error() }
-func (e *reservedError) Unwrap() error    { return e.err }
+
+var errReserved = errors.New("smslink: the exchange broke off in a way whose description may quote the reply; errors.Unwrap gives it")
+
+// discreetError keeps an error for errors.Is and errors.As, but not its words.
+type discreetError struct {
+	words string
+	err   error
+}
+
+func (e *discreetError) Error() string    { return e.words }
+func (e *discreetError) GoString() string { return e.words }
+func (e *discreetError) Unwrap() error    { return e.err }

@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/wire"
@@ -34,7 +35,8 @@ type Options struct {
 
 	// Status says what becomes of a message of a package that is taken; nil means
 	// [smslink.Success]. [smslink.StatusUnreported] leaves the message out of the
-	// reply. The message is as the gateway reads it. Goroutines call it concurrently.
+	// reply; any other from 1 to 999 stands in it. The message is as the gateway reads
+	// it. Goroutines call it concurrently.
 	Status func(smslink.Message) smslink.Status
 }
 
@@ -54,13 +56,18 @@ type Gateway struct {
 	messages []Message
 }
 
-// Message is one message that the gateway took.
+// Message is one message that the gateway took, as it reads it.
 type Message struct {
-	smslink.Message // as the gateway reads it: receiver in digits, text decoded, time in UTC
-	PackageID       string
-	RemoteID        string
-	Status          smslink.Status
-	Test            bool // the upload asked for test mode
+	PackageID string
+	RemoteID  string // also where the reply leaves the message out
+	Status    smslink.Status
+	Test      bool // the upload asked for test mode
+
+	ID     int64     // the local message id
+	To     string    // the receiver, in digits
+	From   string    // the sender
+	Text   string    // decoded, as the phone would show it
+	SendAt time.Time // in UTC; zero = now
 }
 
 // BulkPath is the path of the bulk endpoint on every SMSLink host.
@@ -148,7 +155,10 @@ func (g *Gateway) take(test bool, messages []smslink.Message) wire.Reply {
 	var entries []byte
 	for i, m := range messages {
 		remoteID := strconv.Itoa(firstRemoteID + len(g.messages))
-		g.messages = append(g.messages, Message{m, packageID, remoteID, statuses[i], test})
+		g.messages = append(g.messages, Message{
+			PackageID: packageID, RemoteID: remoteID, Status: statuses[i], Test: test,
+			ID: m.ID, To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt,
+		})
 		if statuses[i] == smslink.StatusUnreported {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -92,6 +93,10 @@ func TestGateway_refuses(t *testing.T) {
 	trailed, err := smslink.Zlib.AppendCompress(nil, []byte(onePlain))
 	require.NoError(t, err)
 	trailed = append(trailed, 'x')
+	head, err := smslink.BZip2.AppendCompress(nil, []byte(onePlain[:10]))
+	require.NoError(t, err)
+	twoStreams, err := smslink.BZip2.AppendCompress(head, []byte(onePlain[10:]))
+	require.NoError(t, err)
 	for _, c := range []struct {
 		name   string
 		upload func() *upload
@@ -135,6 +140,7 @@ func TestGateway_refuses(t *testing.T) {
 		{"bzip2 that is none", func() *upload { return newUpload(gateway, 2, onePlain, onePlain) }, "ERROR;900;package: bzip2 data invalid: bad magic value"},
 		{"LZF that is none", func() *upload { return newUpload(gateway, 3, onePlain, "\xff\xff\xff") }, "ERROR;900;package: lzf: corrupt input"},
 		{"bytes after the stream", func() *upload { return newUpload(gateway, 1, onePlain, string(trailed)) }, "ERROR;900;package: bytes follow its compressed stream"},
+		{"two bzip2 streams", func() *upload { return newUpload(gateway, 2, onePlain, string(twoStreams)) }, "ERROR;900;package: more than one bzip2 stream, of which PHP reads the first"},
 		{"a bomb", func() *upload { return newUpload(gateway, 1, onePlain, string(bomb)) }, "ERROR;900;package: decodes to more than the 47 bytes of SizePlain"},
 		{"a size over the limit", func() *upload {
 			u := newUpload(gateway, 1, onePlain, string(bomb))
@@ -173,6 +179,22 @@ func TestGateway_answersHTTPItself(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.status, resp.StatusCode)
 		require.Equal(t, c.body, string(raw))
+	}
+}
+
+// A bomb costs the gateway no more memory than the size that the form states.
+func TestGateway_boundsABomb(t *testing.T) {
+	gateway := newGateway(t)
+	for method, codec := range map[int]smslink.Codec{1: smslink.Zlib, 2: smslink.BZip2, 3: smslink.LZF} {
+		bomb, err := codec.AppendCompress(nil, make([]byte, 256<<20))
+		require.NoError(t, err)
+		u := newUpload(gateway, method, onePlain, string(bomb))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		reply := u.post(t)
+		runtime.ReadMemStats(&after)
+		require.True(t, strings.HasPrefix(reply, "ERROR;900;package: "), reply)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20), codec.String())
 	}
 }
 

@@ -126,6 +126,9 @@ func decompress(method int, packed []byte, size int) ([]byte, error) {
 		}
 		return readAll(r, in, size)
 	case 2:
+		if holdsSecondStream(packed) {
+			return nil, errors.New("package: more than one bzip2 stream, of which PHP reads the first")
+		}
 		return readAll(bzip2.NewReader(in), in, size)
 	case 3:
 		plain, err := lzf.AppendDecompress(nil, packed, size)
@@ -135,6 +138,20 @@ func decompress(method int, packed []byte, size int) ([]byte, error) {
 		return plain, nil
 	}
 	return nil, errors.New("field Compression is not one of 0, 1, 2 and 3")
+}
+
+// holdsSecondStream looks for the start of a bzip2 stream, its header and the magic
+// of a block or of the stream's end, anywhere but at the very start. Go's reader
+// would read on through it.
+func holdsSecondStream(packed []byte) bool {
+	for level := byte('1'); level <= '9'; level++ {
+		for _, magic := range []string{"\x31\x41\x59\x26\x53\x59", "\x17\x72\x45\x38\x50\x90"} {
+			if bytes.LastIndex(packed, append([]byte{'B', 'Z', 'h', level}, magic...)) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func readAll(r io.Reader, in *bytes.Reader, size int) ([]byte, error) {

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/go-smslink/smslink"
 )
@@ -20,6 +21,7 @@ type report struct {
 	sendErr  error             // Send's
 	sandbox  bool
 	testMode bool
+	password string // to keep out of what is shown
 }
 
 // fates gives each row with the gateway's result, or nil where there is none:
@@ -87,7 +89,7 @@ func (r *report) printSummary(out io.Writer) {
 		if n := len(r.response.Unmatched); n > 0 {
 			fmt.Fprintf(out, "; %d entries of the reply fit no message", n)
 		}
-		fmt.Fprintf(out, "; package %s, %v", r.response.PackageID, r.response.Elapsed.Round(time.Millisecond))
+		fmt.Fprintf(out, "; package %s, %v", r.shown(r.response.PackageID), r.response.Elapsed.Round(time.Millisecond))
 	}
 	switch {
 	case r.sandbox:
@@ -114,36 +116,6 @@ func (r *report) counts() string {
 	return "none to send"
 }
 
-// writeResults writes a line a row and closes w, which may be nil.
-func (r *report) writeResults(w io.WriteCloser) error {
-	if w == nil {
-		return nil
-	}
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"line", "id", "status", "status_text", "remote_id", "error"}) // Error tells
-	r.fates(func(row row, result *smslink.Result) {
-		record := []string{strconv.Itoa(row.line), row.id, "", "", "", ""}
-		switch {
-		case row.err != nil:
-			record[3], record[5] = "bad row", row.err.Error()
-		case result != nil:
-			record[2], record[3], record[4] = strconv.Itoa(int(result.Status)), result.Status.String(), result.RemoteID
-			if err := result.Err(); err != nil {
-				record[5] = unprefixed(err).Error()
-			}
-		default:
-			record[3], record[5] = smslink.OutcomeOf(r.sendErr).String(), unprefixed(r.sendErr).Error()
-		}
-		_ = out.Write(record)
-	})
-	out.Flush()
-	if err := out.Error(); err != nil {
-		w.Close()
-		return err
-	}
-	return w.Close()
-}
-
 func (r *report) exitCode() int {
 	switch {
 	case r.sendErr != nil && smslink.OutcomeOf(r.sendErr) == smslink.OutcomeUnknown:
@@ -167,11 +139,46 @@ func (r *report) failure() error {
 		return nil
 	}
 	err := unprefixed(r.sendErr)
-	switch smslink.OutcomeOf(r.sendErr) {
-	case smslink.OutcomeUnknown:
-		return fmt.Errorf("%w\nThe messages may have been accepted, all of them or none; look into the account's reports before you send any again", err)
-	case smslink.OutcomeRejected:
-		return fmt.Errorf("%w; nothing was sent", err)
+	if words := r.serversWords(); words != "" {
+		err = fmt.Errorf("%w\nThe server's own words: %s", err, words)
 	}
-	return err
+	if smslink.OutcomeOf(r.sendErr) == smslink.OutcomeUnknown {
+		return fmt.Errorf("%w\nThe messages may have been accepted, all of them or none; look into the account's reports before you send any again", err)
+	}
+	return fmt.Errorf("%w\nNothing was sent", err)
+}
+
+// serversWords are the start of what the server said in place of an answer.
+func (r *report) serversWords() string {
+	var gatewayErr *smslink.GatewayError
+	var sendErr *smslink.SendError
+	switch {
+	case errors.As(r.sendErr, &gatewayErr) && gatewayErr.Text != "":
+		return strconv.Quote(r.shown(gatewayErr.Text))
+	case errors.As(r.sendErr, &sendErr) && len(sendErr.Reply) > 0:
+		return strconv.Quote(r.shown(string(sendErr.Reply)))
+	}
+	return ""
+}
+
+var longNumber = regexp.MustCompile(`[0-9]{7,}`)
+
+// shown is the start of what a server said, without what it may have quoted of the
+// request and without what a terminal would obey.
+func (r *report) shown(words string) string {
+	const limit = 300
+	if r.password != "" {
+		words = strings.ReplaceAll(words, r.password, "***")
+	}
+	words = longNumber.ReplaceAllStringFunc(words, masked)
+	words = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, words)
+	if runes := []rune(words); len(runes) > limit {
+		words = string(runes[:limit]) + "…"
+	}
+	return words
 }

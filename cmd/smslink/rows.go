@@ -4,16 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-smslink/smslink"
 )
@@ -159,101 +158,6 @@ func csvRow(line int, header, record []string) row {
 	return newRow(line, fields)
 }
 
-func jsonRows(r *bufio.Reader) iter.Seq2[row, error] {
-	return func(yield func(row, error) bool) {
-		for line := 1; ; line++ {
-			raw, err := r.ReadBytes('\n')
-			if err != nil && !errors.Is(err, io.EOF) {
-				yield(row{}, err)
-				return
-			}
-			if object := bytes.TrimSpace(raw); len(object) > 0 && !yield(jsonRow(line, object), nil) {
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}
-}
-
-func jsonRow(line int, object []byte) row {
-	fields, err := parseObject(object)
-	if err != nil {
-		return row{line: line, err: err}
-	}
-	for _, name := range needed {
-		if _, ok := fields[name]; !ok {
-			return row{line: line, id: fields["id"], err: fmt.Errorf("key %s is missing", name)}
-		}
-	}
-	return newRow(line, fields)
-}
-
-// parseObject reads one flat object of strings and numbers. It refuses what
-// encoding/json would mend or pass over in silence: a key that stands twice, bytes
-// that are not UTF-8, half of a surrogate pair.
-func parseObject(object []byte) (map[string]string, error) {
-	errNotObject := errors.New("is not one JSON object with the keys " + strings.Join(columns, ", "))
-	if !utf8.Valid(object) {
-		return nil, errors.New("is not valid UTF-8")
-	}
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.UseNumber()
-	if token, err := d.Token(); err != nil || token != json.Delim('{') {
-		return nil, errNotObject
-	}
-	fields := make(map[string]string, len(columns))
-	for d.More() {
-		token, err := d.Token()
-		name, isKey := token.(string)
-		if err != nil || !isKey {
-			return nil, errNotObject
-		}
-		name = strings.ToLower(name)
-		if !slices.Contains(columns, name) {
-			return nil, fmt.Errorf("has an unknown key; the keys are %s", strings.Join(columns, ", "))
-		}
-		if _, twice := fields[name]; twice {
-			return nil, fmt.Errorf("key %s appears twice", name)
-		}
-		start := d.InputOffset()
-		token, err = d.Token()
-		if err != nil {
-			return nil, errNotObject
-		}
-		switch value := token.(type) {
-		case string:
-			if strings.ContainsRune(value, utf8.RuneError) && !holdsReplacement(object[start:d.InputOffset()]) {
-				return nil, fmt.Errorf("key %s holds half of a surrogate pair", name)
-			}
-			fields[name] = value
-		case json.Number:
-			if name == "text" || name == "from" {
-				return nil, fmt.Errorf("key %s is a number; put it in quotes", name)
-			}
-			fields[name] = value.String()
-		case nil:
-			fields[name] = ""
-		default:
-			return nil, fmt.Errorf("key %s is neither a string nor a number", name)
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, errNotObject
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("holds more than one JSON object; write one a line")
-	}
-	return fields, nil
-}
-
-// holdsReplacement tells whether U+FFFD was written as such, and is not
-// encoding/json's doing.
-func holdsReplacement(raw []byte) bool {
-	return bytes.ContainsRune(raw, utf8.RuneError) || bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
-}
-
 // newRow makes a message of a row's fields, by name.
 func newRow(line int, fields map[string]string) row {
 	r := row{line: line, id: fields["id"]}
@@ -275,12 +179,23 @@ func newRow(line int, fields map[string]string) row {
 	return r
 }
 
+// oneNumber is what a column of numbers may hold: digits in groups, with a + or a
+// bracket in front, and no fraction, as a spreadsheet writes one.
+var oneNumber = regexp.MustCompile(`^(\+?\(?|\(\+)[0-9][0-9() .-]*$`)
+
 // isOneNumber is stricter than the library, which drops whatever is no digit as
-// the reference client does: in a file made by hand, "0712345678 / 0723456789" and
-// "O712345678" are mistakes that would reach somebody else.
+// the reference client does: in a file made by hand, "0712345678 / 0723456789",
+// "O712345678" and "712345678.0" are mistakes that would reach somebody else. 17
+// digits are 00 and the longest number of E.164.
 func isOneNumber(to string) bool {
 	to = strings.TrimSpace(to)
-	return strings.ContainsAny(to, "0123456789") && strings.Trim(strings.TrimPrefix(to, "+"), "0123456789 -.()") == ""
+	digits := 0
+	for _, r := range to {
+		if '0' <= r && r <= '9' {
+			digits++
+		}
+	}
+	return oneNumber.MatchString(to) && !strings.HasSuffix(to, ".0") && digits <= 17
 }
 
 func parseTime(s string) (time.Time, error) {

@@ -77,6 +77,11 @@ func TestReadRows_badRows(t *testing.T) {
 		{"the year 1", "id,to,text,send_at\n1,07,a,0001-01-01T00:00:00Z\n", "send_at lies before 1970 or after 2099"},
 		{"milliseconds", "id,to,text,send_at\n1,07,a,1898702100000\n", "not milliseconds"},
 		{"two numbers", "id,to,text\n1,0712345678 / 0723456789,a\n", "to is not one phone number"},
+		{"two numbers and a space", "id,to,text\n1,0712345678 0723456789,a\n", "to is not one phone number"},
+		{"a number with a fraction", "id,to,text\n1,712345678.0,a\n", "to is not one phone number"},
+		{"a negative number", "id,to,text\n1,-40712345678,a\n", "to is not one phone number"},
+		{"two pluses", "id,to,text\n1,++40712345678,a\n", "to is not one phone number"},
+		{"a JSON number", "{\"id\":1,\"to\":712345678,\"text\":\"a\"}\n", "key to is a number; put it in quotes"},
 		{"a letter in a number", "id,to,text\n1,O712345678,a\n", "to is not one phone number"},
 		{"a spreadsheet's number", "id,to,text\n1,7.12E+08,a\n", "to is not one phone number"},
 		{"a plus inside a number", "id,to,text\n1,07+12,a\n", "to is not one phone number"},
@@ -93,6 +98,9 @@ func TestReadRows_badRows(t *testing.T) {
 		{"a fraction as id", "{\"id\":1.0,\"to\":\"07\",\"text\":\"a\"}\n", "id is not a whole number from 0 on"},
 		{"a missing key", "{\"id\":1,\"text\":\"a\"}\n", "key to is missing"},
 		{"half a surrogate pair", "{\"id\":1,\"to\":\"07\",\"text\":\"a\\ud83d\"}\n", "key text holds half of a surrogate pair"},
+		{"half a pair behind a U+FFFD", "{\"id\":1,\"to\":\"07\",\"text\":\"\\ufffd \\ud83d\"}\n", "key text holds half of a surrogate pair"},
+		{"half a pair behind a backslash", "{\"id\":1,\"to\":\"07\",\"text\":\"\\\\ufffd \\udc4b\"}\n", "key text holds half of a surrogate pair"},
+		{"two first halves", "{\"id\":1,\"to\":\"07\",\"text\":\"\\ud83d\\ud83d\"}\n", "key text holds half of a surrogate pair"},
 		{"broken UTF-8", "{\"id\":1,\"to\":\"07\",\"text\":\"a\xff\"}\n", "is not valid UTF-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,12 +112,23 @@ func TestReadRows_badRows(t *testing.T) {
 	}
 }
 
-func TestReadRows_replacementCharacterOfTheFilesOwn(t *testing.T) {
-	for _, text := range []string{"\ufffd", `\ufffd`, `\uFFFD`} {
-		rows, err := rowsOf(t, `{"id":1,"to":"07","text":"`+text+`"}`)
+func TestReadRows_escapesInJSON(t *testing.T) {
+	for escaped, want := range map[string]string{
+		"\ufffd": "\ufffd", `\ufffd`: "\ufffd", `\uFFFD\\`: "\ufffd\\", `\ud83d\udc4b`: "👋", `\\ud83d`: `\ud83d`, `\u0219 \"da\" \n\u00e9`: "ș \"da\" \né",
+	} {
+		rows, err := rowsOf(t, `{"id":1,"to":"07","text":"`+escaped+`"}`)
 		require.NoError(t, err)
 		require.NoError(t, rows[0].err)
-		require.Equal(t, "\ufffd", rows[0].message.Text)
+		require.Equal(t, want, rows[0].message.Text)
+	}
+}
+
+func TestReadRows_waysToWriteANumber(t *testing.T) {
+	for _, to := range []string{"0712345678", "+40712345678", "0040712345678", "0712 345 678", "(+40) 712-345-678", "+40.712.345.678", " 0712345678 ", "+(40)712345678", "1812"} {
+		rows, err := rowsOf(t, "id,to,text\n1,"+to+",a\n")
+		require.NoError(t, err)
+		require.NoError(t, rows[0].err, to)
+		require.Equal(t, to, rows[0].message.To)
 	}
 }
 

@@ -105,27 +105,48 @@ func send(ctx context.Context, c console, opts sendOptions, file string) error {
 	}
 	results, err := createResults(opts.results)
 	if err != nil {
-		return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)}
+		return &exitError{exitNotSent, fmt.Errorf("--results: %w; nothing was sent", err)}
 	}
 
-	report := report{rows: rows, sandbox: opts.sandbox, testMode: opts.testMode}
+	report := report{rows: rows, sandbox: opts.sandbox, testMode: opts.testMode, password: c.getenv(envPassword)}
 	if pkg.Len() > 0 {
-		// From here on an interrupt ends the upload, and its outcome is reported.
-		// Until here it ends the command, with nothing sent.
+		// From here on an interrupt ends the upload, and what is known is kept and
+		// told. Until here it ends the command, with nothing sent.
 		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
 		report.response, report.sendErr = client.Send(ctx, &pkg)
-		stop()
 	}
-	report.printRows(c.out, c.err, fileName(file))
-	report.printSummary(c.out)
-	if err := report.writeResults(results); err != nil {
-		fmt.Fprintf(c.err, "smslink: --results: %v; the table above stands\n", err)
-		return &exitError{max(report.exitCode(), exitSomeBad), nil}
+	// First what can't be had again.
+	problems := []error{results.finish(&report)}
+	out := &checkedWriter{w: c.out}
+	report.printRows(out, c.err, fileName(file))
+	report.printSummary(out)
+	problems = append(problems, out.err, report.failure())
+
+	code := report.exitCode()
+	problem := errors.Join(problems...)
+	if code == exitAccepted && problem != nil {
+		code = exitSomeBad
 	}
-	if code := report.exitCode(); code != exitAccepted {
-		return &exitError{code, report.failure()}
+	if code == exitAccepted {
+		return nil
 	}
-	return nil
+	return &exitError{code, problem}
+}
+
+// checkedWriter keeps the first error of its writer, and then writes no more.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	if c.err == nil {
+		if _, err := c.w.Write(p); err != nil {
+			c.err = fmt.Errorf("the report could not be written: %w", err)
+		}
+	}
+	return len(p), nil
 }
 
 // connect makes the client: of the account in the environment, or of a gateway
@@ -185,27 +206,6 @@ func fileName(file string) string {
 		return "standard input"
 	}
 	return file
-}
-
-// createResults opens the results file before anything is sent, so that a name
-// that can't be written costs nothing. It does not write over a file that holds
-// something: remote ids can't be had again.
-func createResults(name string) (io.WriteCloser, error) {
-	switch name {
-	case "":
-		return nil, nil
-	case "-":
-		return nil, errors.New("--results takes the name of a file; the table stands on standard output anyway")
-	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("--results: %w", err)
-	}
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-		f.Close()
-		return nil, fmt.Errorf("--results: %s is not empty; name a new file", name)
-	}
-	return f, nil
 }
 
 // unprefixed takes the package's name off an error that this command prefixes

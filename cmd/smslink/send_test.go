@@ -78,6 +78,9 @@ func TestSend_campaignThroughTheSandbox(t *testing.T) {
 		records := readResults(t, results)
 		require.Len(t, records, 200)
 		require.Equal(t, []string{"2", "1001", "3", "success", "220000001", ""}, records[0])
+		info, err := os.Stat(results)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	}
 }
 
@@ -172,32 +175,79 @@ func TestSend_outcomes(t *testing.T) {
 		}
 	}))
 	defer lost.Close()
+	garbled := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "<h1>\x1b[31m0712345678 secret hunter2\n")
+	}))
+	defer garbled.Close()
 
 	for _, c := range []struct {
 		name, endpoint, password string
 		code                     int
-		out, err, fate           string
+		out                      string
+		err                      []string
 	}{
-		{"rejected", gateway.URL, "wrong", exitNotSent, "2 rows: 1 rejected, 1 bad\n",
-			"smslink: rejected: the gateway refused with ERROR 7: wrong password; repeating it gets this machine's address banned; nothing was sent\n", "rejected"},
-		{"not sent", closed.URL, "p", exitNotSent, "2 rows: 1 not sent, 1 bad\n", "connection refused\n", "not sent"},
-		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 1 unknown, 1 bad\n",
-			"look into the account's reports before you send any again\n", "unknown"},
+		{"rejected", gateway.URL, "not-it", exitNotSent, "2 rows: 1 rejected, 1 bad\n", []string{
+			"smslink: rejected: the gateway refused with ERROR 7: wrong password; repeating it gets this machine's address banned\n",
+			"The server's own words: \"wrong password\"\nNothing was sent\n",
+		}},
+		{"not sent", closed.URL, "p", exitNotSent, "2 rows: 1 not sent, 1 bad\n", []string{"connection refused\nNothing was sent\n"}},
+		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 1 unknown, 1 bad\n", []string{
+			"smslink: outcome unknown: ", "look into the account's reports before you send any again\n",
+		}},
+		{"unreadable", garbled.URL, "p", exitUnknown, "2 rows: 1 unknown, 1 bad\n", []string{
+			"smslink: outcome unknown: the gateway's reply can't be read\n",
+			"The server's own words: \"<h1> [31m0712****78 secret *** \"\nThe messages may have been accepted",
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			results := filepath.Join(t.TempDir(), "results.csv")
-			got := smslinkIn(map[string]string{envConnectionID: gateway.ConnectionID, envPassword: c.password},
-				"id,to,text\n1,0700000001,a\n2,0700000001,\n", "send", "--endpoint", c.endpoint, "--results", results, "-")
+			file := filepath.Join(t.TempDir(), "results.csv")
+			env := map[string]string{envConnectionID: gateway.ConnectionID, envPassword: c.password}
+			if c.name == "unreadable" {
+				env[envPassword] = "hunter2"
+			}
+			got := smslinkIn(env, "id,to,text\n1,0700000001,a\n2,0700000001,\n", "send", "--endpoint", c.endpoint, "--results", file, "-")
 			require.Equal(t, c.code, got.code)
 			require.Equal(t, c.out, got.out)
-			require.True(t, strings.HasSuffix(got.err, c.err), got.err)
-			records := readResults(t, results)
-			require.Equal(t, []string{"2", "1", "", c.fate, ""}, records[0][:5])
+			for _, says := range c.err {
+				require.Contains(t, got.err, says)
+			}
+			if c.code == exitNotSent {
+				require.NoFileExists(t, file, "nothing to keep, and the command can be run again")
+				return
+			}
+			records := readResults(t, file)
+			require.Equal(t, []string{"2", "1", "", "unknown", ""}, records[0][:5])
 			require.NotEmpty(t, records[0][5])
 			require.Equal(t, "bad row", records[1][3])
 		})
 	}
 	require.Empty(t, gateway.Messages())
+}
+
+// The remote ids are kept whatever becomes of the report.
+func TestSend_reportThatCannotBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "results.csv")
+	var errOut bytes.Buffer
+	code := run(context.Background(), console{strings.NewReader(""), brokenPipe{}, &errOut, func(string) string { return "" }},
+		[]string{"send", "--sandbox", "--results", file, campaignFile})
+	require.Equal(t, exitSomeBad, code)
+	require.Equal(t, "smslink: the report could not be written: broken pipe\n", errOut.String())
+	require.Len(t, readResults(t, file), 200)
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestSend_resultsThatCannotBeWritten(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("there is no /dev/full here")
+	}
+	got := smslinkIn(nil, "", "send", "--sandbox", "--results", "/dev/full", campaignFile)
+	require.Equal(t, exitSomeBad, got.code)
+	require.Contains(t, got.out, "200 accepted")
+	require.Contains(t, got.err, "--results: write /dev/full: no space left on device")
 }
 
 // Ctrl-C during the upload: the command still says what is known, and keeps it.
@@ -300,7 +350,7 @@ func TestSend_resultsAreNeverWrittenOver(t *testing.T) {
 	for results, says := range map[string]string{
 		full:                                "is not empty; name a new file; nothing was sent",
 		filepath.Join(dir, "no", "dir.csv"): "no such file or directory; nothing was sent",
-		"-":                                 "--results takes the name of a file",
+		"-":                                 "--results: takes the name of a file",
 	} {
 		got := smslinkIn(nil, "", "send", "--sandbox", "--results", results, campaignFile)
 		require.Equal(t, exitNotSent, got.code)

@@ -2,7 +2,9 @@ package lzf_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +46,32 @@ func TestAppendCompress_roundTrip(t *testing.T) {
 func TestAppendCompress_findsRepeats(t *testing.T) {
 	plain := []byte(strings.Repeat("1;0712345678;numeric;Salut!;0\r\n", 5000))
 	require.Less(t, len(lzf.AppendCompress(nil, plain)), len(plain)/50)
+}
+
+// The longest match and the farthest one are made, and none beyond.
+func TestAppendCompress_usesTheWholeForm(t *testing.T) {
+	run := lzf.AppendCompress(nil, bytes.Repeat([]byte("a"), 1+264))
+	require.Equal(t, "\x00a\xe0\xff\x00", string(run))
+
+	unique := make([]byte, 0, 8200) // no three bytes of it stand twice
+	for i := range 4100 {
+		unique = append(unique, byte(i>>6)|0x80, byte(i&63))
+	}
+	found := map[int]int{}
+	for needle := range 20 { // a few are lost to others of the same hash
+		text := fmt.Appendf(nil, "n%02dxyz", needle)
+		for _, distance := range []int{8192, 8193} {
+			plain := slices.Concat(text, unique[:distance-len(text)], text)
+			packed := lzf.AppendCompress(nil, plain)
+			if len(packed) < len(plain)+(len(plain)+31)/32 { // not literals alone
+				control, low := packed[len(packed)-2], packed[len(packed)-1]
+				require.Equal(t, 8191, int(control&31)<<8|int(low))
+				found[distance]++
+			}
+		}
+	}
+	require.Positive(t, found[8192])
+	require.Zero(t, found[8193])
 }
 
 func TestAppendDecompress_hostileInput(t *testing.T) {
