@@ -133,8 +133,8 @@ func TestSend_arrivesAsTheVectorsSay(t *testing.T) {
 			require.Len(t, taken, p.Len())
 			at := 0
 			for m := range p.Messages() {
-				got := taken[at]
-				require.Equal(t, m, smslink.Message{ID: got.ID, To: got.To, From: got.From, Text: got.Text, SendAt: got.SendAt})
+				got := smslink.Message{ID: taken[at].ID, To: taken[at].To, From: taken[at].From, Text: taken[at].Text, SendAt: taken[at].SendAt}
+				require.Equal(t, m, got)
 				at++
 			}
 		}

@@ -164,7 +164,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 				Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 				HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					raw, _ := io.ReadAll(r.Body)
-					if inner == context.Canceled {
+					if errors.Is(inner, context.Canceled) {
 						cancel()
 					}
 					if inner == nil {
@@ -177,7 +177,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 			p := secretPackage(t)
 			p.Codec = smslink.None
 			ctx := ctx
-			if inner != context.Canceled {
+			if !errors.Is(inner, context.Canceled) {
 				ctx = context.Background()
 			}
 			_, err = client.Send(ctx, p)
