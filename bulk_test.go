@@ -96,9 +96,9 @@ func sendTo(t testing.TB, endpoint string, ids ...int64) (*smslink.Response, *sm
 }
 
 func TestSend_oneResultAMessage(t *testing.T) {
-	gw := newGateway(t, &smslinktest.Options{Status: func(m smslink.Message) smslink.Status {
+	gw := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
 		return smslink.Status(m.ID%5 + 1)
-	}})
+	}}})
 	for _, codec := range codecs {
 		t.Run(codec.String(), func(t *testing.T) {
 			p := packageOf(t, 40, 11, 32, 23, 54)

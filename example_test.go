@@ -75,12 +75,7 @@ func ExampleOutcomeOf() {
 
 func ExampleResponse_Err() {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{
-		Status: func(m smslink.Message) smslink.Status {
-			if m.To == "0799999999" {
-				return smslink.NumberFailed
-			}
-			return smslink.Success
-		},
+		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0799999999")},
 	})
 	defer gateway.Close()
 	client := gateway.Client()

@@ -4,23 +4,28 @@
 //
 // A [Gateway] takes an upload only if everything in it agrees: the fields and their
 // order, the credentials, sizes, both MD5s, the compressed bytes, and each line of
-// the package. It then gives each message a status and keeps it for the test to
-// look at.
+// the package. It gives each message a status by its [Rule]s and its credit, keeps
+// it for the test to look at ([Gateway.Messages]), and reports its delivery to a
+// URL of the test's ([Reports]).
 //
-// Any other upload it refuses: with ERROR 1 where the form is at fault, 2 for
-// another connection id, 7 for another password, and 900, a code of its own, for
-// a package that does not agree with its form. It checks neither senders nor
-// numbers, and a client of a closed gateway gets [smslink.OutcomeNotSent].
+// An upload that does not agree it refuses: with ERROR 1 where the form is at fault,
+// 2 for another connection id, 7 for another password and 6 after several of
+// those, and 900, a code of its own, for a package that is not what its form says.
+// How the live gateway words these is unknown.
+//
+// What can go wrong on the way is a [Fault]: [Gateway.Inject] one, and see what the
+// program under test makes of it. Each fault's doc says which [smslink.Outcome] a
+// correct client reports.
+//
+// All that is here may be used by several goroutines concurrently.
 package smslinktest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/wire"
@@ -33,145 +38,167 @@ type Options struct {
 	ConnectionID string
 	Password     string
 
-	// Status says what becomes of a message of a package that is taken; nil means
-	// [smslink.Success]. [smslink.StatusUnreported] leaves the message out of the
-	// reply; any other from 1 to 999 stands in it. The message is as the gateway reads
-	// it. Goroutines call it concurrently.
-	Status func(smslink.Message) smslink.Status
+	// BanAfter is how many wrong passwords in a row get ERROR 6 for all that
+	// follows, until [Gateway.Reset]; 0 means 5, and a negative number never. The
+	// live gateway's number is unknown.
+	BanAfter int
+
+	// Rules say what becomes of each message of a package that is taken: the first
+	// one that does not return [smslink.Success] counts. Credit comes after them.
+	Rules []Rule
+
+	// Fault chooses what goes wrong with the n-th upload, from 1, for which none is
+	// injected; the zero [Fault] means nothing. Goroutines call it concurrently.
+	Fault func(n int) Fault
+
+	// Reports is where delivery reports go; nil means nowhere.
+	Reports *Reports
 }
 
-// Gateway is a running test gateway. It is also an http.Handler, which may be
-// mounted on any path that ends in /bulk-v3.php, for TLS say. Goroutines may use it
-// concurrently.
+// The paths of the live gateway's endpoints, on which a [Gateway] answers too.
+const (
+	BulkPath    = "/sms/gateway/communicate/bulk-v3.php"
+	BalancePath = "/sms/gateway/communicate/index.php"
+)
+
+// Gateway is a running test gateway. It is also an http.Handler, which answers on
+// any path that ends as [BulkPath] or [BalancePath] do.
 type Gateway struct {
 	URL          string // of its bulk-v3.php: the client's Options.Endpoint
 	ConnectionID string
 	Password     string
 
-	status func(smslink.Message) smslink.Status
-	server *httptest.Server
+	// Server is the server behind URL, for what NewUnstartedGateway is for.
+	Server *httptest.Server
 
-	mu       sync.Mutex
-	packages int
-	messages []Message
+	opts    Options
+	closing context.Context // done once Close is called
+	close   context.CancelFunc
+	caller  *http.Client   // of delivery reports
+	reports sync.WaitGroup // goroutines that make them
+
+	mu sync.Mutex
+	state
 }
-
-// Message is one message that the gateway took, as it reads it.
-type Message struct {
-	PackageID string
-	RemoteID  string // also where the reply leaves the message out
-	Status    smslink.Status
-	Test      bool // the upload asked for test mode
-
-	ID     int64     // the local message id
-	To     string    // the receiver, in digits
-	From   string    // the sender
-	Text   string    // decoded, as the phone would show it
-	SendAt time.Time // in UTC; zero = now
-}
-
-// BulkPath is the path of the bulk endpoint on every SMSLink host.
-const BulkPath = "/sms/gateway/communicate/bulk-v3.php"
 
 // NewGateway starts a gateway on a free port of 127.0.0.1. Call Close when done.
 // It panics where there is no port to be had, as httptest.NewServer does.
 func NewGateway(opts *Options) *Gateway {
+	g := NewUnstartedGateway(opts)
+	g.Start()
+	return g
+}
+
+// NewUnstartedGateway makes a gateway whose Server can be changed (its Listener,
+// its TLS settings) before Start or StartTLS is called.
+func NewUnstartedGateway(opts *Options) *Gateway {
 	if opts == nil {
 		opts = &Options{}
 	}
-	g := &Gateway{
-		ConnectionID: opts.ConnectionID,
-		Password:     opts.Password,
-		status:       opts.Status,
-	}
+	g := &Gateway{ConnectionID: opts.ConnectionID, Password: opts.Password, opts: *opts}
 	if g.ConnectionID == "" {
 		g.ConnectionID = "test-connection"
 	}
 	if g.Password == "" {
 		g.Password = "test-password"
 	}
-	if g.status == nil {
-		g.status = func(smslink.Message) smslink.Status { return smslink.Success }
+	if g.opts.BanAfter == 0 {
+		g.opts.BanAfter = 5
 	}
-	g.server = httptest.NewServer(g)
-	g.URL = g.server.URL + BulkPath
+	g.caller = &http.Client{Transport: &http.Transport{}}
+	if reports := g.opts.Reports; reports != nil && reports.Client != nil {
+		g.caller = reports.Client
+	}
+	g.closing, g.close = context.WithCancel(context.Background())
+	g.state = newState()
+	g.Server = httptest.NewUnstartedServer(g)
 	return g
 }
 
-// Close stops the gateway, once the uploads under way have been answered.
-func (g *Gateway) Close() { g.server.Close() }
+// Start starts a gateway from NewUnstartedGateway.
+func (g *Gateway) Start() {
+	g.Server.Start()
+	g.URL = g.Server.URL + BulkPath
+}
 
-// Client is a new client of this gateway, with default options.
+// StartTLS starts a gateway from NewUnstartedGateway with TLS, under httptest's
+// certificate, which the clients of [Gateway.Client] trust.
+func (g *Gateway) StartTLS() {
+	g.Server.StartTLS()
+	g.URL = g.Server.URL + BulkPath
+}
+
+// Close stops the gateway: faults that wait give up, uploads under way are
+// answered, and delivery reports not yet made are dropped.
+func (g *Gateway) Close() {
+	g.close()
+	g.Server.Close()
+	g.reports.Wait()
+	g.caller.CloseIdleConnections()
+}
+
+// Client is a new client of the started gateway, with default options. For others,
+// give [smslink.NewClient] the gateway's ConnectionID, Password and URL.
 func (g *Gateway) Client() *smslink.Client {
-	client, err := smslink.NewClient(g.ConnectionID, g.Password, &smslink.Options{Endpoint: g.URL})
+	if g.URL == "" {
+		panic("smslinktest: Client of a gateway that is not started") // it would be a client of the live one
+	}
+	opts := &smslink.Options{Endpoint: g.URL}
+	if g.Server.TLS != nil {
+		opts.HTTPClient = g.Server.Client()
+	}
+	client, err := smslink.NewClient(g.ConnectionID, g.Password, opts)
 	if err != nil {
-		panic(err) // the gateway's own settings; it would not have started
+		panic(err) // the gateway's own settings
 	}
 	return client
 }
 
-// Messages are the messages taken so far, whatever their status and in test mode
-// or not, in the order in which they came.
-func (g *Gateway) Messages() []Message {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.messages)
-}
-
-// ServeHTTP answers one upload, as the gateway does: in HTTP 200, with MESSAGE or
-// ERROR.
+// ServeHTTP answers a request, in HTTP 200 with MESSAGE or ERROR as the gateway
+// does, or as a fault has it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case !strings.HasSuffix(r.URL.Path, "/bulk-v3.php"):
-		http.NotFound(w, r)
-		return
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "only POST is allowed", http.StatusMethodNotAllowed)
+	case strings.HasSuffix(r.URL.Path, "/bulk-v3.php"):
+		g.serveBulk(w, r)
+	case strings.HasSuffix(r.URL.Path, "/index.php"):
+		g.serveBalance(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
+	fault := g.nextFault()
+	if fault.unread {
+		hangUp(w, true)
 		return
 	}
 	form, messages, refusal := g.read(w, r)
-	reply := wire.Reply{}
-	if refusal != nil {
-		reply.Code, reply.Text = refusal.code, refusal.text
-	} else {
-		reply = g.take(form.Test, messages)
+	switch {
+	case refusal != nil:
+		g.refuse(form, refusal.code+";"+refusal.text)
+		writeReply(w, wire.AppendReply(nil, refusal.reply()))
+	case fault.untaken:
+		g.refuse(form, "")
+		fault.serve(g, w, r, nil)
+	default:
+		reply := g.take(form, messages)
+		if fault.edit != nil {
+			reply.Entries = fault.edit(reply.Entries)
+		}
+		body := wire.AppendReply(nil, reply)
+		if fault.serve != nil {
+			fault.serve(g, w, r, body)
+			return
+		}
+		writeReply(w, body)
 	}
+}
+
+func writeReply(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write(wire.AppendReply(nil, reply)) // a client gone away is no fault of the gateway's
+	_, _ = w.Write(body) // a client gone away is no fault of the gateway's
 }
-
-// take gives each message its status and ids, and keeps it.
-func (g *Gateway) take(test bool, messages []smslink.Message) wire.Reply {
-	statuses := make([]smslink.Status, len(messages))
-	for i, m := range messages {
-		statuses[i] = g.status(m)
-	}
-
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.packages++
-	packageID := strconv.Itoa(firstPackageID + g.packages)
-	var entries []byte
-	for i, m := range messages {
-		remoteID := strconv.Itoa(firstRemoteID + len(g.messages))
-		g.messages = append(g.messages, Message{
-			PackageID: packageID, RemoteID: remoteID, Status: statuses[i], Test: test,
-			ID: m.ID, To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt,
-		})
-		if statuses[i] == smslink.StatusUnreported {
-			continue
-		}
-		if len(entries) > 0 {
-			entries = append(entries, ',')
-		}
-		entries = wire.AppendEntry(entries, wire.Entry{ID: m.ID, RemoteID: remoteID, Status: int(statuses[i])})
-	}
-	return wire.Reply{Accepted: true, Code: "1", Text: "package accepted", PackageID: packageID, Entries: string(entries)}
-}
-
-// Ids of the order that the live gateway's are seen to have [ref].
-const (
-	firstPackageID = 1_000
-	firstRemoteID  = 220_000_001
-)

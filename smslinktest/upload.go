@@ -31,12 +31,16 @@ const (
 // refusal is an ERROR reply.
 type refusal struct{ code, text string }
 
+func (r *refusal) reply() wire.Reply { return wire.Reply{Code: r.code, Text: r.text} }
+
 // Codes of the published table [public], and one of our own for what the table
 // has no word for.
 const (
 	codeTooFewArguments = "1"
 	codeConnectionID    = "2"
+	codeBanned          = "6"
 	codePassword        = "7"
+	codeUnknownMode     = "14"
 	codeBadPackage      = "900"
 )
 
@@ -46,11 +50,8 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (wire.Form, []sms
 	if err != nil {
 		return form, nil, &refusal{codeTooFewArguments, err.Error()}
 	}
-	if !equal(form.ConnectionID, g.ConnectionID) {
-		return form, nil, &refusal{codeConnectionID, "connection id not approved"}
-	}
-	if !equal(form.Password, g.Password) {
-		return form, nil, &refusal{codePassword, "wrong password"}
+	if refused := g.admit(form.ConnectionID, form.Password); refused != nil {
+		return form, nil, refused
 	}
 	messages, err := unpack(form, packed)
 	if err != nil {

@@ -147,9 +147,9 @@ func TestSend_badRowsAreReportedAndTheRestIsSent(t *testing.T) {
 }
 
 func TestSend_someMessageFailed(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Status: func(m smslink.Message) smslink.Status {
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
 		return smslink.Status(m.ID)
-	}})
+	}}})
 	results := filepath.Join(t.TempDir(), "results.csv")
 	got := smslinkIn(accountOf(gateway), "id,to,text\n3,0700000001,a\n2,0700000002,b\n5,0700000003,c\n",
 		"send", "--endpoint", gateway.URL, "--results", results, "--test-mode", "-")
@@ -327,9 +327,9 @@ func TestSend_unusableFiles(t *testing.T) {
 // A message that the reply does not mention is not a failed one: sending it again
 // might send it twice.
 func TestSend_unreportedMessages(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Status: func(m smslink.Message) smslink.Status {
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
 		return smslink.Status(m.ID)
-	}})
+	}}})
 	got := smslinkIn(accountOf(gateway), "id,to,text\n3,0700000001,a\n2,0700000002,b\n0,0700000003,c\n", "send", "--endpoint", gateway.URL, "-")
 	require.Equal(t, exitUnknown, got.code)
 	require.Contains(t, got.out, "3 rows: 1 accepted, 1 failed, 1 unreported, 0 bad; package 1001, ")

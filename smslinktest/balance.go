@@ -1,0 +1,35 @@
+package smslinktest
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// unlimitedBalance is what an account without a limit is said to have.
+const unlimitedBalance = 1_000_000
+
+// serveBalance answers what the account has left: its credit, for national and
+// international messages alike.
+func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		writeReply(w, wire.AppendReply(nil, (&refusal{codeTooFewArguments, "the form can't be read"}).reply()))
+		return
+	}
+	refused := g.admit(r.PostForm.Get("connection_id"), r.PostForm.Get("password"))
+	if refused == nil && r.PostForm.Get("mode") != "account-balance" {
+		refused = &refusal{codeUnknownMode, "unknown mode"}
+	}
+	if refused != nil {
+		writeReply(w, wire.AppendReply(nil, refused.reply()))
+		return
+	}
+	left := g.Credit()
+	if left == Unlimited {
+		left = unlimitedBalance
+	}
+	writeReply(w, fmt.Appendf(nil, "MESSAGE;4;account balance;%d,%d,%d", left, left, time.Now().Unix()))
+}

@@ -1,0 +1,84 @@
+package smslinktest_test
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func TestTestCodec_passesTheGood(t *testing.T) {
+	for _, codec := range codecs {
+		require.NoError(t, smslinktest.TestCodec(codec), codec.String())
+	}
+	fastest, err := smslink.ZlibLevel(1)
+	require.NoError(t, err)
+	require.NoError(t, smslinktest.TestCodec(fastest))
+}
+
+// codec is a codec with a fault of its own.
+type codec struct {
+	method int
+	name   string
+	pack   func(dst, plain []byte) ([]byte, error)
+}
+
+func (c codec) Method() int    { return c.method }
+func (c codec) String() string { return c.name }
+func (c codec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	return c.pack(dst, plain)
+}
+
+func TestTestCodec_findsTheBad(t *testing.T) {
+	var mu sync.Mutex
+	inUse := false
+	for _, c := range []struct {
+		name  string
+		codec codec
+		want  string
+	}{
+		{"a method of its own", codec{4, "x", smslink.Zlib.AppendCompress}, "Method is 4"},
+		{"no name", codec{1, "", smslink.Zlib.AppendCompress}, "String is empty"},
+		{"another method's form", codec{2, "x", smslink.Zlib.AppendCompress}, "can't be decoded: package: bzip2"},
+		{"an error", codec{1, "x", func(dst, _ []byte) ([]byte, error) { return dst, errors.New("out of paper") }}, "AppendCompress: out of paper"},
+		{"forgets dst", codec{1, "x", func(_, plain []byte) ([]byte, error) { return smslink.Zlib.AppendCompress(nil, plain) }}, "did not append to dst"},
+		{"loses the last byte", codec{0, "x", func(dst, plain []byte) ([]byte, error) { return append(dst, plain[:len(plain)-1]...), nil }}, "decodes to something else"},
+		{"adds a byte", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
+			dst, err := smslink.Zlib.AppendCompress(dst, plain)
+			return append(dst, 0), err
+		}}, "bytes follow its compressed stream"},
+		{"two bzip2 streams", codec{2, "x", func(dst, plain []byte) ([]byte, error) {
+			dst, _ = smslink.BZip2.AppendCompress(dst, plain[:len(plain)/2])
+			return smslink.BZip2.AppendCompress(dst, plain[len(plain)/2:])
+		}}, "more than one bzip2 stream"},
+		{"changes plain", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
+			plain[0] ^= 1
+			return smslink.Zlib.AppendCompress(dst, plain)
+		}}, "changed plain"},
+		{"is not for goroutines", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
+			mu.Lock()
+			clash := inUse
+			inUse = true
+			mu.Unlock()
+			packed, err := smslink.Zlib.AppendCompress(dst, plain)
+			runtime.Gosched()
+			mu.Lock()
+			defer mu.Unlock()
+			inUse = false
+			if clash {
+				return packed, errors.New("called concurrently, and can't be")
+			}
+			return packed, err
+		}}, "called concurrently: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := smslinktest.TestCodec(c.codec)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}

@@ -1,0 +1,223 @@
+package smslinktest_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func send(t testing.TB, gateway *smslinktest.Gateway, p *smslink.Package) *smslink.Response {
+	t.Helper()
+	resp, err := gateway.Client().Send(context.Background(), p)
+	require.NoError(t, err)
+	return resp
+}
+
+func TestMessages_areWhatThePhoneWouldShow(t *testing.T) {
+	gateway := newGateway(t, nil)
+	before := time.Now()
+	p := new(smslink.Package)
+	at := time.Date(2030, 5, 1, 9, 0, 0, 0, time.UTC)
+	require.NoError(t, p.Add(smslink.Message{ID: 9, To: "+40 712 345 678", From: "MAGAZIN", Text: " Salut;\r\nce faci? ", SendAt: at}))
+	resp := send(t, gateway, p)
+	m := gateway.Messages()[0]
+	require.False(t, m.Time.Before(before))
+	m.Time = time.Time{}
+	require.Equal(t, smslinktest.Message{
+		PackageID: resp.PackageID, RemoteID: resp.Results[0].RemoteID, Status: smslink.Success,
+		ID: 9, To: "0040712345678", From: "MAGAZIN", Text: "Salut;\nce faci?", SendAt: at,
+	}, m)
+}
+
+func TestUploads_takenOrNot(t *testing.T) {
+	gateway := newGateway(t, nil)
+	p := packageOf(t, smslink.LZF, 1, 2)
+	resp := send(t, gateway, p)
+	gateway.Inject(smslinktest.Close())
+	_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 3))
+	require.Error(t, err)
+	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	require.NoError(t, err)
+	_, err = wrong.Send(context.Background(), packageOf(t, smslink.None, 4))
+	require.Error(t, err)
+
+	uploads := gateway.Uploads()
+	require.Len(t, uploads, 3)
+	require.Equal(t, resp.PackageID, uploads[0].PackageID)
+	require.Equal(t, 3, uploads[0].Compression)
+	require.Equal(t, 2, uploads[0].Receivers)
+	require.Equal(t, p.Size(), uploads[0].SizePlain)
+	require.Positive(t, uploads[0].SizeCompressed)
+	require.Empty(t, uploads[0].Refusal)
+	require.Empty(t, uploads[1].PackageID+uploads[1].Refusal, "a fault")
+	require.Equal(t, 1, uploads[1].Receivers)
+	require.Empty(t, uploads[2].PackageID)
+	require.Equal(t, "7;wrong password", uploads[2].Refusal)
+	require.True(t, uploads[2].Test)
+}
+
+func TestWaitMessages(t *testing.T) {
+	gateway := newGateway(t, nil)
+	client := gateway.Client()
+	p1, p2 := packageOf(t, nil, 1, 2), packageOf(t, nil, 3)
+	go func() {
+		for _, p := range []*smslink.Package{p1, p2} {
+			time.Sleep(10 * time.Millisecond)
+			_, _ = client.Send(context.Background(), p)
+		}
+	}()
+	got, err := gateway.WaitMessages(t.Context(), 3)
+	require.NoError(t, err)
+	require.Len(t, got, 3)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	got, err = gateway.WaitMessages(ctx, 4)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Len(t, got, 3)
+}
+
+func TestReset_startsAnew(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{BanAfter: 1})
+	gateway.SetCredit(10)
+	send(t, gateway, packageOf(t, nil, 1, 2))
+	gateway.Inject(smslinktest.Close())
+	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
+	require.NoError(t, err)
+	_, err = wrong.Send(context.Background(), packageOf(t, nil, 3))
+	require.Error(t, err)
+
+	gateway.Inject(smslinktest.Close())
+	gateway.Reset()
+	require.Empty(t, gateway.Messages())
+	require.Empty(t, gateway.Uploads())
+	require.Equal(t, 8, gateway.Credit())
+	resp := send(t, gateway, packageOf(t, nil, 1))
+	require.Equal(t, "1001", resp.PackageID)
+	require.Equal(t, "220000001", resp.Results[0].RemoteID)
+}
+
+func TestBan_afterWrongPasswordsInARow(t *testing.T) {
+	for _, c := range []struct {
+		banAfter int
+		want     string
+	}{{0, "7777766"}, {2, "7766666"}, {-1, "7777777"}} {
+		gateway := newGateway(t, &smslinktest.Options{BanAfter: c.banAfter})
+		wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
+		require.NoError(t, err)
+		var got strings.Builder
+		for range c.want {
+			_, err := wrong.Send(context.Background(), packageOf(t, nil, 1))
+			var gatewayErr *smslink.GatewayError
+			require.ErrorAs(t, err, &gatewayErr)
+			got.WriteString(gatewayErr.Code)
+		}
+		require.Equal(t, c.want, got.String())
+		_, err = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
+		require.Equal(t, c.banAfter >= 0, err != nil, "the right password does not lift a ban")
+	}
+}
+
+func TestRules_firstObjectionCounts(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{
+		smslinktest.UnknownNumbers("0700000001"),
+		smslinktest.Blacklist("0700000001", "0040700000002"),
+		smslinktest.ApprovedSenders("MAGAZIN"),
+		func(m smslink.Message) smslink.Status {
+			if strings.Contains(m.Text, "?") {
+				return 42
+			}
+			return smslink.Success
+		},
+	}})
+	var p smslink.Package
+	for i, m := range []smslink.Message{
+		{To: "0700000001", Text: "a"},
+		{To: "+40700000002", Text: "a"},
+		{To: "0700000003", From: "ALTUL", Text: "a"},
+		{To: "0700000003", From: "MAGAZIN", Text: "a"},
+		{To: "0700000003", From: smslink.SenderTest, Text: "a"},
+		{To: "0700000003", Text: "a?"},
+	} {
+		m.ID = int64(i)
+		require.NoError(t, p.Add(m))
+	}
+	require.Equal(t, []smslink.Status{
+		smslink.NumberFailed, smslink.InternalOrBlacklisted, smslink.SenderFailed, smslink.Success, smslink.Success, 42,
+	}, statuses(send(t, gateway, &p)))
+}
+
+func TestCredit_runsOutWithinAPackage(t *testing.T) {
+	const ok, failed, broke = smslink.Success, smslink.NumberFailed, smslink.InsufficientCredit
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000001")}})
+	require.Equal(t, smslinktest.Unlimited, gateway.Credit())
+	gateway.SetCredit(3)
+
+	test, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	require.NoError(t, err)
+	resp, err := test.Send(context.Background(), packageOf(t, nil, 2, 3, 4, 5))
+	require.NoError(t, err)
+	require.Equal(t, []smslink.Status{ok, ok, ok, ok}, statuses(resp))
+	require.Equal(t, 3, gateway.Credit(), "test mode spends nothing")
+
+	require.Equal(t, []smslink.Status{ok, failed, ok, ok, broke, broke}, statuses(send(t, gateway, packageOf(t, nil, 2, 1, 3, 4, 5, 6))))
+	require.Zero(t, gateway.Credit())
+	require.Equal(t, []smslink.Status{broke}, statuses(send(t, gateway, packageOf(t, nil, 7))))
+	gateway.SetCredit(1)
+	require.Equal(t, []smslink.Status{ok, broke, broke}, statuses(send(t, gateway, packageOf(t, nil, 7, 8, 1))), "from there on")
+	gateway.SetCredit(-9)
+	require.Equal(t, smslinktest.Unlimited, gateway.Credit())
+}
+
+func TestBalance_isTheCredit(t *testing.T) {
+	gateway := newGateway(t, nil)
+	ask := func(form url.Values) string {
+		resp, err := http.PostForm(strings.Replace(gateway.URL, smslinktest.BulkPath, smslinktest.BalancePath, 1), form)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		raw, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return string(raw)
+	}
+	form := url.Values{"connection_id": {gateway.ConnectionID}, "password": {gateway.Password}, "mode": {"account-balance"}}
+	require.Regexp(t, `^MESSAGE;4;[^;]+;1000000,1000000,\d{10}$`, ask(form))
+	gateway.SetCredit(5)
+	send(t, gateway, packageOf(t, nil, 1, 2))
+	require.Regexp(t, `^MESSAGE;4;[^;]+;3,3,\d{10}$`, ask(form))
+	form.Set("mode", "sms")
+	require.Equal(t, "ERROR;14;unknown mode", ask(form))
+	form.Set("password", "wrong")
+	require.Equal(t, "ERROR;7;wrong password", ask(form))
+	require.Equal(t, "ERROR;2;connection id not approved", ask(nil))
+}
+
+func TestNewUnstartedGateway_onAnotherAddress(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	require.NoError(t, err)
+	gateway := smslinktest.NewUnstartedGateway(nil)
+	gateway.Server.Listener.Close()
+	gateway.Server.Listener = listener
+	gateway.Start()
+	defer gateway.Close()
+	require.Contains(t, gateway.URL, "http://127.0.0.2:")
+	send(t, gateway, packageOf(t, nil, 1))
+}
+
+func TestNewUnstartedGateway_withTLS(t *testing.T) {
+	gateway := smslinktest.NewUnstartedGateway(nil)
+	require.Panics(t, func() { gateway.Client() }, "not started")
+	gateway.StartTLS()
+	defer gateway.Close()
+	require.Contains(t, gateway.URL, "https://")
+	send(t, gateway, packageOf(t, nil, 1))
+}

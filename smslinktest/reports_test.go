@@ -1,0 +1,123 @@
+package smslinktest_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// callbacks is a test's own endpoint for delivery reports.
+type callbacks struct {
+	*httptest.Server
+	mu     sync.Mutex
+	method []string
+	forms  map[string]url.Values // by remote id
+}
+
+func newCallbacks(t *testing.T) *callbacks {
+	c := &callbacks{forms: map[string]url.Values{}}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.method = append(c.method, r.Method)
+		c.forms[r.Form.Get("message_id")] = r.Form
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestReports_oneForEachSuccess(t *testing.T) {
+	for _, post := range []bool{false, true} {
+		c := newCallbacks(t)
+		gateway := newGateway(t, &smslinktest.Options{
+			Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000002")},
+			Reports: &smslinktest.Reports{URL: c.URL + "/dlr?secret=s", Post: post, Undelivered: func(m smslinktest.Message) bool {
+				return m.ID == 3
+			}},
+		})
+		resp := send(t, gateway, packageOf(t, nil, 1, 2, 3))
+		require.NoError(t, gateway.WaitReports(t.Context()))
+		require.Len(t, c.forms, 2, "the failed message has none")
+		for at, want := range map[int]string{0: "1", 2: "0"} {
+			form := c.forms[resp.Results[at].RemoteID]
+			require.Equal(t, want, form.Get("status"))
+			require.Equal(t, "s", form.Get("secret"))
+			require.Regexp(t, `^\d{10}$`, form.Get("timestamp"))
+			require.Len(t, form, 4)
+		}
+		want := http.MethodGet
+		if post {
+			want = http.MethodPost
+		}
+		require.Equal(t, []string{want, want}, c.method)
+	}
+}
+
+func TestReports_optionalParameters(t *testing.T) {
+	c := newCallbacks(t)
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Optional: true}})
+	resp := send(t, gateway, packageOf(t, nil, 1))
+	require.NoError(t, gateway.WaitReports(t.Context()))
+	form := c.forms[resp.Results[0].RemoteID]
+	for name, want := range map[string]string{
+		"network_id": "1", "network_type": "national", "delivery_report": "DELIVRD", "connection_id": gateway.ConnectionID, "message_count": "1",
+	} {
+		require.Equal(t, want, form.Get(name), name)
+	}
+}
+
+func TestReports_noneInTestMode(t *testing.T) {
+	c := newCallbacks(t)
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL}})
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	require.NoError(t, err)
+	_, err = client.Send(context.Background(), packageOf(t, nil, 1))
+	require.NoError(t, err)
+	require.NoError(t, gateway.WaitReports(t.Context()))
+	require.Empty(t, c.forms)
+}
+
+func TestReports_waitForTheirDelay(t *testing.T) {
+	c := newCallbacks(t)
+	const delay = 50 * time.Millisecond
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Delay: delay}})
+	start := time.Now()
+	send(t, gateway, packageOf(t, nil, 1))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, gateway.WaitReports(ctx), context.DeadlineExceeded)
+	require.NoError(t, gateway.WaitReports(t.Context()))
+	require.GreaterOrEqual(t, time.Since(start), delay)
+}
+
+func TestReports_failuresAreTold(t *testing.T) {
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	defer broken.Close()
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: broken.URL}})
+	send(t, gateway, packageOf(t, nil, 1, 2))
+	err := gateway.WaitReports(t.Context())
+	require.ErrorContains(t, err, "smslinktest: delivery report of 220000001: answered with HTTP status 500")
+	require.ErrorContains(t, err, "smslinktest: delivery report of 220000002: answered with HTTP status 500")
+
+	gateway = newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: "http://127.0.0.1:\x00/"}})
+	send(t, gateway, packageOf(t, nil, 1))
+	require.Error(t, gateway.WaitReports(t.Context()))
+}
+
+func TestClose_dropsReportsToCome(t *testing.T) {
+	c := newCallbacks(t)
+	gateway := smslinktest.NewGateway(&smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Delay: time.Hour}})
+	send(t, gateway, packageOf(t, nil, 1))
+	gateway.Close()
+	require.Empty(t, c.forms)
+}

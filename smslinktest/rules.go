@@ -1,0 +1,58 @@
+package smslinktest
+
+import (
+	"slices"
+
+	"github.com/go-smslink/smslink"
+)
+
+// Rule says what becomes of a message of a package that is taken: [smslink.Success]
+// where it has nothing against it, else the status that the reply shall hold, from
+// 1 to 999. [smslink.StatusUnreported] leaves the message out of the reply. The
+// message is as the gateway reads it: receiver in digits, text decoded, time in UTC.
+// Goroutines call a rule concurrently.
+type Rule func(m smslink.Message) smslink.Status
+
+// UnknownNumbers fails these receivers with [smslink.NumberFailed]. They are given
+// as the gateway reads them, such as 0712345678 or 0040712345678.
+func UnknownNumbers(receivers ...string) Rule {
+	return failing(receivers, smslink.NumberFailed)
+}
+
+// Blacklist fails these receivers with [smslink.InternalOrBlacklisted]. They are
+// given as the gateway reads them, such as 0712345678 or 0040712345678.
+func Blacklist(receivers ...string) Rule {
+	return failing(receivers, smslink.InternalOrBlacklisted)
+}
+
+func failing(receivers []string, status smslink.Status) Rule {
+	receivers = slices.Clone(receivers)
+	return func(m smslink.Message) smslink.Status {
+		if slices.Contains(receivers, m.To) {
+			return status
+		}
+		return smslink.Success
+	}
+}
+
+// ApprovedSenders fails every sender but these with [smslink.SenderFailed].
+// [smslink.SenderNumeric] and [smslink.SenderTest] are approved anyway.
+func ApprovedSenders(senders ...string) Rule {
+	senders = append([]string{smslink.SenderNumeric, smslink.SenderTest}, senders...)
+	return func(m smslink.Message) smslink.Status {
+		if slices.Contains(senders, m.From) {
+			return smslink.Success
+		}
+		return smslink.SenderFailed
+	}
+}
+
+// judge asks the rules in turn.
+func (g *Gateway) judge(m smslink.Message) smslink.Status {
+	for _, rule := range g.opts.Rules {
+		if status := rule(m); status != smslink.Success {
+			return status
+		}
+	}
+	return smslink.Success
+}
