@@ -9,20 +9,95 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-func ExampleGateway() {
-	gateway := smslinktest.NewGateway(nil)
-	defer gateway.Close()
+// order is what a shop's backend has of an order.
+type order struct {
+	id    int64
+	phone string
+	sms   string // queued, sent, failed or in doubt
+}
 
+// notifyShipped tells the customers of these orders, each once, and keeps what is
+// known of each SMS. It returns an error where somebody should look.
+func notifyShipped(ctx context.Context, client *smslink.Client, orders []*order) error {
 	var pkg smslink.Package
-	if err := pkg.Add(smslink.Message{ID: 1, To: "+40 712 345 678", Text: "Salut;\nce faci?"}); err != nil {
-		log.Fatal(err)
+	byID := map[int64]*order{}
+	for _, o := range orders {
+		if o.sms != "queued" {
+			continue
+		}
+		if err := pkg.Add(smslink.Message{ID: o.id, To: o.phone, Text: "Comanda dvs. a fost expediată."}); err != nil {
+			o.sms = "failed"
+			continue
+		}
+		byID[o.id] = o
 	}
-	if _, err := gateway.Client().Send(context.Background(), &pkg); err != nil {
-		log.Fatal(err)
+	if pkg.Len() == 0 {
+		return nil
 	}
-	for _, m := range gateway.Messages() {
-		fmt.Printf("%s %q as %s in package %s\n", m.To, m.Text, m.RemoteID, m.PackageID)
+	resp, err := client.Send(ctx, &pkg)
+	if err != nil {
+		if smslink.OutcomeOf(err) == smslink.OutcomeUnknown {
+			for _, o := range byID {
+				o.sms = "in doubt"
+			}
+		}
+		return err // not sent and rejected stay queued
+	}
+	for _, result := range resp.Results {
+		switch result.Status {
+		case smslink.Success:
+			byID[result.ID].sms = "sent"
+		case smslink.StatusUnreported:
+			byID[result.ID].sms = "in doubt"
+		default:
+			byID[result.ID].sms = "failed"
+		}
+	}
+	return nil
+}
+
+// A unit test of a backend's function, notifyShipped: each way in which a send can
+// end, and that nobody gets an SMS twice. In a test, log.Fatal would be t.Fatal.
+func Example() {
+	gateway := smslinktest.NewGateway(&smslinktest.Options{
+		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000002")},
+	})
+	defer gateway.Close()
+	client := gateway.Client()
+	ctx := context.Background()
+
+	for _, step := range []struct {
+		name  string
+		fault smslinktest.Fault
+	}{
+		{"no credit", smslinktest.Refuse("8", "no credit")},
+		{"one message not mentioned", smslinktest.OmitEntries(3)},
+		{"the reply is lost", smslinktest.LoseReply()},
+	} {
+		gateway.Reset()
+		gateway.Inject(step.fault)
+		orders := []*order{{1, "0700000001", "queued"}, {2, "0700000002", "queued"}, {3, "0700000003", "queued"}}
+		_ = notifyShipped(ctx, client, orders)
+		fmt.Printf("%s: %s, %s, %s\n", step.name, orders[0].sms, orders[1].sms, orders[2].sms)
+
+		// The job runs again, and the gateway works.
+		if err := notifyShipped(ctx, client, orders); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("  and once more: %s, %s, %s\n", orders[0].sms, orders[1].sms, orders[2].sms)
+		seen := map[string]bool{}
+		for _, m := range gateway.Messages() {
+			if seen[m.To] {
+				log.Fatal("somebody got it twice: ", m.To)
+			}
+			seen[m.To] = true
+		}
 	}
 	// Output:
-	// 0040712345678 "Salut;\nce faci?" as 220000001 in package 1001
+	// no credit: queued, queued, queued
+	//   and once more: sent, failed, sent
+	// one message not mentioned: sent, failed, in doubt
+	//   and once more: sent, failed, in doubt
+	// the reply is lost: in doubt, in doubt, in doubt
+	//   and once more: in doubt, in doubt, in doubt
 }
