@@ -89,7 +89,7 @@ func (r *report) printSummary(out io.Writer) {
 		if n := len(r.response.Unmatched); n > 0 {
 			fmt.Fprintf(out, "; %d entries of the reply fit no message", n)
 		}
-		fmt.Fprintf(out, "; package %s, %v", r.shown(r.response.PackageID), r.response.Elapsed.Round(time.Millisecond))
+		fmt.Fprintf(out, "; package %s, %v", printable(r.response.PackageID), r.response.Elapsed.Round(time.Millisecond))
 	}
 	switch {
 	case r.sandbox:
@@ -163,22 +163,27 @@ func (r *report) serversWords() string {
 
 var longNumber = regexp.MustCompile(`[0-9]{7,}`)
 
-// shown is the start of what a server said, without what it may have quoted of the
-// request and without what a terminal would obey.
+// shown is the start of what a server said, without the numbers and the password
+// that it may have quoted of the request.
 func (r *report) shown(words string) string {
 	const limit = 300
 	if r.password != "" {
 		words = strings.ReplaceAll(words, r.password, "***")
 	}
 	words = longNumber.ReplaceAllStringFunc(words, masked)
-	words = strings.Map(func(r rune) rune {
+	words = printable(words)
+	if runes := []rune(words); len(runes) > limit {
+		words = string(runes[:limit]) + "…"
+	}
+	return words
+}
+
+// printable takes out what a terminal would obey.
+func printable(words string) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
 	}, words)
-	if runes := []rune(words); len(runes) > limit {
-		words = string(runes[:limit]) + "…"
-	}
-	return words
 }

@@ -336,6 +336,17 @@ func TestSend_unreportedMessages(t *testing.T) {
 	require.Equal(t, "smslink: the reply does not mention every message; look into the account's reports before you send those again\n", got.err)
 }
 
+func TestSend_packageIDIsShownAsItIs(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "MESSAGE;1;ok;987654321\x1b[31m;1:2:3,9:9:9")
+	}))
+	defer server.Close()
+	got := smslinkIn(map[string]string{envConnectionID: "c", envPassword: "p"}, "id,to,text\n1,0700000001,a\n", "send", "--endpoint", server.URL, "-")
+	require.Equal(t, exitAccepted, got.code)
+	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; 1 entries of the reply fit no message; package 987654321 [31m, ")
+}
+
 func TestSend_onlyBadRows(t *testing.T) {
 	got := smslinkIn(nil, "id,to,text\n1,nobody,a\n", "send", "--sandbox", "-")
 	require.Equal(t, exitNotSent, got.code)
