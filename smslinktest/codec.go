@@ -2,9 +2,11 @@ package smslinktest
 
 import (
 	"bytes"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -12,10 +14,11 @@ import (
 )
 
 // TestCodec tests a codec of one's own, as testing/fstest.TestFS does a file
-// system: that what it makes of plain forms from one line to a megabyte, and
-// of other bytes, is what the gateway's decoder for its Method undoes, in one
-// stream with nothing behind it; that it appends to dst, leaves plain as it is, and
-// may be called concurrently. The error joins all that is wrong.
+// system: that what it makes of plain forms from one line to two megabytes, and of
+// other bytes, is what the gateway's decoder for its Method undoes, in one stream
+// with nothing behind it; that it appends to any dst, never writes to plain, and may
+// be called concurrently. Run it with -race, which sees more. The error joins all
+// that is wrong.
 //
 //	if err := smslinktest.TestCodec(myCodec); err != nil {
 //		t.Fatal(err)
@@ -30,78 +33,108 @@ func TestCodec(codec smslink.Codec) error {
 	}
 	inputs := codecInputs()
 	for _, input := range inputs {
-		if err := testInput(codec, input.plain); err != nil {
+		if err := testInput(codec, input); err != nil {
 			errs = append(errs, fmt.Errorf("smslinktest: %s: %w", input.name, err))
 		}
 	}
 	if len(errs) == 0 {
-		if err := testConcurrently(codec, inputs[:2]); err != nil {
+		if err := testConcurrently(codec, inputs[1]); err != nil {
 			errs = append(errs, fmt.Errorf("smslinktest: called concurrently: %w", err))
+		}
+	}
+	for _, input := range inputs {
+		if md5.Sum(input.plain) != input.sum {
+			errs = append(errs, fmt.Errorf("smslinktest: %s: plain was changed", input.name))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// codecInput is bytes that a codec only reads, and their digest.
 type codecInput struct {
 	name  string
 	plain []byte
+	sum   [md5.Size]byte
 }
 
 func codecInputs() []codecInput {
 	noise := make([]byte, 200_000)
 	_, _ = rand.NewChaCha8([32]byte{24}).Read(noise)
 	var campaign bytes.Buffer
-	for id := range 10_000 {
+	for id := range 22_000 {
 		fmt.Fprintf(&campaign, "%d;07%08d;numeric;Bună ziua! Codul dvs. este %d.%%0AMulțumim%%3B o zi frumoasă;0\r\n", id, id*7919%1e8, id*104729%1e6)
 	}
-	return []codecInput{
-		{"one byte", []byte("a")},
-		{"one line", []byte("1;0712345678;numeric;Salut!;0")},
-		{"10,000 lines", bytes.TrimSuffix(campaign.Bytes(), []byte("\r\n"))},
-		{"1 MB of one letter", bytes.Repeat([]byte("a"), 1_000_000)},
-		{"every byte", []byte(strings.Repeat("\x00\x01\x7f\x80\xfe\xff", 1000))},
-		{"200 kB of noise", noise},
+	inputs := []codecInput{
+		{name: "one byte", plain: []byte("a")},
+		{name: "one line", plain: []byte("1;0712345678;numeric;Salut! Comanda 4829 este gata;0")},
+		{name: "22,000 lines", plain: bytes.TrimSuffix(campaign.Bytes(), []byte("\r\n"))}, // over two bzip2 blocks
+		{name: "1 MB of one letter", plain: bytes.Repeat([]byte("a"), 1_000_000)},
+		{name: "every byte", plain: []byte(strings.Repeat("\x00\x01\x7f\x80\xfe\xff", 1000))},
+		{name: "200 kB of noise", plain: noise},
 	}
+	for i := range inputs {
+		inputs[i].sum = md5.Sum(inputs[i].plain)
+	}
+	return inputs
 }
 
-func testInput(codec smslink.Codec, plain []byte) error {
+// testInput tests an input with a dst that has room, and small ones with one that
+// is full and with none.
+func testInput(codec smslink.Codec, input codecInput) error {
 	const head = "head"
-	dst := append(make([]byte, 0, 64), head...)
-	given := bytes.Clone(plain)
-	packed, err := codec.AppendCompress(dst, given)
-	switch {
-	case err != nil:
-		return fmt.Errorf("AppendCompress: %w", err)
-	case !bytes.Equal(given, plain):
-		return errors.New("AppendCompress changed plain")
-	case !bytes.HasPrefix(packed, []byte(head)):
-		return errors.New("AppendCompress did not append to dst")
+	dsts := [][]byte{append(make([]byte, 0, 64), head...)}
+	if len(input.plain) < 10_000 {
+		dsts = append(dsts, []byte(head)[:len(head):len(head)], nil)
 	}
-	packed = packed[len(head):]
-	got, err := decompress(codec.Method(), packed, len(plain))
-	switch {
-	case err != nil:
-		return fmt.Errorf("what it makes can't be decoded: %w", err)
-	case !bytes.Equal(got, plain):
-		return errors.New("what it makes decodes to something else")
+	for _, dst := range dsts {
+		given := string(dst)
+		packed, err := codec.AppendCompress(dst, input.plain)
+		switch {
+		case err != nil:
+			return fmt.Errorf("AppendCompress: %w", err)
+		case string(dst) != given || !bytes.HasPrefix(packed, dst):
+			return errors.New("AppendCompress did not append to dst")
+		}
+		got, err := decompress(codec.Method(), packed[len(dst):], len(input.plain))
+		switch {
+		case err != nil:
+			return fmt.Errorf("what it makes can't be decoded: %w", err)
+		case !bytes.Equal(got, input.plain):
+			return errors.New("what it makes decodes to something else")
+		}
 	}
 	return nil
 }
 
-func testConcurrently(codec smslink.Codec, inputs []codecInput) error {
-	var wg sync.WaitGroup
-	errs := make([]error, 8)
-	for worker := range errs {
-		wg.Go(func() {
-			for round := range 100 {
-				input := inputs[(worker+round)%len(inputs)]
-				if err := testInput(codec, input.plain); err != nil {
-					errs[worker] = fmt.Errorf("%s: %w", input.name, err)
+// testConcurrently shares one input among goroutines that compress it, while another
+// one reads it, as Send does for its digest.
+func testConcurrently(codec smslink.Codec, input codecInput) error {
+	var workers sync.WaitGroup
+	errs := make([]error, 9)
+	for worker := range 8 {
+		workers.Go(func() {
+			for range 100 {
+				if err := testInput(codec, input); err != nil {
+					errs[worker] = err
 					return
 				}
 			}
 		})
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	done := make(chan struct{})
+	go func() {
+		workers.Wait()
+		close(done)
+	}()
+	for {
+		if md5.Sum(input.plain) != input.sum {
+			errs[8] = errors.New("plain was changed for a while")
+		}
+		select {
+		case <-done:
+			return errors.Join(errs...)
+		default:
+			runtime.Gosched()
+		}
+	}
 }

@@ -56,10 +56,25 @@ func TestTestCodec_findsTheBad(t *testing.T) {
 			dst, _ = smslink.BZip2.AppendCompress(dst, plain[:len(plain)/2])
 			return smslink.BZip2.AppendCompress(dst, plain[len(plain)/2:])
 		}}, "more than one bzip2 stream"},
-		{"changes plain", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
-			plain[0] ^= 1
+		{"changes plain behind its back", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
+			packed, err := smslink.Zlib.AppendCompress(dst, plain)
+			if len(plain) > 10_000 {
+				plain[0] ^= 1
+			}
+			return packed, err
+		}}, "decodes to something else"},
+		{"needs room in dst", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
+			if cap(dst) < 64 {
+				return nil, errors.New("no room")
+			}
 			return smslink.Zlib.AppendCompress(dst, plain)
-		}}, "changed plain"},
+		}}, "AppendCompress: no room"},
+		{"writes into dst", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
+			if len(dst) > 0 {
+				dst[0] = 'x'
+			}
+			return smslink.Zlib.AppendCompress(dst, plain)
+		}}, "did not append to dst"},
 		{"is not for goroutines", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
 			mu.Lock()
 			clash := inUse

@@ -2,12 +2,12 @@ package smslinktest
 
 import (
 	"crypto/tls"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,13 +17,41 @@ import (
 // Fault is something that goes wrong with one upload. The zero Fault is nothing.
 //
 // The outcomes that the docs name are those of an upload that the gateway would
-// have taken; one with a wrong password, say, is refused before any fault but
-// [ResetUnread] comes to it.
+// have taken. One that it refuses, for a wrong password say, meets no fault but
+// those before reading, and leaves an injected one to the next.
 type Fault struct {
-	unread  bool // before the body is read
-	untaken bool // before the package is taken
-	edit    func(entries string) string
-	serve   func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) // in place of writing the reply
+	stage stage
+	edit  func(entries string) string
+	serve func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) // in place of writing the reply
+}
+
+// stage is when a fault comes.
+type stage int
+
+const (
+	afterTaking stage = iota
+	beforeTaking
+	beforeReading
+)
+
+// AfterTaking lets a [HangUp], [ResetConnection] or [Answer] come once the package
+// is taken and in the ledger. A client can't tell, and reports the same outcome:
+// for one that the fault makes it take for refused, such as Answer(403, "") or a
+// [Refuse] or [Redirect], that is then wrong, and the messages may be sent twice.
+// The live gateway is not known to do so.
+func (f Fault) AfterTaking() Fault {
+	f.stage = afterTaking
+	return f
+}
+
+// BeforeReading lets a [HangUp], [ResetConnection], [Answer], [Refuse] or
+// [Redirect] come as soon as the request's header is read, as a server does that
+// limits uploads. The outcome is the same as without it, but that a client still
+// busy writing a large package may see the connection break before it sees an
+// answer: [smslink.OutcomeUnknown].
+func (f Fault) BeforeReading() Fault {
+	f.stage = beforeReading
+	return f
 }
 
 // Inject lets these faults happen to the next uploads, one each, in order.
@@ -33,92 +61,137 @@ func (g *Gateway) Inject(faults ...Fault) {
 	g.faults = append(g.faults, faults...)
 }
 
-// nextFault is the fault of an upload that begins.
-func (g *Gateway) nextFault() Fault {
+// turn is an upload's turn to meet a fault.
+type turn struct {
+	g      *Gateway
+	number int
+	chosen *Fault // by Options.Fault; nil until it is asked
+}
+
+func (g *Gateway) newTurn() *turn {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.requests++
-	n := g.requests
-	if len(g.faults) > 0 {
-		fault := g.faults[0]
-		g.faults = g.faults[1:]
-		g.mu.Unlock()
+	return &turn{g: g, number: g.requests}
+}
+
+// before is the fault that comes before reading, if one does.
+func (t *turn) before() (Fault, bool) {
+	comesNow := func(f Fault) bool { return f.stage == beforeReading && f.serve != nil }
+	fault, injected := t.injected(comesNow)
+	if !injected {
+		fault = t.choose()
+	}
+	return fault, comesNow(fault)
+}
+
+// after is the fault of an upload that was read and found right.
+func (t *turn) after() Fault {
+	if fault, ok := t.injected(func(Fault) bool { return true }); ok {
 		return fault
 	}
-	g.mu.Unlock()
-	if g.opts.Fault != nil {
-		return g.opts.Fault(n)
+	return t.choose()
+}
+
+// injected takes the next injected fault, if there is one and it is wanted. Where
+// there is one that is not, it is the zero Fault.
+func (t *turn) injected(wanted func(Fault) bool) (Fault, bool) {
+	t.g.mu.Lock()
+	defer t.g.mu.Unlock()
+	if len(t.g.faults) == 0 {
+		return Fault{}, false
 	}
-	return Fault{}
+	fault := t.g.faults[0]
+	if !wanted(fault) {
+		return Fault{}, true
+	}
+	t.g.faults = t.g.faults[1:]
+	return fault, true
 }
 
-// AfterTaking is the same fault, once the package is taken and in the ledger. It
-// changes [Close], [Reset] and [Answer]; the others are before or after by nature.
-// A client can't tell the two apart, and reports the same outcome.
-func (f Fault) AfterTaking() Fault {
-	f.untaken = false
-	return f
+func (t *turn) choose() Fault {
+	if t.chosen == nil {
+		t.chosen = new(Fault)
+		if t.g.opts.Fault != nil {
+			*t.chosen = t.g.opts.Fault(t.number)
+		}
+	}
+	return *t.chosen
 }
 
-// ResetUnread resets the connection as soon as the request's header is read, and
-// reads nothing of its body. Nothing is taken, but a client can't know:
-// [smslink.OutcomeUnknown].
-func ResetUnread() Fault {
-	return Fault{unread: true}
+// HangUp ends the connection in order, without an answer, after the upload was
+// read and before it is taken: [smslink.OutcomeUnknown].
+func HangUp() Fault {
+	return Fault{stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
+		panic(http.ErrAbortHandler)
+	}}
 }
 
-// Close ends the connection in order, without an answer, after the upload was read
-// and before it is taken: [smslink.OutcomeUnknown].
-func Close() Fault {
-	return Fault{untaken: true, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) { hangUp(w, false) }}
-}
-
-// Reset is Close with a TCP reset in place of an orderly end:
-// [smslink.OutcomeUnknown].
-func Reset() Fault {
-	return Fault{untaken: true, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) { hangUp(w, true) }}
+// ResetConnection is HangUp with a TCP reset in place of an orderly end:
+// [smslink.OutcomeUnknown]. Over HTTP/2 it is the stream that is reset.
+func ResetConnection() Fault {
+	return Fault{stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+		resetConnection(w)
+	}}
 }
 
 // LoseReply takes the package and ends the connection without an answer: the case
 // that costs money where a program sends again. [smslink.OutcomeUnknown].
 func LoseReply() Fault {
-	return Close().AfterTaking()
+	return HangUp().AfterTaking()
 }
 
 // CutReply takes the package and ends the connection after the first n bytes of
 // the reply's body: [smslink.OutcomeUnknown], or [smslink.OutcomeAccepted] where
 // the reply is no longer than n.
 func CutReply(n int) Fault {
+	if n < 0 {
+		panic("smslinktest: CutReply of less than 0 bytes")
+	}
 	return Fault{serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
-		conn := hijack(w)
-		defer conn.Close()
-		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(reply), reply[:min(n, len(reply))])
+		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
+		_, _ = w.Write(reply[:min(n, len(reply))])
+		if n < len(reply) {
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
 	}}
 }
 
-// Answer gives an HTTP status and a body in place of taking the package.
+// Answer gives an HTTP status, from 200 to 599, and a body in place of taking the
+// package.
 //
 // With a status of 200 to 299: [smslink.OutcomeUnknown] for a body that is no
 // reply, such as an empty one, HTML or garbage. With 300 to 499:
 // [smslink.OutcomeRejected], unless the body is a MESSAGE. With 500 and more:
 // [smslink.OutcomeUnknown].
 func Answer(status int, body string) Fault {
-	return Fault{untaken: true, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	if status < 200 || status > 599 {
+		panic("smslinktest: Answer with an HTTP status that is not from 200 to 599")
+	}
+	return Fault{stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}}
 }
 
-// Refuse answers ERROR with that code and text in place of taking the package:
-// [smslink.OutcomeRejected], with a [*smslink.GatewayError].
+// Refuse answers ERROR with that code and text, neither with a semicolon, in place
+// of taking the package: [smslink.OutcomeRejected], with a [*smslink.GatewayError].
 func Refuse(code, text string) Fault {
+	if strings.Contains(code+text, ";") {
+		panic("smslinktest: Refuse with a semicolon, which ends a field of the reply")
+	}
 	return Answer(http.StatusOK, string(wire.AppendReply(nil, wire.Reply{Code: code, Text: text})))
 }
 
 // Redirect answers with a status from 300 to 399 and a Location in place of taking
 // the package: [smslink.OutcomeRejected], and the Location is not asked.
 func Redirect(status int, location string) Fault {
-	return Fault{untaken: true, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	if status < 300 || status > 399 {
+		panic("smslinktest: Redirect with an HTTP status that is not from 300 to 399")
+	}
+	return Fault{stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Location", location)
 		w.WriteHeader(status)
 	}}
@@ -139,7 +212,7 @@ func Delay(d time.Duration) Fault {
 // each: outcomes as for Delay.
 func Trickle(pause time.Duration) Fault {
 	return Fault{serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
-		w.Header().Set("Content-Length", fmt.Sprint(len(reply)))
+		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 		for i := range reply {
 			if !g.pause(r, pause) {
 				return
@@ -153,8 +226,8 @@ func Trickle(pause time.Duration) Fault {
 // EndlessReply takes the package and never stops replying: [smslink.OutcomeUnknown],
 // with [smslink.ErrReplyTooLarge].
 func EndlessReply() Fault {
-	return Fault{serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
-		for err := error(nil); err == nil && r.Context().Err() == nil && g.closing.Err() == nil; reply = []byte(",0:0:3") {
+	return Fault{serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
+		for err := error(nil); err == nil && g.closing.Err() == nil; reply = []byte(",0:0:3") {
 			_, err = w.Write(reply)
 		}
 	}}
@@ -194,7 +267,8 @@ func ShuffleEntries(seed uint64) Fault {
 
 // AddEntries takes the package and puts these, foreign or malformed as they may be,
 // before the reply's own: [smslink.OutcomeAccepted], those that fit no message in
-// Unmatched. An entry has the form local:remote:status.
+// Unmatched. An entry has the form local:remote:status; of two that fit the same
+// message the first counts, and the second is in Unmatched.
 func AddEntries(entries ...string) Fault {
 	return editing(func(own []string) []string { return slices.Concat(entries, own) })
 }
@@ -240,27 +314,18 @@ func (g *Gateway) pause(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// hangUp ends the connection without an answer, by a TCP reset if asked.
-func hangUp(w http.ResponseWriter, reset bool) {
-	conn := hijack(w)
-	inner := conn
-	if secured, ok := conn.(*tls.Conn); ok {
-		inner = secured.NetConn()
-	}
-	if tcp, ok := inner.(*net.TCPConn); ok && reset {
-		_ = tcp.SetLinger(0)
-		inner.Close()
-		return
-	}
-	conn.Close()
-}
-
-// hijack takes the connection over, or ends the request as net/http knows to where
-// it can't be had, as with HTTP/2.
-func hijack(w http.ResponseWriter) net.Conn {
+// resetConnection ends the connection by a TCP reset, or the request as net/http
+// knows to where the connection can't be had, as with HTTP/2.
+func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	return conn
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	conn.Close()
 }

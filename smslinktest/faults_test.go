@@ -1,10 +1,16 @@
 package smslinktest_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,6 +49,8 @@ func TestFaults(t *testing.T) {
 		silent   = smslink.StatusUnreported
 	)
 	all := []smslink.Status{ok, ok, ok}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	t.Cleanup(elsewhere.Close)
 	for _, c := range []struct {
 		name      string
 		fault     smslinktest.Fault
@@ -53,14 +61,14 @@ func TestFaults(t *testing.T) {
 		cause     error
 	}{
 		{"nothing", smslinktest.Fault{}, accepted, 3, all, nil, nil},
-		{"ResetUnread", smslinktest.ResetUnread(), unknown, 0, nil, nil, nil},
-		{"Close", smslinktest.Close(), unknown, 0, nil, nil, nil},
-		{"Close after taking", smslinktest.Close().AfterTaking(), unknown, 3, nil, nil, nil},
-		{"Reset", smslinktest.Reset(), unknown, 0, nil, nil, nil},
-		{"Reset after taking", smslinktest.Reset().AfterTaking(), unknown, 3, nil, nil, nil},
-		{"LoseReply", smslinktest.LoseReply(), unknown, 3, nil, nil, nil},
+		{"ResetConnection before reading", smslinktest.ResetConnection().BeforeReading(), unknown, 0, nil, nil, nil},
+		{"HangUp", smslinktest.HangUp(), unknown, 0, nil, nil, io.EOF},
+		{"HangUp after taking", smslinktest.HangUp().AfterTaking(), unknown, 3, nil, nil, nil},
+		{"ResetConnection", smslinktest.ResetConnection(), unknown, 0, nil, nil, syscall.ECONNRESET},
+		{"ResetConnection after taking", smslinktest.ResetConnection().AfterTaking(), unknown, 3, nil, nil, syscall.ECONNRESET},
+		{"LoseReply", smslinktest.LoseReply(), unknown, 3, nil, nil, io.EOF},
 		{"CutReply at 0", smslinktest.CutReply(0), unknown, 3, nil, nil, nil},
-		{"CutReply within the entries", smslinktest.CutReply(50), unknown, 3, nil, nil, nil},
+		{"CutReply within the entries", smslinktest.CutReply(50), unknown, 3, nil, nil, io.ErrUnexpectedEOF},
 		{"CutReply past the end", smslinktest.CutReply(1000), accepted, 3, all, nil, nil},
 		{"Answer empty", smslinktest.Answer(200, ""), unknown, 0, nil, nil, smslink.ErrUnreadableReply},
 		{"Answer HTML", smslinktest.Answer(200, "<html>Maintenance; back soon; sorry</html>"), unknown, 0, nil, nil, smslink.ErrUnreadableReply},
@@ -71,17 +79,21 @@ func TestFaults(t *testing.T) {
 		{"Answer 502 after taking", smslinktest.Answer(502, "<html>").AfterTaking(), unknown, 3, nil, nil, nil},
 		{"Answer 503", smslinktest.Answer(503, "ERROR;3;suspended"), unknown, 0, nil, nil, nil},
 		{"Refuse", smslinktest.Refuse("8", "no credit"), rejected, 0, nil, nil, &smslink.GatewayError{Code: "8"}},
-		{"Redirect", smslinktest.Redirect(307, "http://127.0.0.1:1/"), rejected, 0, nil, nil, nil},
+		{"Redirect", smslinktest.Redirect(307, elsewhere.URL), rejected, 0, nil, nil, nil},
+		{"Redirect before reading", smslinktest.Redirect(302, elsewhere.URL).BeforeReading(), rejected, 0, nil, nil, nil},
+		{"Answer 413 before reading", smslinktest.Answer(413, "").BeforeReading(), rejected, 0, nil, nil, nil},
+		{"HangUp before reading", smslinktest.HangUp().BeforeReading(), unknown, 0, nil, nil, nil},
+		{"Refuse after taking", smslinktest.Refuse("8", "no credit").AfterTaking(), rejected, 3, nil, nil, nil},
 		{"Delay", smslinktest.Delay(10 * time.Millisecond), accepted, 3, all, nil, nil},
-		{"Delay past the time-out", smslinktest.Delay(time.Hour), unknown, 3, nil, nil, context.DeadlineExceeded},
+		{"Delay past the time-out", smslinktest.Delay(time.Hour), unknown, 3, nil, nil, context.Canceled},
 		{"Trickle", smslinktest.Trickle(50 * time.Microsecond), accepted, 3, all, nil, nil},
-		{"Trickle past the time-out", smslinktest.Trickle(time.Second), unknown, 3, nil, nil, context.DeadlineExceeded},
+		{"Trickle past the time-out", smslinktest.Trickle(time.Second), unknown, 3, nil, nil, context.Canceled},
 		{"EndlessReply", smslinktest.EndlessReply(), unknown, 3, nil, nil, smslink.ErrReplyTooLarge},
 		{"OmitEntries", smslinktest.OmitEntries(2), accepted, 3, []smslink.Status{ok, silent, ok}, nil, nil},
 		{"OmitEntries all", smslinktest.OmitEntries(1, 2, 3), accepted, 3, []smslink.Status{silent, silent, silent}, nil, nil},
 		{"RepeatEntries", smslinktest.RepeatEntries(1, 3), accepted, 3, all, []string{"1:220000001:3", "3:220000003:3"}, nil},
 		{"ShuffleEntries", smslinktest.ShuffleEntries(7), accepted, 3, all, nil, nil},
-		{"AddEntries", smslinktest.AddEntries("99:1:3", "x", ":::"), accepted, 3, all, []string{"99:1:3", "x", ":::"}, nil},
+		{"AddEntries", smslinktest.AddEntries("99:1:3", "x", ":::", "1:999:2"), accepted, 3, []smslink.Status{smslink.NumberFailed, ok, ok}, []string{"99:1:3", "x", ":::", "1:220000001:3"}, nil},
 		{"MalformEntries", smslinktest.MalformEntries(2), accepted, 3, []smslink.Status{ok, silent, ok}, []string{"2:220000002"}, nil},
 	} {
 		for _, codec := range codecs {
@@ -90,10 +102,13 @@ func TestFaults(t *testing.T) {
 				gateway := newGateway(t, nil)
 				gateway.Inject(c.fault)
 				ctx := context.Background()
-				if errors.Is(c.cause, context.DeadlineExceeded) {
+				if errors.Is(c.cause, context.Canceled) { // a client that gives up
 					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, 150*time.Millisecond)
-					defer cancel()
+					ctx, cancel = context.WithCancel(ctx)
+					go func() {
+						_, _ = gateway.WaitMessages(context.Background(), 1)
+						cancel()
+					}()
 				}
 				p := packageOf(t, codec, 1, 2, 3)
 				resp, err := gateway.Client().Send(ctx, p)
@@ -110,6 +125,16 @@ func TestFaults(t *testing.T) {
 					require.ErrorIs(t, err, c.cause)
 				}
 
+				packages := 0
+				for _, upload := range gateway.Uploads() {
+					require.Equal(t, 3, upload.Receivers)
+					require.Empty(t, upload.Refusal)
+					if upload.PackageID != "" {
+						packages++
+					}
+				}
+				require.Equal(t, c.taken, 3*packages)
+
 				// The fault is over, and the next package finds a gateway that works.
 				_, err = gateway.Client().Send(context.Background(), packageOf(t, codec, 4))
 				require.NoError(t, err)
@@ -123,12 +148,116 @@ func TestFaults_overTLS(t *testing.T) {
 	gateway := smslinktest.NewUnstartedGateway(nil)
 	gateway.StartTLS()
 	defer gateway.Close()
-	for _, fault := range []smslinktest.Fault{smslinktest.ResetUnread(), smslinktest.Reset(), smslinktest.LoseReply(), smslinktest.CutReply(5)} {
+	for _, fault := range []smslinktest.Fault{smslinktest.ResetConnection().BeforeReading(), smslinktest.ResetConnection(), smslinktest.LoseReply(), smslinktest.CutReply(5)} {
 		gateway.Inject(fault)
 		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
 		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err), "%v", err)
 	}
 	require.Len(t, gateway.Messages(), 2)
+}
+
+func TestCutReply_sendsSoManyBytes(t *testing.T) {
+	gateway := newGateway(t, nil)
+	for _, n := range []int{0, 1, 50} {
+		gateway.Inject(smslinktest.CutReply(n))
+		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1, 2, 3))
+		var sendErr *smslink.SendError
+		require.ErrorAs(t, err, &sendErr)
+		require.Len(t, sendErr.Reply, n)
+	}
+}
+
+func TestShuffleEntries_shuffles(t *testing.T) {
+	reply := func(faults ...smslinktest.Fault) string {
+		gateway := newGateway(t, nil)
+		gateway.Inject(faults...)
+		plain := "1;07;numeric;a;0\r\n2;07;numeric;b;0\r\n3;07;numeric;c;0\r\n4;07;numeric;d;0\r\n5;07;numeric;e;0"
+		return newUpload(gateway, 0, plain, plain).post(t)
+	}
+	first, again := reply(smslinktest.ShuffleEntries(1)), reply(smslinktest.ShuffleEntries(1))
+	require.Equal(t, first, again)
+	require.NotEqual(t, reply(), first)
+}
+
+func TestInject_waitsForAnUploadThatWouldBeTaken(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.LoseReply())
+	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
+	require.NoError(t, err)
+	_, err = wrong.Send(context.Background(), packageOf(t, nil, 1))
+	require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
+	_, err = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
+	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
+}
+
+func TestFaults_overHTTP2(t *testing.T) {
+	gateway := smslinktest.NewUnstartedGateway(nil)
+	gateway.Server.EnableHTTP2 = true
+	gateway.StartTLS()
+	defer gateway.Close()
+	for name, c := range map[string]struct {
+		fault smslinktest.Fault
+		want  smslink.Outcome
+	}{
+		"ResetConnection": {smslinktest.ResetConnection(), smslink.OutcomeUnknown},
+		"LoseReply":       {smslinktest.LoseReply(), smslink.OutcomeUnknown},
+		"CutReply":        {smslinktest.CutReply(5), smslink.OutcomeUnknown},
+		"no cut":          {smslinktest.CutReply(500), smslink.OutcomeAccepted},
+		"Refuse":          {smslinktest.Refuse("8", "x").BeforeReading(), smslink.OutcomeRejected},
+	} {
+		gateway.Inject(c.fault)
+		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
+		require.Equal(t, c.want, smslink.OutcomeOf(err), "%s: %v", name, err)
+	}
+}
+
+// A client that stalls, in its upload or in reading an endless reply, keeps Close
+// waiting for no more than a moment.
+func TestClose_doesNotWaitForAClientThatStalls(t *testing.T) {
+	for name, fault := range map[string]smslinktest.Fault{"half an upload": {}, "an endless reply": smslinktest.EndlessReply().BeforeReading()} {
+		t.Run(name, func(t *testing.T) {
+			gateway := smslinktest.NewGateway(nil)
+			var conn net.Conn
+			if name == "half an upload" {
+				var err error
+				conn, err = net.Dial("tcp", gateway.Server.Listener.Addr().String())
+				require.NoError(t, err)
+				fmt.Fprintf(conn, "POST %s?timestamp=1 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 1000\r\n\r\n--B\r\n", smslinktest.BulkPath)
+				time.Sleep(20 * time.Millisecond)
+			} else {
+				gateway.Inject(fault)
+				var err error
+				conn, err = net.Dial("tcp", gateway.Server.Listener.Addr().String())
+				require.NoError(t, err)
+				fmt.Fprintf(conn, "POST %s?timestamp=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", smslinktest.BulkPath)
+				line, err := bufio.NewReader(conn).ReadString('\n')
+				require.NoError(t, err)
+				require.True(t, strings.HasPrefix(line, "HTTP/1.1 200"))
+			}
+			defer conn.Close()
+			closed := make(chan struct{})
+			go func() {
+				gateway.Close()
+				close(closed)
+			}()
+			select {
+			case <-closed:
+			case <-time.After(15 * time.Second):
+				t.Fatal("Close hangs")
+			}
+		})
+	}
+}
+
+func TestFaults_refuseBadArguments(t *testing.T) {
+	for name, call := range map[string]func(){
+		"CutReply": func() { smslinktest.CutReply(-1) },
+		"Answer":   func() { smslinktest.Answer(101, "") },
+		"Refuse":   func() { smslinktest.Refuse("8", "a;b") },
+		"Redirect": func() { smslinktest.Redirect(200, "") },
+	} {
+		require.Panics(t, call, name)
+	}
 }
 
 func TestInject_comesInOrderAndBeforeTheRule(t *testing.T) {

@@ -10,8 +10,13 @@
 //
 // An upload that does not agree it refuses: with ERROR 1 where the form is at fault,
 // 2 for another connection id, 7 for another password and 6 after several of
-// those, and 900, a code of its own, for a package that is not what its form says.
-// How the live gateway words these is unknown.
+// those, and 900, a code of its own, for a package that is not what its form says
+// or is over 256 MiB, or 512 MiB when decoded. How the live gateway words these is
+// unknown, and so is what it makes of a local id that a package repeats; this one
+// takes both messages.
+//
+// It tells the account's balance, too: the credit, or 1,000,000 where it is
+// [Unlimited].
 //
 // What can go wrong on the way is a [Fault]: [Gateway.Inject] one, and see what the
 // program under test makes of it. Each fault's doc says which [smslink.Outcome] a
@@ -26,6 +31,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/wire"
@@ -47,22 +53,25 @@ type Options struct {
 	// one that does not return [smslink.Success] counts. Credit comes after them.
 	Rules []Rule
 
-	// Fault chooses what goes wrong with the n-th upload, from 1, for which none is
-	// injected; the zero [Fault] means nothing. Goroutines call it concurrently.
+	// Fault chooses what goes wrong with an upload for which none is injected; the
+	// zero [Fault] means nothing. It is given the upload's number, of all that came
+	// since the start or the last [Gateway.Reset], from 1. Goroutines call it
+	// concurrently.
 	Fault func(n int) Fault
 
 	// Reports is where delivery reports go; nil means nowhere.
 	Reports *Reports
 }
 
-// The paths of the live gateway's endpoints, on which a [Gateway] answers too.
+// The paths of the live gateway's endpoints.
 const (
 	BulkPath    = "/sms/gateway/communicate/bulk-v3.php"
 	BalancePath = "/sms/gateway/communicate/index.php"
 )
 
-// Gateway is a running test gateway. It is also an http.Handler, which answers on
-// any path that ends as [BulkPath] or [BalancePath] do.
+// Gateway is a running test gateway. It is also an http.Handler, to be mounted on a
+// server of the test's own, and answers on any path that ends in /bulk-v3.php or
+// /index.php.
 type Gateway struct {
 	URL          string // of its bulk-v3.php: the client's Options.Endpoint
 	ConnectionID string
@@ -110,7 +119,7 @@ func NewUnstartedGateway(opts *Options) *Gateway {
 		g.caller = reports.Client
 	}
 	g.closing, g.close = context.WithCancel(context.Background())
-	g.state = newState()
+	g.state = newState(g.closing)
 	g.Server = httptest.NewUnstartedServer(g)
 	return g
 }
@@ -128,13 +137,17 @@ func (g *Gateway) StartTLS() {
 	g.URL = g.Server.URL + BulkPath
 }
 
-// Close stops the gateway: faults that wait give up, uploads under way are
-// answered, and delivery reports not yet made are dropped.
+// Close stops the gateway: faults that wait give up, uploads under way have a
+// second to come to their end, and delivery reports not yet made are dropped.
 func (g *Gateway) Close() {
+	g.mu.Lock() // so that no report is scheduled any more
 	g.close()
+	g.mu.Unlock()
 	g.Server.Close()
 	g.reports.Wait()
-	g.caller.CloseIdleConnections()
+	if g.opts.Reports == nil || g.opts.Reports.Client == nil {
+		g.caller.CloseIdleConnections()
+	}
 }
 
 // Client is a new client of the started gateway, with default options. For others,
@@ -171,32 +184,44 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
-	fault := g.nextFault()
-	if fault.unread {
-		hangUp(w, true)
+	// A client that stalls must not keep Close waiting.
+	defer context.AfterFunc(g.closing, func() {
+		conn, soon := http.NewResponseController(w), time.Now().Add(closingGrace)
+		_ = conn.SetReadDeadline(soon)
+		_ = conn.SetWriteDeadline(soon)
+	})()
+
+	turn := g.newTurn()
+	if fault, ok := turn.before(); ok {
+		fault.serve(g, w, r, nil)
 		return
 	}
 	form, messages, refusal := g.read(w, r)
-	switch {
-	case refusal != nil:
+	if refusal != nil {
 		g.refuse(form, refusal.code+";"+refusal.text)
 		writeReply(w, wire.AppendReply(nil, refusal.reply()))
-	case fault.untaken:
+		return
+	}
+	fault := turn.after()
+	if fault.stage != afterTaking && fault.serve != nil {
 		g.refuse(form, "")
 		fault.serve(g, w, r, nil)
-	default:
-		reply := g.take(form, messages)
-		if fault.edit != nil {
-			reply.Entries = fault.edit(reply.Entries)
-		}
-		body := wire.AppendReply(nil, reply)
-		if fault.serve != nil {
-			fault.serve(g, w, r, body)
-			return
-		}
-		writeReply(w, body)
+		return
 	}
+	reply := g.take(form, messages)
+	if fault.edit != nil {
+		reply.Entries = fault.edit(reply.Entries)
+	}
+	body := wire.AppendReply(nil, reply)
+	if fault.serve != nil {
+		fault.serve(g, w, r, body)
+		return
+	}
+	writeReply(w, body)
 }
+
+// closingGrace is how long an upload under way may take once Close is called.
+const closingGrace = time.Second
 
 func writeReply(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -2,6 +2,8 @@ package smslinktest
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -10,7 +12,9 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Upload is one upload that the gateway read to its end, taken or not.
+// Upload is one upload, taken or not. One whose form could not be read has its
+// Refusal, and of the form's fields those before the fault. One that met a fault
+// before it was read is none.
 type Upload struct {
 	Time           time.Time
 	Test           bool   // it asked for test mode
@@ -38,7 +42,7 @@ type Message struct {
 }
 
 // Unlimited is the credit of a gateway that was told of none.
-const Unlimited = -1
+const Unlimited = math.MaxInt
 
 // Ids of the order that the live gateway's are seen to have [ref].
 const (
@@ -55,13 +59,12 @@ type state struct {
 	wrong    int           // wrong passwords in a row
 	faults   []Fault       // injected and not yet met
 	requests int           // uploads begun
-	changed  chan struct{} // closed when messages grow
-	lost     []error       // delivery reports that failed
-	pending  int           // delivery reports to come
+	changed  chan struct{} // closed when any of this has changed, and replaced
+	batch    *batch        // delivery reports
 }
 
-func newState() state {
-	return state{credit: Unlimited, changed: make(chan struct{})}
+func newState(closing context.Context) state {
+	return state{credit: Unlimited, changed: make(chan struct{}), batch: newBatch(closing)}
 }
 
 // Messages are the messages taken so far, whatever their status and in test mode
@@ -72,14 +75,17 @@ func (g *Gateway) Messages() []Message {
 	return slices.Clone(g.messages)
 }
 
-// WaitMessages waits until at least n messages are taken and returns them all, or
-// what there is and the context's error.
-func (g *Gateway) WaitMessages(ctx context.Context, n int) ([]Message, error) {
-	err := g.wait(ctx, func() bool { return len(g.messages) >= n })
-	return g.Messages(), err
+// WaitMessages waits until at least n messages are taken and returns them all; or
+// what there is, and the context's error or, where the gateway was closed, another.
+func (g *Gateway) WaitMessages(ctx context.Context, n int) (messages []Message, err error) {
+	err = g.wait(ctx, func() bool {
+		messages = slices.Clone(g.messages)
+		return len(messages) >= n
+	})
+	return messages, err
 }
 
-// wait waits for what the state will say.
+// wait asks enough, under the mutex, until it is.
 func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
 	for {
 		g.mu.Lock()
@@ -92,6 +98,8 @@ func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
 		case <-changed:
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-g.closing.Done():
+			return errors.New("smslinktest: the gateway was closed")
 		}
 	}
 }
@@ -110,25 +118,27 @@ func (g *Gateway) Uploads() []Upload {
 	return slices.Clone(g.uploads)
 }
 
-// Reset makes the gateway forget what it has taken and refused: the ledger, the
-// wrong passwords, the faults injected but not yet met, and failed delivery reports.
-// Its ids start anew. The credit stays, and so do delivery reports still to come.
+// Reset makes the gateway as it was when it started, but for its credit: it forgets
+// the ledger, the wrong passwords, the faults injected but not yet met and the
+// delivery reports still to come, and its ids and the numbers of uploads start anew.
 func (g *Gateway) Reset() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	fresh := newState()
-	fresh.credit, fresh.pending = g.credit, g.pending
+	g.batch.cancel()
+	fresh := newState(g.closing)
+	fresh.credit = g.credit
 	close(g.changed)
 	g.state = fresh
 }
 
 // SetCredit sets how many messages the account can still pay for; [Unlimited] is
-// the default. Each success spends one, except in test mode. From the first
-// message of a package that it does not cover, all have [smslink.InsufficientCredit].
+// the default, and below 0 is 0. Each success spends one, whatever its length,
+// except in test mode. From the first message of a package that it does not cover,
+// all have [smslink.InsufficientCredit].
 func (g *Gateway) SetCredit(messages int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.credit = max(messages, Unlimited)
+	g.credit = max(messages, 0)
 }
 
 // Credit is what SetCredit has set, less what was spent.

@@ -43,7 +43,7 @@ func TestUploads_takenOrNot(t *testing.T) {
 	gateway := newGateway(t, nil)
 	p := packageOf(t, smslink.LZF, 1, 2)
 	resp := send(t, gateway, p)
-	gateway.Inject(smslinktest.Close())
+	gateway.Inject(smslinktest.HangUp())
 	_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 3))
 	require.Error(t, err)
 	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL, TestMode: true})
@@ -85,19 +85,26 @@ func TestWaitMessages(t *testing.T) {
 	got, err = gateway.WaitMessages(ctx, 4)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Len(t, got, 3)
+
+	time.AfterFunc(10*time.Millisecond, gateway.Close)
+	_, err = gateway.WaitMessages(t.Context(), 4)
+	require.EqualError(t, err, "smslinktest: the gateway was closed")
 }
 
 func TestReset_startsAnew(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{BanAfter: 1})
+	var numbers []int
+	gateway := newGateway(t, &smslinktest.Options{BanAfter: 1, Fault: func(n int) smslinktest.Fault {
+		numbers = append(numbers, n)
+		return smslinktest.Fault{}
+	}})
 	gateway.SetCredit(10)
 	send(t, gateway, packageOf(t, nil, 1, 2))
-	gateway.Inject(smslinktest.Close())
 	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
 	require.NoError(t, err)
 	_, err = wrong.Send(context.Background(), packageOf(t, nil, 3))
 	require.Error(t, err)
 
-	gateway.Inject(smslinktest.Close())
+	gateway.Inject(smslinktest.HangUp())
 	gateway.Reset()
 	require.Empty(t, gateway.Messages())
 	require.Empty(t, gateway.Uploads())
@@ -105,6 +112,7 @@ func TestReset_startsAnew(t *testing.T) {
 	resp := send(t, gateway, packageOf(t, nil, 1))
 	require.Equal(t, "1001", resp.PackageID)
 	require.Equal(t, "220000001", resp.Results[0].RemoteID)
+	require.Equal(t, []int{1, 2, 1}, numbers)
 }
 
 func TestBan_afterWrongPasswordsInARow(t *testing.T) {
@@ -126,6 +134,30 @@ func TestBan_afterWrongPasswordsInARow(t *testing.T) {
 		_, err = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
 		require.Equal(t, c.banAfter >= 0, err != nil, "the right password does not lift a ban")
 	}
+}
+
+func TestBan_rightPasswordStartsTheCountAnew(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{BanAfter: 2})
+	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
+	require.NoError(t, err)
+	for range 3 {
+		_, err := wrong.Send(context.Background(), packageOf(t, nil, 1))
+		require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
+		send(t, gateway, packageOf(t, nil, 1))
+	}
+}
+
+func TestRules_unreportedMessagesAreLeftOut(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
+		if m.ID == 2 {
+			return smslink.StatusUnreported
+		}
+		return smslink.Success
+	}}})
+	resp := send(t, gateway, packageOf(t, nil, 1, 2, 3))
+	require.Equal(t, []smslink.Status{smslink.Success, smslink.StatusUnreported, smslink.Success}, statuses(resp))
+	require.Empty(t, resp.Unmatched)
+	require.Len(t, gateway.Messages(), 3)
 }
 
 func TestRules_firstObjectionCounts(t *testing.T) {
@@ -176,6 +208,9 @@ func TestCredit_runsOutWithinAPackage(t *testing.T) {
 	gateway.SetCredit(1)
 	require.Equal(t, []smslink.Status{ok, broke, broke}, statuses(send(t, gateway, packageOf(t, nil, 7, 8, 1))), "from there on")
 	gateway.SetCredit(-9)
+	require.Zero(t, gateway.Credit())
+	gateway.SetCredit(smslinktest.Unlimited)
+	require.Equal(t, []smslink.Status{ok}, statuses(send(t, gateway, packageOf(t, nil, 7))))
 	require.Equal(t, smslinktest.Unlimited, gateway.Credit())
 }
 

@@ -22,7 +22,8 @@ type Reports struct {
 	URL  string // the test's own, on this machine; its query is kept
 	Post bool   // a form POST in place of a GET
 
-	// Delay is how long after taking a package its reports are made.
+	// Delay is how long after taking a package its reports are made, whatever the
+	// time that its messages are scheduled for.
 	Delay time.Duration
 
 	// Client makes the callbacks; nil means one of the gateway's own. Each has 10
@@ -33,15 +34,31 @@ type Reports struct {
 	// means none. Goroutines call it concurrently.
 	Undelivered func(Message) bool
 
-	// Optional adds the parameters that an account may switch on: network_id,
-	// network_type, delivery_report, connection_id and message_count.
+	// Optional adds the parameters that an account may switch on: network_id (always
+	// 1), network_type, delivery_report, connection_id and message_count (always 1,
+	// whatever the text).
 	Optional bool
 }
 
-// schedule makes the reports of a package, in a goroutine that ends with them or
-// with the gateway. The caller holds the mutex.
+// batch is the delivery reports of a gateway since its start or last Reset, under
+// its mutex.
+type batch struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	pending int     // reports to come
+	lost    []error // those that failed
+}
+
+func newBatch(closing context.Context) *batch {
+	b := new(batch)
+	b.ctx, b.cancel = context.WithCancel(closing)
+	return b
+}
+
+// schedule makes the reports of a package, in a goroutine that ends with them, or
+// with their batch. The caller holds the mutex.
 func (g *Gateway) schedule(taken []Message) {
-	if g.opts.Reports == nil {
+	if g.opts.Reports == nil || g.closing.Err() != nil {
 		return
 	}
 	var due []Message
@@ -50,21 +67,24 @@ func (g *Gateway) schedule(taken []Message) {
 			due = append(due, m)
 		}
 	}
-	if len(due) == 0 || g.closing.Err() != nil {
-		return
-	}
-	g.pending += len(due)
+	batch := g.batch
+	batch.pending += len(due)
 	g.reports.Go(func() {
+		timer := time.NewTimer(g.opts.Reports.Delay)
+		defer timer.Stop()
 		select {
-		case <-time.After(g.opts.Reports.Delay):
-		case <-g.closing.Done():
+		case <-timer.C:
+		case <-batch.ctx.Done():
 		}
 		for _, m := range due {
-			err := g.report(g.closing, m)
+			if batch.ctx.Err() != nil {
+				return
+			}
+			err := g.report(batch.ctx, m)
 			g.mu.Lock()
-			g.pending--
+			batch.pending--
 			if err != nil {
-				g.lost = append(g.lost, err)
+				batch.lost = append(batch.lost, err)
 			}
 			g.notify()
 			g.mu.Unlock()
@@ -72,16 +92,19 @@ func (g *Gateway) schedule(taken []Message) {
 	})
 }
 
-// WaitReports waits until every delivery report of what was taken so far has been
-// made. Its error is the context's, or those of the reports that were not answered
-// with a 2xx, joined.
+// WaitReports waits until no delivery report is to come. Its error joins those of
+// the reports that were not answered with a 2xx; or it is the context's or, where
+// the gateway was closed, another.
 func (g *Gateway) WaitReports(ctx context.Context) error {
-	if err := g.wait(ctx, func() bool { return g.pending == 0 }); err != nil {
+	var lost error
+	err := g.wait(ctx, func() bool {
+		lost = errors.Join(g.batch.lost...)
+		return g.batch.pending == 0
+	})
+	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return errors.Join(g.lost...)
+	return lost
 }
 
 // report makes one callback.

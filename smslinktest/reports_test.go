@@ -114,6 +114,56 @@ func TestReports_failuresAreTold(t *testing.T) {
 	require.Error(t, gateway.WaitReports(t.Context()))
 }
 
+func TestReset_dropsReportsToCome(t *testing.T) {
+	c := newCallbacks(t)
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Delay: 20 * time.Millisecond}})
+	send(t, gateway, packageOf(t, nil, 1, 2))
+	gateway.Reset()
+	require.NoError(t, gateway.WaitReports(t.Context()))
+	send(t, gateway, packageOf(t, nil, 3))
+	require.NoError(t, gateway.WaitReports(t.Context()))
+	require.Len(t, c.method, 1, "one id, one report")
+}
+
+func TestReports_throughTheTestsOwnClient(t *testing.T) {
+	c := newCallbacks(t)
+	asked := 0
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Client: &http.Client{
+		Transport: transport(func(r *http.Request) (*http.Response, error) {
+			asked++
+			return http.DefaultTransport.RoundTrip(r)
+		}),
+	}}})
+	send(t, gateway, packageOf(t, nil, 1))
+	require.NoError(t, gateway.WaitReports(t.Context()))
+	require.Equal(t, 1, asked)
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A gateway whose handler runs on another server may be closed while uploads come.
+func TestClose_whileUploadsCome(t *testing.T) {
+	c := newCallbacks(t)
+	for range 5 {
+		gateway := smslinktest.NewGateway(&smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL}})
+		server := httptest.NewServer(gateway)
+		var senders sync.WaitGroup
+		for range 4 {
+			senders.Go(func() {
+				client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: server.URL + smslinktest.BulkPath})
+				if err == nil {
+					_, _ = client.Send(context.Background(), packageOf(t, nil, 1))
+				}
+			})
+		}
+		gateway.Close()
+		senders.Wait()
+		server.Close()
+	}
+}
+
 func TestClose_dropsReportsToCome(t *testing.T) {
 	c := newCallbacks(t)
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Delay: time.Hour}})

@@ -1,6 +1,7 @@
 package smslinktest
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/go-smslink/smslink"
@@ -50,7 +51,10 @@ func ApprovedSenders(senders ...string) Rule {
 // judge asks the rules in turn.
 func (g *Gateway) judge(m smslink.Message) smslink.Status {
 	for _, rule := range g.opts.Rules {
-		if status := rule(m); status != smslink.Success {
+		switch status := rule(m); {
+		case status < 0 || status > 999:
+			panic(fmt.Sprintf("smslinktest: a Rule returned status %d; a reply can hold 1 to 999", int(status)))
+		case status != smslink.Success:
 			return status
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -166,20 +165,10 @@ func TestSend_outcomes(t *testing.T) {
 	gateway := newGateway(t, nil)
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	lost := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err == nil {
-			_ = conn.(*net.TCPConn).SetLinger(0)
-			conn.Close()
-		}
-	}))
-	defer lost.Close()
-	garbled := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, "<h1>\x1b[31m0712345678 secret hunter2\n")
-	}))
-	defer garbled.Close()
+	lost := newGateway(t, &smslinktest.Options{Password: "p", Fault: func(int) smslinktest.Fault { return smslinktest.LoseReply() }})
+	garbled := newGateway(t, &smslinktest.Options{Password: "hunter2", Fault: func(int) smslinktest.Fault {
+		return smslinktest.Answer(http.StatusOK, "<h1>\x1b[31m0712345678 secret hunter2\n")
+	}})
 
 	for _, c := range []struct {
 		name, endpoint, password string

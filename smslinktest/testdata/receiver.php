@@ -28,6 +28,14 @@ if ($_POST['connection_id'] !== getenv('CONNECTION_ID')) {
 if ($_POST['password'] !== getenv('PASSWORD')) {
     refuse(7, 'password');
 }
+foreach (['Compression', 'SizePlain', 'SizeCompressed', 'Timestamp', 'Receivers'] as $number) {
+    if (!ctype_digit($_POST[$number])) {
+        refuse(900, "$number is not a number");
+    }
+}
+if (abs(time() - (int) $_POST['Timestamp']) > 600 || $_POST['Timestamp'] !== $_GET['timestamp']) {
+    refuse(900, 'Timestamp');
+}
 if ($_POST['Buffering'] !== '1' || $_POST['Version'] !== '2.1' || !in_array($_POST['test'], ['0', '1'], true)) {
     refuse(900, 'a constant field');
 }
@@ -39,8 +47,12 @@ if ($file['error'] !== UPLOAD_ERR_OK) {
     refuse(900, 'upload error ' . $file['error']);
 }
 
+if ($file['type'] !== 'application/octet-stream') {
+    refuse(900, 'the file\'s type');
+}
+
 $packed = file_get_contents($file['tmp_name']);
-if (strlen($packed) !== (int) $_POST['SizeCompressed'] || md5($packed) !== $_POST['MD5Compressed']) {
+if ((string) strlen($packed) !== $_POST['SizeCompressed'] || md5($packed) !== $_POST['MD5Compressed']) {
     refuse(900, 'SizeCompressed or MD5Compressed');
 }
 $size = (int) $_POST['SizePlain'];
@@ -54,7 +66,7 @@ $plain = match ($_POST['Compression']) {
 if (!is_string($plain)) {
     refuse(900, 'the package can\'t be decoded');
 }
-if (strlen($plain) !== $size || md5($plain) !== $_POST['MD5Plain']) {
+if ((string) strlen($plain) !== $_POST['SizePlain'] || md5($plain) !== $_POST['MD5Plain']) {
     refuse(900, 'SizePlain or MD5Plain');
 }
 
@@ -66,7 +78,7 @@ foreach (explode("\r\n", $plain) as $i => $line) {
     }
     $entries[] = $fields[0] . ':' . (220000001 + $i) . ':3';
 }
-if (count($entries) !== (int) $_POST['Receivers']) {
+if ((string) count($entries) !== $_POST['Receivers']) {
     refuse(900, 'Receivers');
 }
 echo 'MESSAGE;1;' . md5($plain) . ';1001;' . implode(',', $entries);
