@@ -148,7 +148,7 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 	client := newClient(t, &smslink.Options{Endpoint: endpoint})
 
 	t.Run("time-out of the context", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		p := packageOf(t, 1)
 		_, err := client.Send(ctx, p)
@@ -156,14 +156,14 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("time-out of the options", func(t *testing.T) {
-		client := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: 100 * time.Millisecond})
+		client := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: time.Second})
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
 		requireFate(t, smslink.OutcomeUnknown, p, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("time-out of the caller's http.Client", func(t *testing.T) {
-		client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: &http.Client{Timeout: 100 * time.Millisecond}})
+		client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: &http.Client{Timeout: time.Second}})
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
 		requireFate(t, smslink.OutcomeUnknown, p, err)
@@ -171,7 +171,7 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		time.AfterFunc(100*time.Millisecond, cancel)
+		time.AfterFunc(time.Second, cancel)
 		p := packageOf(t, 1)
 		_, err := client.Send(ctx, p)
 		requireFate(t, smslink.OutcomeUnknown, p, err)
@@ -199,7 +199,7 @@ func TestSend_causeOfTheContextIsTold(t *testing.T) {
 	defer close(hang)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	shutdown := errors.New("shutting down")
-	time.AfterFunc(50*time.Millisecond, func() { cancel(shutdown) })
+	time.AfterFunc(time.Second, func() { cancel(shutdown) })
 	p := packageOf(t, 1)
 	_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
 	requireFate(t, smslink.OutcomeUnknown, p, err)
@@ -443,10 +443,10 @@ func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
 		_, _ = io.WriteString(conn, strings.Replace(http200("MESSAGE;1;ok;1;1:1:3"), "Connection: close\r\n", "", 1))
 	})
 	client := newClient(t, &smslink.Options{Endpoint: endpoint})
-	for range 20 {
+	for range 5 {
 		_, err := client.Send(context.Background(), packageOf(t, 1))
 		require.NoError(t, err)
-		time.Sleep(5 * time.Millisecond) // let the end of the connection arrive
+		time.Sleep(100 * time.Millisecond) // let the end of the connection arrive
 	}
 }
 

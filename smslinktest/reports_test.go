@@ -89,7 +89,7 @@ func TestReports_noneInTestMode(t *testing.T) {
 
 func TestReports_waitForTheirDelay(t *testing.T) {
 	c := newCallbacks(t)
-	const delay = 50 * time.Millisecond
+	const delay = 500 * time.Millisecond
 	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Delay: delay}})
 	start := time.Now()
 	send(t, gateway, packageOf(t, nil, 1))
@@ -116,7 +116,7 @@ func TestReports_failuresAreTold(t *testing.T) {
 
 func TestReset_dropsReportsToCome(t *testing.T) {
 	c := newCallbacks(t)
-	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Delay: 20 * time.Millisecond}})
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Delay: 500 * time.Millisecond}})
 	send(t, gateway, packageOf(t, nil, 1, 2))
 	gateway.Reset()
 	require.NoError(t, gateway.WaitReports(t.Context()))
