@@ -154,9 +154,17 @@ func csvRow(line int, header, record []string) row {
 	fields := make(map[string]string, len(header))
 	for i, name := range header {
 		fields[name] = record[i]
+		if swallowedRow.MatchString(record[i]) {
+			return row{line: line, err: fmt.Errorf("%s holds what looks like the next row: a quote that opens before it is not closed", name)}
+		}
 	}
 	return newRow(line, fields)
 }
+
+// swallowedRow finds an id and a number at the start of a line inside a field. Such a
+// field is legal CSV, where a later quote happens to close it, and would show one
+// customer's number to another.
+var swallowedRow = regexp.MustCompile(`\n[0-9]+[,;\t]"?[+0][0-9 ]{8}`)
 
 // newRow makes a message of a row's fields, by name.
 func newRow(line int, fields map[string]string) row {

@@ -68,6 +68,7 @@ func TestReadRows_badRows(t *testing.T) {
 	for _, c := range []struct{ name, file, says string }{
 		{"too few fields", "id,to,text\n1,0712345678\n", "has 2 fields, the header 3; a separator or line end inside a field needs quotes around it"},
 		{"too many fields", "id,to,text\n1,0712345678,a,b\n", "has 4 fields, the header 3"},
+		{"a row swallowed by a quote", "id,to,text\n1,0712345678,\"a\n2,0723456789,b\"\n", "text holds what looks like the next row: a quote that opens before it is not closed"},
 		{"a negative id", "id,to,text\n-1,07,a\n", "id is not a whole number from 0 on"},
 		{"an id with a fraction", "id,to,text\n1.5,07,a\n", "id is not a whole number from 0 on"},
 		{"an id too large", "id,to,text\n9223372036854775808,07,a\n", "id is not a whole number from 0 on"},
