@@ -35,9 +35,8 @@ const (
 
 // Options are a client's settings. Nil and zero fields mean the defaults.
 type Options struct {
-	// HTTPClient carries the requests. It is copied; its own copy is never
-	// changed, and its redirect policy is not asked, since redirects are never
-	// followed. Where it, or its Transport, is nil, the client makes its own
+	// HTTPClient carries the requests. It is copied and never changed, and its
+	// redirect policy is not asked, since redirects are never followed. Where it, or its Transport, is nil, the client makes its own
 	// transport: HTTP/1.1, TLS 1.2 or later, time-outs for dialling and the TLS
 	// handshake, the environment's proxy, and idle connections closed after 2 seconds,
 	// before a server closes them under a request. Its Timeout counts too, where it
@@ -57,9 +56,9 @@ type Options struct {
 	// send it in earnest.
 	TestMode bool
 
-	// Timeout bounds a call whose context has no deadline, whether that is sooner or
-	// later; 0 means 5 minutes. A Send that it ends most likely has an unknown outcome,
-	// so leave it room.
+	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. A
+	// context's own deadline, sooner or later than that, counts in its place. A Send
+	// that either ends most likely has an unknown outcome, so leave it room.
 	Timeout time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or
@@ -195,8 +194,8 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 // The Response is nil exactly where the error is not.
 //
 // Where ctx has no deadline, [Options].Timeout bounds the call. The package must
-// not be changed meanwhile. It is compressed into memory of its own and never
-// written to disk.
+// not be changed meanwhile; once Send has returned, nothing reads it any more. The
+// compressed form is made in memory, and nothing is written to disk.
 func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	start := c.now()
 	if p == nil || p.Len() == 0 {

@@ -186,7 +186,7 @@ func Refuse(code, text string) Fault {
 }
 
 // Redirect answers with a status from 300 to 399 and a Location in place of taking
-// the package: [smslink.OutcomeRejected], and the Location is not asked.
+// the package: [smslink.OutcomeRejected], and the Location is not followed.
 func Redirect(status int, location string) Fault {
 	if status < 300 || status > 399 {
 		panic("smslinktest: Redirect with an HTTP status that is not from 300 to 399")

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 )
 
+// jsonRows reads one object a line. What is wrong with a line is its row's error,
+// since the next line is sound all the same.
 func jsonRows(r *bufio.Reader) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
 		for line := 1; ; line++ {
@@ -129,7 +131,7 @@ func holdsLoneSurrogate(raw []byte) bool {
 	}
 }
 
-// unicodeEscape reads the \uXXXX at the start of raw, if there is one.
+// unicodeEscape reads an escape such as \u0219 at the start of raw, if there is one.
 func unicodeEscape(raw []byte) (rune, bool) {
 	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
 		return 0, false

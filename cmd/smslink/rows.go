@@ -45,7 +45,7 @@ func readRows(in io.Reader) iter.Seq2[row, error] {
 	text := bytes.TrimSpace(start)
 	switch {
 	case bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")):
-		return fault(errors.New("the file is UTF-16; save it as CSV in UTF-8"))
+		return fault(errors.New("line 1: the file is UTF-16; save it as CSV in UTF-8"))
 	case bytes.HasPrefix(text, []byte("[")):
 		return fault(errors.New("line 1: the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them"))
 	case bytes.HasPrefix(text, []byte("{")):

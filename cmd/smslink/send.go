@@ -123,15 +123,11 @@ func send(ctx context.Context, c console, opts sendOptions, file string) error {
 	report.printSummary(out)
 	problems = append(problems, out.err, report.failure())
 
-	code := report.exitCode()
-	problem := errors.Join(problems...)
-	if code == exitAccepted && problem != nil {
-		code = exitSomeBad
-	}
-	if code == exitAccepted {
+	code, problem := report.exitCode(), errors.Join(problems...)
+	if code == exitAccepted && problem == nil {
 		return nil
 	}
-	return &exitError{code, problem}
+	return &exitError{max(code, exitSomeBad), problem}
 }
 
 // checkedWriter keeps the first error of its writer, and then writes no more.
