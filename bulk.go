@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-smslink/smslink/internal/wire"
@@ -42,9 +43,11 @@ type Options struct {
 	// before a server closes them under a request. Its Timeout counts too, where it
 	// is shorter than the context's.
 	//
-	// An *http.Transport that turns TLS verification off is refused. Any other
-	// RoundTripper is the caller's to answer for: one that sends a request again by
-	// itself would break the promise that an SMS is sent once.
+	// An *http.Transport that turns TLS verification off, or allows TLS below 1.2,
+	// is refused. Over HTTP/2 it sends an upload again by itself only where the server
+	// has broken off before its end. Any other RoundTripper is the caller's to answer
+	// for: it is given no second copy of an upload that it has read whole, but one
+	// that makes its own breaks the promise that an SMS is sent once.
 	HTTPClient *http.Client
 
 	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default),
@@ -99,7 +102,7 @@ type Client struct {
 //
 // The error names the argument or option at fault: an empty credential, an
 // endpoint that is no plain http or https URL, a negative Timeout, a UserAgent that
-// is no header value, or a Transport that does not verify TLS.
+// is no header value, or a Transport that does not verify TLS or allows it below 1.2.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -156,6 +159,9 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		if skipsVerification(t.TLSClientConfig) {
 			return nil, errors.New("smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
 		}
+		if allowsOldTLS(t.TLSClientConfig) {
+			return nil, errors.New("smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default")
+		}
 		c.provenance = netHTTPs
 	}
 	c.http.Transport = &straight{c.http.Transport}
@@ -206,15 +212,17 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	if err := p.begin(); err != nil {
+	if err := p.seize("Send", busySending, false); err != nil {
 		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeOf(err), Err: err})
 	}
+	fate := fateUnknown
+	defer func() { p.release(fate) }()
 	reply, sendErr := c.exchange(ctx, p)
 	if sendErr != nil {
-		p.settle(sendErr.Outcome)
+		fate = fateOf(sendErr.Outcome)
 		return nil, c.failed(ctx, p, sendErr)
 	}
-	p.settle(OutcomeAccepted)
+	fate = fateAccepted
 	resp := newResponse(p.lines, reply)
 	resp.Elapsed = c.now().Sub(start)
 	c.accepted(ctx, resp)
@@ -250,8 +258,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendErr
 	}
 }
 
-// pack compresses the package and builds the form around it. The plain form's
-// digest is made beside the codec's work.
+// pack compresses the package and builds the form around it.
 func (c *Client) pack(p *Package) (*upload, error) {
 	codec := p.Codec
 	if codec == nil {
@@ -279,11 +286,8 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		form.MD5Plain = md5.Sum(plain)
 		form.MD5Compressed = form.MD5Plain
 	} else {
-		digest := make(chan wire.Digest, 1)
-		go func() { digest <- md5.Sum(plain) }()
 		var err error
-		packed, err = codec.AppendCompress(make([]byte, 0, len(plain)/4+64), plain)
-		form.MD5Plain = <-digest
+		packed, form.MD5Plain, err = compress(codec, plain)
 		if err != nil {
 			return nil, fmt.Errorf("smslink: codec %s: %w", codec, err)
 		}
@@ -301,6 +305,16 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	}, nil
 }
 
+// compress makes the plain form's digest beside the codec's work.
+func compress(codec Codec, plain []byte) (packed []byte, digest wire.Digest, err error) {
+	var digesting sync.WaitGroup
+	defer digesting.Wait() // even where the codec panics
+	digesting.Go(func() { digest = md5.Sum(plain) })
+	packed, err = codec.AppendCompress(make([]byte, 0, len(plain)/4+64), plain)
+	digesting.Wait()
+	return packed, digest, err
+}
+
 // request is the POST of an upload, whose body can be read again.
 func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) {
 	endpoint := *c.endpoint
@@ -312,7 +326,7 @@ func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) 
 	req.Header.Set("Content-Type", "multipart/form-data; boundary="+u.boundary)
 	req.Header.Set("User-Agent", c.agent)
 	req.ContentLength = u.size()
-	req.GetBody = func() (io.ReadCloser, error) { return u.body(), nil }
+	req.GetBody = func() (io.ReadCloser, error) { return u.again(c.provenance) }
 	return req, nil
 }
 

@@ -9,11 +9,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -220,22 +222,48 @@ func TestSend_asksTheEndpointWithATimestampAlone(t *testing.T) {
 	require.LessOrEqual(t, at, time.Now().Unix())
 }
 
-// A transport may need the body once more, after it found a kept connection dead.
-func TestSend_bodyCanBeReadAgain(t *testing.T) {
-	var first, second []byte
-	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		first, _ = io.ReadAll(r.Body)
-		body, err := r.GetBody()
-		if err != nil {
-			return nil, err
+// A transport may begin anew, as HTTP/2's does, but not once it may have sent a whole
+// upload.
+func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
+	for _, short := range []int64{1, 0} {
+		var first, second []byte
+		var again error
+		client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			first, _ = io.ReadAll(io.LimitReader(r.Body, r.ContentLength-short))
+			body, err := r.GetBody()
+			if again = err; err != nil {
+				return nil, err
+			}
+			second, _ = io.ReadAll(body)
+			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+		})}})
+		p := packageOf(t, 1)
+		_, err := client.Send(context.Background(), p)
+		require.NotEmpty(t, first)
+		if short == 0 {
+			requireFate(t, smslink.OutcomeUnknown, p, err)
+			require.ErrorContains(t, err, "the upload was read to its end")
+			require.Error(t, again)
+			continue
 		}
-		second, _ = io.ReadAll(body)
+		require.NoError(t, err)
+		require.Equal(t, string(first), string(second[:len(first)]))
+		require.Len(t, second, len(first)+1)
+	}
+}
+
+// No header of ours makes a POST one that net/http sends again, as an
+// Idempotency-Key would.
+func TestSend_headers(t *testing.T) {
+	var header http.Header
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		header = r.Header.Clone()
+		require.Equal(t, http.MethodPost, r.Method)
 		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
 	})}})
 	_, err := client.Send(context.Background(), packageOf(t, 1))
 	require.NoError(t, err)
-	require.NotEmpty(t, first)
-	require.Equal(t, string(first), string(second))
+	require.ElementsMatch(t, []string{"Content-Type", "User-Agent"}, slices.Collect(maps.Keys(header)))
 }
 
 // The memory is the caller's again once Send has returned, whatever a transport

@@ -3,6 +3,7 @@ package smslink
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/go-smslink/smslink/internal/wire"
@@ -132,10 +133,9 @@ func (e *SendError) Error() string {
 // Unwrap gives Err.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// GoString keeps the reply out of %#v.
-func (e *SendError) GoString() string {
-	return fmt.Sprintf("&smslink.SendError{Outcome: %d, StatusCode: %d, Reply: %d bytes, Err: %q}", e.Outcome, e.StatusCode, len(e.Reply), fmt.Sprint(e.Err))
-}
+// Format prints what Error tells, whatever the verb: the reply stays out of %+v
+// and %#v, of a value as of a pointer.
+func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 // GatewayError says that the gateway answered ERROR: it took nothing. The codes, as
 // published for the older single-message interface ([public]; that the bulk
@@ -180,10 +180,9 @@ func (e *GatewayError) Is(target error) bool {
 	return ok && other.Code == e.Code
 }
 
-// GoString keeps the gateway's words out of %#v.
-func (e *GatewayError) GoString() string {
-	return fmt.Sprintf("&smslink.GatewayError{%q}", e.Error())
-}
+// Format prints what Error tells, whatever the verb: the gateway's words stay out
+// of %+v and %#v, of a value as of a pointer.
+func (e GatewayError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 func newGatewayError(code, text string) *GatewayError {
 	if len(code) > 4 || strings.Trim(code, "0123456789") != "" {

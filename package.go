@@ -77,9 +77,10 @@ func (m Message) LogValue() slog.Value {
 // it or [Package.Reopen] says that a second sending is wanted. See [Outcome].
 //
 // A Package must not be copied after first use, and goroutines must not share
-// one while any of them changes it. Two concurrent Sends of the same package are
-// safe: one of them is refused. To fill packages from several goroutines, give
-// each its own.
+// one while any of them changes it: two calls of Add, Remove, Reset or Reopen at
+// once, or a Reset or Reopen during a Send, panic where they meet, as writes to a
+// map do. Two concurrent Sends of the same package are safe: one of them is refused.
+// To fill packages from several goroutines, give each its own.
 type Package struct {
 	// Codec compresses the package when it is sent. Nil means [Zlib].
 	Codec Codec
@@ -111,9 +112,10 @@ type line struct {
 // [ErrBefore1970]; or [ErrAlreadySent] or [ErrOutcomeUnknown], where it is the
 // package that is sealed. The package is then as it was.
 func (p *Package) Add(m Message) error {
-	if err := p.sealed(); err != nil {
+	if err := p.seize("Add", busyChanging, false); err != nil {
 		return err
 	}
+	defer p.release(fateOpen)
 	if p.lines == nil {
 		p.lines = &lines{maxID: -1}
 	}
@@ -170,10 +172,11 @@ func (l *lines) claim(id int64) bool {
 // did. It takes time in proportion to the package. A sealed package is left as it
 // is.
 func (p *Package) Remove(id int64) bool {
-	if p.lines == nil || p.sealed() != nil {
+	if p.seize("Remove", busyChanging, false) != nil {
 		return false
 	}
-	return p.lines.remove(id)
+	defer p.release(fateOpen)
+	return p.lines != nil && p.lines.remove(id)
 }
 
 func (l *lines) remove(id int64) bool {
@@ -257,57 +260,69 @@ func (p *Package) AppendPlain(dst []byte) []byte {
 
 // Reset empties the package and unseals it, and keeps its memory and its Codec.
 func (p *Package) Reset() {
+	_ = p.seize("Reset", busyChanging, true)
+	defer p.release(fateOpen)
 	if l := p.lines; l != nil {
 		*l = lines{plain: l.plain[:0], index: l.index[:0], maxID: -1}
 	}
-	p.Reopen()
 }
 
 // Reopen unseals a package that was sent, so that it can be changed and sent
 // once more. It says: I know that its messages may then be sent, and billed,
 // twice. After it, [Package.Remove] those that are known to have been accepted.
 func (p *Package) Reopen() {
-	p.seal.Store(int32(fateOpen))
+	_ = p.seize("Reopen", busyChanging, true)
+	p.release(fateOpen)
 }
 
-// fate is what a package's seal says of its sending.
+// fate is what a package's seal says of its sending, or of what keeps it busy.
 type fate int32
 
 const (
 	fateOpen fate = iota
 	fateUnknown
 	fateAccepted
+	busyChanging
+	busySending
 )
 
+func fateOf(outcome Outcome) fate {
+	switch outcome {
+	case OutcomeNotSent, OutcomeRejected:
+		return fateOpen
+	case OutcomeAccepted:
+		return fateAccepted
+	}
+	return fateUnknown
+}
+
 // sealed tells why the package can't be changed or sent, or nil.
-func (p *Package) sealed() error {
-	switch fate(p.seal.Load()) {
+func (f fate) sealed() error {
+	switch f {
 	case fateAccepted:
 		return ErrAlreadySent
-	case fateUnknown:
+	case fateUnknown, busySending:
 		return ErrOutcomeUnknown
 	}
 	return nil
 }
 
-// begin seals the package for a Send. Its outcome is unknown until settle, which
-// also keeps a second Send away meanwhile.
-func (p *Package) begin() error {
-	if p.seal.CompareAndSwap(int32(fateOpen), int32(fateUnknown)) {
-		return nil
+// seize makes the package busy. A seal forbids that, unless it is to be broken; to
+// find the package busy already is a race between goroutines.
+func (p *Package) seize(call string, busy fate, breaking bool) error {
+	for {
+		found := fate(p.seal.Load())
+		if err := found.sealed(); err != nil && !breaking {
+			return err
+		}
+		if found >= busyChanging {
+			panic("smslink: " + call + " of a Package that another goroutine is changing or sending")
+		}
+		if p.seal.CompareAndSwap(int32(found), int32(busy)) {
+			return nil
+		}
 	}
-	if err := p.sealed(); err != nil {
-		return err
-	}
-	return ErrOutcomeUnknown // opened between the two looks; by whom is not ours to guess
 }
 
-// settle ends what begin began.
-func (p *Package) settle(outcome Outcome) {
-	switch outcome {
-	case OutcomeAccepted:
-		p.seal.Store(int32(fateAccepted))
-	case OutcomeNotSent, OutcomeRejected:
-		p.seal.Store(int32(fateOpen))
-	}
-}
+// release ends what seize began.
+func (p *Package) release(to fate) { p.seal.Store(int32(to)) }

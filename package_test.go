@@ -1,16 +1,21 @@
 package smslink_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
 )
 
 func message(id int64) smslink.Message {
@@ -204,3 +209,66 @@ func TestAppendPlain_appends(t *testing.T) {
 	p := packageOf(t, 1)
 	require.True(t, strings.HasPrefix(string(p.AppendPlain([]byte("head:"))), "head:1;0712345678;numeric;"))
 }
+
+// Two goroutines that change a package at once meet, sooner or later, and then one
+// of them panics and leaves the package to the other.
+func TestPackage_panicsWhereGoroutinesMeet(t *testing.T) {
+	var p smslink.Package
+	var met atomic.Bool
+	var added atomic.Int64
+	giveUp := time.Now().Add(20 * time.Second)
+	var writers sync.WaitGroup
+	for writer := range int64(2) {
+		writers.Go(func() {
+			defer func() {
+				if what := recover(); what != nil {
+					met.Store(true)
+					assert.Equal(t, "smslink: Add of a Package that another goroutine is changing or sending", what)
+				}
+			}()
+			for id := writer; !met.Load() && time.Now().Before(giveUp); id += 2 {
+				assert.NoError(t, p.Add(message(id)))
+				added.Add(1)
+			}
+		})
+	}
+	writers.Wait()
+	require.True(t, met.Load())
+	require.EqualValues(t, added.Load(), p.Len(), "each message that was taken is there")
+	for range p.Messages() { // and whole
+	}
+}
+
+func TestPackage_panicsWhereItIsBeingSent(t *testing.T) {
+	gw := newGateway(t, nil)
+	p := packageOf(t, 1)
+	gw.Inject(smslinktest.Delay(300 * time.Millisecond))
+	sent := make(chan error, 1)
+	go func() {
+		_, err := gw.Client().Send(context.Background(), p)
+		sent <- err
+	}()
+	_, err := gw.WaitMessages(t.Context(), 1)
+	require.NoError(t, err)
+	require.PanicsWithValue(t, "smslink: Reset of a Package that another goroutine is changing or sending", p.Reset)
+	require.PanicsWithValue(t, "smslink: Reopen of a Package that another goroutine is changing or sending", p.Reopen)
+	require.ErrorIs(t, p.Add(message(2)), smslink.ErrOutcomeUnknown)
+	require.False(t, p.Remove(1))
+	require.NoError(t, <-sent)
+	require.Equal(t, []int64{1}, ids(p))
+	p.Reset()
+}
+
+// A codec that panics sends nothing, and leaves its package sealed but usable.
+func TestPackage_survivesACodecThatPanics(t *testing.T) {
+	p := packageOf(t, 1)
+	p.Codec = panicking{smslink.Zlib}
+	require.Panics(t, func() { _, _ = newGateway(t, nil).Client().Send(context.Background(), p) })
+	require.ErrorIs(t, p.Add(message(2)), smslink.ErrOutcomeUnknown)
+	p.Reset()
+	require.NoError(t, p.Add(message(2)))
+}
+
+type panicking struct{ smslink.Codec }
+
+func (panicking) AppendCompress([]byte, []byte) ([]byte, error) { panic("a codec's own defect") }

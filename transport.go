@@ -38,6 +38,10 @@ func skipsVerification(config *tls.Config) bool {
 		config.VerifyConnection == nil && config.VerifyPeerCertificate == nil
 }
 
+func allowsOldTLS(config *tls.Config) bool {
+	return config != nil && config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12
+}
+
 // straight is a transport whose redirects lead nowhere: without a Location,
 // http.Client hands a 3xx to its caller. An http.Client's CheckRedirect would do
 // the same but for a Location that can't be parsed.
@@ -60,6 +64,7 @@ type upload struct {
 
 	mu       sync.Mutex
 	released bool
+	spent    bool // a body of it was read to its last byte
 }
 
 func (u *upload) size() int64 {
@@ -69,6 +74,20 @@ func (u *upload) size() int64 {
 // body is a new reader of the whole form.
 func (u *upload) body() io.ReadCloser {
 	return &body{u, [...][]byte{u.head, u.packed, u.tail}}
+}
+
+// again is a new body for a transport that wants to begin anew, and that gets none
+// once it may have sent a whole one. net/http's does so over HTTP/1.1 where it
+// wrote nothing of the first, but over HTTP/2 also where the server, having read
+// all of it, says that it did not process it; and what another RoundTripper takes
+// for a reason is unknown.
+func (u *upload) again(from provenance) (io.ReadCloser, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.spent && from != ours {
+		return nil, errSpent
+	}
+	return u.body(), nil
 }
 
 // release ends all reading of the upload. A transport may go on reading a body
@@ -84,7 +103,10 @@ type body struct {
 	rest   [3][]byte
 }
 
-var errReleased = errors.New("smslink: the upload is over")
+var (
+	errReleased = errors.New("smslink: the upload is over")
+	errSpent    = errors.New("smslink: the upload was read to its end, so that it may have arrived; it is not sent again")
+)
 
 func (b *body) Read(p []byte) (int, error) {
 	b.upload.mu.Lock()
@@ -98,6 +120,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.rest[i] = b.rest[i][copied:]
 		n += copied
 	}
+	b.upload.spent = b.upload.spent || len(b.rest[2]) == 0
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF
 	}
@@ -168,6 +191,8 @@ func discreet(ctx context.Context, err error) error {
 	switch cause := context.Cause(ctx); {
 	case cause != nil && errors.Is(err, cause):
 		words = cause
+	case errors.Is(err, errSpent):
+		words = errSpent
 	case errors.As(err, &opErr):
 		words = opErr
 	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out

@@ -1,0 +1,373 @@
+package soak_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+var (
+	packages = flag.Int("packages", 500, "packages that TestLedger sends")
+	seed     = flag.Uint64("seed", 1, "where TestLedger's packages and faults come from")
+)
+
+// Packages by the hundred through connections and a gateway that misbehave, and
+// at the end the gateway's ledger against what the client told its caller, message
+// by message. The seed fixes the packages and the faults of each lane, in their order; how
+// they fall together is a matter of timing too.
+func TestLedger(t *testing.T) {
+	const lanes = 8
+	results := make([]*lane, lanes)
+	var running sync.WaitGroup
+	for i := range results {
+		results[i] = newLane(uint64(i))
+		results[i].start(t)
+		running.Go(func() { results[i].run(*packages / lanes) })
+	}
+	running.Wait()
+	total := newLane(0)
+	for _, l := range results {
+		total.messages += l.messages
+		total.breaches = append(total.breaches, l.breaches...)
+		for name, n := range l.counts {
+			total.counts[name] += n
+		}
+	}
+	t.Logf("seed %d, %d packages in %d lanes, %d messages\n%s", *seed, *packages, lanes, total.messages, total.table())
+	require.Empty(t, total.breaches)
+	for _, outcome := range []smslink.Outcome{smslink.OutcomeAccepted, smslink.OutcomeNotSent, smslink.OutcomeRejected, smslink.OutcomeUnknown} {
+		require.NotZero(t, total.counts["outcome: "+outcome.String()], "the soak never saw it")
+	}
+	require.Greater(t, total.counts["outcome: accepted"], *packages/4, "too few uploads come through for the soak to mean much")
+}
+
+// lane is one program with one account: it sends packages one after another
+// through its own proxy to its own gateway.
+type lane struct {
+	number uint64
+	random *rand.Rand // the program's; proxy and gateway have their own
+
+	gateway *smslinktest.Gateway
+	link    *proxy
+	client  *smslink.Client
+	idle    func() // closes what the client keeps open
+
+	sent     []*shipment
+	messages int
+
+	mu       sync.Mutex
+	counts   map[string]int
+	breaches []string
+}
+
+// shipment is one package and all that was said of it.
+type shipment struct {
+	messages          []smslink.Message
+	accepted, unknown int // Sends that said so
+	reopened          int
+	response          *smslink.Response // of the last accepted one
+}
+
+func newLane(number uint64) *lane {
+	return &lane{number: number, random: rand.New(rand.NewPCG(*seed, number)), counts: map[string]int{}}
+}
+
+func (l *lane) count(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counts[name]++
+}
+
+func (l *lane) breach(format string, args ...any) {
+	l.breaches = append(l.breaches, fmt.Sprintf("lane %d: ", l.number)+fmt.Sprintf(format, args...))
+}
+
+func (l *lane) table() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(l.counts)) {
+		fmt.Fprintf(&b, "  %-48s %7d\n", name, l.counts[name])
+	}
+	return b.String()
+}
+
+// patience is a Send's; delay is longer.
+const (
+	patience = 250 * time.Millisecond
+	delay    = 400 * time.Millisecond
+)
+
+func (l *lane) run(packages int) {
+	for i := range packages {
+		l.ship(i)
+	}
+	l.idle()
+	l.link.close()    // all that was on its way has arrived
+	l.gateway.Close() // and has been dealt with
+	l.audit()
+}
+
+// start gives the lane one of four transports: the client's own, and a caller's over
+// plain HTTP, TLS and HTTP/2. Every second gateway closes kept connections at once.
+func (l *lane) start(t *testing.T) {
+	l.gateway = smslinktest.NewUnstartedGateway(&smslinktest.Options{Fault: l.gatewayFault})
+	l.gateway.Server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if l.number%2 == 1 {
+		l.gateway.Server.Config.IdleTimeout = time.Millisecond
+	}
+	opts := &smslink.Options{Timeout: patience}
+	scheme, kind := "http://", l.number/2%4
+	switch kind {
+	case 0:
+		l.gateway.Start()
+	case 1:
+		l.gateway.Start()
+		opts.HTTPClient = &http.Client{Transport: &http.Transport{}}
+	default:
+		scheme = "https://"
+		l.gateway.Server.EnableHTTP2 = kind == 3
+		l.gateway.StartTLS()
+		transport := l.gateway.Server.Client().Transport.(*http.Transport)
+		if kind == 2 {
+			transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs}}
+		}
+		opts.HTTPClient = &http.Client{Transport: transport}
+	}
+	l.idle = func() {}
+	if opts.HTTPClient != nil {
+		l.idle = opts.HTTPClient.CloseIdleConnections
+	}
+	faults := rand.New(rand.NewPCG(*seed, 1000+l.number))
+	l.link = newProxy(t, l.gateway.Server.Listener.Addr().String(), func() plan { return l.linkFault(faults) })
+	opts.Endpoint = scheme + l.link.address + smslinktest.BulkPath
+	var err error
+	l.client, err = smslink.NewClient(l.gateway.ConnectionID, l.gateway.Password, opts)
+	require.NoError(t, err)
+}
+
+// ship sends a package as the docs advise: again where it was not sent, perhaps
+// again where it was rejected, and no more where nobody can tell, unless it is
+// reopened, and counted.
+func (l *lane) ship(number int) {
+	s := &shipment{messages: l.messagesOf(number)}
+	l.sent = append(l.sent, s)
+	l.messages += len(s.messages)
+	p := smslink.Package{Codec: []smslink.Codec{smslink.None, smslink.Zlib, smslink.LZF, smslink.BZip2}[l.random.IntN(4)]}
+	for _, m := range s.messages {
+		if err := p.Add(m); err != nil {
+			l.breach("a good message was refused: %v", err)
+		}
+	}
+	for range 6 {
+		switch l.send(s, &p) {
+		case smslink.OutcomeNotSent:
+		case smslink.OutcomeRejected:
+			if l.random.IntN(2) == 0 {
+				return
+			}
+		case smslink.OutcomeUnknown:
+			if l.random.IntN(4) > 0 {
+				return
+			}
+			s.reopened++
+			p.Reopen()
+		case smslink.OutcomeAccepted:
+			if l.random.IntN(20) > 0 {
+				return
+			}
+			s.reopened++
+			p.Reopen()
+		}
+	}
+}
+
+func (l *lane) messagesOf(number int) []smslink.Message {
+	n := 1 + l.random.IntN(40)
+	if l.random.IntN(100) == 0 {
+		n = 3000
+	}
+	messages := make([]smslink.Message, n)
+	for i := range messages {
+		messages[i] = smslink.Message{
+			ID: int64(number*10_000 + i), To: fmt.Sprintf("07%08d", l.random.IntN(1e8)), From: smslink.SenderNumeric,
+			Text: fmt.Sprintf("Bună ziua; codul dvs. este %06d.\nMulțumim!", l.random.IntN(1e6)),
+		}
+	}
+	return messages
+}
+
+// send sends the package once, on a road that may be closed and with a context
+// that may be short, and now and then asks once more for what must be refused.
+func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
+	ctx := context.Background()
+	switch l.random.IntN(20) {
+	case 0:
+		l.count("program: nobody listens")
+		l.link.down()
+		defer func() {
+			if err := l.link.up(); err != nil {
+				l.breach("the proxy is gone: %v", err)
+			}
+		}()
+	case 1:
+		l.count("program: cancelled before the call")
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		cancel()
+	case 2:
+		l.count("program: cancelled at any moment")
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(l.random.IntN(3000))*time.Microsecond)
+		defer cancel()
+	}
+	resp, err := l.client.Send(ctx, p)
+	outcome := smslink.OutcomeOf(err)
+	l.count("outcome: " + outcome.String())
+	switch outcome {
+	case smslink.OutcomeAccepted:
+		s.accepted++
+		s.response = resp
+	case smslink.OutcomeUnknown:
+		s.unknown++
+	}
+
+	if l.random.IntN(10) == 0 && (outcome == smslink.OutcomeAccepted || outcome == smslink.OutcomeUnknown) {
+		l.count("program: sends a sealed package again")
+		_, err := l.client.Send(context.Background(), p)
+		if !errors.Is(err, smslink.ErrAlreadySent) && !errors.Is(err, smslink.ErrOutcomeUnknown) {
+			l.breach("a sealed package was not refused: %v", err)
+		}
+	}
+	return outcome
+}
+
+// audit holds the ledger against what the client said.
+func (l *lane) audit() {
+	ledger := map[int64][]smslinktest.Message{}
+	for _, m := range l.gateway.Messages() {
+		ledger[m.ID] = append(ledger[m.ID], m)
+	}
+	for _, s := range l.sent {
+		if s.reopened == 0 && s.accepted+s.unknown > 1 {
+			l.breach("sent %d times without Reopen", s.accepted+s.unknown)
+		}
+		for i, m := range s.messages {
+			taken := ledger[m.ID]
+			delete(ledger, m.ID)
+			switch {
+			case len(taken) < s.accepted:
+				l.breach("message %d lost: accepted %d times, in the ledger %d times", m.ID, s.accepted, len(taken))
+			case len(taken) > s.accepted+s.unknown:
+				l.breach("message %d sent twice: accepted %d times, unknown %d times, in the ledger %d times", m.ID, s.accepted, s.unknown, len(taken))
+			}
+			for _, got := range taken {
+				if got.To != m.To || got.From != m.From || got.Text != m.Text {
+					l.breach("message %d altered", m.ID)
+				}
+			}
+			l.auditResult(s, i, taken)
+		}
+	}
+	for id := range ledger {
+		l.breach("message %d in the ledger is nobody's", id)
+	}
+}
+
+// auditResult holds the last response's word on one message against the ledger.
+func (l *lane) auditResult(s *shipment, i int, taken []smslinktest.Message) {
+	if s.response == nil {
+		return
+	}
+	if len(s.response.Results) != len(s.messages) {
+		l.breach("%d results for %d messages", len(s.response.Results), len(s.messages))
+		return
+	}
+	result := s.response.Results[i]
+	if result.ID != s.messages[i].ID {
+		l.breach("message %d has the result of %d", s.messages[i].ID, result.ID)
+	}
+	knows := func(m smslinktest.Message) bool { return m.RemoteID == result.RemoteID && m.Status == result.Status }
+	if result.Status != smslink.StatusUnreported && !slices.ContainsFunc(taken, knows) {
+		l.breach("message %d has another's remote id or status", result.ID)
+	}
+}
+
+// linkFault is what happens to the lane's next connection.
+func (l *lane) linkFault(random *rand.Rand) plan {
+	cuts := []struct {
+		name string
+		cut  cut
+	}{{"hung up on", hangUp}, {"reset", reset}, {"closed halfway", halfClose}}
+	ending := cuts[random.IntN(len(cuts))]
+	name, planned := "", plan{}
+	switch random.IntN(12) {
+	case 0, 1:
+		name, planned.request = "request "+ending.name, cutAfter(random.Int64N(8000), ending.cut)
+	case 2, 3:
+		name, planned.reply = "reply "+ending.name, cutAfter(random.Int64N(4000), ending.cut)
+	case 4:
+		name, planned.request.hold = "request held past the time-out, then delivered", delay
+	case 5:
+		name, planned.reply.hold = "reply held past the time-out", delay
+	case 6:
+		name, planned.request.piece = "request in small pieces", 1+random.IntN(200)
+	case 7:
+		name, planned.reply.piece = "reply in small pieces", 1+random.IntN(20)
+	default:
+		name = "unhurt"
+	}
+	l.count("connection: " + name)
+	return planned
+}
+
+// gatewayFault is what the gateway does with its n-th upload.
+func (l *lane) gatewayFault(n int) smslinktest.Fault {
+	random := rand.New(rand.NewPCG(*seed, 1e6*(2+l.number)+uint64(n)))
+	faults := []struct {
+		name  string
+		fault smslinktest.Fault
+	}{
+		{"hangs up", smslinktest.HangUp()},
+		{"hangs up before reading", smslinktest.HangUp().BeforeReading()},
+		{"resets", smslinktest.ResetConnection()},
+		{"takes it and hangs up", smslinktest.LoseReply()},
+		{"takes it and resets", smslinktest.ResetConnection().AfterTaking()},
+		{"takes it and cuts the reply", smslinktest.CutReply(random.IntN(200))},
+		{"500", smslinktest.Answer(500, "")},
+		{"503 before reading", smslinktest.Answer(503, "busy").BeforeReading()},
+		{"takes it and answers 502", smslinktest.Answer(502, "<html>").AfterTaking()},
+		{"404", smslinktest.Answer(404, "not here")},
+		{"413 before reading", smslinktest.Answer(413, "").BeforeReading()},
+		{"garbage", smslinktest.Answer(200, "<html>;;;</html>")},
+		{"takes it and answers nothing", smslinktest.Answer(200, "").AfterTaking()},
+		{"takes it and answers half a MESSAGE", smslinktest.Answer(200, "MESSAGE;1").AfterTaking()},
+		{"ERROR 8", smslinktest.Refuse("8", "no credit")},
+		{"redirect", smslinktest.Redirect(302, "/elsewhere")},
+		{"takes it and answers too late", smslinktest.Delay(delay)},
+		{"takes it and answers byte by byte", smslinktest.Trickle(time.Millisecond)},
+		{"takes it and never stops answering", smslinktest.EndlessReply()},
+		{"answers in another order", smslinktest.ShuffleEntries(random.Uint64())},
+		{"answers with foreign and broken entries", smslinktest.AddEntries("999999999:1:3", "1:", ":::", "x:y:z")},
+	}
+	if i := random.IntN(2 * len(faults)); i < len(faults) {
+		l.count("gateway: " + faults[i].name)
+		return faults[i].fault
+	}
+	return smslinktest.Fault{}
+}

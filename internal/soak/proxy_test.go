@@ -1,0 +1,188 @@
+package soak_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// proxy stands between a client and a server on loopback, and does to each
+// connection what its plan says, to the byte. It passes TLS on as it is.
+type proxy struct {
+	upstream string
+	plan     func() plan // asked once a connection, in the order they come
+
+	address string
+	mu      sync.Mutex
+	socket  net.Listener // nil while down
+	conns   sync.WaitGroup
+}
+
+// plan is what happens to one connection. The zero plan lets everything through.
+type plan struct {
+	request, reply leg
+}
+
+// leg is one direction of a connection.
+type leg struct {
+	cut   cut
+	after *atomic.Int64 // bytes still let through before the cut; nil or negative = no cut
+	hold  time.Duration // before the first byte is passed on
+	piece int           // bytes passed on at a time; 0 = as they come
+}
+
+// cutAfter is a leg that is cut once n bytes went through.
+func cutAfter(n int64, cut cut) leg {
+	l := leg{cut: cut, after: new(atomic.Int64)}
+	l.after.Store(n)
+	return l
+}
+
+// cut ends a connection: from is where the bytes came from, to is where the last
+// of them went.
+type cut func(from, to *net.TCPConn)
+
+// hangUp ends both sides in order.
+func hangUp(from, to *net.TCPConn) {
+	_ = from.CloseWrite()
+	_ = to.CloseWrite()
+	// Closing with bytes unread would make a reset of it.
+	_ = from.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.Copy(io.Discard, from)
+	from.Close()
+	to.Close()
+}
+
+// reset ends both sides by TCP resets.
+func reset(from, to *net.TCPConn) {
+	for _, conn := range []*net.TCPConn{from, to} {
+		_ = conn.SetLinger(0)
+		conn.Close()
+	}
+}
+
+// halfClose tells the receiving side that there is no more, and lets the other
+// direction live.
+func halfClose(_, to *net.TCPConn) { _ = to.CloseWrite() }
+
+// newProxy starts a proxy; it ends with the test, once all its connections have.
+func newProxy(t testing.TB, upstream string, planned func() plan) *proxy {
+	t.Helper()
+	p := &proxy{upstream: upstream, plan: planned}
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p.address = socket.Addr().String()
+	p.listen(socket)
+	t.Cleanup(p.close)
+	return p
+}
+
+func (p *proxy) listen(socket net.Listener) {
+	p.mu.Lock()
+	p.socket = socket
+	p.mu.Unlock()
+	p.conns.Go(func() {
+		for {
+			conn, err := socket.Accept()
+			if err != nil {
+				return
+			}
+			planned := p.plan()
+			p.conns.Go(func() { p.serve(conn.(*net.TCPConn), planned) })
+		}
+	})
+}
+
+// down has connections refused until up.
+func (p *proxy) down() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.socket != nil {
+		p.socket.Close()
+		p.socket = nil
+	}
+}
+
+func (p *proxy) up() error {
+	socket, err := net.Listen("tcp", p.address)
+	if err != nil {
+		return err
+	}
+	p.listen(socket)
+	return nil
+}
+
+func (p *proxy) close() {
+	p.down()
+	p.conns.Wait()
+}
+
+// longest is more than any connection of a test lives.
+const longest = 30 * time.Second
+
+func (p *proxy) serve(client *net.TCPConn, planned plan) {
+	defer client.Close()
+	conn, err := net.Dial("tcp", p.upstream)
+	if err != nil {
+		return
+	}
+	server := conn.(*net.TCPConn)
+	defer server.Close()
+	_ = client.SetDeadline(time.Now().Add(longest))
+	_ = server.SetDeadline(time.Now().Add(longest))
+
+	var legs sync.WaitGroup
+	legs.Go(func() {
+		planned.request.carry(client, server)
+		_, _ = io.Copy(io.Discard, client) // what is on its way back must get through
+	})
+	legs.Go(func() {
+		planned.reply.carry(server, client)
+		server.Close()
+	})
+	legs.Wait()
+}
+
+// carry passes bytes on until one side ends or the cut comes.
+func (l leg) carry(from, to *net.TCPConn) {
+	buf := make([]byte, 32<<10)
+	if l.piece > 0 {
+		buf = buf[:l.piece]
+	}
+	for first := true; ; first = false {
+		n, err := from.Read(buf)
+		if first {
+			time.Sleep(l.hold)
+		}
+		if l.after != nil {
+			if left := l.after.Load(); left >= 0 && int64(n) > left {
+				_, _ = to.Write(buf[:left])
+				l.cut(from, to)
+				return
+			} else if left >= 0 {
+				l.after.Add(int64(-n))
+			}
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			_ = to.CloseWrite()
+			return
+		case err != nil:
+			_ = to.SetLinger(0)
+			to.Close()
+			return
+		}
+		if l.piece > 0 {
+			time.Sleep(10 * time.Microsecond)
+		}
+	}
+}
