@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -378,6 +379,7 @@ func TestSend_fromManyGoroutines(t *testing.T) {
 func TestNewClient_refuses(t *testing.T) {
 	insecure := http.DefaultTransport.(*http.Transport).Clone()
 	insecure.TLSClientConfig.InsecureSkipVerify = true
+	old := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}
 	for _, c := range []struct {
 		name, id, password string
 		opts               *smslink.Options
@@ -395,6 +397,7 @@ func TestNewClient_refuses(t *testing.T) {
 		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second}, "smslink: the time-out is negative: -1s"},
 		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"}, "smslink: the user agent holds a character other than visible ASCII and spaces"},
 		{"a transport without TLS verification", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: insecure}}, "smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead"},
+		{"a transport that allows TLS 1.1", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: old}}, "smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, err := smslink.NewClient(c.id, c.password, c.opts)

@@ -170,7 +170,9 @@ func TestSend_injectionThroughEveryField(t *testing.T) {
 	handler := gw.Server.Config.Handler
 	gw.Server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.Store(strings.TrimPrefix(r.Header.Get("Content-Type"), "multipart/form-data; boundary="))
-		require.Empty(t, r.Header.Get("X-Injected"))
+		if r.Header.Get("X-Injected") != "" {
+			t.Error("a header was injected")
+		}
 		handler.ServeHTTP(w, r)
 	})
 	gw.Start()
@@ -210,7 +212,7 @@ func TestSend_injectionThroughEveryField(t *testing.T) {
 					require.Len(t, taken, 3, "%s %q", field, x)
 					got := taken[1]
 					require.Equal(t, int64(7), got.ID)
-					require.Zero(t, strings.Trim(got.To, "0123456789"))
+					require.Empty(t, strings.Trim(got.To, "0123456789"))
 					if field == "From" {
 						require.Equal(t, m.From, got.From)
 					}

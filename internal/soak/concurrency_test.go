@@ -79,7 +79,7 @@ func TestSend_leavesNoGoroutine(t *testing.T) {
 			for i := range int64(5) {
 				var p smslink.Package
 				require.NoError(t, p.Add(smslink.Message{ID: i, To: "0712345678", Text: "Salut"}))
-				_, err = client.Send(context.Background(), &p)
+				_, _ = client.Send(context.Background(), &p)
 			}
 			transport.CloseIdleConnections()
 			require.Positive(t, calls.Load())

@@ -51,7 +51,7 @@ func TestLedger(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d, %d packages in %d lanes, %d messages\n%s", *seed, *packages, lanes, total.messages, total.table())
-	require.Empty(t, total.breaches)
+	require.Empty(t, total.breaches, "messages lost, doubled, altered or mistaken for another")
 	for _, outcome := range []smslink.Outcome{smslink.OutcomeAccepted, smslink.OutcomeNotSent, smslink.OutcomeRejected, smslink.OutcomeUnknown} {
 		require.NotZero(t, total.counts["outcome: "+outcome.String()], "the soak never saw it")
 	}
@@ -89,6 +89,19 @@ func newLane(number uint64) *lane {
 	return &lane{number: number, random: rand.New(rand.NewPCG(*seed, number)), counts: map[string]int{}}
 }
 
+// verdict is what the client said of a shipment's messages, beside what is so.
+func (s *shipment) verdict(taken int) string {
+	switch {
+	case s.reopened > 0:
+		return "message: reopened by the program"
+	case s.accepted == 1:
+		return fmt.Sprintf("message: accepted, in the ledger: %d", taken)
+	case s.unknown == 1:
+		return fmt.Sprintf("message: unknown, in the ledger: %d", taken)
+	}
+	return fmt.Sprintf("message: not sent or rejected, in the ledger: %d", taken)
+}
+
 func (l *lane) count(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,7 +115,7 @@ func (l *lane) breach(format string, args ...any) {
 func (l *lane) table() string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(l.counts)) {
-		fmt.Fprintf(&b, "  %-48s %7d\n", name, l.counts[name])
+		fmt.Fprintf(&b, "  %-56s %7d\n", name, l.counts[name])
 	}
 	return b.String()
 }
@@ -281,6 +294,7 @@ func (l *lane) audit() {
 					l.breach("message %d altered", m.ID)
 				}
 			}
+			l.count(s.verdict(len(taken)))
 			l.auditResult(s, i, taken)
 		}
 	}
