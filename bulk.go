@@ -40,8 +40,9 @@ type Options struct {
 	// redirect policy is not asked, since redirects are never followed. Where it, or its Transport, is nil, the client makes its own
 	// transport: HTTP/1.1, TLS 1.2 or later, time-outs for dialling and the TLS
 	// handshake, the environment's proxy, and idle connections closed after 2 seconds,
-	// before a server closes them under a request. Its Timeout counts too, where it
-	// is shorter than the context's.
+	// before a server closes them under a request; one that keeps them longer than the
+	// server does has an upload of unknown outcome now and then. Its Timeout counts
+	// too, where it is shorter than the context's.
 	//
 	// An *http.Transport that turns TLS verification off, or allows TLS below 1.2,
 	// is refused. Over HTTP/2 it sends an upload again by itself only where the server
