@@ -16,7 +16,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -46,9 +45,10 @@ type Options struct {
 	//
 	// An *http.Transport that turns TLS verification off, or allows TLS below 1.2,
 	// is refused. Over HTTP/2 it sends an upload again by itself only where the server
-	// has broken off before its end. Any other RoundTripper is the caller's to answer
-	// for: it is given no second copy of an upload that it has read whole, but one
-	// that makes its own breaks the promise that an SMS is sent once.
+	// has broken off before its end. Dialling by DialTLS or DialTLSContext, and
+	// protocols that were registered with it, are the caller's to answer for, as is any
+	// other RoundTripper: it can read an upload to its end once, but one that copies
+	// it to send it twice breaks the promise that an SMS is sent once.
 	HTTPClient *http.Client
 
 	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default),
@@ -157,6 +157,9 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		c.http.Transport = newTransport()
 		c.provenance = ours
 	case *http.Transport:
+		if t == nil {
+			return nil, errors.New("smslink: the HTTP client's transport is a nil *http.Transport; leave it out for the client's own")
+		}
 		if skipsVerification(t.TLSClientConfig) {
 			return nil, errors.New("smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
 		}
@@ -205,23 +208,23 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 // compressed form is made in memory, and nothing is written to disk.
 func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	start := c.now()
-	if p == nil || p.Len() == 0 {
-		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage})
+	if p == nil {
+		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage})
 	}
+	if err := p.seize("Send", busySending, false); err != nil {
+		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeOf(err), Err: err})
+	}
+	fate := fateUnknown
+	defer func() { p.release(fate) }()
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	if err := p.seize("Send", busySending, false); err != nil {
-		return nil, c.failed(ctx, p, &SendError{Outcome: OutcomeOf(err), Err: err})
-	}
-	fate := fateUnknown
-	defer func() { p.release(fate) }()
 	reply, sendErr := c.exchange(ctx, p)
 	if sendErr != nil {
 		fate = fateOf(sendErr.Outcome)
-		return nil, c.failed(ctx, p, sendErr)
+		return nil, c.failed(ctx, p.Len(), sendErr)
 	}
 	fate = fateAccepted
 	resp := newResponse(p.lines, reply)
@@ -233,6 +236,9 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 // exchange makes the upload, posts it once and reads a MESSAGE reply. Everything
 // else is an error with its outcome.
 func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendError) {
+	if p.Len() == 0 {
+		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
+	}
 	if err := ctx.Err(); err != nil {
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
@@ -252,7 +258,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendErr
 	case err == nil:
 		defer resp.Body.Close()
 		return readReply(ctx, resp, p.Len())
-	case departure.ruledOut(err):
+	case departure.ruledOut(u, err):
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	default:
 		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(ctx, err)}
@@ -327,20 +333,22 @@ func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) 
 	req.Header.Set("Content-Type", "multipart/form-data; boundary="+u.boundary)
 	req.Header.Set("User-Agent", c.agent)
 	req.ContentLength = u.size()
-	req.GetBody = func() (io.ReadCloser, error) { return u.again(c.provenance) }
+	req.GetBody = u.again
 	return req, nil
 }
 
-func (c *Client) failed(ctx context.Context, p *Package, err *SendError) error {
+// failed logs the end of a Send of that many messages, or of 0 where the package is
+// not this call's to look into.
+func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
 	level := slog.LevelWarn
 	if err.Outcome == OutcomeUnknown {
 		level = slog.LevelError
 	}
-	messages := 0
-	if p != nil {
-		messages = p.Len()
+	attrs := []any{"outcome", err.Outcome.String(), "http_status", err.StatusCode, "error", err.Error()}
+	if messages > 0 {
+		attrs = append(attrs, "messages", messages)
 	}
-	c.logger.Log(ctx, level, "smslink: package failed", "outcome", err.Outcome.String(), "messages", messages, "http_status", err.StatusCode, "error", err.Error())
+	c.logger.Log(ctx, level, "smslink: package failed", attrs...)
 	return err
 }
 
@@ -354,9 +362,9 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 }
 
 // numeric is id if it is a number, as the gateway's are; a server's other words
-// stay out of the log.
+// stay out of the log, and so do receivers, which start with 0.
 func numeric(id string) string {
-	if len(id) > 20 || strings.Trim(id, "0123456789") != "" {
+	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
 		return "(not a number)"
 	}
 	return id

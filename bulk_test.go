@@ -10,13 +10,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -223,50 +221,6 @@ func TestSend_asksTheEndpointWithATimestampAlone(t *testing.T) {
 	require.LessOrEqual(t, at, time.Now().Unix())
 }
 
-// A transport may begin anew, as HTTP/2's does, but not once it may have sent a whole
-// upload.
-func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
-	for _, short := range []int64{1, 0} {
-		var first, second []byte
-		var again error
-		client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			first, _ = io.ReadAll(io.LimitReader(r.Body, r.ContentLength-short))
-			body, err := r.GetBody()
-			if again = err; err != nil {
-				return nil, err
-			}
-			second, _ = io.ReadAll(body)
-			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-		})}})
-		p := packageOf(t, 1)
-		_, err := client.Send(context.Background(), p)
-		require.NotEmpty(t, first)
-		if short == 0 {
-			requireFate(t, smslink.OutcomeUnknown, p, err)
-			require.ErrorContains(t, err, "the upload was read to its end")
-			require.Error(t, again)
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, string(first), string(second[:len(first)]))
-		require.Len(t, second, len(first)+1)
-	}
-}
-
-// No header of ours makes a POST one that net/http sends again, as an
-// Idempotency-Key would.
-func TestSend_headers(t *testing.T) {
-	var header http.Header
-	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		header = r.Header.Clone()
-		require.Equal(t, http.MethodPost, r.Method)
-		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-	})}})
-	_, err := client.Send(context.Background(), packageOf(t, 1))
-	require.NoError(t, err)
-	require.ElementsMatch(t, []string{"Content-Type", "User-Agent"}, slices.Collect(maps.Keys(header)))
-}
-
 // The memory is the caller's again once Send has returned, whatever a transport
 // still holds.
 func TestSend_nothingReadsThePackageAfterwards(t *testing.T) {
@@ -398,6 +352,7 @@ func TestNewClient_refuses(t *testing.T) {
 		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"}, "smslink: the user agent holds a character other than visible ASCII and spaces"},
 		{"a transport without TLS verification", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: insecure}}, "smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead"},
 		{"a transport that allows TLS 1.1", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: old}}, "smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default"},
+		{"a nil transport", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: (*http.Transport)(nil)}}, "smslink: the HTTP client's transport is a nil *http.Transport; leave it out for the client's own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, err := smslink.NewClient(c.id, c.password, c.opts)

@@ -134,7 +134,8 @@ func (e *SendError) Error() string {
 func (e *SendError) Unwrap() error { return e.Err }
 
 // Format prints what Error tells, whatever the verb: the reply stays out of %+v
-// and %#v, of a value as of a pointer.
+// and %#v, of a value as of a pointer. From an unexported field of
+// another struct fmt prints it whole.
 func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 // GatewayError says that the gateway answered ERROR: it took nothing. The codes, as

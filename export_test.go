@@ -25,5 +25,5 @@ func Watch(own bool) (ctx context.Context, ruledOut func(error) bool) {
 	if own {
 		d.from = ours
 	}
-	return d.watch(context.Background()), d.ruledOut
+	return d.watch(context.Background()), func(err error) bool { return d.ruledOut(&upload{}, err) }
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -127,6 +128,8 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 		"in an accepted code":      http200("MESSAGE;" + echo + ";ok;77;1:1:3"),
 		"in an accepted text":      http200("MESSAGE;1;" + echo + ";77;1:1:3"),
 		"in the package's id":      http200("MESSAGE;1;ok;" + echo + ";1:1:3"),
+		"as the package's id":      http200("MESSAGE;1;ok;" + secretNumber + ";1:1:3"),
+		"as a remote id":           http200("MESSAGE;1;ok;77;1:" + secretPassword + ":1"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
@@ -135,10 +138,13 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 				Logger:   slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			})
 			require.NoError(t, err)
-			_, err = client.Send(context.Background(), secretPackage(t))
+			resp, err := client.Send(context.Background(), secretPackage(t))
 			require.NotEmpty(t, logged.String())
 			requireNoSecret(t, logged.String())
 			if err == nil {
+				err = resp.Results[0].Err()
+				printed := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q", err, err, err, err, err) // JSON has the remote id
+				requireNoSecret(t, printed)
 				return
 			}
 			requireDiscreet(t, err, fmt.Errorf("wrapped: %w", err))
@@ -154,9 +160,11 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	errQuoting := errors.New(secretPassword)
 	for name, inner := range map[string]error{
 		"nothing": nil, "a lost connection": io.ErrUnexpectedEOF, "an end": io.EOF, "a time-out": context.DeadlineExceeded,
-		"the context": context.Canceled, "the network": &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("refused")},
+		"the context": context.Canceled, "the network": &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED},
+		"the network, quoting": &net.OpError{Op: "write", Net: "tcp", Err: errQuoting},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
@@ -184,7 +192,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 			requireFate(t, smslink.OutcomeUnknown, p, err)
 			requireDiscreet(t, err)
 			requireNoSecret(t, logged.String())
-			if inner != nil {
+			if inner != nil && !errors.Is(inner, errQuoting) {
 				require.ErrorIs(t, err, inner)
 				require.ErrorContains(t, err, inner.Error())
 			} else {
@@ -207,7 +215,7 @@ func TestLogger_hasCountsAndOutcomes(t *testing.T) {
 	require.Contains(t, logged.String(), `level=INFO msg="smslink: package accepted" package=1001 messages=3 succeeded=3 unmatched=0 elapsed=`)
 	_, err = client.Send(context.Background(), p)
 	require.Error(t, err)
-	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome=accepted messages=3 http_status=0 error="smslink: not sent again`)
+	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome=accepted http_status=0 error="smslink: not sent again`)
 }
 
 func TestLogger_levels(t *testing.T) {

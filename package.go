@@ -18,7 +18,9 @@ const (
 )
 
 // Message is one SMS as a caller wants it sent. It prints and logs as its id
-// alone; encoding/json writes it whole.
+// alone, but encoding/json writes it whole, and with it slog's JSON handler where the
+// Message is in a slice or a struct; and no type can keep fmt from printing an
+// unexported field.
 type Message struct {
 	// ID is the local message id, any number from 0, unique in its package. The
 	// gateway's reply is keyed by it.
@@ -79,7 +81,7 @@ func (m Message) LogValue() slog.Value {
 // A Package must not be copied after first use, and goroutines must not share
 // one while any of them changes it: two calls of Add, Remove, Reset or Reopen at
 // once, or a Reset or Reopen during a Send, panic where they meet, as writes to a
-// map do. Two concurrent Sends of the same package are safe: one of them is refused.
+// map do; the others only read, and are no more guarded than reads of a map. Two concurrent Sends of the same package are safe: one of them is refused.
 // To fill packages from several goroutines, give each its own.
 type Package struct {
 	// Codec compresses the package when it is sent. Nil means [Zlib].
@@ -236,10 +238,14 @@ func (p *Package) String() string {
 
 // Messages iterates over the messages in order, each as the gateway will read
 // it: receivers and texts as [Package.Add] changed them, times in UTC. The package
-// must not change meanwhile.
+// must not change meanwhile: a loop that adds or removes messages panics.
 func (p *Package) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
-		for i := range p.Len() {
+		n := p.Len()
+		for i := range n {
+			if p.Len() != n {
+				panic("smslink: a Package was changed while its Messages were being ranged over")
+			}
 			record, err := wire.ParseRecord(string(p.lines.plain[p.lines.start(i):p.lines.index[i].end]))
 			if err != nil {
 				panic("smslink: a package holds a line that its own Add did not write") // a defect of ours
@@ -269,7 +275,8 @@ func (p *Package) Reset() {
 
 // Reopen unseals a package that was sent, so that it can be changed and sent
 // once more. It says: I know that its messages may then be sent, and billed,
-// twice. After it, [Package.Remove] those that are known to have been accepted.
+// twice. After it, [Package.Remove] those that are known to have been accepted, by
+// the ids of a Response's Results, and not in a loop over [Package.Messages].
 func (p *Package) Reopen() {
 	_ = p.seize("Reopen", busyChanging, true)
 	p.release(fateOpen)

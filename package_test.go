@@ -241,6 +241,16 @@ func TestPackage_panicsWhereGoroutinesMeet(t *testing.T) {
 	}
 }
 
+func TestPackage_panicsWhereItsMessagesAreChangedInALoop(t *testing.T) {
+	p := packageOf(t, 1, 2, 3)
+	require.PanicsWithValue(t, "smslink: a Package was changed while its Messages were being ranged over", func() {
+		for m := range p.Messages() {
+			p.Remove(m.ID)
+		}
+	})
+	require.Equal(t, []int64{2, 3}, ids(p))
+}
+
 func TestPackage_panicsWhereItIsBeingSent(t *testing.T) {
 	gw := newGateway(t, nil)
 	p := packageOf(t, 1)

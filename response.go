@@ -54,6 +54,10 @@ func (e *ResultError) Error() string {
 	return fmt.Sprintf("smslink: message %d: %v: %s", e.ID, e.Unwrap(), e.Status.Advice())
 }
 
+// Format prints what Error tells, whatever the verb: the remote id is a server's
+// own word.
+func (e ResultError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+
 // Unwrap gives the status's sentinel.
 func (e *ResultError) Unwrap() error { return e.Status.err() }
 
@@ -132,8 +136,8 @@ func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Rep
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 500:
 		switch {
-		case parseErr == nil && reply.Accepted: // whoever set the status, the gateway's own word is that it took it
-			return fail(OutcomeUnknown, fmt.Errorf("%w with a MESSAGE reply", httpStatusError(status)))
+		case mayBeAccepted(body, readErr): // whoever set the status, the gateway's own word is that it took it
+			return fail(OutcomeUnknown, fmt.Errorf("%w with a MESSAGE reply, or the start of one", httpStatusError(status)))
 		case refused:
 			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 		case status < 400:
@@ -151,6 +155,13 @@ func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Rep
 		return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 	}
 	return reply, nil
+}
+
+// mayBeAccepted tells whether a body has the gateway's word for a package that
+// it took, or is cut so short that it may have had it.
+func mayBeAccepted(body string, readErr error) bool {
+	const word = "MESSAGE;"
+	return strings.Contains(body, word) || readErr != nil && strings.HasPrefix(word, body)
 }
 
 type httpStatusError int

@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -62,32 +64,41 @@ type upload struct {
 	boundary           string
 	timestamp          int64
 
-	mu       sync.Mutex
-	released bool
-	spent    bool // a body of it was read to its last byte
+	mu      sync.Mutex
+	current *body // the only one that may be read; nil once the upload is over
+	touched bool  // any byte of it was read
+	spent   bool  // all of it was read
 }
 
 func (u *upload) size() int64 {
 	return int64(len(u.head)) + int64(len(u.packed)) + int64(len(u.tail))
 }
 
-// body is a new reader of the whole form.
+// body is a new reader of the whole form, which takes the place of any before it.
 func (u *upload) body() io.ReadCloser {
-	return &body{u, [...][]byte{u.head, u.packed, u.tail}}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.current = &body{u, [...][]byte{u.head, u.packed, u.tail}}
+	return u.current
 }
 
 // again is a new body for a transport that wants to begin anew, and that gets none
-// once it may have sent a whole one. net/http's does so over HTTP/1.1 where it
-// wrote nothing of the first, but over HTTP/2 also where the server, having read
-// all of it, says that it did not process it; and what another RoundTripper takes
-// for a reason is unknown.
-func (u *upload) again(from provenance) (io.ReadCloser, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.spent && from != ours {
+// once it may have sent a whole one. net/http's does so over HTTP/1.1 where a kept
+// connection did not even take the headers, but over HTTP/2 also where the server,
+// having read all of it, says that it did not process it; and what another
+// RoundTripper takes for a reason is unknown.
+func (u *upload) again() (io.ReadCloser, error) {
+	if _, spent := u.read(); spent {
 		return nil, errSpent
 	}
 	return u.body(), nil
+}
+
+// read tells whether some of it, and whether all of it, was read.
+func (u *upload) read() (touched, spent bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.touched, u.spent
 }
 
 // release ends all reading of the upload. A transport may go on reading a body
@@ -95,7 +106,7 @@ func (u *upload) again(from provenance) (io.ReadCloser, error) {
 func (u *upload) release() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.released = true
+	u.current = nil
 }
 
 type body struct {
@@ -104,14 +115,15 @@ type body struct {
 }
 
 var (
-	errReleased = errors.New("smslink: the upload is over")
+	errReleased = errors.New("smslink: the upload is over, or is read from its start again")
 	errSpent    = errors.New("smslink: the upload was read to its end, so that it may have arrived; it is not sent again")
 )
 
 func (b *body) Read(p []byte) (int, error) {
-	b.upload.mu.Lock()
-	defer b.upload.mu.Unlock()
-	if b.upload.released {
+	u := b.upload
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.current != b {
 		return 0, errReleased
 	}
 	n := 0
@@ -120,7 +132,8 @@ func (b *body) Read(p []byte) (int, error) {
 		b.rest[i] = b.rest[i][copied:]
 		n += copied
 	}
-	b.upload.spent = b.upload.spent || len(b.rest[2]) == 0
+	u.touched = u.touched || n > 0
+	u.spent = u.spent || len(b.rest[2]) == 0
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF
 	}
@@ -166,8 +179,11 @@ func (d *departure) watch(ctx context.Context) context.Context {
 // ruledOut tells whether surely nothing left before that error. The silence of a
 // RoundTripper that is not net/http's proves nothing, and even where one was heard
 // to look for a connection, it must be for want of that connection that it failed.
-func (d *departure) ruledOut(err error) bool {
-	if d.gone.Load() {
+// A body that was touched may have gone by a way that no trace tells of, such as a
+// protocol registered with a caller's transport.
+func (d *departure) ruledOut(u *upload, err error) bool {
+	touched, _ := u.read()
+	if d.gone.Load() || touched && d.from != ours {
 		return false
 	}
 	switch d.from {
@@ -194,7 +210,7 @@ func discreet(ctx context.Context, err error) error {
 	case errors.Is(err, errSpent):
 		words = errSpent
 	case errors.As(err, &opErr):
-		words = opErr
+		words = &net.OpError{Op: opErr.Op, Net: opErr.Net, Source: opErr.Source, Addr: opErr.Addr, Err: plainCause(opErr.Err)}
 	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out
 		words = context.DeadlineExceeded
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -205,6 +221,21 @@ func discreet(ctx context.Context, err error) error {
 		words = errReserved
 	}
 	return &discreetError{words.Error(), err}
+}
+
+// plainCause is the operating system's part of a network error, whose words are
+// its own.
+func plainCause(err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &errno):
+		return errno
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	case errors.Is(err, net.ErrClosed):
+		return net.ErrClosed
+	}
+	return errReserved
 }
 
 var errReserved = errors.New("smslink: the exchange broke off in a way whose description may quote the reply; errors.Unwrap gives it")

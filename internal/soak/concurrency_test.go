@@ -83,7 +83,6 @@ func TestSend_leavesNoGoroutine(t *testing.T) {
 			}
 			transport.CloseIdleConnections()
 			require.Positive(t, calls.Load())
-			gateway.Server.CloseClientConnections()
 			goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("net/http.(*conn).serve")) // the gateway's own
 		})
 	}

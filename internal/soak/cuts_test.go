@@ -28,6 +28,7 @@ func TestSend_cutAtEveryByte(t *testing.T) {
 		{what: "a reply in chunks", ofReply: true, server: inChunks},
 		{what: "a reply that ends with its connection", ofReply: true, server: toTheEnd},
 		{what: "an ERROR", ofReply: true, fault: smslinktest.Refuse("8", "no credit")},
+		{what: "a MESSAGE under HTTP status 404", ofReply: true, fault: smslinktest.Answer(404, "MESSAGE;1;ok;1;1:1:3").AfterTaking()},
 	} {
 		c.connection = "new"
 		for _, c.ending = range []string{"hung up on", "reset"} {
@@ -110,8 +111,10 @@ func (c cutting) rows(t *testing.T) string {
 			send(int64(firstID*9 + at))
 		}
 		happened.Store(false)
+		before := link.connections()
 		leg.after.Store(int64(at))
 		said = append(said, send(int64(firstID+at)))
+		require.Equal(t, c.connection == "kept", link.connections() == before)
 		if !happened.Load() {
 			break // all of it went through
 		}

@@ -71,6 +71,7 @@ type lane struct {
 
 	sent     []*shipment
 	messages int
+	departed int // Sends of which something left, or may have
 
 	mu       sync.Mutex
 	counts   map[string]int
@@ -259,6 +260,9 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	case smslink.OutcomeUnknown:
 		s.unknown++
 	}
+	if outcome != smslink.OutcomeNotSent {
+		l.departed++
+	}
 
 	if l.random.IntN(10) == 0 && (outcome == smslink.OutcomeAccepted || outcome == smslink.OutcomeUnknown) {
 		l.count("program: sends a sealed package again")
@@ -272,6 +276,9 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 
 // audit holds the ledger against what the client said.
 func (l *lane) audit() {
+	if uploads := len(l.gateway.Uploads()); uploads > l.departed {
+		l.breach("%d whole uploads arrived, of %d Sends", uploads, l.departed)
+	}
 	ledger := map[int64][]smslinktest.Message{}
 	for _, m := range l.gateway.Messages() {
 		ledger[m.ID] = append(ledger[m.ID], m)

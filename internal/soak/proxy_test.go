@@ -18,10 +18,11 @@ type proxy struct {
 	upstream string
 	plan     func() plan // asked once a connection, in the order they come
 
-	address string
-	mu      sync.Mutex
-	socket  net.Listener // nil while down
-	conns   sync.WaitGroup
+	address  string
+	mu       sync.Mutex
+	socket   net.Listener // nil while down
+	accepted int          // connections so far
+	conns    sync.WaitGroup
 }
 
 // plan is what happens to one connection. The zero plan lets everything through.
@@ -93,7 +94,10 @@ func (p *proxy) listen(socket net.Listener) {
 			if err != nil {
 				return
 			}
+			p.mu.Lock()
 			planned := p.plan()
+			p.accepted++
+			p.mu.Unlock()
 			p.conns.Go(func() { p.serve(conn.(*net.TCPConn), planned) })
 		}
 	})
@@ -109,13 +113,25 @@ func (p *proxy) down() {
 	}
 }
 
-func (p *proxy) up() error {
-	socket, err := net.Listen("tcp", p.address)
-	if err != nil {
-		return err
+// up listens again, if need be once a connection has gone that has taken the port for
+// its own end.
+func (p *proxy) up() (err error) {
+	for range 100 {
+		var socket net.Listener
+		if socket, err = net.Listen("tcp", p.address); err == nil {
+			p.listen(socket)
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	p.listen(socket)
-	return nil
+	return err
+}
+
+// connections is how many have come so far.
+func (p *proxy) connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
 }
 
 func (p *proxy) close() {
