@@ -90,8 +90,8 @@ func TestSend_onlyOneBodyAtATimeCanBeRead(t *testing.T) {
 		var resps [2]*http.Response
 		var errs [2]error
 		var both sync.WaitGroup
-		both.Go(func() { resps[0], errs[0] = inner.RoundTrip(r) })
-		both.Go(func() { resps[1], errs[1] = inner.RoundTrip(second) })
+		both.Go(func() { resps[0], errs[0] = inner.RoundTrip(r) })      //nolint:bodyclose // one is for the client to close, and the other is an error
+		both.Go(func() { resps[1], errs[1] = inner.RoundTrip(second) }) //nolint:bodyclose // the same
 		both.Wait()
 		if resps[1] != nil {
 			return resps[1], nil
