@@ -1,52 +1,34 @@
 package smslink_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
-	"strings"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	corpora "github.com/go-smslink/smslink/internal/corpus"
 )
 
 func md5sum(b []byte) [md5.Size]byte { return md5.Sum(b) }
 
-var (
-	firstNames = []string{"Ștefan", "Ioana", "Andrei", "Mălina", "George", "Țuțea", "Elena", "Cătălin", "Ana-Maria", "Florin"}
-	templates  = []string{
-		"Codul dvs. de confirmare este %[2]d. Nu îl comunicați nimănui.",
-		"Bună, %[1]s! Comanda %[2]d a fost predată curierului. Urmăriți-o: https://magazin.example/c/%[3]x",
-		"%[1]s, vă reamintim programarea din %[4]d.%[5]d la ora %[6]d:30. Pentru anulare răspundeți NU.",
-		"Factura %[2]d în valoare de %[4]d,%[5]02d lei este scadentă în %[6]d zile. Mulțumim!",
-		"Doar azi: reducere de %[5]d0%% la toate produsele; detalii pe https://magazin.example/o/%[3]x",
-	}
-)
-
-// messages is the one corpus of all benchmarks: what shops, clinics, banks and
-// couriers send, the same on every run.
+// messages is the corpus as messages.
 func messages(n int) []smslink.Message {
-	random := rand.New(rand.NewPCG(20, 26))
 	all := make([]smslink.Message, n)
-	for i := range all {
-		all[i] = smslink.Message{
-			ID:   int64(i + 1),
-			To:   fmt.Sprintf("+407%08d", random.IntN(100_000_000)),
-			From: smslink.SenderNumeric,
-			Text: expand(random),
-		}
+	for i, m := range corpora.Messages(n) {
+		all[i] = smslink.Message{ID: m.ID, To: m.To, From: smslink.SenderNumeric, Text: m.Text}
 	}
 	return all
-}
-
-func expand(random *rand.Rand) string {
-	return fmt.Sprintf(templates[random.IntN(len(templates))], firstNames[random.IntN(len(firstNames))],
-		100_000+random.IntN(900_000), random.Uint32(), 1+random.IntN(28), 1+random.IntN(9), 8+random.IntN(10))
 }
 
 func corpus(n int) []byte {
@@ -63,20 +45,178 @@ func packageOfAll(t testing.TB, all []smslink.Message) *smslink.Package {
 	return &p
 }
 
+// BenchmarkAdd has beside it what no Add can do without: the same bytes appended,
+// and the receiver and the text looked at byte by byte.
 func BenchmarkAdd(b *testing.B) {
 	all := messages(10_000)
 	p := packageOfAll(b, all)
-	b.SetBytes(int64(p.Size() / p.Len()))
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := 0; b.Loop(); i++ {
-		if i%len(all) == 0 {
-			p.Reset()
-		}
-		if err := p.Add(all[i%len(all)]); err != nil {
-			b.Fatal(err)
-		}
+	run := func(name string, reset func(), add func(m smslink.Message) error) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(p.Size() / p.Len()))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if i%len(all) == 0 {
+					reset()
+				}
+				if err := add(all[i%len(all)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+	run("Add", p.Reset, p.Add)
+	var plain []byte
+	run("floor", func() { plain = plain[:0] }, func(m smslink.Message) error {
+		plain = strconv.AppendInt(plain, m.ID, 10)
+		plain = append(plain, ';')
+		for i := range len(m.To) {
+			if c := m.To[i]; '0' <= c && c <= '9' {
+				plain = append(plain, c)
+			}
+		}
+		plain = append(plain, ";numeric;"...)
+		if !utf8.ValidString(m.Text) {
+			return smslink.ErrInvalidUTF8
+		}
+		for i := range len(m.Text) {
+			if c := m.Text[i]; c < ' ' || c == '%' || c == ';' || c == 0x7f {
+				break
+			}
+		}
+		plain = append(plain, m.Text...)
+		plain = append(plain, ";0\r\n"...)
+		return nil
+	})
+}
+
+// BenchmarkReply judges replies with as many entries as the package has messages,
+// in its order.
+func BenchmarkReply(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			p := packageOfAll(b, messages(n))
+			reply := replyTo(n)
+			b.SetBytes(int64(len(reply)))
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := smslink.ReadReply(p, reply)
+				if err != nil || resp.Results[n-1].Status != smslink.Success {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestReply_takesNoMemoryAnEntry(t *testing.T) {
+	allocs := func(n int) float64 {
+		p, reply := packageOfAll(t, messages(n)), replyTo(n)
+		return testing.AllocsPerRun(5, func() { _, _ = smslink.ReadReply(p, reply) })
+	}
+	require.LessOrEqual(t, allocs(10_000), allocs(100)+1)
+}
+
+// BenchmarkSmallPackages sends packages of a hundred messages over loopback, eight at
+// a time, beside a bare net/http client that posts the same bytes.
+func BenchmarkSmallPackages(b *testing.B) {
+	const perPackage = 100
+	reply := []byte(replyTo(perPackage))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write(reply)
+	}))
+	defer server.Close()
+	all := messages(perPackage)
+	inFlight := func(b *testing.B, send func() error) {
+		b.ReportAllocs()
+		b.ResetTimer()
+		var next atomic.Int64
+		var running sync.WaitGroup
+		for range 8 {
+			running.Go(func() {
+				for next.Add(1) <= int64(b.N) {
+					if err := send(); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		running.Wait()
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "packages/s")
+	}
+	for _, codec := range codecs {
+		b.Run(codec.String()+"/smslink", func(b *testing.B) {
+			client := newClient(b, &smslink.Options{Endpoint: server.URL})
+			packages := sync.Pool{New: func() any { return &smslink.Package{Codec: codec} }}
+			inFlight(b, func() error {
+				p := packages.Get().(*smslink.Package)
+				defer packages.Put(p)
+				p.Reset()
+				for _, m := range all {
+					if err := p.Add(m); err != nil {
+						return err
+					}
+				}
+				_, err := client.Send(context.Background(), p)
+				return err
+			})
+		})
+		b.Run(codec.String()+"/net-http", func(b *testing.B) {
+			var body []byte
+			var contentType string
+			capture := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				body, _ = io.ReadAll(r.Body)
+				contentType = r.Header.Get("Content-Type")
+				return response(200, string(reply)), nil
+			})}})
+			p := packageOfAll(b, all)
+			p.Codec = codec
+			_, err := capture.Send(context.Background(), p)
+			require.NoError(b, err)
+			bare := &http.Client{Transport: smslink.NewTransport()}
+			inFlight(b, func() error {
+				resp, err := bare.Post(server.URL, contentType, bytes.NewReader(body))
+				if err != nil {
+					return err
+				}
+				defer resp.Body.Close()
+				_, err = io.Copy(io.Discard, resp.Body)
+				return err
+			})
+		})
+	}
+}
+
+// BenchmarkGrowth does the whole job but the network; its ns and bytes a message
+// should not depend on how many there are.
+func BenchmarkGrowth(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000, 1_000_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			all, reply := messages(n), replyTo(n)
+			client := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				_, err := io.Copy(io.Discard, r.Body)
+				return response(200, reply), err
+			})}})
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := client.Send(context.Background(), packageOfAll(b, all))
+				if err != nil || len(resp.Results) != n {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/message")
+		})
+	}
+}
+
+// replyTo is the reply to a package of n messages of the corpus.
+func replyTo(n int) string {
+	entries := []byte("MESSAGE;1;ok;77;")
+	for i := range n {
+		entries = fmt.Appendf(entries, "%d:%d:3,", i+1, 220_000_000+i)
+	}
+	return string(entries)
 }
 
 const campaign = 100_000
@@ -102,11 +242,7 @@ func BenchmarkCodec(b *testing.B) {
 // ready, so it measures everything but the network.
 func BenchmarkSend(b *testing.B) {
 	p := packageOfAll(b, messages(campaign))
-	var entries strings.Builder
-	for i := range campaign {
-		fmt.Fprintf(&entries, "%d:%d:3,", i+1, 220_000_000+i)
-	}
-	reply := "MESSAGE;1;ok;77;" + entries.String()
+	reply := replyTo(campaign)
 	client := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return nil, err

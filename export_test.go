@@ -2,6 +2,9 @@ package smslink
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"strings"
 	"time"
 )
 
@@ -26,4 +29,15 @@ func Watch(own bool) (ctx context.Context, ruledOut func(error) bool) {
 		d.from = ours
 	}
 	return d.watch(context.Background()), func(err error) bool { return d.ruledOut(&upload{}, err) }
+}
+
+// ReadReply judges a reply's body as Send does.
+func ReadReply(p *Package, body string) (*Response, error) {
+	reply, err := readReply(context.Background(), &http.Response{
+		StatusCode: http.StatusOK, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
+	}, p.Len())
+	if err != nil {
+		return nil, err
+	}
+	return newResponse(p.lines, reply), nil
 }

@@ -11,6 +11,7 @@ package lzf
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 	"sync"
 )
 
@@ -22,11 +23,11 @@ const (
 	maxDistance = 8192
 )
 
-const hashBits = 14
+const tableBits = 16
 
-// table maps the hash of three bytes to where they were last seen. An entry is
+// table maps the hash of four bytes to where they were last seen. An entry is
 // only a hint: a stale or empty one fails the comparison that follows.
-type table [1 << hashBits]uint32
+type table [1 << tableBits]uint32
 
 var tables = sync.Pool{New: func() any { return new(table) }}
 
@@ -47,13 +48,16 @@ func AppendCompress(dst, src []byte) []byte {
 func appendChunk(dst, src []byte) []byte {
 	seen := tables.Get().(*table)
 	defer tables.Put(seen)
-	clear(seen[:])
+	// A short input needs, and pays for the clearing of, a part of the table only.
+	hashBits := min(bits.Len(uint(len(src)))+1, tableBits)
+	shift := 32 - hashBits
+	clear(seen[:1<<hashBits])
 
 	literal := 0 // where the bytes not yet written start
 	last := len(src) - 4
 	for at := 1; at <= last; {
 		word := binary.LittleEndian.Uint32(src[at:])
-		slot := &seen[hash(word)]
+		slot := &seen[hash(word, shift)]
 		from := int(*slot)
 		*slot = uint32(at)
 		if at-from > maxDistance || (binary.LittleEndian.Uint32(src[from:])^word)<<8 != 0 {
@@ -61,30 +65,40 @@ func appendChunk(dst, src []byte) []byte {
 			continue
 		}
 		length := matchLength(src, from, at)
+		for at > literal && from > 0 && length < maxMatch && src[at-1] == src[from-1] {
+			at, from, length = at-1, from-1, length+1
+		}
 		dst = appendLiterals(dst, src[literal:at])
 		dst = appendReference(dst, at-from, length)
 		at += length
 		literal = at
-		// The match's last two positions are worth finding again; all of them
-		// would cost more time than they save space.
-		for back := at - 2; back < at && back <= last; back++ {
-			seen[hash(binary.LittleEndian.Uint32(src[back:]))] = uint32(back)
+		// The match's last positions are worth finding again; all of them would cost
+		// more time than they save space.
+		for back := max(at-4, at-length+1); back < at && back <= last; back++ {
+			seen[hash(binary.LittleEndian.Uint32(src[back:]), shift)] = uint32(back)
 		}
 	}
 	return appendLiterals(dst, src[literal:])
 }
 
-// hash mixes the three low bytes of a little-endian word.
-func hash(word uint32) uint32 {
-	return (word << 8) * 2654435761 >> (32 - hashBits)
+// hash mixes four bytes, although three make a match: one of three gains a byte or
+// none, and looking for those takes longer and hides longer ones.
+func hash(word uint32, shift int) uint16 {
+	return uint16(word * 2654435761 >> (shift & 31))
 }
 
 // matchLength tells how many bytes at from and at at agree, of which the first
 // three are known to.
 func matchLength(src []byte, from, at int) int {
 	limit := min(len(src)-at, maxMatch)
+	ahead, behind := src[at:at+limit], src[from:from+limit]
 	length := minMatch
-	for length < limit && src[from+length] == src[at+length] {
+	for ; length+8 <= limit; length += 8 {
+		if diff := binary.LittleEndian.Uint64(ahead[length:]) ^ binary.LittleEndian.Uint64(behind[length:]); diff != 0 {
+			return length + bits.TrailingZeros64(diff)/8
+		}
+	}
+	for length < limit && behind[length] == ahead[length] {
 		length++
 	}
 	return length

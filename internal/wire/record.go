@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -104,10 +105,9 @@ func appendReceiver(dst []byte, receiver string) ([]byte, error) {
 }
 
 func appendSender(dst []byte, sender string) ([]byte, error) {
-	if sender == "" {
-		sender = SenderNumeric
-	}
 	switch {
+	case sender == "", sender == SenderNumeric: // most of them
+		return append(dst, SenderNumeric...), nil
 	case !utf8.ValidString(sender):
 		return dst, ErrInvalidUTF8
 	case strings.Contains(sender, ";"):
@@ -126,13 +126,55 @@ const trimmed = " \t\n\r\x00\x0b"
 // and drops tabs and carriage returns: what the reference's steps come to, since
 // the carriage return of a CRLF is dropped like any other.
 func appendText(dst []byte, text string) ([]byte, error) {
-	text = strings.Trim(text, trimmed)
-	switch {
-	case text == "":
-		return dst, ErrEmptyText
-	case !utf8.ValidString(text):
+	if text == "" || text[0] <= ' ' || text[len(text)-1] <= ' ' {
+		if text = strings.Trim(text, trimmed); text == "" {
+			return dst, ErrEmptyText
+		}
+	}
+	start := len(dst)
+	dst = append(dst, text...)
+	plain, ascii := plainPrefix(dst[start:])
+	if !ascii && !utf8.ValidString(text) {
 		return dst, ErrInvalidUTF8
 	}
+	if plain == len(text) {
+		return dst, nil
+	}
+	return appendEscaped(dst[:start+plain], text[plain:])
+}
+
+// plainPrefix tells how many of text's first bytes stand for themselves, rounded
+// down to eight where it is not all of them, and whether all of text is ASCII; it
+// may say no to that where it is. It looks at eight bytes at once: taking a limit
+// from each, or 1 where they were made 0 by ^, borrows from a highest bit that was 0
+// exactly if one of them lies below.
+func plainPrefix(text []byte) (plain int, ascii bool) {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	zero := func(word uint64) uint64 { return (word - ones) &^ word } // highs of it where a byte is 0
+	var all uint64
+	for ; plain+8 <= len(text); plain += 8 {
+		word := binary.LittleEndian.Uint64(text[plain:])
+		all |= word
+		below := (word - ones*' ') &^ word
+		if (below|zero(word^ones*'%')|zero(word^ones*';')|zero(word^ones*0x7f))&highs != 0 {
+			return plain, false
+		}
+	}
+	for ; plain < len(text); plain++ {
+		c := text[plain]
+		all |= uint64(c)
+		if c < ' ' || c == '%' || c == ';' || c == 0x7f {
+			return plain, false
+		}
+	}
+	return plain, all&highs == 0
+}
+
+// appendEscaped appends text, which is UTF-8.
+func appendEscaped(dst []byte, text string) ([]byte, error) {
 	copied := 0
 	for i := range len(text) {
 		c := text[i]
@@ -218,8 +260,18 @@ func parseNumber(s string) (int64, bool) {
 	if s == "" || !isDigit(s[0]) || s[0] == '0' && len(s) > 1 {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
+	if len(s) > 18 { // it may overflow
+		n, err := strconv.ParseInt(s, 10, 64)
+		return n, err == nil
+	}
+	var n int64
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

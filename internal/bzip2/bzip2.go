@@ -1,0 +1,222 @@
+// Package bzip2 makes one bzip2 stream, its blocks compressed side by side.
+//
+// dsnet/compress makes the blocks, each in a stream of its own; their bits are
+// then joined into one stream, which is to the byte what dsnet's writer makes by
+// itself.
+//
+// Goroutines may call its functions concurrently.
+package bzip2
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"runtime"
+	"sync"
+
+	"github.com/dsnet/compress/bzip2"
+)
+
+// A stream is a header, its blocks bit after bit, and a footer, padded to a byte.
+// A block starts with its own magic number and checksum.
+const (
+	header      = "BZh9"
+	headerBits  = 8 * len(header)
+	blockMagic  = 0x314159265359
+	footerMagic = 0x177245385090
+	magicBits   = 48
+	crcBits     = 32
+)
+
+// blockSize is what a block holds at level 9, in bytes after the format's first
+// run-length encoding.
+const blockSize = 900_000
+
+var errLayout = errors.New("bzip2: a block's stream is not laid out as expected") // a defect of ours, or a change of dsnet's
+
+// AppendCompress appends src's compressed form, of 900 kB blocks, to dst and
+// returns it. It takes as many cores as there are blocks, up to GOMAXPROCS, and
+// some 12 MB a core. It keeps nothing of dst and src, which must not overlap.
+func AppendCompress(dst, src []byte) ([]byte, error) {
+	var blocks []*block
+	for len(src) > 0 {
+		n := blockLength(src)
+		blocks = append(blocks, &block{plain: src[:n], done: make(chan struct{})})
+		src = src[n:]
+	}
+
+	todo := make(chan *block, len(blocks))
+	for _, b := range blocks {
+		todo <- b
+	}
+	close(todo)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	for range min(runtime.GOMAXPROCS(0), len(blocks)) {
+		workers.Go(func() {
+			for b := range todo {
+				b.compress()
+			}
+		})
+	}
+
+	out := writer{dst: append(dst, header...)}
+	var crc uint32 // of all blocks
+	for _, b := range blocks {
+		<-b.done
+		if b.err != nil {
+			return dst, b.err
+		}
+		out.append(b.packed, headerBits, b.bits)
+		crc = bits.RotateLeft32(crc, 1) ^ b.crc
+	}
+	out.write(footerMagic, magicBits)
+	out.write(uint64(crc), crcBits)
+	return out.flush(), nil
+}
+
+// blockLength is how many of src's first bytes fill a block. Of four equal bytes
+// in a row the fourth is followed by a count, which takes up to 251 more of them.
+func blockLength(src []byte) int {
+	room := blockSize
+	var last byte
+	run := 0
+	for i, b := range src {
+		if b != last || run == 255 {
+			last, run = b, 0
+		}
+		run++
+		need := 1
+		switch {
+		case run == 4:
+			need = 2
+		case run > 4:
+			continue
+		}
+		if room < need {
+			return i
+		}
+		room -= need
+	}
+	return len(src)
+}
+
+// block is a part of the input that makes one block.
+type block struct {
+	plain []byte
+	done  chan struct{} // closed once what follows is there
+
+	packed []byte // a stream of this block alone
+	bits   int    // of it, without header and footer
+	crc    uint32
+	err    error
+}
+
+// compressor is one worker's memory.
+type compressor struct {
+	writer *bzip2.Writer
+	out    appender
+}
+
+var compressors = sync.Pool{New: func() any {
+	w, err := bzip2.NewWriter(nil, &bzip2.WriterConfig{Level: bzip2.BestCompression})
+	if err != nil {
+		panic(err) // a level out of range
+	}
+	return &compressor{writer: w}
+}}
+
+func (b *block) compress() {
+	defer close(b.done)
+	c := compressors.Get().(*compressor)
+	defer compressors.Put(c)
+	b.packed, b.err = c.compress(b.plain)
+	if b.err == nil {
+		b.bits, b.crc, b.err = measure(b.packed)
+	}
+}
+
+func (c *compressor) compress(plain []byte) ([]byte, error) {
+	out := appender{make([]byte, 0, len(plain)/4+64)}
+	if err := c.writer.Reset(&out); err != nil {
+		return nil, err
+	}
+	if _, err := c.writer.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := c.writer.Close(); err != nil {
+		return nil, err
+	}
+	return out.dst, nil
+}
+
+// measure finds where the one block of a stream ends: before the footer, which
+// repeats the block's checksum and is followed by less than a byte of zeros.
+func measure(stream []byte) (length int, crc uint32, err error) {
+	end := 8 * len(stream)
+	if end < headerBits+2*(magicBits+crcBits) || string(stream[:len(header)]) != header || read(stream, headerBits, magicBits) != blockMagic {
+		return 0, 0, errLayout
+	}
+	crc = uint32(read(stream, headerBits+magicBits, crcBits))
+	for padding := range 8 {
+		footer := end - padding - crcBits - magicBits
+		if read(stream, footer, magicBits) == footerMagic && uint32(read(stream, footer+magicBits, crcBits)) == crc &&
+			read(stream, end-padding, padding) == 0 {
+			return footer - headerBits, crc, nil
+		}
+	}
+	return 0, 0, errLayout
+}
+
+// read gives the n bits, of at most 48, that start at bit from.
+func read(src []byte, from, n int) uint64 {
+	var value uint64
+	for i := from; i < from+n; i++ {
+		value = value<<1 | uint64(src[i/8]>>(7-i%8)&1)
+	}
+	return value
+}
+
+// writer appends bits.
+type writer struct {
+	dst  []byte
+	held uint64 // bits not yet in dst, the low ones
+	n    int    // how many, at most 7 between calls
+}
+
+// write appends the low n bits, of at most 48, of value.
+func (w *writer) write(value uint64, n int) {
+	w.held = w.held<<n | value
+	for w.n += n; w.n >= 8; w.n -= 8 {
+		w.dst = append(w.dst, byte(w.held>>(w.n-8)))
+	}
+	w.held &= 1<<w.n - 1
+}
+
+// append appends n bits of src, which start at bit from, a whole byte.
+func (w *writer) append(src []byte, from, n int) {
+	src = src[from/8:]
+	for ; n >= 32; n -= 32 {
+		w.held = w.held<<32 | uint64(binary.BigEndian.Uint32(src))
+		w.dst = binary.BigEndian.AppendUint32(w.dst, uint32(w.held>>w.n))
+		w.held &= 1<<w.n - 1
+		src = src[4:]
+	}
+	w.write(read(src, 0, n), n)
+}
+
+// flush pads what is held to a byte and gives all that was written.
+func (w *writer) flush() []byte {
+	if w.n > 0 {
+		w.write(0, 8-w.n)
+	}
+	return w.dst
+}
+
+// appender is an io.Writer that appends.
+type appender struct{ dst []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.dst = append(a.dst, p...)
+	return len(p), nil
+}
