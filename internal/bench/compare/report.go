@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image/color"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"gonum.org/v1/plot/plotter"
+)
+
+// jobResult is every run of one whole job.
+type jobResult struct {
+	n         int
+	codec     string
+	php, ours []measured
+}
+
+// report is all that was measured, in ns and bytes.
+type report struct {
+	jobs []jobResult
+
+	liblzfPack, liblzfUnpack, lzfPack, lzfUnpack []float64
+	liblzfSize, lzfSize                          float64
+	phpZlib, zlib                                []float64
+	phpZlibSize, zlibSize                        float64
+	dsnet, bzip2                                 []float64
+	dsnetSize, bzip2Size                         float64
+
+	bench map[string][]float64 // nil where they were left out
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	if n := len(sorted); n%2 == 0 {
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+	return sorted[len(sorted)/2]
+}
+
+// spread is the median, least and most, in units of per.
+func spread(values []float64, per float64, unit string) string {
+	return fmt.Sprintf("%.3g %s (%.3g–%.3g)", median(values)/per, unit, slices.Min(values)/per, slices.Max(values)/per)
+}
+
+const ms = 1e6
+
+func seconds(runs []measured) (values []float64) {
+	for _, m := range runs {
+		values = append(values, m.took.Seconds())
+	}
+	return values
+}
+
+func kilobytes(runs []measured) (values []float64) {
+	for _, m := range runs {
+		values = append(values, float64(m.memory))
+	}
+	return values
+}
+
+// table is a Markdown table in the making.
+type table struct{ strings.Builder }
+
+func (t *table) row(cells ...string) { fmt.Fprintf(t, "| %s |\n", strings.Join(cells, " | ")) }
+
+// judged is a row with a target: at least it, or at most.
+func (t *table) judged(what string, measured float64, relation string, target float64, from string) {
+	met := measured >= target
+	if relation == "≤" {
+		met = measured <= target
+	}
+	verdict := "yes"
+	if !met {
+		verdict = "**no**"
+	}
+	t.row(what, fmt.Sprintf("%s %.4g", relation, target), fmt.Sprintf("%.3g", measured), verdict, from)
+}
+
+func (r *report) markdown(runs int) string {
+	var t table
+	fmt.Fprintf(&t, "Measured on %s by `go run ./internal/bench/compare -write`: %s, medians of %d runs of each side in turn, least and most in brackets.\n\n", time.Now().UTC().Format(time.DateOnly), machine(), runs)
+
+	t.row("whole job", "PHP", "ours", "PHP ÷ ours", "target", "memory PHP", "ours", "ours ÷ PHP", "target")
+	t.row("---", "---", "---", "---", "---", "---", "---", "---", "---")
+	for _, j := range r.jobs {
+		php, ours := seconds(j.php), seconds(j.ours)
+		phpKB, oursKB := kilobytes(j.php), kilobytes(j.ours)
+		timeTarget, memoryTarget := jobTargets(j.n, j.codec)
+		t.row(fmt.Sprintf("%d messages, %s", j.n, j.codec), spread(php, 1, "s"), spread(ours, 1, "s"), fmt.Sprintf("%.2f", median(php)/median(ours)), timeTarget,
+			spread(phpKB, 1000, "MB"), spread(oursKB, 1000, "MB"), fmt.Sprintf("%.2f", median(oursKB)/median(phpKB)), memoryTarget)
+	}
+	t.WriteString("\nMemory is the peak of resident memory above what the messages themselves take.\n\n")
+
+	cores := float64(min(4, runtime.GOMAXPROCS(0)))
+	t.row("what", "target", "measured", "met", "from")
+	t.row("---", "---", "---", "---", "---")
+	t.judged("LZF compress, throughput ÷ liblzf's", median(r.liblzfPack)/median(r.lzfPack), "≥", 0.9, spread(r.lzfPack, ms, "ms")+" and "+spread(r.liblzfPack, ms, "ms"))
+	t.judged("LZF size ÷ liblzf's", r.lzfSize/r.liblzfSize, "≤", 1.02, fmt.Sprintf("%.0f and %.0f bytes", r.lzfSize, r.liblzfSize))
+	t.judged("LZF decompress, throughput ÷ liblzf's", median(r.liblzfUnpack)/median(r.lzfUnpack), "≥", 0.8, spread(r.lzfUnpack, ms, "ms")+" and "+spread(r.liblzfUnpack, ms, "ms"))
+	t.judged(fmt.Sprintf("bzip2 on %.0f cores, throughput ÷ dsnet's alone", cores), median(r.dsnet)/median(r.bzip2), "≥", 0.85*cores, spread(r.bzip2, ms, "ms")+" and "+spread(r.dsnet, ms, "ms"))
+	t.judged("bzip2 size ÷ dsnet's", r.bzip2Size/r.dsnetSize, "≤", 1.01, fmt.Sprintf("%.0f and %.0f bytes", r.bzip2Size, r.dsnetSize))
+	t.judged("zlib level 6, time ÷ PHP's level 9", median(r.zlib)/median(r.phpZlib), "≤", 0.4, spread(r.zlib, ms, "ms")+" and "+spread(r.phpZlib, ms, "ms"))
+	t.judged("zlib level 6, size ÷ PHP's level 9", r.zlibSize/r.phpZlibSize, "≤", 1.03, fmt.Sprintf("%.0f and %.0f bytes", r.zlibSize, r.phpZlibSize))
+	if r.bench != nil {
+		r.benchRows(&t)
+	}
+	return t.String()
+}
+
+func (r *report) benchRows(t *table) {
+	of := func(key string) float64 { return median(r.bench[key]) }
+	t.judged("`Add`, allocations", of("Add/Add allocs/op"), "≤", 0, "`BenchmarkAdd`")
+	t.judged("`Add` ÷ append, and the scan of receiver and text", of("Add/Add ns/op")/of("Add/floor ns/op"), "≤", 1.5, spread(r.bench["Add/Add ns/op"], 1, "ns")+" and "+spread(r.bench["Add/floor ns/op"], 1, "ns"))
+	t.judged("`Send` beyond its codec, zlib", of("Send/zlib ns/op")/of("Codec/zlib ns/op")-1, "≤", 0.15, spread(r.bench["Send/zlib ns/op"], ms, "ms")+" and "+spread(r.bench["Codec/zlib ns/op"], ms, "ms"))
+	t.judged("reply of 100,000 entries, MB/s", of("Reply/100000 MB/s"), "≥", 200, spread(r.bench["Reply/100000 MB/s"], 1, "MB/s"))
+	t.judged("its allocations beyond those of 1,000 entries", of("Reply/100000 allocs/op")-of("Reply/1000 allocs/op"), "≤", 0, fmt.Sprintf("%.0f", of("Reply/100000 allocs/op")))
+	for _, codec := range codecs {
+		ours, bare := "SmallPackages/"+codec+"/smslink packages/s", "SmallPackages/"+codec+"/net-http packages/s"
+		t.judged("packages of 100, 8 in flight, rate ÷ bare net/http's, "+codec, of(ours)/of(bare), "≥", 0.8, spread(r.bench[ours], 1, "/s")+" and "+spread(r.bench[bare], 1, "/s"))
+	}
+	var times, bytes []float64
+	for _, n := range []string{"1000", "10000", "100000", "1000000"} {
+		times = append(times, of("Growth/"+n+" ns/message"))
+		bytes = append(bytes, of("Growth/"+n+" B/message"))
+	}
+	for _, g := range []struct {
+		what, unit string
+		values     []float64
+	}{{"time", "ns", times}, {"bytes allocated", "B", bytes}} {
+		middle := (slices.Max(g.values) + slices.Min(g.values)) / 2
+		t.judged("growth: "+g.what+" a message from 1,000 to 1,000,000, ± from the middle", slices.Max(g.values)/middle-1, "≤", 0.15, fmt.Sprintf("%.0f %s", g.values, g.unit))
+	}
+}
+
+// jobTargets are those of a whole job, as words.
+func jobTargets(n int, codec string) (times, memory string) {
+	switch n {
+	case 100_000:
+		return map[string]string{"none": "≥ 4", "zlib": "≥ 4", "lzf": "≥ 3.5", "bzip2": "≥ 2"}[codec], ""
+	case 1_000_000:
+		return map[string]string{"none": "≥ 6", "zlib": "≥ 6", "lzf": "≥ 6", "bzip2": "≥ 2.5"}[codec], "≤ 0.2"
+	}
+	return "", ""
+}
+
+// machine is where this ran.
+func machine() string {
+	model := "unknown processor"
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(info)) {
+			if name, ok := strings.CutPrefix(line, "model name"); ok {
+				model = strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+				break
+			}
+		}
+	}
+	php := "PHP"
+	if out, err := exec.Command("php", "-r", "echo PHP_VERSION;").Output(); err == nil {
+		php += " " + string(out)
+	}
+	compress := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "github.com/klauspost/compress" {
+				compress = ", klauspost/compress " + m.Version
+			}
+		}
+	}
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s, %s%s", model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), php, compress)
+}
+
+// plot draws zlib's and none's curves, ours and PHP's.
+func (r *report) plot(path string) error {
+	var times, memories []curve
+	for _, codec := range []string{"zlib", "bzip2"} {
+		for _, side := range []string{"PHP", "smslink"} {
+			shade := color.RGBA{R: 0x77, G: 0x7b, B: 0xb3, A: 0xff}
+			if side == "smslink" {
+				shade = color.RGBA{G: 0x8a, B: 0x9e, A: 0xff}
+			}
+			time := curve{name: side + ", " + codec, color: shade, dashed: codec == "bzip2"}
+			memory := time
+			for _, j := range r.jobs {
+				if j.codec != codec {
+					continue
+				}
+				runs := j.php
+				if side == "smslink" {
+					runs = j.ours
+				}
+				time.points = append(time.points, plotter.XY{X: float64(j.n), Y: median(seconds(runs))})
+				memory.points = append(memory.points, plotter.XY{X: float64(j.n), Y: max(median(kilobytes(runs)), 1) / 1000})
+			}
+			times, memories = append(times, time), append(memories, memory)
+		}
+	}
+	return drawPNG(path, times, memories)
+}
+
+// replace puts what was measured between a document's two marks.
+func replace(path, measured string) error {
+	const start, end = "<!-- compare -->\n", "<!-- /compare -->"
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := bytes.Cut(raw, []byte(start))
+	_, after, ok2 := bytes.Cut(rest, []byte(end))
+	if !ok || !ok2 {
+		return errors.New(path + " has no place for it")
+	}
+	return os.WriteFile(path, slices.Concat(before, []byte(start), []byte(measured), []byte(end), after), 0o644)
+}
