@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -252,7 +253,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendErr
 	if err != nil {
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
-	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "packed_bytes", len(u.packed), "test", c.testMode)
+	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "upload_bytes", u.size, "test", c.testMode)
 	resp, err := c.http.Do(req)
 	switch {
 	case err == nil:
@@ -283,43 +284,53 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		Password:     password,
 		Test:         c.testMode,
 		Compression:  method,
-		SizePlain:    len(plain),
+		SizePlain:    p.Size(),
 		Timestamp:    c.now().Unix(),
 		Receivers:    p.Len(),
 	}
-	var packed []byte
+	packed := plain
 	if codec == None {
-		packed = plain
-		form.MD5Plain = md5.Sum(plain)
+		form.MD5Plain = digest(plain)
 		form.MD5Compressed = form.MD5Plain
+		form.SizeCompressed = form.SizePlain
 	} else {
-		var err error
-		packed, form.MD5Plain, err = compress(codec, plain)
+		whole, sum, err := compress(codec, plain, p.Size())
 		if err != nil {
 			return nil, fmt.Errorf("smslink: codec %s: %w", codec, err)
 		}
-		form.MD5Compressed = md5.Sum(packed)
+		packed = [][]byte{whole}
+		form.MD5Plain = sum
+		form.MD5Compressed = md5.Sum(whole)
+		form.SizeCompressed = len(whole)
 	}
-	form.SizeCompressed = len(packed)
 
 	boundary := c.boundary()
+	head, tail := form.AppendHead(nil, boundary), wire.AppendTail(nil, boundary)
 	return &upload{
-		head:      form.AppendHead(nil, boundary),
-		packed:    packed,
-		tail:      wire.AppendTail(nil, boundary),
+		parts:     slices.Concat([][]byte{head}, packed, [][]byte{tail}),
+		size:      int64(len(head) + form.SizeCompressed + len(tail)),
 		boundary:  boundary,
 		timestamp: form.Timestamp,
 	}, nil
 }
 
 // compress makes the plain form's digest beside the codec's work.
-func compress(codec Codec, plain []byte) (packed []byte, digest wire.Digest, err error) {
+func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
 	var digesting sync.WaitGroup
 	defer digesting.Wait() // even where the codec panics
-	digesting.Go(func() { digest = md5.Sum(plain) })
-	packed, err = codec.AppendCompress(make([]byte, 0, len(plain)/4+64), plain)
+	digesting.Go(func() { sum = digest(plain) })
+	packed, err = appendPieces(codec, make([]byte, 0, size/3+64), plain)
 	digesting.Wait()
-	return packed, digest, err
+	return packed, sum, err
+}
+
+func digest(pieces [][]byte) (sum wire.Digest) {
+	h := md5.New()
+	for _, piece := range pieces {
+		h.Write(piece)
+	}
+	h.Sum(sum[:0])
+	return sum
 }
 
 // request is the POST of an upload, whose body can be read again.
@@ -332,7 +343,7 @@ func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) 
 	}
 	req.Header.Set("Content-Type", "multipart/form-data; boundary="+u.boundary)
 	req.Header.Set("User-Agent", c.agent)
-	req.ContentLength = u.size()
+	req.ContentLength = u.size
 	req.GetBody = u.again
 	return req, nil
 }

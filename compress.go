@@ -2,6 +2,7 @@ package smslink
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
@@ -63,6 +64,20 @@ func ParseCodec(name string) (Codec, error) {
 	return nil, fmt.Errorf("smslink: codec %q is not one of none, zlib, bzip2 and lzf", name)
 }
 
+// appendPieces compresses a plain form that stands in several pieces. Our own codecs
+// take them as they are.
+func appendPieces(codec Codec, dst []byte, pieces [][]byte) ([]byte, error) {
+	if own, ok := codec.(interface {
+		appendPieces(dst []byte, pieces [][]byte) ([]byte, error)
+	}); ok {
+		return own.appendPieces(dst, pieces)
+	}
+	if len(pieces) == 1 {
+		return codec.AppendCompress(dst, pieces[0])
+	}
+	return codec.AppendCompress(dst, slices.Concat(pieces...))
+}
+
 type none struct{}
 
 func (none) Method() int    { return 0 }
@@ -102,12 +117,18 @@ func newZlib(level int) *zlibCodec {
 func (z *zlibCodec) Method() int    { return 1 }
 func (z *zlibCodec) String() string { return "zlib" }
 func (z *zlibCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	return z.appendPieces(dst, [][]byte{plain})
+}
+
+func (z *zlibCodec) appendPieces(dst []byte, pieces [][]byte) ([]byte, error) {
 	w := z.writers.Get().(*zlib.Writer)
 	defer z.writers.Put(w)
 	out := appender{dst}
 	w.Reset(&out)
-	if _, err := w.Write(plain); err != nil {
-		return dst, err
+	for _, piece := range pieces {
+		if _, err := w.Write(piece); err != nil {
+			return dst, err
+		}
 	}
 	if err := w.Close(); err != nil {
 		return dst, err
@@ -124,12 +145,23 @@ func (bzip2Codec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return bzip2.AppendCompress(dst, plain)
 }
 
+func (bzip2Codec) appendPieces(dst []byte, pieces [][]byte) ([]byte, error) {
+	return bzip2.AppendCompress(dst, pieces...)
+}
+
 type lzfCodec struct{}
 
 func (lzfCodec) Method() int    { return 3 }
 func (lzfCodec) String() string { return "lzf" }
 func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return lzf.AppendCompress(dst, plain), nil
+}
+
+func (lzfCodec) appendPieces(dst []byte, pieces [][]byte) ([]byte, error) {
+	for _, piece := range pieces { // blocks of LZF may follow one another
+		dst = lzf.AppendCompress(dst, piece)
+	}
+	return dst, nil
 }
 
 // appender is an io.Writer that appends.

@@ -134,3 +134,19 @@ func FuzzCodecs(f *testing.F) {
 		}
 	})
 }
+
+// The sizes that PHP's zlib at level 9, liblzf 3.6 and dsnet's bzip2 writer make of
+// the same corpus, as recorded.
+func TestCodecs_sizesBesideTheirPeers(t *testing.T) {
+	plain := corpus(20_000)
+	require.Equal(t, "60cd02da8fbd34519917113967bbadc1", fmt.Sprintf("%x", md5sum(plain)), "the corpus has changed: record the sizes anew")
+	for _, c := range []struct {
+		codec smslink.Codec
+		peer  int
+		most  float64
+	}{{smslink.Zlib, 353_520, 1.03}, {smslink.LZF, 607_241, 1.02}, {smslink.BZip2, 282_347, 1.01}} {
+		packed, err := c.codec.AppendCompress(nil, plain)
+		require.NoError(t, err)
+		require.LessOrEqual(t, float64(len(packed)), c.most*float64(c.peer), c.codec)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +40,7 @@ type Message struct {
 	// character and a line end are refused, since they would break the package.
 	From string
 
-	// Text is the message, of any length, in UTF-8. Over 160 characters (70 outside
+	// Text is the message, in UTF-8, of any length up to 256 MiB. Over 160 characters (70 outside
 	// the GSM alphabet) it reaches the phone as several segments, each billed.
 	//
 	// As the reference client does, spaces, tabs, line ends, NUL and vertical tab
@@ -91,18 +92,31 @@ type Package struct {
 	lines *lines       // behind a pointer, where fmt prints an address and no message
 }
 
-// lines are the package's plain form and where each line of it ends.
+// lines are the package's plain form and where each line of it ends. The form
+// stands in blocks, so that a package of megabytes grows without being moved. Each
+// line but the first has the line end that parts it from the one before it, so that
+// the blocks one after another are the form.
 type lines struct {
-	plain []byte
-	index []line
-	maxID int64
-	seen  map[int64]struct{} // every id; nil while the ids only rise
+	blocks [][]byte // those past the last are empty, and kept for what comes
+	last   int      // the one that lines are appended to
+	size   int      // bytes in all
+	index  []line
+	maxID  int64
+	seen   map[int64]struct{} // every id; nil while the ids only rise
 }
 
 type line struct {
-	id  int64
-	end int // offset of the line's end in plain, before its CRLF
+	id         int64
+	block, end int32 // where it ends
 }
+
+// blockSize is a block's, in bytes. The first one grows to it, and a block is
+// larger where a single line is.
+const blockSize = 256 << 10
+
+// maxMessage is what a message's receiver, sender and text may have in all, in
+// bytes: far beyond any SMS, and what keeps a line's end within its index.
+const maxMessage = 256 << 20
 
 // Add checks m and appends it to the package, allocating nothing once the
 // package's memory has grown. What it changes in a receiver and a text stands
@@ -110,8 +124,8 @@ type line struct {
 //
 // The error is a [*MessageError], which names the field and holds one of
 // [ErrNegativeID], [ErrRepeatedID], [ErrNoDigit], [ErrSeparator],
-// [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrLiteralEscape] and
-// [ErrBefore1970]; or [ErrAlreadySent] or [ErrOutcomeUnknown], where it is the
+// [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrTooLong],
+// [ErrLiteralEscape] and [ErrBefore1970]; or [ErrAlreadySent] or [ErrOutcomeUnknown], where it is the
 // package that is sealed. The package is then as it was.
 func (p *Package) Add(m Message) error {
 	if err := p.seize("Add", busyChanging, false); err != nil {
@@ -129,11 +143,16 @@ func (p *Package) Add(m Message) error {
 }
 
 func (l *lines) add(m Message) (wire.Field, error) {
+	if len(m.To)+len(m.From)+len(m.Text) > maxMessage {
+		return wire.FieldText, ErrTooLong
+	}
 	record := wire.Record{ID: m.ID, Receiver: m.To, Sender: m.From, Text: m.Text}
 	if !m.SendAt.IsZero() {
 		record.At = m.SendAt.Unix()
 	}
-	plain := l.plain
+	l.makeRoom(m)
+	block := l.blocks[l.last]
+	plain := block
 	if len(l.index) > 0 {
 		plain = append(plain, wire.LineEnd...)
 	}
@@ -144,9 +163,34 @@ func (l *lines) add(m Message) (wire.Field, error) {
 	if !l.claim(m.ID) {
 		return wire.FieldID, ErrRepeatedID
 	}
-	l.plain = plain
-	l.index = append(l.index, line{m.ID, len(plain)})
+	l.blocks[l.last] = plain
+	l.size += len(plain) - len(block)
+	if len(l.index) == cap(l.index) {
+		l.index = slices.Grow(l.index, max(16, len(l.index)))
+	}
+	l.index = append(l.index, line{m.ID, int32(l.last), int32(len(plain))})
 	return "", nil
+}
+
+// makeRoom readies the last block for m, or begins another where m may not fit. A
+// message too long for any block makes its own longer, as it is appended.
+func (l *lines) makeRoom(m Message) {
+	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
+	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)
+	if len(l.blocks) == 0 {
+		l.blocks = append(l.blocks, nil)
+	}
+	block := l.blocks[l.last]
+	switch used := len(block); {
+	case cap(block)-used >= longest:
+	case used+longest <= blockSize:
+		l.blocks[l.last] = slices.Grow(block, min(max(longest, used), blockSize-used))
+	default:
+		l.last++
+		if l.last == len(l.blocks) {
+			l.blocks = append(l.blocks, make([]byte, 0, blockSize))
+		}
+	}
 }
 
 // claim notes that id is taken, or tells that it already was. Ids that rise need
@@ -186,28 +230,37 @@ func (l *lines) remove(id int64) bool {
 	if at < 0 {
 		return false
 	}
-	from, to := l.start(at), l.index[at].end
-	switch {
-	case at+1 < len(l.index):
-		to += len(wire.LineEnd)
-	case at > 0:
-		from -= len(wire.LineEnd)
-	}
-	l.plain = slices.Delete(l.plain, from, to)
+	removed := l.index[at]
 	l.index = slices.Delete(l.index, at, at+1)
-	for i := at; i < len(l.index); i++ {
-		l.index[i].end -= to - from
+	l.cut(at, removed.block, l.before(at, removed.block), removed.end)
+	if at == 0 && len(l.index) > 0 { // the line that is now the first starts with a line end
+		l.cut(0, l.index[0].block, 0, int32(len(wire.LineEnd)))
 	}
 	delete(l.seen, id)
 	return true
 }
 
-// start is the offset of line i in the plain form.
-func (l *lines) start(i int) int {
-	if i == 0 {
+// cut takes bytes out of a block that stand before those of line at.
+func (l *lines) cut(at int, block, from, to int32) {
+	l.blocks[block] = slices.Delete(l.blocks[block], int(from), int(to))
+	l.size -= int(to - from)
+	for i := at; i < len(l.index) && l.index[i].block == block; i++ {
+		l.index[i].end -= to - from
+	}
+}
+
+// before is where line i starts in its block, with the line end before it.
+func (l *lines) before(i int, block int32) int32 {
+	if i == 0 || l.index[i-1].block != block {
 		return 0
 	}
-	return l.index[i-1].end + len(wire.LineEnd)
+	return l.index[i-1].end
+}
+
+// text is line i.
+func (l *lines) text(i int) string {
+	line := l.index[i]
+	return strings.TrimPrefix(string(l.blocks[line.block][l.before(i, line.block):line.end]), wire.LineEnd)
 }
 
 // Len is the number of messages in the package.
@@ -220,15 +273,18 @@ func (p *Package) Len() int {
 
 // Size is the number of bytes of the plain form.
 func (p *Package) Size() int {
-	return len(p.plain())
+	if p.lines == nil {
+		return 0
+	}
+	return p.lines.size
 }
 
-// plain is the package's own memory: to be read, not kept.
-func (p *Package) plain() []byte {
-	if p.lines == nil {
+// plain is the plain form in pieces, the package's own memory: to be read, not kept.
+func (p *Package) plain() [][]byte {
+	if p.lines == nil || p.lines.size == 0 {
 		return nil
 	}
-	return p.lines.plain
+	return p.lines.blocks[:p.lines.last+1]
 }
 
 // String gives the package's counts and none of its messages.
@@ -246,7 +302,7 @@ func (p *Package) Messages() iter.Seq[Message] {
 			if p.Len() != n {
 				panic("smslink: a Package was changed while its Messages were being ranged over")
 			}
-			record, err := wire.ParseRecord(string(p.lines.plain[p.lines.start(i):p.lines.index[i].end]))
+			record, err := wire.ParseRecord(p.lines.text(i))
 			if err != nil {
 				panic("smslink: a package holds a line that its own Add did not write") // a defect of ours
 			}
@@ -261,7 +317,11 @@ func (p *Package) Messages() iter.Seq[Message] {
 // localMessageId;receiverNumber;senderId;messageText;timestampProgrammed, lines
 // joined by CRLF, as the gateway decodes it.
 func (p *Package) AppendPlain(dst []byte) []byte {
-	return append(dst, p.plain()...)
+	dst = slices.Grow(dst, p.Size())
+	for _, piece := range p.plain() {
+		dst = append(dst, piece...)
+	}
+	return dst
 }
 
 // Reset empties the package and unseals it, and keeps its memory and its Codec.
@@ -269,7 +329,10 @@ func (p *Package) Reset() {
 	_ = p.seize("Reset", busyChanging, true)
 	defer p.release(fateOpen)
 	if l := p.lines; l != nil {
-		*l = lines{plain: l.plain[:0], index: l.index[:0], maxID: -1}
+		for i := range l.blocks {
+			l.blocks[i] = l.blocks[i][:0]
+		}
+		*l = lines{blocks: l.blocks, index: l.index[:0], maxID: -1}
 	}
 }
 

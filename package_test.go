@@ -179,6 +179,83 @@ func TestPackage_keepsItsMessagesThroughAnyCalls(t *testing.T) {
 	}
 }
 
+// The plain form stands in blocks of 256 kB: long messages bring their borders close.
+func TestPackage_keepsItsMessagesAcrossBlocks(t *testing.T) {
+	random := rand.New(rand.NewPCG(4, 5))
+	long := func(id int64) smslink.Message {
+		m := message(id)
+		m.Text += strings.Repeat("; 0123456789", int(id*7919%13)*1500) // up to 234 kB, and more on the wire
+		return m
+	}
+	var p smslink.Package
+	for range 30 {
+		var model []int64
+		for range 40 {
+			id := random.Int64N(25)
+			at := slices.Index(model, id)
+			if random.IntN(3) == 0 {
+				require.Equal(t, at >= 0, p.Remove(id))
+				if at >= 0 {
+					model = slices.Delete(model, at, at+1)
+				}
+			} else if err := p.Add(long(id)); at < 0 {
+				require.NoError(t, err)
+				model = append(model, id)
+			}
+		}
+		var want []string
+		at := 0
+		for m := range p.Messages() {
+			require.Equal(t, model[at], m.ID)
+			require.Equal(t, long(m.ID).Text, m.Text)
+			want = append(want, fmt.Sprintf("%d;0712345678;numeric;%s;0", m.ID, strings.ReplaceAll(m.Text, ";", "%3B")))
+			at++
+		}
+		require.Equal(t, len(model), at)
+		require.True(t, strings.Join(want, "\r\n") == plain(&p), "the plain form is another")
+		require.Len(t, plain(&p), p.Size())
+		p.Reset()
+	}
+}
+
+// A package of many blocks comes to the gateway whole, with every codec, and with
+// one of another's making, which sees it in one piece.
+func TestSend_packageOfManyBlocks(t *testing.T) {
+	gw := newGateway(t, nil)
+	for _, codec := range append(codecs[:len(codecs):len(codecs)], foreignCodec{smslink.Zlib}) {
+		p := packageOfAll(t, messages(12_000))
+		p.Codec = codec
+		before := len(gw.Messages())
+		_, err := gw.Client().Send(context.Background(), p)
+		require.NoError(t, err)
+		taken := gw.Messages()[before:]
+		require.Len(t, taken, 12_000)
+		at := 0
+		for m := range p.Messages() {
+			require.Equal(t, m.ID, taken[at].ID)
+			require.Equal(t, m.To, taken[at].To)
+			require.Equal(t, m.Text, taken[at].Text)
+			at++
+		}
+	}
+}
+
+// foreignCodec is a codec that is not known to be one of ours.
+type foreignCodec struct{ inner smslink.Codec }
+
+func (c foreignCodec) Method() int    { return c.inner.Method() }
+func (c foreignCodec) String() string { return "another's" }
+func (c foreignCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	return c.inner.AppendCompress(dst, plain)
+}
+
+func TestAdd_refusesWhatNoIndexHolds(t *testing.T) {
+	var p smslink.Package
+	err := p.Add(smslink.Message{ID: 1, To: "07", Text: strings.Repeat("a", 256<<20)})
+	require.ErrorIs(t, err, smslink.ErrTooLong)
+	require.Zero(t, p.Len())
+}
+
 func TestAdd_allocatesNothingOnceGrown(t *testing.T) {
 	p := packageOf(t, slices.Collect(func(yield func(int64) bool) {
 		for id := range int64(1001) {

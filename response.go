@@ -119,6 +119,7 @@ func (r *Response) Count(s Status) int {
 const (
 	replyBase       = 64 << 10
 	replyPerMessage = 128
+	replyLikely     = 24 // an entry's bytes, as ids go
 )
 
 // readReply judges the gateway's answer: its status first, then its body.
@@ -126,7 +127,7 @@ func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Rep
 	if resp.StatusCode < 200 { // a switch of protocols, whose body need never end
 		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, StatusCode: resp.StatusCode, Err: httpStatusError(resp.StatusCode)}
 	}
-	body, readErr := readCapped(ctx, resp, replyBase+replyPerMessage*int64(messages))
+	body, readErr := readCapped(ctx, resp, messages)
 	fail := func(outcome Outcome, cause error) (wire.Reply, *SendError) {
 		return wire.Reply{}, &SendError{Outcome: outcome, StatusCode: resp.StatusCode, Reply: []byte(body), Err: cause}
 	}
@@ -170,10 +171,13 @@ func (e httpStatusError) Error() string { return fmt.Sprintf("smslink: HTTP stat
 
 // readCapped reads the body into a string, of which the results' remote ids
 // will be parts.
-func readCapped(ctx context.Context, resp *http.Response, limit int64) (string, error) {
+func readCapped(ctx context.Context, resp *http.Response, messages int) (string, error) {
+	limit := replyBase + replyPerMessage*int64(messages)
 	var b strings.Builder
 	if size := resp.ContentLength; size > 0 && size <= limit {
 		b.Grow(int(size))
+	} else {
+		b.Grow(replyLikely * messages)
 	}
 	_, err := io.Copy(&b, io.LimitReader(resp.Body, limit+1))
 	switch body := b.String(); {

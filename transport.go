@@ -57,12 +57,13 @@ func (s *straight) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// upload is a package ready to be posted: the form's head and tail around the
-// compressed bytes, which stand once in memory.
+// upload is a package ready to be posted: the form's head, the compressed bytes,
+// which stand once in memory, in one piece or several, and the form's tail.
 type upload struct {
-	head, packed, tail []byte
-	boundary           string
-	timestamp          int64
+	parts     [][]byte
+	size      int64 // of all of them
+	boundary  string
+	timestamp int64
 
 	mu      sync.Mutex
 	current *body // the only one that may be read; nil once the upload is over
@@ -70,15 +71,11 @@ type upload struct {
 	spent   bool  // all of it was read
 }
 
-func (u *upload) size() int64 {
-	return int64(len(u.head)) + int64(len(u.packed)) + int64(len(u.tail))
-}
-
 // body is a new reader of the whole form, which takes the place of any before it.
 func (u *upload) body() io.ReadCloser {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.current = &body{u, [...][]byte{u.head, u.packed, u.tail}}
+	u.current = &body{upload: u, rest: u.parts}
 	return u.current
 }
 
@@ -111,7 +108,8 @@ func (u *upload) release() {
 
 type body struct {
 	upload *upload
-	rest   [3][]byte
+	rest   [][]byte // parts that are not read to their end
+	read   int      // bytes of the first of them
 }
 
 var (
@@ -127,13 +125,17 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, errReleased
 	}
 	n := 0
-	for i := range b.rest {
-		copied := copy(p[n:], b.rest[i])
-		b.rest[i] = b.rest[i][copied:]
+	for len(b.rest) > 0 {
+		copied := copy(p[n:], b.rest[0][b.read:])
 		n += copied
+		b.read += copied
+		if b.read < len(b.rest[0]) {
+			break
+		}
+		b.rest, b.read = b.rest[1:], 0
 	}
 	u.touched = u.touched || n > 0
-	u.spent = u.spent || len(b.rest[2]) == 0
+	u.spent = u.spent || len(b.rest) == 0
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF
 	}

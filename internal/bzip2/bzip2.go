@@ -34,17 +34,11 @@ const blockSize = 900_000
 
 var errLayout = errors.New("bzip2: a block's stream is not laid out as expected") // a defect of ours, or a change of dsnet's
 
-// AppendCompress appends src's compressed form, of 900 kB blocks, to dst and
-// returns it. It takes as many cores as there are blocks, up to GOMAXPROCS, and
+// AppendCompress appends the compressed form, of 900 kB blocks, of all src one
+// after another to dst and returns it. It takes as many cores as there are blocks, up to GOMAXPROCS, and
 // some 12 MB a core. It keeps nothing of dst and src, which must not overlap.
-func AppendCompress(dst, src []byte) ([]byte, error) {
-	var blocks []*block
-	for len(src) > 0 {
-		n := blockLength(src)
-		blocks = append(blocks, &block{plain: src[:n], done: make(chan struct{})})
-		src = src[n:]
-	}
-
+func AppendCompress(dst []byte, src ...[]byte) ([]byte, error) {
+	blocks := split(src)
 	todo := make(chan *block, len(blocks))
 	for _, b := range blocks {
 		todo <- b
@@ -75,41 +69,65 @@ func AppendCompress(dst, src []byte) ([]byte, error) {
 	return out.flush(), nil
 }
 
-// blockLength is how many of src's first bytes fill a block. Of four equal bytes
-// in a row the fourth is followed by a count, which takes up to 251 more of them.
-func blockLength(src []byte) int {
-	room := blockSize
-	var last byte
-	run := 0
-	for i, b := range src {
-		if b != last || run == 255 {
-			last, run = b, 0
+// split cuts pieces into blocks, which may hold parts of several.
+func split(pieces [][]byte) []*block {
+	var blocks []*block
+	var current *block
+	for _, piece := range pieces {
+		for len(piece) > 0 {
+			if current == nil {
+				current = &block{done: make(chan struct{}), room: blockSize}
+				blocks = append(blocks, current)
+			}
+			n := current.take(piece)
+			current.plain = append(current.plain, piece[:n])
+			if piece = piece[n:]; len(piece) > 0 {
+				current = nil
+			}
 		}
-		run++
-		need := 1
-		switch {
-		case run == 4:
-			need = 2
-		case run > 4:
-			continue
-		}
-		if room < need {
-			return i
-		}
-		room -= need
 	}
-	return len(src)
+	return blocks
 }
 
 // block is a part of the input that makes one block.
 type block struct {
-	plain []byte
+	plain [][]byte
+	room  int           // bytes that it can still take
+	value byte          // that it ends with,
+	run   int           // this many times, of at most 255
 	done  chan struct{} // closed once what follows is there
 
 	packed []byte // a stream of this block alone
 	bits   int    // of it, without header and footer
 	crc    uint32
 	err    error
+}
+
+// take is how many of src's first bytes fit. Of four equal bytes in a row the
+// fourth is followed by a count, which takes up to 251 more of them.
+func (b *block) take(src []byte) int {
+	room, value, run := b.room, b.value, b.run
+	n := len(src)
+	for i, c := range src {
+		if c != value || run == 255 {
+			value, run = c, 0
+		}
+		need := 1
+		switch {
+		case run == 3:
+			need = 2
+		case run > 3:
+			need = 0
+		}
+		if room < need {
+			n = i
+			break
+		}
+		room -= need
+		run++
+	}
+	b.room, b.value, b.run = room, value, run
+	return n
 }
 
 // compressor is one worker's memory.
@@ -136,13 +154,15 @@ func (b *block) compress() {
 	}
 }
 
-func (c *compressor) compress(plain []byte) ([]byte, error) {
-	out := appender{make([]byte, 0, len(plain)/4+64)}
+func (c *compressor) compress(plain [][]byte) ([]byte, error) {
+	out := appender{make([]byte, 0, blockSize/4)}
 	if err := c.writer.Reset(&out); err != nil {
 		return nil, err
 	}
-	if _, err := c.writer.Write(plain); err != nil {
-		return nil, err
+	for _, piece := range plain {
+		if _, err := c.writer.Write(piece); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.writer.Close(); err != nil {
 		return nil, err

@@ -75,6 +75,16 @@ func TestAppendCompress_makesWhatOneWriterMakes(t *testing.T) {
 			decoded, err := io.ReadAll(stdbzip2.NewReader(bytes.NewReader(got[4:])))
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(plain, decoded))
+
+			var pieces [][]byte
+			for rest := plain; len(rest) > 0; {
+				n := min(len(rest), 123_457)
+				pieces = append(pieces, rest[:n], nil)
+				rest = rest[n:]
+			}
+			again, err := bzip2.AppendCompress(nil, pieces...)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(got[4:], again), "not the same from pieces")
 		})
 	}
 }
