@@ -67,10 +67,16 @@ func ParseCodec(name string) (Codec, error) {
 // appendPieces compresses a plain form that stands in several pieces. Our own codecs
 // take them as they are.
 func appendPieces(codec Codec, dst []byte, pieces [][]byte) ([]byte, error) {
-	if own, ok := codec.(interface {
-		appendPieces(dst []byte, pieces [][]byte) ([]byte, error)
-	}); ok {
+	switch own := codec.(type) {
+	case *zlibCodec:
 		return own.appendPieces(dst, pieces)
+	case bzip2Codec:
+		return bzip2.AppendCompress(dst, pieces...)
+	case lzfCodec:
+		for _, piece := range pieces { // one may follow another
+			dst = lzf.AppendCompress(dst, piece)
+		}
+		return dst, nil
 	}
 	if len(pieces) == 1 {
 		return codec.AppendCompress(dst, pieces[0])
@@ -145,23 +151,12 @@ func (bzip2Codec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return bzip2.AppendCompress(dst, plain)
 }
 
-func (bzip2Codec) appendPieces(dst []byte, pieces [][]byte) ([]byte, error) {
-	return bzip2.AppendCompress(dst, pieces...)
-}
-
 type lzfCodec struct{}
 
 func (lzfCodec) Method() int    { return 3 }
 func (lzfCodec) String() string { return "lzf" }
 func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return lzf.AppendCompress(dst, plain), nil
-}
-
-func (lzfCodec) appendPieces(dst []byte, pieces [][]byte) ([]byte, error) {
-	for _, piece := range pieces { // blocks of LZF may follow one another
-		dst = lzf.AppendCompress(dst, piece)
-	}
-	return dst, nil
 }
 
 // appender is an io.Writer that appends.

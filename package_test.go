@@ -212,7 +212,7 @@ func TestPackage_keepsItsMessagesAcrossBlocks(t *testing.T) {
 			at++
 		}
 		require.Equal(t, len(model), at)
-		require.True(t, strings.Join(want, "\r\n") == plain(&p), "the plain form is another")
+		require.Equal(t, md5sum([]byte(strings.Join(want, "\r\n"))), md5sum([]byte(plain(&p)))) // a difference would fill the screen
 		require.Len(t, plain(&p), p.Size())
 		p.Reset()
 	}

@@ -173,13 +173,13 @@ func (e httpStatusError) Error() string { return fmt.Sprintf("smslink: HTTP stat
 // will be parts.
 func readCapped(ctx context.Context, resp *http.Response, messages int) (string, error) {
 	limit := replyBase + replyPerMessage*int64(messages)
-	var b strings.Builder
+	likely := int64(replyLikely * messages)
 	if size := resp.ContentLength; size > 0 && size <= limit {
-		b.Grow(int(size))
-	} else {
-		b.Grow(replyLikely * messages)
+		likely = size
 	}
-	_, err := io.Copy(&b, io.LimitReader(resp.Body, limit+1))
+	var b strings.Builder
+	b.Grow(int(likely))
+	_, err := io.CopyBuffer(&b, io.LimitReader(resp.Body, limit+1), make([]byte, min(likely+512, 32<<10)))
 	switch body := b.String(); {
 	case err != nil:
 		return body, discreet(ctx, err)

@@ -106,7 +106,7 @@ type block struct {
 // take is how many of src's first bytes fit. Of four equal bytes in a row the
 // fourth is followed by a count, which takes up to 251 more of them.
 func (b *block) take(src []byte) int {
-	room, value, run := b.room, b.value, b.run
+	room, value, run := b.room, b.value, b.run // as locals, which stay in registers
 	n := len(src)
 	for i, c := range src {
 		if c != value || run == 255 {
@@ -130,44 +130,37 @@ func (b *block) take(src []byte) int {
 	return n
 }
 
-// compressor is one worker's memory.
-type compressor struct {
-	writer *bzip2.Writer
-	out    appender
-}
-
-var compressors = sync.Pool{New: func() any {
+// writers are the workers' memory.
+var writers = sync.Pool{New: func() any {
 	w, err := bzip2.NewWriter(nil, &bzip2.WriterConfig{Level: bzip2.BestCompression})
 	if err != nil {
 		panic(err) // a level out of range
 	}
-	return &compressor{writer: w}
+	return w
 }}
 
 func (b *block) compress() {
 	defer close(b.done)
-	c := compressors.Get().(*compressor)
-	defer compressors.Put(c)
-	b.packed, b.err = c.compress(b.plain)
-	if b.err == nil {
+	w := writers.Get().(*bzip2.Writer)
+	defer writers.Put(w)
+	if b.err = b.compressWith(w); b.err == nil {
 		b.bits, b.crc, b.err = measure(b.packed)
 	}
 }
 
-func (c *compressor) compress(plain [][]byte) ([]byte, error) {
+func (b *block) compressWith(w *bzip2.Writer) error {
 	out := appender{make([]byte, 0, blockSize/4)}
-	if err := c.writer.Reset(&out); err != nil {
-		return nil, err
+	if err := w.Reset(&out); err != nil {
+		return err
 	}
-	for _, piece := range plain {
-		if _, err := c.writer.Write(piece); err != nil {
-			return nil, err
+	for _, piece := range b.plain {
+		if _, err := w.Write(piece); err != nil {
+			return err
 		}
 	}
-	if err := c.writer.Close(); err != nil {
-		return nil, err
-	}
-	return out.dst, nil
+	err := w.Close()
+	b.packed = out.dst
+	return err
 }
 
 // measure finds where the one block of a stream ends: before the footer, which

@@ -63,7 +63,7 @@ func compare(runs int, quick, write bool) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	lzfPeer, err := findPeers(dir)
 	if err != nil {
 		return err
