@@ -82,8 +82,13 @@ func ParseReply(body string) (Reply, error) {
 // them; empty ones are passed over. ParseEntry reads one.
 func (r Reply) All() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for entry := range strings.SplitSeq(r.Entries, ",") {
-			if entry = strings.TrimSpace(entry); entry != "" && !yield(entry) {
+		for rest, more := r.Entries, true; more; {
+			var entry string
+			entry, rest, more = strings.Cut(rest, ",")
+			if entry != "" && (entry[0] <= ' ' || entry[len(entry)-1] <= ' ' || entry[0] >= 0x80 || entry[len(entry)-1] >= 0x80) {
+				entry = strings.TrimSpace(entry)
+			}
+			if entry != "" && !yield(entry) {
 				return
 			}
 		}
@@ -99,35 +104,33 @@ func AppendEntry(dst []byte, e Entry) []byte {
 	return strconv.AppendInt(dst, int64(e.Status), 10)
 }
 
-// ParseEntry reads one entry; ok is false where it is malformed. RemoteID shares
-// s's memory.
+// ParseEntry reads one entry; ok is false where it is malformed. RemoteID, which is
+// visible ASCII, since it ends up in terminals and files, shares s's memory.
 func ParseEntry(s string) (e Entry, ok bool) {
-	id, rest, ok := strings.Cut(s, ":")
-	if !ok {
+	id := 0
+	for id < len(s) && isDigit(s[id]) {
+		id++
+	}
+	if id == len(s) || s[id] != ':' {
 		return Entry{}, false
 	}
-	remote, status, ok := strings.Cut(rest, ":")
-	if !ok || len(status) > 3 || !printable(remote) {
-		return Entry{}, false
-	}
-	if e.ID, ok = parseNumber(id); !ok {
-		return Entry{}, false
-	}
-	n, ok := parseNumber(status)
-	if !ok || n == 0 {
-		return Entry{}, false
-	}
-	e.RemoteID, e.Status = remote, int(n)
-	return e, true
-}
-
-// printable tells whether s is made of visible ASCII. Remote ids are opaque, but
-// they end up in terminals and files.
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
+	remote := id + 1
+	for remote < len(s) && s[remote] != ':' {
+		if s[remote] <= ' ' || s[remote] > '~' {
+			return Entry{}, false
 		}
+		remote++
 	}
-	return true
+	if remote >= len(s)-1 || len(s)-remote-1 > 3 {
+		return Entry{}, false
+	}
+	if e.ID, ok = parseNumber(s[:id]); !ok {
+		return Entry{}, false
+	}
+	status, ok := parseNumber(s[remote+1:])
+	if !ok || status == 0 {
+		return Entry{}, false
+	}
+	e.RemoteID, e.Status = s[id+1:remote], int(status)
+	return e, true
 }

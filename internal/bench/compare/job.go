@@ -18,17 +18,15 @@ import (
 type measured struct {
 	took   time.Duration
 	memory int // kB of resident memory at its peak, above what the messages take
-	packed int // bytes uploaded
 }
 
 // ourJob does in this process what peers/job.php does in its own, and prints the
-// same three numbers.
+// same two numbers.
 func ourJob(codecName, endpoint, file string) error {
 	codec, err := smslink.ParseCodec(codecName)
 	if err != nil {
 		return err
 	}
-	counting := &counter{Codec: codec}
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -56,10 +54,7 @@ func ourJob(codecName, endpoint, file string) error {
 	}
 	start := time.Now()
 
-	p := smslink.Package{Codec: counting}
-	if codec == smslink.None {
-		p.Codec = codec // Send knows it, and copies nothing
-	}
+	p := smslink.Package{Codec: codec}
 	for _, m := range messages {
 		if err := p.Add(m); err != nil {
 			return err
@@ -77,23 +72,8 @@ func ourJob(codecName, endpoint, file string) error {
 	if err != nil {
 		return err
 	}
-	if codec == smslink.None {
-		counting.packed = p.Size()
-	}
-	fmt.Println(took.Nanoseconds(), peak-base, counting.packed)
+	fmt.Println(took.Nanoseconds(), peak-base)
 	return nil
-}
-
-// counter is a codec that notes how much it has packed.
-type counter struct {
-	smslink.Codec
-	packed int
-}
-
-func (c *counter) AppendCompress(dst, plain []byte) ([]byte, error) {
-	packed, err := c.Codec.AppendCompress(dst, plain)
-	c.packed = len(packed) - len(dst)
-	return packed, err
 }
 
 // memory reads a field of this process's status, in kB.

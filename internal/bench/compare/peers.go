@@ -64,7 +64,7 @@ func job(command []string) (measured, error) {
 	}
 	var took int64
 	var m measured
-	if _, err := fmt.Sscan(out, &took, &m.memory, &m.packed); err != nil {
+	if _, err := fmt.Sscan(out, &took, &m.memory); err != nil {
 		return measured{}, fmt.Errorf("%s printed %q", command[0], out)
 	}
 	m.took = time.Duration(took)
