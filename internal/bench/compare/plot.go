@@ -52,7 +52,7 @@ func chart(label string, curves []curve) (*plot.Plot, error) {
 	p.X.Label.Text, p.Y.Label.Text = "messages", label
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Points(3)
 	p.Add(plotter.NewGrid())
 	low, high := math.Inf(1), 0.0
 	for _, c := range curves {
