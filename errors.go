@@ -231,14 +231,14 @@ func (e *MessageError) Unwrap() error { return e.Err }
 // The rules that [Package.Add] holds a message to, as [MessageError] words them
 // after the field's name.
 var (
-	ErrNegativeID       = wire.ErrNegativeID                                                     // ID: below 0
-	ErrRepeatedID       = errors.New("is in this package already; the reply is keyed by it")     // ID
-	ErrNoDigit          = wire.ErrNoDigit                                                        // To: none of 0 to 9 in it
-	ErrSeparator        = wire.ErrSeparator                                                      // From: a semicolon
-	ErrControlCharacter = wire.ErrControlCharacter                                               // From, Text: see Message
-	ErrInvalidUTF8      = wire.ErrInvalidUTF8                                                    // From, Text
-	ErrEmptyText        = wire.ErrEmptyText                                                      // Text: empty once trimmed
-	ErrTooLong          = errors.New("is longer than 256 MiB, with the receiver and the sender") // Text
-	ErrLiteralEscape    = wire.ErrLiteralEscape                                                  // Text: %0A or %3B
-	ErrBefore1970       = wire.ErrBefore1970                                                     // SendAt
+	ErrNegativeID       = wire.ErrNegativeID                                                 // ID: below 0
+	ErrRepeatedID       = errors.New("is in this package already; the reply is keyed by it") // ID
+	ErrNoDigit          = wire.ErrNoDigit                                                    // To: none of 0 to 9 in it
+	ErrSeparator        = wire.ErrSeparator                                                  // From: a semicolon
+	ErrControlCharacter = wire.ErrControlCharacter                                           // From, Text: see Message
+	ErrInvalidUTF8      = wire.ErrInvalidUTF8                                                // From, Text
+	ErrEmptyText        = wire.ErrEmptyText                                                  // Text: empty once trimmed
+	ErrTooLong          = errors.New("is longer than 256 MiB")                               // To, From, Text
+	ErrLiteralEscape    = wire.ErrLiteralEscape                                              // Text: %0A or %3B
+	ErrBefore1970       = wire.ErrBefore1970                                                 // SendAt
 )

@@ -41,3 +41,11 @@ func ReadReply(p *Package, body string) (*Response, error) {
 	}
 	return newResponse(p.lines, reply), nil
 }
+
+// LargestBlock is the size of the largest block of the plain form, in bytes.
+func (p *Package) LargestBlock() (size int) {
+	for _, block := range p.plain() {
+		size = max(size, len(block))
+	}
+	return size
+}

@@ -114,12 +114,13 @@ type line struct {
 // larger where a single line is.
 const blockSize = 256 << 10
 
-// maxMessage is what a message's receiver, sender and text may have in all, in
-// bytes: far beyond any SMS, and what keeps a line's end within its index.
-const maxMessage = 256 << 20
+// maxField is what a message's receiver, sender and text may each have, in bytes:
+// far beyond any SMS, and what keeps a line's end, in a block that was not full
+// before it, within its index.
+const maxField = 256 << 20
 
 // Add checks m and appends it to the package, allocating nothing once the
-// package's memory has grown. What it changes in a receiver and a text stands
+// package's memory has grown, as long as the ids rise. What it changes in a receiver and a text stands
 // with the fields of [Message].
 //
 // The error is a [*MessageError], which names the field and holds one of
@@ -143,7 +144,12 @@ func (p *Package) Add(m Message) error {
 }
 
 func (l *lines) add(m Message) (wire.Field, error) {
-	if len(m.To)+len(m.From)+len(m.Text) > maxMessage {
+	switch {
+	case len(m.To) > maxField:
+		return wire.FieldTo, ErrTooLong
+	case len(m.From) > maxField:
+		return wire.FieldFrom, ErrTooLong
+	case len(m.Text) > maxField:
 		return wire.FieldText, ErrTooLong
 	}
 	record := wire.Record{ID: m.ID, Receiver: m.To, Sender: m.From, Text: m.Text}
@@ -182,7 +188,7 @@ func (l *lines) makeRoom(m Message) {
 	}
 	block := l.blocks[l.last]
 	switch used := len(block); {
-	case cap(block)-used >= longest:
+	case used < blockSize && cap(block)-used >= longest:
 	case used+longest <= blockSize:
 		l.blocks[l.last] = slices.Grow(block, min(max(longest, used), blockSize-used))
 	default:

@@ -249,11 +249,28 @@ func (c foreignCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return c.inner.AppendCompress(dst, plain)
 }
 
+// What is longer than any SMS can't bring a line's end beyond its index.
 func TestAdd_refusesWhatNoIndexHolds(t *testing.T) {
 	var p smslink.Package
-	err := p.Add(smslink.Message{ID: 1, To: "07", Text: strings.Repeat("a", 256<<20)})
-	require.ErrorIs(t, err, smslink.ErrTooLong)
+	long := strings.Repeat("1", 256<<20+1)
+	for field, m := range map[string]smslink.Message{
+		"To": {To: long, Text: "a"}, "From": {To: "07", From: long, Text: "a"}, "Text": {To: "07", Text: long},
+	} {
+		err := p.Add(m)
+		require.ErrorIs(t, err, smslink.ErrTooLong)
+		require.ErrorContains(t, err, field)
+	}
 	require.Zero(t, p.Len())
+}
+
+// Long messages do not pile up in one block, each to be moved for the next.
+func TestAdd_givesALongMessageABlockOfItsOwn(t *testing.T) {
+	var p smslink.Package
+	for id := range int64(4) {
+		require.NoError(t, p.Add(smslink.Message{ID: id, To: "07", Text: strings.Repeat(";", 4<<20)}))
+	}
+	require.Less(t, p.LargestBlock(), 13<<20)
+	require.Len(t, plain(&p), p.Size())
 }
 
 func TestAdd_allocatesNothingOnceGrown(t *testing.T) {

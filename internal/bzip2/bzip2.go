@@ -10,6 +10,7 @@ package bzip2
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/bits"
 	"runtime"
 	"sync"
@@ -36,7 +37,7 @@ var errLayout = errors.New("bzip2: a block's stream is not laid out as expected"
 
 // AppendCompress appends the compressed form, of 900 kB blocks, of all src one
 // after another to dst and returns it. It takes as many cores as there are blocks, up to GOMAXPROCS, and
-// some 12 MB a core. It keeps nothing of dst and src, which must not overlap.
+// some 20 MB a core. It keeps no hold of dst and src, which must not overlap.
 func AppendCompress(dst []byte, src ...[]byte) ([]byte, error) {
 	blocks := split(src)
 	todo := make(chan *block, len(blocks))
@@ -142,7 +143,14 @@ var writers = sync.Pool{New: func() any {
 func (b *block) compress() {
 	defer close(b.done)
 	w := writers.Get().(*bzip2.Writer)
-	defer writers.Put(w)
+	defer func() {
+		if what := recover(); what != nil { // which nobody above could, in this goroutine
+			b.err = fmt.Errorf("bzip2: %v", what)
+			return // and w, which may be broken, is not used again
+		}
+		_ = w.Reset(nil) // keep no hold of the output
+		writers.Put(w)
+	}()
 	if b.err = b.compressWith(w); b.err == nil {
 		b.bits, b.crc, b.err = measure(b.packed)
 	}
