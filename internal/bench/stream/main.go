@@ -202,7 +202,7 @@ func job(side, url string, messages int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(took, rss)
+	fmt.Println(took.Nanoseconds(), rss)
 	for _, mb := range heap {
 		fmt.Println(mb)
 	}
