@@ -33,7 +33,7 @@ var (
 	ErrNotInDoubt = errors.New("journal: an id is not in doubt")
 )
 
-// File is a journal in a file of text to which lines are only ever added, each with its CRC-32C.
+// File is a journal in a file of text to which lines are only ever added, each with the CRC-32C of all of them so far.
 // It holds local ids, statuses, the gateway's ids and the MD5 of each package, and
 // neither a receiver nor a text; but the MD5 of a package of one message lets those who know
 // its text try out numbers.
@@ -45,7 +45,8 @@ type File struct {
 	mu     sync.Mutex
 	file   *os.File
 	states map[int64]state
-	err    error // why nothing can be written any more
+	sum    uint32 // of all payloads so far
+	err    error  // why nothing can be written any more
 }
 
 // state is what is known of an id: in doubt, or judged.
@@ -131,19 +132,19 @@ func (j *File) replay() (size int64, err error) {
 		switch {
 		case errors.Is(err, io.EOF) && torn(line, number):
 			return size, nil
-		case errors.Is(err, io.EOF):
-			line = append(line, '\n')
-			if _, err := j.file.WriteAt([]byte("\n"), size+int64(len(line)-1)); err != nil {
-				return 0, err
-			}
-		case err != nil:
+		case err != nil && !errors.Is(err, io.EOF):
 			return 0, err
 		}
-		e, ok := parse(line)
+		e, sum, ok := parse(line, j.sum)
 		if !ok || (number == 1) != (e.Version != 0) || e.Version > 1 || j.apply(e) != nil {
 			return 0, fmt.Errorf("%w: line %d is not as it was written", ErrCorrupt, number)
 		}
+		j.sum = sum
 		size += int64(len(line))
+		if err != nil {
+			_, err := j.file.WriteAt([]byte("\n"), size)
+			return size + 1, err
+		}
 	}
 }
 
@@ -153,7 +154,7 @@ func torn(line []byte, number int) bool {
 	if number > 1 {
 		return bytes.IndexByte(line, '}') < 0
 	}
-	first, err := entry{Version: 1}.line()
+	first, _, err := entry{Version: 1}.line(0)
 	return err == nil && len(line) < len(first)-1 && bytes.HasPrefix(first, line)
 }
 
@@ -162,24 +163,26 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // checksumLen is the checksum's, in hexadecimal, and the space behind it.
 const checksumLen = 9
 
-func (e entry) line() ([]byte, error) {
+// line is e's, with the checksum of all payloads up to it.
+func (e entry) line(sum uint32) (line []byte, newSum uint32, err error) {
 	payload, err := json.Marshal(e)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(payload, castagnoli), payload), nil
+	newSum = crc32.Update(sum, castagnoli, payload)
+	return fmt.Appendf(nil, "%08x %s\n", newSum, payload), newSum, nil
 }
 
-func parse(line []byte) (e entry, ok bool) {
+func parse(line []byte, sum uint32) (e entry, newSum uint32, ok bool) {
 	if len(line) <= checksumLen || line[checksumLen-1] != ' ' {
-		return entry{}, false
+		return entry{}, 0, false
 	}
 	payload := bytes.TrimSuffix(line[checksumLen:], []byte("\n"))
-	sum, err := strconv.ParseUint(string(line[:checksumLen-1]), 16, 32)
-	if err != nil || uint32(sum) != crc32.Checksum(payload, castagnoli) {
-		return entry{}, false
+	newSum = crc32.Update(sum, castagnoli, payload)
+	if string(line[:checksumLen-1]) != fmt.Sprintf("%08x", newSum) || json.Unmarshal(payload, &e) != nil {
+		return entry{}, 0, false
 	}
-	return e, json.Unmarshal(payload, &e) == nil
+	return e, newSum, true
 }
 
 // apply changes the states as e says, all of them or none.
@@ -212,10 +215,11 @@ func (j *File) apply(e entry) error {
 // append writes e through to the disk. After a failure nobody knows what
 // the file ends in, so that nothing is added to it any more.
 func (j *File) append(e entry) error {
-	line, err := e.line()
+	line, sum, err := e.line(j.sum)
 	if err != nil {
 		return err
 	}
+	j.sum = sum
 	if _, err = j.file.Write(line); err == nil {
 		err = j.file.Sync()
 	}
