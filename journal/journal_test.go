@@ -94,7 +94,7 @@ func TestOpen_survivesATornLastLine(t *testing.T) {
 	path := filled(t)
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for n := range len(raw) {
+	for n := range raw {
 		require.NoError(t, os.WriteFile(path, raw[:n], 0o600))
 		j, err := journal.Open(path)
 		require.NoError(t, err, "%d bytes", n)

@@ -74,7 +74,7 @@ func stream(path, gateway, login, password string, steps, inFlight int) error {
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	client, err := smslink.NewClient(login, password, &smslink.Options{Endpoint: gateway})
 	if err != nil {
 		return err

@@ -213,7 +213,10 @@ func job(side, url string, messages int) error {
 // again.
 func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error], note func(*smslink.Response)) error {
 	var p smslink.Package
-	for m := range all {
+	for m, err := range all {
+		if err != nil {
+			return err
+		}
 		if err := p.Add(m); err != nil {
 			return err
 		}
