@@ -156,7 +156,7 @@ func TestFile_killedAtEveryStep(t *testing.T) {
 			audit(path)
 		}
 	}
-	for i := range 20 { // killed again and again, at any moment
+	for i := range 8 { // killed again and again, at any moment
 		path := filepath.Join(t.TempDir(), "journal")
 		for n := range 4 {
 			if program(path, unharmed, 2, time.Duration(5+3*((7*i+n)%20))*time.Millisecond) != nil {
