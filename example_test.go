@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/journal"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -172,4 +175,96 @@ func ExamplePackage_Reopen() {
 	// <nil>
 	// smslink: not sent again: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice
 	// <nil>
+}
+
+func ExampleClient_SendAll() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	client := gateway.Client()
+
+	customers := []string{"0712345678", "+40723456789", "none", "0734567890"}
+	messages := func(yield func(smslink.Message, error) bool) { // or the rows of a database, one by one
+		for id, to := range customers {
+			if !yield(smslink.Message{ID: int64(id), To: to, Text: "Aveți o factură neachitată."}, nil) {
+				return
+			}
+		}
+	}
+
+	opts := &smslink.SendAllOptions{Messages: 2} // 10,000 by default
+	for batch := range client.SendAll(context.Background(), messages, opts) {
+		for _, err := range batch.Refused {
+			fmt.Println(err)
+		}
+		switch {
+		case batch.Err != nil:
+			fmt.Println(batch.Package.Len(), "messages:", smslink.OutcomeOf(batch.Err), batch.Err)
+		case batch.Response != nil:
+			for _, r := range batch.Response.Results {
+				fmt.Println(r.ID, r.Status, r.RemoteID)
+			}
+		}
+	}
+	// Output:
+	// 0 success 220000001
+	// 1 success 220000002
+	// smslink: message 2: To holds no digit, so it is no phone number
+	// 3 success 220000003
+}
+
+func ExampleClient_SendAll_journal() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	client := gateway.Client()
+	folder, err := os.MkdirTemp("", "campaign")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+
+	messages := func(yield func(smslink.Message, error) bool) {
+		for id := range int64(5) {
+			if !yield(smslink.Message{ID: id, To: "0712345678", Text: "Aveți o factură neachitată."}, nil) {
+				return
+			}
+		}
+	}
+	send := func() error {
+		j, err := journal.Open(filepath.Join(folder, "november.journal")) // one a campaign
+		if err != nil {
+			return err
+		}
+		defer func() { _ = j.Close() }()
+		opts := &smslink.SendAllOptions{Messages: 2, Journal: j}
+		for batch := range client.SendAll(context.Background(), messages, opts) {
+			for _, r := range batch.Earlier {
+				fmt.Println(r.ID, "earlier:", r.Status) // unreported: look into the account's reports
+			}
+			if batch.Err != nil {
+				fmt.Println(batch.Package.Len(), "messages:", smslink.OutcomeOf(batch.Err))
+			} else if batch.Response != nil {
+				fmt.Println(batch.Package.Len(), "messages: accepted")
+			}
+		}
+		return nil
+	}
+
+	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Refuse("3", "suspended"))
+	for range 2 { // and once more, the account being in order again
+		if err := send(); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(len(gateway.Messages()), "messages arrived")
+	// Output:
+	// 2 messages: accepted
+	// 2 messages: unknown
+	// 1 messages: rejected
+	// 0 messages: not sent
+	// 0 earlier: success
+	// 1 earlier: success
+	// 2 earlier: unreported
+	// 3 earlier: unreported
+	// 1 messages: accepted
+	// 5 messages arrived
 }

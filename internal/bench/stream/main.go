@@ -1,0 +1,246 @@
+// Command stream sends a million messages to a bare receiver on loopback, through
+// SendAll and through Send one package after another, each in a process of its own,
+// and prints time and memory. Run it from the repository's root, on Linux:
+//
+//	go run ./internal/bench/stream
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"iter"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/corpus"
+)
+
+const perPackage = 10_000
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("stream: ")
+	messages := flag.Int("messages", 1_000_000, "messages of a run, in packages of 10,000")
+	runs := flag.Int("runs", 5, "runs of each side, in turn, of which the median counts")
+	plot := flag.String("plot", "", "write the heap in use against the messages to this PNG")
+	flag.Parse()
+	var err error
+	switch {
+	case flag.NArg() == 2: // what it runs itself
+		err = job(flag.Arg(0), flag.Arg(1), *messages)
+	case flag.NArg() > 0:
+		err = errors.New("there are no arguments")
+	default:
+		err = measure(*messages, *runs, *plot)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// sides are the ways to send that are compared.
+var sides = []string{"Send", "SendAll, 1 in flight", "SendAll, 2 in flight"}
+
+// run is what one process told and used.
+type run struct {
+	took time.Duration
+	rss  int64     // kB, at the peak
+	heap []float64 // MB in use, after each tenth package
+}
+
+func measure(messages, runs int, plot string) error {
+	receiver := newReceiver()
+	defer receiver.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	results := map[string][]run{}
+	for range runs {
+		for _, side := range sides {
+			r, err := process(self, side, receiver.URL, messages)
+			if err != nil {
+				return fmt.Errorf("%s: %w", side, err)
+			}
+			results[side] = append(results[side], r)
+		}
+	}
+	fmt.Printf("%d messages in packages of %d, %d runs each, %s, %d cores\n\n", messages, perPackage, runs, runtime.Version(), runtime.NumCPU())
+	fmt.Print("| | time, median (all) | of Send's | peak RSS, the largest | heap in use, least to most |\n|---|---|---|---|---|\n")
+	base := median(results[sides[0]])
+	for _, side := range sides {
+		var times []string
+		var rss int64
+		var heap []float64
+		for _, r := range results[side] {
+			times = append(times, r.took.Round(10*time.Millisecond).String())
+			rss = max(rss, r.rss)
+			heap = append(heap, r.heap...)
+		}
+		fmt.Printf("| %s | %.2f s %v | %.2f | %.1f MB | %.1f to %.1f MB |\n", side, median(results[side]).Seconds(), times,
+			float64(median(results[side]))/float64(base), float64(rss)/1000, slices.Min(heap), slices.Max(heap))
+	}
+	if plot == "" {
+		return nil
+	}
+	return drawHeap(plot, results)
+}
+
+func median(runs []run) time.Duration {
+	var times []time.Duration
+	for _, r := range runs {
+		times = append(times, r.took)
+	}
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+func process(self, side, url string, messages int) (run, error) {
+	cmd := exec.Command(self, "-messages", strconv.Itoa(messages), side, url)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return run{}, err
+	}
+	in := bytes.NewReader(out)
+	var r run
+	if _, err := fmt.Fscan(in, &r.took, &r.rss); err != nil {
+		return run{}, err
+	}
+	for {
+		var heap float64
+		if _, err := fmt.Fscan(in, &heap); errors.Is(err, io.EOF) {
+			return r, nil
+		} else if err != nil {
+			return run{}, err
+		}
+		r.heap = append(r.heap, heap)
+	}
+}
+
+// newReceiver reads each upload and answers at once that ids 1 to 10,000 are
+// accepted.
+func newReceiver() *httptest.Server {
+	reply := []byte("MESSAGE;1;ok;77;")
+	for id := range perPackage {
+		if id > 0 {
+			reply = append(reply, ',')
+		}
+		reply = fmt.Appendf(reply, "%d:%d:3", id+1, 220_000_001+id)
+	}
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
+		_, _ = w.Write(reply)
+	}))
+}
+
+// source makes messages as a database cursor would, of a corpus of one package.
+func source(messages int) iter.Seq2[smslink.Message, error] {
+	texts := corpus.Messages(perPackage)
+	return func(yield func(smslink.Message, error) bool) {
+		for i := range messages {
+			m := texts[i%perPackage]
+			if !yield(smslink.Message{ID: int64(i%perPackage + 1), To: m.To, Text: m.Text}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func job(side, url string, messages int) error {
+	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: url})
+	if err != nil {
+		return err
+	}
+	all := source(messages)
+	var heap []float64
+	packages, accepted := 0, 0
+	note := func(resp *smslink.Response) {
+		accepted += resp.Count(smslink.Success)
+		if packages++; packages%10 == 0 {
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			heap = append(heap, float64(stats.HeapAlloc)/1e6)
+		}
+	}
+	start := time.Now()
+	if side == sides[0] {
+		err = sendOneByOne(client, all, note)
+	} else {
+		inFlight := 1
+		if side == sides[2] {
+			inFlight = 2
+		}
+		for batch := range client.SendAll(context.Background(), all, &smslink.SendAllOptions{Messages: perPackage, Concurrency: inFlight}) {
+			if batch.Err != nil {
+				return batch.Err
+			}
+			note(batch.Response)
+		}
+	}
+	took := time.Since(start)
+	if err != nil {
+		return err
+	}
+	if accepted != messages {
+		return fmt.Errorf("%d of %d accepted", accepted, messages)
+	}
+	rss, err := peak()
+	if err != nil {
+		return err
+	}
+	fmt.Println(took.Nanoseconds(), rss)
+	for _, mb := range heap {
+		fmt.Println(mb)
+	}
+	return nil
+}
+
+// sendOneByOne is what a program does without SendAll, with one package that it uses
+// again.
+func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error], note func(*smslink.Response)) error {
+	var p smslink.Package
+	for m, err := range all {
+		if err != nil {
+			return err
+		}
+		if err := p.Add(m); err != nil {
+			return err
+		}
+		if p.Len() < perPackage {
+			continue
+		}
+		resp, err := client.Send(context.Background(), &p)
+		if err != nil {
+			return err
+		}
+		note(resp)
+		p.Reset()
+	}
+	return nil
+}
+
+// peak is this process's largest resident memory so far, in kB.
+func peak() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	var kb int64
+	_, err = fmt.Sscan(string(rest), &kb)
+	return kb, err
+}

@@ -1,0 +1,522 @@
+package smslink
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// SendAllOptions are a stream's settings. Nil and zero fields mean the defaults, and
+// so do numbers below zero.
+type SendAllOptions struct {
+	// Messages is how many make a package; 0 means 10,000.
+	Messages int
+
+	// Bytes is how long a package's plain form may get; 0 means 2,000,000, which stays below
+	// the 2 MiB of PHP's stock upload limit with every codec of this package, even where nothing can be
+	// compressed. What the gateway takes is unknown. A longer message is a
+	// package of its own.
+	Bytes int
+
+	// Codec compresses the packages; nil means [Zlib].
+	Codec Codec
+
+	// Concurrency is how many packages are on their way at a time; 0 means 1. One more
+	// is being filled meanwhile.
+	Concurrency int
+
+	// Limiter is asked before each upload to let that many messages pass; nil means no
+	// limit. A *rate.Limiter of golang.org/x/time/rate is one, if its burst is no
+	// less than Messages. Its error stops the stream. Goroutines call it concurrently.
+	Limiter interface {
+		WaitN(ctx context.Context, messages int) error
+	}
+
+	// Retry says when a package that was not sent is tried again.
+	Retry Retry
+
+	// UniqueIDs refuses a message whose id came before, anywhere in the stream, with
+	// [ErrRepeatedInStream]. It keeps every id in memory, 40 bytes a message at the
+	// most. Without it only a package's own ids are looked at. With a Journal it is
+	// always so.
+	UniqueIDs bool
+
+	// ContinueWithoutCredit sends on once the gateway has said that the credit ran out:
+	// [InsufficientCredit] of a message, or ERROR 8. Otherwise that stops the stream.
+	ContinueWithoutCredit bool
+
+	// Journal remembers what was sent, so that the same input can be sent again after a
+	// crash; nil means that nothing does. It is left alone in test mode, in
+	// which nothing is sent that would be worth remembering.
+	Journal Journal
+}
+
+// Retry says how often and when a package is tried again of which no byte has left
+// this process: the server can't be reached, say. Nothing else ever is.
+type Retry struct {
+	Attempts   int           // of one package, the first one included; 0 means 5, and 1 never to try again
+	MinBackoff time.Duration // the pause after the first attempt, doubled after each; 0 means 1 second
+	MaxBackoff time.Duration // the longest pause; 0 means 1 minute
+	Jitter     float64       // the share of a pause, up to 1, of which a random part is left out; 0 means 0.5, and below 0 none
+
+	// Hook, if it is not nil, is told of each attempt that failed and will be
+	// followed by another one after a pause. Goroutines call it concurrently.
+	Hook func(attempt int, pause time.Duration, err error)
+}
+
+// Journal keeps, for each local message id, whether it may be sent: it is unknown;
+// or intended, so that it may have been sent and nobody can tell; or judged, with the
+// gateway's word. [Client.SendAll] makes an id intended before its package is uploaded, and after that judges it,
+// or forgets it where it was certainly not taken. One that stays intended is in doubt.
+//
+// An id stands for its message, whatever its text: a journal belongs to one
+// campaign. Package journal has one in a file. One in a database is a table of id,
+// status and remote id, of which the id is the key.
+//
+// Goroutines call it concurrently. What a call has changed must last when it
+// returns. The contexts have SendAll's values, but are never done: a stream that stops
+// still has to know. An error stops the stream.
+type Journal interface {
+	// Known gives what is known of those of ids that are not unknown: a judged one as
+	// it was judged, and one in doubt with [StatusUnreported].
+	Known(ctx context.Context, ids []int64) ([]Result, error)
+
+	// Intend makes ids intended, all of them or none. It is an error where one of them is known. The digest is
+	// the MD5 of the package's plain form, which the upload's form also has.
+	Intend(ctx context.Context, ids []int64, digest [md5.Size]byte) error
+
+	// Settle judges some of the intended ids and forgets others.
+	Settle(ctx context.Context, judged []Result, forgotten []int64) error
+}
+
+// Batch is one package of a stream and what became of it. It is the receiver's to
+// keep and to change.
+type Batch struct {
+	// Package has the messages that were sent, or were to be. It may be empty, and
+	// then nothing was sent. It is sealed as by [Client.Send]; one that was not sent can be sent by that.
+	Package *Package
+
+	// Response is the gateway's, and nil where Err is not or Package is empty.
+	Response *Response
+
+	// Err is nil or a [*SendError], as [Client.Send] returns it. It is not sent and
+	// matches [ErrStopped] where the stream stopped before this package's turn.
+	Err error
+
+	// Refused says of each message that was not put into a package why.
+	Refused []*MessageError
+
+	// Earlier are the messages that were not sent because the Journal knows them:
+	// what the gateway said of them then, or [StatusUnreported] of those in doubt.
+	Earlier []Result
+}
+
+var (
+	// ErrStopped says that a stream stopped before its end, and wraps the reason.
+	ErrStopped = errors.New("smslink: the stream stopped")
+	// ErrRepeatedInStream is the rule broken by a message whose id came before in the
+	// stream.
+	ErrRepeatedInStream = errors.New("came in this stream before")
+
+	errLeft  = errors.New("smslink: the loop over the stream was left")
+	errAgain = errors.New("smslink: a stream is sent once, and this one was ranged over before")
+)
+
+// SendAll sends an unbounded stream of messages in packages and yields what became
+// of each, as the packages complete; with [SendAllOptions].Concurrency that need
+// not be in order. Nothing happens before the sequence is ranged over, which can be done once. Memory
+// holds the packages on their way and one that is being filled, however many messages there are.
+//
+// Each message read from the source is in exactly one [Batch]: in its Package,
+// among its Refused, or among its Earlier. A message that comes with an error is
+// none. The source is read, and batches are yielded, in the caller's goroutine: a
+// slow loop keeps the source waiting, and a source that waits keeps
+// a batch waiting that is complete.
+//
+// Only a package that was not sent is tried again; see [Retry]. One that is unknown
+// never is, nor is one that was rejected.
+//
+// The stream stops, and the source is read no further, where the source yields an
+// error, ctx is done, the Limiter or the Journal fails, the account is refused (a
+// [*GatewayError] of code 2 to 7: each further package would be, and wrong
+// passwords get the address banned), or the credit runs out. It then yields what is on its way, and a last Batch that
+// has an Err that matches [ErrStopped] and the reason, and a Package of what was
+// read and not sent, which may be empty.
+//
+// ctx also bounds the uploads on their way, so that ending it most likely makes them
+// unknown. To stop and have them finish, let the source end or yield an error.
+// Leaving the loop early lets them finish too, but nobody sees what became of them,
+// other than the Journal; what was read and not sent is dropped. Either way nothing
+// runs on once the loop is left.
+func (c *Client) SendAll(ctx context.Context, messages iter.Seq2[Message, error], opts *SendAllOptions) iter.Seq[Batch] {
+	var ranged atomic.Bool
+	return func(yield func(Batch) bool) {
+		s := newStream(ctx, c, opts, yield)
+		defer s.end()
+		if ranged.Swap(true) {
+			s.stop(errAgain)
+		}
+		s.read(messages)
+		s.finish()
+	}
+}
+
+// stream is one SendAll under way. Its fields are the caller's goroutine's, but for
+// send and what it calls.
+type stream struct {
+	client *Client
+	opts   SendAllOptions
+	yield  func(Batch) bool
+
+	ctx     context.Context // of uploads
+	lasting context.Context // of the journal: never done
+	going   context.Context // done, with its reason, once nothing more is to be sent
+	stop    context.CancelCauseFunc
+
+	next   Batch // being filled
+	ids    map[int64]struct{}
+	flying int // batches on their way
+	landed chan Batch
+	flight sync.WaitGroup
+	left   bool // the loop was
+}
+
+func newStream(ctx context.Context, c *Client, opts *SendAllOptions, yield func(Batch) bool) *stream {
+	s := &stream{client: c, ctx: ctx, lasting: context.WithoutCancel(ctx), yield: yield}
+	if opts != nil {
+		s.opts = *opts
+	}
+	positive(&s.opts.Messages, 10_000)
+	positive(&s.opts.Bytes, 2_000_000)
+	positive(&s.opts.Concurrency, 1)
+	positive(&s.opts.Retry.Attempts, 5)
+	positive(&s.opts.Retry.MinBackoff, time.Second)
+	positive(&s.opts.Retry.MaxBackoff, time.Minute)
+	if s.opts.Retry.Jitter == 0 {
+		s.opts.Retry.Jitter = 0.5
+	}
+	if c.testMode {
+		s.opts.Journal = nil
+	}
+	if s.opts.UniqueIDs || s.opts.Journal != nil {
+		s.ids = map[int64]struct{}{}
+	}
+	s.going, s.stop = context.WithCancelCause(ctx)
+	s.landed = make(chan Batch, s.opts.Concurrency)
+	s.next = s.newBatch()
+	return s
+}
+
+// positive puts the default in place of what is not above zero.
+func positive[T int | time.Duration](value *T, otherwise T) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+func (s *stream) newBatch() Batch { return Batch{Package: &Package{Codec: s.opts.Codec}} }
+
+// end waits for what is on its way, also where the source or the loop panics.
+func (s *stream) end() {
+	s.stop(errLeft)
+	s.flight.Wait()
+}
+
+// read takes in the messages until they end or the stream stops.
+func (s *stream) read(messages iter.Seq2[Message, error]) {
+	if s.stopped() {
+		return
+	}
+	for m, err := range messages {
+		if err != nil {
+			s.stop(err)
+			return
+		}
+		s.take(m)
+		s.deliverLanded()
+		if s.stopped() {
+			return
+		}
+	}
+}
+
+func (s *stream) stopped() bool { return s.going.Err() != nil }
+
+// take puts m into the next batch, and sends that first where it is full.
+func (s *stream) take(m Message) {
+	if _, repeated := s.ids[m.ID]; repeated {
+		s.refuse(&MessageError{ID: m.ID, Field: "ID", Err: ErrRepeatedInStream})
+		return
+	}
+	p := s.next.Package
+	if err := p.Add(m); err != nil {
+		var refusal *MessageError
+		errors.As(err, &refusal) // nobody has sealed the package
+		s.refuse(refusal)
+		return
+	}
+	if s.ids != nil {
+		s.ids[m.ID] = struct{}{}
+	}
+	if p.Size() > s.opts.Bytes && p.Len() > 1 {
+		p.Remove(m.ID)
+		s.launch()
+		_ = s.next.Package.Add(m) // which was added before
+	}
+	if s.next.Package.Len() >= s.opts.Messages {
+		s.launch()
+	}
+}
+
+// refuse notes a refused message. Batches are bounded in these, too.
+func (s *stream) refuse(err *MessageError) {
+	s.next.Refused = append(s.next.Refused, err)
+	if len(s.next.Refused) >= s.opts.Messages {
+		s.launch()
+	}
+}
+
+// launch sends the next batch on its way once there is room, unless the stream has
+// stopped by then.
+func (s *stream) launch() {
+	for s.flying == s.opts.Concurrency && !s.stopped() {
+		s.deliver(<-s.landed)
+	}
+	if s.stopped() {
+		return
+	}
+	b := s.next
+	s.next = s.newBatch()
+	s.flying++
+	s.flight.Go(func() {
+		s.send(&b)
+		s.landed <- b
+	})
+}
+
+func (s *stream) deliver(b Batch) {
+	s.flying--
+	if !s.left && !s.yield(b) {
+		s.left = true
+		s.stop(errLeft)
+	}
+}
+
+func (s *stream) deliverLanded() {
+	for {
+		select {
+		case b := <-s.landed:
+			s.deliver(b)
+		default:
+			return
+		}
+	}
+}
+
+// finish sends the rest and delivers all that is on its way, and at last what the
+// stream's stop has left.
+func (s *stream) finish() {
+	if s.next.Package.Len() > 0 || len(s.next.Refused) > 0 {
+		s.launch()
+	}
+	for s.flying > 0 {
+		s.deliver(<-s.landed)
+	}
+	if !s.stopped() || s.left {
+		return
+	}
+	s.recall(&s.next)
+	if s.next.Err == nil {
+		s.next.Err = s.unsent()
+	}
+	s.yield(s.next)
+}
+
+// unsent is the error of a package whose turn never came.
+func (s *stream) unsent() error { return s.halted(OutcomeNotSent) }
+
+// halted is the error of a package that the stream's stop has left, with the reason.
+func (s *stream) halted(outcome Outcome) error {
+	return &SendError{Outcome: outcome, Err: fmt.Errorf("%w: %w", ErrStopped, context.Cause(s.going))}
+}
+
+// send does with one batch all that comes after its filling. The journal hears of
+// an upload before its first byte leaves.
+func (s *stream) send(b *Batch) {
+	s.recall(b)
+	messages := b.Package.Len()
+	if b.Err != nil || messages == 0 {
+		return
+	}
+	if s.opts.Limiter != nil && !s.stopped() {
+		if err := s.opts.Limiter.WaitN(s.going, messages); err != nil {
+			s.stop(fmt.Errorf("smslink: the limiter: %w", err))
+		}
+	}
+	if s.stopped() || !s.intend(b) {
+		b.Err = s.unsent()
+		return
+	}
+	b.Response, b.Err = s.attempt(b.Package)
+	if reason := s.reasonToStop(b); reason != nil {
+		s.stop(reason)
+	}
+	s.settle(b)
+}
+
+// recall takes out of the batch's package what the journal knows. Where that can't
+// be had, each message of it may have been sent by an earlier stream.
+func (s *stream) recall(b *Batch) {
+	if s.opts.Journal == nil || b.Package.Len() == 0 {
+		return
+	}
+	known, err := s.opts.Journal.Known(s.lasting, b.Package.ids())
+	if err == nil && len(known) > 0 {
+		err = b.skip(known)
+	}
+	if err != nil {
+		s.journalFailed(err)
+		b.Package.release(fateUnknown)
+		b.Err = s.halted(OutcomeUnknown)
+	}
+}
+
+// skip moves the known messages from the package to Earlier.
+func (b *Batch) skip(known []Result) error {
+	isKnown := make(map[int64]struct{}, len(known))
+	for _, result := range known {
+		isKnown[result.ID] = struct{}{}
+	}
+	rest := &Package{Codec: b.Package.Codec}
+	for m := range b.Package.Messages() {
+		if _, ok := isKnown[m.ID]; ok {
+			continue
+		}
+		if err := rest.Add(m); err != nil {
+			return err
+		}
+	}
+	if rest.Len()+len(known) != b.Package.Len() {
+		return errors.New("it told of ids that it was not asked for, or of one twice")
+	}
+	b.Package, b.Earlier = rest, known
+	return nil
+}
+
+func (s *stream) journalFailed(err error) { s.stop(fmt.Errorf("smslink: the journal: %w", err)) }
+
+func (s *stream) intend(b *Batch) bool {
+	if s.opts.Journal == nil {
+		return true
+	}
+	if err := s.opts.Journal.Intend(s.lasting, b.Package.ids(), digest(b.Package.plain())); err != nil {
+		s.journalFailed(err)
+		return false
+	}
+	return true
+}
+
+// attempt sends the package until something of it has left, or all attempts are
+// used up.
+func (s *stream) attempt(p *Package) (*Response, error) {
+	retry := s.opts.Retry
+	for n := 1; ; n++ {
+		resp, err := s.client.Send(s.ctx, p)
+		if n >= retry.Attempts || !mayWork(err) || s.stopped() {
+			return resp, err
+		}
+		pause := retry.pause(n)
+		if retry.Hook != nil {
+			retry.Hook(n, pause, err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-s.going.Done():
+		}
+		if s.stopped() {
+			return nil, err
+		}
+	}
+}
+
+// mayWork tells whether another attempt may do better: the network was at fault,
+// and nothing was sent.
+func mayWork(err error) bool {
+	return err != nil && OutcomeOf(err) == OutcomeNotSent && errors.As(err, new(*url.Error))
+}
+
+// pause is how long to wait after the n-th attempt.
+func (r Retry) pause(n int) time.Duration {
+	pause := min(r.MinBackoff, r.MaxBackoff)
+	for ; n > 1 && pause < r.MaxBackoff; n-- {
+		pause = min(2*pause, r.MaxBackoff)
+	}
+	share := min(max(r.Jitter, 0), 1)
+	return pause - time.Duration(rand.Float64()*share*float64(pause))
+}
+
+// reasonToStop is the error after which every further package would fare the same.
+func (s *stream) reasonToStop(b *Batch) error {
+	var refusal *GatewayError
+	switch {
+	case errors.As(b.Err, &refusal):
+		if isAccount := len(refusal.Code) == 1 && "2" <= refusal.Code && refusal.Code <= "7"; isAccount {
+			return refusal
+		}
+		if refusal.Code == "8" && !s.opts.ContinueWithoutCredit {
+			return refusal
+		}
+	case b.Response != nil && b.Response.Count(InsufficientCredit) > 0 && !s.opts.ContinueWithoutCredit:
+		return ErrInsufficientCredit
+	}
+	return nil
+}
+
+// settle tells the journal what became of the batch. What is left out stays in doubt. A message that was not paid for
+// may be sent another time.
+func (s *stream) settle(b *Batch) {
+	if s.opts.Journal == nil {
+		return
+	}
+	var judged []Result
+	var forgotten []int64
+	switch OutcomeOf(b.Err) {
+	case OutcomeAccepted:
+		for _, result := range b.Response.Results {
+			switch result.Status {
+			case StatusUnreported:
+			case InsufficientCredit:
+				forgotten = append(forgotten, result.ID)
+			default:
+				judged = append(judged, result)
+			}
+		}
+	case OutcomeNotSent, OutcomeRejected:
+		forgotten = b.Package.ids()
+	}
+	if judged == nil && forgotten == nil {
+		return
+	}
+	if err := s.opts.Journal.Settle(s.lasting, judged, forgotten); err != nil {
+		s.journalFailed(err)
+	}
+}
+
+// ids are the package's, in order.
+func (p *Package) ids() []int64 {
+	ids := make([]int64, 0, p.Len())
+	if p.lines != nil {
+		for _, line := range p.lines.index {
+			ids = append(ids, line.id)
+		}
+	}
+	return slices.Clip(ids)
+}
