@@ -117,7 +117,7 @@ type SendError struct {
 
 // Error tells the outcome and its cause.
 func (e *SendError) Error() string {
-	cause := strings.TrimPrefix(fmt.Sprint(e.Err), "smslink: ")
+	cause := strings.ReplaceAll(fmt.Sprint(e.Err), "smslink: ", "") // which stands in front of all of it
 	switch e.Outcome {
 	case OutcomeNotSent:
 		return "smslink: not sent: " + cause
