@@ -5,7 +5,6 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,8 +39,9 @@ type Message struct {
 	// character and a line end are refused, since they would break the package.
 	From string
 
-	// Text is the message, in UTF-8, of any length up to 256 MiB. Over 160 characters (70 outside
-	// the GSM alphabet) it reaches the phone as several segments, each billed.
+	// Text is the message, in UTF-8, of any length up to 256 MiB. Over 160 characters
+	// (70 outside the GSM alphabet) it reaches the phone as several segments, each
+	// billed.
 	//
 	// As the reference client does, spaces, tabs, line ends, NUL and vertical tab
 	// are trimmed from both ends, CRLF becomes LF, and tabs and lone carriage returns
@@ -82,8 +82,9 @@ func (m Message) LogValue() slog.Value {
 // A Package must not be copied after first use, and goroutines must not share
 // one while any of them changes it: two calls of Add, Remove, Reset or Reopen at
 // once, or a Reset or Reopen during a Send, panic where they meet, as writes to a
-// map do; the others only read, and are no more guarded than reads of a map. Two concurrent Sends of the same package are safe: one of them is refused.
-// To fill packages from several goroutines, give each its own.
+// map do; the others only read, and are no more guarded than reads of a map. Two
+// concurrent Sends of the same package are safe: one of them is refused. To fill
+// packages from several goroutines, give each its own.
 type Package struct {
 	// Codec compresses the package when it is sent. Nil means [Zlib].
 	Codec Codec
@@ -92,42 +93,16 @@ type Package struct {
 	lines *lines       // behind a pointer, where fmt prints an address and no message
 }
 
-// lines are the package's plain form and where each line of it ends. The form
-// stands in blocks, so that a package of megabytes grows without being moved. Each
-// line but the first has the line end that parts it from the one before it, so that
-// the blocks one after another are the form.
-type lines struct {
-	blocks [][]byte // those past the last are empty, and kept for what comes
-	last   int      // the one that lines are appended to
-	size   int      // bytes in all
-	index  []line
-	maxID  int64
-	seen   map[int64]struct{} // every id; nil while the ids only rise
-}
-
-type line struct {
-	id         int64
-	block, end int32 // where it ends
-}
-
-// blockSize is a block's, in bytes. The first one grows to it, and a block is
-// larger where a single line is.
-const blockSize = 256 << 10
-
-// maxField is what a message's receiver, sender and text may each have, in bytes:
-// far beyond any SMS, and what keeps a line's end, in a block that was not full
-// before it, within its index.
-const maxField = 256 << 20
-
 // Add checks m and appends it to the package, allocating nothing once the
-// package's memory has grown, as long as the ids rise. What it changes in a receiver and a text stands
-// with the fields of [Message].
+// package's memory has grown, as long as the ids rise. What it changes in a
+// receiver and a text stands with the fields of [Message].
 //
 // The error is a [*MessageError], which names the field and holds one of
 // [ErrNegativeID], [ErrRepeatedID], [ErrNoDigit], [ErrSeparator],
 // [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrTooLong],
-// [ErrLiteralEscape] and [ErrBefore1970]; or [ErrAlreadySent] or [ErrOutcomeUnknown], where it is the
-// package that is sealed. The package is then as it was.
+// [ErrLiteralEscape] and [ErrBefore1970]; or [ErrAlreadySent] or
+// [ErrOutcomeUnknown], where it is the package that is sealed. The package is then as
+// it was.
 func (p *Package) Add(m Message) error {
 	if err := p.seize("Add", busyChanging, false); err != nil {
 		return err
@@ -143,83 +118,6 @@ func (p *Package) Add(m Message) error {
 	return nil
 }
 
-func (l *lines) add(m Message) (wire.Field, error) {
-	switch {
-	case len(m.To) > maxField:
-		return wire.FieldTo, ErrTooLong
-	case len(m.From) > maxField:
-		return wire.FieldFrom, ErrTooLong
-	case len(m.Text) > maxField:
-		return wire.FieldText, ErrTooLong
-	}
-	record := wire.Record{ID: m.ID, Receiver: m.To, Sender: m.From, Text: m.Text}
-	if !m.SendAt.IsZero() {
-		record.At = m.SendAt.Unix()
-	}
-	l.makeRoom(m)
-	block := l.blocks[l.last]
-	plain := block
-	if len(l.index) > 0 {
-		plain = append(plain, wire.LineEnd...)
-	}
-	plain, field, rule := wire.AppendRecord(plain, record)
-	if rule != nil {
-		return field, rule
-	}
-	if !l.claim(m.ID) {
-		return wire.FieldID, ErrRepeatedID
-	}
-	l.blocks[l.last] = plain
-	l.size += len(plain) - len(block)
-	if len(l.index) == cap(l.index) {
-		l.index = slices.Grow(l.index, max(16, len(l.index)))
-	}
-	l.index = append(l.index, line{m.ID, int32(l.last), int32(len(plain))})
-	return "", nil
-}
-
-// makeRoom readies the last block for m, or begins another where m may not fit. A
-// message too long for any block makes its own longer, as it is appended.
-func (l *lines) makeRoom(m Message) {
-	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
-	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)
-	if len(l.blocks) == 0 {
-		l.blocks = append(l.blocks, nil)
-	}
-	block := l.blocks[l.last]
-	switch used := len(block); {
-	case used < blockSize && cap(block)-used >= longest:
-	case used+longest <= blockSize:
-		l.blocks[l.last] = slices.Grow(block, min(max(longest, used), blockSize-used))
-	default:
-		l.last++
-		if l.last == len(l.blocks) {
-			l.blocks = append(l.blocks, make([]byte, 0, blockSize))
-		}
-	}
-}
-
-// claim notes that id is taken, or tells that it already was. Ids that rise need
-// no memory of their own; the first one that does not makes the set.
-func (l *lines) claim(id int64) bool {
-	if id <= l.maxID {
-		if l.seen == nil {
-			l.seen = make(map[int64]struct{}, 2*len(l.index))
-			for _, line := range l.index {
-				l.seen[line.id] = struct{}{}
-			}
-		}
-		if _, taken := l.seen[id]; taken {
-			return false
-		}
-	}
-	l.maxID = max(l.maxID, id)
-	if l.seen != nil {
-		l.seen[id] = struct{}{}
-	}
-	return true
-}
-
 // Remove takes the message with that id out of the package and tells whether it
 // did. It takes time in proportion to the package. A sealed package is left as it
 // is.
@@ -229,44 +127,6 @@ func (p *Package) Remove(id int64) bool {
 	}
 	defer p.release(fateOpen)
 	return p.lines != nil && p.lines.remove(id)
-}
-
-func (l *lines) remove(id int64) bool {
-	at := slices.IndexFunc(l.index, func(line line) bool { return line.id == id })
-	if at < 0 {
-		return false
-	}
-	removed := l.index[at]
-	l.index = slices.Delete(l.index, at, at+1)
-	l.cut(at, removed.block, l.before(at, removed.block), removed.end)
-	if at == 0 && len(l.index) > 0 { // the line that is now the first starts with a line end
-		l.cut(0, l.index[0].block, 0, int32(len(wire.LineEnd)))
-	}
-	delete(l.seen, id)
-	return true
-}
-
-// cut takes bytes out of a block that stand before those of line at.
-func (l *lines) cut(at int, block, from, to int32) {
-	l.blocks[block] = slices.Delete(l.blocks[block], int(from), int(to))
-	l.size -= int(to - from)
-	for i := at; i < len(l.index) && l.index[i].block == block; i++ {
-		l.index[i].end -= to - from
-	}
-}
-
-// before is where line i starts in its block, with the line end before it.
-func (l *lines) before(i int, block int32) int32 {
-	if i == 0 || l.index[i-1].block != block {
-		return 0
-	}
-	return l.index[i-1].end
-}
-
-// text is line i.
-func (l *lines) text(i int) string {
-	line := l.index[i]
-	return strings.TrimPrefix(string(l.blocks[line.block][l.before(i, line.block):line.end]), wire.LineEnd)
 }
 
 // Len is the number of messages in the package.
@@ -350,55 +210,3 @@ func (p *Package) Reopen() {
 	_ = p.seize("Reopen", busyChanging, true)
 	p.release(fateOpen)
 }
-
-// fate is what a package's seal says of its sending, or of what keeps it busy.
-type fate int32
-
-const (
-	fateOpen fate = iota
-	fateUnknown
-	fateAccepted
-	busyChanging
-	busySending
-)
-
-func fateOf(outcome Outcome) fate {
-	switch outcome {
-	case OutcomeNotSent, OutcomeRejected:
-		return fateOpen
-	case OutcomeAccepted:
-		return fateAccepted
-	}
-	return fateUnknown
-}
-
-// sealed tells why the package can't be changed or sent, or nil.
-func (f fate) sealed() error {
-	switch f {
-	case fateAccepted:
-		return ErrAlreadySent
-	case fateUnknown, busySending:
-		return ErrOutcomeUnknown
-	}
-	return nil
-}
-
-// seize makes the package busy. A seal forbids that, unless it is to be broken; to
-// find the package busy already is a race between goroutines.
-func (p *Package) seize(call string, busy fate, breaking bool) error {
-	for {
-		found := fate(p.seal.Load())
-		if err := found.sealed(); err != nil && !breaking {
-			return err
-		}
-		if found >= busyChanging {
-			panic("smslink: " + call + " of a Package that another goroutine is changing or sending")
-		}
-		if p.seal.CompareAndSwap(int32(found), int32(busy)) {
-			return nil
-		}
-	}
-}
-
-// release ends what seize began.
-func (p *Package) release(to fate) { p.seal.Store(int32(to)) }

@@ -2,12 +2,9 @@ package smslink
 
 import (
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"iter"
-	"math/rand/v2"
-	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,44 +54,6 @@ type SendAllOptions struct {
 	// crash; nil means that nothing does. It is left alone in test mode, in
 	// which nothing is sent that would be worth remembering.
 	Journal Journal
-}
-
-// Retry says how often and when a package is tried again of which no byte has left
-// this process: the server can't be reached, say. Nothing else ever is.
-type Retry struct {
-	Attempts   int           // of one package, the first one included; 0 means 5, and 1 never to try again
-	MinBackoff time.Duration // the pause after the first attempt, doubled after each; 0 means 1 second
-	MaxBackoff time.Duration // the longest pause; 0 means 1 minute
-	Jitter     float64       // the share of a pause, up to 1, of which a random part is left out; 0 means 0.5, and below 0 none
-
-	// Hook, if it is not nil, is told of each attempt that failed and will be
-	// followed by another one after a pause. Goroutines call it concurrently.
-	Hook func(attempt int, pause time.Duration, err error)
-}
-
-// Journal keeps, for each local message id, whether it may be sent: it is unknown;
-// or intended, so that it may have been sent and nobody can tell; or judged, with the
-// gateway's word. [Client.SendAll] makes an id intended before its package is uploaded, and after that judges it,
-// or forgets it where it was certainly not taken. One that stays intended is in doubt.
-//
-// An id stands for its message, whatever its text: a journal belongs to one
-// campaign. Package journal has one in a file. One in a database is a table of id,
-// status and remote id, of which the id is the key.
-//
-// Goroutines call it concurrently. What a call has changed must last when it
-// returns. The contexts have SendAll's values, but are never done: a stream that stops
-// still has to know. An error stops the stream.
-type Journal interface {
-	// Known gives what is known of those of ids that are not unknown: a judged one as
-	// it was judged, and one in doubt with [StatusUnreported].
-	Known(ctx context.Context, ids []int64) ([]Result, error)
-
-	// Intend makes ids intended, all of them or none. It is an error where one of them is known. The digest is
-	// the MD5 of the package's plain form, which the upload's form also has.
-	Intend(ctx context.Context, ids []int64, digest [md5.Size]byte) error
-
-	// Settle judges some of the intended ids and forgets others.
-	Settle(ctx context.Context, judged []Result, forgotten []int64) error
 }
 
 // Batch is one package of a stream and what became of it. It is the receiver's to
@@ -372,97 +331,6 @@ func (s *stream) send(b *Batch) {
 	s.settle(b)
 }
 
-// recall takes out of the batch's package what the journal knows. Where that can't
-// be had, each message of it may have been sent by an earlier stream.
-func (s *stream) recall(b *Batch) {
-	if s.opts.Journal == nil || b.Package.Len() == 0 {
-		return
-	}
-	known, err := s.opts.Journal.Known(s.lasting, b.Package.ids())
-	if err == nil && len(known) > 0 {
-		err = b.skip(known)
-	}
-	if err != nil {
-		s.journalFailed(err)
-		b.Package.release(fateUnknown)
-		b.Err = s.halted(OutcomeUnknown)
-	}
-}
-
-// skip moves the known messages from the package to Earlier.
-func (b *Batch) skip(known []Result) error {
-	isKnown := make(map[int64]struct{}, len(known))
-	for _, result := range known {
-		isKnown[result.ID] = struct{}{}
-	}
-	rest := &Package{Codec: b.Package.Codec}
-	for m := range b.Package.Messages() {
-		if _, ok := isKnown[m.ID]; ok {
-			continue
-		}
-		if err := rest.Add(m); err != nil {
-			return err
-		}
-	}
-	if rest.Len()+len(known) != b.Package.Len() {
-		return errors.New("it told of ids that it was not asked for, or of one twice")
-	}
-	b.Package, b.Earlier = rest, known
-	return nil
-}
-
-func (s *stream) journalFailed(err error) { s.stop(fmt.Errorf("smslink: the journal: %w", err)) }
-
-func (s *stream) intend(b *Batch) bool {
-	if s.opts.Journal == nil {
-		return true
-	}
-	if err := s.opts.Journal.Intend(s.lasting, b.Package.ids(), digest(b.Package.plain())); err != nil {
-		s.journalFailed(err)
-		return false
-	}
-	return true
-}
-
-// attempt sends the package until something of it has left, or all attempts are
-// used up.
-func (s *stream) attempt(p *Package) (*Response, error) {
-	retry := s.opts.Retry
-	for n := 1; ; n++ {
-		resp, err := s.client.Send(s.ctx, p)
-		if n >= retry.Attempts || !mayWork(err) || s.stopped() {
-			return resp, err
-		}
-		pause := retry.pause(n)
-		if retry.Hook != nil {
-			retry.Hook(n, pause, err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-s.going.Done():
-		}
-		if s.stopped() {
-			return nil, err
-		}
-	}
-}
-
-// mayWork tells whether another attempt may do better: the network was at fault,
-// and nothing was sent.
-func mayWork(err error) bool {
-	return err != nil && OutcomeOf(err) == OutcomeNotSent && errors.As(err, new(*url.Error))
-}
-
-// pause is how long to wait after the n-th attempt.
-func (r Retry) pause(n int) time.Duration {
-	pause := min(r.MinBackoff, r.MaxBackoff)
-	for ; n > 1 && pause < r.MaxBackoff; n-- {
-		pause = min(2*pause, r.MaxBackoff)
-	}
-	share := min(max(r.Jitter, 0), 1)
-	return pause - time.Duration(rand.Float64()*share*float64(pause))
-}
-
 // reasonToStop is the error after which every further package would fare the same.
 func (s *stream) reasonToStop(b *Batch) error {
 	var refusal *GatewayError
@@ -478,36 +346,6 @@ func (s *stream) reasonToStop(b *Batch) error {
 		return ErrInsufficientCredit
 	}
 	return nil
-}
-
-// settle tells the journal what became of the batch. What is left out stays in doubt. A message that was not paid for
-// may be sent another time.
-func (s *stream) settle(b *Batch) {
-	if s.opts.Journal == nil {
-		return
-	}
-	var judged []Result
-	var forgotten []int64
-	switch OutcomeOf(b.Err) {
-	case OutcomeAccepted:
-		for _, result := range b.Response.Results {
-			switch result.Status {
-			case StatusUnreported:
-			case InsufficientCredit:
-				forgotten = append(forgotten, result.ID)
-			default:
-				judged = append(judged, result)
-			}
-		}
-	case OutcomeNotSent, OutcomeRejected:
-		forgotten = b.Package.ids()
-	}
-	if judged == nil && forgotten == nil {
-		return
-	}
-	if err := s.opts.Journal.Settle(s.lasting, judged, forgotten); err != nil {
-		s.journalFailed(err)
-	}
 }
 
 // ids are the package's, in order.

@@ -93,7 +93,7 @@ func FuzzAppendCompress(f *testing.F) {
 	f.Add(noise(100), uint16(10_000))
 	f.Fuzz(func(t *testing.T, piece []byte, times uint16) {
 		if len(piece)*int(times) > 2_000_000 {
-			t.Skip()
+			return // as slow as it is large, and no different
 		}
 		plain := []byte(strings.Repeat(string(piece), int(times)))
 		got, err := bzip2.AppendCompress(nil, plain)

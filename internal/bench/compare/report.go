@@ -97,7 +97,7 @@ func (r *report) markdown(runs int) string {
 		t.row(fmt.Sprintf("%d messages, %s", j.n, j.codec), spread(php, 1, "s"), spread(ours, 1, "s"), fmt.Sprintf("%.2f", median(php)/median(ours)), timeTarget,
 			spread(phpKB, 1000, "MB"), spread(oursKB, 1000, "MB"), fmt.Sprintf("%.2f", median(oursKB)/median(phpKB)), memoryTarget)
 	}
-	t.WriteString("\nMemory is the peak of resident memory above what the messages themselves take.\n\n")
+	t.WriteString("\nMemory is the peak of resident memory above what the messages themselves take; an MB here is 1,000 KiB.\n\n")
 
 	cores := float64(min(4, runtime.GOMAXPROCS(0)))
 	t.row("what", "target", "measured", "met", "from")

@@ -56,7 +56,7 @@ var sides = []string{"Send", "SendAll, 1 in flight", "SendAll, 2 in flight"}
 // run is what one process told and used.
 type run struct {
 	took time.Duration
-	rss  int64     // kB, at the peak
+	rss  int64     // KiB, at the peak
 	heap []float64 // MB in use, after each tenth package
 }
 
@@ -90,7 +90,7 @@ func measure(messages, runs int, plot string) error {
 			heap = append(heap, r.heap...)
 		}
 		fmt.Printf("| %s | %.2f s %v | %.2f | %.1f MB | %.1f to %.1f MB |\n", side, median(results[side]).Seconds(), times,
-			float64(median(results[side]))/float64(base), float64(rss)/1000, slices.Min(heap), slices.Max(heap))
+			float64(median(results[side]))/float64(base), float64(rss)*1024/1e6, slices.Min(heap), slices.Max(heap))
 	}
 	if plot == "" {
 		return nil
@@ -233,7 +233,7 @@ func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error],
 	return nil
 }
 
-// peak is this process's largest resident memory so far, in kB.
+// peak is this process's largest resident memory so far, in KiB.
 func peak() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
