@@ -60,7 +60,7 @@ func run(ctx context.Context, c console, args []string) int {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.AddCommand(newSendCommand(c))
+	root.AddCommand(newSendCommand(c), newCheckCommand(c), newEncodeCommand(c))
 
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *exitError
