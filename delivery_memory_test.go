@@ -114,7 +114,7 @@ func TestDedupe_theSameAtOnce(t *testing.T) {
 			for range len(codes) {
 				require.Equal(t, 200, <-codes)
 			}
-			require.EqualValues(t, map[bool]int32{false: 1, true: 2}[firstFails], calls.Load())
+			require.Equal(t, map[bool]int32{false: 1, true: 2}[firstFails], calls.Load())
 		}
 	})
 }
