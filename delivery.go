@@ -103,14 +103,14 @@ const (
 
 // ParseDeliveryReport reads a delivery report, which the gateway sends by GET or as a
 // form POST [public]: message_id, status and timestamp, and what else is switched on.
-// Parameters of the query count in any case; those of the body in a POST of
-// application/x-www-form-urlencoded or multipart/form-data, of which files are
-// passed over. Query and body may have 16 KiB each. It checks no secret:
-// see [DeliveryHandler].
+// Parameters of the query count in any case, and so do those of a POST's body of
+// application/x-www-form-urlencoded or multipart/form-data, whose files are passed
+// over. Query and body may have 16 KiB each. It checks no secret: see [DeliveryHandler].
 //
 // A parameter that comes several times with one value counts once. White space around
 // a number and the remote id is dropped. What can't be decoded stays in Other as it
-// came, under no name. Whatever is wrong with any other parameter than those three is no error.
+// came, under no name. Nothing that is wrong with any parameter but those three is an
+// error.
 //
 // The error is a [*DeliveryReportError].
 func ParseDeliveryReport(r *http.Request) (DeliveryReport, error) {

@@ -16,20 +16,22 @@ import (
 // DeliveryOptions are a [DeliveryHandler]'s settings. Nil and zero fields mean the defaults.
 type DeliveryOptions struct {
 	// ConnectionID, where it is not empty, is the only one whose reports are taken; the
-	// others, and those that name none, get 403. The account has to send it with its reports.
+	// others, and those that name none, get 403. It comes only where the account has
+	// switched it on.
 	ConnectionID string
 
 	// Dedupe is how many reports are remembered, so that one of them that comes again
 	// is answered 200 and not handed on: those that were last handed on with a nil
 	// error. 0 means none. Reports are the same where their remote id, Delivered and
 	// Time are. While one is being handed on, the same one waits, and is handed on too
-	// if that fails. An entry takes 200 bytes at the most, once there are some thousands. The memory
+	// if that fails. Among thousands, an entry takes 200 bytes at the most. The memory
 	// is this process's: after a restart, or in another process, a report is new again.
 	Dedupe int
 
 	// Logger hears, with remote ids, of each report taken (debug), of requests that are
 	// none (warn; without the secret: debug), and of those that the callback failed on
-	// (error). No event has a URL, a text, a number or the callback's words. Nil means no logging.
+	// (error). No event has a URL, a text, a receiver or the callback's own words, which
+	// are the callback's to log. Nil means no logging.
 	Logger *slog.Logger
 }
 
@@ -40,22 +42,22 @@ const minSecret = 16
 // hands each to handle, in the request's goroutine and under its context. Goroutines
 // may use it, and call handle, concurrently.
 //
-// Nothing authenticates a report but the secret, so serve it over https. The secret is the last
-// element of the path, wherever the handler is mounted: for
-// https://shop.example/sms/<secret> mount it at /sms/. It has 16 characters or more
-// of A–Z, a–z, 0–9, -, ., _ and ~; crypto/rand.Text makes a good one. A request without it is answered
-// 404, as http.NotFound does, its body unread. How long the comparing takes says nothing of
-// the secret.
+// Nothing authenticates a report but the secret, so serve it over https. It is the
+// last element of the path, wherever the handler is mounted: for
+// https://shop.example/sms/<secret> mount it at /sms/. It has 16 characters or more of
+// A-Z, a-z, 0-9, -, ., _ and ~; crypto/rand.Text makes a good one. A request without
+// it is answered 404, as http.NotFound does, its body unread. How long the comparing
+// takes says nothing of the secret.
 //
-// With the secret, a report is answered 200 once handle has returned nil, and 500 where it
-// returned an error or panicked, so that the gateway may send it again; whether it
-// does is unknown. What is no report ([ParseDeliveryReport]) gets 400, and a method other than GET and POST
-// 405. No answer quotes anything. A panic goes no further, but for
-// [http.ErrAbortHandler], which is net/http's own.
+// With the secret, a report is answered 200 once handle has returned nil, and 500 where
+// it returned an error or panicked, so that the gateway may send it again; whether it
+// does is unknown. What is no report (see [ParseDeliveryReport]) gets 400, and a method
+// other than GET and POST 405. No answer quotes anything. A panic goes no further, but
+// for [http.ErrAbortHandler], which is net/http's own.
 //
-// The same report may come several times, reports of one message may come in any order, and one may come before the
-// [Client.Send] of its message has returned: handle has to keep one whose remote id
-// it does not know yet.
+// The same report may come several times, reports of one message may come in any
+// order, and one may come before the [Client.Send] of its message has returned: handle
+// has to keep one whose remote id it does not know yet.
 //
 // The error names the argument or option at fault.
 func DeliveryHandler(secret string, handle func(context.Context, DeliveryReport) error, opts *DeliveryOptions) (http.Handler, error) {

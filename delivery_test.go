@@ -166,6 +166,13 @@ func TestParseDeliveryReport_queryAndBodyCountAlike(t *testing.T) {
 	require.Equal(t, "7", got.RemoteID)
 }
 
+func TestParseDeliveryReport_leavesNothingOnDisk(t *testing.T) {
+	t.Setenv("TMPDIR", "/does/not/exist") // where mime/multipart would put a file
+	got, err := smslink.ParseDeliveryReport(multipartOf(t, plainReport))
+	require.NoError(t, err)
+	require.Equal(t, "220000001", got.RemoteID)
+}
+
 func TestParseDeliveryReport_bodies(t *testing.T) {
 	long := plainReport + "&x=" + strings.Repeat("a", 16<<10)
 	fits := (plainReport + "&x=" + strings.Repeat("a", 16<<10))[:16<<10]

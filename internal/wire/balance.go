@@ -30,7 +30,7 @@ func AppendBalance(dst []byte, b Balance) []byte {
 // is no time. ok is false where the first two are not whole numbers.
 func ParseBalance(r Reply) (b Balance, ok bool) {
 	numbers := strings.Split(r.PackageID, ",")
-	if !r.Accepted || len(numbers) < 2 {
+	if len(numbers) < 2 { // as of an ERROR
 		return Balance{}, false
 	}
 	var errNational, errInternational error
