@@ -120,6 +120,17 @@ func TestDeliveryHandler_answers(t *testing.T) {
 	}
 }
 
+func TestDeliveryHandler_comparesAllOfTheSecret(t *testing.T) {
+	h := deliveryHandler(t, new(reports).take, nil)
+	for i := range 5000 {
+		r := byGet(plainReport)
+		r.URL.Path = fmt.Sprintf("/%s%d", urlSecret[:16], i)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, 404, w.Code)
+	}
+}
+
 // A stranger can't tell the handler from a server that has no such page.
 func TestDeliveryHandler_withoutTheSecretIsAnyUnknownPage(t *testing.T) {
 	handler := httptest.NewServer(deliveryHandler(t, new(reports).take, nil))
