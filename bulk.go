@@ -222,6 +222,10 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	defer func() { p.release(fate) }()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
+	var segments []int32
+	var measuring sync.WaitGroup
+	defer measuring.Wait() // before the package is released, also where the codec panics
+	measuring.Go(func() { segments = p.segments() })
 	reply, sendErr := c.exchange(ctx, p)
 	if sendErr != nil {
 		fate = fateOf(sendErr.Outcome)
@@ -229,6 +233,10 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	}
 	fate = fateAccepted
 	resp := newResponse(p.lines, reply)
+	measuring.Wait()
+	for i := range resp.Results {
+		resp.Results[i].Segments = int(segments[i])
+	}
 	resp.Elapsed = c.now().Sub(start)
 	c.accepted(ctx, resp)
 	return resp, nil

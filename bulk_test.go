@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -113,7 +114,7 @@ func TestSend_oneResultAMessage(t *testing.T) {
 			taken := gw.Messages()
 			taken = taken[len(taken)-5:]
 			for i, m := range taken {
-				require.Equal(t, smslink.Result{ID: m.ID, RemoteID: m.RemoteID, Status: smslink.Status(m.ID%5 + 1)}, resp.Results[i])
+				require.Equal(t, smslink.Result{ID: m.ID, RemoteID: m.RemoteID, Status: smslink.Status(m.ID%5 + 1), Segments: gsm7.Measure(m.Text).Segments}, resp.Results[i])
 			}
 			require.Equal(t, 1, resp.Count(smslink.Success))
 		})

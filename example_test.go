@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/journal"
 	"github.com/go-smslink/smslink/smslinktest"
 )
@@ -46,6 +47,25 @@ func Example() {
 	// Output:
 	// 1 success 220000001
 	// 2 success 220000002
+}
+
+// What a campaign will cost, before anything is sent, and what folding saves.
+func Example_cost() {
+	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine, între orele 9 și 12. Vă mulțumim!"
+	for _, fold := range []bool{false, true} {
+		pkg := smslink.Package{Fold: fold} // ă, ș and the like become a, s
+		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: text}); err != nil {
+			log.Fatal(err)
+		}
+		segments := 0
+		for m := range pkg.Messages() { // as they will be sent
+			segments += gsm7.Measure(m.Text).Segments
+		}
+		fmt.Printf("%d SMS, %.2f lei\n", segments, float64(segments)*0.20)
+	}
+	// Output:
+	// 2 SMS, 0.40 lei
+	// 1 SMS, 0.20 lei
 }
 
 func ExampleOutcomeOf() {

@@ -55,7 +55,7 @@ func (b *Batch) skip(known []Result) error {
 	for _, result := range known {
 		isKnown[result.ID] = struct{}{}
 	}
-	rest := &Package{Codec: b.Package.Codec}
+	rest := b.Package.like()
 	for m := range b.Package.Messages() {
 		if _, ok := isKnown[m.ID]; ok {
 			continue

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
@@ -41,7 +42,7 @@ type Message struct {
 
 	// Text is the message, in UTF-8, of any length up to 256 MiB. Over 160 characters
 	// (70 outside the GSM alphabet) it reaches the phone as several segments, each
-	// billed.
+	// billed: package gsm7 tells how many, and which characters make them more.
 	//
 	// As the reference client does, spaces, tabs, line ends, NUL and vertical tab
 	// are trimmed from both ends, CRLF becomes LF, and tabs and lone carriage returns
@@ -89,6 +90,14 @@ type Package struct {
 	// Codec compresses the package when it is sent. Nil means [Zlib].
 	Codec Codec
 
+	// Fold puts a text that is added through [gsm7.Fold], which replaces what makes it
+	// dearer, such as ș by s. Senders stay as they are.
+	Fold bool
+
+	// StrictReceivers refuses a receiver that [ParseReceiver] does, with [ErrReceiver], which the
+	// reference client would upload and the gateway fail, or send to somebody else.
+	StrictReceivers bool
+
 	seal  atomic.Int32 // a fate
 	lines *lines       // behind a pointer, where fmt prints an address and no message
 }
@@ -98,7 +107,7 @@ type Package struct {
 // receiver and a text stands with the fields of [Message].
 //
 // The error is a [*MessageError], which names the field and holds one of
-// [ErrNegativeID], [ErrRepeatedID], [ErrNoDigit], [ErrSeparator],
+// [ErrNegativeID], [ErrRepeatedID], [ErrNoDigit], [ErrReceiver], [ErrSeparator],
 // [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrTooLong],
 // [ErrLiteralEscape] and [ErrBefore1970]; or [ErrAlreadySent] or
 // [ErrOutcomeUnknown], where it is the package that is sealed. The package is then as
@@ -110,6 +119,12 @@ func (p *Package) Add(m Message) error {
 	defer p.release(fateOpen)
 	if p.lines == nil {
 		p.lines = &lines{maxID: -1}
+	}
+	if p.StrictReceivers && !isReceiver(m.To) {
+		return &MessageError{ID: m.ID, Field: string(wire.FieldTo), Err: ErrReceiver}
+	}
+	if p.Fold && len(m.Text) <= maxField {
+		m.Text = gsm7.Fold(m.Text)
 	}
 	field, rule := p.lines.add(m)
 	if rule != nil {
@@ -153,6 +168,24 @@ func (p *Package) plain() [][]byte {
 	return p.lines.blocks[:p.lines.last+1]
 }
 
+// segments are those of each message. The blocks are copied, one at a time, to be
+// read as strings.
+func (p *Package) segments() []int32 {
+	segments := make([]int32, p.Len())
+	block, number := "", int32(-1)
+	for i := range segments {
+		l := p.lines
+		line := l.index[i]
+		if line.block != number {
+			number = line.block
+			block = string(l.blocks[number])
+		}
+		text := wire.Text(block[l.before(i, number):line.end])
+		segments[i] = int32(gsm7.Measure(text).Segments)
+	}
+	return segments
+}
+
 // String gives the package's counts and none of its messages.
 func (p *Package) String() string {
 	return fmt.Sprintf("package of %d messages, %d bytes", p.Len(), p.Size())
@@ -190,7 +223,7 @@ func (p *Package) AppendPlain(dst []byte) []byte {
 	return dst
 }
 
-// Reset empties the package and unseals it, and keeps its memory and its Codec.
+// Reset empties the package and unseals it, and keeps its memory and its settings.
 func (p *Package) Reset() {
 	_ = p.seize("Reset", busyChanging, true)
 	defer p.release(fateOpen)

@@ -29,17 +29,17 @@ func TestResponse_matchesEntriesToMessages(t *testing.T) {
 		want          results
 		unmatched     []string
 	}{
-		{"in order", "7:a:3,3:b:3,9:c:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, nil},
-		{"shuffled", "9:c:3,7:a:3,3:b:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, nil},
-		{"one omitted", "7:a:3,9:c:3", results{{7, "a", ok}, {3, "", 0}, {9, "c", ok}}, nil},
-		{"none", "", results{{7, "", 0}, {3, "", 0}, {9, "", 0}}, nil},
-		{"blank and empty entries", " 7:a:3 ,, 3:b:3,\n9:c:3,", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, nil},
-		{"one repeated", "7:a:3,7:x:5,3:b:3,9:c:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, []string{"7:x:5"}},
-		{"one repeated at the end", "7:a:3,3:b:3,9:c:3,7:a:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, []string{"7:a:3"}},
-		{"a foreign one", "7:a:3,8:x:3,3:b:3,9:c:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, []string{"8:x:3"}},
-		{"malformed ones", "7:a:3,3:b,x:c:3,9:c:3:4,07:a:3,9::2", results{{7, "a", ok}, {3, "", 0}, {9, "", smslink.NumberFailed}}, []string{"3:b", "x:c:3", "9:c:3:4", "07:a:3"}},
-		{"an undocumented status", "7:a:6,3:b:3,9:c:3", results{{7, "a", 6}, {3, "b", ok}, {9, "c", ok}}, nil},
-		{"a status of nothing", "7:a:0,3:b:3,9:c:3", results{{7, "", 0}, {3, "b", ok}, {9, "c", ok}}, []string{"7:a:0"}},
+		{"in order", "7:a:3,3:b:3,9:c:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, nil},
+		{"shuffled", "9:c:3,7:a:3,3:b:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, nil},
+		{"one omitted", "7:a:3,9:c:3", results{{7, "a", ok, 0}, {3, "", 0, 0}, {9, "c", ok, 0}}, nil},
+		{"none", "", results{{7, "", 0, 0}, {3, "", 0, 0}, {9, "", 0, 0}}, nil},
+		{"blank and empty entries", " 7:a:3 ,, 3:b:3,\n9:c:3,", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, nil},
+		{"one repeated", "7:a:3,7:x:5,3:b:3,9:c:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"7:x:5"}},
+		{"one repeated at the end", "7:a:3,3:b:3,9:c:3,7:a:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"7:a:3"}},
+		{"a foreign one", "7:a:3,8:x:3,3:b:3,9:c:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"8:x:3"}},
+		{"malformed ones", "7:a:3,3:b,x:c:3,9:c:3:4,07:a:3,9::2", results{{7, "a", ok, 0}, {3, "", 0, 0}, {9, "", smslink.NumberFailed, 0}}, []string{"3:b", "x:c:3", "9:c:3:4", "07:a:3"}},
+		{"an undocumented status", "7:a:6,3:b:3,9:c:3", results{{7, "a", 6, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, nil},
+		{"a status of nothing", "7:a:0,3:b:3,9:c:3", results{{7, "", 0, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"7:a:0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			resp, err := answered(t, packageOf(t, 7, 3, 9), "\ufeffMESSAGE;1;Pachet preluat;P-77;"+c.entries+";future;fields\r\n")
@@ -47,6 +47,9 @@ func TestResponse_matchesEntriesToMessages(t *testing.T) {
 			require.Equal(t, "P-77", resp.PackageID)
 			require.Equal(t, "1", resp.Code)
 			require.Equal(t, "Pachet preluat", resp.Text)
+			for i := range c.want {
+				c.want[i].Segments = 1
+			}
 			require.Equal(t, c.want, resp.Results)
 			require.Equal(t, c.unmatched, resp.Unmatched)
 		})
@@ -58,7 +61,7 @@ func TestResponse_withoutItsLastFieldsIsStillAccepted(t *testing.T) {
 		p := packageOf(t, 1)
 		resp, err := answered(t, p, body)
 		require.NoError(t, err)
-		require.Equal(t, []smslink.Result{{ID: 1, Status: smslink.StatusUnreported}}, resp.Results)
+		require.Equal(t, []smslink.Result{{ID: 1, Status: smslink.StatusUnreported, Segments: 1}}, resp.Results)
 		require.ErrorIs(t, resp.Err(), smslink.ErrUnreported)
 		require.ErrorIs(t, p.Add(message(2)), smslink.ErrAlreadySent)
 	}

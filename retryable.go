@@ -8,7 +8,7 @@ import (
 
 var errOtherPackage = errors.New("smslink: the response is not this package's; their ids differ")
 
-// Retryable makes a new package, with p's Codec, of those messages of p that may be
+// Retryable makes a new package, with p's settings, of those messages of p that may be
 // sent again because the gateway's word is that it did not take them. p is the package
 // that the response came for, not sent again since, and is only read. The new one is
 // empty where there is none.
@@ -30,7 +30,7 @@ func (r *Response) Retryable(p *Package, correct func(Message, Status) (Message,
 		return nil, errOtherPackage
 	}
 	contradicted := r.unmatchedIDs()
-	again := &Package{Codec: p.Codec}
+	again := p.like()
 	at := 0
 	for m := range p.Messages() {
 		result := r.Results[at]
@@ -53,7 +53,12 @@ func (r *Response) Retryable(p *Package, correct func(Message, Status) (Message,
 		if !wanted {
 			continue
 		}
-		if err := again.Add(m); err != nil {
+		if result.Status == InsufficientCredit { // and to be the same bytes, whatever was set since it was added
+			again.Fold, again.StrictReceivers = false, false
+		}
+		err := again.Add(m)
+		again.Fold, again.StrictReceivers = p.Fold, p.StrictReceivers
+		if err != nil {
 			return nil, err
 		}
 	}

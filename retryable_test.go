@@ -53,15 +53,18 @@ func TestRetryable_sameBytes(t *testing.T) {
 	for id, text := range []string{
 		"Salut;\nce mai faci?", "100%", "%\n0A", "%3;", "%0\nA", "%%", "%0a%3b", "a\u0085b\u00a0", "  tuns\ttab\r\n;", "ș" + strings.Repeat("ț;\n%", 1000), "\u2003x\u2003", ";", "%;3B",
 	} {
-		require.NoError(t, p.Add(smslink.Message{ID: int64(100 - id), To: "+40 712-345-678", From: " Shop, S.R.L. ", Text: text, SendAt: time.Unix(int64(id), 5)}))
+		require.NoError(t, p.Add(smslink.Message{ID: int64(100 - id), To: "+40 712-345-678+12", From: " Shop, S.R.L. ", Text: text, SendAt: time.Unix(int64(id), 5)}))
 	}
 	resp := &smslink.Response{}
 	for _, id := range ids(&p) {
 		resp.Results = append(resp.Results, smslink.Result{ID: id, Status: smslink.InsufficientCredit})
 	}
+	p.Fold, p.StrictReceivers = true, true // once they were added
 	again, err := resp.Retryable(&p, nil)
 	require.NoError(t, err)
 	require.Equal(t, plain(&p), plain(again))
+	require.True(t, again.Fold)
+	require.True(t, again.StrictReceivers)
 }
 
 func TestRetryable_corrects(t *testing.T) {
@@ -125,6 +128,23 @@ func TestRetryable_refuses(t *testing.T) {
 		require.ErrorIs(t, err, rule)
 		var messageErr *smslink.MessageError
 		require.ErrorAs(t, err, &messageErr)
+	}
+}
+
+func TestRetryable_correctionsAreHeldToTheSettings(t *testing.T) {
+	p := &smslink.Package{Fold: true, StrictReceivers: true}
+	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "a"}))
+	resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:2")
+	require.NoError(t, err)
+	for to, want := range map[string]error{"0712345679": nil, "12": smslink.ErrReceiver} {
+		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+			m.To, m.Text = to, "ș"
+			return m, true
+		})
+		require.ErrorIs(t, err, want)
+		if want == nil {
+			require.Equal(t, "1;0712345679;numeric;s;0", plain(again))
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ type SendAllOptions struct {
 	// Codec compresses the packages; nil means [Zlib].
 	Codec Codec
 
+	// Fold and StrictReceivers are the packages' own: see [Package].
+	Fold, StrictReceivers bool
+
 	// Concurrency is how many packages are on their way at a time; 0 means 1. One more
 	// is being filled meanwhile.
 	Concurrency int
@@ -181,7 +184,14 @@ func positive[T int | time.Duration](value *T, otherwise T) {
 	}
 }
 
-func (s *stream) newBatch() Batch { return Batch{Package: &Package{Codec: s.opts.Codec}} }
+func (s *stream) newBatch() Batch {
+	return Batch{Package: &Package{Codec: s.opts.Codec, Fold: s.opts.Fold, StrictReceivers: s.opts.StrictReceivers}}
+}
+
+// like is a new package with the settings of p.
+func (p *Package) like() *Package {
+	return &Package{Codec: p.Codec, Fold: p.Fold, StrictReceivers: p.StrictReceivers}
+}
 
 // end waits for what is on its way, also where the source or the loop panics.
 func (s *stream) end() {

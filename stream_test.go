@@ -524,3 +524,22 @@ func TestBatch_isDiscreet(t *testing.T) {
 		requireDiscreet(t, b, &b, []smslink.Batch{b})
 	}
 }
+
+func TestSendAll_foldsAndIsStrict(t *testing.T) {
+	gateway := newGateway(t, nil)
+	source := func(yield func(smslink.Message, error) bool) {
+		for i, to := range []string{"0712345678", "712345678", "+40712345678"} {
+			if !yield(smslink.Message{ID: int64(i), To: to, Text: "Vă așteptăm"}, nil) {
+				return
+			}
+		}
+	}
+	batches := collect(gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{Fold: true, StrictReceivers: true}))
+	require.Len(t, batches, 1)
+	require.Len(t, batches[0].Refused, 1)
+	require.ErrorIs(t, batches[0].Refused[0], smslink.ErrReceiver)
+	require.Len(t, gateway.Messages(), 2)
+	for _, m := range gateway.Messages() {
+		require.Equal(t, "Va asteptam", m.Text)
+	}
+}

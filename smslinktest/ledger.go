@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
@@ -39,6 +40,8 @@ type Message struct {
 	From   string    // the sender
 	Text   string    // decoded, as the phone would show it
 	SendAt time.Time // in UTC; zero = now
+
+	Segments int // SMS that the text makes, as package gsm7 counts them
 }
 
 // Unlimited is the credit of a gateway that was told of none.
@@ -131,14 +134,14 @@ func (g *Gateway) Reset() {
 	g.state = fresh
 }
 
-// SetCredit sets how many messages the account can still pay for; [Unlimited] is
-// the default, and below 0 is 0. Each success spends one, whatever its length,
+// SetCredit sets how many SMS the account can still pay for; [Unlimited] is
+// the default, and below 0 is 0. Each success spends one a segment,
 // except in test mode. From the first message of a package that it does not cover,
 // all have [smslink.InsufficientCredit].
-func (g *Gateway) SetCredit(messages int) {
+func (g *Gateway) SetCredit(segments int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.credit = max(messages, 0)
+	g.credit = max(segments, 0)
 }
 
 // Credit is what SetCredit has set, less what was spent.
@@ -150,34 +153,34 @@ func (g *Gateway) Credit() int {
 
 // take gives each message its status and ids, and keeps it.
 func (g *Gateway) take(form wire.Form, messages []smslink.Message) wire.Reply {
-	statuses := make([]smslink.Status, len(messages))
+	taken := make([]Message, len(messages))
 	for i, m := range messages {
-		statuses[i] = g.judge(m)
+		taken[i] = Message{
+			Status: g.judge(m), Test: form.Test, Segments: gsm7.Measure(m.Text).Segments,
+			ID: m.ID, To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt,
+		}
 	}
 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !form.Test {
-		g.spend(statuses)
+		g.spend(taken)
 	}
 	now := time.Now()
 	packageID := strconv.Itoa(firstPackageID + g.packages)
 	g.packages++
 	g.uploads = append(g.uploads, newUpload(form, packageID, "", now))
-	taken := make([]Message, len(messages))
 	var entries []byte
-	for i, m := range messages {
-		taken[i] = Message{
-			Time: now, PackageID: packageID, RemoteID: strconv.Itoa(firstRemoteID + len(g.messages) + i), Status: statuses[i], Test: form.Test,
-			ID: m.ID, To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt,
-		}
-		if statuses[i] == smslink.StatusUnreported {
+	for i := range taken {
+		m := &taken[i]
+		m.Time, m.PackageID, m.RemoteID = now, packageID, strconv.Itoa(firstRemoteID+len(g.messages)+i)
+		if m.Status == smslink.StatusUnreported {
 			continue
 		}
 		if len(entries) > 0 {
 			entries = append(entries, ',')
 		}
-		entries = wire.AppendEntry(entries, wire.Entry{ID: m.ID, RemoteID: taken[i].RemoteID, Status: int(statuses[i])})
+		entries = wire.AppendEntry(entries, wire.Entry{ID: m.ID, RemoteID: m.RemoteID, Status: int(m.Status)})
 	}
 	g.messages = append(g.messages, taken...)
 	g.schedule(taken)
@@ -187,18 +190,19 @@ func (g *Gateway) take(form wire.Form, messages []smslink.Message) wire.Reply {
 
 // spend pays for the successes of one package while the credit lasts. The caller
 // holds the mutex.
-func (g *Gateway) spend(statuses []smslink.Status) {
+func (g *Gateway) spend(messages []Message) {
 	if g.credit == Unlimited {
 		return
 	}
 	exhausted := false
-	for i, status := range statuses {
-		exhausted = exhausted || status == smslink.Success && g.credit == 0
+	for i := range messages {
+		m := &messages[i]
+		exhausted = exhausted || m.Status == smslink.Success && g.credit < m.Segments
 		switch {
 		case exhausted:
-			statuses[i] = smslink.InsufficientCredit
-		case status == smslink.Success:
-			g.credit--
+			m.Status = smslink.InsufficientCredit
+		case m.Status == smslink.Success:
+			g.credit -= m.Segments
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestMessages_areWhatThePhoneWouldShow(t *testing.T) {
 	m.Time = time.Time{}
 	require.Equal(t, smslinktest.Message{
 		PackageID: resp.PackageID, RemoteID: resp.Results[0].RemoteID, Status: smslink.Success,
-		ID: 9, To: "0040712345678", From: "MAGAZIN", Text: "Salut;\nce faci?", SendAt: at,
+		ID: 9, To: "0040712345678", From: "MAGAZIN", Text: "Salut;\nce faci?", SendAt: at, Segments: 1,
 	}, m)
 }
 
@@ -212,6 +212,23 @@ func TestCredit_runsOutWithinAPackage(t *testing.T) {
 	gateway.SetCredit(smslinktest.Unlimited)
 	require.Equal(t, []smslink.Status{ok}, statuses(send(t, gateway, packageOf(t, nil, 7))))
 	require.Equal(t, smslinktest.Unlimited, gateway.Credit())
+}
+
+func TestCredit_isSpentBySegments(t *testing.T) {
+	const ok, broke = smslink.Success, smslink.InsufficientCredit
+	gateway := newGateway(t, nil)
+	gateway.SetCredit(6)
+	p := new(smslink.Package)
+	for i, text := range []string{strings.Repeat("a", 161), strings.Repeat("ș", 135), strings.Repeat("a", 161), "a"} { // 2, 3, 2 and 1
+		require.NoError(t, p.Add(smslink.Message{ID: int64(i), To: "0712345678", Text: text}))
+	}
+	resp := send(t, gateway, p)
+	require.Equal(t, []smslink.Status{ok, ok, broke, broke}, statuses(resp))
+	require.Equal(t, 1, gateway.Credit())
+	for i, m := range gateway.Messages() {
+		require.Equal(t, []int{2, 3, 2, 1}[i], m.Segments)
+		require.Equal(t, m.Segments, resp.Results[i].Segments)
+	}
 }
 
 func TestBalance_isTheCredit(t *testing.T) {

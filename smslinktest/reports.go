@@ -35,8 +35,8 @@ type Reports struct {
 	Undelivered func(Message) bool
 
 	// Optional adds the parameters that an account may switch on: network_id (always
-	// 1), network_type, delivery_report, connection_id and message_count (always 1,
-	// whatever the text).
+	// 1), network_type, delivery_report, connection_id and message_count (the
+	// segments).
 	Optional bool
 }
 
@@ -165,7 +165,7 @@ func (g *Gateway) reportValues(m Message) url.Values {
 		values.Set("network_type", "national")
 		values.Set("delivery_report", words)
 		values.Set("connection_id", g.ConnectionID)
-		values.Set("message_count", "1")
+		values.Set("message_count", strconv.Itoa(m.Segments))
 	}
 	return values
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,11 +67,13 @@ func TestReports_oneForEachSuccess(t *testing.T) {
 func TestReports_optionalParameters(t *testing.T) {
 	c := newCallbacks(t)
 	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Optional: true}})
-	resp := send(t, gateway, packageOf(t, nil, 1))
+	p := new(smslink.Package)
+	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: strings.Repeat("ș", 71)}))
+	resp := send(t, gateway, p)
 	require.NoError(t, gateway.WaitReports(t.Context()))
 	form := c.forms[resp.Results[0].RemoteID]
 	for name, want := range map[string]string{
-		"network_id": "1", "network_type": "national", "delivery_report": "DELIVRD", "connection_id": gateway.ConnectionID, "message_count": "1",
+		"network_id": "1", "network_type": "national", "delivery_report": "DELIVRD", "connection_id": gateway.ConnectionID, "message_count": "2",
 	} {
 		require.Equal(t, want, form.Get(name), name)
 	}

@@ -246,6 +246,14 @@ func ParseRecord(line string) (Record, error) {
 	return Record{ID: id, Receiver: receiver, Sender: sender, Text: decodeText(text), At: at}, nil
 }
 
+// Text is the text of a line that AppendRecord has written, decoded.
+func Text(line string) string {
+	for range 3 {
+		line = line[strings.IndexByte(line, ';')+1:]
+	}
+	return decodeText(line[:strings.LastIndexByte(line, ';')])
+}
+
 func decodeText(text string) string {
 	if strings.IndexByte(text, '%') < 0 {
 		return text

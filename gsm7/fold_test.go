@@ -1,0 +1,117 @@
+package gsm7_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/gsm7"
+)
+
+func TestFold(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"Romanian, comma below", "Bună ziua, așteptăm în piață: ĂÂÎȘȚ ăâîșț", "Buna ziua, asteptam in piata: AAIST aaist"},
+		{"Romanian, cedilla", "aşteptăm ţi ŞŢ", "asteptam ti ST"},
+		{"Romanian, decomposed", "bun\u0103 as\u0326teptam i\u0302n piat\u0326a\u0306 S\u0327T\u0327", "buna asteptam in piata ST"},
+		{"what the alphabet has", "é ñ ü ß à Å Ø æ Ç Δ Ω € [x] {y} ~ ^ | \\ ¿§¤", "é ñ ü ß à Å Ø æ Ç Δ Ω € [x] {y} ~ ^ | \\ ¿§¤"},
+		{"what the alphabet has, decomposed", "e\u0301 n\u0303 u\u0308 a\u0300 A\u030a C\u0327", "é ñ ü à Å Ç"},
+		{"but for the marks it has not", "o\u0302\u0301 u\u0308\u0304 a\u0301\u0300 c\u0327", "o ü à c"},
+		{"other Latin letters", "Łódź, žluťoučký kůň, ő ű, İstanbul, ı, ð þ Đ, ç, Việt Nam", "Lodz, zlutoucky kun, o u, Istanbul, i, d th D, c, Viet Nam"},
+		{"quotes", "„Salut” “a” ‘b’ ‚c‛ «d» ‹e› `f´ 5′ 6″", `"Salut" "a" 'b' 'c' "d" 'e' 'f' 5' 6"`},
+		{"dashes, dots and bullets", "a – b — c ‐ d − 5… • e · f", "a - b - c - d - 5... * e . f"},
+		{"spaces", "a\u00a0b\u2009c\u202fd\u3000e\tf", "a b c d e f"},
+		{"line ends", "a\u2028b\u2029c\u0085d", "a\nb\nc\nd"},
+		{"no width", "\ufeffa\u200bb\u2060c\u00add", "abcd"},
+		{"joiners after a letter", "a\u200db\u200cc", "abc"},
+		{"signs", "3×4 ™ © ® № ﬁ œuvre Ĳ", "3x4 TM (c) (R) No fi oeuvre IJ"},
+		{"full width", "ＡＢｃ！（１）｀", "ABc!(1)'"},
+		{"a keycap", "apăsați 1\ufe0f\u20e3", "apasati 1"},
+		{"what has no near form stays", "Привет 😀 ❤\ufe0f 👨\u200d👩 語 ° ½", "Привет 😀 ❤\ufe0f 👨\u200d👩 語 ° ½"},
+		{"and so does what clings to it", "и\u0306 😀\u0301", "и\u0306 😀\u0301"},
+		{"a mark at the start", "\u0306a", "\u0306a"},
+		{"not UTF-8", "ș\xffț\xc8", "s\xfft\xc8"},
+		{"empty", "", ""},
+		{"nothing left", "\u200b\ufeff", ""},
+		{"an ellipsis that would cost a segment", strings.Repeat("…", 70), strings.Repeat("…", 70)},
+		{"and what else there is to fold beside it", strings.Repeat("…", 69) + "ș", strings.Repeat("…", 69) + "s"},
+		{"an ellipsis beside an emoji", "😀…" + strings.Repeat("ș", 67), "😀…" + strings.Repeat("s", 67)},
+		{"an ellipsis that costs nothing", "😀…" + strings.Repeat("ș", 60), "😀..." + strings.Repeat("s", 60)},
+	} {
+		require.Equal(t, test.want, gsm7.Fold(test.text), test.name)
+		folded, changes := gsm7.FoldReport(test.text)
+		require.Equal(t, test.want, folded, test.name)
+		require.Equal(t, test.want, applied(test.text, changes), test.name)
+		require.Equal(t, test.want == test.text, changes == nil, test.name)
+	}
+}
+
+// applied makes the changes of a report.
+func applied(text string, changes []gsm7.Change) string {
+	for i := len(changes) - 1; i >= 0; i-- {
+		c := changes[i]
+		if !strings.HasPrefix(text[c.Offset:], c.From) {
+			return "the change is not where it says"
+		}
+		text = text[:c.Offset] + c.To + text[c.Offset+len(c.From):]
+	}
+	return text
+}
+
+func TestFoldReport_tellsWhatWasChanged(t *testing.T) {
+	folded, changes := gsm7.FoldReport("Vă așteptăm… e\u0301")
+	require.Equal(t, "Va asteptam... é", folded)
+	require.Equal(t, []gsm7.Change{{1, "ă", "a"}, {5, "ș", "s"}, {11, "ă", "a"}, {14, "…", "..."}, {18, "e\u0301", "é"}}, changes)
+}
+
+// A whole campaign's point: a third of its price.
+func TestFold_savesSegments(t *testing.T) {
+	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine între orele 9 și 12. Pentru detalii sunați la 021.123.45.67. Vă mulțumim și vă mai așteptăm!"
+	require.Equal(t, 3, gsm7.Measure(text).Segments)
+	require.Equal(t, 1, gsm7.Measure(gsm7.Fold(text)).Segments)
+}
+
+func TestFold_everyCharacterThereIs(t *testing.T) {
+	for r := range rune(utf8.MaxRune + 1) {
+		if !utf8.ValidRune(r) {
+			continue
+		}
+		text := "x" + string(r) + "x"
+		folded := gsm7.Fold(text)
+		switch inside := gsm7.Measure(text).Alphabet == gsm7.Default; {
+		case inside:
+			require.Equal(t, text, folded, "%U", r)
+		case folded != text:
+			require.Equal(t, gsm7.Default, gsm7.Measure(folded).Alphabet, "%U", r)
+			require.LessOrEqual(t, utf8.RuneCountInString(folded), 5, "%U", r)
+		}
+	}
+}
+
+func TestFold_allocatesNothingWhereNothingChanges(t *testing.T) {
+	for _, text := range []string{"", "Salut!", strings.Repeat("Olé [€] ñandu Ω 😀 Привет ", 20)} {
+		require.Zero(t, testing.AllocsPerRun(100, func() { gsm7.Fold(text) }))
+		require.Zero(t, testing.AllocsPerRun(100, func() { gsm7.FoldReport(text) }))
+	}
+}
+
+func FuzzFold(f *testing.F) {
+	for _, seed := range []string{"", "așteptăm", "e\u0301", "…😀", "\xff\u0306", "ș\u200b\u0301", strings.Repeat("…", 70), strings.Repeat("œ", 67), strings.Repeat("~`", 80)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		folded, changes := gsm7.FoldReport(text)
+		require.Equal(t, folded, gsm7.Fold(text))
+		require.Equal(t, folded, gsm7.Fold(folded), "folded twice")
+		require.Equal(t, folded, applied(text, changes))
+		require.LessOrEqual(t, gsm7.Measure(folded).Segments, gsm7.Measure(text).Segments)
+		require.True(t, !utf8.ValidString(text) || utf8.ValidString(folded))
+		for _, change := range changes {
+			require.Equal(t, gsm7.Default, gsm7.Measure(change.To).Alphabet)
+		}
+		if gsm7.Measure(text).Alphabet == gsm7.Default {
+			require.Equal(t, text, folded)
+		}
+	})
+}

@@ -1,0 +1,206 @@
+// Package gsm7 tells what a text costs as an SMS, and makes it cheaper where that is
+// wanted: in how many segments it reaches a phone, which of its characters force it
+// out of the GSM alphabet, and what it is without them.
+//
+// A text whose characters all stand in the GSM 7-bit default alphabet or its extension table
+// (3GPP TS 23.038, formerly GSM 03.38) has 160 septets in one SMS, or 153 in each
+// segment of a longer one. One character outside, such as ă or ș, turns all of it into UCS-2: 70 units of UTF-16, or
+// 67 in each segment (3GPP TS 23.040). Each segment is billed. How SMSLink itself
+// counts is not published, beyond that texts over 160 characters are concatenated
+// [public].
+//
+// National language shift tables are not used: the gateway is not known to.
+//
+// All functions may be called concurrently.
+package gsm7
+
+import (
+	"fmt"
+	"iter"
+	"unicode/utf8"
+)
+
+// Alphabet is what a text is sent in.
+type Alphabet int
+
+const (
+	// Default is the GSM 7-bit default alphabet with its extension table.
+	Default Alphabet = iota
+	// UCS2 is what every other text is sent in. Characters beyond its 65,536 go as surrogate pairs, as phones expect.
+	UCS2
+)
+
+// String names the alphabet: GSM-7 or UCS-2.
+func (a Alphabet) String() string {
+	switch a {
+	case Default:
+		return "GSM-7"
+	case UCS2:
+		return "UCS-2"
+	}
+	return fmt.Sprintf("Alphabet(%d)", int(a))
+}
+
+// limits are the units of a text that is one SMS, and of each segment of a longer one.
+func (a Alphabet) limits() (single, segment int) {
+	if a == Default {
+		return 160, 153
+	}
+	return 70, 67
+}
+
+// Measurement is what a text takes.
+type Measurement struct {
+	Alphabet Alphabet
+	Units    int // septets, two for a character of the extension table; in UCS-2 those of UTF-16, two for a surrogate pair
+	Segments int // SMS that are billed; 0 for an empty text
+	Left     int // units that still fit into the last segment; a text of one segment may become one of 160 or 70 units
+}
+
+// Measure tells what the text takes. It allocates nothing. Bytes that are not UTF-8 count as U+FFFD
+// each, which is in no GSM alphabet.
+//
+// No pair of units is split between segments, so that a segment may end
+// one unit short. Measure the text as it is sent: smslink's Package.Messages has it
+// so, trimmed and without tabs.
+func Measure(text string) Measurement {
+	m := Measurement{Alphabet: Default}
+	units, runes, ok := septets(text)
+	if !ok {
+		m.Alphabet = UCS2
+		units, runes = utf16Units(text)
+	}
+	single, segment := m.Alphabet.limits()
+	m.Units = units
+	switch {
+	case units == 0:
+		m.Left = single
+	case units <= single:
+		m.Segments, m.Left = 1, single-units
+	case units == runes: // no pairs
+		m.Segments = (units + segment - 1) / segment
+		m.Left = m.Segments*segment - units
+	default:
+		m.Segments, m.Left = m.Alphabet.fill(text)
+	}
+	return m
+}
+
+// septets counts those of a text, if all of it is in the alphabet.
+func septets(text string) (units, runes int, ok bool) {
+	for i := 0; i < len(text); {
+		bytes, n := leading(text[i:])
+		units += n
+		runes += bytes
+		if i += bytes; i == len(text) {
+			break
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if n = septetsOf(r); n == 0 {
+			return 0, 0, false
+		}
+		units += n
+		runes++
+		i += size
+	}
+	return units, runes, true
+}
+
+// leading measures the ASCII characters of the alphabet that text starts with.
+func leading(text string) (bytes, units int) {
+	i := 0
+	for ; len(text)-i >= 8; i += 8 {
+		t := text[i : i+8]
+		sum := uint(ascii[t[0]]) + uint(ascii[t[1]]) + uint(ascii[t[2]]) + uint(ascii[t[3]]) +
+			uint(ascii[t[4]]) + uint(ascii[t[5]]) + uint(ascii[t[6]]) + uint(ascii[t[7]])
+		if sum < 8*inside {
+			break
+		}
+		units += int(sum % inside)
+	}
+	for ; i < len(text) && ascii[text[i]] != 0; i++ {
+		units += int(ascii[text[i]] % inside)
+	}
+	return i, units
+}
+
+func utf16Units(text string) (units, runes int) {
+	for _, r := range text {
+		units += utf16UnitsOf(r)
+		runes++
+	}
+	return units, runes
+}
+
+func utf16UnitsOf(r rune) int {
+	if r > 0xffff {
+		return 2
+	}
+	return 1
+}
+
+// fill puts the characters of a long text into segments one after another.
+func (a Alphabet) fill(text string) (segments, left int) {
+	_, segment := a.limits()
+	widthOf := utf16UnitsOf
+	if a == Default {
+		widthOf = septetsOf
+	}
+	for _, r := range text {
+		n := widthOf(r)
+		if n > left {
+			segments++
+			left = segment
+		}
+		left -= n
+	}
+	return segments, left
+}
+
+// Foreign iterates over the characters that force the text into UCS-2, each with
+// its offset in bytes: those that are not in the GSM alphabet. A byte that is not UTF-8 is [utf8.RuneError].
+func Foreign(text string) iter.Seq2[int, rune] {
+	return func(yield func(int, rune) bool) {
+		for i, r := range text {
+			if septetsOf(r) == 0 && !yield(i, r) {
+				return
+			}
+		}
+	}
+}
+
+// septetsOf is 1 for a character of the default alphabet, 2 for one of the extension
+// table, and 0 for any other.
+func septetsOf(r rune) int {
+	if 0 <= r && r < utf8.RuneSelf {
+		return int(ascii[r] % inside)
+	}
+	switch r {
+	case '¡', '£', '¤', '¥', '§', '¿', 'Ä', 'Å', 'Æ', 'Ç', 'É', 'Ñ', 'Ö', 'Ø', 'Ü', 'ß',
+		'à', 'ä', 'å', 'æ', 'è', 'é', 'ì', 'ñ', 'ò', 'ö', 'ø', 'ù', 'ü',
+		'Γ', 'Δ', 'Θ', 'Λ', 'Ξ', 'Π', 'Σ', 'Φ', 'Ψ', 'Ω':
+		return 1
+	case '€':
+		return 2
+	}
+	return 0
+}
+
+// ascii has, for the ASCII characters of the alphabet, their septets plus inside, and 0 for all other
+// bytes: the sum of eight tells their septets, and whether all are in the alphabet.
+var ascii = [256]uint16{
+	'\n': one, '\r': one, ' ': one, '!': one, '"': one, '#': one, '$': one, '%': one, '&': one, '\'': one, '(': one, ')': one,
+	'*': one, '+': one, ',': one, '-': one, '.': one, '/': one, ':': one, ';': one, '<': one, '=': one, '>': one, '?': one, '@': one, '_': one,
+	'0': one, '1': one, '2': one, '3': one, '4': one, '5': one, '6': one, '7': one, '8': one, '9': one,
+	'A': one, 'B': one, 'C': one, 'D': one, 'E': one, 'F': one, 'G': one, 'H': one, 'I': one, 'J': one, 'K': one, 'L': one, 'M': one,
+	'N': one, 'O': one, 'P': one, 'Q': one, 'R': one, 'S': one, 'T': one, 'U': one, 'V': one, 'W': one, 'X': one, 'Y': one, 'Z': one,
+	'a': one, 'b': one, 'c': one, 'd': one, 'e': one, 'f': one, 'g': one, 'h': one, 'i': one, 'j': one, 'k': one, 'l': one, 'm': one,
+	'n': one, 'o': one, 'p': one, 'q': one, 'r': one, 's': one, 't': one, 'u': one, 'v': one, 'w': one, 'x': one, 'y': one, 'z': one,
+	'\f': two, '[': two, '\\': two, ']': two, '^': two, '{': two, '|': two, '}': two, '~': two,
+}
+
+const (
+	inside = 256
+	one    = inside + 1
+	two    = inside + 2
+)
