@@ -198,17 +198,19 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	}
 	form, messages, refusal := g.read(w, r)
 	if refusal != nil {
-		g.refuse(form, refusal.code+";"+refusal.text)
+		upload := newUpload(form, time.Now(), Fault{})
+		upload.Refusal = refusal.code + ";" + refusal.text
+		g.keep(upload)
 		writeReply(w, wire.AppendReply(nil, refusal.reply()))
 		return
 	}
 	fault := turn.after()
 	if fault.stage != afterTaking && fault.serve != nil {
-		g.refuse(form, "")
+		g.keep(newUpload(form, time.Now(), fault))
 		fault.serve(g, w, r, nil)
 		return
 	}
-	reply := g.take(form, messages)
+	reply := g.take(form, messages, fault)
 	if fault.edit != nil {
 		reply.Entries = fault.edit(reply.Entries)
 	}
