@@ -91,7 +91,7 @@ Exit codes:
 	flags := cmd.Flags()
 	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8040", "address and port; port 0 takes a free one")
 	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
-	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, from 0")
+	flags.IntVar(&opts.credit, "credit", 0, "credit of the account in segments, from 0")
 	flags.Lookup("credit").DefValue = "unlimited"
 	flags.StringVar(&opts.faults, "faults", "", "file of faults, one a line, that the uploads meet in order")
 	flags.StringArrayVar(&opts.fault, "fault", nil, "one fault, after those of --faults; may be repeated")

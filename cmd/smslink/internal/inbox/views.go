@@ -53,11 +53,10 @@ type conversation struct {
 
 type messageView struct {
 	smslinktest.Message
-	Number   string // of its phone
-	Link     string // to its phone
-	State    state
-	Segments string // empty = not known
-	Upload   int    // from 1
+	Number string // of its phone
+	Link   string // to its phone
+	State  state
+	Upload int // from 1
 }
 
 // state is what became of a message, for the eye and in words.
@@ -71,12 +70,9 @@ func (l *ledger) view(m smslinktest.Message) messageView {
 	number := numberOf(m.To)
 	return messageView{
 		Message: m, Number: number, Link: (&url.URL{Path: "/phones/" + number}).EscapedPath(),
-		State: stateOf(m), Segments: segments(m), Upload: l.packages[m.PackageID].upload + 1,
+		State: stateOf(m), Upload: l.packages[m.PackageID].upload + 1,
 	}
 }
-
-// segments says what a message is billed as.
-func segments(smslinktest.Message) string { return "" }
 
 func stateOf(m smslinktest.Message) state {
 	switch {
