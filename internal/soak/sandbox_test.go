@@ -163,11 +163,15 @@ func TestSandbox(t *testing.T) {
 		}
 		b.open(s.URL)
 		require.Zero(t, s.send(campaign))
-		b.sees(`document.querySelectorAll("#rows > li").length === 50`)
+		require.Zero(t, s.sendRows(strings.Join([]string{
+			`5001,0700241960,MAGAZIN,"Bună, Florin! Comanda 748878 a fost predată curierului. Urmăriți-o la https://magazin.example/c/e8feb",`,
+			`5002,0700241960,MAGAZIN,"Comanda 748878 vă așteaptă în magazin:`, `Str. Ștefan cel Mare 12`, `L-V 9-18; S 10-14",2030-02-19T17:30:00+02:00`,
+		}, "\n")))
+		b.sees(`document.getElementById("rows").textContent.includes("vă așteaptă") && document.querySelectorAll("#rows > li").length === 50`)
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		for i := range 12 {
 			what := []string{"deliver", "deliver", "fail"}[i%3]
-			resp, err := client.Post(fmt.Sprintf("%smessages/%d/%s", s.URL, 220000200-i, what), "", nil)
+			resp, err := client.Post(fmt.Sprintf("%smessages/%d/%s", s.URL, 220000201-i, what), "", nil)
 			require.NoError(t, err)
 			resp.Body.Close()
 		}
