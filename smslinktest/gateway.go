@@ -6,7 +6,7 @@
 // order, the credentials, sizes, both MD5s, the compressed bytes, and each line of
 // the package. It gives each message a status by its [Rule]s and its credit, keeps
 // it for the test to look at ([Gateway.Messages]), and reports its delivery to a
-// URL of the test's ([Reports]).
+// URL of the test's ([Reports]), by itself or when told to ([Gateway.Deliver]).
 //
 // An upload that does not agree it refuses: with ERROR 1 where the form is at fault,
 // 2 for another connection id, 7 for another password and 6 after several of
@@ -20,7 +20,8 @@
 //
 // What can go wrong on the way is a [Fault]: [Gateway.Inject] one, and see what the
 // program under test makes of it. Each fault's doc says which [smslink.Outcome] a
-// correct client reports.
+// correct client reports. "smslink sandbox" of cmd/smslink is this gateway with a web
+// page.
 //
 // All that is here may be used by several goroutines concurrently.
 package smslinktest

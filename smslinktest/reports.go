@@ -22,7 +22,8 @@ type Reports struct {
 	URL  string
 	Post bool // a form POST in place of a GET
 
-	// Manual leaves it to [Gateway.Deliver] to make the reports.
+	// Manual leaves it to [Gateway.Deliver] to make the reports; Delay and Undelivered
+	// then say nothing.
 	Manual bool
 
 	// Delay is how long after taking a package its reports are made, whatever the

@@ -154,9 +154,11 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if server.Shutdown(soon) != nil {
-		server.Close()
+		_ = server.Close() // of what did not end by itself
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 

@@ -36,7 +36,7 @@ func startSandbox(t *testing.T, env map[string]string, args ...string) *ranSandb
 	go func() {
 		s.code <- run(ctx, console{strings.NewReader(""), said, &s.err, func(name string) string { return env[name] }},
 			append([]string{"sandbox", "--json", "--listen", "127.0.0.1:0"}, args...))
-		said.Close()
+		_ = said.Close()
 	}()
 	t.Cleanup(stop)
 	d := json.NewDecoder(out)

@@ -54,6 +54,9 @@ func newBrowser(t *testing.T) *browser {
 	return &browser{t, tab}
 }
 
+// in is the same tab for a subtest.
+func (b *browser) in(t *testing.T) *browser { return &browser{t, b.ctx} }
+
 func (b *browser) open(url string) {
 	b.t.Helper()
 	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Navigate(url)))
@@ -82,6 +85,21 @@ func (b *browser) sees(expression string) {
 func (b *browser) press(keys string) {
 	b.t.Helper()
 	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.KeyEvent(keys)))
+}
+
+func (b *browser) focus(id string) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Focus("#"+id)))
+}
+
+// scripts lets pages opened from here on run scripts, or not.
+func (b *browser) scripts(run bool) {
+	b.t.Helper()
+	_, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run})
+		return chromedp.Void{}, err
+	})
+	require.NoError(b.t, err)
 }
 
 // view sets the window, in a desktop's or a phone's manner.
@@ -142,15 +160,20 @@ func startSandbox(t *testing.T, args ...string) *sandbox {
 	return s
 }
 
+// in is the same sandbox for a subtest.
+func (s *sandbox) in(t *testing.T) *sandbox {
+	same := *s
+	same.t = t
+	return &same
+}
+
 // send sends a file with the real binary, and returns its exit code.
 func (s *sandbox) send(file string) int {
 	s.t.Helper()
 	command := exec.Command(s.binary, "send", "--endpoint", s.Endpoint, file)
 	command.Env = []string{"SMSLINK_CONNECTION_ID=" + s.ConnectionID, "SMSLINK_PASSWORD=" + s.Password}
 	out, err := command.CombinedOutput()
-	if err != nil {
-		require.IsType(s.t, &exec.ExitError{}, err, "%s", out)
-	}
+	require.NotNil(s.t, command.ProcessState, "%v: %s", err, out)
 	return command.ProcessState.ExitCode()
 }
 

@@ -24,6 +24,7 @@ func TestSandbox(t *testing.T) {
 	b.view(1280, 800, "light")
 
 	t.Run("a campaign arrives while the page is open", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL)
 		b.sees(`document.getElementById("nothing") && document.getElementById("live-words").textContent === "live"`)
 		b.picture("empty-desktop")
@@ -47,6 +48,7 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("texts are shown as text", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL + "phones/0700000004")
 		require.Equal(t, `<script>document.title='run'</script><img src=x onerror=alert(1)>`, js[string](b, `document.querySelector(".bubble").textContent`))
 		require.Zero(t, js[int](b, `document.querySelectorAll("main script, .bubble *").length`))
@@ -65,6 +67,7 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("a conversation grows, and what stands open stays open", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL + "phones/0700000002")
 		js[bool](b, `document.querySelector(".message details").open = true`)
 		require.Zero(t, s.sendRows("9,0700000002,MAGAZIN,Încă unul,\n"))
@@ -74,6 +77,7 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("search", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL)
 		for query, want := range map[string]string{"+40 700 000 002": "row-0700000002", "000003": "row-0700000003", "predată": "0700 000 001"} {
 			js[bool](b, `(() => { const q = document.getElementById("q"); q.value = `+fmt.Sprintf("%q", query)+`; q.dispatchEvent(new Event("input")); return true })()`)
@@ -82,6 +86,7 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("deliver and fail make the reports", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL + "phones/0700000001")
 		js[bool](b, `window.notReloaded = true`)
 		js[bool](b, `document.querySelector("[id^=deliver-]").click() || true`)
@@ -96,6 +101,7 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("an injected fault meets the next upload", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL + "controls")
 		js[bool](b, `(() => { document.getElementById("fault").value = "lose-reply"; document.getElementById("inject").click(); return true })()`)
 		b.sees(`document.getElementById("chip-fault")`)
@@ -110,8 +116,9 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("a refused upload", func(t *testing.T) {
-		wrong := *s
-		wrong.t, wrong.Password = t, "wrong"
+		b, s := b.in(t), s.in(t)
+		wrong := s.in(t)
+		wrong.Password = "wrong"
 		require.Equal(t, 3, wrong.sendRows("1,0700000002,numeric,a,\n"))
 		b.open(s.URL + "uploads")
 		b.sees(`document.querySelector("#rows > li .state.failed")`)
@@ -127,6 +134,7 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("by keyboard alone", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL)
 		tabTo := func(id string) {
 			for range 60 {
@@ -148,16 +156,30 @@ func TestSandbox(t *testing.T) {
 		require.Equal(t, "deliver-220000003", js[string](b, `document.activeElement.id`), "the focus stays")
 	})
 
-	t.Run("a page elsewhere is refused", func(t *testing.T) { testForeignPage(t, b, s) })
-	t.Run("10,000 messages stay usable", func(t *testing.T) { testManyMessages(t, b, s) })
+	t.Run("without JavaScript", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
+		b.scripts(false)
+		defer b.scripts(true)
+		b.open(s.URL + "phones/0700000005")
+		b.focus("deliver-220000005")
+		b.press("\r")
+		b.sees(`document.querySelector(".notice") && document.querySelector(".fate .state.delivered")`)
+		b.open(s.URL + "?q=0700000006")
+		b.sees(`document.querySelectorAll("#rows > li").length === 1`)
+	})
+
+	t.Run("a page elsewhere is refused", func(t *testing.T) { testForeignPage(t, b.in(t), s.in(t)) })
+	t.Run("10,000 messages stay usable", func(t *testing.T) { testManyMessages(t, b.in(t), s.in(t)) })
 
 	t.Run("clear all", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		b.open(s.URL + "controls")
 		js[bool](b, `(() => { document.getElementById("clear-all").open = true; document.getElementById("clear-button").click(); return true })()`)
 		b.sees(`location.search.includes("notice") && document.getElementById("nothing")`)
 	})
 
 	t.Run("pictures for the docs", func(t *testing.T) {
+		b, s := b.in(t), s.in(t)
 		if *screenshots == "" {
 			t.Skip("only with -screenshots")
 		}

@@ -79,6 +79,7 @@ func notFromPages(next http.Handler) http.Handler {
 			http.Error(w, "refused: a web page may not use the gateway; call it from a program", http.StatusForbidden)
 			return
 		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of a page, earlier on this connection
 		next.ServeHTTP(w, r)
 	})
 }

@@ -49,8 +49,14 @@ func (s *served) send(messages ...smslink.Message) {
 	require.NoError(s.t, err)
 }
 
+// answer is a response without its body.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // ask makes a request with these headers; "Host" is one of them.
-func (s *served) ask(method, path string, form url.Values, headers ...string) (*http.Response, string) {
+func (s *served) ask(method, path string, form url.Values, headers ...string) (answer, string) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, s.URL+path, strings.NewReader(form.Encode()))
 	require.NoError(s.t, err)
@@ -68,7 +74,7 @@ func (s *served) ask(method, path string, form url.Values, headers ...string) (*
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
-	return resp, string(raw)
+	return answer{resp.StatusCode, resp.Header}, string(raw)
 }
 
 func (s *served) page(path string) string {
