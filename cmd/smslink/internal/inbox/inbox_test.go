@@ -202,7 +202,7 @@ func TestPhones_areOneHoweverTheirNumberIsWritten(t *testing.T) {
 	s.send(smslink.Message{ID: 1, To: "0712345678", Text: "unu"}, smslink.Message{ID: 2, To: "+40712345678", Text: "doi"}, smslink.Message{ID: 3, To: "0044712345678", Text: "trei"})
 	require.Contains(t, s.page("/"), "3 messages to 2 phones")
 	conversation := s.page("/phones/0712345678")
-	require.Less(t, strings.Index(conversation, `dir="auto">unu`), strings.Index(conversation, `dir="auto">doi</p>`))
+	require.Regexp(t, `(?s)dir="auto">unu</p>.*dir="auto">doi</p>`, conversation)
 	require.Contains(t, conversation, "<dd>0040712345678</dd>")
 	require.NotContains(t, conversation, `<p class="bubble accepted" dir="auto">trei`)
 }
@@ -217,6 +217,7 @@ func TestList_isPagedTheNewestFirst(t *testing.T) {
 	s.send(smslink.Message{ID: 1, To: "0700000003", Text: "din nou"})
 	first := s.page("/")
 	require.Equal(t, 50, strings.Count(first, `<li id="row-`))
+	require.Contains(t, first, `id="row-0700000003"`)
 	require.Less(t, strings.Index(first, `id="row-0700000003"`), strings.Index(first, `id="row-0700000119"`))
 	require.Contains(t, first, `href="/?skip=50"`)
 	last := s.page("/?skip=100")
@@ -287,7 +288,7 @@ func TestButtons(t *testing.T) {
 func TestButtons_leadBackToOurPagesOnly(t *testing.T) {
 	s := serve(t, nil)
 	s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	for _, back := range []string{"https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "\x00", "///evil.example", "/..//evil.example"} {
+	for _, back := range []string{"https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "\x00", "///evil.example", "/..//evil.example", "////evil.example"} {
 		resp, _ := s.ask(http.MethodPost, "/credit", url.Values{"do": {"unlimited"}, "back": {back}})
 		require.Regexp(t, `^/[^/\\]`, resp.Header.Get("Location"), back)
 	}
@@ -336,6 +337,7 @@ func TestEvents_gatherChanges(t *testing.T) {
 	}
 	require.Zero(t, next())
 	const packages = 200
+	start := time.Now()
 	for i := range packages {
 		s.send(smslink.Message{ID: int64(i), To: "0700000001", Text: "a"})
 	}
@@ -343,7 +345,7 @@ func TestEvents_gatherChanges(t *testing.T) {
 	for next() < packages {
 		count++
 	}
-	require.Less(t, count, packages/4, "events are gathered")
+	require.LessOrEqual(t, count, int(time.Since(start)/(250*time.Millisecond))+1, "events are gathered")
 	cancel()
 }
 
