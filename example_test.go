@@ -48,6 +48,34 @@ func Example() {
 	// 2 success 220000002
 }
 
+// The shortest of it: a client, a package, and what became of each message.
+func ExampleClient_Send() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	send := func(ctx context.Context, connectionID, password string, opts *smslink.Options) error {
+		client, err := smslink.NewClient(connectionID, password, opts) // nil options: the live gateway
+		if err != nil {
+			return err
+		}
+		var pkg smslink.Package
+		if err := pkg.Add(smslink.Message{ID: 1, To: "+40712345678", Text: "Comanda dvs. a fost expediată."}); err != nil {
+			return err
+		}
+		resp, err := client.Send(ctx, &pkg)
+		if err != nil {
+			return err // smslink.OutcomeOf(err): not sent, rejected, or nobody can tell
+		}
+		for _, r := range resp.Results {
+			fmt.Println(r.ID, r.Status, r.RemoteID)
+		}
+		return nil
+	}
+	if err := send(context.Background(), gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL}); err != nil {
+		log.Fatal(err)
+	}
+	// Output: 1 success 220000001
+}
+
 // What a campaign will cost, before anything is sent, and what folding saves.
 func Example_cost() {
 	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine, între orele 9 și 12. Vă mulțumim!"

@@ -44,8 +44,10 @@ func (p *progress) add(rows int) {
 	}
 }
 
+// tell shows how far a sending is.
 func (p *progress) tell(t *tally) {
 	if p != nil {
+		_ = p.bar.Set(t.rows())
 		failed := t.kinds[failed] + t.kinds[rejected] + t.kinds[notSent] + t.kinds[unknown]
 		p.bar.Describe(fmt.Sprintf("%d accepted, %d failed", t.kinds[accepted], failed))
 	}

@@ -220,7 +220,6 @@ func (s *sending) settled(id int64) fate {
 // record keeps and tells one row's fate.
 func (s *sending) record(f fate) {
 	s.tally.add(f)
-	s.bar.add(1)
 	if err := s.results.add(f); err != nil {
 		s.halt(fmt.Errorf("--results: %w", err))
 	}
