@@ -13,18 +13,17 @@ import (
 type Balance struct {
 	National      int64     // SMS to Romanian networks
 	International int64     // SMS to all others
-	Time          time.Time // the gateway's, in UTC, to the second; zero where it tells none
+	Time          time.Time // the gateway's, in UTC, to the second; zero where it tells none from 2000 on
 }
 
 // Balance asks how many SMS the account has left, of index.php beside the client's
 // endpoint [public]. The password travels in the body of a form POST. [Options].Timeout,
 // test mode and redirects are as in [Client.Send]; test mode changes nothing here.
 //
-// Every error is a [*SendError], of the same causes as a Send's. Asking spends
-// nothing, so that any Outcome allows to ask again: with [OutcomeUnknown] it is only the
-// answer that is missing. It is an [ErrUnreadableReply], kept in Reply, where a number is
-// no whole one. Do not ask in a loop what was rejected: repeated wrong passwords get
-// the address banned.
+// Every error is a [*SendError], of the same causes as a Send's. A reply without two
+// whole numbers is [ErrUnreadableReply]; SendError.Reply holds it. Asking spends nothing,
+// so you may ask again whatever the Outcome; but not in a loop after a rejection:
+// repeated wrong passwords get the address banned.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	start := c.now()
 	ctx, cancel := c.bounded(ctx)

@@ -78,6 +78,8 @@ func TestBalance_outcomeOfEachAnswer(t *testing.T) {
 		{"closed without an answer", "", smslink.OutcomeUnknown, 0, "", "EOF"},
 		{"HTML", http200("<html>;;"), smslink.OutcomeUnknown, 200, "<html>;;", "the gateway's reply can't be read"},
 		{"numbers that are not whole", http200("MESSAGE;4;ok;1.5,2;x;y;z"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1.5,2;x;y;z", "the gateway's reply can't be read"},
+		{"a package's reply", http200("MESSAGE;1;ok;12,34;1:220000001:3"), smslink.OutcomeUnknown, 200, "MESSAGE;1;ok;12,34;1:220000001:3", "the gateway's reply can't be read"},
+		{"leading zeros", http200("MESSAGE;4;ok;1,034"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1,034", "the gateway's reply can't be read"},
 		{"one number", http200("MESSAGE;4;ok;1"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1", "the gateway's reply can't be read"},
 		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good, smslink.OutcomeUnknown, 200, good, "unexpected EOF"},
 		{"an endless reply", http200("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17)), smslink.OutcomeUnknown, 200, ("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17))[:64<<10], "longer than a reply to this request can be"},
@@ -159,6 +161,24 @@ func TestBalance_redirectGivesThePasswordToNobody(t *testing.T) {
 		require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))
 		require.Zero(t, there.Load())
 	}
+}
+
+func TestBalance_thirdNumberThatIsNoTime(t *testing.T) {
+	for third, want := range map[string]time.Time{
+		"1700000000": time.Unix(1_700_000_000, 0).UTC(), "3": {}, "567": {}, "1700000000000": {}, "x": {}, "": {},
+	} {
+		got, err := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2,"+third))}).Balance(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, smslink.Balance{National: 1, International: 2, Time: want}, got, third)
+	}
+}
+
+func TestBalance_event(t *testing.T) {
+	var logged bytes.Buffer
+	client := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2")), Logger: slog.New(slog.NewJSONHandler(&logged, nil))})
+	_, err := client.Balance(context.Background())
+	require.NoError(t, err)
+	require.Regexp(t, `^\{"time":"[^"]+","level":"INFO","msg":"smslink: balance","national":1,"international":2,"elapsed":\d+\}\n$`, logged.String())
 }
 
 // A server that throws the form back at us is quoted nowhere.

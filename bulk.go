@@ -71,7 +71,7 @@ type Options struct {
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or
 	// a password. Each call ends in one event: info for an accepted package, warn
 	// where messages of it failed or it was not sent or was rejected, error for an
-	// unknown outcome; info for a balance, and warn where it was not had. An upload
+	// unknown outcome; info for a balance, and warn where it could not be had. An upload
 	// starts with one at debug. Nil means no logging.
 	Logger *slog.Logger
 
@@ -106,7 +106,7 @@ type Client struct {
 // first call checks them.
 //
 // The error names the argument or option at fault: an empty credential, an
-// endpoint that is no plain http or https URL, a negative Timeout, a UserAgent that
+// endpoint that is no plain http or https URL or ends in .php/, a negative Timeout, a UserAgent that
 // is no header value, or a Transport that does not verify TLS or allows it below 1.2.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
@@ -189,6 +189,8 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 		return nil, errors.New("smslink: the endpoint holds a user or password; leave them out")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("smslink: the endpoint holds a query or a fragment; leave it out")
+	case strings.HasSuffix(u.Path, ".php/"): // beside which there is no index.php
+		return nil, errors.New("smslink: the endpoint has a slash after its .php; leave it out")
 	}
 	return u, nil
 }

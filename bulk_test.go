@@ -349,6 +349,7 @@ func TestNewClient_refuses(t *testing.T) {
 		{"a user in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@example.com/"}, "smslink: the endpoint holds a user or password; leave them out"},
 		{"a query in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/?a=b"}, "smslink: the endpoint holds a query or a fragment; leave it out"},
 		{"a fragment in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/#a"}, "smslink: the endpoint holds a query or a fragment; leave it out"},
+		{"a slash after the endpoint's .php", "c", "p", &smslink.Options{Endpoint: smslink.EndpointHTTPS + "/"}, "smslink: the endpoint has a slash after its .php; leave it out"},
 		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second}, "smslink: the time-out is negative: -1s"},
 		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"}, "smslink: the user agent holds a character other than visible ASCII and spaces"},
 		{"a transport without TLS verification", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: insecure}}, "smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead"},

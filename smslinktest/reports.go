@@ -106,8 +106,8 @@ func (g *Gateway) reportDue(batch *batch, m Message) {
 }
 
 // WaitReports waits until no delivery report is to come. Its error joins those of
-// the reports that were not answered with a 2xx; or it is the context's or, where
-// the gateway was closed, another.
+// the reports that were not answered with a 2xx, and quotes no URL; or it is the
+// context's or, where the gateway was closed, another.
 func (g *Gateway) WaitReports(ctx context.Context) error {
 	var lost error
 	err := g.wait(ctx, func() bool {
@@ -129,11 +129,11 @@ func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
 	defer cancel()
 	req, err := g.newReport(ctx, m, delivered)
 	if err != nil {
-		return fmt.Errorf("smslinktest: delivery report of %s: %w", m.RemoteID, err)
+		return fmt.Errorf("smslinktest: delivery report of %s: %w", m.RemoteID, withoutURL(err))
 	}
 	resp, err := g.caller.Do(req)
 	if err != nil {
-		return fmt.Errorf("smslinktest: delivery report of %s: %w", m.RemoteID, err)
+		return fmt.Errorf("smslinktest: delivery report of %s: %w", m.RemoteID, withoutURL(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
@@ -141,6 +141,16 @@ func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
 		return fmt.Errorf("smslinktest: delivery report of %s: answered with HTTP status %d", m.RemoteID, resp.StatusCode)
 	}
 	return nil
+}
+
+// withoutURL is the cause of an error that would quote the callback's URL, in which
+// there is a secret.
+func withoutURL(err error) error {
+	var quoting *url.Error
+	if errors.As(err, &quoting) {
+		return quoting.Err
+	}
+	return err
 }
 
 func (g *Gateway) newReport(ctx context.Context, m Message, delivered bool) (*http.Request, error) {

@@ -2,6 +2,8 @@ package smslinktest_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -112,9 +114,28 @@ func TestReports_failuresAreTold(t *testing.T) {
 	require.ErrorContains(t, err, "smslinktest: delivery report of 220000001: answered with HTTP status 500")
 	require.ErrorContains(t, err, "smslinktest: delivery report of 220000002: answered with HTTP status 500")
 
-	gateway = newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: "http://127.0.0.1:\x00/"}})
-	send(t, gateway, packageOf(t, nil, 1))
-	require.Error(t, gateway.WaitReports(t.Context()))
+}
+
+// In the URL of a callback there is a secret.
+func TestReports_failuresDoNotQuoteTheURL(t *testing.T) {
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	for _, post := range []bool{false, true} {
+		for _, url := range []string{away.URL + "/sms/hunter2?key=hunter2", "http://127.0.0.1/hunter2\x00", "smtp://127.0.0.1/hunter2"} {
+			gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: url, Post: post, Manual: true}})
+			remoteID := send(t, gateway, packageOf(t, nil, 1)).Results[0].RemoteID
+			err := gateway.Deliver(t.Context(), remoteID, true)
+			require.ErrorContains(t, err, "smslinktest: delivery report of 220000001: ")
+			message, _ := gateway.Message(remoteID)
+			require.Equal(t, err, message.Delivery.Err)
+			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err)), "/hunter2")
+		}
+		gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: away.URL + "/sms/hunter2", Post: post}})
+		send(t, gateway, packageOf(t, nil, 1))
+		err := gateway.WaitReports(t.Context())
+		require.ErrorContains(t, err, "smslinktest: delivery report of 220000001: ")
+		require.NotContains(t, err.Error(), "hunter2")
+	}
 }
 
 func TestReset_dropsReportsToCome(t *testing.T) {

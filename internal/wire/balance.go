@@ -9,11 +9,14 @@ import (
 type Balance struct {
 	National      int64
 	International int64
-	At            int64 // Unix seconds, up to the year 9999; 0 = not told
+	At            int64 // Unix seconds, of the years 2000 to 9999; 0 = not told
 }
 
-// lastSecond is the last one of the year 9999.
-const lastSecond = 253_402_300_799
+// What a balance's time can be: from 2000 to the last second of 9999.
+const (
+	firstSecond = 946_684_800
+	lastSecond  = 253_402_300_799
+)
 
 // AppendBalance appends the reply that tells b [public].
 func AppendBalance(dst []byte, b Balance) []byte {
@@ -27,22 +30,36 @@ func AppendBalance(dst []byte, b Balance) []byte {
 
 // ParseBalance reads a balance's reply, whatever its code and text. White space
 // around a number and what follows the third is passed over, and so is a third that
-// is no time. ok is false where the first two are not whole numbers.
+// is no time. ok is false where the first two are not whole numbers, or where there is
+// an entry, as of a package.
 func ParseBalance(r Reply) (b Balance, ok bool) {
 	numbers := strings.Split(r.PackageID, ",")
 	if len(numbers) < 2 { // as of an ERROR
 		return Balance{}, false
 	}
-	var errNational, errInternational error
-	b.National, errNational = strconv.ParseInt(strings.TrimSpace(numbers[0]), 10, 64)
-	b.International, errInternational = strconv.ParseInt(strings.TrimSpace(numbers[1]), 10, 64)
-	if errNational != nil || errInternational != nil {
+	for entry := range r.All() {
+		if _, isEntry := ParseEntry(entry); isEntry {
+			return Balance{}, false
+		}
+	}
+	national, isNational := wholeNumber(numbers[0])
+	international, isInternational := wholeNumber(numbers[1])
+	if !isNational || !isInternational {
 		return Balance{}, false
 	}
+	b = Balance{National: national, International: international}
 	if len(numbers) > 2 {
-		if at, err := strconv.ParseInt(strings.TrimSpace(numbers[2]), 10, 64); err == nil && 0 < at && at <= lastSecond {
+		if at, isNumber := wholeNumber(numbers[2]); isNumber && firstSecond <= at && at <= lastSecond {
 			b.At = at
 		}
 	}
 	return b, true
+}
+
+// wholeNumber reads one as it is written out: with leading zeros it may be a part of
+// another one.
+func wholeNumber(text string) (n int64, ok bool) {
+	text = strings.TrimSpace(text)
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == text
 }

@@ -19,6 +19,11 @@ func TestParseBalance(t *testing.T) {
 		"MESSAGE;4;x;1,2,":                             {National: 1, International: 2},
 		"MESSAGE;4;x;1,2,today":                        {National: 1, International: 2},
 		"MESSAGE;4;x;1,2,-1":                           {National: 1, International: 2},
+		"MESSAGE;4;x;1,2,3":                            {National: 1, International: 2},
+		"MESSAGE;4;x;1,2,01700000000":                  {National: 1, International: 2},
+		"MESSAGE;4;x;1,2,1700000000000":                {National: 1, International: 2},
+		"MESSAGE;4;x;1,2,946684799":                    {National: 1, International: 2},
+		"MESSAGE;4;x;1,2,946684800":                    {National: 1, International: 2, At: 946_684_800},
 		"MESSAGE;4;x;1,2,253402300799":                 {National: 1, International: 2, At: 253_402_300_799},
 		"MESSAGE;4;x;1,2,253402300800":                 {National: 1, International: 2},
 	} {
@@ -36,6 +41,8 @@ func TestParseBalance_unreadable(t *testing.T) {
 	for _, body := range []string{
 		"ERROR;4;1,2", "ERROR;4;x;1,2", "MESSAGE;4;1,2", "MESSAGE;4;x", "MESSAGE;4;x;", "MESSAGE;4;x;100", "MESSAGE;4;x;,", "MESSAGE;4;x;100;200",
 		"MESSAGE;4;x;1.5,2", "MESSAGE;4;x;1,2.0", "MESSAGE;4;x;1e3,2", "MESSAGE;4;x;1,two", "MESSAGE;4;x;1 000,2", "MESSAGE;4;x;9223372036854775808,2", "MESSAGE;4;x;0x1,2",
+		"MESSAGE;4;x;007,2", "MESSAGE;4;x;1,034", "MESSAGE;4;x;00,2", "MESSAGE;4;x;-01,2", "MESSAGE;4;x;-0,2", "MESSAGE;4;x;+1,2",
+		"MESSAGE;1;ok;1,2;1:220000001:3", "MESSAGE;1;ok;1,2,1700000000;x, 1:a:3 ,", "MESSAGE;1;ok;77;1:a:3,2:b:3", "MESSAGE;1;ok;1:a:3,2:b:3",
 	} {
 		reply, err := wire.ParseReply(body)
 		require.NoError(t, err)
@@ -46,7 +53,7 @@ func TestParseBalance_unreadable(t *testing.T) {
 
 func FuzzBalance(f *testing.F) {
 	f.Add("MESSAGE;4;account balance;100,200,1700000000")
-	f.Add("MESSAGE;4;;-1 ,+2,x,y;z")
+	f.Add("MESSAGE;4;;-1 ,2,x,y;z")
 	f.Fuzz(func(t *testing.T, body string) {
 		reply, err := wire.ParseReply(body)
 		if err != nil {
