@@ -28,15 +28,17 @@ type DeliveryReport struct {
 	Time      time.Time // of the report, in UTC, to the second
 
 	// What an account may have switched on; empty or 0 where it is not told. The texts
-	// are as they came and may hold anything: escape them where people read them.
+	// are as they came and may hold anything, also NUL and what is not UTF-8, which
+	// databases refuse: escape them where people read them.
 	NetworkID    string // see Network
 	NetworkType  string
-	Text         string // the operator's words
-	ConnectionID string // that the message was sent through
+	Text         string // the operator's words; maybe with NUL, maybe not UTF-8
+	ConnectionID string // that the message was sent through; white space around it is dropped
 	Segments     int    // that the message took
 
 	// Other are all further parameters as they came, such as those of the URL itself,
-	// and a known one that is malformed or comes with two values. Nil where there is none.
+	// a message_count that is no number from 1, and a known one with two different values.
+	// Nil where there is none.
 	Other url.Values
 }
 
@@ -73,7 +75,7 @@ func (r DeliveryReport) LogValue() slog.Value {
 
 // DeliveryReportError says why a request is no delivery report. It quotes nothing of it.
 type DeliveryReportError struct {
-	Field string // message_id, status or timestamp; or query or body, as a whole
+	Field string // query or body, as a whole; else message_id, status or timestamp
 	Err   error  // the rule broken, never nil
 }
 
@@ -92,6 +94,7 @@ var (
 	errNoStatus       = errors.New("is neither 1, delivered, nor 0, undelivered")
 	errNoUnixTime     = errors.New("is no number of Unix seconds from 1 to the year 9999")
 	errLongReport     = errors.New("is longer than 16 KiB")
+	errBrokenBody     = errors.New("broke off")
 	errUnreadableBody = errors.New("can't be read")
 )
 
@@ -105,20 +108,31 @@ const (
 // form POST [public]: message_id, status and timestamp, and what else is switched on.
 // Parameters of the query count in any case, and so do those of a POST's body of
 // application/x-www-form-urlencoded or multipart/form-data, whose files are passed
-// over. Query and body may have 16 KiB each. It checks no secret: see [DeliveryHandler].
+// over. Query and body may have 16 KiB each. A PostForm that somebody has made before,
+// such as a middleware that calls ParseForm, is taken for the body: how long that may be,
+// and what is lost of it that can't be decoded, is then theirs to say. It checks no
+// secret: see [DeliveryHandler].
 //
-// A parameter that comes several times with one value counts once. White space around
-// a number and the remote id is dropped. What can't be decoded stays in Other as it
-// came, under no name. Nothing that is wrong with any parameter but those three is an
-// error.
+// A parameter that comes several times with one value, but for white space around it,
+// counts once. White space around a number and the remote id is dropped. What can't be
+// decoded stays in Other as it came, under no name. Of the parameters, only those three
+// can make it fail.
 //
 // The error is a [*DeliveryReportError].
 func ParseDeliveryReport(r *http.Request) (DeliveryReport, error) {
-	values, err := reportValues(r)
+	report, err := readReport(r)
 	if err != nil {
 		return DeliveryReport{}, err
 	}
-	var report DeliveryReport
+	return report, nil
+}
+
+// readReport gives what it has read also with an error.
+func readReport(r *http.Request) (report DeliveryReport, err error) {
+	values, err := reportValues(r)
+	if err != nil {
+		return report, err
+	}
 	for _, field := range []struct {
 		name string
 		set  func(value string) error
@@ -130,7 +144,7 @@ func ParseDeliveryReport(r *http.Request) (DeliveryReport, error) {
 			err = field.set(value)
 		}
 		if err != nil {
-			return DeliveryReport{}, &DeliveryReportError{Field: field.name, Err: err}
+			return report, &DeliveryReportError{Field: field.name, Err: err}
 		}
 		delete(values, field.name)
 	}
@@ -143,6 +157,7 @@ func ParseDeliveryReport(r *http.Request) (DeliveryReport, error) {
 			delete(values, name)
 		}
 	}
+	report.ConnectionID = strings.TrimSpace(report.ConnectionID)
 	if count := values["message_count"]; alike(count) {
 		if n, err := strconv.ParseUint(strings.TrimSpace(count[0]), 10, 31); err == nil && n > 0 {
 			report.Segments = int(n)
@@ -195,9 +210,9 @@ func required(values []string) (string, error) {
 	return value, nil
 }
 
-// alike tells whether there is a value, and no second one.
+// alike tells whether there is a value, and no second one, but for white space around it.
 func alike(values []string) bool {
-	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) != strings.TrimSpace(values[0]) })
 }
 
 // reportValues are the request's parameters, of its query and of its form.
@@ -209,15 +224,41 @@ func reportValues(r *http.Request) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		return values, nil
 	}
-	form := r.PostForm // somebody has read the body already
-	if form == nil && r.Body != nil {
-		var rule error
-		if form, rule = readForm(r.Body, r.Header.Get("Content-Type")); rule != nil {
-			return nil, &DeliveryReportError{Field: "body", Err: rule}
-		}
+	form, rule := postedForm(r)
+	if rule != nil {
+		return nil, &DeliveryReportError{Field: "body", Err: rule}
 	}
 	join(values, form)
 	return values, nil
+}
+
+// The types of a form's body.
+const (
+	urlEncoded = "application/x-www-form-urlencoded"
+	multiPart  = "multipart/form-data"
+)
+
+// postedForm is the body's, as it is or as somebody has read it before.
+func postedForm(r *http.Request) (url.Values, error) {
+	kind, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	unread := r.PostForm == nil || kind == multiPart && r.MultipartForm == nil // which ParseForm makes empty
+	if !unread || r.Body == nil || kind != urlEncoded && kind != multiPart {
+		return r.PostForm, nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxReport+1))
+	switch {
+	case err != nil:
+		return nil, errBrokenBody
+	case len(raw) > maxReport:
+		return nil, errLongReport
+	case kind == urlEncoded:
+		return readPairs(string(raw)), nil
+	}
+	form, err := multipart.NewReader(bytes.NewReader(raw), parameters["boundary"]).ReadForm(maxReport) // so that no file goes to disk
+	if err != nil {
+		return nil, errUnreadableBody
+	}
+	return form.Value, nil
 }
 
 func join(values, more url.Values) {
@@ -238,26 +279,4 @@ func readPairs(encoded string) url.Values {
 		join(values, decoded)
 	}
 	return values
-}
-
-// readForm reads a body of that type; one of no form's is left alone.
-func readForm(body io.Reader, contentType string) (url.Values, error) {
-	kind, parameters, _ := mime.ParseMediaType(contentType)
-	if kind != "application/x-www-form-urlencoded" && kind != "multipart/form-data" {
-		return nil, nil
-	}
-	raw, err := io.ReadAll(io.LimitReader(body, maxReport+1))
-	switch {
-	case err != nil:
-		return nil, errUnreadableBody
-	case len(raw) > maxReport:
-		return nil, errLongReport
-	case kind == "application/x-www-form-urlencoded":
-		return readPairs(string(raw)), nil
-	}
-	form, err := multipart.NewReader(bytes.NewReader(raw), parameters["boundary"]).ReadForm(maxReport) // so that no file goes to disk
-	if err != nil {
-		return nil, errUnreadableBody
-	}
-	return form.Value, nil
 }

@@ -20,46 +20,56 @@ type DeliveryOptions struct {
 	// switched it on.
 	ConnectionID string
 
-	// Dedupe is how many reports are remembered, so that one of them that comes again
-	// is answered 200 and not handed on: those that were last handed on with a nil
-	// error. 0 means none. Reports are the same where their remote id, Delivered and
-	// Time are. While one is being handed on, the same one waits, and is handed on too
-	// if that fails. Among thousands, an entry takes 200 bytes at the most. The memory
-	// is this process's: after a restart, or in another process, a report is new again.
+	// Dedupe is how many reports are remembered. The handler remembers the last Dedupe
+	// reports that the callback took with a nil error; one of them that comes again is
+	// answered 200 and not handed on. It may remember up to as many before those. 0 means
+	// none. Reports are the same where their remote id, Delivered and Time are. While one
+	// is being handed on, the same one waits, as long as its request lasts, and is handed
+	// on too if that fails. Of a thousand or more, each takes 200 bytes at the most. The
+	// memory is this handler's: after a restart, or in another one, a report is new again.
 	Dedupe int
 
-	// Logger hears, with remote ids, of each report taken (debug), of requests that are
-	// none (warn; without the secret: debug), and of those that the callback failed on
-	// (error). No event has a URL, a text, a receiver or the callback's own words, which
-	// are the callback's to log. Nil means no logging.
+	// Logger hears of reports by their remote ids. Debug: each report taken or repeated,
+	// and each request without the secret. Warn: a request with the secret that is no
+	// report, or another connection's. Error: a callback that failed or panicked. No event
+	// has a URL, a text, a receiver or words of the callback's error or panic, of which it
+	// tells the type. Nil means no logging.
 	Logger *slog.Logger
 }
 
-// minSecret is a secret's shortest length, in characters.
-const minSecret = 16
+// A secret's lengths, in characters.
+const (
+	minSecret = 16
+	maxSecret = 1 << 10
+)
 
 // DeliveryHandler makes an http.Handler that takes the gateway's delivery reports and
-// hands each to handle, in the request's goroutine and under its context. Goroutines
-// may use it, and call handle, concurrently.
+// hands each to handle, in the request's goroutine. Goroutines may use it, and call
+// handle, concurrently. The context has the request's values and is never done, so that
+// a gateway that hangs up takes nothing back of a report that has arrived whole: bound
+// it yourself.
 //
 // Nothing authenticates a report but the secret, so serve it over https. It is the
 // last element of the path, wherever the handler is mounted: for
-// https://shop.example/sms/<secret> mount it at /sms/. It has 16 characters or more of
-// A-Z, a-z, 0-9, -, ., _ and ~; crypto/rand.Text makes a good one. A request without
-// it is answered 404, as http.NotFound does, its body unread. How long the comparing
-// takes says nothing of the secret.
+// https://shop.example/sms/<secret> mount it at /sms/{secret}. An [http.ServeMux] then
+// answers all around it as if nothing were there; mounted at /sms/, it redirects /sms.
+// The secret has 16 to 1024 characters of A-Z, a-z, 0-9, -, ., _ and ~;
+// crypto/rand.Text makes a good one. A request without it is answered 404, as
+// http.NotFound does, its body unread. How long the comparing takes says nothing of the
+// secret; it grows with the length of the guess.
 //
 // With the secret, a report is answered 200 once handle has returned nil, and 500 where
-// it returned an error or panicked, so that the gateway may send it again; whether it
-// does is unknown. What is no report (see [ParseDeliveryReport]) gets 400, and a method
-// other than GET and POST 405. No answer quotes anything. A panic goes no further, but
-// for [http.ErrAbortHandler], which is net/http's own.
+// it returned an error or panicked, or where the request's body broke off, so that the
+// gateway may send it again; whether it does is unknown. What is no report (see
+// [ParseDeliveryReport]) gets 400, and a method other than GET and POST 405. No answer
+// quotes anything. A panic goes no further, but for [http.ErrAbortHandler], which is
+// net/http's own.
 //
 // The same report may come several times, reports of one message may come in any
 // order, and one may come before the [Client.Send] of its message has returned: handle
 // has to keep one whose remote id it does not know yet.
 //
-// The error names the argument or option at fault.
+// DeliveryHandler's own error names the argument or option at fault.
 func DeliveryHandler(secret string, handle func(context.Context, DeliveryReport) error, opts *DeliveryOptions) (http.Handler, error) {
 	if opts == nil {
 		opts = &DeliveryOptions{}
@@ -67,6 +77,8 @@ func DeliveryHandler(secret string, handle func(context.Context, DeliveryReport)
 	switch {
 	case len(secret) < minSecret:
 		return nil, errors.New("smslink: the delivery reports' secret is shorter than 16 characters")
+	case len(secret) > maxSecret:
+		return nil, errors.New("smslink: the delivery reports' secret is longer than 1024 characters")
 	case strings.ContainsFunc(secret, func(c rune) bool { return !plainInPath(c) }):
 		return nil, errors.New("smslink: the delivery reports' secret holds a character other than A-Z, a-z, 0-9, -, ., _ and ~")
 	case handle == nil:
@@ -112,7 +124,7 @@ type deliveryHandler struct {
 
 func (h *deliveryHandler) serve(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	if !h.isSecret(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]) {
+	if guess := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]; len(guess) > maxSecret || !h.isSecret(guess) {
 		h.logger.DebugContext(ctx, "smslink: request without the delivery reports' secret")
 		http.NotFound(w, r)
 		return
@@ -123,9 +135,17 @@ func (h *deliveryHandler) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET and POST are allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	report, err := ParseDeliveryReport(r)
+	report, err := readReport(r)
 	if err != nil {
-		h.logger.WarnContext(ctx, "smslink: no delivery report", "error", err.Error())
+		attrs := []any{"error", err.Error()}
+		if report.RemoteID != "" {
+			attrs = append(attrs, "remote_id", numeric(report.RemoteID))
+		}
+		h.logger.WarnContext(ctx, "smslink: no delivery report", attrs...)
+		if errors.Is(err, errBrokenBody) {
+			http.Error(w, notTaken, http.StatusInternalServerError)
+			return
+		}
 		http.Error(w, "this is no delivery report", http.StatusBadRequest)
 		return
 	}
@@ -135,62 +155,77 @@ func (h *deliveryHandler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := h.take(ctx, report); err != nil {
-		http.Error(w, "the delivery report was not taken", http.StatusInternalServerError)
+		http.Error(w, notTaken, http.StatusInternalServerError)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
 }
 
-// take hands the report on, unless one like it was handed on before.
-func (h *deliveryHandler) take(ctx context.Context, report DeliveryReport) (err error) {
-	if h.seen != nil {
-		key := keyOf(report)
-		repeated, err := h.seen.begin(ctx, key)
-		if err != nil {
-			return err
-		}
-		if repeated {
-			h.logger.DebugContext(ctx, "smslink: repeated delivery report", "report", report)
-			return nil
-		}
-		taken := false
-		defer func() { h.seen.end(key, taken) }() // also where the callback ends the goroutine
-		err = h.call(ctx, report)
-		taken = err == nil
+// notTaken is the answer after which the gateway may send a report again.
+const notTaken = "the delivery report was not taken"
+
+// take hands the report on, unless one like it was taken before, and then logs what
+// came of it.
+func (h *deliveryHandler) take(ctx context.Context, report DeliveryReport) error {
+	if h.seen == nil {
+		return h.logged(ctx, report, h.call(ctx, report))
+	}
+	key := keyOf(report)
+	repeated, err := h.seen.begin(ctx, key)
+	if err != nil {
 		return err
 	}
-	return h.call(ctx, report)
+	if repeated {
+		h.logger.DebugContext(ctx, "smslink: repeated delivery report", "report", report)
+		return nil
+	}
+	return h.logged(ctx, report, h.callAndEnd(ctx, report, key))
 }
 
-var errPanicked = errors.New("smslink: the callback panicked")
+func (h *deliveryHandler) callAndEnd(ctx context.Context, report DeliveryReport, key reportKey) error {
+	taken := false
+	defer func() { h.seen.end(key, taken) }() // also where the callback ends the goroutine
+	err := h.call(ctx, report)
+	taken = err == nil
+	return err
+}
 
-// call hands the report on and contains a panic.
+// panicError says that the callback panicked: with what type of value, and where. It
+// has none of the value's words, nor of the runtime's, which may quote an index.
+type panicError struct{ kind, stack string }
+
+func (e *panicError) Error() string { return "smslink: the callback panicked" }
+
+// call hands the report on and contains a panic, also that of a nil.
 func (h *deliveryHandler) call(ctx context.Context, report DeliveryReport) (err error) {
+	returned := false
 	defer func() {
-		switch v := recover(); v {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(v)
-		default:
-			h.logger.ErrorContext(ctx, "smslink: delivery report: the callback panicked", "report", report, "panic", panicText(v), "stack", stack())
-			err = errPanicked
+		if returned {
+			return
 		}
+		v := recover()
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		err = &panicError{fmt.Sprintf("%T", v), stack()}
 	}()
-	if err := h.handle(ctx, report); err != nil {
-		h.logger.ErrorContext(ctx, "smslink: delivery report: the callback failed", "report", report, "error_type", fmt.Sprintf("%T", err))
-		return err
-	}
-	h.logger.DebugContext(ctx, "smslink: delivery report taken", "report", report)
-	return nil
+	err = h.handle(context.WithoutCancel(ctx), report) // a report that arrived whole outlives its request
+	returned = true
+	return err
 }
 
-// panicText is what the runtime itself says of a panic, or the type of the program's
-// own words, which may hold anything.
-func panicText(v any) string {
-	if fault, ok := v.(runtime.Error); ok {
-		return fault.Error()
+// logged logs what the callback made of the report, and gives it back.
+func (h *deliveryHandler) logged(ctx context.Context, report DeliveryReport, err error) error {
+	var fault *panicError
+	switch {
+	case err == nil:
+		h.logger.DebugContext(ctx, "smslink: delivery report taken", "report", report)
+	case errors.As(err, &fault):
+		h.logger.ErrorContext(ctx, "smslink: delivery report: the callback panicked", "report", report, "panic_type", fault.kind, "stack", fault.stack)
+	default:
+		h.logger.ErrorContext(ctx, "smslink: delivery report: the callback failed", "report", report, "error_type", fmt.Sprintf("%T", err))
 	}
-	return fmt.Sprintf("%T", v)
+	return err
 }
 
 // stack names the functions that led to a panic, without their arguments.

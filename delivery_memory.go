@@ -12,30 +12,29 @@ import (
 type reportKey [sha256.Size]byte
 
 func keyOf(r DeliveryReport) reportKey {
-	return sha256.Sum256(strconv.AppendInt(strconv.AppendBool([]byte(r.RemoteID+" "), r.Delivered), r.Time.Unix(), 10))
+	return sha256.Sum256(strconv.AppendInt(strconv.AppendBool([]byte(r.RemoteID), r.Delivered), r.Time.Unix(), 10))
 }
 
-// reportMemory remembers the last reports that were handed on. Goroutines may use it
-// concurrently.
+// reportMemory remembers at least the last limit reports that were taken, and fewer
+// than twice as many. Goroutines may use it concurrently.
 type reportMemory struct {
 	mu    sync.Mutex
 	limit int
-	known map[reportKey]struct{}
-	order []reportKey                 // the known ones, a ring once it has limit of them
-	next  int                         // in a full ring, the oldest
+	last  map[reportKey]struct{}      // fewer than limit
+	older map[reportKey]struct{}      // none, or the limit before those
 	busy  map[reportKey]chan struct{} // being handed on; closed after that
 }
 
 func newReportMemory(limit int) *reportMemory {
-	return &reportMemory{limit: limit, known: map[reportKey]struct{}{}, busy: map[reportKey]chan struct{}{}}
+	return &reportMemory{limit: limit, last: map[reportKey]struct{}{}, older: map[reportKey]struct{}{}, busy: map[reportKey]chan struct{}{}}
 }
 
-// begin tells whether the report was handed on before; else it is the caller's to
-// hand on and to end. One that is being handed on is waited for, until ctx is done.
+// begin tells whether the report was taken before; else it is the caller's to hand on
+// and to end. One that is being handed on is waited for, until ctx is done.
 func (m *reportMemory) begin(ctx context.Context, key reportKey) (repeated bool, err error) {
 	for {
 		m.mu.Lock()
-		_, repeated = m.known[key]
+		repeated = m.knows(key)
 		busy, waits := m.busy[key]
 		if !repeated && !waits {
 			m.busy[key] = make(chan struct{})
@@ -52,7 +51,14 @@ func (m *reportMemory) begin(ctx context.Context, key reportKey) (repeated bool,
 	}
 }
 
-// end lets those go on that wait, and remembers a report that was taken.
+func (m *reportMemory) knows(key reportKey) bool {
+	_, last := m.last[key]
+	_, older := m.older[key]
+	return last || older
+}
+
+// end lets those go on that wait, and remembers a report that was taken. Whole maps are
+// forgotten, since one that loses an entry for each new one grows for ever.
 func (m *reportMemory) end(key reportKey, taken bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -61,12 +67,8 @@ func (m *reportMemory) end(key reportKey, taken bool) {
 	if !taken {
 		return
 	}
-	m.known[key] = struct{}{}
-	if len(m.order) < m.limit {
-		m.order = append(m.order, key)
-		return
+	m.last[key] = struct{}{}
+	if len(m.last) == m.limit {
+		m.older, m.last = m.last, map[reportKey]struct{}{}
 	}
-	delete(m.known, m.order[m.next])
-	m.order[m.next] = key
-	m.next = (m.next + 1) % m.limit
 }

@@ -30,6 +30,7 @@ func TestDedupe_whatMakesTwoReportsTheSame(t *testing.T) {
 		"another remote id":               {8, "message_id=220000002&status=1&timestamp=1700000000", 2},
 		"another status":                  {8, "message_id=220000001&status=0&timestamp=1700000000", 2},
 		"another time":                    {8, "message_id=220000001&status=1&timestamp=1700000001", 2},
+		"a day later":                     {8, "message_id=220000001&status=1&timestamp=1700086400", 2},
 		"its parts joined in another way": {8, "message_id=22000000&status=1&timestamp=1700000000", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,27 +54,43 @@ func TestDedupe_onlyWhatWasTakenIsRemembered(t *testing.T) {
 	require.Len(t, got.got, 3)
 }
 
-// The oldest is forgotten for each new one, and no others.
+// The last ones are remembered, and of those before them no more than as many.
 func TestDedupe_isBounded(t *testing.T) {
-	var got reports
+	for _, limit := range []int{1, 2, 3, 10} {
+		for sent := limit; sent <= 4*limit; sent++ {
+			for again := 1; again <= sent; again++ {
+				var got reports
+				h := deliveryHandler(t, got.take, &smslink.DeliveryOptions{Dedupe: limit})
+				send := func(id int) bool {
+					before := len(got.got)
+					require.Equal(t, 200, record(h, fmt.Sprintf("message_id=%d&status=1&timestamp=1", id)).Code)
+					return len(got.got) > before
+				}
+				for id := 1; id <= sent; id++ {
+					require.True(t, send(id))
+				}
+				switch back := sent - again; {
+				case back < limit:
+					require.False(t, send(again), "the last %d of %d are remembered, %d too", limit, sent, again)
+				case back >= 2*limit:
+					require.True(t, send(again), "of %d, %d is new again", sent, again)
+				}
+			}
+		}
+	}
+}
+
+// Where the gateway has hung up, a report that then fails is not one that was taken.
+func TestDedupe_failureOfARequestThatIsGoneIsNotRemembered(t *testing.T) {
+	got := reports{err: errors.New("the database is away")}
 	h := deliveryHandler(t, got.take, &smslink.DeliveryOptions{Dedupe: 3})
-	send := func(id int) bool {
-		before := len(got.got)
-		require.Equal(t, 200, record(h, fmt.Sprintf("message_id=%d&status=1&timestamp=1", id)).Code)
-		return len(got.got) > before
-	}
-	for id := 1; id <= 3; id++ {
-		require.True(t, send(id))
-	}
-	for id := 4; id <= 10; id++ {
-		require.False(t, send(id-3), "the last three are remembered")
-		require.False(t, send(id-1))
-		require.True(t, send(id), "in place of the oldest")
-		require.True(t, send(id-3), "which is now new again")
-		require.True(t, send(id-2))
-		require.True(t, send(id-1))
-		require.True(t, send(id))
-	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Equal(t, 500, recordUnder(gone, h))
+	got.err = nil
+	require.Equal(t, 200, recordUnder(gone, h))
+	require.Equal(t, 200, record(h, plainReport).Code)
+	require.Len(t, got.got, 2)
 }
 
 // One that comes again while it is being handed on is answered once that has ended:
@@ -151,7 +168,8 @@ func recordUnder(ctx context.Context, h http.Handler) int {
 	return w.Code
 }
 
-// The doc of DeliveryOptions states it.
+// The doc of DeliveryOptions states it. The sizes are those at which a map has just
+// grown, and reports go on coming long after it is full.
 func TestDedupe_bytesAnEntry(t *testing.T) {
 	heap := func() uint64 {
 		var m runtime.MemStats
@@ -160,15 +178,25 @@ func TestDedupe_bytesAnEntry(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	for _, n := range []int{10_000, 30_000} {
+	for _, n := range []int{1000, 1793, 3585, 7170} {
 		h := deliveryHandler(t, func(context.Context, smslink.DeliveryReport) error { return nil }, &smslink.DeliveryOptions{Dedupe: n})
 		before := heap()
-		for i := range 2 * n {
-			record(h, fmt.Sprintf("message_id=%d&status=1&timestamp=1", i))
+		r := byGet("")
+		r.URL.Path = "/" + urlSecret
+		for i := range 40*n - 1 { // when the memory is at its largest
+			r.URL.RawQuery = fmt.Sprintf("message_id=%d&status=1&timestamp=1", i)
+			h.ServeHTTP(noAnswer{}, r)
 		}
 		entry := (heap() - before) / uint64(n)
 		t.Logf("%d reports: %d bytes an entry", n, entry)
+		require.Greater(t, entry, uint64(2*32), "two generations of digests")
 		require.LessOrEqual(t, entry, uint64(200))
 		runtime.KeepAlive(h)
 	}
 }
+
+type noAnswer struct{}
+
+func (noAnswer) Header() http.Header         { return nil }
+func (noAnswer) Write(p []byte) (int, error) { return len(p), nil }
+func (noAnswer) WriteHeader(int)             {}

@@ -2,6 +2,7 @@ package smslink_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,7 +47,7 @@ func multipartOf(t *testing.T, form string) *http.Request {
 	}
 	file, err := w.CreateFormFile("upload", "x.bin")
 	require.NoError(t, err)
-	_, err = file.Write(make([]byte, 1000))
+	_, err = file.Write(make([]byte, 15_000))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	r := httptest.NewRequest(http.MethodPost, "/", &body)
@@ -72,6 +73,15 @@ func TestParseDeliveryReport(t *testing.T) {
 		{"undelivered", "message_id=220000001&status=0&timestamp=1700000000", with(func(r *smslink.DeliveryReport) { r.Delivered = false })},
 		{"all that can be switched on", plainReport + "&network_id=3&network_type=national&delivery_report=DELIVRD+%C8%99i&connection_id=C%2B1&message_count=2",
 			smslink.DeliveryReport{RemoteID: "220000001", Delivered: true, Time: plain.Time, NetworkID: "3", NetworkType: "national", Text: "DELIVRD și", ConnectionID: "C+1", Segments: 2}},
+		{"blanks around the optional", plainReport + "&message_count=%202+&connection_id=%09C1%0D%0A&delivery_report=+x+",
+			with(func(r *smslink.DeliveryReport) { r.Segments, r.ConnectionID, r.Text = 2, "C1", " x " })},
+		{"a form that ends in a line end", plainReport + "&connection_id=C1\r\n", with(func(r *smslink.DeliveryReport) { r.ConnectionID = "C1" })},
+		{"everything twice, but for blanks", "message_id=220000001%20&status=1%0D&timestamp=+1700000000&connection_id=C1+&message_count=2+&" + plainReport + "&connection_id=C1&message_count=2",
+			with(func(r *smslink.DeliveryReport) { r.Segments, r.ConnectionID = 2, "C1" })},
+		{"two counts of one number", plainReport + "&message_count=2&message_count=02", other(url.Values{"message_count": {"2", "02"}})},
+		{"one broken escape", plainReport + "&delivery_report=50%&network_id=1", with(func(r *smslink.DeliveryReport) {
+			r.NetworkID, r.Other = "1", url.Values{"": {"delivery_report=50%"}}
+		})},
 		{"empty optional fields", plainReport + "&network_id=&network_type=&delivery_report=&connection_id=", plain},
 		{"blanks around the required", "message_id=%20220000001%0A&status=+1&timestamp=1700000000%09", plain},
 		{"an id that is no number", "message_id=a-B_9~%21&status=1&timestamp=1700000000", with(func(r *smslink.DeliveryReport) { r.RemoteID = "a-B_9~!" })},
@@ -92,7 +102,7 @@ func TestParseDeliveryReport(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			requests := map[string]*http.Request{"GET": byGet(c.form), "POST": byPost("", c.form), "POST with a query": byPost(c.form, "")}
-			if !strings.Contains(c.name, "two") && c.name != "parameters that nobody knows" && c.name != "a broken escape" {
+			if !strings.Contains(c.name, "tw") && c.name != "parameters that nobody knows" && !strings.Contains(c.name, "broken escape") {
 				requests["multipart"] = multipartOf(t, c.form)
 			}
 			for how, r := range requests {
@@ -166,6 +176,40 @@ func TestParseDeliveryReport_queryAndBodyCountAlike(t *testing.T) {
 	require.Equal(t, "7", got.RemoteID)
 }
 
+// ParseForm leaves a multipart body unread, and the PostForm empty.
+func TestParseDeliveryReport_multipartBehindAMiddleware(t *testing.T) {
+	for name, read := range map[string]func(r *http.Request) error{
+		"nobody":                            func(*http.Request) error { return nil },
+		"one that calls ParseForm":          func(r *http.Request) error { return r.ParseForm() },
+		"one that calls ParseMultipartForm": func(r *http.Request) error { return r.ParseMultipartForm(1 << 20) },
+		"one that calls both":               func(r *http.Request) error { return errors.Join(r.ParseForm(), r.ParseMultipartForm(1<<20)) },
+	} {
+		r := multipartOf(t, plainReport+"&connection_id=C1")
+		require.NoError(t, read(r), name)
+		got, err := smslink.ParseDeliveryReport(r)
+		require.NoError(t, err, name)
+		require.Equal(t, smslink.DeliveryReport{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC(), ConnectionID: "C1"}, got, name)
+	}
+}
+
+func TestParseDeliveryReport_readsNoMoreThanItsBound(t *testing.T) {
+	for _, kind := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
+		body := &countingReader{}
+		r := httptest.NewRequest(http.MethodPost, "/", body)
+		r.Header.Set("Content-Type", kind)
+		_, err := smslink.ParseDeliveryReport(r)
+		require.EqualError(t, err, "smslink: delivery report: body is longer than 16 KiB")
+		require.LessOrEqual(t, body.read, 16<<10+1)
+	}
+}
+
+type countingReader struct{ read int }
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	r.read += len(p)
+	return len(p), nil
+}
+
 func TestParseDeliveryReport_leavesNothingOnDisk(t *testing.T) {
 	t.Setenv("TMPDIR", "/does/not/exist") // where mime/multipart would put a file
 	got, err := smslink.ParseDeliveryReport(multipartOf(t, plainReport))
@@ -190,7 +234,8 @@ func TestParseDeliveryReport_bodies(t *testing.T) {
 		{"16 KiB", byPost("", fits), ""},
 		{"more", byPost("", long), "body is longer than 16 KiB"},
 		{"without an end", typed(form, endlessReader{}), "body is longer than 16 KiB"},
-		{"broken off", typed(form, iotest.ErrReader(io.ErrUnexpectedEOF)), "body can't be read"},
+		{"broken off", typed(form, iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
+		{"multipart broken off", typed("multipart/form-data; boundary=b", iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
 		{"a query of 16 KiB", byGet(fits), ""},
 		{"a longer query", byGet(long), "query is longer than 16 KiB"},
 		{"a longer query of a POST", byPost(long, plainReport), "query is longer than 16 KiB"},
@@ -265,7 +310,7 @@ func FuzzParseDeliveryReport(f *testing.F) {
 		if err != nil {
 			require.Equal(t, smslink.DeliveryReport{}, got)
 			require.Regexp(t, `^smslink: delivery report: (message_id|status|timestamp|query|body) (is missing or empty|comes with two different values|is not 1 to 128 characters of visible ASCII|`+
-				`is neither 1, delivered, nor 0, undelivered|is no number of Unix seconds from 1 to the year 9999|is longer than 16 KiB|can't be read)$`, err.Error())
+				`is neither 1, delivered, nor 0, undelivered|is no number of Unix seconds from 1 to the year 9999|is longer than 16 KiB|broke off|can't be read)$`, err.Error())
 			return
 		}
 		require.Regexp(t, `^[!-~]{1,128}$`, got.RemoteID)

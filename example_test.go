@@ -325,7 +325,7 @@ func ExampleDeliveryHandler() {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/sms/reports/", handler)
+	mux.Handle("/sms/reports/{secret}", handler)
 
 	server := httptest.NewServer(mux) // in place of one with https
 	defer server.Close()
