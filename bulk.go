@@ -243,7 +243,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 	if err := ctx.Err(); err != nil {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
-	u, err := c.pack(p)
+	u, sum, err := c.pack(p)
 	if err != nil {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
@@ -258,6 +258,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 		return nil, sendErr
 	}
 	resp := newResponse(p.lines, reply)
+	resp.sent = &sum
 	counting.Wait()
 	for i, n := range segments {
 		resp.Results[i].Segments = int(n)
@@ -265,15 +266,16 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 	return resp, nil
 }
 
-// pack compresses the package and builds the form around it.
-func (c *Client) pack(p *Package) (*upload, error) {
+// pack compresses the package and builds the form around it. The digest is the plain
+// form's.
+func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 	codec := p.Codec
 	if codec == nil {
 		codec = Zlib
 	}
 	method := codec.Method()
 	if method < 0 || method > 3 {
-		return nil, fmt.Errorf("%w (%s has %d)", ErrCodecMethod, codec, method)
+		return nil, wire.Digest{}, fmt.Errorf("%w (%s has %d)", ErrCodecMethod, codec, method)
 	}
 
 	connectionID, password := c.login()
@@ -295,7 +297,7 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	} else {
 		whole, sum, err := compress(codec, plain, p.Size())
 		if err != nil {
-			return nil, fmt.Errorf("smslink: codec %s: %w", codec, err)
+			return nil, wire.Digest{}, fmt.Errorf("smslink: codec %s: %w", codec, err)
 		}
 		packed = [][]byte{whole}
 		form.MD5Plain = sum
@@ -312,7 +314,7 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		contentType: "multipart/form-data; boundary=" + boundary,
 		parts:       slices.Concat([][]byte{head}, packed, [][]byte{tail}),
 		size:        int64(len(head) + form.SizeCompressed + len(tail)),
-	}, nil
+	}, form.MD5Plain, nil
 }
 
 // compress makes the plain form's digest beside the codec's work.

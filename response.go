@@ -20,6 +20,8 @@ type Response struct {
 	Results   []Result      // one a message, in the package's order
 	Unmatched []string      // entries of the reply that fit no message, as they stood
 	Elapsed   time.Duration // from the call of Send to the end of the reply
+
+	sent *wire.Digest // of the package's plain form, nil where Send did not make this; a pointer, as fmt prints but its address
 }
 
 // Result is what the gateway said of one message.

@@ -2,6 +2,9 @@ package smslink_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +33,18 @@ func TestRetryable_whichMessages(t *testing.T) {
 		{"without credit", "7:a:5,6:a:5,5:a:5,4:a:5,3:a:5,2:a:5,1:a:5", nil, []int64{1, 2, 3, 4, 5, 6, 7}},
 		{"told twice", "1:a:5,2:b:5,3:c:1,1:x:3,3:x:3", unchanged, []int64{2}},
 		{"told again in a form that can't be read", "1:a:5,2:b:5,3:c:5,01:x:3, 3 :x:3:4", nil, []int64{2}},
+		{"told of another message", "1:a:5,2:b:5,30:x:3", nil, []int64{1, 2}},
+		{"told again by an id with a fraction", "1:a:5,2:b:5,4:d:5,2.0:x:3", nil, []int64{1, 4}},
+		{"in quotes", "1:a:5,2:b:5,4:d:5,\"2\":x:3", nil, []int64{1, 4}},
+		{"with a sign", "1:a:5,2:b:5,4:d:5,+2:x:3,-4:x:3", nil, []int64{1}},
+		{"with other separators", "1:a:5,2:b:5,4:d:5,7:e:5,2=x=3,7|x|3", nil, []int64{1, 4}},
+		{"with NUL", "1:a:5,2:b:5,4:d:5,2\x00:x:3", nil, []int64{1, 4}},
+		{"after a byte order mark", "1:a:5,2:b:5,4:d:5,\ufeff2:x:3", nil, []int64{1, 4}},
+		{"with another id further on", "1:a:5,2:b:5,4:d:5,#2:4:3", nil, []int64{1}},
+		{"with no id", "1:a:5,2:b:5,4:d:5,x:y:3", unchanged, nil},
+		{"with an id in other digits", "1:a:5,2:b:5,4:d:5,٢:x:3", unchanged, nil},
+		{"with an id of nobody's that can't be read", "1:a:5,2:b:5,4:d:5,#9:x:3", unchanged, nil},
+		{"with one longer than any", "1:a:5,2:b:5,4:d:5,99999999999999999999:x:3", unchanged, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := packageOf(t, 1, 2, 3, 4, 5, 6, 7)
@@ -110,14 +125,21 @@ func TestRetryable_refuses(t *testing.T) {
 	p := packageOf(t, 1, 2)
 	resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,2:b:2")
 	require.NoError(t, err)
-	for _, other := range []*smslink.Package{nil, {}, packageOf(t, 1), packageOf(t, 1, 3), packageOf(t, 2, 1), packageOf(t, 1, 2, 3)} {
-		again, err := resp.Retryable(other, nil)
-		require.Nil(t, again)
-		require.EqualError(t, err, "smslink: the response is not this package's; their ids differ")
+	stored := &smslink.Response{Results: resp.Results} // as one that was read from JSON
+	for _, other := range []*smslink.Package{nil, {}, packageOf(t, 1), packageOf(t, 0, 1), packageOf(t, 1, 3), packageOf(t, 2, 3), packageOf(t, 2, 1), packageOf(t, 1, 2, 3)} {
+		for _, resp := range []*smslink.Response{resp, stored} {
+			again, err := resp.Retryable(other, nil)
+			require.Nil(t, again)
+			require.EqualError(t, err, "smslink: the response is not this package's; their messages differ")
+		}
 	}
+	again, err := stored.Retryable(p, nil)
+	require.NoError(t, err)
+	require.Equal(t, []int64{1}, ids(again))
 	for rule, change := range map[error]func(*smslink.Message){
 		smslink.ErrNoDigit:    func(m *smslink.Message) { m.To = secretText[:5] },
 		smslink.ErrRepeatedID: func(m *smslink.Message) { m.ID = 1 },
+		smslink.ErrNegativeID: func(m *smslink.Message) { m.ID = -1 },
 		smslink.ErrEmptyText:  func(m *smslink.Message) { *m = smslink.Message{ID: 2, To: "07"} },
 	} {
 		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
@@ -148,39 +170,119 @@ func TestRetryable_correctionsAreHeldToTheSettings(t *testing.T) {
 	}
 }
 
-// What was not paid for goes through a stream with its journal again, but a corrected
-// message under its old id does not.
+// The id of a message that was accepted, or is still to be looked at, is not free.
+func TestRetryable_correctionMayNotTakeAnothersID(t *testing.T) {
+	for _, entries := range []string{"1:a:2,2:b:3,3:c:3", "1:a:2,2:b:5,3:c:5", "1:a:2,2:b:4", "2:b:2,1:a:2"} {
+		p := packageOf(t, 1, 2, 3)
+		resp, err := answered(t, p, "MESSAGE;1;ok;77;"+entries)
+		require.NoError(t, err)
+		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+			if m.ID == 1 {
+				m.ID = 2
+			}
+			return m, true
+		})
+		require.Nil(t, again)
+		require.Equal(t, &smslink.MessageError{ID: 2, Field: "ID", Err: smslink.ErrRepeatedID}, err)
+
+		again, err = resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+			m.ID += 1000
+			return m, true
+		})
+		require.NoError(t, err)
+		require.Contains(t, ids(again), int64(1001))
+	}
+}
+
+// A package that was filled again, even under the same ids, is the next campaign.
+func TestRetryable_refusesAPackageThatWasFilledAgain(t *testing.T) {
+	for name, change := range map[string]func(p *smslink.Package, m smslink.Message){
+		"reset":    func(p *smslink.Package, _ smslink.Message) { p.Reset(); require.NoError(t, p.Add(message(1))) },
+		"reopened": func(p *smslink.Package, m smslink.Message) { p.Reopen(); require.True(t, p.Remove(m.ID)) },
+	} {
+		for _, codec := range []smslink.Codec{nil, smslink.None, smslink.LZF} {
+			p := packageOf(t, 1, 2)
+			p.Codec = codec
+			resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,2:b:5")
+			require.NoError(t, err)
+			change(p, message(2))
+			require.NoError(t, p.Add(smslink.Message{ID: 2, To: "0799999999", Text: "the next campaign's"}))
+			again, err := resp.Retryable(p, nil)
+			require.Nil(t, again, name)
+			require.EqualError(t, err, "smslink: the response is not this package's; their messages differ")
+		}
+	}
+}
+
+// That a Response knows its package shows nowhere: from the digest of a text that can be
+// guessed, a receiver could be found.
+func TestResponse_showsNoDigest(t *testing.T) {
+	p := packageOf(t, 1)
+	resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,x")
+	require.NoError(t, err)
+	known := &smslink.Response{
+		PackageID: resp.PackageID, Code: resp.Code, Text: resp.Text, Results: resp.Results, Unmatched: resp.Unmatched, Elapsed: resp.Elapsed,
+	}
+	address := regexp.MustCompile(`0x[0-9a-f]+|<?nil>?`)
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		require.Equal(t, address.ReplaceAllString(fmt.Sprintf(verb, known), ""), address.ReplaceAllString(fmt.Sprintf(verb, resp), ""))
+		require.Equal(t, address.ReplaceAllString(fmt.Sprintf(verb, *known), ""), address.ReplaceAllString(fmt.Sprintf(verb, *resp), ""))
+	}
+	want, err := json.Marshal(known)
+	require.NoError(t, err)
+	got, err := json.Marshal(resp)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(got))
+}
+
+// The recipe of Retryable's doc: however often the campaign, and its corrections, are
+// run again, each receiver gets one SMS.
 func TestRetryable_withAJournal(t *testing.T) {
 	j := &memory{states: map[int64]smslink.Result{}}
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0799999999")}})
 	gateway.SetCredit(1)
 	client := gateway.Client()
-	send := func(messages func(func(smslink.Message, error) bool)) (last smslink.Batch) {
-		for b := range client.SendAll(context.Background(), messages, &smslink.SendAllOptions{Journal: j, ContinueWithoutCredit: true}) {
-			last = b
+	campaign := packageOf(t)
+	for _, m := range []smslink.Message{
+		{ID: 1, To: "0711111111", Text: "a"}, {ID: 2, To: "0799999999", Text: "b"}, {ID: 3, To: "0733333333", Text: "c"}, {ID: 4, To: "0744444444", Text: "d"},
+	} {
+		require.NoError(t, campaign.Add(m))
+	}
+	send := func(p *smslink.Package) (last smslink.Batch) {
+		messages := func(yield func(smslink.Message, error) bool) {
+			for m := range p.Messages() {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+		for last = range client.SendAll(context.Background(), messages, &smslink.SendAllOptions{Journal: j, ContinueWithoutCredit: true}) {
+			require.NoError(t, last.Err)
+			require.Empty(t, last.Refused)
 		}
 		return last
 	}
-	first := send(func(yield func(smslink.Message, error) bool) {
-		_ = yield(smslink.Message{ID: 1, To: "0711111111", Text: "a"}, nil) && yield(smslink.Message{ID: 2, To: "0799999999", Text: "b"}, nil) && yield(smslink.Message{ID: 3, To: "0733333333", Text: "c"}, nil)
-	})
-	require.NoError(t, first.Err)
+	first := send(campaign)
 	again, err := first.Response.Retryable(first.Package, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
-		m.To = "0722222222"
+		m.ID, m.To = 1_000_000+m.ID, "0722222222"
 		return m, true
 	})
 	require.NoError(t, err)
-	require.Equal(t, []int64{2, 3}, ids(again))
-	gateway.SetCredit(10)
-	second := send(func(yield func(smslink.Message, error) bool) {
-		for m := range again.Messages() {
-			if !yield(m, nil) {
-				return
-			}
+	require.Equal(t, []int64{1_000_002, 3, 4}, ids(again))
+	gateway.SetCredit(100)
+	second := send(again)
+	require.NoError(t, second.Response.Err())
+	require.Empty(t, second.Earlier)
+
+	for range 2 {
+		require.Len(t, send(campaign).Earlier, 4)
+		require.Len(t, send(again).Earlier, 3)
+	}
+	sms := map[string]int{}
+	for _, m := range gateway.Messages() {
+		if m.Status == smslink.Success {
+			sms[m.To]++
 		}
-	})
-	require.NoError(t, second.Err)
-	require.Equal(t, []int64{3}, ids(second.Package))
-	require.Len(t, second.Earlier, 1)
-	require.EqualValues(t, 2, second.Earlier[0].ID)
+	}
+	require.Equal(t, map[string]int{"0711111111": 1, "0722222222": 1, "0733333333": 1, "0744444444": 1}, sms)
 }

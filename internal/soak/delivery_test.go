@@ -17,27 +17,35 @@ import (
 
 // A report may come before its message's remote id is known, may come twice, and not
 // in order. So it has a table of its own, keyed by the remote id, and whoever reads
-// joins the two.
+// joins the two. A remote id is the gateway's word: nothing here relies on its being
+// the only one.
 const deliveryTables = `
-	CREATE TABLE sent (id INTEGER PRIMARY KEY, remote TEXT UNIQUE, status TEXT NOT NULL);
+	CREATE TABLE sent (id INTEGER PRIMARY KEY, remote TEXT, status TEXT NOT NULL);
+	CREATE INDEX sent_remote ON sent (remote);
 	CREATE TABLE report (remote TEXT PRIMARY KEY, delivered BOOLEAN NOT NULL, at INTEGER NOT NULL);`
 
 // keep is a DeliveryHandler's callback: what it has kept lasts when it returns, and
-// of several reports the latest counts.
+// of several reports the latest counts; of those of one second, that it was delivered.
 func (t table) keep(ctx context.Context, r smslink.DeliveryReport) error {
 	_, err := t.ExecContext(ctx, `
 		INSERT INTO report (remote, delivered, at) VALUES (?, ?, ?)
-		ON CONFLICT (remote) DO UPDATE SET delivered = excluded.delivered, at = excluded.at WHERE excluded.at > at`,
+		ON CONFLICT (remote) DO UPDATE SET delivered = excluded.delivered, at = excluded.at
+		WHERE (excluded.at, excluded.delivered) > (at, delivered)`,
 		r.RemoteID, r.Delivered, r.Time.Unix())
 	return err
 }
 
-// sent keeps the remote ids that a Send has told.
+// sent keeps the remote ids that a Send has told. A message that is sent again, as
+// Retryable allows, has the new one.
 func (t table) sent(ctx context.Context, results []smslink.Result) error {
 	return t.together(ctx, func(tx *sql.Tx) error {
 		for _, r := range results {
 			remote := sql.NullString{String: r.RemoteID, Valid: r.RemoteID != ""}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO sent (id, remote, status) VALUES (?, ?, ?)`, r.ID, remote, r.Status.String()); err != nil {
+			_, err := tx.ExecContext(ctx, `
+				INSERT INTO sent (id, remote, status) VALUES (?, ?, ?)
+				ON CONFLICT (id) DO UPDATE SET remote = excluded.remote, status = excluded.status`,
+				r.ID, remote, r.Status.String())
+			if err != nil {
 				return err
 			}
 		}
