@@ -182,50 +182,54 @@ func (h *deliveryHandler) take(ctx context.Context, report DeliveryReport) error
 	return h.logged(ctx, report, h.callAndEnd(ctx, report, key))
 }
 
-func (h *deliveryHandler) callAndEnd(ctx context.Context, report DeliveryReport, key reportKey) error {
+func (h *deliveryHandler) callAndEnd(ctx context.Context, report DeliveryReport, key reportKey) verdict {
 	taken := false
 	defer func() { h.seen.end(key, taken) }() // also where the callback ends the goroutine
-	err := h.call(ctx, report)
-	taken = err == nil
-	return err
+	v := h.call(ctx, report)
+	taken = v.err == nil
+	return v
 }
 
-// panicError says that the callback panicked: with what type of value, and where. It
-// has none of the value's words, nor of the runtime's, which may quote an index.
-type panicError struct{ kind, stack string }
+// verdict is what the callback made of a report. Of a panic it has none of the value's
+// words, nor of the runtime's, which may quote an index.
+type verdict struct {
+	err       error
+	panicType string // empty where there was none
+	stack     string
+}
 
-func (e *panicError) Error() string { return "smslink: the callback panicked" }
+var errPanicked = errors.New("smslink: the callback panicked")
 
 // call hands the report on and contains a panic, also that of a nil.
-func (h *deliveryHandler) call(ctx context.Context, report DeliveryReport) (err error) {
+func (h *deliveryHandler) call(ctx context.Context, report DeliveryReport) (v verdict) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
-		v := recover()
-		if v == http.ErrAbortHandler {
-			panic(v)
+		switch value := recover(); value {
+		case http.ErrAbortHandler:
+			panic(value)
+		default:
+			v = verdict{errPanicked, fmt.Sprintf("%T", value), stack()}
 		}
-		err = &panicError{fmt.Sprintf("%T", v), stack()}
 	}()
-	err = h.handle(context.WithoutCancel(ctx), report) // a report that arrived whole outlives its request
+	v.err = h.handle(context.WithoutCancel(ctx), report) // a report that arrived whole outlives its request
 	returned = true
-	return err
+	return v
 }
 
-// logged logs what the callback made of the report, and gives it back.
-func (h *deliveryHandler) logged(ctx context.Context, report DeliveryReport, err error) error {
-	var fault *panicError
+// logged logs what the callback made of the report, and gives its error back.
+func (h *deliveryHandler) logged(ctx context.Context, report DeliveryReport, v verdict) error {
 	switch {
-	case err == nil:
+	case v.err == nil:
 		h.logger.DebugContext(ctx, "smslink: delivery report taken", "report", report)
-	case errors.As(err, &fault):
-		h.logger.ErrorContext(ctx, "smslink: delivery report: the callback panicked", "report", report, "panic_type", fault.kind, "stack", fault.stack)
+	case v.panicType != "":
+		h.logger.ErrorContext(ctx, "smslink: delivery report: the callback panicked", "report", report, "panic_type", v.panicType, "stack", v.stack)
 	default:
-		h.logger.ErrorContext(ctx, "smslink: delivery report: the callback failed", "report", report, "error_type", fmt.Sprintf("%T", err))
+		h.logger.ErrorContext(ctx, "smslink: delivery report: the callback failed", "report", report, "error_type", fmt.Sprintf("%T", v.err))
 	}
-	return err
+	return v.err
 }
 
 // stack names the functions that led to a panic, without their arguments.
