@@ -73,8 +73,8 @@ type Batch struct {
 	Response *Response
 
 	// Err is nil or a [*SendError], as [Client.Send] returns it. It matches [ErrStopped]
-	// where it was the stream's stop that kept the package from being sent, or from being
-	// tried again.
+	// where the stream's stop, or the Journal's failure or the panic behind it, kept the
+	// package from being sent or from being tried again.
 	Err error
 
 	// Refused says of each message that was not put into a package why.
@@ -98,8 +98,9 @@ var (
 
 // SendAll sends an unbounded stream of messages in packages and yields what became
 // of each, as the packages complete; with [SendAllOptions].Concurrency that need
-// not be in order. Nothing happens before the sequence is ranged over, which can be done once. Memory
-// holds the packages on their way and one that is being filled, however many messages there are.
+// not be in order. Nothing happens before the sequence is ranged over, which can be
+// done once. Memory holds the packages on their way and one that is being filled,
+// however many messages there are, and ids where they must be unique.
 //
 // Each message read from the source is in exactly one [Batch]: in its Package,
 // among its Refused, or among its Earlier; but where the loop is left, or something
@@ -114,30 +115,30 @@ var (
 // The stream stops, and the source is read no further, where the source yields an
 // error, ctx is done, the Limiter or the Journal fails, or where further packages would
 // most likely fare no better:
-//   - the gateway says so of the account or the program: a [*GatewayError] of code 1 to 7 or 14,
-//     whatever the HTTP status, where wrong passwords get the address banned;
-//   - a server refuses without a word of the gateway's: HTTP 3xx, 401, 403, 404, 407 or 429;
+//   - the gateway says so of the account or of this program, by a [*GatewayError] of
+//     code 1 to 7 or 14, whatever the HTTP status (wrong passwords get the address banned);
+//   - a server refuses without a word of the gateway's: HTTP 3xx, 401, 403, 404, 407, 429;
 //   - the credit runs out;
 //   - a package can't be made into a request, as where its codec fails;
-//   - five packages in a row are unknown, not counting those that were not sent.
+//   - five packages in a row are unknown, those that were not sent not counted.
 //
-// It then yields what is on its way. Packages of which no upload has begun are not
-// sent, and so is what was read into none yet, which comes in a last Batch: their Err
-// matches [ErrStopped] and the reason. The Package of the last one may be empty. There
-// is none where nothing is left of a source that has ended, unless the Journal could
-// not be told what became of a package.
+// It then yields what is on its way. A package that waits for the Limiter, or in a pause
+// of Retry, is not sent, nor is what was read into none yet, which comes in a last
+// Batch, whose Package may be empty. The Err of each matches [ErrStopped] and the
+// reason. There is no such last one where nothing is left of a source that has ended,
+// unless the Journal could not be told what became of a package.
 //
 // ctx also bounds the uploads on their way, so that ending it most likely makes them
 // unknown. Each attempt is bounded by [Options].Timeout, too, whatever ctx's deadline.
-// To stop and have the uploads finish that have begun, let the source yield an error; to
-// have all finish that was read, let it end. Leaving the loop early lets those finish that have begun, but
-// nobody sees what became of them, other than the Journal; the rest of what was
-// read is dropped. Either way nothing runs on once the loop is left.
+// To stop and have those uploads finish that have begun, let the source yield an error;
+// to have all finish that was read, let it end. Leaving the loop early lets those
+// finish that have begun, but nobody sees what became of them, other than the Journal;
+// the rest of what was read is dropped. Either way nothing runs on once the loop is left.
 //
-// Where a Hook, the Limiter, the Journal or the Codec panics in a goroutine of the stream's, the
-// stream stops as above, and then panics with the same value in the caller's. The
-// package in question is unknown if it was about to be uploaded, or may have been
-// by another stream.
+// Where a Hook, the Limiter, the Journal or the Codec panics in a goroutine of the
+// stream's, the stream stops as above, and then panics with the same value in the
+// caller's. The package in question is unknown if it was about to be uploaded, or if
+// another stream may have sent it.
 func (c *Client) SendAll(ctx context.Context, messages iter.Seq2[Message, error], opts *SendAllOptions) iter.Seq[Batch] {
 	var ranged atomic.Bool
 	return func(yield func(Batch) bool) {

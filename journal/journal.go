@@ -33,12 +33,13 @@ var (
 
 // File is a journal in a file of text to which lines are only ever added, each with the CRC-32C of all of them so far.
 // It holds local ids, statuses, the gateway's ids where they are plain numbers, and the
-// MD5 of each package. It is not given a receiver or a text; but the MD5 of a package of one message lets those who know
-// its text try out numbers, and nothing keeps a gateway from answering with a receiver for an id of its own.
+// MD5 of each package. It is given neither a receiver nor a text; but the MD5 of a
+// package of one message lets those who know its text try out numbers, and a server may
+// answer with a receiver, without its + or 00, for an id.
 //
 // Each call that changes something makes one line and has it written through to the
-// disk before it returns: two for a package. In memory it takes
-// less than 40 bytes a message. Goroutines may share it.
+// disk before it returns: two for a package. In memory it takes about
+// 40 bytes a message. Goroutines may share it.
 type File struct {
 	mu     sync.Mutex
 	path   string // absolute
@@ -51,17 +52,15 @@ type File struct {
 // Open opens the journal at path, or makes one where there is no file or an empty one. Only its
 // owner can read a new one. Close it when done.
 //
-// A last line without its end, or NULs after the last line, are what a crash leaves in the middle of a
-// write, of which nobody was told that it was done: they are cut off. A file that was
-// shortened by other hands can look the same, or whole where it ends with a line, and then
-// what was cut is forgotten and sent again: nobody but a crash may cut a journal, and a copy
-// from yesterday is not the journal of today. Everything else that is not
-// as it was written is [ErrCorrupt], named by its line, and so is what is no regular
-// file.
+// A last line without its end, and NULs at the end, are what a crash leaves in the
+// middle of a write, of which nobody was told that it was done: they are cut off. A file
+// that somebody has shortened, or an older copy, can't be told from that: what it lacks
+// is forgotten, and would be sent again. Any other line that is not as it was written
+// is [ErrCorrupt], which names it, and so is what is no regular file.
 //
-// On Unix, a journal that is open
-// already is [ErrLocked]; elsewhere see to it that it is not. One that is moved while it is
-// being opened is [ErrMoved]. Other errors are the system's.
+// On Unix, a journal that is open already is [ErrLocked]; elsewhere see to it that it
+// is not. One that is moved while it is being opened is [ErrMoved]. Other errors are
+// the system's.
 func Open(path string) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -168,8 +167,8 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 }
 
 // Intend notes that these ids are about to be uploaded; see [smslink.Journal]. It is
-// [ErrKnown] where one of them is known or comes twice, and [ErrMoved] where the file is not at its
-// path any more: from then on, every call of this File is.
+// [ErrKnown] where one of them is known or comes twice, and [ErrMoved] where the file
+// is not at its path any more, as is every call from then on.
 func (j *File) Intend(_ context.Context, ids []int64, digest [md5.Size]byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
