@@ -298,7 +298,8 @@ func TestSendAll_defaults(t *testing.T) {
 func TestSendAll_aPackageMayBeAsLongAsBytes(t *testing.T) {
 	gateway := newGateway(t, nil)
 	var p smslink.Package
-	for m := range numbered(2, new(int), nil) {
+	for m, err := range numbered(2, new(int), nil) {
+		require.NoError(t, err)
 		require.NoError(t, p.Add(m))
 	}
 	require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(2, new(int), nil), &smslink.SendAllOptions{Bytes: p.Size()})), 1)
@@ -308,14 +309,14 @@ func TestSendAll_batchesComeWhileAPackageFills(t *testing.T) {
 	gateway := newGateway(t, nil)
 	yielded := false
 	source := func(yield func(smslink.Message, error) bool) {
-		for m := range numbered(15, new(int), nil) {
+		for m, err := range numbered(15, new(int), nil) {
 			for deadline := time.Now().Add(5 * time.Second); m.ID == 10 && len(gateway.Messages()) < 10 && time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
 			if m.ID > 10 {
 				time.Sleep(50 * time.Millisecond) // the reply is on its way
 			}
-			if !yield(m, nil) {
+			if !yield(m, err) {
 				return
 			}
 		}

@@ -173,7 +173,7 @@ func TestOpen_survivesNULsAtTheEnd(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 		j, err := journal.Open(path)
 		require.NoError(t, err, "%q", content)
-		defer j.Close()
+		defer func() { require.NoError(t, j.Close()) }()
 		requireWholeLines(t, path)
 		known, err := j.Known(background, []int64{1, 2, 3, 4, 5})
 		require.NoError(t, err)
