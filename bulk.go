@@ -5,6 +5,8 @@
 // fails says which of three things happened: nothing left this process, the
 // gateway refused, or nobody can tell; see [Outcome].
 //
+// Accepted is not delivered: the gateway calls a [DeliveryHandler] to tell what arrived.
+//
 // What is said of the gateway comes from the vendor's own PHP client, here called
 // the reference ([ref]), or from what the vendor and others have published and
 // nobody has confirmed ([public]).
@@ -70,7 +72,8 @@ type Options struct {
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or
 	// a password. Each call ends in one event: info for an accepted package, warn
 	// where messages of it failed or it was not sent or was rejected, error for an
-	// unknown outcome. An upload starts with one at debug. Nil means no logging.
+	// unknown outcome; info for a balance, and warn where it was not had. An upload
+	// starts with one at debug. Nil means no logging.
 	Logger *slog.Logger
 
 	// UserAgent is the request header; empty means "smslink-go". Visible ASCII and
@@ -218,11 +221,8 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	}
 	fate := fateUnknown
 	defer func() { p.release(fate) }()
-	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
 	var segments []int32
 	var measuring sync.WaitGroup
 	defer measuring.Wait() // before the package is released, also where the codec panics
@@ -243,8 +243,7 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	return resp, nil
 }
 
-// exchange makes the upload, posts it once and reads a MESSAGE reply. Everything
-// else is an error with its outcome.
+// exchange makes the upload and posts it.
 func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendError) {
 	if p.Len() == 0 {
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
@@ -256,23 +255,8 @@ func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendErr
 	if err != nil {
 		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
-	defer u.release()
-	departure := departure{from: c.provenance}
-	req, err := c.request(departure.watch(ctx), u)
-	if err != nil {
-		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
-	}
 	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "upload_bytes", u.size, "test", c.testMode)
-	resp, err := c.http.Do(req)
-	switch {
-	case err == nil:
-		defer resp.Body.Close()
-		return readReply(ctx, resp, p.Len())
-	case departure.ruledOut(u, err):
-		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
-	default:
-		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, Err: discreet(ctx, err)}
-	}
+	return c.post(ctx, u, p.Len(), nil)
 }
 
 // pack compresses the package and builds the form around it.
@@ -314,12 +298,14 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	}
 
 	boundary := c.boundary()
+	target := *c.endpoint
+	target.RawQuery = "timestamp=" + strconv.FormatInt(form.Timestamp, 10)
 	head, tail := form.AppendHead(nil, boundary), wire.AppendTail(nil, boundary)
 	return &upload{
-		parts:     slices.Concat([][]byte{head}, packed, [][]byte{tail}),
-		size:      int64(len(head) + form.SizeCompressed + len(tail)),
-		boundary:  boundary,
-		timestamp: form.Timestamp,
+		target:      target.String(),
+		contentType: "multipart/form-data; boundary=" + boundary,
+		parts:       slices.Concat([][]byte{head}, packed, [][]byte{tail}),
+		size:        int64(len(head) + form.SizeCompressed + len(tail)),
 	}, nil
 }
 
@@ -342,21 +328,6 @@ func digest(pieces [][]byte) (sum wire.Digest) {
 	return sum
 }
 
-// request is the POST of an upload, whose body can be read again.
-func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) {
-	endpoint := *c.endpoint
-	endpoint.RawQuery = "timestamp=" + strconv.FormatInt(u.timestamp, 10)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), u.body())
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "multipart/form-data; boundary="+u.boundary)
-	req.Header.Set("User-Agent", c.agent)
-	req.ContentLength = u.size
-	req.GetBody = u.again
-	return req, nil
-}
-
 // failed logs the end of a Send of that many messages, or of 0 where the package is
 // not this call's to look into.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
@@ -364,7 +335,7 @@ func (c *Client) failed(ctx context.Context, messages int, err *SendError) error
 	if err.Outcome == OutcomeUnknown {
 		level = slog.LevelError
 	}
-	attrs := []any{"outcome", err.Outcome.String(), "http_status", err.StatusCode, "error", err.Error()}
+	attrs := err.attrs()
 	if messages > 0 {
 		attrs = append(attrs, "messages", messages)
 	}

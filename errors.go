@@ -88,21 +88,23 @@ var (
 	ErrOutcomeUnknown = errors.New("smslink: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice")
 )
 
-// Why a reply is inconclusive. [Client.Send] wraps them in a [*SendError]
-// whose Reply holds what was read.
+// Why a reply is inconclusive. [Client.Send] and [Client.Balance] wrap them in a
+// [*SendError] whose Reply holds what was read.
 var (
-	// ErrUnreadableReply says that the reply is neither MESSAGE nor ERROR with its fields.
+	// ErrUnreadableReply says that the reply is neither MESSAGE nor ERROR with its
+	// fields, or a balance's without its two numbers.
 	ErrUnreadableReply = errors.New("smslink: the gateway's reply can't be read")
-	// ErrReplyTooLarge says that the reply is longer than any reply to this package
+	// ErrReplyTooLarge says that the reply is longer than any reply to this request
 	// should be: 64 KiB plus 128 bytes per message.
-	ErrReplyTooLarge = errors.New("smslink: the gateway's reply is longer than a reply to this package can be")
+	ErrReplyTooLarge = errors.New("smslink: the gateway's reply is longer than a reply to this request can be")
 )
 
 // SendError is the error of every failed call that talks to the gateway. Its
 // text holds no password, receiver or message text, and nothing of the reply.
 type SendError struct {
 	// Outcome is what became of the package. It is OutcomeAccepted only with
-	// ErrAlreadySent, where it tells of the earlier Send.
+	// ErrAlreadySent, where it tells of the earlier Send. Of a Balance, which spends
+	// nothing, it tells how far the question got; see there.
 	Outcome Outcome
 	// StatusCode is the HTTP status, or 0 where none was received.
 	StatusCode int
@@ -132,6 +134,11 @@ func (e *SendError) Error() string {
 
 // Unwrap gives Err.
 func (e *SendError) Unwrap() error { return e.Err }
+
+// attrs are what a log has of it.
+func (e *SendError) attrs() []any {
+	return []any{"outcome", e.Outcome.String(), "http_status", e.StatusCode, "error", e.Error()}
+}
 
 // Format prints what Error tells, whatever the verb: the reply stays out of %+v
 // and %#v, of a value as of a pointer. From an unexported field of

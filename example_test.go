@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 
@@ -286,4 +288,92 @@ func ExampleClient_SendAll_journal() {
 	// 3 earlier: unreported
 	// 1 messages: accepted
 	// 5 messages arrived
+}
+
+func ExampleDeliveryHandler() {
+	secret := "a-secret-of-16-characters-or-more" // rather crypto/rand.Text's, from the program's settings
+	handler, err := smslink.DeliveryHandler(secret, func(_ context.Context, r smslink.DeliveryReport) error {
+		fmt.Println(r.RemoteID, r.Delivered, r.Network()) // keep it: an error here is answered 500
+		return nil
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/sms/reports/", handler)
+
+	server := httptest.NewServer(mux) // in place of one with https
+	defer server.Close()
+	gateway := smslinktest.NewGateway(&smslinktest.Options{
+		Reports: &smslinktest.Reports{URL: server.URL + "/sms/reports/" + secret, Optional: true},
+	})
+	defer gateway.Close()
+	var pkg smslink.Package
+	if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Salut!"}); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := gateway.Client().Send(context.Background(), &pkg); err != nil {
+		log.Fatal(err)
+	}
+	if err := gateway.WaitReports(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// 220000001 true Vodafone
+}
+
+func ExampleClient_Balance() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.SetCredit(250)
+	client := gateway.Client()
+
+	balance, err := client.Balance(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(balance.National, "SMS left in Romania,", balance.International, "abroad")
+	// Output:
+	// 250 SMS left in Romania, 250 abroad
+}
+
+func ExampleResponse_Retryable() {
+	gateway := smslinktest.NewGateway(&smslinktest.Options{
+		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0799999999")},
+	})
+	defer gateway.Close()
+	gateway.SetCredit(1)
+	client := gateway.Client()
+
+	var pkg smslink.Package
+	for id, to := range []string{"0712345678", "0799999999", "0734567890"} {
+		if err := pkg.Add(smslink.Message{ID: int64(id), To: to, Text: "Bună ziua!"}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	resp, err := client.Send(context.Background(), &pkg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resp.Err())
+
+	again, err := resp.Retryable(&pkg, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+		m.To = "0723456789" // somebody has looked the number up
+		return m, true
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	gateway.SetCredit(100) // somebody has topped up
+	resp, err = client.Send(context.Background(), again)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range resp.Results {
+		fmt.Println(r.ID, r.Status)
+	}
+	// Output:
+	// smslink: 2 of 3 messages not reported as accepted: message 1: number failed: check the number; message 2: insufficient credit: top up the account
+	// 1 success
+	// 2 success
 }

@@ -35,7 +35,7 @@ func Watch(own bool) (ctx context.Context, ruledOut func(error) bool) {
 func ReadReply(p *Package, body string) (*Response, error) {
 	reply, err := readReply(context.Background(), &http.Response{
 		StatusCode: http.StatusOK, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
-	}, p.Len())
+	}, p.Len(), nil)
 	if err != nil {
 		return nil, err
 	}

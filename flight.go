@@ -52,8 +52,8 @@ func (s *stream) send(f *flight) {
 }
 
 var (
-	errPanicked = errors.New("smslink: a panic in what the stream calls")
-	errGoexit   = errors.New("smslink: runtime.Goexit in what the stream calls")
+	errCalleePanicked = errors.New("smslink: a panic in what the stream calls")
+	errCalleeExited   = errors.New("smslink: runtime.Goexit in what the stream calls")
 )
 
 // salvage is deferred: it lands a batch whose goroutine was ended by what it called,
@@ -63,9 +63,9 @@ func (s *stream) salvage(f *flight) {
 		return
 	}
 	if f.panicked = recover(); f.panicked != nil {
-		s.stop(errPanicked)
+		s.stop(errCalleePanicked)
 	} else {
-		s.stop(errGoexit)
+		s.stop(errCalleeExited)
 	}
 	switch {
 	case f.Err != nil || f.Response != nil: // it was the journal's Settle

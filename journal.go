@@ -45,7 +45,7 @@ func (s *stream) recall(f *flight) {
 	known, err := s.opts.Journal.Known(s.lasting, f.Package.ids())
 	f.doubtful = false
 	if err == nil && len(known) > 0 {
-		err = s.skip(f, known)
+		err = f.skip(known)
 	}
 	if err != nil {
 		s.journalFailed(err)
@@ -55,12 +55,12 @@ func (s *stream) recall(f *flight) {
 }
 
 // skip moves the known messages from the package to Earlier.
-func (s *stream) skip(f *flight, known []Result) error {
+func (f *flight) skip(known []Result) error {
 	isKnown := make(map[int64]struct{}, len(known))
 	for _, result := range known {
 		isKnown[result.ID] = struct{}{}
 	}
-	rest := s.newPackage()
+	rest := f.Package.like()
 	for m := range f.Package.Messages() {
 		if _, ok := isKnown[m.ID]; ok {
 			continue

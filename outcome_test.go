@@ -95,7 +95,7 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 		{"an ERROR without a numeric code", http200("ERROR;0712345678;hm"), smslink.OutcomeRejected, 200, "ERROR;0712345678;hm", "an ERROR of no number"},
 		{"an ERROR cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nERROR;1;x", smslink.OutcomeUnknown, 200, "ERROR;1;x", "unexpected EOF"},
 		{"an endless reply", http200("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000)), smslink.OutcomeUnknown, 200,
-			("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000))[:64<<10+2*128], "longer than a reply to this package can be"},
+			("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000))[:64<<10+2*128], "longer than a reply to this request can be"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			resp, p, err := sendTo(t, replying(t, c.answer), 1, 2)

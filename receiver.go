@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrReceiver says that a receiver is not in a form that the gateway is meant to be
@@ -13,8 +14,8 @@ var ErrReceiver = errors.New("is neither a Romanian mobile number, 07 and 8 digi
 // ParseReceiver reads a phone number as people write it and gives it as the gateway reads it:
 // 07 and 8 digits for a Romanian mobile; or 00, the country code and the rest of the number, in all 7 to 15
 // digits after the 00 as E.164 has it, of which those after 0040 must be a Romanian mobile's. A + in front is 00.
-// Spaces, no-break spaces, hyphens, dots and round brackets may stand in it, but a bracketed (0), which
-// is not dialled from abroad, may not.
+// Spaces, no-break spaces, hyphens, dots and round brackets may stand in it, but neither a bracketed (0), which
+// is not dialled from abroad, nor a fraction of .0 at its end, as a spreadsheet writes it.
 //
 // The error matches [ErrReceiver] and does not quote the number. A number that passes
 // need not exist: the gateway has the last word, [NumberFailed].
@@ -36,6 +37,9 @@ func isReceiver(number string) bool {
 const longestReceiver = 17
 
 func appendReceiver(dst []byte, number string) (digits []byte, ok bool) {
+	if strings.HasSuffix(number, ".0") {
+		return dst, false
+	}
 	digits = dst
 	opened, plus := 0, false
 	for _, r := range number {

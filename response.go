@@ -124,7 +124,7 @@ const (
 )
 
 // readReply judges the gateway's answer: its status first, then its body.
-func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Reply, *SendError) {
+func readReply(ctx context.Context, resp *http.Response, messages int, readable func(wire.Reply) bool) (wire.Reply, *SendError) {
 	if resp.StatusCode < 200 { // a switch of protocols, whose body need never end
 		return wire.Reply{}, &SendError{Outcome: OutcomeUnknown, StatusCode: resp.StatusCode, Err: httpStatusError(resp.StatusCode)}
 	}
@@ -143,7 +143,7 @@ func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Rep
 		case refused:
 			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 		case status < 400:
-			return fail(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the upload holds the password; check the endpoint", httpStatusError(status)))
+			return fail(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds the password; check the endpoint", httpStatusError(status)))
 		default:
 			return fail(OutcomeRejected, httpStatusError(status))
 		}
@@ -157,6 +157,8 @@ func readReply(ctx context.Context, resp *http.Response, messages int) (wire.Rep
 		return fail(OutcomeUnknown, ErrUnreadableReply)
 	case refused:
 		return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
+	case readable != nil && !readable(reply):
+		return fail(OutcomeUnknown, ErrUnreadableReply)
 	}
 	return reply, nil
 }

@@ -214,10 +214,13 @@ func positive[T int | time.Duration](value *T, otherwise T) {
 	}
 }
 
-func (s *stream) newFlight() *flight { return &flight{Batch: Batch{Package: s.newPackage()}} }
+func (s *stream) newFlight() *flight {
+	return &flight{Batch: Batch{Package: &Package{Codec: s.opts.Codec, Fold: s.opts.Fold, StrictReceivers: s.opts.StrictReceivers}}}
+}
 
-func (s *stream) newPackage() *Package {
-	return &Package{Codec: s.opts.Codec, Fold: s.opts.Fold, StrictReceivers: s.opts.StrictReceivers}
+// like is a new package with the settings of p.
+func (p *Package) like() *Package {
+	return &Package{Codec: p.Codec, Fold: p.Fold, StrictReceivers: p.StrictReceivers}
 }
 
 // end waits for what is on its way, also where the source or the loop panics.

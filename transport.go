@@ -57,13 +57,13 @@ func (s *straight) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// upload is a package ready to be posted: the form's head, the compressed bytes,
-// which stand once in memory, in one piece or several, and the form's tail.
+// upload is a form ready to be posted. A package's is the form's head, the compressed
+// bytes, which stand once in memory, in one piece or several, and the form's tail.
 type upload struct {
-	parts     [][]byte
-	size      int64 // of all of them
-	boundary  string
-	timestamp int64
+	target      string // a URL
+	contentType string
+	parts       [][]byte
+	size        int64 // of all of them
 
 	mu      sync.Mutex
 	current *body // the only one that may be read; nil once the upload is over

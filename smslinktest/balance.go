@@ -1,7 +1,6 @@
 package smslinktest
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
@@ -31,5 +30,5 @@ func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
 	if left == Unlimited {
 		left = unlimitedBalance
 	}
-	writeReply(w, fmt.Appendf(nil, "MESSAGE;4;account balance;%d,%d,%d", left, left, time.Now().Unix()))
+	writeReply(w, wire.AppendBalance(nil, wire.Balance{National: int64(left), International: int64(left), At: time.Now().Unix()}))
 }

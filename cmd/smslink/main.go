@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -60,7 +61,7 @@ func run(ctx context.Context, c console, args []string) int {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.AddCommand(newSendCommand(c))
+	root.AddCommand(newSendCommand(c), newCheckCommand(c), newReportsCommand(c), newBalanceCommand(c), newEncodeCommand(c), newVersionCommand(c))
 
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *exitError
@@ -83,4 +84,17 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(unknown)"
+}
+
+func newVersionCommand(c console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Tell the version of this command, and of what it was built with",
+		Example: "  smslink version",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(c.out, "smslink %s, %s, %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
 }

@@ -1,90 +1,104 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
-
-	"github.com/go-smslink/smslink"
+	"strings"
 )
 
-// results is the file that keeps what became of each row. Nil keeps nothing.
+// results is the CSV file that keeps what became of each row. Nil keeps nothing.
 type results struct {
-	file    *os.File
+	name    string
+	file    *os.File // under another name while it replaces one of an earlier run
+	csv     *csv.Writer
 	created bool
 }
 
 // createResults opens the file before anything is sent, so that a name that can't
 // be written costs nothing. It does not write over a file that holds something:
-// remote ids can't be had again.
-func createResults(name string) (*results, error) {
-	switch name {
-	case "":
+// remote ids can't be had again. But where a journal has them, a results file
+// of an earlier run is replaced once the new one is whole.
+func createResults(name string, resuming bool) (*results, error) {
+	if name == "" {
 		return nil, nil
-	case "-":
-		return nil, errors.New("takes the name of a file; the table stands on standard output anyway")
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err == nil {
-		return &results{f, true}, nil
+	r := &results{name: name, created: true}
+	err := r.open(os.O_EXCL, name)
+	switch {
+	case errors.Is(err, fs.ErrExist) && resuming && isResults(name):
+		err = r.open(os.O_TRUNC, name+".new")
+	case errors.Is(err, fs.ErrExist):
+		r.created = false
+		err = r.open(0, name)
 	}
-	if !errors.Is(err, fs.ErrExist) {
+	if err != nil {
 		return nil, err
 	}
-	if f, err = os.OpenFile(name, os.O_WRONLY, 0); err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() && info.Size() > 0 {
-		f.Close()
+	if info, err := r.file.Stat(); err != nil || info.Mode().IsRegular() && info.Size() > 0 {
+		r.file.Close()
 		return nil, fmt.Errorf("%s is not empty; name a new file", name)
 	}
-	return &results{f, false}, nil
+	r.csv = csv.NewWriter(r.file)
+	return r, r.csv.Write(fatesHeader)
 }
 
-// finish writes a line a row and closes the file. Where nothing was sent there is
-// nothing to keep, and the same command can be run again.
-func (r *results) finish(report *report) error {
+func (r *results) open(flag int, name string) (err error) {
+	create := os.O_CREATE
+	if !r.created {
+		create = 0
+	}
+	r.file, err = os.OpenFile(name, flag|create|os.O_WRONLY, 0o600)
+	return err
+}
+
+// isResults tells whether a file starts as one of ours does.
+func isResults(name string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(f).ReadString('\n')
+	return err == nil && strings.TrimSpace(line) == strings.Join(fatesHeader, ",")
+}
+
+func (r *results) add(f fate) error {
 	if r == nil {
 		return nil
 	}
-	if report.exitCode() == exitNotSent {
-		r.file.Close()
-		if r.created {
-			return os.Remove(r.file.Name())
-		}
+	return r.csv.Write(f.record())
+}
+
+// flush writes what was added, so that a crash loses none of it.
+func (r *results) flush() error {
+	if r == nil {
 		return nil
 	}
-	err := r.write(report)
+	r.csv.Flush()
+	return r.csv.Error()
+}
+
+// finish closes the file, and takes it away again where there is nothing to keep,
+// so that the same command can be run again.
+func (r *results) finish(keep bool) error {
+	if r == nil {
+		return nil
+	}
+	err := r.flush()
 	if closeErr := r.file.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil {
-		return fmt.Errorf("--results: %w", err)
+	switch written := r.file.Name(); {
+	case err != nil:
+		return err
+	case !keep && r.created:
+		return os.Remove(written)
+	case written != r.name && r.created:
+		return os.Rename(written, r.name)
 	}
 	return nil
-}
-
-func (r *results) write(report *report) error {
-	out := csv.NewWriter(r.file)
-	_ = out.Write([]string{"line", "id", "status", "status_text", "remote_id", "error"}) // Error tells
-	report.fates(func(row row, result *smslink.Result) {
-		record := []string{strconv.Itoa(row.line), row.id, "", "", "", ""}
-		switch {
-		case row.err != nil:
-			record[3], record[5] = "bad row", row.err.Error()
-		case result != nil:
-			record[2], record[3], record[4] = strconv.Itoa(int(result.Status)), result.Status.String(), result.RemoteID
-			if err := result.Err(); err != nil {
-				record[5] = unprefixed(err).Error()
-			}
-		default:
-			record[3], record[5] = smslink.OutcomeOf(report.sendErr).String(), unprefixed(report.sendErr).Error()
-		}
-		_ = out.Write(record)
-	})
-	out.Flush()
-	return out.Error()
 }

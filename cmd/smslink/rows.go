@@ -15,14 +15,19 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 )
 
 // row is one message of a file, or what is wrong with it.
 type row struct {
+	file    string
 	line    int    // where it starts, from 1
 	id      string // as it stands in the file
 	message smslink.Message
 	err     error
+
+	sent string           // the text as it is sent
+	size gsm7.Measurement // of that
 }
 
 // columns are the names that a header may hold and an object's keys may be.
@@ -174,8 +179,11 @@ func newRow(line int, fields map[string]string) row {
 		r.err = errors.New("id is not a whole number from 0 on")
 		return r
 	}
-	if !isOneNumber(fields["to"]) {
-		r.err = errors.New("to is not one phone number; it may hold digits, a + in front, spaces and -.()")
+	// Stricter than the library, which drops whatever is no digit as the reference
+	// client does: in a file made by hand, "0712345678 / 0723456789" and "O712345678"
+	// are mistakes that would reach nobody, or somebody else.
+	if _, err := smslink.ParseReceiver(fields["to"]); err != nil {
+		r.err = fmt.Errorf("to %w", smslink.ErrReceiver)
 		return r
 	}
 	at, err := parseTime(strings.TrimSpace(fields["send_at"]))
@@ -185,25 +193,6 @@ func newRow(line int, fields map[string]string) row {
 	}
 	r.message = smslink.Message{ID: id, To: fields["to"], From: fields["from"], Text: fields["text"], SendAt: at}
 	return r
-}
-
-// oneNumber is what a column of numbers may hold: digits in groups, with a + or a
-// bracket in front, and no fraction, as a spreadsheet writes one.
-var oneNumber = regexp.MustCompile(`^(\+?\(?|\(\+)[0-9][0-9() .-]*$`)
-
-// isOneNumber is stricter than the library, which drops whatever is no digit as
-// the reference client does: in a file made by hand, "0712345678 / 0723456789",
-// "O712345678" and "712345678.0" are mistakes that would reach somebody else. 17
-// digits are 00 and the longest number of E.164.
-func isOneNumber(to string) bool {
-	to = strings.TrimSpace(to)
-	digits := 0
-	for _, r := range to {
-		if '0' <= r && r <= '9' {
-			digits++
-		}
-	}
-	return oneNumber.MatchString(to) && !strings.HasSuffix(to, ".0") && digits <= 17
 }
 
 func parseTime(s string) (time.Time, error) {

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/time/rate"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
@@ -25,198 +23,236 @@ const (
 
 // sendOptions are the flags of send.
 type sendOptions struct {
-	sandbox  bool
-	testMode bool
-	codec    string
-	endpoint string
-	results  string
+	sandbox      bool
+	testMode     bool
+	fold         bool
+	yes          bool
+	json         bool
+	sameCampaign bool
+	codec        string
+	endpoint     string
+	results      string
+	journal      string
+	onBadRow     string
+	packageSize  int
+	concurrency  int
+	rate         float64
+	timeout      time.Duration
 }
 
-func newSendCommand(c console) *cobra.Command {
-	var opts sendOptions
-	cmd := &cobra.Command{
-		Use:   "send [flags] FILE",
-		Short: "Send the messages of a CSV or JSON lines file, as one package",
-		Long: `Send the messages of FILE ("-" for standard input) as one package, and print
-what became of each.
-
-FILE is CSV with a header, or JSON lines, one object a line. Its columns are
-  id       local message id, a whole number from 0, unique in the file
-  to       receiver: 07xyzzzzzz, +40…, 0040…
+const inputHelp = `FILE is CSV with a header, or JSON lines, one object a line. Its columns are
+  id       local message id, a whole number from 0, unique among all FILEs
+  to       receiver: 07xyzzzzzz, or + or 00 with the country code
   from     sender: numeric (also what an empty one means) or an approved name
   text     the message
   send_at  RFC 3339, as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
 of which from and send_at may be left out. A CSV may be separated by commas,
-semicolons or tabs. A row that can't be sent is reported and left out of the
-package.
+semicolons or tabs. "-" is standard input.`
 
-The account is read from the environment: ` + envConnectionID + ` and
-` + envPassword + `. With --sandbox none is needed: it proves the file and the
+const accountHelp = `The account is read from the environment: ` + envConnectionID + ` and
+` + envPassword + `.`
+
+func newSendCommand(c console) *cobra.Command {
+	var opts sendOptions
+	cmd := &cobra.Command{
+		Use:   "send [flags] FILE…",
+		Short: "Send the messages of CSV or JSON lines files",
+		Long: `Send the messages of FILE… in packages, and say what became of each.
+
+` + inputHelp + `
+
+The files are read twice, a row at a time: first to check every row and to state
+what will be sent, then to send it. Standard input and pipes are read once, and
+sent as they come.
+
+` + accountHelp + ` With --sandbox none is needed: it proves the file and the
 way, not the numbers and senders.
 
-The upload may take 5 minutes. Ctrl-C ends it, and then the outcome is most
-likely unknown.
+With --journal the same command can be run again after Ctrl-C, a crash or a
+power cut: what was sent is not sent again, and what may have been sent is
+reported.
+
+Ctrl-C lets the packages on their way come to their end, and sends no more. A
+second one breaks them off: then their outcome is most likely unknown.
 
 Exit codes:
   0  every message was accepted
-  1  some message failed, or some row was bad
+  1  some message failed or was not sent, or some row was bad
   2  wrong usage
   3  nothing was sent
-  4  outcome unknown for the whole package or for messages that the reply does
-     not mention: they may have been sent; do not send them again before you
-     have looked into the account's reports`,
+  4  of some message nobody can tell whether it was sent: do not send it again
+     before you have looked into the account's reports`,
 		Example: `  smslink send --sandbox campaign.csv
-  smslink send --results results.csv campaign.csv
+  smslink send --journal june --results june.csv campaign.csv
   psql -c "copy (select …) to stdout csv header" | smslink send -`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("name one FILE, or - for standard input; there are %d", len(args))
-			}
-			return nil
-		},
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return send(cmd.Context(), c, opts, args[0])
+			return send(cmd.Context(), c, opts, args)
 		},
 	}
 	flags := cmd.Flags()
+	flags.SortFlags = false
 	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
-	flags.BoolVar(&opts.testMode, "test-mode", false, "ask the gateway to check the package and to send and bill nothing")
+	flags.BoolVar(&opts.testMode, "test-mode", false, "ask the gateway to check the packages and to send and bill nothing")
+	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask before sending, as is done on a terminal")
+	flags.StringVar(&opts.results, "results", "", "write what became of each row to this CSV `FILE`, which must be new or empty; with --journal, it may be an earlier run's")
+	flags.StringVar(&opts.journal, "journal", "", "remember in this `DIR` what was sent; a campaign has its own")
+	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal though the files have changed: rows were corrected")
+	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "stop, before anything is sent, or skip it and send the rest")
+	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by the nearest cheap ones: ș by s; see check")
+	flags.IntVar(&opts.packageSize, "package-size", 10_000, "messages in a package")
+	flags.IntVar(&opts.concurrency, "concurrency", 1, "packages on their way at a time")
+	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, at the most; 0 = no limit")
+	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "of one package's upload")
 	flags.StringVar(&opts.codec, "codec", "zlib", "compression: none, zlib, bzip2 or lzf")
-	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "URL of the gateway's bulk-v3.php")
-	flags.StringVar(&opts.results, "results", "", "write what became of each row to this CSV file, which must be new or empty")
+	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
+	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and last one with the summary")
 	return cmd
 }
 
-func send(ctx context.Context, c console, opts sendOptions, file string) error {
-	codec, err := smslink.ParseCodec(opts.codec)
+// stream are the flags that the library knows.
+func (o sendOptions) stream() (*smslink.SendAllOptions, error) {
+	codec, err := smslink.ParseCodec(o.codec)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--codec: %w", unprefixed(err))
+	case o.onBadRow != "stop" && o.onBadRow != "skip":
+		return nil, errors.New("--on-bad-row is neither stop nor skip")
+	case o.packageSize < 1:
+		return nil, errors.New("--package-size is less than 1")
+	case o.concurrency < 1:
+		return nil, errors.New("--concurrency is less than 1")
+	case o.rate < 0:
+		return nil, errors.New("--rate is negative")
+	case o.timeout <= 0:
+		return nil, errors.New("--timeout is not above 0")
+	case o.results == "-":
+		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
+	}
+	opts := &smslink.SendAllOptions{Messages: o.packageSize, Codec: codec, Concurrency: o.concurrency, Fold: o.fold}
+	if o.rate > 0 {
+		opts.Limiter = rate.NewLimiter(rate.Limit(o.rate), o.packageSize)
+	}
+	return opts, nil
+}
+
+func send(ctx context.Context, c console, opts sendOptions, names []string) error {
+	stream, err := opts.stream()
 	if err != nil {
-		return fmt.Errorf("--codec: %w", unprefixed(err))
+		return err
 	}
 	client, closeGateway, err := connect(c, opts)
 	if err != nil {
 		return err
 	}
 	defer closeGateway()
+	nothingSent := func(err error) error { return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)} }
 
-	pkg := smslink.Package{Codec: codec}
-	rows, err := load(c, file, &pkg)
+	campaign, err := openCampaign(c, names, opts.fold)
 	if err != nil {
-		return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)}
+		return nothingSent(err)
 	}
-	results, err := createResults(opts.results)
-	if err != nil {
-		return &exitError{exitNotSent, fmt.Errorf("--results: %w; nothing was sent", err)}
-	}
-
-	report := report{rows: rows, sandbox: opts.sandbox, testMode: opts.testMode, password: c.getenv(envPassword)}
-	if pkg.Len() > 0 {
-		// From here on an interrupt ends the upload, and what is known is kept and
-		// told. Until here it ends the command, with nothing sent.
-		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		report.response, report.sendErr = client.Send(ctx, &pkg)
-	}
-	// First what can't be had again.
-	problems := []error{results.finish(&report)}
-	out := &checkedWriter{w: c.out}
-	report.printRows(out, c.err, fileName(file))
-	report.printSummary(out)
-	problems = append(problems, out.err, report.failure())
-
-	code, problem := report.exitCode(), errors.Join(problems...)
-	if code == exitAccepted && problem == nil {
-		return nil
-	}
-	return &exitError{max(code, exitSomeBad), problem}
-}
-
-// checkedWriter keeps the first error of its writer, and then writes no more.
-type checkedWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (c *checkedWriter) Write(p []byte) (int, error) {
-	if c.err == nil {
-		if _, err := c.w.Write(p); err != nil {
-			c.err = fmt.Errorf("the report could not be written: %w", err)
+	defer campaign.close()
+	total := -1
+	if campaign.rereadable() {
+		survey, err := opts.survey(c, campaign)
+		if err != nil {
+			return nothingSent(err)
 		}
+		if !opts.confirm(c, survey) {
+			return nothingSent(errors.New("not confirmed"))
+		}
+		total = survey.Rows
 	}
-	return len(p), nil
+	if opts.journal != "" && !opts.testMode {
+		gateway := opts.endpoint
+		if opts.sandbox {
+			gateway = "sandbox"
+		}
+		journal, err := openJournal(opts.journal, campaign, gateway, opts.sameCampaign)
+		if err != nil {
+			return nothingSent(fmt.Errorf("--journal: %w", err))
+		}
+		defer journal.Close()
+		stream.Journal = journal
+	}
+	results, err := createResults(opts.results, stream.Journal != nil)
+	if err != nil {
+		return nothingSent(fmt.Errorf("--results: %w", err))
+	}
+	return newSending(c, opts, client, campaign, results, total).run(ctx, stream)
+}
+
+// survey reads all rows once and states what they are. It is an error where a file can't
+// be used, no row is good, or one is bad and that shall stop it.
+func (o sendOptions) survey(c console, campaign *campaign) (*survey, error) {
+	var survey survey
+	bad := complaints{out: c.err}
+	bar := newProgress(c.err, -1, "checking")
+	for row, err := range campaign.rows() {
+		if err != nil {
+			bar.end()
+			return nil, err
+		}
+		survey.add(row)
+		if row.err != nil {
+			bar.clear()
+			bad.add(row.file, row.line, row.err.Error())
+		}
+		bar.add(1)
+	}
+	bar.end()
+	bad.end("; check tells them all")
+	fmt.Fprintln(c.err, &survey)
+	switch {
+	case survey.Messages == 0:
+		return nil, errors.New("every row is bad")
+	case survey.BadRows > 0 && o.onBadRow == "stop":
+		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
+	}
+	return &survey, campaign.rewind()
+}
+
+// confirm asks where there is somebody to ask, and something at stake.
+func (o sendOptions) confirm(c console, survey *survey) bool {
+	if o.yes || o.sandbox || o.testMode || !isTerminal(c.in) || !isTerminal(c.err) {
+		return true
+	}
+	fmt.Fprintf(c.err, "Send %s, billed as %s? [y/N] ", plural(survey.Messages, "message"), plural(survey.Segments, "SMS"))
+	answer := make([]byte, 0, 8)
+	for b := make([]byte, 1); ; { // no further than the line
+		if _, err := c.in.Read(b); err != nil || b[0] == '\n' {
+			break
+		}
+		answer = append(answer, b[0])
+	}
+	switch strings.ToLower(strings.TrimSpace(string(answer))) {
+	case "y", "yes", "d", "da":
+		return true
+	}
+	return false
 }
 
 // connect makes the client: of the account in the environment, or of a gateway
 // in this process.
 func connect(c console, opts sendOptions) (client *smslink.Client, closeGateway func(), err error) {
+	settings := &smslink.Options{Endpoint: opts.endpoint, TestMode: opts.testMode, Timeout: opts.timeout}
 	if opts.sandbox {
 		if opts.endpoint != smslink.EndpointHTTPS {
 			return nil, nil, errors.New("--sandbox and --endpoint exclude each other")
 		}
 		gateway := smslinktest.NewGateway(nil)
-		client, err = smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{
-			Endpoint: gateway.URL, TestMode: opts.testMode,
-		})
+		settings.Endpoint = gateway.URL
+		client, err = smslink.NewClient(gateway.ConnectionID, gateway.Password, settings)
 		return client, gateway.Close, err
 	}
 	id, password := c.getenv(envConnectionID), c.getenv(envPassword)
 	if id == "" || password == "" {
 		return nil, nil, fmt.Errorf("set %s and %s to your account's, or try --sandbox, which needs none", envConnectionID, envPassword)
 	}
-	client, err = smslink.NewClient(id, password, &smslink.Options{Endpoint: opts.endpoint, TestMode: opts.testMode})
+	client, err = smslink.NewClient(id, password, settings)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--endpoint: %w", unprefixed(err))
 	}
 	return client, func() {}, nil
 }
-
-// load reads the file's rows and adds the good ones to the package. Its error is
-// the file's, or that there is nothing in it.
-func load(c console, file string, pkg *smslink.Package) ([]row, error) {
-	in := c.in
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	var rows []row
-	for row, err := range readRows(in) {
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", fileName(file), err)
-		}
-		if row.err == nil {
-			row.err = unprefixed(pkg.Add(row.message))
-		}
-		rows = append(rows, row)
-	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s: line 1: no messages follow the header; add one on each line", fileName(file))
-	}
-	return rows, nil
-}
-
-func fileName(file string) string {
-	if file == "-" {
-		return "standard input"
-	}
-	return file
-}
-
-// unprefixed takes the package's name off an error that this command prefixes
-// with its own.
-func unprefixed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &wordedError{strings.TrimPrefix(err.Error(), "smslink: "), err}
-}
-
-type wordedError struct {
-	words string
-	err   error
-}
-
-func (e *wordedError) Error() string { return e.words }
-func (e *wordedError) Unwrap() error { return e.err }

@@ -86,6 +86,7 @@ func TestSend_leavesNoGoroutine(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), patience)
 				defer cancel()
 				_, _ = client.Send(ctx, &p)
+				_, _ = client.Balance(ctx)
 			}
 			transport.CloseIdleConnections()
 			require.Positive(t, calls.Load())

@@ -1,0 +1,65 @@
+package smslink
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// Balance is what an account has left, as [Client.Balance] was told [public].
+type Balance struct {
+	National      int64     // SMS to Romanian networks
+	International int64     // SMS to all others
+	Time          time.Time // the gateway's, in UTC, to the second; zero where it tells none
+}
+
+// Balance asks how many SMS the account has left, of index.php beside the client's
+// endpoint [public]. The password travels in the body of a form POST. [Options].Timeout,
+// test mode and redirects are as in [Client.Send]; test mode changes nothing here.
+//
+// Every error is a [*SendError], of the same causes as a Send's. Asking spends
+// nothing, so that any Outcome allows to ask again: with [OutcomeUnknown] it is only the
+// answer that is missing. It is an [ErrUnreadableReply], kept in Reply, where a number is
+// no whole one. Do not ask in a loop what was rejected: repeated wrong passwords get
+// the address banned.
+func (c *Client) Balance(ctx context.Context) (Balance, error) {
+	start := c.now()
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	balance, err := c.askBalance(ctx)
+	if err != nil {
+		c.logger.WarnContext(ctx, "smslink: balance failed", err.attrs()...)
+		return Balance{}, err
+	}
+	c.logger.LogAttrs(ctx, slog.LevelInfo, "smslink: balance", slog.Int64("national", balance.National), slog.Int64("international", balance.International), slog.Duration("elapsed", c.now().Sub(start)))
+	return balance, nil
+}
+
+func (c *Client) askBalance(ctx context.Context) (Balance, *SendError) {
+	if err := ctx.Err(); err != nil {
+		return Balance{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+	}
+	connectionID, password := c.login()
+	form := url.Values{"connection_id": {connectionID}, "password": {password}, "mode": {"account-balance"}}.Encode()
+	var left wire.Balance
+	_, err := c.post(ctx, &upload{
+		target:      c.endpoint.ResolveReference(&url.URL{Path: "index.php"}).String(),
+		contentType: "application/x-www-form-urlencoded",
+		parts:       [][]byte{[]byte(form)},
+		size:        int64(len(form)),
+	}, 0, func(reply wire.Reply) (ok bool) {
+		left, ok = wire.ParseBalance(reply)
+		return ok
+	})
+	if err != nil {
+		return Balance{}, err
+	}
+	balance := Balance{National: left.National, International: left.International}
+	if left.At != 0 {
+		balance.Time = time.Unix(left.At, 0).UTC()
+	}
+	return balance, nil
+}

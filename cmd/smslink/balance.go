@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink"
+)
+
+func newBalanceCommand(c console) *cobra.Command {
+	var endpoint string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "balance [flags]",
+		Short: "Tell how many SMS the account has left",
+		Long: `Ask the gateway how many SMS the account has left.
+
+` + accountHelp + `
+
+Exit codes:
+  0  the gateway told
+  2  wrong usage
+  3  it did not`,
+		Example: `  smslink balance
+  smslink balance --json | jq .national`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return balance(cmd.Context(), c, endpoint, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php; index.php beside it is asked")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object")
+	return cmd
+}
+
+func balance(ctx context.Context, c console, endpoint string, asJSON bool) error {
+	client, _, err := connect(c, sendOptions{endpoint: endpoint})
+	if err != nil {
+		return err
+	}
+	left, err := client.Balance(ctx)
+	if err != nil {
+		words := ""
+		if said := serversWords(err, c.getenv(envPassword)); said != "" {
+			words = "; the server's own words: " + said
+		}
+		return &exitError{exitNotSent, fmt.Errorf("%w%s", unprefixed(err), words)}
+	}
+	out := &checkedWriter{w: c.out}
+	if asJSON {
+		told := struct {
+			National      int64      `json:"national"`
+			International int64      `json:"international"`
+			Time          *time.Time `json:"time,omitempty"`
+		}{National: left.National, International: left.International}
+		if !left.Time.IsZero() {
+			told.Time = &left.Time
+		}
+		_ = json.NewEncoder(out).Encode(told) // out remembers
+	} else {
+		fmt.Fprintf(out, "%d SMS left to Romanian networks, %d to others\n", left.National, left.International)
+	}
+	if out.err != nil {
+		return &exitError{exitNotSent, out.err}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-smslink/smslink/journal"
+)
+
+// openJournal opens the journal in a folder, or makes both. A journal belongs to
+// one campaign and one gateway: with another one's it would take messages for sent
+// that never were. So the folder has a second file that tells whose it is, as far as the input
+// can be read twice.
+func openJournal(dir string, c *campaign, gateway string, sameCampaign bool) (*journal.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	digest, err := c.digest()
+	if err != nil {
+		return nil, err
+	}
+	owner := filepath.Join(dir, "campaign")
+	before, err := os.ReadFile(owner)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err == nil {
+		wasGateway, wasDigest, _ := strings.Cut(strings.TrimSpace(string(before)), "\n")
+		switch {
+		case wasGateway != gateway:
+			return nil, fmt.Errorf("%s belongs to what was sent to another gateway; name another folder", dir)
+		case wasDigest != digest && !sameCampaign:
+			return nil, fmt.Errorf("%s belongs to another campaign, or the files have changed since; name another folder for a new campaign, or add --same-campaign where only rows were corrected", dir)
+		}
+	}
+	j, err := journal.Open(filepath.Join(dir, "journal"))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(owner, []byte(gateway+"\n"+digest+"\n"), 0o600); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// digest tells one campaign from another.
+func (c *campaign) digest() (string, error) {
+	if !c.rereadable() {
+		return "a stream", nil
+	}
+	sum := sha256.New()
+	for _, f := range c.files {
+		if _, err := io.Copy(sum, f.in); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), c.rewind()
+}

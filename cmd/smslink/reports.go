@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink"
+)
+
+// reportsOptions are the flags of reports.
+type reportsOptions struct {
+	listen     string
+	secretFile string
+	results    []string
+	dedupe     int
+	connection string
+	verbose    bool
+}
+
+func newReportsCommand(c console) *cobra.Command {
+	var opts reportsOptions
+	cmd := &cobra.Command{
+		Use:   "reports [flags]",
+		Short: "Take the gateway's delivery reports and write them as JSON lines",
+		Long: `Take the gateway's delivery reports and write each as a JSON object a line, with
+the row of its message where a --results file of send has it. That file may
+still be growing: it is read again for a report that it does not have.
+
+The reports' URL ends in the secret that stands in --secret-file, of 16
+characters or more of A-Z, a-z, 0-9 and -._~; everything else is answered 404.
+Where there is no such file it is made, with a new secret. The gateway must reach
+the URL from the internet, over https: put a server that has a certificate
+before this one. A report is answered 200 once its line is written.
+
+Ctrl-C ends it.
+
+Exit codes:
+  0  it was ended
+  1  a report could not be written; it was answered 500
+  2  wrong usage
+  3  it could not begin`,
+		Example: `  smslink reports --listen 127.0.0.1:8050 --secret-file secret --results june.csv >>reports.jsonl`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return reports(cmd.Context(), c, opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8050", "`ADDRESS` to listen on")
+	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
+	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be given several times")
+	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "how many reports to remember, so that a repeated one is written once")
+	flags.StringVar(&opts.connection, "connection", "", "take only the reports of this connection `ID`")
+	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log to standard error")
+	_ = cmd.MarkFlagRequired("secret-file")
+	return cmd
+}
+
+func reports(ctx context.Context, c console, opts reportsOptions) error {
+	secret, err := readSecret(opts.secretFile)
+	if err != nil {
+		return &exitError{exitNotSent, fmt.Errorf("--secret-file: %w", err)}
+	}
+	rows := &resultRows{files: opts.results, rows: map[string]reportedRow{}}
+	if err := rows.load(); err != nil {
+		return &exitError{exitNotSent, fmt.Errorf("--results: %w", err)}
+	}
+	level := slog.LevelWarn
+	if opts.verbose {
+		level = slog.LevelDebug
+	}
+	logger := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+
+	out := &reportWriter{rows: rows, out: c.out}
+	handler, err := smslink.DeliveryHandler(secret, out.write, &smslink.DeliveryOptions{ConnectionID: opts.connection, Dedupe: opts.dedupe, Logger: logger})
+	if err != nil {
+		return unprefixed(err)
+	}
+	listener, err := net.Listen("tcp", opts.listen)
+	if err != nil {
+		return &exitError{exitNotSent, fmt.Errorf("--listen: %w", err)}
+	}
+	fmt.Fprintf(c.err, "smslink: taking delivery reports at http://%s/ followed by the secret\n", listener.Addr())
+
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return &exitError{exitNotSent, err}
+	case <-ctx.Done():
+	}
+	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = server.Shutdown(soon) // whoever is not done by then gets no answer
+	if err := out.failure(); err != nil {
+		return &exitError{exitSomeBad, err}
+	}
+	return nil
+}
+
+// reportedRow is a row of a results file.
+type reportedRow struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	ID   string `json:"id"`
+}
+
+// resultRows finds rows by their remote ids. Its caller sees to it that one goroutine
+// at a time uses it.
+type resultRows struct {
+	files []string
+	sizes []int64 // as far as they were read
+	rows  map[string]reportedRow
+}
+
+func (r *resultRows) find(remoteID string) *reportedRow {
+	row, ok := r.rows[remoteID]
+	if !ok && r.load() == nil {
+		row, ok = r.rows[remoteID]
+	}
+	if !ok {
+		return nil
+	}
+	return &row
+}
+
+// load reads the files that have grown since.
+func (r *resultRows) load() error {
+	r.sizes = append(r.sizes, make([]int64, len(r.files)-len(r.sizes))...)
+	for i, name := range r.files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		if info.Size() == r.sizes[i] {
+			continue
+		}
+		if err := r.read(name); err != nil {
+			return err
+		}
+		r.sizes[i] = info.Size()
+	}
+	return nil
+}
+
+func (r *resultRows) read(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	records := csv.NewReader(f)
+	header, err := records.Read()
+	if err != nil || !slices.Equal(header, fatesHeader) {
+		return fmt.Errorf("%s is no results file of send", name)
+	}
+	for {
+		record, err := records.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil: // a line that is being written
+			return nil //nolint:nilerr // and is read when the file has grown
+		}
+		if remoteID := record[5]; remoteID != "" {
+			line, _ := strconv.Atoi(record[1])
+			r.rows[remoteID] = reportedRow{record[0], line, record[2]}
+		}
+	}
+}
+
+// reportWriter writes reports, one at a time.
+type reportWriter struct {
+	mu   sync.Mutex
+	rows *resultRows
+	out  io.Writer
+	err  error // of the first line that could not be written
+}
+
+func (w *reportWriter) write(_ context.Context, r smslink.DeliveryReport) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	line, err := json.Marshal(struct {
+		RemoteID     string       `json:"remote_id"`
+		Delivered    bool         `json:"delivered"`
+		Time         time.Time    `json:"time"`
+		Row          *reportedRow `json:"row,omitempty"`
+		NetworkID    string       `json:"network_id,omitempty"`
+		Network      string       `json:"network,omitempty"`
+		NetworkType  string       `json:"network_type,omitempty"`
+		Text         string       `json:"delivery_report,omitempty"`
+		ConnectionID string       `json:"connection_id,omitempty"`
+		Segments     int          `json:"segments,omitempty"`
+		Other        any          `json:"other,omitempty"`
+	}{r.RemoteID, r.Delivered, r.Time, w.rows.find(r.RemoteID), r.NetworkID, r.Network(), r.NetworkType, r.Text, r.ConnectionID, r.Segments, anyOf(r.Other)})
+	if err == nil {
+		_, err = w.out.Write(append(line, '\n'))
+	}
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("a report could not be written: %w", err)
+	}
+	return err
+}
+
+// anyOf is nil where there is nothing, so that JSON leaves it out.
+func anyOf(values map[string][]string) any {
+	if len(values) == 0 {
+		return nil
+	}
+	return values
+}
+
+func (w *reportWriter) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// readSecret reads the secret, or makes a file with a new one.
+func readSecret(name string) (string, error) {
+	raw, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return makeSecret(name)
+	}
+	return strings.TrimSpace(string(raw)), err
+}
+
+func makeSecret(name string) (string, error) {
+	secret := rand.Text()
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(secret + "\n")
+	return secret, errors.Join(err, f.Close())
+}
