@@ -223,40 +223,45 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	defer func() { p.release(fate) }()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	var segments []int32
-	var measuring sync.WaitGroup
-	defer measuring.Wait() // before the package is released, also where the codec panics
-	measuring.Go(func() { segments = p.segments() })
-	reply, sendErr := c.exchange(ctx, p)
+	resp, sendErr := c.exchange(ctx, p)
 	if sendErr != nil {
 		fate = fateOf(sendErr.Outcome)
 		return nil, c.failed(ctx, p.Len(), sendErr)
 	}
 	fate = fateAccepted
-	resp := newResponse(p.lines, reply)
-	measuring.Wait()
-	for i := range resp.Results {
-		resp.Results[i].Segments = int(segments[i])
-	}
 	resp.Elapsed = c.now().Sub(start)
 	c.accepted(ctx, resp)
 	return resp, nil
 }
 
-// exchange makes the upload and posts it.
-func (c *Client) exchange(ctx context.Context, p *Package) (wire.Reply, *SendError) {
+// exchange makes the upload, posts it, and counts segments while the gateway is busy.
+func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendError) {
 	if p.Len() == 0 {
-		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
+		return nil, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
 	}
 	if err := ctx.Err(); err != nil {
-		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
 	u, err := c.pack(p)
 	if err != nil {
-		return wire.Reply{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
 	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "upload_bytes", u.size, "test", c.testMode)
-	return c.post(ctx, u, p.Len(), nil)
+
+	var segments []int32
+	var counting sync.WaitGroup
+	defer counting.Wait() // before the package is released, also where a transport panics
+	counting.Go(func() { segments = p.segments() })
+	reply, sendErr := c.post(ctx, u, p.Len(), nil)
+	if sendErr != nil {
+		return nil, sendErr
+	}
+	resp := newResponse(p.lines, reply)
+	counting.Wait()
+	for i, n := range segments {
+		resp.Results[i].Segments = int(n)
+	}
+	return resp, nil
 }
 
 // pack compresses the package and builds the form around it.

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/journal"
 	"github.com/go-smslink/smslink/smslinktest"
 )
@@ -52,16 +51,13 @@ func Example() {
 // What a campaign will cost, before anything is sent, and what folding saves.
 func Example_cost() {
 	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine, între orele 9 și 12. Vă mulțumim!"
+	const price = 0.20 // of one SMS, by your contract
 	for _, fold := range []bool{false, true} {
-		pkg := smslink.Package{Fold: fold} // ă, ș and the like become a, s
+		pkg := smslink.Package{Fold: fold} // ă, ș and the like become a, s where that makes it cheaper
 		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: text}); err != nil {
 			log.Fatal(err)
 		}
-		segments := 0
-		for m := range pkg.Messages() { // as they will be sent
-			segments += gsm7.Measure(m.Text).Segments
-		}
-		fmt.Printf("%d SMS, %.2f lei\n", segments, float64(segments)*0.20)
+		fmt.Printf("%d SMS, %.2f lei\n", pkg.Segments(), float64(pkg.Segments())*price)
 	}
 	// Output:
 	// 2 SMS, 0.40 lei

@@ -3,7 +3,9 @@ package smslink
 import (
 	"slices"
 	"strings"
+	"unsafe"
 
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/idset"
 	"github.com/go-smslink/smslink/internal/wire"
 )
@@ -136,6 +138,17 @@ func (l *lines) before(i int, block int32) int32 {
 		return 0
 	}
 	return l.index[i-1].end
+}
+
+// segments are how many SMS each message makes.
+func (l *lines) segments() []int32 {
+	segments := make([]int32, len(l.index))
+	var text []byte
+	for i, line := range l.index {
+		text = wire.AppendText(text[:0], l.blocks[line.block][l.before(i, line.block):line.end])
+		segments[i] = int32(gsm7.Measure(unsafe.String(unsafe.SliceData(text), len(text))).Segments) // which keeps nothing of it
+	}
+	return segments
 }
 
 // text is line i.

@@ -30,8 +30,7 @@ type Message struct {
 	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00 with the
 	// country code. Every + becomes 00 and whatever else is no digit is dropped, as
 	// the reference client does: "+40 712-345-678" is 0040712345678, but two numbers
-	// in one field become one, and so do a number and an extension. Check what you
-	// have not made yourself. Whether the number exists is for the gateway to say: see
+	// in one field become one, and so do a number and an extension. With [ParseReceiver], or the package's StrictReceivers, such a receiver is refused. Whether the number exists is for the gateway to say: see
 	// [NumberFailed].
 	To string
 
@@ -90,12 +89,14 @@ type Package struct {
 	// Codec compresses the package when it is sent. Nil means [Zlib].
 	Codec Codec
 
-	// Fold puts a text that is added through [gsm7.Fold], which replaces what makes it
-	// dearer, such as ș by s. Senders stay as they are.
+	// Fold makes Add replace the characters of a text that make it take more SMS, such as
+	// ș, by near ones, such as s, with [gsm7.Fold]; a text that would take as many stays as it
+	// is. To see what would be changed, give gsm7.FoldReport the text that [Package.Messages] has without it.
 	Fold bool
 
-	// StrictReceivers refuses a receiver that [ParseReceiver] does, with [ErrReceiver], which the
-	// reference client would upload and the gateway fail, or send to somebody else.
+	// StrictReceivers makes Add read a receiver with [ParseReceiver], and refuse what that
+	// refuses with [ErrReceiver]. Without it the gateway decides, and two numbers in one field
+	// become one other number.
 	StrictReceivers bool
 
 	seal  atomic.Int32 // a fate
@@ -120,17 +121,34 @@ func (p *Package) Add(m Message) error {
 	if p.lines == nil {
 		p.lines = &lines{maxID: -1}
 	}
-	if p.StrictReceivers && !isReceiver(m.To) {
-		return &MessageError{ID: m.ID, Field: string(wire.FieldTo), Err: ErrReceiver}
+	if p.StrictReceivers && !canonical(m.To) {
+		number, err := ParseReceiver(m.To)
+		if err != nil {
+			return &MessageError{ID: m.ID, Field: string(wire.FieldTo), Err: ErrReceiver}
+		}
+		m.To = number
 	}
 	if p.Fold && len(m.Text) <= maxField {
-		m.Text = gsm7.Fold(m.Text)
+		m.Text = folded(m.Text)
 	}
 	field, rule := p.lines.add(m)
 	if rule != nil {
 		return &MessageError{ID: m.ID, Field: string(field), Err: rule}
 	}
 	return nil
+}
+
+// folded is the text as gsm7 folds it, where it then takes fewer SMS as it is sent.
+func folded(text string) string {
+	sent := wire.Trimmed(text)
+	measured := gsm7.Measure(sent)
+	if measured.Segments <= 1 || measured.Alphabet == gsm7.GSM7 {
+		return text
+	}
+	if folded := gsm7.Fold(sent); gsm7.Measure(wire.Trimmed(folded)).Segments < measured.Segments {
+		return folded
+	}
+	return text
 }
 
 // Remove takes the message with that id out of the package and tells whether it
@@ -168,22 +186,27 @@ func (p *Package) plain() [][]byte {
 	return p.lines.blocks[:p.lines.last+1]
 }
 
-// segments are those of each message. The blocks are copied, one at a time, to be
-// read as strings.
-func (p *Package) segments() []int32 {
-	segments := make([]int32, p.Len())
-	block, number := "", int32(-1)
-	for i := range segments {
-		l := p.lines
-		line := l.index[i]
-		if line.block != number {
-			number = line.block
-			block = string(l.blocks[number])
-		}
-		text := wire.Text(block[l.before(i, number):line.end])
-		segments[i] = int32(gsm7.Measure(text).Segments)
+// Segments is how many SMS the package's messages make in all, as package gsm7 counts
+// them: what is billed, if each is accepted.
+func (p *Package) Segments() int {
+	n := 0
+	for _, segments := range p.segments() {
+		n += int(segments)
 	}
-	return segments
+	return n
+}
+
+// segments are those of each message.
+func (p *Package) segments() []int32 {
+	if p.lines == nil {
+		return nil
+	}
+	return p.lines.segments()
+}
+
+// like is a new package with the settings of p.
+func (p *Package) like() *Package {
+	return &Package{Codec: p.Codec, Fold: p.Fold, StrictReceivers: p.StrictReceivers}
 }
 
 // String gives the package's counts and none of its messages.

@@ -27,7 +27,7 @@ type Result struct {
 	ID       int64  // the local message id
 	RemoteID string // the gateway's id, opaque, which delivery reports carry; empty where there is none
 	Status   Status // StatusUnreported where the reply was silent
-	Segments int    // SMS that the text makes, as package gsm7 counts them; 0 where a Journal tells of it
+	Segments int    // SMS that the text makes, as package gsm7 counts them; not known of those in [Batch].Earlier
 }
 
 // Err is nil for [Success]; else a [*ResultError].

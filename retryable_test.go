@@ -138,12 +138,12 @@ func TestRetryable_correctionsAreHeldToTheSettings(t *testing.T) {
 	require.NoError(t, err)
 	for to, want := range map[string]error{"0712345679": nil, "12": smslink.ErrReceiver} {
 		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
-			m.To, m.Text = to, "ș"
+			m.To, m.Text = to, strings.Repeat("ș", 71)
 			return m, true
 		})
 		require.ErrorIs(t, err, want)
 		if want == nil {
-			require.Equal(t, "1;0712345679;numeric;s;0", plain(again))
+			require.Equal(t, "1;0712345679;numeric;"+strings.Repeat("s", 71)+";0", plain(again))
 		}
 	}
 }

@@ -218,11 +218,6 @@ func (s *stream) newFlight() *flight {
 	return &flight{Batch: Batch{Package: &Package{Codec: s.opts.Codec, Fold: s.opts.Fold, StrictReceivers: s.opts.StrictReceivers}}}
 }
 
-// like is a new package with the settings of p.
-func (p *Package) like() *Package {
-	return &Package{Codec: p.Codec, Fold: p.Fold, StrictReceivers: p.StrictReceivers}
-}
-
 // end waits for what is on its way, also where the source or the loop panics.
 func (s *stream) end() {
 	s.stop(errLeft)

@@ -262,7 +262,7 @@ func TestSendAll_foldsAndIsStrict(t *testing.T) {
 	gateway := newGateway(t, nil)
 	source := func(yield func(smslink.Message, error) bool) {
 		for i, to := range []string{"0712345678", "712345678", "+40712345678"} {
-			if !yield(smslink.Message{ID: int64(i), To: to, Text: "Vă așteptăm"}, nil) {
+			if !yield(smslink.Message{ID: int64(i), To: to, Text: strings.Repeat("ș", 71)}, nil) {
 				return
 			}
 		}
@@ -273,7 +273,7 @@ func TestSendAll_foldsAndIsStrict(t *testing.T) {
 	require.ErrorIs(t, batches[0].Refused[0], smslink.ErrReceiver)
 	require.Len(t, gateway.Messages(), 2)
 	for _, m := range gateway.Messages() {
-		require.Equal(t, "Va asteptam", m.Text)
+		require.Equal(t, strings.Repeat("s", 71), m.Text)
 	}
 }
 

@@ -2,18 +2,20 @@ package gsm7
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // Fold replaces characters that the GSM alphabet lacks by the nearest that it has: ă, â, î, ș and ț, and
-// Latin letters with other marks, in one character or with the mark in one of its own; typographic
+// Latin letters with other marks, as one character or as a letter and combining marks; typographic
 // quotes, dashes, ellipses and bullets; non-breaking and other odd spaces, a tab
-// among them. Characters of no width are dropped. What the alphabet has stays, such as é, ñ, ü and €, and so does what has no near form,
-// such as an emoji or a Cyrillic letter, which then still forces UCS-2: see [Foreign].
+// among them; and some signs. Characters of no width are dropped. What the alphabet has stays, such as é, ñ, ü and €, and so does what has no near form,
+// such as an emoji or a Cyrillic letter, which then still forces UCS-2: see [Foreign]. A word that holds ://, www. or @ stays as it
+// is: with another letter a link leads elsewhere. Other names and codes are not known to be such; look at [FoldReport].
 //
 // A folded text never takes more segments than it did: where the three dots of an ellipsis and the like
-// would cost one, what becomes longer stays as it is. Folding twice changes
-// nothing more. It allocates nothing where it changes nothing.
+// would cost one, all of what becomes longer stays. Folding twice changes
+// nothing more. A text that is not UTF-8 stays as it is. It allocates nothing where there is nothing to replace.
 func Fold(text string) string {
 	folded, _ := fold(text)
 	return folded
@@ -21,7 +23,12 @@ func Fold(text string) string {
 
 func fold(text string) (folded string, expand bool) {
 	folded = apply(text, true)
-	if folded != text && Measure(folded).Segments > Measure(text).Segments {
+	switch {
+	case folded == text:
+		return text, true
+	case !utf8.ValidString(text):
+		return text, false
+	case Measure(folded).Segments > Measure(text).Segments:
 		return apply(text, false), false
 	}
 	return folded, true
@@ -30,13 +37,16 @@ func fold(text string) (folded string, expand bool) {
 // Change is one replacement.
 type Change struct {
 	Offset int    // in bytes, in the text before folding
-	From   string // a character, with the marks that follow it
+	From   string // a character, with marks that follow it, or only those
 	To     string // may be empty
 }
 
 // FoldReport is [Fold], and tells what was changed, in order.
 func FoldReport(text string) (folded string, changes []Change) {
 	folded, expand := fold(text)
+	if folded == text {
+		return text, nil
+	}
 	f := folder{text: text, expand: expand}
 	for change, ok := f.next(); ok; change, ok = f.next() {
 		changes = append(changes, change)
@@ -68,6 +78,9 @@ type folder struct {
 	text   string
 	expand bool // into several characters, too
 	at     int
+	begun  bool // something before at stays, or has taken its place
+	word   int  // the end of the word in which something foreign was met
+	isLink bool // that word is
 }
 
 func (f *folder) next() (change Change, ok bool) {
@@ -78,11 +91,12 @@ func (f *folder) next() (change Change, ok bool) {
 		f.at += size
 		to := f.text[start:f.at]
 		if septetsOf(r) == 0 {
-			if to, ok = nearest(r); !ok || !f.expand && utf8.RuneCountInString(to) > 1 {
+			if to, ok = f.replacement(r, start); !ok {
+				f.begun = true
 				continue // it stays, and so does what clings to it
 			}
 		}
-		for to != "" && f.at < len(f.text) && f.text[f.at] >= utf8.RuneSelf {
+		for to != "" && f.at < len(f.text) && f.text[f.at] >= utf8.RuneSelf && !f.inLink(f.at) {
 			mark, size := utf8.DecodeRuneInString(f.text[f.at:])
 			if !clings(mark) {
 				break
@@ -90,11 +104,46 @@ func (f *folder) next() (change Change, ok bool) {
 			to = compose(to, mark)
 			f.at += size
 		}
-		if from := f.text[start:f.at]; from != to {
+		f.begun = f.begun || to != ""
+		from := f.text[start:f.at]
+		if dropped, stays := strings.CutPrefix(from, to); stays && to != "" && dropped != "" {
+			return Change{start + len(to), dropped, ""}, true
+		}
+		if from != to {
 			return Change{start, from, to}, true
 		}
 	}
 	return Change{}, false
+}
+
+// replacement is what takes the place of r, which stands at start.
+func (f *folder) replacement(r rune, start int) (to string, ok bool) {
+	switch {
+	case !unicode.IsSpace(r) && f.inLink(start):
+		return "", false
+	case (r == '²' || r == '³') && start > 0 && isLetter(f.text[start-1]): // m², but not 10²
+		return string(r - '²' + '2'), true
+	case !f.begun && isInvisible(r):
+		return "", true
+	}
+	to, ok = nearest(r)
+	return to, ok && (f.expand || utf8.RuneCountInString(to) <= 1)
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// inLink tells whether the word around at is a link or an address.
+func (f *folder) inLink(at int) bool {
+	if at >= f.word {
+		start := strings.LastIndexFunc(f.text[:at], unicode.IsSpace) + 1
+		f.word = len(f.text)
+		if space := strings.IndexFunc(f.text[at:], unicode.IsSpace); space >= 0 {
+			f.word = at + space
+		}
+		word := f.text[start:f.word]
+		f.isLink = strings.Contains(word, "://") || strings.Contains(word, "www.") || strings.Contains(word, "@")
+	}
+	return f.isLink
 }
 
 // skip passes over what surely stays: ASCII of the alphabet, but for its last character, to which
@@ -102,18 +151,27 @@ func (f *folder) next() (change Change, ok bool) {
 func (f *folder) skip() {
 	if bytes, _ := leading(f.text[f.at:]); bytes > 1 {
 		f.at += bytes - 1
+		f.begun = true
 	}
 }
 
 // clings tells whether a character only changes how the one before it looks: a
-// combining mark, a joiner, a variation selector, or one of no width.
+// combining mark that strikes nothing out, a joiner, a variation selector, or one that can't be seen.
 func clings(r rune) bool {
 	switch {
-	case '\u0300' <= r && r <= '\u036f', '\u20d0' <= r && r <= '\u20f0', '\ufe00' <= r && r <= '\ufe0f', r == '\u200c', r == '\u200d':
+	case '\u0334' <= r && r <= '\u0338':
+		return false
+	case '\u0300' <= r && r <= '\u036f', '\ufe00' <= r && r <= '\ufe0f', r == '\u20e3', r == '\u200c', r == '\u200d':
 		return true
 	}
 	to, ok := nearest(r)
-	return ok && to == ""
+	return ok && to == "" || isInvisible(r)
+}
+
+// isInvisible tells a mark of writing direction, such as phones put around a copied
+// number. Beside a right-to-left text it has a meaning, and stays.
+func isInvisible(r rune) bool {
+	return r == '\u061c' || r == '\u180e' || r == '\u200e' || r == '\u200f' || '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
 }
 
 // compose is the character that a mark makes of base, if the alphabet has it; else base.

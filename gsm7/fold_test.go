@@ -18,20 +18,29 @@ func TestFold(t *testing.T) {
 		{"what the alphabet has", "é ñ ü ß à Å Ø æ Ç Δ Ω € [x] {y} ~ ^ | \\ ¿§¤", "é ñ ü ß à Å Ø æ Ç Δ Ω € [x] {y} ~ ^ | \\ ¿§¤"},
 		{"what the alphabet has, decomposed", "e\u0301 n\u0303 u\u0308 a\u0300 A\u030a C\u0327", "é ñ ü à Å Ç"},
 		{"but for the marks it has not", "o\u0302\u0301 u\u0308\u0304 a\u0301\u0300 c\u0327", "o ü à c"},
-		{"other Latin letters", "Łódź, žluťoučký kůň, ő ű, İstanbul, ı, ð þ Đ, ç, Việt Nam", "Lodz, zlutoucky kun, o u, Istanbul, i, d th D, c, Viet Nam"},
-		{"quotes", "„Salut” “a” ‘b’ ‚c‛ «d» ‹e› `f´ 5′ 6″", `"Salut" "a" 'b' 'c' "d" 'e' 'f' 5' 6"`},
-		{"dashes, dots and bullets", "a – b — c ‐ d − 5… • e · f", "a - b - c - d - 5... * e . f"},
+		{"other Latin letters", "Łódź, žluťoučký kůň, ő ű, İstanbul, ı, ð þ Đ, ç, Việt Nam", "Lodz, zlutoucky kun, o u, Istanbul, i, d þ D, c, Viet Nam"},
+		{"quotes", "„Salut” “a” ‘b’ c‛ «d» ‹e› f´ 5′ 6″", `"Salut" "a" 'b' c' "d" 'e' f' 5' 6"`},
+		{"what is mistaken for a comma", "5‚50 lei", "5,50 lei"},
+		{"dashes, dots and bullets", "a – b — c ‐ d − 5… • e · f ● g ► h \uf0b7 i", "a - b - c - d - 5... * e * f * g * h * i"},
 		{"spaces", "a\u00a0b\u2009c\u202fd\u3000e\tf", "a b c d e f"},
 		{"line ends", "a\u2028b\u2029c\u0085d", "a\nb\nc\nd"},
 		{"no width", "\ufeffa\u200bb\u2060c\u00add", "abcd"},
 		{"joiners after a letter", "a\u200db\u200cc", "abc"},
-		{"signs", "3×4 ™ © ® № ﬁ œuvre Ĳ", "3x4 TM (c) (R) No fi oeuvre IJ"},
-		{"full width", "ＡＢｃ！（１）｀", "ABc!(1)'"},
+		{"signs", "3×4 Brand™ © ® № ﬁ œuvre Ĳ ≤ ≥ ± → 1⁄2 a∕b \u2126 \u037e ˆ", "3x4 Brand(TM) (c) (R) No fi oeuvre IJ <= >= +/- -> 1/2 a/b Ω ; ^"},
+		{"squares and cubes", "45 m² și 3 cm³, dar 10² și ²", "45 m2 si 3 cm3, dar 10² si ²"},
+		{"what would say something else", "1½ 20º 2ª a\u0338 1\u0336 x\u20e0 `cod` þ", "1½ 20º 2ª a\u0338 1\u0336 x\u20e0 `cod` þ"},
+		{"links and addresses", "Vă rugăm: https://dăruiește.ro/a–b www.țuică.ro ștefan@dăruiește.ro, mulțumim…", "Va rugam: https://dăruiește.ro/a–b www.țuică.ro ștefan@dăruiește.ro, multumim..."},
+		{"a link and an odd space", "https://a.ro/\u00a0și", "https://a.ro/ si"},
+		{"a link alone", "https://dăruiește.ro/e\u0301", "https://dăruiește.ro/e\u0301"},
+		{"marks of direction that a phone copies", "\u202a\u2068+40722 123 456\u2069\u202c, \u200eș", "+40722 123 456, s"},
+		{"those of a right-to-left text", "\u05d0\u200f\u05d1 ș", "\u05d0\u200f\u05d1 s"},
+		{"full width", "ＡＢｃ！（１）～", "ABc!(1)~"},
 		{"a keycap", "apăsați 1\ufe0f\u20e3", "apasati 1"},
 		{"what has no near form stays", "Привет 😀 ❤\ufe0f 👨\u200d👩 語 ° ½", "Привет 😀 ❤\ufe0f 👨\u200d👩 語 ° ½"},
 		{"and so does what clings to it", "и\u0306 😀\u0301", "и\u0306 😀\u0301"},
 		{"a mark at the start", "\u0306a", "\u0306a"},
-		{"not UTF-8", "ș\xffț\xc8", "s\xfft\xc8"},
+		{"not UTF-8", "ș\xffț\xc8", "ș\xffț\xc8"},
+		{"not UTF-8 until something is dropped", "\xc8\u200b\x9b", "\xc8\u200b\x9b"},
 		{"empty", "", ""},
 		{"nothing left", "\u200b\ufeff", ""},
 		{"an ellipsis that would cost a segment", strings.Repeat("…", 70), strings.Repeat("…", 70)},
@@ -63,6 +72,8 @@ func TestFoldReport_tellsWhatWasChanged(t *testing.T) {
 	folded, changes := gsm7.FoldReport("Vă așteptăm… e\u0301")
 	require.Equal(t, "Va asteptam... é", folded)
 	require.Equal(t, []gsm7.Change{{1, "ă", "a"}, {5, "ș", "s"}, {11, "ă", "a"}, {14, "…", "..."}, {18, "e\u0301", "é"}}, changes)
+	_, changes = gsm7.FoldReport("\ufeffa\u200bb")
+	require.Equal(t, []gsm7.Change{{0, "\ufeff", ""}, {4, "\u200b", ""}}, changes)
 }
 
 // A whole campaign's point: a third of its price.
@@ -79,12 +90,12 @@ func TestFold_everyCharacterThereIs(t *testing.T) {
 		}
 		text := "x" + string(r) + "x"
 		folded := gsm7.Fold(text)
-		switch inside := gsm7.Measure(text).Alphabet == gsm7.Default; {
+		switch inside := gsm7.Measure(text).Alphabet == gsm7.GSM7; {
 		case inside:
 			require.Equal(t, text, folded, "%U", r)
 		case folded != text:
-			require.Equal(t, gsm7.Default, gsm7.Measure(folded).Alphabet, "%U", r)
-			require.LessOrEqual(t, utf8.RuneCountInString(folded), 5, "%U", r)
+			require.Equal(t, gsm7.GSM7, gsm7.Measure(folded).Alphabet, "%U", r)
+			require.LessOrEqual(t, utf8.RuneCountInString(folded), 6, "%U", r)
 		}
 	}
 }
@@ -97,7 +108,7 @@ func TestFold_allocatesNothingWhereNothingChanges(t *testing.T) {
 }
 
 func FuzzFold(f *testing.F) {
-	for _, seed := range []string{"", "așteptăm", "e\u0301", "…😀", "\xff\u0306", "ș\u200b\u0301", strings.Repeat("…", 70), strings.Repeat("œ", 67), strings.Repeat("~`", 80)} {
+	for _, seed := range []string{"", "așteptăm", "e\u0301", "…😀", "\xff\u0306", "ș\u200b\u0301", strings.Repeat("…", 70), strings.Repeat("œ", 67), strings.Repeat("~ˆ", 80), "\xc8\u200b\x9b", "\u202a\u202aă", "www.ă.ro ă m²"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -108,9 +119,9 @@ func FuzzFold(f *testing.F) {
 		require.LessOrEqual(t, gsm7.Measure(folded).Segments, gsm7.Measure(text).Segments)
 		require.True(t, !utf8.ValidString(text) || utf8.ValidString(folded))
 		for _, change := range changes {
-			require.Equal(t, gsm7.Default, gsm7.Measure(change.To).Alphabet)
+			require.Equal(t, gsm7.GSM7, gsm7.Measure(change.To).Alphabet)
 		}
-		if gsm7.Measure(text).Alphabet == gsm7.Default {
+		if gsm7.Measure(text).Alphabet == gsm7.GSM7 {
 			require.Equal(t, text, folded)
 		}
 	})

@@ -1,13 +1,12 @@
-// Package gsm7 tells what a text costs as an SMS, and makes it cheaper where that is
-// wanted: in how many segments it reaches a phone, which of its characters force it
-// out of the GSM alphabet, and what it is without them.
+// Package gsm7 counts the SMS that a text takes, names the characters that make it
+// take more, and can replace them.
 //
 // A text whose characters all stand in the GSM 7-bit default alphabet or its extension table
-// (3GPP TS 23.038, formerly GSM 03.38) has 160 septets in one SMS, or 153 in each
-// segment of a longer one. One character outside, such as ă or ș, turns all of it into UCS-2: 70 units of UTF-16, or
-// 67 in each segment (3GPP TS 23.040). Each segment is billed. How SMSLink itself
-// counts is not published, beyond that texts over 160 characters are concatenated
-// [public].
+// (3GPP TS 23.038, formerly GSM 03.38) has room for 160 septets in one SMS, and 153 in each
+// segment of a longer one. One character outside, such as ă or ș, turns all of it into
+// UCS-2: 70 units of 16 bits, and 67 in each segment (3GPP TS 23.040, with the usual 8-bit
+// reference, which also allows 255 segments at the most; more are counted all the same). Each segment is billed as
+// an SMS. How SMSLink itself counts is not published; its delivery reports can carry its own count.
 //
 // National language shift tables are not used: the gateway is not known to.
 //
@@ -24,16 +23,16 @@ import (
 type Alphabet int
 
 const (
-	// Default is the GSM 7-bit default alphabet with its extension table.
-	Default Alphabet = iota
-	// UCS2 is what every other text is sent in. Characters beyond its 65,536 go as surrogate pairs, as phones expect.
+	// GSM7 is the GSM 7-bit default alphabet with its extension table.
+	GSM7 Alphabet = iota
+	// UCS2 has 16-bit units and takes every other text; an emoji is two of them.
 	UCS2
 )
 
 // String names the alphabet: GSM-7 or UCS-2.
 func (a Alphabet) String() string {
 	switch a {
-	case Default:
+	case GSM7:
 		return "GSM-7"
 	case UCS2:
 		return "UCS-2"
@@ -43,7 +42,7 @@ func (a Alphabet) String() string {
 
 // limits are the units of a text that is one SMS, and of each segment of a longer one.
 func (a Alphabet) limits() (single, segment int) {
-	if a == Default {
+	if a == GSM7 {
 		return 160, 153
 	}
 	return 70, 67
@@ -53,18 +52,18 @@ func (a Alphabet) limits() (single, segment int) {
 type Measurement struct {
 	Alphabet Alphabet
 	Units    int // septets, two for a character of the extension table; in UCS-2 those of UTF-16, two for a surrogate pair
-	Segments int // SMS that are billed; 0 for an empty text
-	Left     int // units that still fit into the last segment; a text of one segment may become one of 160 or 70 units
+	Segments int // SMS that it is sent as; 0 for an empty text
+	Left     int // units left in the last segment, or in the one SMS; a character of another alphabet changes all of this
 }
 
 // Measure tells what the text takes. It allocates nothing. Bytes that are not UTF-8 count as U+FFFD
 // each, which is in no GSM alphabet.
 //
 // No pair of units is split between segments, so that a segment may end
-// one unit short. Measure the text as it is sent: smslink's Package.Messages has it
+// one unit short. What counts is the text as it is sent: smslink's Package.Messages has it
 // so, trimmed and without tabs.
 func Measure(text string) Measurement {
-	m := Measurement{Alphabet: Default}
+	m := Measurement{Alphabet: GSM7}
 	units, runes, ok := septets(text)
 	if !ok {
 		m.Alphabet = UCS2
@@ -143,7 +142,7 @@ func utf16UnitsOf(r rune) int {
 func (a Alphabet) fill(text string) (segments, left int) {
 	_, segment := a.limits()
 	widthOf := utf16UnitsOf
-	if a == Default {
+	if a == GSM7 {
 		widthOf = septetsOf
 	}
 	for _, r := range text {

@@ -55,7 +55,7 @@ func TestMeasure_everyCharacterThereIs(t *testing.T) {
 		}
 		if n := septets(r); n > 0 {
 			inside++
-			require.Equal(t, gsm7.Measurement{Alphabet: gsm7.Default, Units: n, Segments: 1, Left: 160 - n}, m, "%U", r)
+			require.Equal(t, gsm7.Measurement{Alphabet: gsm7.GSM7, Units: n, Segments: 1, Left: 160 - n}, m, "%U", r)
 			require.Empty(t, foreign)
 			continue
 		}
@@ -73,18 +73,18 @@ func TestMeasure_segments(t *testing.T) {
 		text string
 		want gsm7.Measurement
 	}{
-		{"empty", "", gsm7.Measurement{Alphabet: gsm7.Default, Left: 160}},
-		{"one SMS", repeat("a", 159), gsm7.Measurement{gsm7.Default, 159, 1, 1}},
-		{"a full SMS", repeat("a", 160), gsm7.Measurement{gsm7.Default, 160, 1, 0}},
-		{"one over", repeat("a", 161), gsm7.Measurement{gsm7.Default, 161, 2, 145}},
-		{"a full SMS that ends in a pair", repeat("a", 158) + "€", gsm7.Measurement{gsm7.Default, 160, 1, 0}},
-		{"a pair on the end of one SMS", repeat("a", 159) + "€", gsm7.Measurement{gsm7.Default, 161, 2, 145}},
-		{"a pair on the boundary", repeat("a", 152) + "€" + repeat("a", 10), gsm7.Measurement{gsm7.Default, 164, 2, 141}},
-		{"a pair before the boundary", repeat("a", 151) + "€" + repeat("a", 10), gsm7.Measurement{gsm7.Default, 163, 2, 143}},
-		{"a pair after the boundary", repeat("a", 153) + "€" + repeat("a", 10), gsm7.Measurement{gsm7.Default, 165, 2, 141}},
-		{"a segment more by its boundaries", repeat("a", 152) + "€" + repeat("a", 150) + "€" + "a", gsm7.Measurement{gsm7.Default, 307, 3, 150}},
-		{"nothing but pairs", repeat("[", 77), gsm7.Measurement{gsm7.Default, 154, 1, 6}},
-		{"segments of nothing but pairs", repeat("[", 153), gsm7.Measurement{gsm7.Default, 306, 3, 151}},
+		{"empty", "", gsm7.Measurement{Alphabet: gsm7.GSM7, Left: 160}},
+		{"one SMS", repeat("a", 159), gsm7.Measurement{gsm7.GSM7, 159, 1, 1}},
+		{"a full SMS", repeat("a", 160), gsm7.Measurement{gsm7.GSM7, 160, 1, 0}},
+		{"one over", repeat("a", 161), gsm7.Measurement{gsm7.GSM7, 161, 2, 145}},
+		{"a full SMS that ends in a pair", repeat("a", 158) + "€", gsm7.Measurement{gsm7.GSM7, 160, 1, 0}},
+		{"a pair on the end of one SMS", repeat("a", 159) + "€", gsm7.Measurement{gsm7.GSM7, 161, 2, 145}},
+		{"a pair on the boundary", repeat("a", 152) + "€" + repeat("a", 10), gsm7.Measurement{gsm7.GSM7, 164, 2, 141}},
+		{"a pair before the boundary", repeat("a", 151) + "€" + repeat("a", 10), gsm7.Measurement{gsm7.GSM7, 163, 2, 143}},
+		{"a pair after the boundary", repeat("a", 153) + "€" + repeat("a", 10), gsm7.Measurement{gsm7.GSM7, 165, 2, 141}},
+		{"a segment more by its boundaries", repeat("a", 152) + "€" + repeat("a", 150) + "€" + "a", gsm7.Measurement{gsm7.GSM7, 307, 3, 150}},
+		{"nothing but pairs", repeat("[", 77), gsm7.Measurement{gsm7.GSM7, 154, 1, 6}},
+		{"segments of nothing but pairs", repeat("[", 153), gsm7.Measurement{gsm7.GSM7, 306, 3, 151}},
 		{"UCS-2", repeat("ș", 70), gsm7.Measurement{gsm7.UCS2, 70, 1, 0}},
 		{"UCS-2, one over", repeat("ș", 71), gsm7.Measurement{gsm7.UCS2, 71, 2, 63}},
 		{"one letter", repeat("a", 159) + "ș", gsm7.Measurement{gsm7.UCS2, 160, 3, 41}},
@@ -140,7 +140,7 @@ func TestForeign_tellsWhichAndWhere(t *testing.T) {
 }
 
 func TestAlphabet_names(t *testing.T) {
-	require.Equal(t, "GSM-7 UCS-2 Alphabet(2)", fmt.Sprint(gsm7.Default, " ", gsm7.UCS2, " ", gsm7.Alphabet(2)))
+	require.Equal(t, "GSM-7 UCS-2 Alphabet(2)", fmt.Sprint(gsm7.GSM7, " ", gsm7.UCS2, " ", gsm7.Alphabet(2)))
 }
 
 func TestMeasure_allocatesNothing(t *testing.T) {
@@ -155,7 +155,7 @@ func FuzzMeasure(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		// The facts anew, by other means.
-		want, units, single, segment := gsm7.Default, 0, 160, 153
+		want, units, single, segment := gsm7.GSM7, 0, 160, 153
 		var widths []int
 		for _, r := range text {
 			widths = append(widths, septets(r))

@@ -1,13 +1,16 @@
 package gsm7
 
+// fullWidth is ASCII from ! to ~.
+const fullWidth = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+
 // nearest is what comes closest in the GSM alphabet to a character that is not in it. It may be
-// several characters, or none for one of no width.
+// several characters, or none for one of no width. Left out is what would say
+// something else: 1½ is not 11/2, and 10² not 102; º is often a ş that was read in the wrong
+// code page; a backtick may be part of a code.
 func nearest(r rune) (string, bool) {
 	if '\uff01' <= r && r <= '\uff5e' { // the full width forms of ASCII
-		r -= '\uff01' - '!'
-		if septetsOf(r) != 0 {
-			return string(r), true
-		}
+		at := r - '\uff01'
+		return fullWidth[at : at+1], r != '｀'
 	}
 	switch r {
 	case '\u00ad', '\u200b', '\u2060', '\ufeff': // soft hyphen, zero width space, word joiner, zero width no-break space
@@ -18,14 +21,30 @@ func nearest(r rune) (string, bool) {
 		return "\n", true
 	case '‐', '\u2011', '‒', '–', '—', '―', '⁃', '−', '﹣':
 		return "-", true
-	case '‘', '’', '‚', '‛', '‹', '›', '′', '`', '´', 'ʹ', 'ʻ', 'ʼ', 'ʽ', 'ˈ':
+	case '‘', '’', '‛', '‹', '›', '′', '´', 'ʹ', 'ʻ', 'ʼ', 'ʽ', 'ˈ':
 		return "'", true
 	case '“', '”', '„', '‟', '«', '»', '″', '〝', '〞', 'ʺ':
 		return `"`, true
-	case '•', '∙', '‣', '⁎', '∗':
+	case '•', '∙', '‣', '⁎', '∗', '·', '●', '○', '◦', '■', '▪', '►', '\uf0b7', '\uf0a7': // the last two are Word's own bullets
 		return "*", true
-	case '·', '․':
+	case '․':
 		return ".", true
+	case '‚':
+		return ",", true
+	case '\u037e': // the Greek question mark
+		return ";", true
+	case '\u2126': // ohm
+		return "Ω", true
+	case 'ˆ':
+		return "^", true
+	case '≤':
+		return "<=", true
+	case '≥':
+		return ">=", true
+	case '→':
+		return "->", true
+	case '±':
+		return "+/-", true
 	case '⁄', '∕':
 		return "/", true
 	case '¦':
@@ -39,7 +58,7 @@ func nearest(r rune) (string, bool) {
 	case '…':
 		return "...", true
 	case '™':
-		return "TM", true
+		return "(TM)", true
 	case '©':
 		return "(c)", true
 	case '®':
@@ -66,10 +85,6 @@ func nearest(r rune) (string, bool) {
 		return "IJ", true
 	case 'ĳ':
 		return "ij", true
-	case 'Þ':
-		return "Th", true
-	case 'þ':
-		return "th", true
 	case 'ŉ':
 		return "'n", true
 	case 'Ǆ', 'Ǳ':
@@ -142,7 +157,7 @@ func nearest(r rune) (string, bool) {
 		return "Y", true
 	case 'Ź', 'Ż', 'Ž', 'Ẑ', 'Ẓ', 'Ẕ', 'Ƶ':
 		return "Z", true
-	case 'á', 'â', 'ã', 'ā', 'ă', 'ą', 'ǎ', 'ǡ', 'ȁ', 'ȃ', 'ȧ', 'ḁ', 'ạ', 'ả', 'ấ', 'ẩ', 'ẫ', 'ậ', 'ắ', 'ẳ', 'ẵ', 'ặ', 'ª':
+	case 'á', 'â', 'ã', 'ā', 'ă', 'ą', 'ǎ', 'ǡ', 'ȁ', 'ȃ', 'ȧ', 'ḁ', 'ạ', 'ả', 'ấ', 'ẩ', 'ẫ', 'ậ', 'ắ', 'ẳ', 'ẵ', 'ặ':
 		return "a", true
 	case 'ḃ', 'ḅ', 'ḇ', 'ƀ':
 		return "b", true
@@ -170,7 +185,7 @@ func nearest(r rune) (string, bool) {
 		return "m", true
 	case 'ń', 'ņ', 'ň', 'ŋ', 'ǹ', 'ṅ', 'ṇ', 'ṉ', 'ṋ':
 		return "n", true
-	case 'ó', 'ô', 'õ', 'ō', 'ŏ', 'ő', 'ơ', 'ǒ', 'ǫ', 'ǭ', 'ȍ', 'ȏ', 'ȭ', 'ȯ', 'ȱ', 'ṍ', 'ṓ', 'ọ', 'ỏ', 'ố', 'ổ', 'ỗ', 'ộ', 'ớ', 'ở', 'ỡ', 'ợ', 'º':
+	case 'ó', 'ô', 'õ', 'ō', 'ŏ', 'ő', 'ơ', 'ǒ', 'ǫ', 'ǭ', 'ȍ', 'ȏ', 'ȭ', 'ȯ', 'ȱ', 'ṍ', 'ṓ', 'ọ', 'ỏ', 'ố', 'ổ', 'ỗ', 'ộ', 'ớ', 'ở', 'ỡ', 'ợ':
 		return "o", true
 	case 'ṕ', 'ṗ':
 		return "p", true

@@ -2,8 +2,8 @@ package smslinktest
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -19,7 +19,10 @@ import (
 // The outcomes that the docs name are those of an upload that the gateway would
 // have taken. One that it refuses, for a wrong password say, meets no fault but
 // those before reading, and leaves an injected one to the next.
+//
+// A fault has a form in words, see [ParseFault].
 type Fault struct {
+	words string // without its stage
 	stage stage
 	edit  func(entries string) string
 	serve func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) // in place of writing the reply
@@ -54,11 +57,20 @@ func (f Fault) BeforeReading() Fault {
 	return f
 }
 
-// Inject lets these faults happen to the next uploads, one each, in order.
+// Inject lets these faults happen to the next uploads, one each, in order. The
+// zero Fault lets one through.
 func (g *Gateway) Inject(faults ...Fault) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.faults = append(g.faults, faults...)
+	g.notify()
+}
+
+// Faults are those injected and not yet met.
+func (g *Gateway) Faults() []Fault {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.faults)
 }
 
 // turn is an upload's turn to meet a fault.
@@ -106,6 +118,7 @@ func (t *turn) injected(wanted func(Fault) bool) (Fault, bool) {
 		return Fault{}, true
 	}
 	t.g.faults = t.g.faults[1:]
+	t.g.notify()
 	return fault, true
 }
 
@@ -122,7 +135,7 @@ func (t *turn) choose() Fault {
 // HangUp ends the connection in order, without an answer, after the upload was
 // read and before it is taken: [smslink.OutcomeUnknown].
 func HangUp() Fault {
-	return Fault{stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
+	return Fault{words: "hang-up", stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
 		panic(http.ErrAbortHandler)
 	}}
 }
@@ -130,7 +143,7 @@ func HangUp() Fault {
 // ResetConnection is HangUp with a TCP reset in place of an orderly end:
 // [smslink.OutcomeUnknown]. Over HTTP/2 it is the stream that is reset.
 func ResetConnection() Fault {
-	return Fault{stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	return Fault{words: "reset", stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		resetConnection(w)
 	}}
 }
@@ -138,7 +151,9 @@ func ResetConnection() Fault {
 // LoseReply takes the package and ends the connection without an answer: the case
 // that costs money where a program sends again. [smslink.OutcomeUnknown].
 func LoseReply() Fault {
-	return HangUp().AfterTaking()
+	fault := HangUp().AfterTaking()
+	fault.words = "lose-reply"
+	return fault
 }
 
 // CutReply takes the package and ends the connection after the first n bytes of
@@ -148,7 +163,7 @@ func CutReply(n int) Fault {
 	if n < 0 {
 		panic("smslinktest: CutReply of less than 0 bytes")
 	}
-	return Fault{serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
+	return Fault{words: fmt.Sprint("cut-reply ", n), serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 		_, _ = w.Write(reply[:min(n, len(reply))])
 		if n < len(reply) {
@@ -169,7 +184,8 @@ func Answer(status int, body string) Fault {
 	if status < 200 || status > 599 {
 		panic("smslinktest: Answer with an HTTP status that is not from 200 to 599")
 	}
-	return Fault{stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	words := strings.TrimSpace(fmt.Sprint("answer ", status, " ", body))
+	return Fault{words: words, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
@@ -182,7 +198,9 @@ func Refuse(code, text string) Fault {
 	if strings.Contains(code+text, ";") {
 		panic("smslinktest: Refuse with a semicolon, which ends a field of the reply")
 	}
-	return Answer(http.StatusOK, string(wire.AppendReply(nil, wire.Reply{Code: code, Text: text})))
+	fault := Answer(http.StatusOK, string(wire.AppendReply(nil, wire.Reply{Code: code, Text: text})))
+	fault.words = strings.TrimSpace("refuse " + code + " " + text)
+	return fault
 }
 
 // Redirect answers with a status from 300 to 399 and a Location in place of taking
@@ -191,7 +209,8 @@ func Redirect(status int, location string) Fault {
 	if status < 300 || status > 399 {
 		panic("smslinktest: Redirect with an HTTP status that is not from 300 to 399")
 	}
-	return Fault{stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	words := strings.TrimSpace(fmt.Sprint("redirect ", status, " ", location))
+	return Fault{words: words, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Location", location)
 		w.WriteHeader(status)
 	}}
@@ -201,7 +220,7 @@ func Redirect(status int, location string) Fault {
 // [smslink.OutcomeAccepted] for a client that waits, [smslink.OutcomeUnknown] for
 // one that gives up.
 func Delay(d time.Duration) Fault {
-	return Fault{serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
+	return Fault{words: "delay " + d.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		if g.pause(r, d) {
 			writeReply(w, reply)
 		}
@@ -211,7 +230,7 @@ func Delay(d time.Duration) Fault {
 // Trickle takes the package and sends the reply byte by byte, with a pause before
 // each: outcomes as for Delay.
 func Trickle(pause time.Duration) Fault {
-	return Fault{serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
+	return Fault{words: "trickle " + pause.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 		for i := range reply {
 			if !g.pause(r, pause) {
@@ -226,77 +245,11 @@ func Trickle(pause time.Duration) Fault {
 // EndlessReply takes the package and never stops replying: [smslink.OutcomeUnknown],
 // with [smslink.ErrReplyTooLarge].
 func EndlessReply() Fault {
-	return Fault{serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
+	return Fault{words: "endless-reply", serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
 		for err := error(nil); err == nil && g.closing.Err() == nil; reply = []byte(",0:0:3") {
 			_, err = w.Write(reply)
 		}
 	}}
-}
-
-// OmitEntries takes the package and leaves these local ids out of the reply:
-// [smslink.OutcomeAccepted], the messages [smslink.StatusUnreported].
-func OmitEntries(ids ...int64) Fault {
-	return editing(func(entries []string) []string {
-		return slices.DeleteFunc(entries, func(entry string) bool { return concerns(entry, ids) })
-	})
-}
-
-// RepeatEntries takes the package and repeats the entries of these local ids at
-// the reply's end: [smslink.OutcomeAccepted], the repetitions in Unmatched.
-func RepeatEntries(ids ...int64) Fault {
-	return editing(func(entries []string) []string {
-		for _, entry := range slices.Clone(entries) {
-			if concerns(entry, ids) {
-				entries = append(entries, entry)
-			}
-		}
-		return entries
-	})
-}
-
-// ShuffleEntries takes the package and replies in another order, the same one for
-// the same seed: [smslink.OutcomeAccepted], the results in the package's order all
-// the same.
-func ShuffleEntries(seed uint64) Fault {
-	return editing(func(entries []string) []string {
-		random := rand.New(rand.NewPCG(seed, 0))
-		random.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
-		return entries
-	})
-}
-
-// AddEntries takes the package and puts these, foreign or malformed as they may be,
-// before the reply's own: [smslink.OutcomeAccepted], those that fit no message in
-// Unmatched. An entry has the form local:remote:status; of two that fit the same
-// message the first counts, and the second is in Unmatched.
-func AddEntries(entries ...string) Fault {
-	return editing(func(own []string) []string { return slices.Concat(entries, own) })
-}
-
-// MalformEntries takes the package and takes the status off the entries of these
-// local ids: [smslink.OutcomeAccepted], the messages [smslink.StatusUnreported] and
-// the entries in Unmatched.
-func MalformEntries(ids ...int64) Fault {
-	return editing(func(entries []string) []string {
-		for i, entry := range entries {
-			if concerns(entry, ids) {
-				entries[i] = entry[:strings.LastIndexByte(entry, ':')]
-			}
-		}
-		return entries
-	})
-}
-
-func editing(edit func(entries []string) []string) Fault {
-	return Fault{edit: func(entries string) string {
-		return strings.Join(edit(strings.Split(entries, ",")), ",")
-	}}
-}
-
-// concerns tells whether an entry of our own is one of these ids'.
-func concerns(entry string, ids []int64) bool {
-	parsed, ok := wire.ParseEntry(entry)
-	return ok && slices.Contains(ids, parsed.ID)
 }
 
 // pause waits, and tells whether the time passed before the client or the gateway

@@ -6,7 +6,7 @@
 // order, the credentials, sizes, both MD5s, the compressed bytes, and each line of
 // the package. It gives each message a status by its [Rule]s and its credit, keeps
 // it for the test to look at ([Gateway.Messages]), and reports its delivery to a
-// URL of the test's ([Reports]).
+// URL of the test's ([Reports]), by itself or when told to ([Gateway.Deliver]).
 //
 // An upload that does not agree it refuses: with ERROR 1 where the form is at fault,
 // 2 for another connection id, 7 for another password and 6 after several of
@@ -20,7 +20,8 @@
 //
 // What can go wrong on the way is a [Fault]: [Gateway.Inject] one, and see what the
 // program under test makes of it. Each fault's doc says which [smslink.Outcome] a
-// correct client reports.
+// correct client reports. "smslink sandbox" of cmd/smslink is this gateway with a web
+// page.
 //
 // All that is here may be used by several goroutines concurrently.
 package smslinktest
@@ -198,17 +199,19 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	}
 	form, messages, refusal := g.read(w, r)
 	if refusal != nil {
-		g.refuse(form, refusal.code+";"+refusal.text)
+		upload := newUpload(form, time.Now(), Fault{})
+		upload.Refusal = refusal.code + ";" + refusal.text
+		g.keep(upload)
 		writeReply(w, wire.AppendReply(nil, refusal.reply()))
 		return
 	}
 	fault := turn.after()
 	if fault.stage != afterTaking && fault.serve != nil {
-		g.refuse(form, "")
+		g.keep(newUpload(form, time.Now(), fault))
 		fault.serve(g, w, r, nil)
 		return
 	}
-	reply := g.take(form, messages)
+	reply := g.take(form, messages, fault)
 	if fault.edit != nil {
 		reply.Entries = fault.edit(reply.Entries)
 	}

@@ -2,7 +2,6 @@ package smslinktest
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -25,7 +24,15 @@ type Upload struct {
 	Receivers      int    // messages, as its form says
 	PackageID      string // empty where it was not taken
 	Refusal        string // the ERROR's code and text; empty where it was taken or met a fault
+	Fault          string // what it met, in the words of [ParseFault]; empty where it met none
+
+	// Fields are the form's fields as they came, in order, but for the password and
+	// the package: all, or those up to the one at fault.
+	Fields []Field
 }
+
+// Field is one field of an upload's form.
+type Field struct{ Name, Value string }
 
 // Message is one message that the gateway took, as it reads it.
 type Message struct {
@@ -42,6 +49,8 @@ type Message struct {
 	SendAt time.Time // in UTC; zero = now
 
 	Segments int // SMS that the text makes, as package gsm7 counts them
+
+	Delivery *Delivery // what was last reported of it; nil = nothing yet
 }
 
 // Unlimited is the credit of a gateway that was told of none.
@@ -78,41 +87,6 @@ func (g *Gateway) Messages() []Message {
 	return slices.Clone(g.messages)
 }
 
-// WaitMessages waits until at least n messages are taken and returns them all; or
-// what there is, and the context's error or, where the gateway was closed, another.
-func (g *Gateway) WaitMessages(ctx context.Context, n int) (messages []Message, err error) {
-	err = g.wait(ctx, func() bool {
-		messages = slices.Clone(g.messages)
-		return len(messages) >= n
-	})
-	return messages, err
-}
-
-// wait asks enough, under the mutex, until it is.
-func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
-	for {
-		g.mu.Lock()
-		done, changed := enough(), g.changed
-		g.mu.Unlock()
-		if done {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-g.closing.Done():
-			return errors.New("smslinktest: the gateway was closed")
-		}
-	}
-}
-
-// notify wakes who waits. The caller holds the mutex.
-func (g *Gateway) notify() {
-	close(g.changed)
-	g.changed = make(chan struct{})
-}
-
 // Uploads are the uploads read so far, taken or not, in the order in which they
 // were judged.
 func (g *Gateway) Uploads() []Upload {
@@ -142,6 +116,7 @@ func (g *Gateway) SetCredit(segments int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.credit = max(segments, 0)
+	g.notify()
 }
 
 // Credit is what SetCredit has set, less what was spent.
@@ -152,7 +127,7 @@ func (g *Gateway) Credit() int {
 }
 
 // take gives each message its status and ids, and keeps it.
-func (g *Gateway) take(form wire.Form, messages []smslink.Message) wire.Reply {
+func (g *Gateway) take(form form, messages []smslink.Message, fault Fault) wire.Reply {
 	taken := make([]Message, len(messages))
 	for i, m := range messages {
 		taken[i] = Message{
@@ -169,7 +144,9 @@ func (g *Gateway) take(form wire.Form, messages []smslink.Message) wire.Reply {
 	now := time.Now()
 	packageID := strconv.Itoa(firstPackageID + g.packages)
 	g.packages++
-	g.uploads = append(g.uploads, newUpload(form, packageID, "", now))
+	upload := newUpload(form, now, fault)
+	upload.PackageID = packageID
+	g.uploads = append(g.uploads, upload)
 	var entries []byte
 	for i := range taken {
 		m := &taken[i]
@@ -207,19 +184,24 @@ func (g *Gateway) spend(messages []Message) {
 	}
 }
 
-// refuse keeps an upload that was not taken.
-func (g *Gateway) refuse(form wire.Form, refusal string) {
+// keep keeps an upload that was not taken.
+func (g *Gateway) keep(upload Upload) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.uploads = append(g.uploads, newUpload(form, "", refusal, time.Now()))
+	g.uploads = append(g.uploads, upload)
+	g.notify()
 }
 
-func newUpload(form wire.Form, packageID, refusal string, now time.Time) Upload {
-	return Upload{
+func newUpload(form form, now time.Time, fault Fault) Upload {
+	upload := Upload{
 		Time: now, Test: form.Test, Compression: form.Compression,
 		SizePlain: form.SizePlain, SizeCompressed: form.SizeCompressed, Receivers: form.Receivers,
-		PackageID: packageID, Refusal: refusal,
+		Fields: form.fields,
 	}
+	if fault.words != "" {
+		upload.Fault = fault.String()
+	}
+	return upload
 }
 
 // admit checks the credentials, and counts wrong passwords.

@@ -2,6 +2,7 @@ package smslinktest_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -59,11 +60,36 @@ func TestUploads_takenOrNot(t *testing.T) {
 	require.Equal(t, p.Size(), uploads[0].SizePlain)
 	require.Positive(t, uploads[0].SizeCompressed)
 	require.Empty(t, uploads[0].Refusal)
+	require.Empty(t, uploads[0].Fault)
+	require.Equal(t, "hang-up", uploads[1].Fault)
 	require.Empty(t, uploads[1].PackageID+uploads[1].Refusal, "a fault")
 	require.Equal(t, 1, uploads[1].Receivers)
 	require.Empty(t, uploads[2].PackageID)
 	require.Equal(t, "7;wrong password", uploads[2].Refusal)
 	require.True(t, uploads[2].Test)
+}
+
+func TestUploads_fieldsAsTheyCame(t *testing.T) {
+	gateway := newGateway(t, nil)
+	u := newUpload(gateway, 0, onePlain, onePlain)
+	u.post(t)
+	u.set("SizePlain", "many")
+	u.post(t)
+	uploads := gateway.Uploads()
+	var want []smslinktest.Field
+	for _, field := range u.fields {
+		if field[0] != "password" {
+			want = append(want, smslinktest.Field{Name: field[0], Value: field[1]})
+		}
+	}
+	require.Equal(t, want[:5], uploads[0].Fields[:5])
+	require.Equal(t, smslinktest.Field{Name: "SizePlain", Value: fmt.Sprint(len(onePlain))}, uploads[0].Fields[5])
+	require.Equal(t, want[6:], uploads[0].Fields[6:])
+	require.Equal(t, want[:6], uploads[1].Fields, "up to the one at fault")
+	require.Equal(t, "1;field SizePlain: malformed value", uploads[1].Refusal)
+	for _, upload := range uploads {
+		require.NotContains(t, fmt.Sprint(upload), gateway.Password)
+	}
 }
 
 func TestWaitMessages(t *testing.T) {

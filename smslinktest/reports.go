@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-smslink/smslink"
 )
 
 // Reports says how a gateway reports deliveries: one callback for each message that
@@ -19,8 +17,14 @@ import (
 // maybe before its reply has arrived. The parameters are those that the vendor
 // describes ([public]): message_id, status and timestamp.
 type Reports struct {
-	URL  string // the test's own, on this machine; its query is kept
-	Post bool   // a form POST in place of a GET
+	// URL is the test's own, on this machine; its query is kept. Where it is empty
+	// nothing is called, and deliveries are in the ledger alone.
+	URL  string
+	Post bool // a form POST in place of a GET
+
+	// Manual leaves it to [Gateway.Deliver] to make the reports; Delay and Undelivered
+	// then say nothing.
+	Manual bool
 
 	// Delay is how long after taking a package its reports are made, whatever the
 	// time that its messages are scheduled for.
@@ -58,12 +62,12 @@ func newBatch(closing context.Context) *batch {
 // schedule makes the reports of a package, in a goroutine that ends with them, or
 // with their batch. The caller holds the mutex.
 func (g *Gateway) schedule(taken []Message) {
-	if g.opts.Reports == nil || g.closing.Err() != nil {
+	if g.opts.Reports == nil || g.opts.Reports.Manual || g.closing.Err() != nil {
 		return
 	}
 	var due []Message
 	for _, m := range taken {
-		if m.Status == smslink.Success && !m.Test {
+		if m.reportable() {
 			due = append(due, m)
 		}
 	}
@@ -80,16 +84,25 @@ func (g *Gateway) schedule(taken []Message) {
 			if batch.ctx.Err() != nil {
 				return
 			}
-			err := g.report(batch.ctx, m)
-			g.mu.Lock()
-			batch.pending--
-			if err != nil {
-				batch.lost = append(batch.lost, err)
-			}
-			g.notify()
-			g.mu.Unlock()
+			g.reportDue(batch, m)
 		}
 	})
+}
+
+// reportDue makes one report whose time has come, unless Deliver was first.
+func (g *Gateway) reportDue(batch *batch, m Message) {
+	var err error
+	if known, _ := g.Message(m.RemoteID); known.Delivery == nil {
+		undelivered := g.opts.Reports.Undelivered
+		err = g.deliver(batch.ctx, batch, m, undelivered == nil || !undelivered(m))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	batch.pending--
+	if err != nil {
+		batch.lost = append(batch.lost, err)
+	}
+	g.notify()
 }
 
 // WaitReports waits until no delivery report is to come. Its error joins those of
@@ -108,10 +121,13 @@ func (g *Gateway) WaitReports(ctx context.Context) error {
 }
 
 // report makes one callback.
-func (g *Gateway) report(ctx context.Context, m Message) error {
+func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
+	if g.opts.Reports == nil || g.opts.Reports.URL == "" {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := g.newReport(ctx, m)
+	req, err := g.newReport(ctx, m, delivered)
 	if err != nil {
 		return fmt.Errorf("smslinktest: delivery report of %s: %w", m.RemoteID, err)
 	}
@@ -127,9 +143,9 @@ func (g *Gateway) report(ctx context.Context, m Message) error {
 	return nil
 }
 
-func (g *Gateway) newReport(ctx context.Context, m Message) (*http.Request, error) {
+func (g *Gateway) newReport(ctx context.Context, m Message, delivered bool) (*http.Request, error) {
 	reports := g.opts.Reports
-	values := g.reportValues(m)
+	values := g.reportValues(m, delivered)
 	if reports.Post {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, reports.URL, strings.NewReader(values.Encode()))
 		if err == nil {
@@ -149,10 +165,9 @@ func (g *Gateway) newReport(ctx context.Context, m Message) (*http.Request, erro
 	return http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 }
 
-func (g *Gateway) reportValues(m Message) url.Values {
-	undelivered := g.opts.Reports.Undelivered != nil && g.opts.Reports.Undelivered(m)
+func (g *Gateway) reportValues(m Message, delivered bool) url.Values {
 	status, words := "1", "DELIVRD"
-	if undelivered {
+	if !delivered {
 		status, words = "0", "UNDELIV"
 	}
 	values := url.Values{

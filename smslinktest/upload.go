@@ -44,8 +44,14 @@ const (
 	codeBadPackage      = "900"
 )
 
+// form is an upload's form, and its fields as they came.
+type form struct {
+	wire.Form
+	fields []Field
+}
+
 // read reads an upload and checks that everything in it agrees.
-func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (wire.Form, []smslink.Message, *refusal) {
+func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []smslink.Message, *refusal) {
 	form, packed, err := readForm(w, r)
 	if err != nil {
 		return form, nil, &refusal{codeTooFewArguments, err.Error()}
@@ -53,7 +59,7 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (wire.Form, []sms
 	if refused := g.admit(form.ConnectionID, form.Password); refused != nil {
 		return form, nil, refused
 	}
-	messages, err := unpack(form, packed)
+	messages, err := unpack(form.Form, packed)
 	if err != nil {
 		return form, nil, &refusal{codeBadPackage, err.Error()}
 	}
@@ -62,19 +68,24 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (wire.Form, []sms
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-func readForm(w http.ResponseWriter, r *http.Request) (wire.Form, []byte, error) {
+func readForm(w http.ResponseWriter, r *http.Request) (read form, packed []byte, err error) {
 	if _, err := strconv.ParseUint(r.URL.Query().Get("timestamp"), 10, 63); err != nil {
-		return wire.Form{}, nil, errors.New("query timestamp: not Unix seconds")
+		return form{}, nil, errors.New("query timestamp: not Unix seconds")
 	}
 	if r.ContentLength < 0 {
-		return wire.Form{}, nil, errors.New("no Content-Length: PHP would see an empty body")
+		return form{}, nil, errors.New("no Content-Length: PHP would see an empty body")
 	}
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "multipart/form-data" || params["boundary"] == "" {
-		return wire.Form{}, nil, errors.New("Content-Type is not multipart/form-data with a boundary")
+		return form{}, nil, errors.New("Content-Type is not multipart/form-data with a boundary")
 	}
 	body := http.MaxBytesReader(w, r.Body, maxPacked+maxForm)
-	return wire.ParseForm(multipart.NewReader(body, params["boundary"]), maxPacked)
+	read.Form, packed, err = wire.ParseForm(multipart.NewReader(body, params["boundary"]), maxPacked, func(name, value string) {
+		if name != "password" {
+			read.fields = append(read.fields, Field{name, value})
+		}
+	})
+	return read, packed, err
 }
 
 // unpack checks the package against its form and reads its messages.

@@ -180,7 +180,8 @@ func named(char rune) string {
 
 func (u *checkup) end(price float64) {
 	u.Cost = price * float64(u.Segments)
-	u.Characters = slices.SortedFunc(maps.Values(u.characters), func(a, b *foreignRune) int {
+	u.Characters = slices.AppendSeq([]*foreignRune{}, maps.Values(u.characters)) // none is [] in JSON
+	slices.SortFunc(u.Characters, func(a, b *foreignRune) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Code, b.Code))
 	})
 	for _, r := range u.receivers {

@@ -44,9 +44,11 @@ func openJournal(dir string, c *campaign, gateway string, sameCampaign bool) (*j
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(owner, []byte(gateway+"\n"+digest+"\n"), 0o600); err != nil {
-		j.Close()
-		return nil, err
+	if now := gateway + "\n" + digest + "\n"; now != string(before) {
+		err = os.WriteFile(owner, []byte(now), 0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
 }

@@ -1,5 +1,6 @@
 // Command smslink sends SMS campaigns through SMSLink's BULK gateway from a
-// shell, or to a sandbox in its own process.
+// shell, or to a sandbox: one in its own process, or one that it serves with a web
+// page.
 package main
 
 import (
@@ -61,7 +62,8 @@ func run(ctx context.Context, c console, args []string) int {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.AddCommand(newSendCommand(c), newCheckCommand(c), newReportsCommand(c), newBalanceCommand(c), newEncodeCommand(c), newVersionCommand(c))
+	root.AddCommand(newSendCommand(c), newCheckCommand(c), newSandboxCommand(c),
+		newReportsCommand(c), newBalanceCommand(c), newEncodeCommand(c), newVersionCommand(c))
 
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *exitError

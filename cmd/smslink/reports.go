@@ -185,7 +185,7 @@ func (r *resultRows) read(name string) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil: // a line that is being written
-			return nil //nolint:nilerr // and is read when the file has grown
+			return nil // and is read when the file has grown
 		}
 		if remoteID := record[5]; remoteID != "" {
 			line, _ := strconv.Atoi(record[1])

@@ -77,16 +77,16 @@ func TestReadRows_badRows(t *testing.T) {
 		{"a time without a zone", "id,to,text,send_at\n1,0712345678,a,2030-01-31T09:00:00\n", "send_at is neither RFC 3339"},
 		{"the year 1", "id,to,text,send_at\n1,0712345678,a,0001-01-01T00:00:00Z\n", "send_at lies before 1970 or after 2099"},
 		{"milliseconds", "id,to,text,send_at\n1,0712345678,a,1898702100000\n", "not milliseconds"},
-		{"two numbers", "id,to,text\n1,0712345678 / 0723456789,a\n", "to is neither a Romanian mobile number"},
-		{"two numbers and a space", "id,to,text\n1,0712345678 0723456789,a\n", "to is neither a Romanian mobile number"},
-		{"a number with a fraction", "id,to,text\n1,712345678.0,a\n", "to is neither a Romanian mobile number"},
-		{"a negative number", "id,to,text\n1,-40712345678,a\n", "to is neither a Romanian mobile number"},
-		{"two pluses", "id,to,text\n1,++40712345678,a\n", "to is neither a Romanian mobile number"},
+		{"two numbers", "id,to,text\n1,0712345678 / 0723456789,a\n", "to is neither 07 and 8 digits"},
+		{"two numbers and a space", "id,to,text\n1,0712345678 0723456789,a\n", "to is neither 07 and 8 digits"},
+		{"a number with a fraction", "id,to,text\n1,712345678.0,a\n", "to is neither 07 and 8 digits"},
+		{"a negative number", "id,to,text\n1,-40712345678,a\n", "to is neither 07 and 8 digits"},
+		{"two pluses", "id,to,text\n1,++40712345678,a\n", "to is neither 07 and 8 digits"},
 		{"a JSON number", "{\"id\":1,\"to\":712345678,\"text\":\"a\"}\n", "key to is a number; put it in quotes"},
-		{"a letter in a number", "id,to,text\n1,O712345678,a\n", "to is neither a Romanian mobile number"},
-		{"a spreadsheet's number", "id,to,text\n1,7.12E+08,a\n", "to is neither a Romanian mobile number"},
-		{"a plus inside a number", "id,to,text\n1,07+12,a\n", "to is neither a Romanian mobile number"},
-		{"a number and a name", "id,to,text\n1,0712345678 (Ana 2),a\n", "to is neither a Romanian mobile number"},
+		{"a letter in a number", "id,to,text\n1,O712345678,a\n", "to is neither 07 and 8 digits"},
+		{"a spreadsheet's number", "id,to,text\n1,7.12E+08,a\n", "to is neither 07 and 8 digits"},
+		{"a plus inside a number", "id,to,text\n1,07+12,a\n", "to is neither 07 and 8 digits"},
+		{"a number and a name", "id,to,text\n1,0712345678 (Ana 2),a\n", "to is neither 07 and 8 digits"},
 		{"a negative time", "id,to,text,send_at\n1,0712345678,a,-62135596800\n", "send_at lies before 1970 or after 2099"},
 		{"not JSON", "{\"id\":1,\n", "is not one JSON object with the keys id, to, from, text, send_at"},
 		{"cut JSON", "{\"id\":1,\"to\"\n", "is not one JSON object"},
@@ -125,7 +125,7 @@ func TestReadRows_escapesInJSON(t *testing.T) {
 }
 
 func TestReadRows_waysToWriteANumber(t *testing.T) {
-	for _, to := range []string{"0712345678", "+40712345678", "0040712345678", "0712 345 678", "(+40) 712-345-678", "+40.712.345.678", " 0712345678 ", "+(40)712345678"} {
+	for _, to := range []string{"0712345678", "0712/345678", "+40712345678", "0040712345678", "0712 345 678", "(+40) 712-345-678", "+40.712.345.678", " 0712345678 ", "+(40)712345678"} {
 		rows, err := rowsOf(t, "id,to,text\n1,"+to+",a\n")
 		require.NoError(t, err)
 		require.NoError(t, rows[0].err, to)

@@ -173,7 +173,7 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 		if err != nil {
 			return nothingSent(fmt.Errorf("--journal: %w", err))
 		}
-		defer journal.Close()
+		defer func() { _ = journal.Close() }() // each of its calls has written through
 		stream.Journal = journal
 	}
 	results, err := createResults(opts.results, stream.Journal != nil)

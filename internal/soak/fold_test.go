@@ -3,6 +3,7 @@ package soak_test
 import (
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/unicode/norm"
@@ -10,8 +11,8 @@ import (
 	"github.com/go-smslink/smslink/gsm7"
 )
 
-// Whatever Unicode composes of an ASCII letter and marks folds to a letter of the alphabet, and to the same one
-// whether it stands composed or not.
+// Whatever Unicode composes of an ASCII letter and marks that strike nothing out folds to a character
+// of the alphabet, and to the same one whether it stands composed or not.
 func TestFold_everyComposedLatinLetter(t *testing.T) {
 	seen := 0
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
@@ -22,7 +23,27 @@ func TestFold_everyComposedLatinLetter(t *testing.T) {
 		}
 		seen++
 		require.Equal(t, gsm7.Fold(composed), gsm7.Fold(decomposed), "%U", r)
-		require.Equal(t, gsm7.Default, gsm7.Measure(gsm7.Fold(composed)).Alphabet, "%U", r)
+		require.Equal(t, gsm7.GSM7, gsm7.Measure(gsm7.Fold(composed)).Alphabet, "%U", r)
 	}
 	require.Greater(t, seen, 400)
+}
+
+// Where Unicode has a compatible form in the alphabet, Fold has no other one, but for those named here.
+func TestFold_isUnicodesCompatibleForm(t *testing.T) {
+	others := map[string]string{"™": "(TM)", "ŀ": "l", "Ŀ": "L", "´": "'"}
+	seen := 0
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		text := string(r)
+		folded := gsm7.Fold(text)
+		compatible := norm.NFC.String(norm.NFKD.String(text))
+		if !utf8.ValidRune(r) || folded == text || compatible == text || gsm7.Measure(compatible).Alphabet != gsm7.GSM7 {
+			continue
+		}
+		seen++
+		if want, ok := others[text]; ok {
+			compatible = want
+		}
+		require.Equal(t, compatible, folded, "%U", r)
+	}
+	require.Greater(t, seen, 130)
 }

@@ -93,13 +93,17 @@ func appendPart(dst []byte, boundary, name string) []byte {
 
 // ParseForm reads an upload whose fields stand in the reference's order, and its
 // package of at most limit bytes. It checks the form of each value, not whether
-// the values are right. Its errors quote no value.
-func ParseForm(r *multipart.Reader, limit int64) (Form, []byte, error) {
+// the values are right. Its errors quote no value. Seen, where it is not nil, is
+// given each field's value as it came, a malformed one too.
+func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string)) (Form, []byte, error) {
 	var f Form
 	for _, field := range f.fields() {
 		raw, err := readPart(r, field.name, maxValue)
 		if err != nil {
 			return f, nil, err
+		}
+		if seen != nil {
+			seen(field.name, string(raw))
 		}
 		if !field.value.parse(string(raw)) {
 			return f, nil, fmt.Errorf("field %s: malformed value", field.name)

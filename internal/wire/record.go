@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -246,12 +247,37 @@ func ParseRecord(line string) (Record, error) {
 	return Record{ID: id, Receiver: receiver, Sender: sender, Text: decodeText(text), At: at}, nil
 }
 
-// Text is the text of a line that AppendRecord has written, decoded.
-func Text(line string) string {
+// AppendText appends the text of a line that AppendRecord has written, decoded.
+func AppendText(dst, line []byte) []byte {
 	for range 3 {
-		line = line[strings.IndexByte(line, ';')+1:]
+		line = line[bytes.IndexByte(line, ';')+1:]
 	}
-	return decodeText(line[:strings.LastIndexByte(line, ';')])
+	line = line[:bytes.LastIndexByte(line, ';')]
+	for {
+		at := bytes.IndexByte(line, '%')
+		if at < 0 {
+			return append(dst, line...)
+		}
+		dst = append(dst, line[:at]...)
+		line = line[at:]
+		switch {
+		case bytes.HasPrefix(line, []byte("%0A")):
+			dst, line = append(dst, '\n'), line[3:]
+		case bytes.HasPrefix(line, []byte("%3B")):
+			dst, line = append(dst, ';'), line[3:]
+		default:
+			dst, line = append(dst, '%'), line[1:]
+		}
+	}
+}
+
+// Trimmed is a text as AppendRecord writes it, but for what it escapes.
+func Trimmed(text string) string {
+	text = strings.Trim(text, trimmed)
+	if strings.ContainsAny(text, "\t\r") {
+		text = strings.NewReplacer("\t", "", "\r", "").Replace(text)
+	}
+	return text
 }
 
 func decodeText(text string) string {

@@ -1,0 +1,114 @@
+package inbox
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// notice tells what a button did.
+type notice struct {
+	Words  string
+	Failed bool
+}
+
+// notices are the last ones, by their numbers from 1. They stand here, not in a
+// link, so that a link can't put words into the page.
+type notices struct {
+	last  int
+	words [32]notice
+}
+
+func (n *notices) add(words notice) int {
+	n.last++
+	n.words[n.last%len(n.words)] = words
+	return n.last
+}
+
+func (n *notices) numbered(number int) notice {
+	if number < 1 || number > n.last || number <= n.last-len(n.words) {
+		return notice{}
+	}
+	return n.words[number%len(n.words)]
+}
+
+// done leads back to the page that the button stood on, which tells the notice.
+func (h *Handler) done(w http.ResponseWriter, r *http.Request, words string, err error) {
+	said := notice{Words: words}
+	if err != nil {
+		said = notice{strings.TrimPrefix(err.Error(), "smslinktest: "), true}
+	}
+	h.mu.Lock()
+	number := h.notices.add(said)
+	h.mu.Unlock()
+	back := &url.URL{Path: "/controls"}
+	// Only a path of our own: the form's field is the browser's word.
+	if asked, err := url.Parse(r.PostFormValue("back")); err == nil && strings.HasPrefix(asked.Path, "/") && !strings.HasPrefix(asked.Path, "//") {
+		back = &url.URL{Path: asked.Path, RawQuery: asked.RawQuery}
+	}
+	query := back.Query()
+	query.Set("notice", strconv.Itoa(number))
+	back.RawQuery = query.Encode()
+	http.Redirect(w, r, back.String(), http.StatusSeeOther)
+}
+
+func (h *Handler) deliver(delivered bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		words := "reported as delivered"
+		if !delivered {
+			words = "reported as not delivered"
+		}
+		remoteID := r.PathValue("remote")
+		err := h.gateway.Deliver(r.Context(), remoteID, delivered)
+		h.done(w, r, fmt.Sprintf("Message %s %s.", remoteID, words), err)
+	}
+}
+
+func (h *Handler) setCredit(w http.ResponseWriter, r *http.Request) {
+	what := r.PostFormValue("do")
+	if what == "unlimited" {
+		h.gateway.SetCredit(smslinktest.Unlimited)
+		h.done(w, r, "The credit is unlimited.", nil)
+		return
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(r.PostFormValue("credit")))
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		h.done(w, r, "", fmt.Errorf("a credit is a whole number from 0 to %s", grouped(math.MaxInt32)))
+		return
+	}
+	if now := h.gateway.Credit(); what == "add" {
+		if now == smslinktest.Unlimited {
+			h.done(w, r, "The credit is unlimited already.", nil)
+			return
+		}
+		n += now
+	}
+	h.gateway.SetCredit(n)
+	h.done(w, r, "The credit is "+grouped(n)+" now.", nil)
+}
+
+func (h *Handler) injectFault(w http.ResponseWriter, r *http.Request) {
+	words := strings.TrimSpace(r.PostFormValue("words"))
+	if words == "" {
+		words = r.PostFormValue("fault")
+	}
+	fault, err := smslinktest.ParseFault(words)
+	if err == nil {
+		h.gateway.Inject(fault)
+	}
+	h.done(w, r, fmt.Sprintf("The next upload meets: %s.", fault), err)
+}
+
+// clear empties the gateway and what is known of it, together.
+func (h *Handler) clear(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	h.gateway.Reset()
+	h.ledger = newLedger()
+	h.mu.Unlock()
+	h.done(w, r, "All is cleared.", nil)
+}

@@ -1,0 +1,85 @@
+package inbox
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// ownPagesOnly keeps other sites' pages from reading ours and from posting to them.
+// A Host that is a name gets nowhere, but for localhost: a page elsewhere whose name
+// is made to lead here (DNS rebinding) has one. A browser's Origin must be our own,
+// and its Sec-Fetch-Site say so; only a link may come from elsewhere. What is no
+// browser sends neither, and passes.
+func ownPagesOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "+
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("X-Frame-Options", "DENY")
+		// Not no-referrer, under which a browser says "Origin: null" of our own forms.
+		header.Set("Referrer-Policy", "same-origin")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cache-Control", "no-store")
+		if words := strangers(r); words != "" {
+			http.Error(w, "refused: "+words, http.StatusForbidden)
+			return
+		}
+		conn := http.NewResponseController(w)
+		_ = conn.SetReadDeadline(time.Now().Add(patience)) // a test's recorder has none
+		_ = conn.SetWriteDeadline(time.Now().Add(patience))
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// strangers says why a request is not our own page's; empty where it may be.
+func strangers(r *http.Request) string {
+	if !directHost(r.Host) {
+		return "open this page by an IP address or as localhost, not by another name"
+	}
+	origins, site := r.Header.Values("Origin"), r.Header.Get("Sec-Fetch-Site")
+	for _, origin := range origins {
+		if origin != "http://"+r.Host {
+			return "another site's page may not use this one"
+		}
+	}
+	switch {
+	case site == "" || site == "same-origin" || site == "none":
+		return ""
+	case r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document":
+		return "" // a link
+	}
+	return "another site's page may not use this one"
+}
+
+// directHost tells whether a Host leads to a machine without a name server's help.
+func directHost(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return strings.EqualFold(host, "localhost")
+}
+
+// notFromPages refuses what a browser sends on behalf of a page, on the gateway's
+// endpoints: the sandbox's credentials are no secret, so without this any page that
+// a developer looks at could fill the inbox and make delivery reports. Programs send
+// neither header.
+func notFromPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if site := r.Header.Get("Sec-Fetch-Site"); len(r.Header.Values("Origin")) > 0 || site != "" && site != "none" {
+			http.Error(w, "refused: a web page may not use the gateway; call it from a program", http.StatusForbidden)
+			return
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of a page, earlier on this connection
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,154 @@
+// What the page does beyond links and forms: it asks for itself anew when the
+// sandbox tells of a change, and presses its buttons without leaving the page.
+// It makes no HTML of its own, and takes none but the sandbox's.
+"use strict";
+
+const byID = (id) => document.getElementById(id);
+const still = 300; // ms between two looks at the server
+
+// page fetches one of the sandbox's pages, parsed; its scripts do not run.
+function page(method, url, form) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open(method, url);
+    request.responseType = "document";
+    request.onload = () => request.response ? resolve({ doc: request.response, url: request.responseURL }) : reject();
+    request.onerror = reject;
+    request.send(form);
+  });
+}
+
+// merge makes each live part as it is in the new page, and leaves alone what is the
+// same: where the reader is, what has the focus and what stands open stays.
+function merge(doc) {
+  const focused = document.activeElement && document.activeElement.id;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const next = doc.getElementById(part.id);
+    if (next) mergeChildren(part, next);
+  }
+  if (focused && document.activeElement === document.body && byID(focused)) byID(focused).focus();
+}
+
+function mergeChildren(part, next) {
+  const had = part.childElementCount > 0;
+  const old = new Map();
+  for (const child of part.children) if (child.id) old.set(child.id, child);
+  const wanted = [];
+  for (const child of next.children) {
+    for (const open of document.querySelectorAll("[data-live] details[open]")) {
+      const same = child.querySelector("#" + CSS.escape(open.id));
+      if (same) same.open = true;
+    }
+    const known = old.get(child.id);
+    if (known && known.isEqualNode(child)) { wanted.push(known); continue; }
+    const made = document.importNode(child, true);
+    if (!known && had && child.id) arrive(made);
+    wanted.push(made);
+  }
+  let at = 0;
+  for (const child of wanted) {
+    if (part.children[at] !== child) part.insertBefore(child, part.children[at] || null);
+    at++;
+  }
+  while (part.children.length > at) part.lastElementChild.remove();
+}
+
+function arrive(made) {
+  made.classList.add("new");
+  made.addEventListener("animationend", () => {
+    made.classList.remove("new");
+    if (!made.className) made.removeAttribute("class"); // or it would not be equal to the next one
+  }, { once: true });
+}
+
+// refresh brings the page up to date, once at a time and not too often.
+let asking = false, again = false;
+async function refresh() {
+  if (asking) { again = true; return; }
+  asking = true;
+  const low = atBottom();
+  try {
+    merge((await page("GET", location.href)).doc);
+    if (low) toBottom();
+  } catch { /* the next event asks again */ }
+  setTimeout(() => { asking = false; if (again) { again = false; refresh(); } }, still);
+}
+
+// A conversation is read from its end.
+const scroller = () => getComputedStyle(byID("detail")).overflowY === "auto" ? byID("detail") : document.scrollingElement;
+const atBottom = () => byID("bubbles") && scroller().scrollHeight - scroller().scrollTop - scroller().clientHeight < 40;
+const toBottom = () => { scroller().scrollTop = scroller().scrollHeight; };
+
+// announce tells of arrivals to those who do not see them, at most every 2 seconds.
+let seen = null, latest = 0, telling = null;
+function announce(messages) {
+  if (seen === null || messages < seen) seen = messages;
+  latest = messages;
+  if (messages === seen || telling) return;
+  telling = setTimeout(() => {
+    telling = null;
+    const n = latest - seen;
+    seen = latest;
+    if (n > 0) byID("arrivals").textContent = n === 1 ? "1 new message" : n + " new messages";
+  }, 2000);
+}
+// Events come while the page is seen; a browser has few connections to one host.
+let events = null;
+function listen() {
+  if (document.hidden) {
+    if (events) events.close();
+    events = null;
+    return;
+  }
+  if (events) return;
+  events = new EventSource("/events");
+  events.onopen = () => live(true);
+  events.onerror = () => live(false);
+  events.onmessage = (event) => {
+    announce(JSON.parse(event.data).messages);
+    refresh();
+  };
+}
+
+function live(on) {
+  byID("live").hidden = false;
+  byID("live").classList.toggle("lost", !on);
+  byID("live-words").textContent = on ? "live" : "sandbox not reached";
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  body.set("back", location.pathname + location.search);
+  try {
+    const got = await page("POST", form.action, body);
+    if (form.action.endsWith("/clear")) { location.assign(got.url); return; }
+    merge(got.doc);
+  } catch {
+    live(false);
+  }
+});
+
+// Searching shows what it finds while one types.
+let typing = null;
+const search = byID("q");
+if (search) {
+  search.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      const url = new URL(location.href);
+      for (const name of ["q", "skip", "notice"]) url.searchParams.delete(name);
+      if (search.value.trim()) url.searchParams.set("q", search.value.trim());
+      history.replaceState(null, "", url);
+      refresh();
+    }, 200);
+  });
+}
+
+document.addEventListener("visibilitychange", listen);
+addEventListener("pagehide", () => { if (events) events.close(); events = null; });
+addEventListener("pageshow", listen);
+listen();
+if (byID("bubbles") && !location.hash) toBottom();

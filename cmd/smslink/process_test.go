@@ -1,0 +1,185 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// process is the command as a process of its own, which TestMain has put on the PATH.
+type process struct {
+	*exec.Cmd
+	out, err bytes.Buffer
+}
+
+func start(t *testing.T, gateway *smslinktest.Gateway, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.CommandContext(t.Context(), "smslink", args...)}
+	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Stdout, p.Stderr = &p.out, &p.err
+	require.NoError(t, p.Start())
+	return p
+}
+
+// end waits for the process and gives its exit code, or -1 where a signal ended it.
+func (p *process) end() int {
+	_ = p.Wait() // the code tells
+	return p.ProcessState.ExitCode()
+}
+
+// numbered writes a campaign of n rows.
+func numbered(t *testing.T, n int) string {
+	t.Helper()
+	var rows strings.Builder
+	rows.WriteString("id,to,text\n")
+	for i := range n {
+		fmt.Fprintf(&rows, "%d,07%08d,Codul dvs. este %d.\n", i+1, i, i)
+	}
+	file := filepath.Join(t.TempDir(), "campaign.csv")
+	require.NoError(t, os.WriteFile(file, []byte(rows.String()), 0o600))
+	return file
+}
+
+// summary is the last line that --json writes.
+func summary(t *testing.T, out string) (s struct{ Rows, Accepted, Not_sent, Unknown, Earlier int }) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	last := struct{ Summary any }{&s}
+	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &last), out)
+	return s
+}
+
+// The first Ctrl-C lets what is on its way come to its end, and tells of all the rest.
+func TestSend_interrupted(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(300 * time.Millisecond) }})
+	results := filepath.Join(t.TempDir(), "results.csv")
+	p := start(t, gateway, "send", "--json", "--package-size", "10", "--results", results, "--endpoint", gateway.URL, numbered(t, 100))
+	_, err := gateway.WaitMessages(t.Context(), 20) // the first package's reply is in, the second is on its way
+	require.NoError(t, err)
+	require.NoError(t, p.Process.Signal(os.Interrupt))
+	require.Equal(t, exitSomeBad, p.end(), p.err.String())
+
+	s := summary(t, p.out.String())
+	taken := gateway.Messages()
+	require.Len(t, taken, s.Accepted)
+	require.Less(t, s.Accepted, 100)
+	require.Equal(t, 100, s.Accepted+s.Not_sent)
+	require.Contains(t, p.err.String(), "smslink: interrupted; the packages on their way come to their end")
+	require.Len(t, readResults(t, results), 100)
+}
+
+// A second one breaks it off, and then nobody can tell.
+func TestSend_interruptedTwice(t *testing.T) {
+	came := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(came)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	results := filepath.Join(t.TempDir(), "results.csv")
+	p := start(t, &smslinktest.Gateway{ConnectionID: "c", Password: "p"}, "send", "--package-size", "10", "--results", results, "--endpoint", server.URL, numbered(t, 15))
+	<-came
+	for range 2 {
+		require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+		time.Sleep(100 * time.Millisecond) // signals of one kind that come together are one
+	}
+	require.Equal(t, exitUnknown, p.end())
+	require.Contains(t, p.out.String(), "15 rows: 0 accepted, 0 failed, 0 bad, 5 not sent, 10 unknown")
+	require.Contains(t, p.err.String(), "of 10 messages nobody can tell whether it was sent")
+	records := readResults(t, results)
+	require.Len(t, records, 15)
+	require.Equal(t, "unknown", records[0][4])
+	require.Equal(t, "not sent", records[14][4])
+}
+
+// Killed at any moment and run again until it ends: each message is taken once, but for those in doubt, which
+// are told of and never sent again.
+func TestSend_killedAndRunAgain(t *testing.T) {
+	const messages, rounds = 3000, 12
+	random := rand.New(rand.NewPCG(20261122, 9))
+	kills := 0
+	for round := range rounds {
+		var mu sync.Mutex
+		var kill func()
+		after := 1 + random.IntN(25)
+		gateway := newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			if n == after && kill != nil {
+				kill()
+			}
+			return smslinktest.Delay(time.Duration(n%3) * time.Millisecond)
+		}})
+		folder, file := t.TempDir(), numbered(t, messages)
+		args := []string{
+			"send", "--json", "--package-size", "100", "--concurrency", "2", "--journal", filepath.Join(folder, "journal"),
+			"--results", filepath.Join(folder, "results.csv"), "--endpoint", gateway.URL, file,
+		}
+		mu.Lock()
+		p := start(t, gateway, args...)
+		pause := time.Duration(random.IntN(2000)) * time.Microsecond
+		kill = func() {
+			go func() {
+				time.Sleep(pause)
+				_ = p.Process.Kill()
+			}()
+		}
+		mu.Unlock()
+		if p.end() == -1 {
+			kills++
+		} else {
+			require.NotEqual(t, exitNotSent, p.ProcessState.ExitCode(), "round %d: %s", round, p.err.String())
+		}
+
+		mu.Lock()
+		kill = nil
+		mu.Unlock()
+		again := start(t, gateway, args...)
+		code := again.end()
+		s := summary(t, again.out.String())
+		require.Equal(t, messages, s.Rows)
+		require.Equal(t, messages, s.Accepted+s.Unknown, again.err.String())
+		require.Equal(t, s.Unknown > 0, code == exitUnknown)
+
+		taken := map[int64]int{}
+		for _, m := range gateway.Messages() {
+			taken[m.ID]++
+		}
+		doubtful := 0
+		for _, record := range readResults(t, filepath.Join(folder, "results.csv")) {
+			var id int64
+			_, err := fmt.Sscan(record[2], &id)
+			require.NoError(t, err)
+			require.LessOrEqual(t, taken[id], 1, "message %d was sent twice", id)
+			if record[4] == "in doubt" {
+				doubtful++
+				continue
+			}
+			require.Equal(t, smslink.Success.String(), record[4])
+			require.Equal(t, 1, taken[id], "message %d is lost", id)
+		}
+		require.Equal(t, s.Unknown, doubtful)
+	}
+	require.Greater(t, kills, rounds/2)
+	t.Logf("%d kills", kills)
+}

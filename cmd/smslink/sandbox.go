@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/inbox"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// sandboxOptions are the flags of sandbox.
+type sandboxOptions struct {
+	listen       string
+	json         bool
+	credit       int
+	faults       string
+	fault        []string
+	unknown      []string
+	callback     string
+	callbackPost bool
+	deliverAfter string
+}
+
+// manual is the --deliver-after that leaves reports to the page's buttons.
+const manual = "manual"
+
+func newSandboxCommand(c console) *cobra.Command {
+	var opts sandboxOptions
+	cmd := &cobra.Command{
+		Use:   "sandbox [flags]",
+		Short: "Serve a local SMSLink with a web page, to point any program at",
+		Long: `Serve a local SMSLink until Ctrl-C: the bulk endpoint, the balance, delivery
+reports, and a web page where messages appear as they arrive. Nothing is sent to
+a phone, and what it holds is gone when it ends.
+
+It takes the account of ` + envConnectionID + ` and ` + envPassword + ` where
+both are set, else test-connection and test-password.
+
+A message that was taken is delivered after --deliver-after: a time, or "manual"
+for the page's buttons. --callback is told of it as the gateway tells a customer.
+
+--faults FILE holds a fault a line, and the uploads meet them in order; a line
+that starts with # is a comment. --fault adds to them:
+  none                let one upload through
+  lose-reply          take the package, lose the reply
+  hang-up, reset      end the connection before taking it
+  answer 503 BODY     answer HTTP 503, the body may be left out
+  refuse 8 no credit  answer ERROR 8
+  redirect 302 URL    answer with a redirect
+  delay 2s            take it and reply late; trickle 10ms: byte by byte
+  cut-reply 10        end the reply after 10 bytes; endless-reply: never
+  omit 1 2            leave these local ids out of the reply; or repeat, malform
+  add 9:9:3           put an entry into the reply; shuffle 1: mix its entries
+With after-taking or before-reading in front, hang-up, reset, answer, refuse and
+redirect come once the package is taken, or before it is read.
+
+Only this machine reaches it, unless --listen says otherwise. A web page that
+is not its own can neither read nor use it.
+
+Exit codes:
+  0  it was stopped by Ctrl-C
+  2  wrong usage, a line of --faults included
+  3  it could not start`,
+		Example: `  smslink sandbox
+  smslink sandbox --callback http://127.0.0.1:3000/sms/reports --deliver-after 5s
+  smslink sandbox --credit 100 --fault lose-reply --fault 'refuse 8 no credit'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("credit") {
+				opts.credit = smslinktest.Unlimited
+			}
+			return sandbox(cmd.Context(), c, opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8040", "address and port; port 0 takes a free one")
+	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
+	flags.IntVar(&opts.credit, "credit", 0, "credit of the account in segments, from 0")
+	flags.Lookup("credit").DefValue = "unlimited"
+	flags.StringVar(&opts.faults, "faults", "", "file of faults, one a line, that the uploads meet in order")
+	flags.StringArrayVar(&opts.fault, "fault", nil, "one fault, after those of --faults; may be repeated")
+	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "receivers that fail, in digits as in 0712345678; may be repeated")
+	flags.StringVar(&opts.callback, "callback", "", "URL to call with delivery reports")
+	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST in place of GET")
+	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "time from an upload to its deliveries, or "+manual)
+	return cmd
+}
+
+func sandbox(ctx context.Context, c console, opts sandboxOptions) error {
+	settings, faults, err := opts.gateway(c)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.listen)
+	if err != nil {
+		return &exitError{exitNotSent, fmt.Errorf("--listen: %w", err)}
+	}
+	defer listener.Close()
+	gateway := smslinktest.NewUnstartedGateway(settings)
+	gateway.Server.Listener.Close() // it is served on ours
+	defer gateway.Close()
+	gateway.SetCredit(opts.credit)
+	gateway.Inject(faults...)
+
+	use := newUsage(gateway, listener, settings)
+	page := inbox.New(gateway, inbox.Usage{
+		Endpoint: use.Endpoint, ConnectionID: use.ConnectionID, Password: use.Password, Callback: opts.callback,
+	})
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		fmt.Fprintf(c.err, "smslink: warning: %s can be reached from other machines; whoever does can read the messages and use the buttons\n", opts.listen)
+	}
+	if err := use.print(c.out, opts.json); err != nil {
+		return &exitError{exitNotSent, err}
+	}
+	if err := serve(ctx, listener, page); err != nil {
+		return &exitError{exitNotSent, err}
+	}
+	return nil
+}
+
+// serve serves until ctx is done, and then ends what is under way.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the pages' event streams
+		ErrorLog:          log.New(io.Discard, "", 0),                        // faults abort handlers on purpose
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if server.Shutdown(soon) != nil {
+		_ = server.Close() // of what did not end by itself
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// gateway checks the flags and makes the gateway's settings of them.
+func (o *sandboxOptions) gateway(c console) (*smslinktest.Options, []smslinktest.Fault, error) {
+	settings := &smslinktest.Options{Reports: &smslinktest.Reports{URL: o.callback, Post: o.callbackPost}}
+	if id, password := c.getenv(envConnectionID), c.getenv(envPassword); id != "" && password != "" {
+		settings.ConnectionID, settings.Password = id, password
+	}
+	if len(o.unknown) > 0 {
+		settings.Rules = append(settings.Rules, smslinktest.UnknownNumbers(o.unknown...))
+	}
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		return nil, nil, errors.New("--listen: takes an address and a port, such as 127.0.0.1:8040")
+	}
+	if o.credit < 0 {
+		return nil, nil, errors.New("--credit: takes a whole number from 0")
+	}
+	if o.callback == "" && o.callbackPost {
+		return nil, nil, errors.New("--callback-post needs --callback")
+	}
+	if o.callback != "" {
+		target, err := url.Parse(o.callback)
+		if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
+			return nil, nil, errors.New("--callback: is not an absolute http or https URL")
+		}
+	}
+	if o.deliverAfter == manual {
+		settings.Reports.Manual = true
+	} else {
+		delay, err := time.ParseDuration(o.deliverAfter)
+		if err != nil || delay < 0 {
+			return nil, nil, fmt.Errorf("--deliver-after: takes a time, such as 5s, or %s", manual)
+		}
+		settings.Reports.Delay = delay
+	}
+	faults, err := readFaults(o.faults, o.fault)
+	return settings, faults, err
+}
+
+// readFaults reads the faults of a file, where there is one, and those of flags.
+func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
+	var faults []smslinktest.Fault
+	if file != "" {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--faults: %w", err)
+		}
+		line := 0
+		for words := range strings.Lines(strings.TrimPrefix(string(raw), "\ufeff")) {
+			line++
+			words = strings.TrimSpace(words)
+			if words == "" || words[0] == '#' {
+				continue
+			}
+			fault, err := smslinktest.ParseFault(words)
+			if err != nil {
+				return nil, fmt.Errorf("--faults: %s:%d: %s", file, line, strings.TrimPrefix(err.Error(), "smslinktest: "))
+			}
+			faults = append(faults, fault)
+		}
+	}
+	for _, words := range flags {
+		fault, err := smslinktest.ParseFault(words)
+		if err != nil {
+			return nil, fmt.Errorf("--fault: %s", strings.TrimPrefix(err.Error(), "smslinktest: "))
+		}
+		faults = append(faults, fault)
+	}
+	return faults, nil
+}
+
+// usage is how to use the sandbox, in words or as JSON.
+type usage struct {
+	URL          string `json:"url"` // of the page
+	Endpoint     string `json:"endpoint"`
+	Balance      string `json:"balance"`
+	ConnectionID string `json:"connection_id"`
+	Password     string `json:"password,omitempty"` // left out where it is the environment's, which may be a real account's
+}
+
+func newUsage(gateway *smslinktest.Gateway, listener net.Listener, settings *smslinktest.Options) usage {
+	address := listener.Addr().(*net.TCPAddr)
+	ip, port := address.AddrPort().Addr().Unmap(), strconv.Itoa(address.Port)
+	switch ip {
+	case netip.IPv4Unspecified(), netip.IPv6Unspecified():
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	base := "http://" + net.JoinHostPort(ip.String(), port)
+	use := usage{URL: base + "/", Endpoint: base + smslinktest.BulkPath, Balance: base + smslinktest.BalancePath, ConnectionID: gateway.ConnectionID}
+	if settings.Password == "" {
+		use.Password = gateway.Password
+	}
+	return use
+}
+
+func (u *usage) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		raw, err := json.Marshal(u)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%s\n", raw)
+		return err
+	}
+	account := fmt.Sprintf("%s=%s %s=%s", envConnectionID, u.ConnectionID, envPassword, u.Password)
+	if u.Password == "" {
+		account = fmt.Sprintf("%s=… %s=…   # as they are here", envConnectionID, envPassword)
+	}
+	_, err := fmt.Fprintf(out, `A local SMSLink. Nothing that arrives here is sent to a phone.
+
+  page      %s
+  endpoint  %s
+  balance   %s
+
+Send a file to it from another shell:
+
+  export %s
+  smslink send --endpoint %s campaign.csv
+
+A program in any language needs the endpoint and the same two values. Ctrl-C ends it.
+`, u.URL, u.Endpoint, u.Balance, account, u.Endpoint)
+	return err
+}

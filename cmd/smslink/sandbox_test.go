@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ranSandbox is a sandbox command under way.
+type ranSandbox struct {
+	t    *testing.T
+	stop context.CancelFunc
+	code chan int
+	err  bytes.Buffer // to be read once it has ended
+	usage
+}
+
+func startSandbox(t *testing.T, env map[string]string, args ...string) *ranSandbox {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	s := &ranSandbox{t: t, stop: stop, code: make(chan int, 1)}
+	out, said := io.Pipe()
+	go func() {
+		s.code <- run(ctx, console{strings.NewReader(""), said, &s.err, func(name string) string { return env[name] }},
+			append([]string{"sandbox", "--json", "--listen", "127.0.0.1:0"}, args...))
+		_ = said.Close()
+	}()
+	t.Cleanup(stop)
+	d := json.NewDecoder(out)
+	require.NoError(t, d.Decode(&s.usage))
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return s
+}
+
+func (s *ranSandbox) end() {
+	s.t.Helper()
+	s.stop()
+	select {
+	case code := <-s.code:
+		require.Equal(s.t, exitAccepted, code, s.err.String())
+	case <-time.After(20 * time.Second):
+		require.Fail(s.t, "it does not end")
+	}
+}
+
+// account is what the sandbox says that a program should use.
+func (s *ranSandbox) account() map[string]string {
+	return map[string]string{envConnectionID: s.ConnectionID, envPassword: s.Password}
+}
+
+func TestSandbox_takesACampaignAndEndsCleanly(t *testing.T) {
+	s := startSandbox(t, nil)
+	require.Regexp(t, `^http://127\.0\.0\.1:[1-9]\d*/$`, s.URL)
+	require.Equal(t, s.URL+"sms/gateway/communicate/bulk-v3.php", s.Endpoint)
+	got := smslinkIn(s.account(), "", "send", "--endpoint", s.Endpoint, campaignFile)
+	require.Equal(t, exitAccepted, got.code, got.err)
+	resp, err := http.Get(s.URL)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(page), "200 messages to 200 phones")
+
+	events, err := http.Get(s.URL + "events") // does not keep it from ending
+	require.NoError(t, err)
+	defer events.Body.Close()
+	s.end()
+	require.Empty(t, s.err.String())
+}
+
+func TestSandbox_endsOnAnInterrupt(t *testing.T) {
+	s := startSandbox(t, nil)
+	resp, err := http.Get(s.URL) // by now it listens to signals
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
+	require.Equal(t, exitAccepted, <-s.code)
+}
+
+func TestSandbox_faultsInOrder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "faults")
+	require.NoError(t, os.WriteFile(file, []byte("\ufeff# the first two uploads\r\nrefuse 8 no credit\r\n\n  lose-reply  \n"), 0o600))
+	s := startSandbox(t, nil, "--faults", file, "--fault", "none", "--fault", "answer 503", "--credit", "3", "--unknown-number", "0700000009")
+	defer s.end()
+	const row = "id,to,text\n1,0700000001,a\n"
+	for _, want := range []int{exitNotSent, exitUnknown, exitAccepted, exitUnknown, exitAccepted, exitSomeBad} {
+		require.Equal(t, want, smslinkIn(s.account(), row, "send", "--endpoint", s.Endpoint, "-").code)
+	}
+	got := smslinkIn(s.account(), "id,to,text\n1,0700000009,a\n", "send", "--endpoint", s.Endpoint, "-")
+	require.Contains(t, got.out, "number failed")
+}
+
+func TestSandbox_callback(t *testing.T) {
+	var calls atomic.Int64
+	methods := make(chan string, 9)
+	program := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		methods <- r.Method
+	}))
+	defer program.Close()
+	s := startSandbox(t, nil, "--callback", program.URL, "--callback-post", "--deliver-after", "1ms")
+	defer s.end()
+	require.Equal(t, exitAccepted, smslinkIn(s.account(), "id,to,text\n1,0700000001,a\n", "send", "--endpoint", s.Endpoint, "-").code)
+	require.Equal(t, http.MethodPost, <-methods)
+
+	byHand := startSandbox(t, nil, "--callback", program.URL, "--deliver-after", "manual")
+	defer byHand.end()
+	require.Equal(t, exitAccepted, smslinkIn(byHand.account(), "id,to,text\n1,0700000001,a\n", "send", "--endpoint", byHand.Endpoint, "-").code)
+	require.EqualValues(t, 1, calls.Load())
+	resp, err := http.Post(byHand.URL+"messages/220000001/deliver", "", nil)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, http.MethodGet, <-methods)
+}
+
+// The environment's account may be a real one: it is taken, and not shown.
+func TestSandbox_theEnvironmentsAccount(t *testing.T) {
+	env := map[string]string{envConnectionID: "A1B2", envPassword: "hunter2"}
+	s := startSandbox(t, env)
+	defer s.end()
+	require.Equal(t, "A1B2", s.ConnectionID)
+	require.Empty(t, s.Password)
+	require.Equal(t, exitAccepted, smslinkIn(env, "", "send", "--endpoint", s.Endpoint, campaignFile).code)
+	resp, err := http.Get(s.URL + "controls")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NotContains(t, string(page), "hunter2")
+}
+
+func TestSandbox_saysHowToUseIt(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	stop() // it ends as soon as it has begun
+	var out, errOut bytes.Buffer
+	code := run(ctx, console{strings.NewReader(""), &out, &errOut, func(string) string { return "" }}, []string{"sandbox", "--listen", "127.0.0.1:0"})
+	require.Equal(t, exitAccepted, code, errOut.String())
+	require.Contains(t, out.String(), "export SMSLINK_CONNECTION_ID=test-connection SMSLINK_PASSWORD=test-password\n")
+	require.Regexp(t, `smslink send --endpoint http://127\.0\.0\.1:\d+/sms/gateway/communicate/bulk-v3\.php campaign\.csv\n`, out.String())
+}
+
+func TestSandbox_usage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "faults")
+	require.NoError(t, os.WriteFile(file, []byte("# one\nlose-reply\nanswer many\n"), 0o600))
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"an argument", []string{"x"}, `unknown command "x"`},
+		{"no port", []string{"--listen", "localhost"}, "--listen: takes an address and a port, such as 127.0.0.1:8040"},
+		{"a line of faults", []string{"--faults", file}, "--faults: " + file + `:3: fault "answer": takes an HTTP status from 200 to 599`},
+		{"no file of faults", []string{"--faults", "no-such-file"}, "--faults: open no-such-file"},
+		{"a fault", []string{"--fault", "explode"}, `--fault: fault "explode": is not one of none, lose-reply`},
+		{"a credit", []string{"--credit", "-1"}, "--credit: takes a whole number from 0"},
+		{"a callback", []string{"--callback", "localhost:3000"}, "--callback: is not an absolute http or https URL"},
+		{"another scheme", []string{"--callback", "file:///etc/passwd"}, "--callback: is not an absolute http or https URL"},
+		{"no callback to post to", []string{"--callback-post"}, "--callback-post needs --callback"},
+		{"a time", []string{"--deliver-after", "soon"}, "--deliver-after: takes a time, such as 5s, or manual"},
+		{"a time before now", []string{"--deliver-after", "-1s"}, "--deliver-after: takes a time"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := smslinkIn(nil, "", append([]string{"sandbox"}, c.args...)...)
+			require.Equal(t, exitUsage, got.code)
+			require.Empty(t, got.out)
+			require.Contains(t, got.err, c.says)
+			require.Equal(t, 1, strings.Count(got.err, "smslink: "))
+		})
+	}
+	require.Contains(t, smslinkIn(nil, "", "sandbox", "--help").out, "Exit codes:")
+}
+
+func TestSandbox_addressInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	got := smslinkIn(nil, "", "sandbox", "--listen", taken.Addr().String())
+	require.Equal(t, exitNotSent, got.code)
+	require.Contains(t, got.err, "address already in use")
+}
+
+func TestSandbox_warnsWhereOthersCanReachIt(t *testing.T) {
+	s := startSandbox(t, nil, "--listen", "0.0.0.0:0")
+	require.Contains(t, s.URL, "http://127.0.0.1:")
+	s.end()
+	require.Contains(t, s.err.String(), "smslink: warning: 0.0.0.0:0 can be reached from other machines")
+}

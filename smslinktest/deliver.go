@@ -1,0 +1,71 @@
+package smslinktest
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-smslink/smslink"
+)
+
+// Delivery is what was reported of a message.
+type Delivery struct {
+	Time      time.Time // when the report was made
+	Delivered bool      // else undelivered, or expired
+	Err       error     // of the callback; nil where it was answered with a 2xx or there was none to make
+}
+
+// Message is the message with that remote id, if there is one.
+func (g *Gateway) Message(remoteID string) (Message, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m := g.find(remoteID); m != nil {
+		return *m, true
+	}
+	return Message{}, false
+}
+
+// find is where the message with that remote id stands, or nil. The caller holds
+// the mutex.
+func (g *Gateway) find(remoteID string) *Message {
+	id, err := strconv.Atoi(remoteID)
+	if at := id - firstRemoteID; err == nil && at >= 0 && at < len(g.messages) && g.messages[at].RemoteID == remoteID {
+		return &g.messages[at]
+	}
+	return nil
+}
+
+// Deliver reports now that a message was delivered, or was not, whatever was
+// reported of it before. It makes the callback of [Options.Reports], where there is
+// a URL, within 10 seconds, and keeps the Delivery. A report of the same message
+// still to come is dropped. Its error is the callback's, or says that there is no
+// such message, or none that a report can be about: one that was not taken with
+// [smslink.Success], or in test mode.
+func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) error {
+	g.mu.Lock()
+	batch := g.batch
+	g.mu.Unlock()
+	m, ok := g.Message(remoteID)
+	switch {
+	case !ok:
+		return fmt.Errorf("smslinktest: no message has the remote id %q", remoteID)
+	case !m.reportable():
+		return fmt.Errorf("smslinktest: message %s was not accepted for sending, or in test mode", remoteID)
+	}
+	return g.deliver(ctx, batch, m, delivered)
+}
+
+func (m *Message) reportable() bool { return m.Status == smslink.Success && !m.Test }
+
+// deliver makes a report and keeps it, unless the gateway was reset meanwhile.
+func (g *Gateway) deliver(ctx context.Context, batch *batch, m Message, delivered bool) error {
+	err := g.report(ctx, m, delivered)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.batch == batch {
+		g.find(m.RemoteID).Delivery = &Delivery{Time: time.Now(), Delivered: delivered, Err: err}
+		g.notify()
+	}
+	return err
+}

@@ -1,0 +1,89 @@
+package smslinktest_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func TestParseFault_readsWhatStringWrites(t *testing.T) {
+	for _, words := range []string{
+		"none", "lose-reply", "hang-up", "reset", "answer 503", "answer 200 <h1>no</h1> at all", "refuse 8 no credit", "refuse 8",
+		"redirect 302 https://example.com/", "delay 2s", "trickle 10ms", "cut-reply 10", "endless-reply",
+		"omit 1 2", "repeat 1", "malform 3", "add 9:9:3 x", "shuffle 7",
+		"after-taking hang-up", "after-taking answer 403", "before-reading refuse 8 no credit", "before-reading reset", "after-taking redirect 307 /x",
+	} {
+		fault, err := smslinktest.ParseFault(words)
+		require.NoError(t, err, words)
+		require.Equal(t, words, fault.String())
+	}
+	for words, want := range map[string]string{
+		"  delay   1500ms ": "delay 1.5s", "after-taking  hang-up": "after-taking hang-up", "refuse 8   no credit": "refuse 8 no credit",
+	} {
+		fault, err := smslinktest.ParseFault(words)
+		require.NoError(t, err, words)
+		require.Equal(t, want, fault.String())
+	}
+}
+
+func TestParseFault_saysWhatIsWrong(t *testing.T) {
+	for words, want := range map[string]string{
+		"":                         `smslinktest: fault "": is not one of none, lose-reply, `,
+		"lost-reply":               `smslinktest: fault "lost-reply": is not one of none, lose-reply, `,
+		"lose-reply 3":             `fault "lose-reply": takes nothing after its name`,
+		"answer":                   `fault "answer": takes an HTTP status from 200 to 599`,
+		"answer 99":                `fault "answer": takes an HTTP status from 200 to 599`,
+		"redirect 200":             `fault "redirect": takes an HTTP status from 300 to 399`,
+		"refuse":                   `fault "refuse": takes a code and a text without a semicolon`,
+		"refuse 8 a;b":             `fault "refuse": takes a code and a text without a semicolon`,
+		"delay soon":               `fault "delay": takes a time, such as delay 2s`,
+		"trickle -1s":              `fault "trickle": takes a time, such as trickle 2s`,
+		"cut-reply -1":             `fault "cut-reply": takes a number of bytes`,
+		"shuffle":                  `fault "shuffle": takes a seed`,
+		"omit":                     `fault "omit": takes local message ids`,
+		"repeat x":                 `fault "repeat": takes local message ids`,
+		"add":                      `fault "add": takes entries`,
+		"after-taking":             `after-taking goes with hang-up, reset, answer, refuse and redirect only`,
+		"before-reading delay 1s":  `before-reading goes with hang-up, reset, answer, refuse and redirect only`,
+		"after-taking answer 1000": `fault "answer": takes an HTTP status from 200 to 599`,
+	} {
+		_, err := smslinktest.ParseFault(words)
+		require.ErrorContains(t, err, want, words)
+	}
+}
+
+func TestFaults_areThoseNotYetMet(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.Refuse("8", "no credit"), smslinktest.Fault{}, smslinktest.LoseReply())
+	var words []string
+	for range 3 {
+		words = append(words, gateway.Faults()[0].String())
+		_, _ = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
+	}
+	require.Equal(t, []string{"refuse 8 no credit", "none", "lose-reply"}, words)
+	require.Empty(t, gateway.Faults())
+	var met []string
+	for _, upload := range gateway.Uploads() {
+		met = append(met, upload.Fault)
+	}
+	require.Equal(t, []string{"refuse 8 no credit", "", "lose-reply"}, met)
+}
+
+func TestParseFault_doesWhatItsWordsSay(t *testing.T) {
+	gateway := newGateway(t, nil)
+	for words, want := range map[string]smslink.Outcome{
+		"none": smslink.OutcomeAccepted, "lose-reply": smslink.OutcomeUnknown, "hang-up": smslink.OutcomeUnknown, "reset": smslink.OutcomeUnknown,
+		"answer 503": smslink.OutcomeUnknown, "refuse 8 no credit": smslink.OutcomeRejected, "redirect 302 /": smslink.OutcomeRejected,
+		"delay 1ms": smslink.OutcomeAccepted, "cut-reply 10": smslink.OutcomeUnknown, "omit 1": smslink.OutcomeAccepted,
+	} {
+		fault, err := smslinktest.ParseFault(words)
+		require.NoError(t, err)
+		gateway.Inject(fault)
+		_, err = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
+		require.Equal(t, want, smslink.OutcomeOf(err), words)
+	}
+}
