@@ -60,7 +60,7 @@ func (t *terminal) shows(words ...string) (screen string) {
 			}
 		}
 		return true
-	}, 20*time.Second, 20*time.Millisecond, "the screen never showed %q", words)
+	}, 20*time.Second, 20*time.Millisecond, "the screen never showed %q, but last\n%s", words, screenOf{&screen})
 	return screen
 }
 
@@ -110,3 +110,8 @@ func TestTerminal_narrow(t *testing.T) {
 	term.types("smslink send --yes --endpoint "+gateway.URL+" "+numbered(t, 50), "Enter")
 	term.shows("50 rows: 50 accepted, 0 failed, 0 bad; 50 SMS; package 1001")
 }
+
+// screenOf is a screen that is printed as it is by then.
+type screenOf struct{ screen *string }
+
+func (s screenOf) String() string { return *s.screen }
