@@ -64,7 +64,8 @@ type Options struct {
 	TestMode bool
 
 	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. A
-	// context's own deadline, sooner or later than that, counts in its place. A Send
+	// context's own deadline, sooner or later than that, counts in its place, but in
+	// [Client.SendAll], which lets no attempt take longer than this. A Send
 	// that either ends most likely has an unknown outcome, so leave it room.
 	Timeout time.Duration
 
@@ -204,7 +205,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 // messages may be sent again. Send itself never sends anything twice. In it may be
 // [ErrEmptyPackage], [ErrCodecMethod] or the codec's own error (not sent),
 // [ErrAlreadySent] or [ErrOutcomeUnknown] (sealed by an earlier Send), a
-// [*GatewayError] (rejected), [ErrUnreadableReply] or [ErrReplyTooLarge]
+// [*GatewayError] (rejected, or unknown behind a 5xx), [ErrUnreadableReply] or [ErrReplyTooLarge]
 // (unknown), the context's error or cause, or one of net/http's.
 //
 // The Response is nil exactly where the error is not.

@@ -145,7 +145,8 @@ func (e *SendError) attrs() []any {
 // another struct fmt prints it whole.
 func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// GatewayError says that the gateway answered ERROR: it took nothing. The codes, as
+// GatewayError says that the gateway answered ERROR: it took nothing, unless that came
+// with a 5xx, which makes the outcome unknown all the same. The codes, as
 // published for the older single-message interface ([public]; that the bulk
 // interface uses the same is unconfirmed):
 //
@@ -161,8 +162,8 @@ func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Erro
 // Few go away by themselves, and repeated wrong passwords get the address banned,
 // so do not send again in a loop.
 type GatewayError struct {
-	// Code is the gateway's. It is empty where the reply's was not a number of up to
-	// four digits; Text then starts with it.
+	// Code is the gateway's, without spaces around it and zeros in front. It is empty
+	// where the reply's was not a number of up to four digits; Text then starts with it.
 	Code string
 	// Text is the gateway's own words. They are kept out of this error's text and
 	// JSON, since they may quote the request.
@@ -193,10 +194,14 @@ func (e *GatewayError) Is(target error) bool {
 func (e GatewayError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 func newGatewayError(code, text string) *GatewayError {
-	if len(code) > 4 || strings.Trim(code, "0123456789") != "" {
+	number := strings.TrimSpace(code)
+	if len(number) > 4 || strings.Trim(number, "0123456789") != "" {
 		return &GatewayError{Text: code + ";" + text}
 	}
-	return &GatewayError{Code: code, Text: text}
+	for len(number) > 1 && number[0] == '0' {
+		number = number[1:]
+	}
+	return &GatewayError{Code: number, Text: text}
 }
 
 // gatewayCodes is the published table [public].

@@ -306,7 +306,6 @@ func ExampleClient_SendAll_journal() {
 	// 2 messages: accepted
 	// 2 messages: unknown
 	// 1 messages: rejected
-	// 0 messages: not sent
 	// 0 earlier: success
 	// 1 earlier: success
 	// 2 earlier: unreported

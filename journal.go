@@ -9,15 +9,16 @@ import (
 
 // Journal keeps, for each local message id, whether it may be sent: it is unknown;
 // or intended, so that it may have been sent and nobody can tell; or judged, with the
-// gateway's word. [Client.SendAll] makes an id intended before its package is uploaded, and after that judges it,
-// or forgets it where it was certainly not taken. One that stays intended is in doubt.
+// gateway's word. [Client.SendAll] makes an id intended before its package is uploaded.
+// After that it judges it, be it as sent or as refused for good; or forgets it where the package was not sent or was
+// rejected, or the gateway says that there was no credit for it. One that stays intended is in doubt.
 //
 // An id stands for its message, whatever its text: a journal belongs to one
 // campaign. Package journal has one in a file. One in a database is a table of id,
 // status and remote id, of which the id is the key.
 //
-// Goroutines call it concurrently. What a call has changed must last when it
-// returns. The contexts have SendAll's values, but are never done: a stream that stops
+// Goroutines call it concurrently, and so may several streams, of which one alone can
+// intend an id. What a call has changed must last when it returns. The contexts have SendAll's values, but are never done: a stream that stops
 // still has to know. An error stops the stream.
 type Journal interface {
 	// Known gives what is known of those of ids that are not unknown: a judged one as
@@ -25,7 +26,9 @@ type Journal interface {
 	Known(ctx context.Context, ids []int64) ([]Result, error)
 
 	// Intend makes ids intended, all of them or none. It is an error where one of them is known. The digest is
-	// the MD5 of the package's plain form, which the upload's form also has.
+	// the MD5 of the package's plain form, which the upload's form also has. After an error
+	// SendAll asks once more what is Known, since another stream may have intended
+	// them first.
 	Intend(ctx context.Context, ids []int64, digest [md5.Size]byte) error
 
 	// Settle judges some of the intended ids and forgets others.
@@ -33,30 +36,32 @@ type Journal interface {
 }
 
 // recall takes out of the batch's package what the journal knows. Where that can't
-// be had, each message of it may have been sent by an earlier stream.
-func (s *stream) recall(b *Batch) {
-	if s.opts.Journal == nil || b.Package.Len() == 0 {
+// be had, each message of it may have been sent by another stream.
+func (s *stream) recall(f *flight) {
+	if s.opts.Journal == nil || f.Package.Len() == 0 {
 		return
 	}
-	known, err := s.opts.Journal.Known(s.lasting, b.Package.ids())
+	f.doubtful = true
+	known, err := s.opts.Journal.Known(s.lasting, f.Package.ids())
+	f.doubtful = false
 	if err == nil && len(known) > 0 {
-		err = b.skip(known)
+		err = f.skip(known)
 	}
 	if err != nil {
 		s.journalFailed(err)
-		b.Package.release(fateUnknown)
-		b.Err = s.halted(OutcomeUnknown)
+		f.Package.release(fateUnknown)
+		f.Err = s.halted(OutcomeUnknown)
 	}
 }
 
 // skip moves the known messages from the package to Earlier.
-func (b *Batch) skip(known []Result) error {
+func (f *flight) skip(known []Result) error {
 	isKnown := make(map[int64]struct{}, len(known))
 	for _, result := range known {
 		isKnown[result.ID] = struct{}{}
 	}
-	rest := b.Package.like()
-	for m := range b.Package.Messages() {
+	rest := f.Package.like()
+	for m := range f.Package.Messages() {
 		if _, ok := isKnown[m.ID]; ok {
 			continue
 		}
@@ -64,52 +69,74 @@ func (b *Batch) skip(known []Result) error {
 			return err
 		}
 	}
-	if rest.Len()+len(known) != b.Package.Len() {
+	if rest.Len()+len(known) != f.Package.Len() {
 		return errors.New("it told of ids that it was not asked for, or of one twice")
 	}
-	b.Package, b.Earlier = rest, known
+	f.Package, f.Earlier = rest, append(f.Earlier, known...)
 	return nil
 }
 
 func (s *stream) journalFailed(err error) { s.stop(fmt.Errorf("smslink: the journal: %w", err)) }
 
-func (s *stream) intend(b *Batch) bool {
+// intend tells the journal that the batch is about to be uploaded, and says whether
+// it may be. Where not, another stream may have been faster since recall.
+func (s *stream) intend(f *flight) bool {
+	f.doubtful = true
 	if s.opts.Journal == nil {
 		return true
 	}
-	if err := s.opts.Journal.Intend(s.lasting, b.Package.ids(), digest(b.Package.plain())); err != nil {
-		s.journalFailed(err)
-		return false
+	err := s.opts.Journal.Intend(s.lasting, f.Package.ids(), digest(f.Package.plain()))
+	if err == nil {
+		return true
 	}
-	return true
+	s.journalFailed(err)
+	s.recall(f)
+	if f.Err == nil && f.Package.Len() > 0 {
+		f.Err = s.halted(OutcomeNotSent)
+	}
+	return false
 }
 
 // settle tells the journal what became of the batch. What is left out stays in doubt. A message that was not paid for
-// may be sent another time.
-func (s *stream) settle(b *Batch) {
+// may be sent another time, unless the reply has more to say than that.
+func (s *stream) settle(f *flight) {
 	if s.opts.Journal == nil {
 		return
 	}
 	var judged []Result
 	var forgotten []int64
-	switch OutcomeOf(b.Err) {
+	switch OutcomeOf(f.Err) {
 	case OutcomeAccepted:
-		for _, result := range b.Response.Results {
-			switch result.Status {
-			case StatusUnreported:
-			case InsufficientCredit:
-				forgotten = append(forgotten, result.ID)
-			default:
+		for _, result := range f.Response.Results {
+			switch {
+			case result.Status == StatusUnreported:
+			case result.Status != InsufficientCredit:
 				judged = append(judged, result)
+			case len(f.Response.Unmatched) == 0:
+				forgotten = append(forgotten, result.ID)
 			}
 		}
 	case OutcomeNotSent, OutcomeRejected:
-		forgotten = b.Package.ids()
+		forgotten = f.Package.ids()
 	}
 	if judged == nil && forgotten == nil {
 		return
 	}
+	f.untold = true
 	if err := s.opts.Journal.Settle(s.lasting, judged, forgotten); err != nil {
 		s.journalFailed(err)
+		return
 	}
+	f.untold = false
+}
+
+// ids are the package's, in order.
+func (p *Package) ids() []int64 {
+	ids := make([]int64, 0, p.Len())
+	if p.lines != nil {
+		for _, line := range p.lines.index {
+			ids = append(ids, line.id)
+		}
+	}
+	return ids
 }

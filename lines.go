@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/go-smslink/smslink/gsm7"
+	"github.com/go-smslink/smslink/internal/idset"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
@@ -19,7 +20,7 @@ type lines struct {
 	size   int      // bytes in all
 	index  []line
 	maxID  int64
-	seen   map[int64]struct{} // every id; nil while the ids only rise
+	seen   idset.Set // every id; nil while the ids only rise
 }
 
 type line struct {
@@ -97,20 +98,14 @@ func (l *lines) makeRoom(m Message) {
 func (l *lines) claim(id int64) bool {
 	if id <= l.maxID {
 		if l.seen == nil {
-			l.seen = make(map[int64]struct{}, 2*len(l.index))
+			l.seen = idset.Set{}
 			for _, line := range l.index {
-				l.seen[line.id] = struct{}{}
+				l.seen.Add(line.id)
 			}
-		}
-		if _, taken := l.seen[id]; taken {
-			return false
 		}
 	}
 	l.maxID = max(l.maxID, id)
-	if l.seen != nil {
-		l.seen[id] = struct{}{}
-	}
-	return true
+	return l.seen == nil || l.seen.Add(id)
 }
 
 func (l *lines) remove(id int64) bool {
@@ -124,7 +119,7 @@ func (l *lines) remove(id int64) bool {
 	if at == 0 && len(l.index) > 0 { // the line that is now the first starts with a line end
 		l.cut(0, l.index[0].block, 0, int32(len(wire.LineEnd)))
 	}
-	delete(l.seen, id)
+	l.seen.Remove(id)
 	return true
 }
 

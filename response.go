@@ -149,6 +149,8 @@ func readReply(ctx context.Context, resp *http.Response, messages int, readable 
 		default:
 			return fail(OutcomeRejected, httpStatusError(status))
 		}
+	case status >= 500 && refused:
+		return fail(OutcomeUnknown, fmt.Errorf("%w: %w", httpStatusError(status), newGatewayError(reply.Code, reply.Text)))
 	case status >= 500:
 		return fail(OutcomeUnknown, httpStatusError(status))
 	case readErr != nil:

@@ -1,7 +1,9 @@
 package smslink
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"time"
@@ -25,22 +27,32 @@ type Retry struct {
 func (s *stream) attempt(p *Package) (*Response, error) {
 	retry := s.opts.Retry
 	for n := 1; ; n++ {
-		resp, err := s.client.Send(s.ctx, p)
-		if n >= retry.Attempts || !mayWork(err) || s.stopped() {
+		resp, err := s.upload(p)
+		if n >= retry.Attempts || !mayWork(err) {
 			return resp, err
 		}
-		pause := retry.pause(n)
-		if retry.Hook != nil {
-			retry.Hook(n, pause, err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-s.going.Done():
+		if !s.stopped() {
+			pause := retry.pause(n)
+			if retry.Hook != nil {
+				retry.Hook(n, pause, err)
+			}
+			select {
+			case <-time.After(pause):
+			case <-s.going.Done():
+			}
 		}
 		if s.stopped() {
-			return nil, err
+			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", s.stopError(), errors.Unwrap(err))}
 		}
 	}
+}
+
+// upload is one attempt. A deadline of the whole stream must not let a single one
+// that hangs take all of its time.
+func (s *stream) upload(p *Package) (*Response, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.client.timeout)
+	defer cancel()
+	return s.client.Send(ctx, p)
 }
 
 // mayWork tells whether another attempt may do better: the network was at fault,

@@ -3,16 +3,16 @@ package smslink
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-smslink/smslink/internal/idset"
 )
 
 // SendAllOptions are a stream's settings. Nil and zero fields mean the defaults, and
-// so do numbers below zero.
+// so do numbers below zero, but for the Jitter of Retry.
 type SendAllOptions struct {
 	// Messages is how many make a package; 0 means 10,000.
 	Messages int
@@ -40,12 +40,13 @@ type SendAllOptions struct {
 		WaitN(ctx context.Context, messages int) error
 	}
 
-	// Retry says when a package that was not sent is tried again.
+	// Retry says when a package that was not sent is tried again. Each attempt may take
+	// [Options].Timeout.
 	Retry Retry
 
 	// UniqueIDs refuses a message whose id came before, anywhere in the stream, with
-	// [ErrRepeatedInStream]. It keeps every id in memory, 40 bytes a message at the
-	// most. Without it only a package's own ids are looked at. With a Journal it is
+	// [ErrRepeatedInStream]. It keeps every id in memory: less than a byte a message where
+	// they lie close together, and 40 at the most. Without it only a package's own ids are looked at. With a Journal it is
 	// always so.
 	UniqueIDs bool
 
@@ -63,14 +64,17 @@ type SendAllOptions struct {
 // keep and to change.
 type Batch struct {
 	// Package has the messages that were sent, or were to be. It may be empty, and
-	// then nothing was sent. It is sealed as by [Client.Send]; one that was not sent can be sent by that.
+	// then nothing was sent. It is sealed as by [Client.Send]. One that was not sent can be
+	// sent by that, but not where there is a Journal, which Send does not tell: a later
+	// stream would send it again. Send the same input again by another SendAll instead.
 	Package *Package
 
 	// Response is the gateway's, and nil where Err is not or Package is empty.
 	Response *Response
 
-	// Err is nil or a [*SendError], as [Client.Send] returns it. It is not sent and
-	// matches [ErrStopped] where the stream stopped before this package's turn.
+	// Err is nil or a [*SendError], as [Client.Send] returns it. It matches [ErrStopped]
+	// where the stream's stop, or the Journal's failure or the panic behind it, kept the
+	// package from being sent or from being tried again.
 	Err error
 
 	// Refused says of each message that was not put into a package why.
@@ -94,30 +98,47 @@ var (
 
 // SendAll sends an unbounded stream of messages in packages and yields what became
 // of each, as the packages complete; with [SendAllOptions].Concurrency that need
-// not be in order. Nothing happens before the sequence is ranged over, which can be done once. Memory
-// holds the packages on their way and one that is being filled, however many messages there are.
+// not be in order. Nothing happens before the sequence is ranged over, which can be
+// done once. Memory holds the packages on their way and one that is being filled,
+// however many messages there are, and ids where they must be unique.
 //
 // Each message read from the source is in exactly one [Batch]: in its Package,
-// among its Refused, or among its Earlier. A message that comes with an error is
-// none. The source is read, and batches are yielded, in the caller's goroutine: a
-// slow loop keeps the source waiting, and a source that waits keeps
+// among its Refused, or among its Earlier; but where the loop is left, or something
+// panics, those that were not yielded by then are in none. A message that comes with
+// an error is none. The source is read, and batches are yielded, in the caller's
+// goroutine: a slow loop keeps the source waiting, and a source that waits keeps
 // a batch waiting that is complete.
 //
 // Only a package that was not sent is tried again; see [Retry]. One that is unknown
 // never is, nor is one that was rejected.
 //
 // The stream stops, and the source is read no further, where the source yields an
-// error, ctx is done, the Limiter or the Journal fails, the account is refused (a
-// [*GatewayError] of code 2 to 7: each further package would be, and wrong
-// passwords get the address banned), or the credit runs out. It then yields what is on its way, and a last Batch that
-// has an Err that matches [ErrStopped] and the reason, and a Package of what was
-// read and not sent, which may be empty.
+// error, ctx is done, the Limiter or the Journal fails, or where further packages would
+// most likely fare no better:
+//   - the gateway says so of the account or of this program, by a [*GatewayError] of
+//     code 1 to 7 or 14, whatever the HTTP status (wrong passwords get the address banned);
+//   - a server refuses without a word of the gateway's: HTTP 3xx, 401, 403, 404, 407, 429;
+//   - the credit runs out;
+//   - a package can't be made into a request, as where its codec fails;
+//   - five packages in a row are unknown, those that were not sent not counted.
+//
+// It then yields what is on its way. A package that waits for the Limiter, or in a pause
+// of Retry, is not sent, nor is what was read into none yet, which comes in a last
+// Batch, whose Package may be empty. The Err of each matches [ErrStopped] and the
+// reason. There is no such last one where nothing is left of a source that has ended,
+// unless the Journal could not be told what became of a package.
 //
 // ctx also bounds the uploads on their way, so that ending it most likely makes them
-// unknown. To stop and have them finish, let the source end or yield an error.
-// Leaving the loop early lets them finish too, but nobody sees what became of them,
-// other than the Journal; what was read and not sent is dropped. Either way nothing
-// runs on once the loop is left.
+// unknown. Each attempt is bounded by [Options].Timeout, too, whatever ctx's deadline.
+// To stop and have those uploads finish that have begun, let the source yield an error;
+// to have all finish that was read, let it end. Leaving the loop early lets those
+// finish that have begun, but nobody sees what became of them, other than the Journal;
+// the rest of what was read is dropped. Either way nothing runs on once the loop is left.
+//
+// Where a Hook, the Limiter, the Journal or the Codec panics in a goroutine of the
+// stream's, the stream stops as above, and then panics with the same value in the
+// caller's. The package in question is unknown if it was about to be uploaded, or if
+// another stream may have sent it.
 func (c *Client) SendAll(ctx context.Context, messages iter.Seq2[Message, error], opts *SendAllOptions) iter.Seq[Batch] {
 	var ranged atomic.Bool
 	return func(yield func(Batch) bool) {
@@ -128,6 +149,9 @@ func (c *Client) SendAll(ctx context.Context, messages iter.Seq2[Message, error]
 		}
 		s.read(messages)
 		s.finish()
+		if s.panicked != nil {
+			panic(s.panicked)
+		}
 	}
 }
 
@@ -143,12 +167,18 @@ type stream struct {
 	going   context.Context // done, with its reason, once nothing more is to be sent
 	stop    context.CancelCauseFunc
 
-	next   Batch // being filled
-	ids    map[int64]struct{}
-	flying int // batches on their way
-	landed chan Batch
-	flight sync.WaitGroup
-	left   bool // the loop was
+	next    *flight // being filled
+	ids     idset.Set
+	flying  int // batches on their way
+	landed  chan *flight
+	flights sync.WaitGroup
+
+	ended    bool // the source has
+	left     bool // the loop was
+	untold   bool // the journal was not told of a package, which no batch says
+	panicked any  // the first panic of a flight's goroutine
+
+	unknown atomic.Int32 // packages in a row
 }
 
 func newStream(ctx context.Context, c *Client, opts *SendAllOptions, yield func(Batch) bool) *stream {
@@ -169,11 +199,11 @@ func newStream(ctx context.Context, c *Client, opts *SendAllOptions, yield func(
 		s.opts.Journal = nil
 	}
 	if s.opts.UniqueIDs || s.opts.Journal != nil {
-		s.ids = map[int64]struct{}{}
+		s.ids = idset.Set{}
 	}
 	s.going, s.stop = context.WithCancelCause(ctx)
-	s.landed = make(chan Batch, s.opts.Concurrency)
-	s.next = s.newBatch()
+	s.landed = make(chan *flight, s.opts.Concurrency)
+	s.next = s.newFlight()
 	return s
 }
 
@@ -184,14 +214,14 @@ func positive[T int | time.Duration](value *T, otherwise T) {
 	}
 }
 
-func (s *stream) newBatch() Batch {
-	return Batch{Package: &Package{Codec: s.opts.Codec, Fold: s.opts.Fold, StrictReceivers: s.opts.StrictReceivers}}
+func (s *stream) newFlight() *flight {
+	return &flight{Batch: Batch{Package: &Package{Codec: s.opts.Codec, Fold: s.opts.Fold, StrictReceivers: s.opts.StrictReceivers}}}
 }
 
 // end waits for what is on its way, also where the source or the loop panics.
 func (s *stream) end() {
 	s.stop(errLeft)
-	s.flight.Wait()
+	s.flights.Wait()
 }
 
 // read takes in the messages until they end or the stream stops.
@@ -210,13 +240,14 @@ func (s *stream) read(messages iter.Seq2[Message, error]) {
 			return
 		}
 	}
+	s.ended = true
 }
 
 func (s *stream) stopped() bool { return s.going.Err() != nil }
 
 // take puts m into the next batch, and sends that first where it is full.
 func (s *stream) take(m Message) {
-	if _, repeated := s.ids[m.ID]; repeated {
+	if s.ids.Has(m.ID) {
 		s.refuse(&MessageError{ID: m.ID, Field: "ID", Err: ErrRepeatedInStream})
 		return
 	}
@@ -228,7 +259,7 @@ func (s *stream) take(m Message) {
 		return
 	}
 	if s.ids != nil {
-		s.ids[m.ID] = struct{}{}
+		s.ids.Add(m.ID)
 	}
 	if p.Size() > s.opts.Bytes && p.Len() > 1 {
 		p.Remove(m.ID)
@@ -257,18 +288,24 @@ func (s *stream) launch() {
 	if s.stopped() {
 		return
 	}
-	b := s.next
-	s.next = s.newBatch()
+	f := s.next
+	s.next = s.newFlight()
 	s.flying++
-	s.flight.Go(func() {
-		s.send(&b)
-		s.landed <- b
+	s.flights.Go(func() {
+		defer func() { s.landed <- f }()
+		defer s.salvage(f)
+		s.send(f)
+		f.arrived = true
 	})
 }
 
-func (s *stream) deliver(b Batch) {
+func (s *stream) deliver(f *flight) {
 	s.flying--
-	if !s.left && !s.yield(b) {
+	s.untold = s.untold || f.untold
+	if s.panicked == nil {
+		s.panicked = f.panicked
+	}
+	if !s.left && !s.yield(f.Batch) {
 		s.left = true
 		s.stop(errLeft)
 	}
@@ -277,8 +314,8 @@ func (s *stream) deliver(b Batch) {
 func (s *stream) deliverLanded() {
 	for {
 		select {
-		case b := <-s.landed:
-			s.deliver(b)
+		case f := <-s.landed:
+			s.deliver(f)
 		default:
 			return
 		}
@@ -288,78 +325,18 @@ func (s *stream) deliverLanded() {
 // finish sends the rest and delivers all that is on its way, and at last what the
 // stream's stop has left.
 func (s *stream) finish() {
-	if s.next.Package.Len() > 0 || len(s.next.Refused) > 0 {
+	if !s.next.isEmpty() {
 		s.launch()
 	}
 	for s.flying > 0 {
 		s.deliver(<-s.landed)
 	}
-	if !s.stopped() || s.left {
+	if !s.stopped() || s.left || s.ended && s.next.isEmpty() && !s.untold {
 		return
 	}
-	s.recall(&s.next)
+	s.recall(s.next)
 	if s.next.Err == nil {
-		s.next.Err = s.unsent()
+		s.next.Err = s.halted(OutcomeNotSent)
 	}
-	s.yield(s.next)
-}
-
-// unsent is the error of a package whose turn never came.
-func (s *stream) unsent() error { return s.halted(OutcomeNotSent) }
-
-// halted is the error of a package that the stream's stop has left, with the reason.
-func (s *stream) halted(outcome Outcome) error {
-	return &SendError{Outcome: outcome, Err: fmt.Errorf("%w: %w", ErrStopped, context.Cause(s.going))}
-}
-
-// send does with one batch all that comes after its filling. The journal hears of
-// an upload before its first byte leaves.
-func (s *stream) send(b *Batch) {
-	s.recall(b)
-	messages := b.Package.Len()
-	if b.Err != nil || messages == 0 {
-		return
-	}
-	if s.opts.Limiter != nil && !s.stopped() {
-		if err := s.opts.Limiter.WaitN(s.going, messages); err != nil {
-			s.stop(fmt.Errorf("smslink: the limiter: %w", err))
-		}
-	}
-	if s.stopped() || !s.intend(b) {
-		b.Err = s.unsent()
-		return
-	}
-	b.Response, b.Err = s.attempt(b.Package)
-	if reason := s.reasonToStop(b); reason != nil {
-		s.stop(reason)
-	}
-	s.settle(b)
-}
-
-// reasonToStop is the error after which every further package would fare the same.
-func (s *stream) reasonToStop(b *Batch) error {
-	var refusal *GatewayError
-	switch {
-	case errors.As(b.Err, &refusal):
-		if isAccount := len(refusal.Code) == 1 && "2" <= refusal.Code && refusal.Code <= "7"; isAccount {
-			return refusal
-		}
-		if refusal.Code == "8" && !s.opts.ContinueWithoutCredit {
-			return refusal
-		}
-	case b.Response != nil && b.Response.Count(InsufficientCredit) > 0 && !s.opts.ContinueWithoutCredit:
-		return ErrInsufficientCredit
-	}
-	return nil
-}
-
-// ids are the package's, in order.
-func (p *Package) ids() []int64 {
-	ids := make([]int64, 0, p.Len())
-	if p.lines != nil {
-		for _, line := range p.lines.index {
-			ids = append(ids, line.id)
-		}
-	}
-	return slices.Clip(ids)
+	s.yield(s.next.Batch)
 }

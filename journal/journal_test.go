@@ -4,15 +4,22 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"errors"
+	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/journal"
+	"github.com/go-smslink/smslink/smslinktest"
 )
 
 var background = context.Background()
@@ -98,6 +105,7 @@ func TestOpen_survivesATornLastLine(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, raw[:n], 0o600))
 		j, err := journal.Open(path)
 		require.NoError(t, err, "%d bytes", n)
+		requireWholeLines(t, path)
 		lines := bytes.Count(raw[:n], []byte("\n"))
 		if raw[n] == '\n' {
 			lines++ // nothing but the end of the line is missing
@@ -138,7 +146,280 @@ func TestOpen_refusesEveryOtherChange(t *testing.T) {
 			require.ErrorIs(t, err, journal.ErrCorrupt, "line %d", i+1)
 		}
 	}
-	require.NoError(t, os.WriteFile(path, []byte("a letter"), 0o600))
-	_, err = journal.Open(path)
+	for _, other := range []string{"a letter", string(raw[1:]), strings.Repeat("\x00", 32), string(raw[:31]) + "x\n"} {
+		require.NoError(t, os.WriteFile(path, []byte(other), 0o600))
+		_, err = journal.Open(path)
+		require.ErrorIs(t, err, journal.ErrCorrupt, "%q", other)
+	}
+}
+
+// requireWholeLines checks that what a crash has left is gone from the file.
+func requireWholeLines(t *testing.T, path string) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, line := range bytes.SplitAfter(raw, []byte("\n")) {
+		require.True(t, len(line) == 0 || bytes.HasSuffix(line, []byte("}\n")), "%q", line)
+	}
+}
+
+// Some file systems make a file longer before they write into it.
+func TestOpen_survivesNULsAtTheEnd(t *testing.T) {
+	path := filled(t)
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	first := bytes.IndexByte(raw, '\n') + 1
+	open := func(content []byte) map[int64]bool {
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		j, err := journal.Open(path)
+		require.NoError(t, err, "%q", content)
+		defer func() { require.NoError(t, j.Close()) }()
+		requireWholeLines(t, path)
+		known, err := j.Known(background, []int64{1, 2, 3, 4, 5})
+		require.NoError(t, err)
+		ids := map[int64]bool{}
+		for _, result := range known {
+			ids[result.ID] = true
+		}
+		require.NoError(t, j.Intend(background, []int64{9}, md5.Sum(nil)))
+		return ids
+	}
+	for n := first; n <= len(raw); n++ {
+		cut := open(raw[:n])
+		require.Equal(t, cut, open(append(bytes.Clone(raw[:n]), make([]byte, 4096)...)), "cut at %d", n)
+	}
+	for n := range first {
+		require.Empty(t, open(append(bytes.Clone(raw[:n]), make([]byte, first-n)...)), "a new file of %d bytes", n)
+	}
+}
+
+// payloads is a file of these lines, each with its checksum.
+func payloads(t *testing.T, lines ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "journal")
+	var sum uint32
+	var file bytes.Buffer
+	for _, line := range lines {
+		sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), []byte(line))
+		fmt.Fprintf(&file, "%08x %s\n", sum, line)
+	}
+	require.NoError(t, os.WriteFile(path, file.Bytes(), 0o600))
+	return path
+}
+
+func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
+	const (
+		first  = `{"smslink-journal":1}`
+		intend = `{"intend":[1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`
+	)
+	j, err := journal.Open(payloads(t, first, intend, `{"judge":[1],"status":[999],"remote":[0]}`, `{"again":[1]}`))
+	require.NoError(t, err)
+	require.NoError(t, j.Close())
+	for _, lines := range [][]string{
+		{`{"smslink-journal":2}`},
+		{`{"smslink-journal":-1}`},
+		{`{"smslink-journal":1,"intend":[7]}`},
+		{first, first},
+		{first, `{"intend":[1],"Intend":[2],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
+		{first, `{"intend": [1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
+		{first, `{"intend":[-1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
+		{first, `{"intend":[1,1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
+		{first, intend, `{"judge":[1],"status":[3]}`},
+		{first, intend, `{"status":[3],"remote":[7]}`},
+		{first, intend, `{"judge":[1],"status":[-9],"remote":[0]}`},
+		{first, intend, `{"judge":[1],"status":[0],"remote":[0]}`},
+		{first, intend, `{"judge":[1],"status":[1000],"remote":[0]}`},
+		{first, intend, `{"judge":[1,1],"status":[3,2],"remote":[0,0]}`},
+		{first, intend, `{"judge":[1],"status":[3],"remote":[0],"forget":[1]}`},
+		{first, intend, `{"again":[1]}`},
+		{first, `{"hold":[1]}`},
+		{first, `null`},
+	} {
+		_, err := journal.Open(payloads(t, lines...))
+		require.ErrorIs(t, err, journal.ErrCorrupt, "%s", lines)
+	}
+}
+
+func TestOpen_refusesALargeStrangerWithoutReadingIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, os.Truncate(path, 300<<20)) // a hole
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := journal.Open(path)
+	runtime.ReadMemStats(&after)
 	require.ErrorIs(t, err, journal.ErrCorrupt)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+}
+
+func TestOpen_refusesWhatIsNoFile(t *testing.T) {
+	_, err := journal.Open(t.TempDir())
+	require.Error(t, err)
+	if runtime.GOOS == "linux" {
+		_, err = journal.Open("/dev/full")
+		require.ErrorIs(t, err, journal.ErrCorrupt)
+	}
+}
+
+func TestFile_noticesThatItWasMoved(t *testing.T) {
+	for name, move := range map[string]func(path string) error{
+		"renamed": func(path string) error { return os.Rename(path, path+".1") },
+		"deleted": os.Remove,
+		"replaced": func(path string) error {
+			raw, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path+".new", raw, 0o600), os.Rename(path+".new", path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filled(t)
+			j := open(t, path)
+			if err := move(path); err != nil {
+				t.Skip(err) // Windows lets no open file be moved
+			}
+			require.ErrorIs(t, j.Intend(background, []int64{100}, md5.Sum(nil)), journal.ErrMoved)
+			require.ErrorIs(t, j.Settle(background, nil, []int64{4}), journal.ErrMoved, "it stays so")
+			_, err := j.Known(background, []int64{1})
+			require.ErrorIs(t, err, journal.ErrMoved)
+		})
+	}
+}
+
+func TestFile_isWhereALinkLeads(t *testing.T) {
+	target := filled(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(target, link); err != nil {
+		t.Skip(err)
+	}
+	j := open(t, link)
+	require.Equal(t, []int64{4, 5}, j.InDoubt())
+	require.NoError(t, j.Intend(background, []int64{100}, md5.Sum(nil)))
+	t.Chdir(t.TempDir())
+	require.NoError(t, j.Intend(background, []int64{101}, md5.Sum(nil)))
+	require.NoError(t, os.Remove(link))
+	require.NoError(t, os.Symlink(filled(t), link))
+	require.ErrorIs(t, j.Intend(background, []int64{102}, md5.Sum(nil)), journal.ErrMoved)
+}
+
+// A path is that of the folder it was opened in.
+func TestFile_staysWhereItIsWhenTheProgramMoves(t *testing.T) {
+	t.Chdir(t.TempDir())
+	j := open(t, "journal")
+	t.Chdir(t.TempDir())
+	require.NoError(t, j.Intend(background, []int64{1}, md5.Sum(nil)))
+}
+
+func TestFile_refusesContradictions(t *testing.T) {
+	path := filled(t)
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	j := open(t, path)
+	success, failure := smslink.Result{ID: 4, Status: smslink.Success}, smslink.Result{ID: 4, Status: smslink.NumberFailed}
+	require.ErrorIs(t, j.Settle(background, []smslink.Result{success}, []int64{4}), journal.ErrNotInDoubt)
+	require.ErrorIs(t, j.Settle(background, []smslink.Result{success, failure}, nil), journal.ErrNotInDoubt)
+	require.ErrorIs(t, j.Settle(background, nil, []int64{5, 4, 5}), journal.ErrNotInDoubt)
+	require.Error(t, j.Settle(background, []smslink.Result{{ID: 4}}, nil), "unreported is no judgement")
+	require.Error(t, j.Settle(background, []smslink.Result{{ID: 4, Status: 1000}}, nil))
+	require.ErrorIs(t, j.Intend(background, []int64{8, 7, 8}, md5.Sum(nil)), journal.ErrKnown)
+	require.Error(t, j.Intend(background, []int64{-1}, md5.Sum(nil)))
+	known, err := j.Known(background, []int64{1, 2, 3, 4, 5, 7, 8})
+	require.NoError(t, err)
+	require.Equal(t, whole, known)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after), "what is refused is not written")
+}
+
+func TestFile_forgetsWhatWasRefused(t *testing.T) {
+	path := filled(t) // 1 is a success, 2 a failure, 4 in doubt, 6 unknown
+	j := open(t, path)
+	for _, ids := range [][]int64{{1}, {2, 1}, {2, 4}, {2, 6}, {2, 2}} {
+		require.Error(t, j.Forget(ids), "%v", ids)
+	}
+	known, err := j.Known(background, []int64{1, 2, 3, 4, 5})
+	require.NoError(t, err)
+	require.Equal(t, whole, known, "all or none")
+
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, j.Forget([]int64{2}))
+	require.NoError(t, j.Close())
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for n := len(before); n <= len(after); n++ { // the program is killed in the middle of it
+		require.NoError(t, os.WriteFile(path, after[:n], 0o600))
+		j = open(t, path)
+		known, err := j.Known(background, []int64{2})
+		require.NoError(t, err)
+		if forgotten := n >= len(after)-1; forgotten {
+			require.Empty(t, known)
+			require.NoError(t, j.Intend(background, []int64{2}, md5.Sum(nil)))
+		} else {
+			require.Equal(t, whole[1:2], known)
+		}
+		require.NoError(t, j.Close())
+	}
+	require.Contains(t, open(t, path).InDoubt(), int64(2))
+}
+
+// A sender is approved, and the next stream sends what was refused for it.
+func TestFile_forgottenIsSentByTheNextStream(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.Inject(smslinktest.Answer(200, "MESSAGE;1;ok;77;0:1:1,1:2:3"))
+	j := open(t, filepath.Join(t.TempDir(), "journal"))
+	send := func() (judged []smslink.Result) {
+		source := func(yield func(smslink.Message, error) bool) {
+			_ = yield(smslink.Message{ID: 0, To: "0712345678", Text: "a"}, nil) && yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil)
+		}
+		for b := range gateway.Client().SendAll(background, source, &smslink.SendAllOptions{Journal: j}) {
+			require.NoError(t, b.Err)
+			judged = append(judged, b.Earlier...)
+		}
+		return judged
+	}
+	require.Empty(t, send())
+	require.Len(t, send(), 2)
+	require.NoError(t, j.Forget([]int64{0}))
+	require.Equal(t, []smslink.Result{{ID: 1, RemoteID: "2", Status: smslink.Success}}, send())
+	require.Len(t, gateway.Messages(), 1)
+	require.Len(t, send(), 2)
+}
+
+func TestFile_writesTheDigest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	require.NoError(t, open(t, path).Intend(background, []int64{1}, md5.Sum([]byte("x"))))
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), fmt.Sprintf("%x", md5.Sum([]byte("x"))))
+}
+
+// BenchmarkFile_million measures the memory of a million judged messages, and the
+// time to open their journal.
+func BenchmarkFile_million(b *testing.B) {
+	const packages, perPackage = 100, 10_000
+	path := filepath.Join(b.TempDir(), "journal")
+	j, err := journal.Open(path)
+	require.NoError(b, err)
+	for n := range int64(packages) {
+		ids := make([]int64, perPackage)
+		results := make([]smslink.Result, perPackage)
+		for i := range ids {
+			ids[i] = n*perPackage + int64(i)
+			results[i] = smslink.Result{ID: ids[i], Status: smslink.Success, RemoteID: strconv.FormatInt(220_000_000+ids[i], 10)}
+		}
+		require.NoError(b, j.Intend(background, ids, md5.Sum(nil)))
+		require.NoError(b, j.Settle(background, results, nil))
+	}
+	require.NoError(b, j.Close())
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		j, err := journal.Open(path)
+		require.NoError(b, err)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(packages*perPackage), "B/message")
+		require.NoError(b, j.Close())
+	}
 }

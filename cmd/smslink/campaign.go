@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/gsm7"
+	"github.com/go-smslink/smslink/internal/idset"
 )
 
 // campaign is the files that a command was given, read a row at a time, and as
@@ -100,7 +101,7 @@ func (c *campaign) rewind() error {
 // a file's, and ends them.
 func (c *campaign) rows() iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
-		screen := screen{pkg: smslink.Package{Fold: c.fold}, ids: idSet{}}
+		screen := screen{pkg: smslink.Package{Fold: c.fold}, ids: idset.Set{}}
 		for _, f := range c.files {
 			n := 0
 			for row, err := range readRows(f.in) {
@@ -126,7 +127,7 @@ func (c *campaign) rows() iter.Seq2[row, error] {
 // screen finds what a package would refuse, and ids that came before.
 type screen struct {
 	pkg smslink.Package
-	ids idSet
+	ids idset.Set
 }
 
 var errRepeatedID = errors.New("id stands in an earlier row; each message needs its own")
@@ -140,7 +141,7 @@ func (s *screen) check(r *row) {
 		r.err = columnError(err)
 		return
 	}
-	if !s.ids.add(r.message.ID) {
+	if !s.ids.Add(r.message.ID) {
 		r.err = errRepeatedID
 		return
 	}
@@ -161,17 +162,4 @@ func columnError(err error) error {
 		column = "send_at"
 	}
 	return fmt.Errorf("%s %w", column, refusal.Err)
-}
-
-// idSet is a set of ids, in words of 64: ids that follow one another take little memory.
-type idSet map[int64]uint64
-
-// add tells whether id was not in the set.
-func (s idSet) add(id int64) bool {
-	word, bit := id>>6, uint64(1)<<(id&63)
-	if s[word]&bit != 0 {
-		return false
-	}
-	s[word] |= bit
-	return true
 }

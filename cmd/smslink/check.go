@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -101,7 +102,7 @@ func check(c console, opts checkOptions, names []string) error {
 	out := &checkedWriter{w: c.out}
 	rows := json.NewEncoder(out)
 	rows.SetEscapeHTML(false)
-	bar := newProgress(c.err, -1, "checking")
+	bar := newProgress(c.err, -1, "checking", 100*time.Millisecond)
 	u := &checkup{Reasons: counts{}, characters: map[rune]*foreignRune{}, receivers: map[string]*receiver{}}
 	var broken error
 	for row, err := range campaign.rows() {

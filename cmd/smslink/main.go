@@ -27,6 +27,9 @@ const (
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // a journal of a million messages then takes 20 MB less, and a few per cent more time
+	}
 	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of a write, and no reason to die between sending and telling
 	os.Exit(run(context.Background(), console{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:]))
 }

@@ -19,8 +19,8 @@ func isTerminal(stream any) bool {
 // progress is a bar on a terminal. Nil shows nothing.
 type progress struct{ bar *progressbar.ProgressBar }
 
-// newProgress is for so many rows; -1 is not known.
-func newProgress(out io.Writer, rows int, what string) *progress {
+// newProgress is for so many rows; -1 is not known. It is drawn no more often than pause.
+func newProgress(out io.Writer, rows int, what string, pause time.Duration) *progress {
 	if !isTerminal(out) {
 		return nil
 	}
@@ -32,7 +32,7 @@ func newProgress(out io.Writer, rows int, what string) *progress {
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(pause),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetTheme(progressbar.ThemeASCII),
 	)}
@@ -47,8 +47,8 @@ func (p *progress) add(rows int) {
 // tell shows how far a sending is.
 func (p *progress) tell(t *tally) {
 	if p != nil {
-		_ = p.bar.Set(t.rows())
 		failed := t.kinds[failed] + t.kinds[rejected] + t.kinds[notSent] + t.kinds[unknown]
+		_ = p.bar.Set(t.rows())
 		p.bar.Describe(fmt.Sprintf("%d accepted, %d failed", t.kinds[accepted], failed))
 	}
 }

@@ -107,16 +107,9 @@ func reports(ctx context.Context, c console, opts reportsOptions) error {
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
+	if err := serve(ctx, server, listener); err != nil {
 		return &exitError{exitNotSent, err}
-	case <-ctx.Done():
 	}
-	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	_ = server.Shutdown(soon) // whoever is not done by then gets no answer
 	if err := out.failure(); err != nil {
 		return &exitError{exitSomeBad, err}
 	}

@@ -130,34 +130,13 @@ func sandbox(ctx context.Context, c console, opts sandboxOptions) error {
 	if err := use.print(c.out, opts.json); err != nil {
 		return &exitError{exitNotSent, err}
 	}
-	if err := serve(ctx, listener, page); err != nil {
-		return &exitError{exitNotSent, err}
-	}
-	return nil
-}
-
-// serve serves until ctx is done, and then ends what is under way.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           page,
 		ReadHeaderTimeout: 10 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the pages' event streams
-		ErrorLog:          log.New(io.Discard, "", 0),                        // faults abort handlers on purpose
+		ErrorLog:          log.New(io.Discard, "", 0), // faults abort handlers on purpose
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if server.Shutdown(soon) != nil {
-		_ = server.Close() // of what did not end by itself
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
+	if err := serve(ctx, server, listener); err != nil {
+		return &exitError{exitNotSent, err}
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 func (o sendOptions) survey(c console, campaign *campaign) (*survey, error) {
 	var survey survey
 	bad := complaints{out: c.err}
-	bar := newProgress(c.err, -1, "checking")
+	bar := newProgress(c.err, -1, "checking", 100*time.Millisecond)
 	for row, err := range campaign.rows() {
 		if err != nil {
 			bar.end()

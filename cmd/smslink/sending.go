@@ -44,7 +44,7 @@ func newSending(c console, opts sendOptions, client *smslink.Client, campaign *c
 		console: c, opts: opts, client: client, campaign: campaign, results: results,
 		out:     &checkedWriter{w: c.out},
 		failed:  complaints{out: c.err},
-		bar:     newProgress(c.err, total, "sending"),
+		bar:     newProgress(c.err, total, "sending", 0),
 		pending: map[int64]fate{},
 		tally:   tally{reasons: counts{}},
 		words:   map[string]string{},

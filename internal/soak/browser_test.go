@@ -74,8 +74,13 @@ func js[T any](b *browser, expression string) T {
 func (b *browser) sees(expression string) {
 	b.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
-	for !js[bool](b, "!!("+expression+")") {
+	for {
+		seen, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if err == nil && seen { // an error may be of a page that is just being left
+			return
+		}
 		if time.Now().After(deadline) {
+			require.NoError(b.t, err, expression)
 			require.Fail(b.t, "never seen on the page", "%s\n%s", expression, js[string](b, "document.body.innerText"))
 		}
 		time.Sleep(30 * time.Millisecond)

@@ -1,0 +1,52 @@
+// Package idset is a set of ids that takes little memory where they lie close
+// together, as a table's keys do.
+package idset
+
+import "iter"
+
+// Set holds ids, in words of 64 neighbours. It is made as a map is.
+type Set map[int64]uint64
+
+func place(id int64) (word int64, bit uint64) { return id >> 6, 1 << (id & 63) }
+
+// Has tells whether id is in the set.
+func (s Set) Has(id int64) bool {
+	word, bit := place(id)
+	return s[word]&bit != 0
+}
+
+// Add puts id into the set and tells whether it was not there.
+func (s Set) Add(id int64) bool {
+	word, bit := place(id)
+	held := s[word]
+	if held&bit != 0 {
+		return false
+	}
+	s[word] = held | bit
+	return true
+}
+
+// Remove takes id out of the set.
+func (s Set) Remove(id int64) {
+	word, bit := place(id)
+	switch held := s[word]; {
+	case held&bit == 0:
+	case held == bit:
+		delete(s, word)
+	default:
+		s[word] = held &^ bit
+	}
+}
+
+// All are the ids, in no order.
+func (s Set) All() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for word, held := range s {
+			for bit := range int64(64) {
+				if held>>bit&1 != 0 && !yield(word<<6|bit) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package journal
+
+// syncFolder can't be had here.
+func syncFolder(string) error { return nil }

@@ -1,0 +1,32 @@
+//go:build unix
+
+package journal
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// syncFolder makes the name of the file that path leads to last. Not every file
+// system can.
+func syncFolder(path string) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil && !cantSync(err) {
+		return err
+	}
+	return nil
+}
+
+func cantSync(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
+}

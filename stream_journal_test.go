@@ -1,0 +1,394 @@
+package smslink_test
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// memory is a journal in a map, as strict as one in a file, and fails where it is told to.
+type memory struct {
+	mu     sync.Mutex
+	states map[int64]smslink.Result
+	fail   string
+}
+
+func (j *memory) Known(_ context.Context, ids []int64) (known []smslink.Result, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, id := range ids {
+		if result, ok := j.states[id]; ok {
+			known = append(known, result)
+		}
+	}
+	return known, j.failure("Known")
+}
+
+func (j *memory) Intend(_ context.Context, ids []int64, _ [md5.Size]byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.failure("Intend"); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, known := j.states[id]; known {
+			return errors.New("an id is known")
+		}
+	}
+	for _, id := range ids {
+		j.states[id] = smslink.Result{ID: id}
+	}
+	return nil
+}
+
+func (j *memory) Settle(_ context.Context, judged []smslink.Result, forgotten []int64) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, result := range judged {
+		if held, ok := j.states[result.ID]; !ok || held.Status != smslink.StatusUnreported || result.Status == smslink.StatusUnreported {
+			return errors.New("an id is not in doubt, or not judged")
+		}
+		j.states[result.ID] = result
+	}
+	for _, id := range forgotten {
+		if held, ok := j.states[id]; !ok || held.Status != smslink.StatusUnreported {
+			return errors.New("an id is not in doubt")
+		}
+		delete(j.states, id)
+	}
+	return j.failure("Settle")
+}
+
+func (j *memory) failure(call string) error {
+	if j.fail == call {
+		return errors.New("out of ink")
+	}
+	return nil
+}
+
+// spy is a journal that is looked at, and into whose calls a test may step.
+type spy struct {
+	*memory
+	digests             [][md5.Size]byte
+	done                int // calls whose context was done
+	known               func([]smslink.Result) ([]smslink.Result, error)
+	intending, settling func(ids []int64)
+}
+
+func newSpy() *spy { return &spy{memory: &memory{states: map[int64]smslink.Result{}}} }
+
+func (j *spy) look(ctx context.Context) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if ctx.Err() != nil {
+		j.done++
+	}
+}
+
+func (j *spy) Known(ctx context.Context, ids []int64) ([]smslink.Result, error) {
+	j.look(ctx)
+	known, err := j.memory.Known(ctx, ids)
+	if err == nil && j.known != nil {
+		return j.known(known)
+	}
+	return known, err
+}
+
+func (j *spy) Intend(ctx context.Context, ids []int64, digest [md5.Size]byte) error {
+	j.look(ctx)
+	if j.intending != nil {
+		j.intending(ids)
+	}
+	j.mu.Lock()
+	j.digests = append(j.digests, digest)
+	j.mu.Unlock()
+	return j.memory.Intend(ctx, ids, digest)
+}
+
+func (j *spy) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {
+	j.look(ctx)
+	if j.settling != nil {
+		j.settling(forgotten)
+	}
+	return j.memory.Settle(ctx, judged, forgotten)
+}
+
+func TestSendAll_journalOfEachOutcome(t *testing.T) {
+	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000001")}})
+	defer gateway.Close()
+	client := gateway.Client()
+	gateway.Inject(smslinktest.OmitEntries(2), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
+	j := &memory{states: map[int64]smslink.Result{}}
+	read := 0
+	opts := &smslink.SendAllOptions{Messages: 10, Journal: j}
+	first := collect(client.SendAll(t.Context(), numbered(40, &read, nil), opts))
+	require.Len(t, first, 4)
+
+	opts.Messages = 7 // the second run cuts in another way
+	second := collect(client.SendAll(t.Context(), numbered(50, &read, nil), opts))
+	require.Equal(t, upTo(50), idsOf(second))
+	earlier := map[int64]smslink.Status{}
+	for _, b := range second {
+		require.NoError(t, b.Err)
+		for _, result := range b.Earlier {
+			earlier[result.ID] = result.Status
+		}
+	}
+	require.Len(t, earlier, 30)
+	require.Equal(t, smslink.Success, earlier[0])
+	require.Equal(t, smslink.NumberFailed, earlier[1], "judged, if not as one would like")
+	require.Equal(t, smslink.StatusUnreported, earlier[2])
+	for id := range int64(10) {
+		require.Equal(t, smslink.StatusUnreported, earlier[10+id], "in doubt")
+		require.NotContains(t, earlier, 20+id, "rejected, and sent now")
+	}
+	counts := map[int64]int{}
+	for _, m := range gateway.Messages() {
+		counts[m.ID]++
+	}
+	for id := range int64(50) {
+		require.Equal(t, 1, counts[id], "message %d", id)
+	}
+}
+
+func TestSendAll_creditThatIsBackSendsTheRest(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.SetCredit(15)
+	j := &memory{states: map[int64]smslink.Result{}}
+	read := 0
+	opts := &smslink.SendAllOptions{Messages: 10, Journal: j}
+	collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), opts))
+	gateway.SetCredit(1000)
+	collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), opts))
+	paid := map[int64]int{}
+	for _, m := range gateway.Messages() {
+		if m.Status == smslink.Success {
+			paid[m.ID]++
+		}
+	}
+	for id := range int64(40) {
+		require.Equal(t, 1, paid[id])
+	}
+}
+
+func TestSendAll_aJournalThatFailsStopsIt(t *testing.T) {
+	for call, uploads := range map[string]int{"Known": 0, "Intend": 0, "Settle": 1} {
+		gateway := smslinktest.NewGateway(nil)
+		read := 0
+		j := &memory{states: map[int64]smslink.Result{}, fail: call}
+		batches := collect(gateway.Client().SendAll(t.Context(), numbered(100, &read, nil), &smslink.SendAllOptions{Messages: 10, Journal: j}))
+		require.ErrorIs(t, batches[len(batches)-1].Err, smslink.ErrStopped)
+		require.ErrorContains(t, batches[len(batches)-1].Err, "out of ink")
+		require.Equal(t, upTo(read), idsOf(batches))
+		require.Len(t, gateway.Uploads(), uploads)
+		if call == "Known" {
+			require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err), "an earlier stream may have sent them")
+			require.ErrorIs(t, batches[0].Package.Add(smslink.Message{ID: 1000, To: "0712345678", Text: "a"}), smslink.ErrOutcomeUnknown)
+		}
+		gateway.Close()
+	}
+}
+
+// What a stopped stream calls not sent, an earlier one has not sent either.
+func TestSendAll_stoppedStreamKnowsWhatWasSentEarlier(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	j := &memory{states: map[int64]smslink.Result{}}
+	read := 0
+	opts := &smslink.SendAllOptions{Journal: j}
+	collect(gateway.Client().SendAll(t.Context(), numbered(10, &read, nil), opts))
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(15, &read, errors.New("gone")), opts))
+	require.Len(t, batches, 1)
+	require.Len(t, batches[0].Earlier, 10)
+	require.Equal(t, 5, batches[0].Package.Len())
+}
+
+func TestSendAll_testModeLeavesTheJournalAlone(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	require.NoError(t, err)
+	j := &memory{states: map[int64]smslink.Result{}}
+	read := 0
+	collect(client.SendAll(t.Context(), numbered(10, &read, nil), &smslink.SendAllOptions{Journal: j}))
+	require.Empty(t, j.states)
+	require.Len(t, gateway.Messages(), 10)
+}
+
+// A journal that could not be told of the last package of a source that has ended is
+// not passed over.
+func TestSendAll_aLastSettlementThatFailsIsTold(t *testing.T) {
+	gateway := newGateway(t, nil)
+	read := 0
+	j := &memory{states: map[int64]smslink.Result{}, fail: "Settle"}
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j}))
+	require.Len(t, batches, 2)
+	require.NoError(t, batches[0].Err)
+	require.ErrorContains(t, batches[1].Err, "out of ink")
+	require.Zero(t, batches[1].Package.Len())
+}
+
+func TestSendAll_withAJournalEachIDComesOnce(t *testing.T) {
+	gateway := newGateway(t, nil)
+	source := func(yield func(smslink.Message, error) bool) {
+		_ = yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil) && yield(smslink.Message{ID: 1, To: "0712345678", Text: "b"}, nil)
+	}
+	refused := 0
+	for _, b := range collect(gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{Messages: 1, Concurrency: 2, Journal: newSpy()})) {
+		for _, err := range b.Refused {
+			require.ErrorIs(t, err, smslink.ErrRepeatedInStream)
+			refused++
+		}
+	}
+	require.Equal(t, 1, refused)
+	require.Len(t, gateway.Messages(), 1)
+}
+
+func TestSendAll_journalThatTellsOfStrangersStopsIt(t *testing.T) {
+	for name, lie := range map[string][]smslink.Result{
+		"one twice":  {{ID: 0}, {ID: 0}},
+		"a stranger": {{ID: 999}},
+	} {
+		gateway := newGateway(t, nil)
+		j, read := newSpy(), 0
+		j.known = func([]smslink.Result) ([]smslink.Result, error) { return lie, nil }
+		batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j}))
+		require.ErrorIs(t, batches[0].Err, smslink.ErrStopped, name)
+		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+		require.Empty(t, gateway.Uploads())
+	}
+}
+
+func TestSendAll_whatIsLeftOfAPackageKeepsItsSettings(t *testing.T) {
+	gateway := newGateway(t, nil)
+	j, read := newSpy(), 0
+	j.states[0] = smslink.Result{ID: 0, Status: smslink.Success}
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j, Codec: smslink.LZF, Fold: true, StrictReceivers: true}))
+	p := batches[0].Package
+	require.Equal(t, [][md5.Size]byte{md5.Sum(p.AppendPlain(nil))}, j.digests)
+	require.Equal(t, smslink.LZF, p.Codec)
+	require.True(t, p.Fold)
+	require.True(t, p.StrictReceivers)
+}
+
+func TestSendAll_theJournalsContextIsNeverDone(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.Delay(time.Hour))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	j, read := newSpy(), 0
+	batches := collect(gateway.Client().SendAll(ctx, numbered(15, &read, nil), &smslink.SendAllOptions{Messages: 10, Journal: j}))
+	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+	require.Equal(t, upTo(15), idsOf(batches))
+	require.Zero(t, j.done)
+}
+
+// Another stream over the same journal sends the first messages of a package after it
+// was asked what it knows, and before it was told of the package.
+func TestSendAll_whatAnotherStreamSentMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		others        int
+		fail          bool
+		earlier, left int
+		outcome       smslink.Outcome
+	}{
+		{"all of it", 10, false, 10, 0, smslink.OutcomeAccepted},
+		{"some of it", 4, false, 4, 6, smslink.OutcomeNotSent},
+		{"and nobody can tell", 4, true, 1, 9, smslink.OutcomeUnknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			client, j, read := gateway.Client(), newSpy(), 0
+			j.states[0] = smslink.Result{ID: 0, Status: smslink.Success} // known from the first
+			wait := limitFunc(func(context.Context, int) error {
+				sent := collect(client.SendAll(t.Context(), numbered(c.others, new(int), nil), &smslink.SendAllOptions{Journal: j}))
+				require.NoError(t, sent[0].Err)
+				if c.fail {
+					j.known = func([]smslink.Result) ([]smslink.Result, error) { return nil, errors.New("out of ink") }
+				}
+				return nil
+			})
+			batches := collect(client.SendAll(t.Context(), numbered(10, &read, nil), &smslink.SendAllOptions{Journal: j, Limiter: wait}))
+			b := batches[0]
+			require.Len(t, b.Earlier, c.earlier)
+			for _, result := range b.Earlier {
+				require.Equal(t, smslink.Success, result.Status)
+			}
+			require.Equal(t, c.left, b.Package.Len())
+			require.Equal(t, c.outcome, smslink.OutcomeOf(b.Err), "%v", b.Err)
+			require.Equal(t, upTo(10), idsOf(batches))
+			if c.outcome != smslink.OutcomeNotSent {
+				_, err := client.Send(t.Context(), b.Package)
+				require.Error(t, err, "it is empty, or sealed")
+			}
+			require.Len(t, gateway.Messages(), c.others-1)
+		})
+	}
+}
+
+// One entry of the reply says that there was no credit, and another one that the same
+// message was sent.
+func TestSendAll_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.Answer(200, "MESSAGE;1;ok;77;0::5,0:220000001:3").AfterTaking())
+	j, read := newSpy(), 0
+	opts := &smslink.SendAllOptions{Journal: j}
+	for range 2 {
+		collect(gateway.Client().SendAll(t.Context(), numbered(1, &read, nil), opts))
+	}
+	require.Equal(t, map[int64]smslink.Result{0: {}}, j.states)
+	require.Len(t, gateway.Messages(), 1)
+}
+
+func TestSendAll_journalForgetsWhatWasNotSent(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	client := gateway.Client()
+	gateway.Close() // nobody listens
+	j, read, intended := newSpy(), 0, 0
+	j.intending = func(ids []int64) { intended += len(ids) }
+	collect(client.SendAll(t.Context(), numbered(10, &read, nil), &smslink.SendAllOptions{Journal: j, Retry: quick}))
+	require.Equal(t, 10, intended)
+	require.Empty(t, j.states)
+}
+
+func TestSendAll_whatAStoppedStreamCantAskForIsUnknown(t *testing.T) {
+	gateway := newGateway(t, nil)
+	j, read := newSpy(), 0
+	j.fail = "Known"
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, errors.New("gone")), &smslink.SendAllOptions{Journal: j}))
+	require.Len(t, batches, 1)
+	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+	require.ErrorContains(t, batches[0].Err, "gone")
+}
+
+// A wrong password is told while the other packages are with the journal: none of them
+// is uploaded, and none stays in doubt.
+func TestSendAll_noUploadBeginsAfterTheStop(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Refuse("7", "") }})
+	j, read := newSpy(), 0
+	stopped := make(chan struct{})
+	j.intending = func(ids []int64) {
+		if ids[0] != 0 {
+			<-stopped
+		}
+	}
+	j.settling = func(forgotten []int64) {
+		if forgotten[0] == 0 {
+			close(stopped) // the journal hears of it last
+		}
+	}
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(100, &read, nil), &smslink.SendAllOptions{Messages: 10, Concurrency: 4, Journal: j}))
+	require.Len(t, gateway.Uploads(), 1)
+	require.Equal(t, upTo(read), idsOf(batches))
+	require.Empty(t, j.states)
+}

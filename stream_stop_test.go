@@ -1,0 +1,438 @@
+package smslink_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func TestSendAll_stopsWhereTheSourceFails(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	failed := errors.New("the cursor is gone")
+	for _, n := range []int{0, 10, 15} {
+		gateway.Reset()
+		read := 0
+		batches := collect(gateway.Client().SendAll(t.Context(), numbered(n, &read, failed), &smslink.SendAllOptions{Messages: 10}))
+		last := batches[len(batches)-1]
+		require.ErrorIs(t, last.Err, smslink.ErrStopped)
+		require.ErrorIs(t, last.Err, failed)
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(last.Err))
+		require.Equal(t, n%10, last.Package.Len())
+		require.Len(t, idsOf(batches), n)
+		accepted := 0
+		for _, b := range batches {
+			if b.Response != nil {
+				accepted += b.Response.Count(smslink.Success)
+			}
+		}
+		require.Len(t, gateway.Messages(), accepted)
+	}
+}
+
+func TestSendAll_stopsWhereTheAccountIsRefused(t *testing.T) {
+	for _, said := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "14", "07", " 7 "} {
+		code := strings.TrimLeft(strings.TrimSpace(said), "0")
+		gateway := smslinktest.NewGateway(nil)
+		gateway.Inject(smslinktest.Fault{}, smslinktest.Answer(200, "ERROR;"+said+";no"))
+		read := 0
+		batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}))
+		require.Len(t, batches, 3)
+		require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(batches[1].Err))
+		require.ErrorIs(t, batches[2].Err, smslink.ErrStopped)
+		require.ErrorIs(t, batches[2].Err, &smslink.GatewayError{Code: code})
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[2].Err))
+		require.Equal(t, upTo(read), idsOf(batches), "all that was read, and no more")
+		require.LessOrEqual(t, read, 40)
+		require.Len(t, gateway.Uploads(), 2)
+		gateway.Close()
+	}
+}
+
+func TestSendAll_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.Inject(smslinktest.Refuse("16", ""), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
+	read := 0
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), &smslink.SendAllOptions{Messages: 10, Retry: quick}))
+	require.Len(t, batches, 4)
+	for i, outcome := range []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeUnknown, smslink.OutcomeRejected, smslink.OutcomeAccepted} {
+		require.Equal(t, outcome, smslink.OutcomeOf(batches[i].Err))
+	}
+	require.Len(t, gateway.Uploads(), 4, "nothing is sent again")
+}
+
+func TestSendAll_withoutCredit(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.SetCredit(15)
+	read := 0
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}))
+	require.Len(t, batches, 3)
+	require.Equal(t, 5, batches[1].Response.Count(smslink.InsufficientCredit))
+	require.ErrorIs(t, batches[2].Err, smslink.ErrInsufficientCredit)
+	require.Equal(t, upTo(read), idsOf(batches))
+
+	read = 0
+	batches = collect(gateway.Client().SendAll(t.Context(), numbered(50, &read, nil), &smslink.SendAllOptions{Messages: 10, ContinueWithoutCredit: true}))
+	require.Len(t, batches, 5)
+	for _, b := range batches {
+		require.Equal(t, 10, b.Response.Count(smslink.InsufficientCredit))
+	}
+}
+
+func TestSendAll_contextEndsIt(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	read, enough := 0, errors.New("enough")
+	var batches []smslink.Batch
+	for b := range gateway.Client().SendAll(ctx, numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}) {
+		batches = append(batches, b)
+		cancel(enough)
+	}
+	last := batches[len(batches)-1]
+	require.ErrorIs(t, last.Err, smslink.ErrStopped)
+	require.ErrorIs(t, last.Err, enough)
+	require.Equal(t, upTo(read), idsOf(batches))
+	require.Less(t, read, 100)
+
+	read = 0
+	batches = collect(gateway.Client().SendAll(ctx, numbered(10, &read, nil), nil))
+	require.Len(t, batches, 1)
+	require.Zero(t, read, "the source is not even begun")
+}
+
+func TestSendAll_goesOnAfterCodesThatConcernOnePackage(t *testing.T) {
+	for _, code := range []string{"0", "9", "13", "16", "25", "700"} {
+		gateway := newGateway(t, nil)
+		gateway.Inject(smslinktest.Refuse(code, ""), smslinktest.Answer(403, "ERROR;"+code+";"), smslinktest.Answer(500, "ERROR;"+code+";"))
+		read := 0
+		require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), &smslink.SendAllOptions{Messages: 10})), 4, code)
+	}
+}
+
+// broken is a codec that can't do it.
+type broken struct {
+	method int
+	err    error
+}
+
+func (c broken) Method() int                                { return c.method }
+func (broken) String() string                               { return "broken" }
+func (c broken) AppendCompress(_, _ []byte) ([]byte, error) { return nil, c.err }
+
+var errBroken = errors.New("it can't be compressed")
+
+// What a server or this program has against one package it will have against each.
+func TestSendAll_stopsWhereEveryPackageWouldFail(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		fault   smslinktest.Fault
+		codec   smslink.Codec
+		outcome smslink.Outcome
+		says    string
+		is      error
+	}{
+		{"301", smslinktest.Redirect(301, "https://example.com/"), nil, smslink.OutcomeRejected, "HTTP status 301, a redirect", nil},
+		{"401", smslinktest.Answer(401, ""), nil, smslink.OutcomeRejected, "HTTP status 401", nil},
+		{"403", smslinktest.Answer(403, "<html>"), nil, smslink.OutcomeRejected, "HTTP status 403", nil},
+		{"404", smslinktest.Answer(404, ""), nil, smslink.OutcomeRejected, "HTTP status 404", nil},
+		{"407", smslinktest.Answer(407, ""), nil, smslink.OutcomeRejected, "HTTP status 407", nil},
+		{"429", smslinktest.Answer(429, ""), nil, smslink.OutcomeRejected, "HTTP status 429", nil},
+		{"500 with a wrong password", smslinktest.Answer(500, "ERROR;7;no"), nil, smslink.OutcomeUnknown, "ERROR 7", &smslink.GatewayError{Code: "7"}},
+		{"a codec's error", smslinktest.Fault{}, broken{0, errBroken}, smslink.OutcomeNotSent, "it can't be compressed", errBroken},
+		{"a codec's method", smslinktest.Fault{}, broken{9, nil}, smslink.OutcomeNotSent, "broken has 9", smslink.ErrCodecMethod},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			gateway.Inject(c.fault)
+			retry, read := quick, 0
+			retry.Hook = func(int, time.Duration, error) { t.Error("tried again") }
+			batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10, Codec: c.codec, Retry: retry}))
+			require.Equal(t, c.outcome, smslink.OutcomeOf(batches[0].Err))
+			require.NotErrorIs(t, batches[0].Err, smslink.ErrStopped)
+			require.Equal(t, upTo(read), idsOf(batches))
+			require.LessOrEqual(t, read, 30)
+			for _, b := range batches[1:] {
+				require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(b.Err))
+				require.ErrorIs(t, b.Err, smslink.ErrStopped)
+				require.ErrorContains(t, b.Err, c.says)
+				if c.is != nil {
+					require.ErrorIs(t, b.Err, c.is)
+				}
+			}
+			require.Empty(t, gateway.Messages())
+		})
+	}
+}
+
+func TestSendAll_stopsWhereNothingIsKnownAnyMore(t *testing.T) {
+	down := smslinktest.Answer(502, "")
+	gateway := newGateway(t, nil)
+	gateway.Inject(down, down, down, down, down)
+	read := 0
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}))
+	for i, b := range batches {
+		outcome := smslink.OutcomeUnknown
+		if i >= 5 {
+			outcome = smslink.OutcomeNotSent
+			require.ErrorContains(t, b.Err, "the stream stopped: 5 packages in a row are unknown, the last one: HTTP status 502")
+		}
+		require.Equal(t, outcome, smslink.OutcomeOf(b.Err))
+	}
+	require.Greater(t, len(batches), 5)
+	require.Equal(t, upTo(read), idsOf(batches))
+	require.Empty(t, gateway.Messages())
+
+	for name, answer := range map[string]smslinktest.Fault{"accepted": {}, "rejected": smslinktest.Refuse("16", "")} {
+		gateway.Inject(down, down, down, down, answer, down, down, down, down)
+		require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(100, &read, nil), &smslink.SendAllOptions{Messages: 10})), 10, name)
+	}
+}
+
+func TestSendAll_goesOnAtERROR8WhereToldTo(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Refuse("8", "") }})
+	read := 0
+	require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(30, &read, nil), &smslink.SendAllOptions{Messages: 10, ContinueWithoutCredit: true})), 3)
+}
+
+// The stream is stopped when all of it was sent.
+func TestSendAll_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
+	gateway := newGateway(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	read := 0
+	for b := range gateway.Client().SendAll(ctx, numbered(10, &read, nil), nil) {
+		require.NoError(t, b.Err)
+		cancel()
+	}
+}
+
+// A deadline of the whole stream does not take the place of an upload's.
+func TestSendAll_eachUploadHasItsTimeOut(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.Delay(time.Hour))
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, Timeout: 100 * time.Millisecond})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	batches := collect(client.SendAll(ctx, numbered(20, new(int), nil), &smslink.SendAllOptions{Messages: 10}))
+	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+	require.ErrorIs(t, batches[0].Err, context.DeadlineExceeded)
+}
+
+// within fails the test where f does not return.
+func within(t *testing.T, d time.Duration, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(d):
+		t.Fatal("it does not return")
+	}
+}
+
+// tenThen are ten messages, and when entered is closed, the end.
+func tenThen(entered <-chan struct{}, end func(yield func(smslink.Message, error) bool)) func(yield func(smslink.Message, error) bool) {
+	return func(yield func(smslink.Message, error) bool) {
+		for m, err := range numbered(10, new(int), nil) {
+			if !yield(m, err) {
+				return
+			}
+		}
+		<-entered
+		end(yield)
+	}
+}
+
+func fails(yield func(smslink.Message, error) bool) {
+	yield(smslink.Message{}, errors.New("the cursor"))
+}
+func panics(func(smslink.Message, error) bool) { panic("the cursor") }
+
+func TestSendAll_theLimiterIsLetGo(t *testing.T) {
+	for name, end := range map[string]func(yield func(smslink.Message, error) bool){"error": fails, "panic": panics} {
+		t.Run(name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			entered := make(chan struct{})
+			wait := limitFunc(func(ctx context.Context, _ int) error {
+				close(entered)
+				<-ctx.Done()
+				return ctx.Err()
+			})
+			within(t, 5*time.Second, func() {
+				defer func() { _ = recover() }()
+				batches := collect(gateway.Client().SendAll(context.Background(), tenThen(entered, end), &smslink.SendAllOptions{Messages: 10, Limiter: wait}))
+				require.Len(t, batches, 2)
+				require.ErrorIs(t, batches[0].Err, smslink.ErrStopped, "its upload had not begun")
+				require.Equal(t, 10, batches[0].Package.Len())
+			})
+			require.Empty(t, gateway.Uploads())
+		})
+	}
+}
+
+// limitFunc is a limiter.
+type limitFunc func(ctx context.Context, n int) error
+
+func (f limitFunc) WaitN(ctx context.Context, n int) error { return f(ctx, n) }
+
+func TestSendAll_anUploadThatHasBegunFinishes(t *testing.T) {
+	for name, end := range map[string]func(yield func(smslink.Message, error) bool){"error": fails, "panic": panics} {
+		t.Run(name, func(t *testing.T) {
+			entered := make(chan struct{})
+			gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+				close(entered)
+				return smslinktest.Delay(100 * time.Millisecond)
+			}})
+			j, settled := newSpy(), false
+			var batches []smslink.Batch
+			within(t, 5*time.Second, func() {
+				defer func() { _ = recover() }()
+				for b := range gateway.Client().SendAll(context.Background(), tenThen(entered, end), &smslink.SendAllOptions{Messages: 10, Journal: j}) {
+					batches = append(batches, b)
+				}
+			})
+			for _, result := range j.states {
+				settled = result.Status == smslink.Success
+			}
+			require.True(t, settled, "nothing runs on")
+			require.Len(t, gateway.Messages(), 10)
+			if name == "error" {
+				require.NoError(t, batches[0].Err)
+			}
+		})
+	}
+}
+
+// optionsThatCall make a stream call call, in a goroutine of its own, where a caller's
+// code has its place.
+func optionsThatCall(place string, j *spy, call func()) *smslink.SendAllOptions {
+	opts := &smslink.SendAllOptions{Journal: j, Retry: quick}
+	switch place {
+	case "Hook":
+		opts.Retry.Hook = func(int, time.Duration, error) { call() }
+	case "Limiter":
+		opts.Limiter = limitFunc(func(context.Context, int) error { call(); return nil })
+	case "Known":
+		j.known = func(known []smslink.Result) ([]smslink.Result, error) { call(); return known, nil }
+	case "Intend":
+		j.intending = func([]int64) { call() }
+	case "Settle":
+		j.settling = func([]int64) { call() }
+	case "Codec":
+		opts.Codec = calling{call}
+	}
+	return opts
+}
+
+type calling struct{ call func() }
+
+func (calling) Method() int    { return 0 }
+func (calling) String() string { return "calling" }
+func (c calling) AppendCompress(dst, plain []byte) ([]byte, error) {
+	c.call()
+	return append(dst, plain...), nil
+}
+
+// Whatever ends a goroutine of the stream's from within, its batch is yielded, and
+// sealed where its messages may have been sent; a panic goes on in the caller's.
+func TestSendAll_panicsAndGoexits(t *testing.T) {
+	for place, outcome := range map[string]smslink.Outcome{
+		"Hook": smslink.OutcomeUnknown, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeUnknown,
+		"Intend": smslink.OutcomeUnknown, "Settle": smslink.OutcomeAccepted, "Codec": smslink.OutcomeUnknown,
+	} {
+		for how, call := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
+			t.Run(fmt.Sprint(place, " ", how), func(t *testing.T) {
+				gateway := newGateway(t, nil)
+				client := gateway.Client()
+				if place == "Hook" {
+					gateway.Close() // nobody listens
+				}
+				j := newSpy()
+				opts := optionsThatCall(place, j, call)
+				var batches []smslink.Batch
+				var raised any
+				within(t, 5*time.Second, func() {
+					defer func() { raised = recover() }()
+					for b := range client.SendAll(t.Context(), numbered(5, new(int), nil), opts) {
+						batches = append(batches, b)
+					}
+				})
+				if how == "panic" {
+					require.Equal(t, any(errBroken), raised)
+				} else {
+					require.Nil(t, raised)
+				}
+				require.Equal(t, upTo(5), idsOf(batches))
+				b := batches[0]
+				require.Equal(t, outcome, smslink.OutcomeOf(b.Err), "%v", b.Err)
+				err := b.Package.Add(smslink.Message{ID: 100, To: "0712345678", Text: "a"})
+				switch outcome {
+				case smslink.OutcomeUnknown:
+					require.ErrorIs(t, b.Err, smslink.ErrStopped)
+					require.ErrorIs(t, err, smslink.ErrOutcomeUnknown)
+				case smslink.OutcomeAccepted:
+					require.ErrorIs(t, err, smslink.ErrAlreadySent)
+					require.Len(t, batches, 2, "the journal was not told")
+				default:
+					require.NoError(t, err)
+				}
+				for id, result := range j.states {
+					require.NotEqual(t, smslink.OutcomeNotSent, outcome)
+					require.Equal(t, smslink.Result{ID: id}, result, "in doubt")
+				}
+			})
+		}
+	}
+}
+
+// The package beside the one that panics ends as it would, and is yielded first.
+func TestSendAll_aPanicWaitsForTheOtherPackages(t *testing.T) {
+	var uploading chan struct{}
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+		close(uploading)
+		return smslinktest.Delay(50 * time.Millisecond)
+	}})
+	wait := limitFunc(func(_ context.Context, n int) error {
+		if n == 5 {
+			<-uploading
+			panic(errBroken)
+		}
+		return nil
+	})
+	for _, leave := range []bool{false, true} {
+		uploading = make(chan struct{})
+		gateway.Reset()
+		var batches []smslink.Batch
+		require.PanicsWithValue(t, errBroken, func() {
+			for b := range gateway.Client().SendAll(t.Context(), numbered(15, new(int), nil), &smslink.SendAllOptions{Messages: 10, Concurrency: 2, Limiter: wait}) {
+				batches = append(batches, b)
+				if leave {
+					break
+				}
+			}
+		})
+		require.Len(t, gateway.Messages(), 10)
+		if !leave {
+			require.Equal(t, upTo(15), idsOf(batches))
+			require.Len(t, batches, 2)
+			require.NoError(t, batches[1].Err)
+		}
+	}
+}
