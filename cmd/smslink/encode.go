@@ -42,7 +42,7 @@ Exit codes:
   3  a file can't be read`,
 		Example: `  smslink encode campaign.csv
   smslink encode --reveal --json one-message.csv`,
-		Args: cobra.MinimumNArgs(1),
+		Args: files,
 		RunE: func(_ *cobra.Command, args []string) error { return encode(c, opts, args) },
 	}
 	flags := cmd.Flags()

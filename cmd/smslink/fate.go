@@ -157,7 +157,7 @@ func (t *tally) String() string {
 		}
 	}
 	if t.earlier > 0 {
-		line += fmt.Sprintf(" (%d of them in an earlier run)", t.earlier)
+		line += fmt.Sprintf("; %d from an earlier run", t.earlier)
 	}
 	return line
 }

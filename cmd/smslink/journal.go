@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/journal"
 )
 
@@ -51,6 +53,38 @@ func openJournal(dir string, c *campaign, gateway string, sameCampaign bool) (*j
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
+}
+
+// forgetFailed lets the rows be sent again whose sender or number had failed. What failed for a reason
+// that may be a blacklist stays as it is.
+func (c *campaign) forgetFailed(ctx context.Context, j *journal.File) error {
+	if !c.rereadable() {
+		return errors.New("takes files, which can be read twice")
+	}
+	var failed []int64
+	for row, err := range c.rows() {
+		if err != nil {
+			return err
+		}
+		if row.err != nil {
+			continue
+		}
+		known, err := j.Known(ctx, []int64{row.message.ID})
+		if err != nil {
+			return err
+		}
+		for _, result := range known {
+			if result.Status == smslink.SenderFailed || result.Status == smslink.NumberFailed {
+				failed = append(failed, result.ID)
+			}
+		}
+	}
+	if len(failed) > 0 {
+		if err := j.Forget(failed); err != nil {
+			return err
+		}
+	}
+	return c.rewind()
 }
 
 // digest tells one campaign from another.

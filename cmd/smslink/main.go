@@ -50,6 +50,14 @@ type exitError struct {
 
 func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 
+// files wants at least one FILE.
+func files(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name a FILE, or - for standard input")
+	}
+	return nil
+}
+
 // run is the command line, and returns its exit code.
 func run(ctx context.Context, c console, args []string) int {
 	root := &cobra.Command{

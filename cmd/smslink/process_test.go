@@ -105,7 +105,7 @@ func TestSend_interruptedTwice(t *testing.T) {
 	}
 	require.Equal(t, exitUnknown, p.end())
 	require.Contains(t, p.out.String(), "15 rows: 0 accepted, 0 failed, 0 bad, 5 not sent, 10 unknown")
-	require.Contains(t, p.err.String(), "of 10 messages nobody can tell whether it was sent")
+	require.Contains(t, p.err.String(), "it is not known whether 10 messages were sent")
 	records := readResults(t, results)
 	require.Len(t, records, 15)
 	require.Equal(t, "unknown", records[0][4])

@@ -45,7 +45,7 @@ type checkedWriter struct {
 func (c *checkedWriter) Write(p []byte) (int, error) {
 	if c.err == nil {
 		if _, err := c.w.Write(p); err != nil {
-			c.err = fmt.Errorf("the report could not be written: %w", err)
+			c.err = fmt.Errorf("the output could not be written: %w", err)
 		}
 	}
 	return len(p), nil
@@ -71,7 +71,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	}
 	switch n := s.tally.kinds[unknown]; {
 	case n > 0:
-		problems = append(problems, fmt.Errorf("of %s nobody can tell whether it was sent; look into the account's reports before you send any of them again", plural(n, "message")))
+		problems = append(problems, fmt.Errorf("it is not known whether %s were sent; look into the account's reports before you send any of them again", plural(n, "message")))
 	case code == exitNotSent:
 		problems = append(problems, errors.New("nothing was sent"))
 	}

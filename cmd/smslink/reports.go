@@ -41,8 +41,9 @@ func newReportsCommand(c console) *cobra.Command {
 		Use:   "reports [flags]",
 		Short: "Take the gateway's delivery reports and write them as JSON lines",
 		Long: `Take the gateway's delivery reports and write each as a JSON object a line, with
-the row of its message where a --results file of send has it. That file may
-still be growing: it is read again for a report that it does not have.
+the row of its message where a --results file of send has it. That file need not
+be there yet, and may still be growing: it is read again for a report that it
+does not have.
 
 The reports' URL ends in the secret that stands in --secret-file, of 16
 characters or more of A-Z, a-z, 0-9 and -._~; everything else is answered 404.
@@ -147,6 +148,9 @@ func (r *resultRows) load() error {
 	r.sizes = append(r.sizes, make([]int64, len(r.files)-len(r.sizes))...)
 	for i, name := range r.files {
 		info, err := os.Stat(name)
+		if errors.Is(err, os.ErrNotExist) { // send has not begun
+			continue
+		}
 		if err != nil {
 			return err
 		}

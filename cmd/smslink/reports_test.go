@@ -16,6 +16,7 @@ import (
 func TestReports_joinedWithResults(t *testing.T) {
 	folder := t.TempDir()
 	results, secretFile := filepath.Join(folder, "results.csv"), filepath.Join(folder, "secret")
+	late := filepath.Join(folder, "late.csv") // comes later
 	gateway := newGateway(t, nil)
 	got := smslinkIn(accountOf(gateway), "id,to,text\n7,0700000001,a\n", "send", "--endpoint", gateway.URL, "--results", results, "-")
 	require.Equal(t, exitAccepted, got.code)
@@ -26,7 +27,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	code := make(chan int, 1)
 	go func() {
 		code <- run(ctx, console{strings.NewReader(""), write, sayIt, os.Getenv}, []string{
-			"reports", "--listen", "127.0.0.1:0", "--secret-file", secretFile, "--results", results, "--dedupe", "10",
+			"reports", "--listen", "127.0.0.1:0", "--secret-file", secretFile, "--results", results, "--results", late, "--dedupe", "10",
 		})
 	}()
 	line := make([]byte, 200)
@@ -63,6 +64,8 @@ func TestReports_joinedWithResults(t *testing.T) {
 	_, err = f.WriteString("campaign.csv,3,8,3,success,999,1,\n")
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
+	require.NoError(t, os.WriteFile(late, []byte(strings.Join(fatesHeader, ",")+"\nlate.csv,2,9,3,success,1000,1,\n"), 0o600))
+	require.Equal(t, "9", report("message_id=1000&status=1&timestamp=1900000001")["row"].(map[string]any)["id"], "the file has come")
 	require.Equal(t, map[string]any{"file": "campaign.csv", "line": 3.0, "id": "8"}, report("message_id=999&status=1&timestamp=1900000001")["row"], "the file has grown")
 
 	resp, err := http.Get(address + "another-secret-of-16")
@@ -91,7 +94,7 @@ func TestReports_usage(t *testing.T) {
 		{exitUsage, "the delivery reports' secret is shorter than 16 characters", []string{"--secret-file", short}},
 		{exitNotSent, "--secret-file: ", []string{"--secret-file", filepath.Join(folder, "no", "file")}},
 		{exitNotSent, "--listen: ", []string{"--secret-file", filepath.Join(folder, "new"), "--listen", "127.0.0.1:-1"}},
-		{exitNotSent, "--results: ", []string{"--secret-file", filepath.Join(folder, "new"), "--results", filepath.Join(folder, "none")}},
+		{exitNotSent, "--results: ", []string{"--secret-file", filepath.Join(folder, "new"), "--results", filepath.Join(short, "none")}},
 		{exitNotSent, "is no results file of send", []string{"--secret-file", filepath.Join(folder, "new"), "--results", short}},
 	} {
 		got := smslinkIn(nil, "", append([]string{"reports"}, c.args...)...)

@@ -122,7 +122,7 @@ func parseHeader(record []string) ([]string, error) {
 		}
 	}
 	if known == 0 {
-		return nil, errors.New("there is no header; " + wantHeader)
+		return nil, errors.New("there is no header with a known column; " + wantHeader)
 	}
 	for i, name := range header {
 		switch {

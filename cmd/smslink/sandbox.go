@@ -89,16 +89,17 @@ Exit codes:
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8040", "address and port; port 0 takes a free one")
+	flags.SortFlags = false
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8040", "`ADDRESS` and port; port 0 takes a free one")
 	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
-	flags.IntVar(&opts.credit, "credit", 0, "credit of the account in segments, from 0")
+	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
 	flags.Lookup("credit").DefValue = "unlimited"
-	flags.StringVar(&opts.faults, "faults", "", "file of faults, one a line, that the uploads meet in order")
-	flags.StringArrayVar(&opts.fault, "fault", nil, "one fault, after those of --faults; may be repeated")
-	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "receivers that fail, in digits as in 0712345678; may be repeated")
-	flags.StringVar(&opts.callback, "callback", "", "URL to call with delivery reports")
+	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one a line, that the uploads meet in order")
+	flags.StringArrayVar(&opts.fault, "fault", nil, "one fault in `WORDS`, after those of --faults; may be repeated")
+	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
+	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
 	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST in place of GET")
-	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "time from an upload to its deliveries, or "+manual)
+	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "`TIME` from an upload to its deliveries, or "+manual)
 	return cmd
 }
 
@@ -243,9 +244,9 @@ func (u *usage) print(out io.Writer, asJSON bool) error {
 		_, err = fmt.Fprintf(out, "%s\n", raw)
 		return err
 	}
-	account := fmt.Sprintf("%s=%s %s=%s", envConnectionID, u.ConnectionID, envPassword, u.Password)
+	account := fmt.Sprintf("export %s=%s %s=%s", envConnectionID, u.ConnectionID, envPassword, u.Password)
 	if u.Password == "" {
-		account = fmt.Sprintf("%s=… %s=…   # as they are here", envConnectionID, envPassword)
+		account = fmt.Sprintf("# with the %s and %s of this shell", envConnectionID, envPassword)
 	}
 	_, err := fmt.Fprintf(out, `A local SMSLink. Nothing that arrives here is sent to a phone.
 
@@ -255,7 +256,7 @@ func (u *usage) print(out io.Writer, asJSON bool) error {
 
 Send a file to it from another shell:
 
-  export %s
+  %s
   smslink send --endpoint %s campaign.csv
 
 A program in any language needs the endpoint and the same two values. Ctrl-C ends it.

@@ -29,6 +29,7 @@ type sendOptions struct {
 	yes          bool
 	json         bool
 	sameCampaign bool
+	resendFailed bool
 	codec        string
 	endpoint     string
 	results      string
@@ -70,13 +71,14 @@ way, not the numbers and senders.
 
 With --journal the same command can be run again after Ctrl-C, a crash or a
 power cut: what was sent is not sent again, and what may have been sent is
-reported.
+reported. What the gateway refused is not sent again either, but with
+--resend-failed, where its number or sender failed. Test mode leaves the journal alone.
 
 Ctrl-C lets the packages on their way come to their end, and sends no more. A
 second one breaks them off: then their outcome is most likely unknown.
 
 Exit codes:
-  0  every message was accepted
+  0  every message was accepted, now or in an earlier run of the journal
   1  some message failed or was not sent, or some row was bad
   2  wrong usage
   3  nothing was sent
@@ -85,7 +87,7 @@ Exit codes:
 		Example: `  smslink send --sandbox campaign.csv
   smslink send --journal june --results june.csv campaign.csv
   psql -c "copy (select …) to stdout csv header" | smslink send -`,
-		Args: cobra.MinimumNArgs(1),
+		Args: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return send(cmd.Context(), c, opts, args)
 		},
@@ -98,20 +100,21 @@ Exit codes:
 	flags.StringVar(&opts.results, "results", "", "write what became of each row to this CSV `FILE`, which must be new or empty; with --journal, it may be an earlier run's")
 	flags.StringVar(&opts.journal, "journal", "", "remember in this `DIR` what was sent; a campaign has its own")
 	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal though the files have changed: rows were corrected")
-	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "stop, before anything is sent, or skip it and send the rest")
+	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again what the --journal knows as sender failed or number failed")
+	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "`stop|skip`: stop before anything is sent, or send the rest")
 	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by the nearest cheap ones: ș by s; see check")
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "messages in a package")
 	flags.IntVar(&opts.concurrency, "concurrency", 1, "packages on their way at a time")
 	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, at the most; 0 = no limit")
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "of one package's upload")
-	flags.StringVar(&opts.codec, "codec", "zlib", "compression: none, zlib, bzip2 or lzf")
+	flags.StringVar(&opts.codec, "codec", "zlib", "`NAME` of the compression: none, zlib, bzip2 or lzf")
 	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and last one with the summary")
 	return cmd
 }
 
 // stream are the flags that the library knows.
-func (o sendOptions) stream() (*smslink.SendAllOptions, error) {
+func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 	codec, err := smslink.ParseCodec(o.codec)
 	switch {
 	case err != nil:
@@ -126,10 +129,15 @@ func (o sendOptions) stream() (*smslink.SendAllOptions, error) {
 		return nil, errors.New("--rate is negative")
 	case o.timeout <= 0:
 		return nil, errors.New("--timeout is not above 0")
+	case o.resendFailed && o.journal == "":
+		return nil, errors.New("--resend-failed needs --journal")
 	case o.results == "-":
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	}
 	opts := &smslink.SendAllOptions{Messages: o.packageSize, Codec: codec, Concurrency: o.concurrency, Fold: o.fold}
+	opts.Retry.Hook = func(attempt int, pause time.Duration, err error) {
+		fmt.Fprintf(c.err, "smslink: attempt %d: %v; the next one in %v\n", attempt, unprefixed(err), pause.Round(time.Millisecond))
+	}
 	if o.rate > 0 {
 		opts.Limiter = rate.NewLimiter(rate.Limit(o.rate), o.packageSize)
 	}
@@ -137,7 +145,7 @@ func (o sendOptions) stream() (*smslink.SendAllOptions, error) {
 }
 
 func send(ctx context.Context, c console, opts sendOptions, names []string) error {
-	stream, err := opts.stream()
+	stream, err := opts.stream(c)
 	if err != nil {
 		return err
 	}
@@ -175,6 +183,11 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 		}
 		defer func() { _ = journal.Close() }() // each of its calls has written through
 		stream.Journal = journal
+		if opts.resendFailed {
+			if err := campaign.forgetFailed(ctx, journal); err != nil {
+				return nothingSent(fmt.Errorf("--resend-failed: %w", err))
+			}
+		}
 	}
 	results, err := createResults(opts.results, stream.Journal != nil)
 	if err != nil {

@@ -239,7 +239,7 @@ func TestSend_outcomes(t *testing.T) {
 				require.NoFileExists(t, file, "nothing to keep, and the command can be run again")
 				return
 			}
-			require.Contains(t, got.err, "smslink: of 1 message nobody can tell whether it was sent; look into the account's reports before you send any of them again\n")
+			require.Contains(t, got.err, "smslink: it is not known whether 1 message were sent; look into the account's reports before you send any of them again\n")
 			records := readResults(t, file)
 			require.Equal(t, []string{"standard input", "3", "2", "", "bad row"}, records[0][:5])
 			require.Equal(t, []string{"standard input", "2", "1", "", "unknown", "", "1"}, records[1][:7])
@@ -256,7 +256,7 @@ func TestSend_reportThatCannotBeWritten(t *testing.T) {
 	code := run(context.Background(), console{strings.NewReader(""), brokenPipe{}, &errOut, func(string) string { return "" }},
 		[]string{"send", "--sandbox", "--results", file, campaignFile})
 	require.Equal(t, exitSomeBad, code)
-	require.Contains(t, errOut.String(), "smslink: the report could not be written: broken pipe\n")
+	require.Contains(t, errOut.String(), "smslink: the output could not be written: broken pipe\n")
 	require.Len(t, readResults(t, file), 200)
 }
 
@@ -282,7 +282,7 @@ func TestSend_usage(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"no file", account, []string{"send"}, "requires at least 1 arg(s)"},
+		{"no file", account, []string{"send"}, "name a FILE, or - for standard input"},
 		{"another way with bad rows", account, []string{"send", "--on-bad-row", "mend", campaignFile}, "--on-bad-row is neither stop nor skip"},
 		{"an empty package", account, []string{"send", "--package-size", "0", campaignFile}, "--package-size is less than 1"},
 		{"no concurrency", account, []string{"send", "--concurrency", "0", campaignFile}, "--concurrency is less than 1"},
@@ -311,9 +311,9 @@ func TestSend_usage(t *testing.T) {
 func TestSend_unusableFiles(t *testing.T) {
 	for _, c := range []struct{ name, content, says string }{
 		{"empty", "", "line 1: the file is empty; start the file with the header id,to,from,text,send_at, or write JSON lines"},
-		{"blank", "\n\n \n", "line 3: there is no header; start the file with the header"},
+		{"blank", "\n\n \n", "line 3: there is no header with a known column; start the file with the header"},
 		{"a header alone", "id,to,text\n", "line 1: no messages follow the header; add one on each line"},
-		{"no header", "1,0712345678,,Salut,\n", "line 1: there is no header; start the file with the header id,to,from,text,send_at"},
+		{"no header", "1,0712345678,,Salut,\n", "line 1: there is no header with a known column; start the file with the header id,to,from,text,send_at"},
 		{"an unknown column", "id,to,text,0712345678\n1,07,a,b\n", "line 1: column 4 is not known; the columns are id, to, from, text, send_at; take it out or rename it"},
 		{"a column twice", "id,to,text,to\n", "line 1: column to appears twice; take one out"},
 		{"no text column", "id,to\n1,0712345678\n", "line 1: column text is missing; add it"},
@@ -352,7 +352,7 @@ func TestSend_unreportedMessages(t *testing.T) {
 	require.Equal(t, exitUnknown, got.code)
 	require.Contains(t, got.out, "3 rows: 1 accepted, 1 failed, 0 bad, 1 unknown; 1 SMS; package 1001, ")
 	require.Contains(t, got.err, "standard input:4: unreported: it may have been taken; ")
-	require.Contains(t, got.err, "smslink: of 1 message nobody can tell whether it was sent; ")
+	require.Contains(t, got.err, "smslink: it is not known whether 1 message were sent; ")
 }
 
 func TestSend_packageIDIsShownAsItIs(t *testing.T) {
