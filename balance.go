@@ -13,7 +13,7 @@ import (
 type Balance struct {
 	National      int64     // SMS to Romanian networks
 	International int64     // SMS to all others
-	Time          time.Time // the gateway's, in UTC, to the second; zero where it tells none from 2000 on
+	Time          time.Time // the gateway's, in UTC, to the second; zero where it tells none, or none from 2000 on
 }
 
 // Balance asks how many SMS the account has left, of index.php beside the client's

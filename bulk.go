@@ -107,8 +107,9 @@ type Client struct {
 // first call checks them.
 //
 // The error names the argument or option at fault: an empty credential, an
-// endpoint that is no plain http or https URL or ends in .php/, a negative Timeout, a UserAgent that
-// is no header value, or a Transport that does not verify TLS or allows it below 1.2.
+// endpoint that is no plain http or https URL or ends in .php/, a negative Timeout, a
+// UserAgent that is no header value, or a Transport that does not verify TLS or allows
+// it below 1.2.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
 		opts = &Options{}

@@ -247,6 +247,8 @@ func postedForm(r *http.Request) (url.Values, error) {
 	}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, maxReport+1))
 	switch {
+	case errors.As(err, new(*http.MaxBytesError)): // a middleware's bound, which it will pass the next time, too
+		return nil, errUnreadableBody
 	case err != nil:
 		return nil, errBrokenBody
 	case len(raw) > maxReport:

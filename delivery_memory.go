@@ -58,7 +58,7 @@ func (m *reportMemory) knows(key reportKey) bool {
 }
 
 // end lets those go on that wait, and remembers a report that was taken. Whole maps are
-// forgotten, since one that loses an entry for each new one grows for ever.
+// forgotten, since one that loses an entry for each new one grows nevertheless.
 func (m *reportMemory) end(key reportKey, taken bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -235,6 +235,7 @@ func TestParseDeliveryReport_bodies(t *testing.T) {
 		{"more", byPost("", long), "body is longer than 16 KiB"},
 		{"without an end", typed(form, endlessReader{}), "body is longer than 16 KiB"},
 		{"broken off", typed(form, iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
+		{"longer than a middleware allows", typed(form, http.MaxBytesReader(nil, io.NopCloser(strings.NewReader(plainReport)), 10)), "body can't be read"},
 		{"multipart broken off", typed("multipart/form-data; boundary=b", iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
 		{"a query of 16 KiB", byGet(fits), ""},
 		{"a longer query", byGet(long), "query is longer than 16 KiB"},

@@ -21,7 +21,7 @@ type Response struct {
 	Unmatched []string      // entries of the reply that fit no message, as they stood
 	Elapsed   time.Duration // from the call of Send to the end of the reply
 
-	sent *wire.Digest // of the package's plain form, nil where Send did not make this; a pointer, as fmt prints but its address
+	sent *wire.Digest // of the package's plain form, nil where no Send made this; behind a pointer, of which fmt prints the address alone
 }
 
 // Result is what the gateway said of one message.
