@@ -26,7 +26,7 @@ func TestReadme_snippetsAreTheExamples(t *testing.T) {
 	examples, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
 	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, snippets, 9)
+	require.Len(t, snippets, 8)
 	for _, snippet := range snippets {
 		require.Contains(t, unindent(string(examples)), unindent(snippet[1]))
 	}
