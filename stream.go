@@ -54,6 +54,12 @@ type SendAllOptions struct {
 	// [InsufficientCredit] of a message, or ERROR 8. Otherwise that stops the stream.
 	ContinueWithoutCredit bool
 
+	// Halt, once it is done, stops the stream for its cause: no upload begins any more, and
+	// those that have begun come to their end, where ctx would break them off. Nil means
+	// never. It is for a program that ends in good order; a source that is waiting is not
+	// interrupted by it.
+	Halt context.Context
+
 	// Journal remembers what was sent, so that the same input can be sent again after a
 	// crash; nil means that nothing does. It is left alone in test mode, in
 	// which nothing is sent that would be worth remembering.
@@ -113,7 +119,7 @@ var (
 // never is, nor is one that was rejected.
 //
 // The stream stops, and the source is read no further, where the source yields an
-// error, ctx is done, the Limiter or the Journal fails, or where further packages would
+// error, ctx or Halt is done, the Limiter or the Journal fails, or where further packages would
 // most likely fare no better:
 //   - the gateway says so of the account or of this program, by a [*GatewayError] of
 //     code 1 to 7 or 14, whatever the HTTP status (wrong passwords get the address banned);
@@ -130,7 +136,7 @@ var (
 //
 // ctx also bounds the uploads on their way, so that ending it most likely makes them
 // unknown. Each attempt is bounded by [Options].Timeout, too, whatever ctx's deadline.
-// To stop and have those uploads finish that have begun, let the source yield an error;
+// To stop and have those uploads finish that have begun, end Halt, or let the source yield an error;
 // to have all finish that was read, let it end. Leaving the loop early lets those
 // finish that have begun, but nobody sees what became of them, other than the Journal;
 // the rest of what was read is dropped. Either way nothing runs on once the loop is left.
@@ -166,6 +172,7 @@ type stream struct {
 	lasting context.Context // of the journal: never done
 	going   context.Context // done, with its reason, once nothing more is to be sent
 	stop    context.CancelCauseFunc
+	unhalt  func() bool // forgets Halt
 
 	next    *flight // being filled
 	ids     idset.Set
@@ -202,6 +209,13 @@ func newStream(ctx context.Context, c *Client, opts *SendAllOptions, yield func(
 		s.ids = idset.Set{}
 	}
 	s.going, s.stop = context.WithCancelCause(ctx)
+	if s.opts.Halt == nil {
+		s.opts.Halt = context.Background()
+	}
+	s.unhalt = context.AfterFunc(s.opts.Halt, func() { s.stop(context.Cause(s.opts.Halt)) })
+	if s.opts.Halt.Err() != nil {
+		s.stop(context.Cause(s.opts.Halt))
+	}
 	s.landed = make(chan *flight, s.opts.Concurrency)
 	s.next = s.newFlight()
 	return s
@@ -220,6 +234,7 @@ func (s *stream) newFlight() *flight {
 
 // end waits for what is on its way, also where the source or the loop panics.
 func (s *stream) end() {
+	s.unhalt()
 	s.stop(errLeft)
 	s.flights.Wait()
 }

@@ -436,3 +436,42 @@ func TestSendAll_aPanicWaitsForTheOtherPackages(t *testing.T) {
 		}
 	}
 }
+
+func TestSendAll_haltLetsUploadsFinishAndEndsPauses(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(200 * time.Millisecond) }})
+	reason := errors.New("good night")
+	halt, end := context.WithCancelCause(t.Context())
+	go func() {
+		_, _ = gateway.WaitMessages(t.Context(), 20)
+		end(reason)
+	}()
+	read := 0
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10, Halt: halt}))
+	require.Len(t, gateway.Messages(), 20)
+	accepted := 0
+	for _, b := range batches {
+		if b.Response != nil {
+			accepted += b.Package.Len()
+			continue
+		}
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(b.Err))
+		require.ErrorIs(t, b.Err, smslink.ErrStopped)
+		require.ErrorIs(t, b.Err, reason)
+	}
+	require.Equal(t, 20, accepted)
+	require.Equal(t, upTo(read), idsOf(batches))
+
+	// In a pause of Retry, and before anything.
+	closed := smslinktest.NewGateway(nil)
+	client := closed.Client()
+	closed.Close()
+	halt, end = context.WithCancelCause(t.Context())
+	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, Hook: func(int, time.Duration, error) { end(reason) }}
+	for range 2 {
+		read = 0
+		batches = collect(client.SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Retry: retry, Halt: halt}))
+		require.Len(t, batches, 1)
+		require.ErrorIs(t, batches[0].Err, reason)
+	}
+	require.Zero(t, read)
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -79,22 +80,59 @@ func (c *campaign) rereadable() bool {
 	return true
 }
 
-// rewind goes back to the first row. It is an error where a file has changed since it was opened.
-func (c *campaign) rewind() error {
+// unchanged is an error where a file has changed since it was opened.
+func (c *campaign) unchanged() error {
 	for _, f := range c.files {
-		opened := f.in.(*os.File)
-		info, err := opened.Stat()
+		info, err := f.in.(*os.File).Stat()
 		if err != nil {
 			return err
 		}
 		if info.Size() != f.info.Size() || !info.ModTime().Equal(f.info.ModTime()) {
-			return fmt.Errorf("%s was changed while it was being read", f.name)
-		}
-		if _, err := opened.Seek(0, io.SeekStart); err != nil {
-			return err
+			return fmt.Errorf("%s was changed while this command was reading it", f.name)
 		}
 	}
 	return nil
+}
+
+// rewind goes back to the first row.
+func (c *campaign) rewind() error {
+	for _, f := range c.files {
+		if _, err := f.in.(*os.File).Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	return c.unchanged()
+}
+
+// pull reads the rows one by one. Where reading may block it ends, without an error, once ctx is done.
+func (c *campaign) pull(ctx context.Context) (next func() (row, error, bool), stop func()) {
+	if c.rereadable() {
+		return iter.Pull2(c.rows())
+	}
+	type item struct {
+		row row
+		err error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	items := make(chan item)
+	go func() { // which ends with the process, if its input never does
+		defer close(items)
+		for row, err := range c.rows() {
+			select {
+			case items <- item{row, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() (row, error, bool) {
+		select {
+		case i, ok := <-items:
+			return i.row, i.err, ok
+		case <-ctx.Done():
+			return row{}, nil, false
+		}
+	}, cancel
 }
 
 // rows are the rows of all files, each as it would be sent or with what is wrong with it. An error is

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/go-smslink/smslink"
 )
@@ -39,7 +43,7 @@ const (
 var fatesHeader = []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note"}
 
 func (f fate) record() []string {
-	record := []string{f.File, strconv.Itoa(f.Line), f.ID, "", f.Text, f.RemoteID, "", f.Note}
+	record := []string{cell(f.File), strconv.Itoa(f.Line), cell(f.ID), "", f.Text, cell(f.RemoteID), "", cell(f.Note)}
 	if f.Status > 0 {
 		record[3] = strconv.Itoa(int(f.Status))
 	}
@@ -47,6 +51,14 @@ func (f fate) record() []string {
 		record[6] = strconv.Itoa(f.Segments)
 	}
 	return record
+}
+
+// cell keeps a spreadsheet from taking somebody's words for a formula.
+func cell(words string) string {
+	if words != "" && strings.ContainsRune("=+-@\t\r", rune(words[0])) {
+		return "'" + words
+	}
+	return words
 }
 
 func fateOf(r row) fate {
@@ -89,7 +101,7 @@ func (f fate) known(result smslink.Result) fate {
 // unsent adds what became of its package.
 func (f fate) unsent(err error) fate {
 	f.Text, f.Note = smslink.OutcomeOf(err).String(), unprefixed(err).Error()
-	f.why = f.Note
+	f.why = reason(err)
 	switch smslink.OutcomeOf(err) {
 	case smslink.OutcomeNotSent:
 		f.kind = notSent
@@ -99,6 +111,23 @@ func (f fate) unsent(err error) fate {
 		f.kind = unknown
 	}
 	return f
+}
+
+// reason is why a package was not accepted, without what is that one upload's own, such as a URL's timestamp or a
+// connection's port.
+func reason(err error) string {
+	words := unprefixed(err).Error()
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		words = strings.Replace(words, urlErr.Error(), urlErr.Err.Error(), 1)
+	}
+	var opErr *net.OpError
+	if errors.As(err, &opErr) && opErr.Source != nil {
+		plain := *opErr
+		plain.Source = nil
+		words = strings.Replace(words, opErr.Error(), plain.Error(), 1)
+	}
+	return words
 }
 
 // tally counts fates.

@@ -30,30 +30,52 @@ func openJournal(dir string, c *campaign, gateway string, sameCampaign bool) (*j
 	}
 	owner := filepath.Join(dir, "campaign")
 	before, err := os.ReadFile(owner)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	now := gateway + "\n" + digest + "\n"
+	switch wasGateway, wasDigest, whole := strings.Cut(string(before), "\n"); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return nil, err
-	}
-	if err == nil {
-		wasGateway, wasDigest, _ := strings.Cut(strings.TrimSpace(string(before)), "\n")
-		switch {
-		case wasGateway != gateway:
-			return nil, fmt.Errorf("%s belongs to what was sent to another gateway; name another folder", dir)
-		case wasDigest != digest && !sameCampaign:
-			return nil, fmt.Errorf("%s belongs to another campaign, or the files have changed since; name another folder for a new campaign, or add --same-campaign where only rows were corrected", dir)
-		}
+	case !whole:
+		return nil, fmt.Errorf("%s is damaged; see to it that the folder is this campaign's, and take that file away", owner)
+	case wasGateway != gateway:
+		return nil, fmt.Errorf("%s belongs to what was sent to another gateway; name another folder", dir)
+	case sameCampaign:
+	case digest == stream:
+		return nil, fmt.Errorf("%s has been used, and standard input can't be compared with what was sent then; name another folder for a new campaign, or add --same-campaign where it is the same", dir)
+	case wasDigest != digest+"\n":
+		return nil, fmt.Errorf("%s belongs to another campaign, or the files have changed since; name another folder for a new campaign, or add --same-campaign where only rows were corrected", dir)
 	}
 	j, err := journal.Open(filepath.Join(dir, "journal"))
 	if err != nil {
 		return nil, err
 	}
-	if now := gateway + "\n" + digest + "\n"; now != string(before) {
-		err = os.WriteFile(owner, []byte(now), 0o600)
+	if now != string(before) {
+		err = replace(owner, now)
 	}
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
 }
+
+// replace writes a file whole or not at all.
+func replace(name, content string) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// stream is the digest of what can't be read twice.
+const stream = "a stream"
 
 // forgetFailed lets the rows be sent again whose sender or number had failed. What failed for a reason
 // that may be a blacklist stays as it is.
@@ -90,7 +112,7 @@ func (c *campaign) forgetFailed(ctx context.Context, j *journal.File) error {
 // digest tells one campaign from another.
 func (c *campaign) digest() (string, error) {
 	if !c.rereadable() {
-		return "a stream", nil
+		return stream, nil
 	}
 	sum := sha256.New()
 	for _, f := range c.files {

@@ -60,7 +60,10 @@ func numbered(t *testing.T, n int) string {
 }
 
 // summary is the last line that --json writes.
-func summary(t *testing.T, out string) (s struct{ Rows, Accepted, Not_sent, Unknown, Earlier int }) {
+func summary(t *testing.T, out string) (s struct {
+	Rows, Accepted, Not_sent, Unknown, Earlier, Exit_code int
+	Errors                                                []string
+}) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	last := struct{ Summary any }{&s}
@@ -182,4 +185,106 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 	}
 	require.Greater(t, kills, rounds/2)
 	t.Logf("%d kills", kills)
+}
+
+// What can't be kept any more is not sent any more.
+func TestSend_resultsThatCannotBeWrittenToTheirEnd(t *testing.T) {
+	gateway := newGateway(t, nil)
+	results := filepath.Join(t.TempDir(), "results.csv")
+	p := &process{Cmd: exec.CommandContext(t.Context(), "sh", "-c", "ulimit -f 2; exec smslink send --json --package-size 10 --results "+results+" --endpoint "+gateway.URL+" "+numbered(t, 500))}
+	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Stdout, p.Stderr = &p.out, &p.err
+	require.NoError(t, p.Start())
+	require.Equal(t, exitSomeBad, p.end())
+	require.Contains(t, p.err.String(), "smslink: --results: write ")
+	require.Less(t, len(gateway.Uploads()), 20)
+	s := summary(t, p.out.String())
+	require.Len(t, gateway.Messages(), s.Accepted)
+	require.Equal(t, 500, s.Accepted+s.Not_sent)
+	require.Equal(t, exitSomeBad, s.Exit_code)
+	require.Contains(t, s.Errors[0], "--results: write ")
+}
+
+// The file that was confirmed is the one that is sent.
+func TestSend_fileThatChangesMeanwhile(t *testing.T) {
+	file := numbered(t, 100)
+	change := func() {
+		f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+		if err == nil {
+			_, _ = f.WriteString("101,0712345678,Altcuiva\n")
+			_ = f.Close()
+		}
+	}
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
+		if n == 2 {
+			change()
+		}
+		return smslinktest.Delay(50 * time.Millisecond)
+	}})
+	p := start(t, gateway, "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, file)
+	require.Equal(t, exitSomeBad, p.end())
+	require.Contains(t, p.out.String(), "campaign.csv was changed while this command was reading it")
+	require.Len(t, gateway.Messages(), 20)
+}
+
+// A producer that pauses keeps nobody waiting, and what it has written is told of.
+func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
+	gateway := newGateway(t, nil)
+	in, producer := io.Pipe()
+	defer producer.Close()
+	p := &process{Cmd: exec.CommandContext(t.Context(), "smslink", "send", "--json", "--package-size", "1", "--endpoint", gateway.URL, "-")}
+	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Stdout, p.Stderr = &p.out, &p.err
+	stdin, err := p.StdinPipe()
+	require.NoError(t, err)
+	go func() { _, _ = io.Copy(stdin, in) }()
+	require.NoError(t, p.Start())
+	_, err = producer.Write([]byte("id,to,text\n1,0700000001,a\n2,0700000002,b\n" + strings.Repeat("\n", 8192)))
+	require.NoError(t, err)
+	_, err = gateway.WaitMessages(t.Context(), 1)
+	require.NoError(t, err)
+	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+	require.Equal(t, exitSomeBad, p.end())
+	s := summary(t, p.out.String())
+	require.Len(t, gateway.Messages(), s.Accepted)
+	require.Equal(t, s.Rows, s.Accepted+s.Not_sent)
+	require.Contains(t, p.err.String(), "interrupted")
+}
+
+// What an earlier run has sent is never called not sent, however early this one stops.
+func TestSend_stopsEarlyAndStillKnowsTheJournal(t *testing.T) {
+	gateway := newGateway(t, nil)
+	folder, file := t.TempDir(), numbered(t, 30)
+	args := []string{
+		"send", "--json", "--package-size", "10", "--journal", filepath.Join(folder, "journal"),
+		"--results", filepath.Join(folder, "results.csv"), "--endpoint", gateway.URL, file,
+	}
+	gateway.Inject(smslinktest.Answer(413, ""), smslinktest.Fault{}, smslinktest.LoseReply())
+	p := start(t, gateway, args...)
+	require.Equal(t, exitUnknown, p.end())
+	gateway.Inject(smslinktest.Refuse("7", "wrong password"))
+	p = start(t, gateway, args...)
+	require.Equal(t, exitUnknown, p.end())
+	s := summary(t, p.out.String())
+	require.Equal(t, 10, s.Accepted)
+	require.Equal(t, 10, s.Unknown)
+	require.Equal(t, 20, s.Earlier+s.Unknown)
+	remoteIDs := 0
+	for _, record := range readResults(t, filepath.Join(folder, "results.csv")) {
+		if record[5] != "" {
+			remoteIDs++
+		}
+	}
+	require.Equal(t, 10, remoteIDs)
+}
+
+func TestSend_unreachableGatewayIsNotTriedForEveryPackage(t *testing.T) {
+	closed := smslinktest.NewGateway(nil)
+	closed.Close()
+	p := start(t, closed, "send", "--json", "--attempts", "2", "--package-size", "10", "--endpoint", closed.URL, numbered(t, 50))
+	require.Equal(t, exitNotSent, p.end())
+	require.Equal(t, 1, strings.Count(p.err.String(), "smslink: attempt "))
+	s := summary(t, p.out.String())
+	require.Equal(t, 50, s.Not_sent)
+	require.Less(t, strings.Count(p.out.String(), closed.URL), 25, "reasons are few")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -58,16 +59,11 @@ func (s *sending) report(elapsed time.Duration) error {
 	if err := s.results.finish(code != exitNotSent); err != nil {
 		problems = append(problems, fmt.Errorf("--results: %w", err))
 	}
-	if s.rows != nil {
-		_ = s.rows.Encode(map[string]any{"summary": s.summary(elapsed)}) // s.out remembers
-	} else {
-		s.print(elapsed)
-	}
 	if s.ended != nil {
 		problems = append(problems, s.ended)
 	}
-	if s.out.err != nil {
-		problems = append(problems, s.out.err)
+	if cause := context.Cause(s.halting); s.halting.Err() != nil && !s.whole && s.tally.kinds[notSent] == 0 {
+		problems = append(problems, fmt.Errorf("%w; what follows was not sent", cause))
 	}
 	switch n := s.tally.kinds[unknown]; {
 	case n > 0:
@@ -75,10 +71,28 @@ func (s *sending) report(elapsed time.Duration) error {
 	case code == exitNotSent:
 		problems = append(problems, errors.New("nothing was sent"))
 	}
-	if code == exitAccepted && problems == nil {
+	if len(problems) > 0 {
+		code = max(code, exitSomeBad)
+	}
+	if s.rows != nil {
+		s.keep(s.rows.Encode(map[string]any{"summary": s.summary(elapsed, code, problems)}))
+	} else {
+		s.print(elapsed)
+	}
+	if s.out.err != nil {
+		code, problems = max(code, exitSomeBad), append(problems, s.out.err)
+	}
+	if code == exitAccepted {
 		return nil
 	}
-	return &exitError{max(code, exitSomeBad), errors.Join(problems...)}
+	return &exitError{code, errors.Join(problems...)}
+}
+
+// keep remembers that the output failed.
+func (s *sending) keep(err error) {
+	if s.out.err == nil {
+		s.out.err = err
+	}
 }
 
 // print writes what there was but for accepted messages, by its reason, and a line of all.
@@ -94,7 +108,7 @@ func (s *sending) print(elapsed time.Duration) {
 
 	fmt.Fprint(s.out, &s.tally)
 	if s.tally.strays > 0 {
-		fmt.Fprintf(s.out, "; %d entries of the reply fit no message", s.tally.strays)
+		fmt.Fprintf(s.out, "; entries of replies that fit no message: %d", s.tally.strays)
 	}
 	if s.tally.packages > 0 {
 		fmt.Fprintf(s.out, "; %s", plural(s.tally.segments, "SMS"))
@@ -102,7 +116,7 @@ func (s *sending) print(elapsed time.Duration) {
 	switch s.tally.packages {
 	case 0:
 	case 1:
-		fmt.Fprintf(s.out, "; package %s", printable(s.packageID))
+		fmt.Fprintf(s.out, "; package %s", cut(printable(s.packageID), 40))
 	default:
 		fmt.Fprintf(s.out, "; %d packages", s.tally.packages)
 	}
@@ -117,27 +131,33 @@ func (s *sending) print(elapsed time.Duration) {
 }
 
 // summary is what machines read.
-func (s *sending) summary(elapsed time.Duration) any {
+func (s *sending) summary(elapsed time.Duration, code int, problems []error) any {
+	errs := make([]string, len(problems))
+	for i, problem := range problems {
+		errs[i] = problem.Error()
+	}
 	k := s.tally.kinds
 	return struct {
-		Rows      int     `json:"rows"`
-		Accepted  int     `json:"accepted"`
-		Failed    int     `json:"failed"`
-		BadRows   int     `json:"bad_rows"`
-		NotSent   int     `json:"not_sent"`
-		Rejected  int     `json:"rejected"`
-		Unknown   int     `json:"unknown"`
-		Earlier   int     `json:"earlier"`
-		Segments  int     `json:"segments"`
-		Packages  int     `json:"packages"`
-		Unmatched int     `json:"unmatched"`
-		Reasons   counts  `json:"reasons"`
-		Seconds   float64 `json:"seconds"`
-		ExitCode  int     `json:"exit_code"`
-		Sandbox   bool    `json:"sandbox"`
-		TestMode  bool    `json:"test_mode"`
+		Rows      int      `json:"rows"`
+		Accepted  int      `json:"accepted"`
+		Failed    int      `json:"failed"`
+		BadRows   int      `json:"bad_rows"`
+		NotSent   int      `json:"not_sent"`
+		Rejected  int      `json:"rejected"`
+		Unknown   int      `json:"unknown"`
+		Earlier   int      `json:"earlier"`
+		Segments  int      `json:"segments"`
+		Packages  int      `json:"packages"`
+		Unmatched int      `json:"unmatched"`
+		Reasons   counts   `json:"reasons"`
+		Errors    []string `json:"errors"`
+		Seconds   float64  `json:"seconds"`
+		ExitCode  int      `json:"exit_code"`
+		Sandbox   bool     `json:"sandbox"`
+		TestMode  bool     `json:"test_mode"`
 	}{
-		s.tally.rows(), k[accepted], k[failed], k[badRow], k[notSent], k[rejected], k[unknown], s.tally.earlier, s.tally.segments, s.tally.packages, s.tally.strays,
-		s.tally.reasons, elapsed.Seconds(), s.tally.exitCode(), s.opts.sandbox, s.opts.testMode,
+		Rows: s.tally.rows(), Accepted: k[accepted], Failed: k[failed], BadRows: k[badRow], NotSent: k[notSent], Rejected: k[rejected], Unknown: k[unknown],
+		Earlier: s.tally.earlier, Segments: s.tally.segments, Packages: s.tally.packages, Unmatched: s.tally.strays, Reasons: s.tally.reasons, Errors: errs,
+		Seconds: elapsed.Seconds(), ExitCode: code, Sandbox: s.opts.sandbox, TestMode: s.opts.testMode,
 	}
 }

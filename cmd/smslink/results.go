@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ func createResults(name string, resuming bool) (*results, error) {
 	err := r.open(os.O_EXCL, name)
 	switch {
 	case errors.Is(err, fs.ErrExist) && resuming && isResults(name):
-		err = r.open(os.O_TRUNC, name+".new")
+		r.file, err = os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*") // readable for its owner alone
 	case errors.Is(err, fs.ErrExist):
 		r.created = false
 		err = r.open(0, name)
@@ -43,7 +44,8 @@ func createResults(name string, resuming bool) (*results, error) {
 		return nil, fmt.Errorf("%s is not empty; name a new file", name)
 	}
 	r.csv = csv.NewWriter(r.file)
-	return r, r.csv.Write(fatesHeader)
+	_ = r.csv.Write(fatesHeader) // flush tells
+	return r, r.flush()
 }
 
 func (r *results) open(flag int, name string) (err error) {
@@ -73,7 +75,7 @@ func (r *results) add(f fate) error {
 	return r.csv.Write(f.record())
 }
 
-// flush writes what was added, so that a crash loses none of it.
+// flush writes what was added, so that a process that is killed loses none of it; a power cut may.
 func (r *results) flush() error {
 	if r == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ type sendOptions struct {
 	concurrency  int
 	rate         float64
 	timeout      time.Duration
+	attempts     int
 }
 
 const inputHelp = `FILE is CSV with a header, or JSON lines, one object a line. Its columns are
@@ -96,20 +98,21 @@ Exit codes:
 	flags.SortFlags = false
 	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
 	flags.BoolVar(&opts.testMode, "test-mode", false, "ask the gateway to check the packages and to send and bill nothing")
-	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask before sending, as is done on a terminal")
+	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; otherwise a terminal is asked, and a script is not")
 	flags.StringVar(&opts.results, "results", "", "write what became of each row to this CSV `FILE`, which must be new or empty; with --journal, it may be an earlier run's")
 	flags.StringVar(&opts.journal, "journal", "", "remember in this `DIR` what was sent; a campaign has its own")
 	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal though the files have changed: rows were corrected")
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again what the --journal knows as sender failed or number failed")
-	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "`stop|skip`: stop before anything is sent, or send the rest")
+	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "`stop|skip`: stop before anything is sent (of standard input: send what came before it), or send the rest")
 	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by the nearest cheap ones: ș by s; see check")
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "messages in a package")
 	flags.IntVar(&opts.concurrency, "concurrency", 1, "packages on their way at a time")
-	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, at the most; 0 = no limit")
-	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "of one package's upload")
+	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, on average; a whole package goes at once; 0 = no limit")
+	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
+	flags.IntVar(&opts.attempts, "attempts", 5, "how often to try where the gateway can't be reached, which sends nothing")
 	flags.StringVar(&opts.codec, "codec", "zlib", "`NAME` of the compression: none, zlib, bzip2 or lzf")
 	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
-	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and last one with the summary")
+	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and at last one with the summary; nothing where it could not begin")
 	return cmd
 }
 
@@ -123,10 +126,12 @@ func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 		return nil, errors.New("--on-bad-row is neither stop nor skip")
 	case o.packageSize < 1:
 		return nil, errors.New("--package-size is less than 1")
+	case o.attempts < 1:
+		return nil, errors.New("--attempts is less than 1")
 	case o.concurrency < 1:
 		return nil, errors.New("--concurrency is less than 1")
-	case o.rate < 0:
-		return nil, errors.New("--rate is negative")
+	case !(o.rate >= 0) || math.IsInf(o.rate, 1):
+		return nil, errors.New("--rate is no number from 0")
 	case o.timeout <= 0:
 		return nil, errors.New("--timeout is not above 0")
 	case o.resendFailed && o.journal == "":
@@ -135,6 +140,7 @@ func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	}
 	opts := &smslink.SendAllOptions{Messages: o.packageSize, Codec: codec, Concurrency: o.concurrency, Fold: o.fold}
+	opts.Retry.Attempts = o.attempts
 	opts.Retry.Hook = func(attempt int, pause time.Duration, err error) {
 		fmt.Fprintf(c.err, "smslink: attempt %d: %v; the next one in %v\n", attempt, unprefixed(err), pause.Round(time.Millisecond))
 	}
@@ -161,16 +167,17 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 		return nothingSent(err)
 	}
 	defer campaign.close()
-	total := -1
+	total, stated := -1, "Send the rows as they come, uncounted?"
 	if campaign.rereadable() {
 		survey, err := opts.survey(c, campaign)
 		if err != nil {
 			return nothingSent(err)
 		}
-		if !opts.confirm(c, survey) {
-			return nothingSent(errors.New("not confirmed"))
-		}
+		stated = survey.question()
 		total = survey.Rows
+	}
+	if err := opts.confirm(c, stated); err != nil {
+		return nothingSent(err)
 	}
 	if opts.journal != "" && !opts.testMode {
 		gateway := opts.endpoint
@@ -226,12 +233,20 @@ func (o sendOptions) survey(c console, campaign *campaign) (*survey, error) {
 	return &survey, campaign.rewind()
 }
 
+// question is what is asked before the first upload.
+func (s *survey) question() string {
+	return fmt.Sprintf("Send %s, billed as %s?", plural(s.Messages, "message"), plural(s.Segments, "SMS"))
+}
+
 // confirm asks where there is somebody to ask, and something at stake.
-func (o sendOptions) confirm(c console, survey *survey) bool {
-	if o.yes || o.sandbox || o.testMode || !isTerminal(c.in) || !isTerminal(c.err) {
-		return true
+func (o sendOptions) confirm(c console, question string) error {
+	switch {
+	case o.yes || o.sandbox || o.testMode || !isTerminal(c.in):
+		return nil
+	case !isTerminal(c.err):
+		return errors.New("nobody can be asked where standard error is no terminal; add --yes")
 	}
-	fmt.Fprintf(c.err, "Send %s, billed as %s? [y/N] ", plural(survey.Messages, "message"), plural(survey.Segments, "SMS"))
+	fmt.Fprintf(c.err, "%s [y/N] ", question)
 	answer := make([]byte, 0, 8)
 	for b := make([]byte, 1); ; { // no further than the line
 		if _, err := c.in.Read(b); err != nil || b[0] == '\n' {
@@ -241,9 +256,9 @@ func (o sendOptions) confirm(c console, survey *survey) bool {
 	}
 	switch strings.ToLower(strings.TrimSpace(string(answer))) {
 	case "y", "yes", "d", "da":
-		return true
+		return nil
 	}
-	return false
+	return errors.New("not confirmed")
 }
 
 // connect makes the client: of the account in the environment, or of a gateway

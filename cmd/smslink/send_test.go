@@ -269,9 +269,8 @@ func TestSend_resultsThatCannotBeWritten(t *testing.T) {
 		t.Skip("/dev/full is Linux's")
 	}
 	got := smslinkIn(nil, "", "send", "--sandbox", "--results", "/dev/full", campaignFile)
-	require.Equal(t, exitSomeBad, got.code)
-	require.Contains(t, got.out, "200 accepted")
-	require.Contains(t, got.err, "--results: write /dev/full: no space left on device")
+	require.Equal(t, exitNotSent, got.code)
+	require.Contains(t, got.err, "smslink: --results: write /dev/full: no space left on device; nothing was sent")
 }
 
 func TestSend_usage(t *testing.T) {
@@ -286,7 +285,8 @@ func TestSend_usage(t *testing.T) {
 		{"another way with bad rows", account, []string{"send", "--on-bad-row", "mend", campaignFile}, "--on-bad-row is neither stop nor skip"},
 		{"an empty package", account, []string{"send", "--package-size", "0", campaignFile}, "--package-size is less than 1"},
 		{"no concurrency", account, []string{"send", "--concurrency", "0", campaignFile}, "--concurrency is less than 1"},
-		{"a negative rate", account, []string{"send", "--rate", "-1", campaignFile}, "--rate is negative"},
+		{"no attempts", account, []string{"send", "--attempts", "0", campaignFile}, "--attempts is less than 1"},
+		{"a negative rate", account, []string{"send", "--rate", "-1", campaignFile}, "--rate is no number from 0"},
 		{"no time", account, []string{"send", "--timeout", "0", campaignFile}, "--timeout is not above 0"},
 		{"results on standard output", account, []string{"send", "--results", "-", campaignFile}, "--results takes the name of a file"},
 		{"an unknown flag", account, []string{"send", "--fast", "a"}, "unknown flag: --fast"},
@@ -363,7 +363,7 @@ func TestSend_packageIDIsShownAsItIs(t *testing.T) {
 	defer server.Close()
 	got := smslinkIn(map[string]string{envConnectionID: "c", envPassword: "p"}, "id,to,text\n1,0700000001,a\n", "send", "--endpoint", server.URL, "-")
 	require.Equal(t, exitAccepted, got.code)
-	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; 1 entries of the reply fit no message; 1 SMS; package 987654321 [31m, ")
+	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; entries of replies that fit no message: 1; 1 SMS; package 987654321 [31m, ")
 }
 
 func TestSend_onlyBadRows(t *testing.T) {

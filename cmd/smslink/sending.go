@@ -33,6 +33,8 @@ type sending struct {
 	words     map[string]string // of the server, by reason
 	packageID string            // the last one's
 	stopped   error             // of the last package that was not accepted
+	whole     bool              // all rows were read
+	journal   smslink.Journal   // nil = none
 	ended     error             // why the rows ended before their end
 
 	halting context.Context // done, with the reason, once no more is to be sent
@@ -59,7 +61,10 @@ func newSending(c console, opts sendOptions, client *smslink.Client, campaign *c
 	return s
 }
 
-var errInterrupted = errors.New("interrupted")
+var (
+	errInterrupted = errors.New("interrupted")
+	errUnreachable = errors.New("the gateway can't be reached")
+)
 
 func (s *sending) run(ctx context.Context, opts *smslink.SendAllOptions) error {
 	start := time.Now()
@@ -67,26 +72,32 @@ func (s *sending) run(ctx context.Context, opts *smslink.SendAllOptions) error {
 	defer cancel()
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
-	opts.Limiter = gate{s.halting, opts.Limiter}
-
-	next, stop := iter.Pull2(s.campaign.rows())
+	s.journal, opts.Halt = opts.Journal, s.halting
+	if s.campaign.rereadable() {
+		opts.Limiter = unchanged{s.campaign, opts.Limiter}
+	}
+	next, stop := s.campaign.pull(s.halting)
 	defer stop()
 	s.next = next
 	for batch := range s.client.SendAll(ctx, s.messages(), opts) {
 		s.take(batch)
 	}
-	s.leave()
+	s.leave(ctx)
 	s.bar.end()
 	s.bad.end("")
 	s.failed.end("")
 	return s.report(time.Since(start))
 }
 
-// obeySignals lets the first Ctrl-C halt the stream and the second one end it. From here on an interrupt
-// must not end the process: what is known of messages that were sent would be lost.
+// obeySignals lets the first Ctrl-C, or the terminal's end, halt the stream, and the second one break it off. From here on
+// a signal must not end the process: what is known of messages that were sent would be lost.
 func (s *sending) obeySignals(cancel func()) (stop func()) {
 	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		wanted = append(wanted, syscall.SIGHUP)
+	}
+	signal.Notify(signals, wanted...)
 	go func() {
 		for n := 1; ; n++ {
 			select {
@@ -108,24 +119,22 @@ func (s *sending) obeySignals(cancel func()) (stop func()) {
 	}
 }
 
-// gate is a limiter that nothing passes once the stream halts.
-type gate struct {
-	halting context.Context
-	limiter interface {
+// unchanged is a limiter that lets nothing pass once a file is not what was stated and confirmed.
+// The rows of a package were read before it is asked.
+type unchanged struct {
+	campaign *campaign
+	limiter  interface {
 		WaitN(ctx context.Context, n int) error
 	}
 }
 
-func (g gate) WaitN(ctx context.Context, n int) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(g.halting, func() { cancel(context.Cause(g.halting)) })()
-	if g.limiter != nil && g.halting.Err() == nil {
-		if err := g.limiter.WaitN(ctx, n); err != nil && g.halting.Err() == nil {
+func (u unchanged) WaitN(ctx context.Context, n int) error {
+	if u.limiter != nil {
+		if err := u.limiter.WaitN(ctx, n); err != nil {
 			return err
 		}
 	}
-	return context.Cause(g.halting)
+	return u.campaign.unchanged()
 }
 
 // messages are the campaign's good rows, until the stream halts, or a row shall end it: what was
@@ -139,7 +148,11 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 			}
 			row, err, ok := s.next()
 			switch {
+			case !ok && s.halting.Err() != nil: // the input is not at its end
+				yield(smslink.Message{}, context.Cause(s.halting))
+				return
 			case !ok:
+				s.whole = true
 				return
 			case err != nil:
 				s.ended = fmt.Errorf("%w; what follows was not sent", err)
@@ -179,7 +192,10 @@ func (s *sending) take(b smslink.Batch) {
 	case b.Err != nil:
 		s.stopped = b.Err
 		if words := serversWords(b.Err, s.console.getenv(envPassword)); words != "" {
-			s.words[unprefixed(b.Err).Error()] = words
+			s.words[reason(b.Err)] = words
+		}
+		if smslink.OutcomeOf(b.Err) == smslink.OutcomeNotSent && !errors.Is(b.Err, smslink.ErrStopped) {
+			s.halt(errUnreachable) // all attempts are used up, and the next package's would be
 		}
 		for m := range b.Package.Messages() {
 			s.record(s.settled(m.ID).unsent(b.Err))
@@ -191,23 +207,65 @@ func (s *sending) take(b smslink.Batch) {
 	s.bar.tell(&s.tally)
 }
 
-// leave records the rows that a stream which stopped has not read, where there
-// is a stop and reading them can't block.
-func (s *sending) leave() {
-	if s.stopped == nil || !errors.Is(s.stopped, smslink.ErrStopped) || !s.campaign.rereadable() {
+// leave records the rows that a stream which stopped has not read, where reading them can't block: what a
+// journal knows of them, and else that they were not sent.
+func (s *sending) leave(ctx context.Context) {
+	if s.stopped == nil || !s.campaign.rereadable() {
 		return
+	}
+	var unread []row
+	var sendErr *smslink.SendError
+	errors.As(s.stopped, &sendErr) // it is one
+	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: sendErr.Err}
+	flush := func() {
+		known := s.known(context.WithoutCancel(ctx), unread)
+		for _, row := range unread {
+			f := fateOf(row)
+			switch result, ok := known[row.message.ID]; {
+			case ok:
+				s.record(f.known(result))
+			default:
+				s.record(f.unsent(left))
+			}
+		}
+		unread = unread[:0]
 	}
 	for {
 		row, err, ok := s.next()
 		switch {
 		case !ok || err != nil:
+			flush()
 			return
 		case row.err != nil:
 			s.record(badRowFate(row))
 		default:
-			s.record(fateOf(row).unsent(s.stopped))
+			if unread = append(unread, row); len(unread) == s.opts.packageSize {
+				flush()
+			}
 		}
 	}
+}
+
+// known is what the journal knows of the rows. Where it can't say, an earlier run may have sent any of them.
+func (s *sending) known(ctx context.Context, rows []row) map[int64]smslink.Result {
+	known := map[int64]smslink.Result{}
+	if s.journal == nil || len(rows) == 0 {
+		return known
+	}
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.message.ID
+	}
+	results, err := s.journal.Known(ctx, ids)
+	if err != nil {
+		for _, id := range ids {
+			known[id] = smslink.Result{ID: id}
+		}
+	}
+	for _, result := range results {
+		known[result.ID] = result
+	}
+	return known
 }
 
 // settled is the row of an id that was pending.
@@ -219,12 +277,15 @@ func (s *sending) settled(id int64) fate {
 
 // record keeps and tells one row's fate.
 func (s *sending) record(f fate) {
+	if s.opts.testMode && f.kind == accepted {
+		f.Note = "in test mode: checked, and not sent"
+	}
 	s.tally.add(f)
 	if err := s.results.add(f); err != nil {
 		s.halt(fmt.Errorf("--results: %w", err))
 	}
 	if s.rows != nil {
-		_ = s.rows.Encode(f) // s.out remembers
+		s.keep(s.rows.Encode(f))
 	}
 	switch f.kind {
 	case badRow:

@@ -48,9 +48,13 @@ func shown(words, password string) string {
 		words = strings.ReplaceAll(words, password, "***")
 	}
 	words = longNumber.ReplaceAllStringFunc(words, masked)
-	words = printable(words)
+	return cut(printable(words), limit)
+}
+
+// cut leaves so many characters.
+func cut(words string, limit int) string {
 	if runes := []rune(words); len(runes) > limit {
-		words = string(runes[:limit]) + "…"
+		return string(runes[:limit]) + "…"
 	}
 	return words
 }
