@@ -81,7 +81,7 @@ func TestBalance_outcomeOfEachAnswer(t *testing.T) {
 		{"a package's reply", http200("MESSAGE;1;ok;12,34;1:220000001:3"), smslink.OutcomeUnknown, 200, "MESSAGE;1;ok;12,34;1:220000001:3", "the gateway's reply can't be read"},
 		{"leading zeros", http200("MESSAGE;4;ok;1,034"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1,034", "the gateway's reply can't be read"},
 		{"one number", http200("MESSAGE;4;ok;1"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1", "the gateway's reply can't be read"},
-		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good, smslink.OutcomeUnknown, 200, good, "unexpected EOF"},
+		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good, smslink.OutcomeUnknown, 200, good, "the connection ended before the reply did (EOF)"},
 		{"an endless reply", http200("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17)), smslink.OutcomeUnknown, 200, ("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17))[:64<<10], "longer than a reply to this request can be"},
 		{"502", httpStatus("502 Bad Gateway", "oops"), smslink.OutcomeUnknown, 502, "oops", "HTTP status 502"},
 		{"404", httpStatus("404 Not Found", "no"), smslink.OutcomeRejected, 404, "no", "HTTP status 404"},

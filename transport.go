@@ -215,10 +215,8 @@ func discreet(ctx context.Context, err error) error {
 		words = &net.OpError{Op: opErr.Op, Net: opErr.Net, Source: opErr.Source, Addr: opErr.Addr, Err: plainCause(opErr.Err)}
 	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out
 		words = context.DeadlineExceeded
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		words = io.ErrUnexpectedEOF
-	case errors.Is(err, io.EOF):
-		words = io.EOF
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		words = errNoMore
 	default:
 		words = errReserved
 	}
@@ -239,6 +237,8 @@ func plainCause(err error) error {
 	}
 	return errReserved
 }
+
+var errNoMore = errors.New("smslink: the connection ended before the reply did (EOF)")
 
 var errReserved = errors.New("smslink: the exchange broke off in a way whose description may quote the reply; errors.Unwrap gives it")
 

@@ -231,7 +231,7 @@ func TestSend_fileThatChangesMeanwhile(t *testing.T) {
 func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 	gateway := newGateway(t, nil)
 	in, producer := io.Pipe()
-	defer producer.Close()
+	defer func() { _ = producer.Close() }()
 	p := &process{Cmd: exec.CommandContext(t.Context(), "smslink", "send", "--json", "--package-size", "1", "--endpoint", gateway.URL, "-")}
 	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
 	p.Stdout, p.Stderr = &p.out, &p.err

@@ -49,6 +49,15 @@ func (t *terminal) types(keys ...string) {
 	t.tmux(append([]string{"send-keys"}, keys...)...)
 }
 
+// clear empties the screen, so that nothing on it is of an earlier command.
+func (t *terminal) clear() {
+	t.t.Helper()
+	t.types("clear", "Enter")
+	require.Eventually(t.t, func() bool {
+		return strings.TrimSpace(t.tmux("capture-pane", "-p")) == "$"
+	}, 20*time.Second, 20*time.Millisecond)
+}
+
 // shows waits until the screen holds all of these, and gives it.
 func (t *terminal) shows(words ...string) (screen string) {
 	t.t.Helper()
@@ -78,7 +87,8 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	require.Empty(t, gateway.Uploads())
 
 	// A yes; the bar moves, and is gone at the end.
-	term.types("clear; "+command, "Enter")
+	term.clear()
+	term.types(command, "Enter")
 	term.shows("[y/N]")
 	term.types("y", "Enter")
 	screen := term.shows("200 accepted, 0 failed", "(200/500")
@@ -89,13 +99,16 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 
 	// Ctrl-C at the prompt sends nothing, and in the middle tells what was.
 	taken := len(gateway.Messages())
-	term.types("clear; "+command, "Enter")
+	term.clear()
+	term.types(command, "Enter")
 	term.shows("[y/N]")
 	term.types("C-c")
+	term.shows("^C")
 	term.types("echo ended $?", "Enter")
 	term.shows("ended 130")
 	require.Len(t, gateway.Messages(), taken)
-	term.types("clear; "+command+"; echo ended $?", "Enter")
+	term.clear()
+	term.types(command+"; echo ended $?", "Enter")
 	term.shows("[y/N]")
 	term.types("y", "Enter")
 	term.shows("100 accepted, 0 failed")
