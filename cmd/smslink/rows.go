@@ -70,8 +70,9 @@ func readRows(in io.Reader) iter.Seq2[row, error] {
 // firstLine is the first line that is not blank, as far as the buffer can hold it. It is left
 // to be read, and nothing behind it is waited for: a producer may be slow.
 func firstLine(r *bufio.Reader) []byte {
-	for seen, err := r.Peek(1); ; _, err = r.Peek(len(seen) + 1) {
-		seen, _ = r.Peek(r.Buffered())
+	for n := 1; ; n = r.Buffered() + 1 {
+		_, err := r.Peek(n)
+		seen, _ := r.Peek(r.Buffered())
 		line, _, whole := bytes.Cut(bytes.TrimLeftFunc(seen, unicode.IsSpace), []byte("\n"))
 		if whole || err != nil {
 			return line

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -66,7 +67,8 @@ func TestReadRows_asTheyCome(t *testing.T) {
 			came := make(chan row)
 			go func() {
 				defer close(came)
-				for row := range readRows(in) {
+				for row, err := range readRows(in) {
+					row.err = errors.Join(row.err, err)
 					came <- row
 				}
 			}()
@@ -133,7 +135,7 @@ func TestReadRows_longRow(t *testing.T) {
 			require.EqualError(t, err, fmt.Sprintf("line %d: the row has more than 1 MiB; is a quote not closed?", c.line))
 
 			endless := &countingReader{in: io.MultiReader(strings.NewReader(c.start), endlessReader{})}
-			for _, err = range readRows(endless) { //nolint:revive // to the last
+			for _, err = range readRows(endless) {
 			}
 			require.ErrorIs(t, err, errLongRow)
 			require.Less(t, endless.read, longestRow+16<<10)
