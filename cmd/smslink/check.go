@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -50,8 +51,8 @@ Exit codes:
   smslink check --json campaign.csv | jq -r 'select(.alphabet == "UCS-2") | [.line, .foreign] | @tsv'`,
 		Args: files,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if opts.price < 0 {
-				return errors.New("--price is negative")
+			if opts.price < 0 || math.IsNaN(opts.price) || math.IsInf(opts.price, 0) {
+				return errors.New("--price is not a number from 0 on")
 			}
 			return check(c, opts, args)
 		},
@@ -105,16 +106,22 @@ func check(c console, opts checkOptions, names []string) error {
 	rows.SetEscapeHTML(false)
 	bar := newProgress(c.err, -1, "checking", 100*time.Millisecond)
 	u := &checkup{Reasons: counts{}, characters: map[rune]*foreignRune{}, receivers: map[string]*receiver{}}
-	var broken error
+	var broken, unwritten error
+	write := func(v any) {
+		if err := rows.Encode(v); err != nil && unwritten == nil {
+			unwritten = fmt.Errorf("the output could not be written: %w", err)
+		}
+	}
 	for row, err := range campaign.rows() {
 		if err != nil {
 			broken = err
 			break
 		}
-		u.add(row)
+		text := examine(row)
+		u.add(row, text)
 		bar.add(1)
 		if opts.json {
-			_ = rows.Encode(checked(row)) // out remembers
+			write(checked(row, text))
 		} else if row.err != nil {
 			bar.clear()
 			fmt.Fprintf(c.err, "%s:%d: %v\n", row.file, row.line, row.err)
@@ -123,7 +130,7 @@ func check(c console, opts checkOptions, names []string) error {
 	bar.end()
 	u.end(opts.price)
 	if opts.json {
-		_ = rows.Encode(map[string]any{"summary": u})
+		write(map[string]any{"summary": u})
 	} else if u.Rows > 0 {
 		u.print(out, opts)
 	}
@@ -132,20 +139,40 @@ func check(c console, opts checkOptions, names []string) error {
 		return &exitError{exitNotSent, fmt.Errorf("%w; what follows was not checked", broken)}
 	case out.err != nil:
 		return &exitError{exitSomeBad, out.err}
+	case unwritten != nil:
+		return &exitError{exitSomeBad, unwritten}
 	case u.BadRows > 0:
 		return &exitError{code: exitSomeBad}
 	}
 	return nil
 }
 
-func (u *checkup) add(r row) {
+// examined is what check finds out about the text of a good row.
+type examined struct {
+	foreign []rune // each character that needs UCS-2 once, by its code
+	folded  int    // SMS, were it folded
+}
+
+func examine(r row) examined {
+	if r.err != nil {
+		return examined{}
+	}
+	var characters []rune
+	for _, char := range gsm7.Foreign(r.sent) {
+		characters = append(characters, char)
+	}
+	slices.Sort(characters)
+	return examined{slices.Compact(characters), gsm7.Measure(gsm7.Fold(r.sent)).Segments}
+}
+
+func (u *checkup) add(r row, text examined) {
 	u.survey.add(r)
 	if r.err != nil {
 		u.Reasons[r.err.Error()]++
 		return
 	}
-	u.FoldedSegments += gsm7.Measure(gsm7.Fold(r.sent)).Segments
-	for char := range foreign(r.sent) {
+	u.FoldedSegments += text.folded
+	for _, char := range text.foreign {
 		seen := u.characters[char]
 		if seen == nil {
 			seen = &foreignRune{named(char), fmt.Sprintf("U+%04X", char), 0, r.file, r.line, gsm7.Fold(string(char))}
@@ -163,19 +190,13 @@ func (u *checkup) add(r row) {
 	u.receivers[number].messages++
 }
 
-// foreign is the set of characters that need UCS-2.
-func foreign(text string) map[rune]struct{} {
-	set := map[rune]struct{}{}
-	for _, char := range gsm7.Foreign(text) {
-		set[char] = struct{}{}
-	}
-	return set
-}
-
-// named is the character, or its code in quotes where it can't be seen.
+// named is the character, or its code where it can't be seen.
 func named(char rune) string {
-	if unicode.IsPrint(char) {
+	switch {
+	case unicode.IsPrint(char):
 		return string(char)
+	case char > 0xffff:
+		return fmt.Sprintf("\\U%08x", char)
 	}
 	return fmt.Sprintf("\\u%04x", char)
 }
@@ -264,12 +285,7 @@ func (u *checkup) repeated() []repeatedReceiver {
 }
 
 // checked is what machines read of one row.
-func checked(r row) any {
-	var characters []rune
-	for char := range foreign(r.sent) {
-		characters = append(characters, char)
-	}
-	slices.Sort(characters)
+func checked(r row, text examined) any {
 	checked := struct {
 		File     string `json:"file"`
 		Line     int    `json:"line"`
@@ -285,7 +301,7 @@ func checked(r row) any {
 		return checked
 	}
 	checked.Alphabet, checked.Segments = r.size.Alphabet.String(), r.size.Segments
-	checked.Folded = gsm7.Measure(gsm7.Fold(r.sent)).Segments
-	checked.Foreign = string(characters)
+	checked.Folded = text.folded
+	checked.Foreign = string(text.foreign)
 	return checked
 }

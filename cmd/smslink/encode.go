@@ -27,10 +27,13 @@ func newEncodeCommand(c console) *cobra.Command {
 		Short: "Show the wire form, sizes and digests of files, for support cases",
 		Long: `Put the messages of FILE… into one package and show what would be uploaded: its
 plain form, and its sizes and MD5 digests with each codec, as the upload's form
-has them. Bad rows are told of and left out.
+has them. Bad rows are told of and left out. It is one package of all messages;
+send begins a new one after each --package-size.
 
 Numbers and texts are masked, a letter by x and a digit by 0, unless --reveal is
-given. The sizes and digests are those of the package as it is: who has the
+given. A character that can't be seen, such as a no-break space, is shown as
+\u00a0; a backslash is shown as it is, and so is \u00a0 where a text has just
+that. With --json they stand as they are in the package. The sizes and digests are those of the package as it is: who has the
 digest of a package of one message can try out what stands in it.
 
 ` + inputHelp + `
@@ -94,10 +97,11 @@ func encode(c console, opts encodeOptions, names []string) error {
 	}
 
 	out := &checkedWriter{w: c.out}
+	var unwritten error
 	if opts.json {
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
-		_ = e.Encode(struct { // out remembers
+		unwritten = e.Encode(struct {
 			Receivers int        `json:"receivers"`
 			SizePlain int        `json:"size_plain"`
 			MD5Plain  string     `json:"md5_plain"`
@@ -115,36 +119,50 @@ func encode(c console, opts encodeOptions, names []string) error {
 		table.Flush()
 		fmt.Fprintln(out)
 		for line := range strings.SplitSeq(shown, "\r\n") {
-			fmt.Fprintln(out, printable(line))
+			fmt.Fprintln(out, visible(line))
 		}
 	}
 	switch {
 	case out.err != nil:
 		return &exitError{exitSomeBad, out.err}
+	case unwritten != nil:
+		return &exitError{exitSomeBad, fmt.Errorf("the output could not be written: %w", unwritten)}
 	case badRows > 0:
 		return &exitError{code: exitSomeBad}
 	}
 	return nil
 }
 
+// visible is a line whose characters can all be seen, and none of which a terminal would obey.
+func visible(line string) string {
+	var b strings.Builder
+	for _, char := range line {
+		b.WriteString(named(char))
+	}
+	return b.String()
+}
+
 // maskedLines is a plain form whose numbers and texts can't be read, but for what is
-// the wire's own: their lengths in characters, signs, and the escapes.
+// the wire's own: their lengths in characters, signs, and the escapes. A line that has
+// not the wire's five fields, which no package writes, is masked as a whole.
 func maskedLines(plain string) string {
 	lines := strings.Split(plain, "\r\n")
 	for i, line := range lines {
 		fields := strings.Split(line, ";")
-		if len(fields) == 5 {
-			fields[1] = masked(fields[1])
-			parts := strings.Split(fields[3], "%0A")
-			for j, part := range parts {
-				escaped := strings.Split(part, "%3B")
-				for k := range escaped {
-					escaped[k] = maskedText(escaped[k])
-				}
-				parts[j] = strings.Join(escaped, "%3B")
-			}
-			fields[3] = strings.Join(parts, "%0A")
+		if len(fields) != 5 {
+			lines[i] = maskedText(line)
+			continue
 		}
+		fields[1] = masked(fields[1])
+		parts := strings.Split(fields[3], "%0A")
+		for j, part := range parts {
+			escaped := strings.Split(part, "%3B")
+			for k := range escaped {
+				escaped[k] = maskedText(escaped[k])
+			}
+			parts[j] = strings.Join(escaped, "%3B")
+		}
+		fields[3] = strings.Join(parts, "%0A")
 		lines[i] = strings.Join(fields, ";")
 	}
 	return strings.Join(lines, "\r\n")

@@ -16,11 +16,15 @@ import (
 )
 
 // jsonRows reads one object a line. What is wrong with a line is its row's error,
-// since the next line is sound all the same.
+// since the next line is sound all the same. A line without an end is none: an object that was
+// cut off lacks its brace.
 func jsonRows(r *bufio.Reader) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
 		for line := 1; ; line++ {
-			raw, err := r.ReadBytes('\n')
+			raw, err := readLine(r)
+			if errors.Is(err, errLongRow) {
+				err = fmt.Errorf("line %d: %w", line, err)
+			}
 			if err != nil && !errors.Is(err, io.EOF) {
 				yield(row{}, err)
 				return
@@ -31,6 +35,20 @@ func jsonRows(r *bufio.Reader) iter.Seq2[row, error] {
 			if err != nil {
 				return
 			}
+		}
+	}
+}
+
+// readLine reads a line with its end, if it has one, of longestRow bytes at the most.
+func readLine(r *bufio.Reader) (line []byte, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > longestRow {
+			return nil, errLongRow
+		}
+		line = append(line, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -17,38 +18,76 @@ func isTerminal(stream any) bool {
 }
 
 // progress is a bar on a terminal. Nil shows nothing.
-type progress struct{ bar *progressbar.ProgressBar }
-
-// newProgress is for so many rows; -1 is not known. It is drawn no more often than pause.
-func newProgress(out io.Writer, rows int, what string, pause time.Duration) *progress {
-	if !isTerminal(out) {
-		return nil
-	}
-	return &progress{progressbar.NewOptions(rows,
-		progressbar.OptionSetWriter(out),
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionSetItsString("rows"),
-		progressbar.OptionShowIts(),
-		progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(pause),
-		progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetTheme(progressbar.ThemeASCII),
-	)}
+type progress struct {
+	bar    *progressbar.ProgressBar
+	start  time.Time
+	held   int  // rows that came before firstShown
+	counts bool // there is room to tell what became of the rows
 }
 
+// firstShown is when the bar is first drawn: sooner, its rate means nothing.
+const firstShown = 250 * time.Millisecond
+
+// newProgress is for so many rows; -1 is not known. It is drawn no more often than pause, and
+// only as wide as the terminal has room for: a line that wraps can't be taken away again.
+func newProgress(out io.Writer, rows int, what string, pause time.Duration) *progress {
+	if !isTerminal(out) || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	columns, _, err := term.GetSize(int(out.(*os.File).Fd()))
+	if err != nil || columns < 40 {
+		return nil
+	}
+	digits := len(strconv.Itoa(rows)) // of each number in the line
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(out),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(pause),
+		progressbar.OptionClearOnFinish(),
+	}
+	if columns >= max(80, 57+5*digits) {
+		options = append(options,
+			progressbar.OptionSetItsString("rows"),
+			progressbar.OptionShowIts(),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionSetWidth(24),
+			progressbar.OptionSetTheme(progressbar.ThemeASCII),
+		)
+	} else {
+		options = append(options,
+			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetElapsedTime(false),
+			progressbar.OptionSetWidth(0),
+			progressbar.OptionSetTheme(progressbar.Theme{}),
+		)
+	}
+	p := &progress{bar: progressbar.NewOptions(rows, options...), start: time.Now(), counts: columns >= 32+4*digits}
+	p.bar.StartWithoutRender()
+	return p
+}
+
+func (p *progress) early() bool { return time.Since(p.start) < firstShown }
+
 func (p *progress) add(rows int) {
-	if p != nil {
-		_ = p.bar.Add(rows)
+	if p == nil {
+		return
+	}
+	p.held += rows
+	if !p.early() {
+		_ = p.bar.Add(p.held)
+		p.held = 0
 	}
 }
 
 // tell shows how far a sending is.
 func (p *progress) tell(t *tally) {
-	if p != nil {
+	if p == nil || p.early() {
+		return
+	}
+	_ = p.bar.Set(t.rows())
+	if p.counts {
 		failed := t.kinds[failed] + t.kinds[rejected] + t.kinds[notSent] + t.kinds[unknown]
-		_ = p.bar.Set(t.rows())
 		p.bar.Describe(fmt.Sprintf("%d accepted, %d failed", t.kinds[accepted], failed))
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/csv"
@@ -8,12 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,8 +43,8 @@ func newReportsCommand(c console) *cobra.Command {
 		Short: "Take the gateway's delivery reports and write them as JSON lines",
 		Long: `Take the gateway's delivery reports and write each as a JSON object a line, with
 the row of its message where a --results file of send has it. That file need not
-be there yet, and may still be growing: it is read again for a report that it
-does not have.
+be there yet, and may still be growing: it is read on for a report that it does
+not have.
 
 The reports' URL ends in the secret that stands in --secret-file, of 16
 characters or more of A-Z, a-z, 0-9 and -._~; everything else is answered 404.
@@ -81,15 +82,15 @@ func reports(ctx context.Context, c console, opts reportsOptions) error {
 	if err != nil {
 		return &exitError{exitNotSent, fmt.Errorf("--secret-file: %w", err)}
 	}
-	rows := &resultRows{files: opts.results, rows: map[string]reportedRow{}}
-	if err := rows.load(); err != nil {
-		return &exitError{exitNotSent, fmt.Errorf("--results: %w", err)}
-	}
 	level := slog.LevelWarn
 	if opts.verbose {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+	rows := newResultRows(opts.results, logger)
+	if err := rows.load(); err != nil {
+		return &exitError{exitNotSent, fmt.Errorf("--results: %w", err)}
+	}
 
 	out := &reportWriter{rows: rows, out: c.out}
 	handler, err := smslink.DeliveryHandler(secret, out.write, &smslink.DeliveryOptions{ConnectionID: opts.connection, Dedupe: opts.dedupe, Logger: logger})
@@ -127,14 +128,33 @@ type reportedRow struct {
 // resultRows finds rows by their remote ids. Its caller sees to it that one goroutine
 // at a time uses it.
 type resultRows struct {
-	files []string
-	sizes []int64 // as far as they were read
-	rows  map[string]reportedRow
+	files  []*resultsFile
+	rows   map[string]reportedRow
+	logger *slog.Logger
+}
+
+// resultsFile is a results file as it was when it was last read.
+type resultsFile struct {
+	name  string
+	info  fs.FileInfo // nil before
+	read  int64       // up to the end of its last whole line
+	lines int         // until there
+}
+
+func newResultRows(names []string, logger *slog.Logger) *resultRows {
+	r := &resultRows{rows: map[string]reportedRow{}, logger: logger}
+	for _, name := range names {
+		r.files = append(r.files, &resultsFile{name: name})
+	}
+	return r
 }
 
 func (r *resultRows) find(remoteID string) *reportedRow {
 	row, ok := r.rows[remoteID]
-	if !ok && r.load() == nil {
+	if !ok {
+		if err := r.load(); err != nil {
+			r.logger.Debug("smslink: a results file can't be read", "error", err)
+		}
 		row, ok = r.rows[remoteID]
 	}
 	if !ok {
@@ -143,52 +163,98 @@ func (r *resultRows) find(remoteID string) *reportedRow {
 	return &row
 }
 
-// load reads the files that have grown since.
+// load reads what the files have got since. A file that can't be read keeps none of the others back.
 func (r *resultRows) load() error {
-	r.sizes = append(r.sizes, make([]int64, len(r.files)-len(r.sizes))...)
-	for i, name := range r.files {
-		info, err := os.Stat(name)
-		if errors.Is(err, os.ErrNotExist) { // send has not begun
-			continue
+	var errs []error
+	for _, f := range r.files {
+		err := r.loadFile(f)
+		if errors.Is(err, fs.ErrNotExist) { // send has not begun
+			*f, err = resultsFile{name: f.name}, nil
 		}
-		if err != nil {
-			return err
-		}
-		if info.Size() == r.sizes[i] {
-			continue
-		}
-		if err := r.read(name); err != nil {
-			return err
-		}
-		r.sizes[i] = info.Size()
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func (r *resultRows) read(name string) error {
-	f, err := os.Open(name)
+func (r *resultRows) loadFile(f *resultsFile) error {
+	info, err := os.Stat(f.name)
+	if err != nil || f.info != nil && os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime()) {
+		return err
+	}
+	in, err := os.Open(f.name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	records := csv.NewReader(f)
-	header, err := records.Read()
-	if err != nil || !slices.Equal(header, fatesHeader) {
-		return fmt.Errorf("%s is no results file of send", name)
+	defer in.Close()
+	info, err = in.Stat() // of this one, were it replaced just now
+	if err != nil {
+		return err
 	}
+	if f.info == nil || !os.SameFile(info, f.info) || info.Size() <= f.info.Size() { // it is another, or was written anew
+		*f = resultsFile{name: f.name}
+	}
+	if _, err := in.Seek(f.read, io.SeekStart); err != nil {
+		return err
+	}
+	if err := r.read(in, f); err != nil {
+		return err
+	}
+	f.info = info
+	return nil
+}
+
+// read reads whole lines. One that is being written is read when the file has grown. No row that
+// was sent has a line end in it, so that a line is a record, and a broken one breaks no other.
+func (r *resultRows) read(in io.Reader, f *resultsFile) error {
+	lines, one := bufio.NewReader(in), strings.NewReader("")
+	records := csv.NewReader(one)
+	records.FieldsPerRecord = len(fatesHeader)
 	for {
-		record, err := records.Read()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil: // a line that is being written
-			return nil // and is read when the file has grown
+		line, err := lines.ReadString('\n')
+		whole := err == nil
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
 		}
-		if remoteID := record[5]; remoteID != "" {
+		if f.lines == 0 && !isHeader(line, whole) {
+			return fmt.Errorf("%s is no results file of send", f.name)
+		}
+		if !whole {
+			return nil
+		}
+		f.read += int64(len(line))
+		f.lines++
+		if f.lines == 1 {
+			continue
+		}
+		one.Reset(line)
+		record, err := records.Read()
+		if err != nil {
+			r.logger.Warn("smslink: a broken line of a results file is passed over", "file", f.name, "line", f.lines)
+			continue
+		}
+		if remoteID := plainCell(record[5]); remoteID != "" {
 			line, _ := strconv.Atoi(record[1])
-			r.rows[remoteID] = reportedRow{record[0], line, record[2]}
+			r.rows[remoteID] = reportedRow{plainCell(record[0]), line, plainCell(record[2])}
 		}
 	}
+}
+
+// isHeader tells whether a line is the first one of a results file, or the start of it.
+func isHeader(line string, whole bool) bool {
+	header := strings.Join(fatesHeader, ",")
+	if whole {
+		return strings.TrimRight(line, "\r\n") == header
+	}
+	return strings.HasPrefix(header, line)
+}
+
+// plainCell is a cell of a results file without the apostrophe that keeps a spreadsheet from
+// taking it for a formula.
+func plainCell(cell string) string {
+	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0 {
+		return cell[1:]
+	}
+	return cell
 }
 
 // reportWriter writes reports, one at a time.
@@ -241,7 +307,7 @@ func (w *reportWriter) failure() error {
 // readSecret reads the secret, or makes a file with a new one.
 func readSecret(name string) (string, error) {
 	raw, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return makeSecret(name)
 	}
 	return strings.TrimSpace(string(raw)), err

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/gsm7"
@@ -24,6 +25,7 @@ type row struct {
 	line    int    // where it starts, from 1
 	id      string // as it stands in the file
 	message smslink.Message
+	unended bool // a CSV row without a line end, the last one: it may have been cut off
 	err     error
 
 	sent string           // the text as it is sent
@@ -46,18 +48,16 @@ func readRows(in io.Reader) iter.Seq2[row, error] {
 	if start, _ := r.Peek(3); string(start) == "\ufeff" {
 		_, _ = r.Discard(3)
 	}
-	start, _ := r.Peek(r.Size())
-	text := bytes.TrimSpace(start)
+	header := firstLine(r)
 	switch {
-	case bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")):
+	case bytes.HasPrefix(header, []byte("\xff\xfe")) || bytes.HasPrefix(header, []byte("\xfe\xff")):
 		return fault(errors.New("line 1: the file is UTF-16; save it as CSV in UTF-8"))
-	case bytes.HasPrefix(text, []byte("[")):
+	case bytes.HasPrefix(header, []byte("[")):
 		return fault(errors.New("line 1: the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them"))
-	case bytes.HasPrefix(text, []byte("{")):
+	case bytes.HasPrefix(header, []byte("{")):
 		return jsonRows(r)
 	}
 	// Excel writes semicolons where the comma is the decimal sign.
-	header, _, _ := bytes.Cut(text, []byte("\n"))
 	separator := ','
 	for _, other := range ";\t" {
 		if bytes.Count(header, []byte(string(other))) > bytes.Count(header, []byte(string(separator))) {
@@ -67,14 +67,61 @@ func readRows(in io.Reader) iter.Seq2[row, error] {
 	return csvRows(r, separator)
 }
 
+// firstLine is the first line that is not blank, as far as the buffer can hold it. It is left
+// to be read, and nothing behind it is waited for: a producer may be slow.
+func firstLine(r *bufio.Reader) []byte {
+	for n := 1; ; n = r.Buffered() + 1 {
+		_, err := r.Peek(n)
+		seen, _ := r.Peek(r.Buffered())
+		line, _, whole := bytes.Cut(bytes.TrimLeftFunc(seen, unicode.IsSpace), []byte("\n"))
+		if whole || err != nil {
+			return line
+		}
+	}
+}
+
 // fault is a file that can't be used at all.
 func fault(err error) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) { yield(row{}, err) }
 }
 
+// longestRow is how many bytes a row may have, with its line end. No SMS comes near it, and
+// without it a quote that is not closed would take the rest of a file into memory.
+const longestRow = 1 << 20
+
+var errLongRow = errors.New("the row has more than 1 MiB; is a quote not closed?")
+
+// rowReader refuses to read on once a row is longer than longestRow.
+type rowReader struct {
+	in    io.Reader
+	began int64 // the offset where the row began
+	read  int64 // the offset that has been read to
+	last  byte
+}
+
+func (r *rowReader) Read(p []byte) (int, error) {
+	left := longestRow - (r.read - r.began)
+	if left <= 0 {
+		return 0, errLongRow
+	}
+	n, err := r.in.Read(p[:min(int64(len(p)), left)])
+	if n > 0 {
+		r.read += int64(n)
+		r.last = p[n-1]
+	}
+	return n, err
+}
+
+// next begins a row at that offset, and tells whether the one before lacks its line end.
+func (r *rowReader) next(offset int64) (unended bool) {
+	r.began = offset
+	return offset == r.read && r.last != '\n'
+}
+
 func csvRows(in io.Reader, separator rune) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
-		r := csv.NewReader(in)
+		limited := &rowReader{in: in}
+		r := csv.NewReader(limited)
 		r.Comma = separator
 		r.FieldsPerRecord = -1
 		r.ReuseRecord = true
@@ -85,7 +132,7 @@ func csvRows(in io.Reader, separator rune) iter.Seq2[row, error] {
 			return
 		}
 		if err != nil {
-			yield(row{}, csvFault(err))
+			yield(row{}, csvFault(err, 1))
 			return
 		}
 		header, err := parseHeader(record)
@@ -94,17 +141,24 @@ func csvRows(in io.Reader, separator rune) iter.Seq2[row, error] {
 			yield(row{}, fmt.Errorf("line %d: %w", line, err))
 			return
 		}
+		limited.next(r.InputOffset())
 		for {
-			record, err := r.Read()
+			last := len(record) - 1
+			end, _ := r.FieldPos(last)
+			end += strings.Count(record[last], "\n")
+
+			record, err = r.Read()
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
-				yield(row{}, csvFault(err))
+				yield(row{}, csvFault(err, end+1))
 				return
 			}
 			line, _ := r.FieldPos(0)
-			if !yield(csvRow(line, header, record), nil) {
+			row := csvRow(line, header, record, separator)
+			row.unended = limited.next(r.InputOffset())
+			if !yield(row, nil) {
 				return
 			}
 		}
@@ -140,9 +194,13 @@ func parseHeader(record []string) ([]string, error) {
 	return header, nil
 }
 
-// csvFault words a *csv.ParseError, or an error of the file itself.
-func csvFault(err error) error {
+// csvFault words a *csv.ParseError, or an error of the file itself, for the row that starts
+// at that line.
+func csvFault(err error, line int) error {
 	var parse *csv.ParseError
+	if errors.Is(err, errLongRow) {
+		return fmt.Errorf("line %d: %w", line, err)
+	}
 	if !errors.As(err, &parse) {
 		return err
 	}
@@ -152,23 +210,43 @@ func csvFault(err error) error {
 	return fmt.Errorf("line %d: a quote is broken; write a quote inside a quoted field twice, and close the field", parse.Line)
 }
 
-func csvRow(line int, header, record []string) row {
+func csvRow(line int, header, record []string, separator rune) row {
 	if len(record) != len(header) {
 		return row{line: line, err: fmt.Errorf("has %d fields, the header %d; a separator or line end inside a field needs quotes around it", len(record), len(header))}
 	}
 	fields := make(map[string]string, len(header))
 	for i, name := range header {
 		fields[name] = record[i]
-		if swallowedRow.MatchString(record[i]) {
-			return row{line: line, err: fmt.Errorf("%s holds what looks like the next row: a quote that opens before it is not closed", name)}
+		if swallowsRow(record[i], separator) {
+			return row{line: line, err: fmt.Errorf("%s holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines", name)}
 		}
 	}
 	return newRow(line, fields)
 }
 
-// swallowedRow finds an id and a number at the start of a line inside a field. Such a
-// field is legal CSV, where a later quote happens to close it, and would show one
-// customer's number to another.
+// swallowsRow tells whether a line inside a field, behind its first, looks like a row: a number
+// and something else beside it. Such a field is legal CSV, where a later quote happens to close
+// it, and would show one customer's number to another.
+func swallowsRow(field string, separator rune) bool {
+	_, behind, ok := strings.Cut(field, "\n")
+	if !ok {
+		return false
+	}
+	for line := range strings.SplitSeq(behind, "\n") {
+		parts := strings.Split(line, string(separator))
+		if len(parts) > 1 && slices.ContainsFunc(parts, isReceiver) {
+			return true
+		}
+	}
+	return swallowedRow.MatchString(field)
+}
+
+func isReceiver(part string) bool {
+	_, err := smslink.ParseReceiver(strings.Trim(part, "\" \t"))
+	return err == nil
+}
+
+// swallowedRow is an id and what may be meant for a number, at the start of a line.
 var swallowedRow = regexp.MustCompile(`\n[0-9]+[,;\t]"?[+0][0-9 ]{8}`)
 
 // newRow makes a message of a row's fields, by name.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +51,143 @@ func TestReadRows_everyForm(t *testing.T) {
 					row.message.SendAt = time.Time{}
 				}
 				require.Equal(t, want[i], row.message)
+			}
+		})
+	}
+}
+
+// A slow producer's rows come as it writes them.
+func TestReadRows_asTheyCome(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"CSV":        {"id;to;text\n", "1;0712345678;a\n", "2;0712345678;b\n"},
+		"JSON lines": {"\n", `{"id":1,"to":"0712345678","text":"a"}` + "\n", `{"id":2,"to":"0712345678","text":"b"}` + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, out := io.Pipe()
+			came := make(chan row)
+			go func() {
+				defer close(came)
+				for row, err := range readRows(in) {
+					row.err = errors.Join(row.err, err)
+					came <- row
+				}
+			}()
+			_, err := io.WriteString(out, lines[0])
+			require.NoError(t, err)
+			for i, line := range lines[1:] {
+				_, err := io.WriteString(out, line)
+				require.NoError(t, err)
+				select {
+				case row := <-came:
+					require.NoError(t, row.err)
+					require.EqualValues(t, i+1, row.message.ID)
+				case <-time.After(10 * time.Second):
+					require.Fail(t, "the row waits for more")
+				}
+			}
+			require.NoError(t, out.Close())
+			_, more := <-came
+			require.False(t, more)
+		})
+	}
+}
+
+func TestReadRows_unended(t *testing.T) {
+	for file, want := range map[string][]bool{
+		"id,to,text\n1,0712345678,a\n2,0712345678,b\n":           {false, false},
+		"id,to,text\r\n1,0712345678,a\r\n2,0712345678,b\r\n\r\n": {false, false},
+		"id,to,text\n1,0712345678,a\n2,0712345678,b":             {false, true},
+		"id,to,text\n1,0712345678,a\n2,0712345678,\"b\nc\"":      {false, true},
+		"id,to,text\n1,0712345678,a\n2,0712345678,\"b\nc\"\n":    {false, false},
+		`{"id":1,"to":"0712345678","text":"a"}`:                  {false}, // its brace ends it
+	} {
+		rows, err := rowsOf(t, file)
+		require.NoError(t, err)
+		var unended []bool
+		for _, row := range rows {
+			require.NoError(t, row.err)
+			unended = append(unended, row.unended)
+		}
+		require.Equal(t, want, unended, file)
+	}
+}
+
+// A row has an end, and no file is held as a whole to find it.
+func TestReadRows_longRow(t *testing.T) {
+	for _, c := range []struct {
+		name, start, end string
+		line             int
+	}{
+		{"CSV", "id,to,text\n1,0712345678,\"a\nb\"\n2,0712345678,", "\n", 4},
+		{"a quote in CSV", "id,to,text\n1,0712345678,a\n2,0712345678,\"\n", "\"\n", 3},
+		{"JSON lines", `{"id":1,"to":"0712345678","text":"a"}` + "\n" + `{"id":2,"to":"0712345678","text":"`, "\"}\n", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			began := 0
+			for range c.line - 1 {
+				began += strings.IndexByte(c.start[began:], '\n') + 1
+			}
+			fits := longestRow - len(c.start) + began - len(c.end)
+			rows, err := rowsOf(t, c.start+strings.Repeat("a", fits)+c.end)
+			require.NoError(t, err)
+			require.NoError(t, rows[1].err)
+			_, err = rowsOf(t, c.start+strings.Repeat("a", fits+1)+c.end)
+			require.EqualError(t, err, fmt.Sprintf("line %d: the row has more than 1 MiB; is a quote not closed?", c.line))
+
+			endless := &countingReader{in: io.MultiReader(strings.NewReader(c.start), endlessReader{})}
+			for _, err = range readRows(endless) {
+			}
+			require.ErrorIs(t, err, errLongRow)
+			require.Less(t, endless.read, longestRow+16<<10)
+		})
+	}
+}
+
+type endlessReader struct{}
+
+func (endlessReader) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'a'
+	}
+	return len(p), nil
+}
+
+type countingReader struct {
+	in   io.Reader
+	read int
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	r.read += n
+	return n, err
+}
+
+func TestReadRows_aRowInsideAField(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		swallowed  bool
+	}{
+		{"the id first", "id,to,text\n1,0712345678,\"Comanda\n2,0723456789,Salut\"\n", true},
+		{"the number first", "to,id,text\n0712345678,1,\"Comanda\n0723456789,2,Salut\"\n", true},
+		{"the text first", "text,id,to\n\"Comanda,1,0712345678\nSalut,2,+40 723 456 789\",1,0712345678\n", true},
+		{"the third line", "to;id;text\r\n0712345678;1;\"a\r\nb\r\n0723.456.789;2;c\"\r\n", true},
+		{"tabs and quotes", "to\tid\ttext\n0712345678\t1\t\"a\n\"\"0723456789\"\"\t2\tc\"\n", true},
+		{"cut behind the number", "text,to,id\n\"a\nb,0723456789\",0712345678,1\n", true},
+		{"a number on a line of its own", "id,to,text\n1,0712345678,\"Sunați la\n0721.123.456\"\n", false},
+		{"a number in a sentence", "id,to,text\n1,0712345678,\"Bună,\nsunați la 0721123456, vă rugăm\"\n", false},
+		{"another separator", "id;to;text\n1;0712345678;\"Sunați:\nAna, 0721123456\"\n", false},
+		{"one line", "id,to,text\n1,0712345678,\"Ana, 0721123456\"\n", false},
+		{"a list", "id,to,text\n1,0712345678,\"Aveți:\n2, 3, 4 bucăți\"\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rows, err := rowsOf(t, c.file)
+			require.NoError(t, err)
+			require.Len(t, rows, 1)
+			if c.swallowed {
+				require.EqualError(t, rows[0].err, "text holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines")
+			} else {
+				require.NoError(t, rows[0].err)
 			}
 		})
 	}
