@@ -195,7 +195,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 			requireNoSecret(t, logged.String())
 			if inner != nil && !errors.Is(inner, errQuoting) {
 				require.ErrorIs(t, err, inner)
-				require.ErrorContains(t, err, inner.Error())
+				require.ErrorContains(t, err, strings.TrimPrefix(inner.Error(), "unexpected "))
 			} else {
 				require.ErrorContains(t, err, "errors.Unwrap gives it")
 			}

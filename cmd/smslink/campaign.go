@@ -149,6 +149,9 @@ func (c *campaign) rows() iter.Seq2[row, error] {
 					return
 				}
 				n++
+				if row.err == nil && row.unended && f.info == nil {
+					row.err = errors.New("has no line end: the input may have been cut off")
+				}
 				screen.check(&row)
 				if !yield(row, nil) {
 					return
