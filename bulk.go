@@ -237,7 +237,7 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	return resp, nil
 }
 
-// exchange makes the upload, posts it, and counts segments while the gateway is busy.
+// exchange makes the upload and posts it. Segments are counted beside that.
 func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendError) {
 	if p.Len() == 0 {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
@@ -245,16 +245,16 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 	if err := ctx.Err(); err != nil {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
+	var segments []int32
+	var counting sync.WaitGroup
+	defer counting.Wait() // before the package is released, also where a codec or a transport panics
+	counting.Go(func() { segments = p.segments() })
+
 	u, sum, err := c.pack(p)
 	if err != nil {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
 	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "upload_bytes", u.size, "test", c.testMode)
-
-	var segments []int32
-	var counting sync.WaitGroup
-	defer counting.Wait() // before the package is released, also where a transport panics
-	counting.Go(func() { segments = p.segments() })
 	reply, sendErr := c.post(ctx, u, p.Len(), nil)
 	if sendErr != nil {
 		return nil, sendErr
