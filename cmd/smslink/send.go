@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type sendOptions struct {
 	fold         bool
 	yes          bool
 	json         bool
+	verbose      bool
 	sameCampaign bool
 	resendFailed bool
 	codec        string
@@ -113,6 +115,7 @@ Exit codes:
 	flags.StringVar(&opts.codec, "codec", "zlib", "`NAME` of the compression: none, zlib, bzip2 or lzf")
 	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and at last one with the summary; nothing where it could not begin")
+	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
 	return cmd
 }
 
@@ -265,6 +268,9 @@ func (o sendOptions) confirm(c console, question string) error {
 // in this process.
 func connect(c console, opts sendOptions) (client *smslink.Client, closeGateway func(), err error) {
 	settings := &smslink.Options{Endpoint: opts.endpoint, TestMode: opts.testMode, Timeout: opts.timeout}
+	if opts.verbose {
+		settings.Logger = slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
 	if opts.sandbox {
 		if opts.endpoint != smslink.EndpointHTTPS {
 			return nil, nil, errors.New("--sandbox and --endpoint exclude each other")
