@@ -139,7 +139,7 @@ func (c *campaign) pull(ctx context.Context) (next func() (row, error, bool), st
 // a file's, and ends them.
 func (c *campaign) rows() iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
-		screen := screen{pkg: smslink.Package{Fold: c.fold}, ids: idset.Set{}}
+		screen := screen{pkg: smslink.Package{Fold: c.fold, StrictReceivers: true}, ids: idset.Set{}}
 		for _, f := range c.files {
 			n := 0
 			for row, err := range readRows(f.in) {

@@ -69,7 +69,7 @@ func encode(c console, opts encodeOptions, names []string) error {
 		return &exitError{exitNotSent, err}
 	}
 	defer campaign.close()
-	pkg, badRows := &smslink.Package{Fold: opts.fold}, 0
+	pkg, badRows := &smslink.Package{Fold: opts.fold, StrictReceivers: true}, 0
 	for row, err := range campaign.rows() {
 		if err != nil {
 			return &exitError{exitNotSent, err}

@@ -142,7 +142,7 @@ func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 	case o.results == "-":
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	}
-	opts := &smslink.SendAllOptions{Messages: o.packageSize, Codec: codec, Concurrency: o.concurrency, Fold: o.fold}
+	opts := &smslink.SendAllOptions{Messages: o.packageSize, Codec: codec, Concurrency: o.concurrency, Fold: o.fold, StrictReceivers: true}
 	opts.Retry.Attempts = o.attempts
 	opts.Retry.Hook = func(attempt int, pause time.Duration, err error) {
 		fmt.Fprintf(c.err, "smslink: attempt %d: %v; the next one in %v\n", attempt, unprefixed(err), pause.Round(time.Millisecond))

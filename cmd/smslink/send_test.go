@@ -189,6 +189,19 @@ func TestSend_someMessageFailed(t *testing.T) {
 	require.Equal(t, []string{"standard input", "3", "2", "2", "number failed", "220000002", "1", "check the number"}, readResults(t, results)[1])
 }
 
+// A number arrives as ParseReceiver reads it, and not with each of its digits.
+func TestSend_receiversAsTheyAreMeant(t *testing.T) {
+	gateway := newGateway(t, nil)
+	const rows = "id,to,text\n1,+40 (0)712 345 678,a\n2,+40 0712345679,b\n3,0722/123.456,c\n"
+	got := smslinkIn(accountOf(gateway), rows, "send", "--endpoint", gateway.URL, "-")
+	require.Equal(t, exitAccepted, got.code, got.err)
+	for i, want := range []string{"0040712345678", "0040712345679", "0722123456"} {
+		require.Equal(t, want, gateway.Messages()[i].To)
+	}
+	got = smslinkIn(nil, rows, "encode", "--reveal", "-")
+	require.Contains(t, got.out, "1;0040712345678;numeric;a;0\n")
+}
+
 // Of many rows that fail, a person is shown the first; all are in the results.
 func TestSend_manyFailures(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(smslink.Message) smslink.Status { return smslink.NumberFailed }}})
