@@ -1,4 +1,4 @@
-module github.com/go-smslink/smslink/internal/soak
+module github.com/go-smslink/smslink/internal/integration
 
 go 1.25.0
 
