@@ -2,7 +2,6 @@ package smslink
 
 import (
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 )
@@ -25,11 +24,10 @@ type Journal interface {
 	// it was judged, and one in doubt with [StatusUnreported].
 	Known(ctx context.Context, ids []int64) ([]Result, error)
 
-	// Intend makes ids intended, all of them or none. It is an error where one of them is known. The digest is
-	// the MD5 of the package's plain form, which the upload's form also has. After an error
-	// SendAll asks once more what is Known, since another stream may have intended
+	// Intend makes ids intended, all of them or none. It is an error if one of them is known. After an
+	// error SendAll asks once more what is Known, since another stream may have intended
 	// them first.
-	Intend(ctx context.Context, ids []int64, digest [md5.Size]byte) error
+	Intend(ctx context.Context, ids []int64) error
 
 	// Settle judges some of the intended ids and forgets others.
 	Settle(ctx context.Context, judged []Result, forgotten []int64) error
@@ -85,7 +83,7 @@ func (s *stream) intend(f *flight) bool {
 	if s.opts.Journal == nil {
 		return true
 	}
-	err := s.opts.Journal.Intend(s.lasting, f.Package.ids(), digest(f.Package.plain()))
+	err := s.opts.Journal.Intend(s.lasting, f.Package.ids())
 	if err == nil {
 		return true
 	}

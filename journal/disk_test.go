@@ -3,7 +3,6 @@
 package journal_test
 
 import (
-	"crypto/md5"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -26,10 +25,10 @@ func TestFile_aFailedWriteIsTheLast(t *testing.T) {
 	small := limit
 	small.Cur = uint64(info.Size()) + 20
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small)) // Go ignores the signal that goes with it
-	full := j.Intend(background, []int64{100}, md5.Sum(nil))
+	full := j.Intend(background, []int64{100})
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
 	require.ErrorIs(t, full, syscall.EFBIG)
-	require.ErrorIs(t, j.Intend(background, []int64{101}, md5.Sum(nil)), syscall.EFBIG)
+	require.ErrorIs(t, j.Intend(background, []int64{101}), syscall.EFBIG)
 	_, err = j.Known(background, []int64{1})
 	require.ErrorIs(t, err, syscall.EFBIG)
 	require.NoError(t, j.Close())

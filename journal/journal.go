@@ -4,8 +4,6 @@ package journal
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -32,10 +30,9 @@ var (
 )
 
 // File is a journal in a file of text to which lines are only ever added, each with the CRC-32C of all of them so far.
-// It holds local ids, statuses, the gateway's ids where they are plain numbers, and the
-// MD5 of each package. It is given neither a receiver nor a text; but the MD5 of a
-// package of one message lets those who know its text try out numbers, and a server may
-// answer with a receiver, without its + or 00, for an id.
+// It holds local ids, statuses, and the gateway's ids where they are plain numbers. It is
+// given neither a receiver nor a text; but a server may answer with a receiver, without its
+// + or 00, for an id.
 //
 // Each call that changes something makes one line and has it written through to the
 // disk before it returns: two for a package. In memory it takes about
@@ -169,13 +166,13 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 // Intend notes that these ids are about to be uploaded; see [smslink.Journal]. It is
 // [ErrKnown] where one of them is known or comes twice, and [ErrMoved] where the file
 // is not at its path any more, as is every call from then on.
-func (j *File) Intend(_ context.Context, ids []int64, digest [md5.Size]byte) error {
+func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err == nil {
 		j.err = j.inPlace()
 	}
-	return j.change(entry{Intend: ids, MD5: hex.EncodeToString(digest[:])})
+	return j.change(entry{Intend: ids})
 }
 
 // Settle notes what became of ids in doubt; see [smslink.Journal]. It is

@@ -3,7 +3,6 @@ package journal_test
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -38,12 +37,12 @@ func filled(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
 	j := open(t, path)
-	require.NoError(t, j.Intend(background, []int64{1, 2}, md5.Sum(nil)))
-	require.NoError(t, j.Intend(background, []int64{3}, md5.Sum(nil)))
+	require.NoError(t, j.Intend(background, []int64{1, 2}))
+	require.NoError(t, j.Intend(background, []int64{3}))
 	require.NoError(t, j.Settle(background, []smslink.Result{
 		{ID: 1, RemoteID: "220000001", Status: smslink.Success}, {ID: 2, RemoteID: "0040712345678", Status: smslink.NumberFailed},
 	}, nil))
-	require.NoError(t, j.Intend(background, []int64{4, 5}, md5.Sum(nil)))
+	require.NoError(t, j.Intend(background, []int64{4, 5}))
 	require.NoError(t, j.Settle(background, nil, []int64{3}))
 	require.NoError(t, j.Close())
 	return path
@@ -69,13 +68,13 @@ func TestFile_doubtsCanBeSettledByHand(t *testing.T) {
 	j := open(t, filled(t))
 	require.NoError(t, j.Settle(background, []smslink.Result{{ID: 4, Status: smslink.Success}}, []int64{5}))
 	require.Empty(t, j.InDoubt())
-	require.NoError(t, j.Intend(background, []int64{5}, md5.Sum(nil)))
+	require.NoError(t, j.Intend(background, []int64{5}))
 }
 
 func TestFile_refusesWhatWouldSendTwice(t *testing.T) {
 	j := open(t, filled(t))
 	for _, id := range []int64{1, 2, 4} {
-		require.ErrorIs(t, j.Intend(background, []int64{100, id}, md5.Sum(nil)), journal.ErrKnown)
+		require.ErrorIs(t, j.Intend(background, []int64{100, id}), journal.ErrKnown)
 	}
 	known, err := j.Known(background, []int64{100})
 	require.NoError(t, err)
@@ -113,7 +112,7 @@ func TestOpen_survivesATornLastLine(t *testing.T) {
 		known, err := j.Known(background, []int64{1, 2, 3, 4, 5})
 		require.NoError(t, err)
 		require.Len(t, known, map[int]int{0: 0, 1: 0, 2: 2, 3: 3, 4: 3, 5: 5, 6: 4}[min(lines, 6)], "%d bytes", n)
-		require.NoError(t, j.Intend(background, []int64{9}, md5.Sum(nil)))
+		require.NoError(t, j.Intend(background, []int64{9}))
 		require.NoError(t, j.Close())
 		j, err = journal.Open(path)
 		require.NoError(t, err, "%d bytes", n)
@@ -181,7 +180,7 @@ func TestOpen_survivesNULsAtTheEnd(t *testing.T) {
 		for _, result := range known {
 			ids[result.ID] = true
 		}
-		require.NoError(t, j.Intend(background, []int64{9}, md5.Sum(nil)))
+		require.NoError(t, j.Intend(background, []int64{9}))
 		return ids
 	}
 	for n := first; n <= len(raw); n++ {
@@ -210,7 +209,7 @@ func payloads(t *testing.T, lines ...string) string {
 func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
 	const (
 		first  = `{"smslink-journal":1}`
-		intend = `{"intend":[1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`
+		intend = `{"intend":[1]}`
 	)
 	j, err := journal.Open(payloads(t, first, intend, `{"judge":[1],"status":[999],"remote":[0]}`, `{"again":[1]}`))
 	require.NoError(t, err)
@@ -220,10 +219,10 @@ func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
 		{`{"smslink-journal":-1}`},
 		{`{"smslink-journal":1,"intend":[7]}`},
 		{first, first},
-		{first, `{"intend":[1],"Intend":[2],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
-		{first, `{"intend": [1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
-		{first, `{"intend":[-1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
-		{first, `{"intend":[1,1],"md5":"d41d8cd98f00b204e9800998ecf8427e"}`},
+		{first, `{"intend":[1],"Intend":[2]}`},
+		{first, `{"intend": [1]}`},
+		{first, `{"intend":[-1]}`},
+		{first, `{"intend":[1,1]}`},
 		{first, intend, `{"judge":[1],"status":[3]}`},
 		{first, intend, `{"status":[3],"remote":[7]}`},
 		{first, intend, `{"judge":[1],"status":[-9],"remote":[0]}`},
@@ -276,7 +275,7 @@ func TestFile_noticesThatItWasMoved(t *testing.T) {
 			if err := move(path); err != nil {
 				t.Skip(err) // Windows lets no open file be moved
 			}
-			require.ErrorIs(t, j.Intend(background, []int64{100}, md5.Sum(nil)), journal.ErrMoved)
+			require.ErrorIs(t, j.Intend(background, []int64{100}), journal.ErrMoved)
 			require.ErrorIs(t, j.Settle(background, nil, []int64{4}), journal.ErrMoved, "it stays so")
 			_, err := j.Known(background, []int64{1})
 			require.ErrorIs(t, err, journal.ErrMoved)
@@ -292,12 +291,12 @@ func TestFile_isWhereALinkLeads(t *testing.T) {
 	}
 	j := open(t, link)
 	require.Equal(t, []int64{4, 5}, j.InDoubt())
-	require.NoError(t, j.Intend(background, []int64{100}, md5.Sum(nil)))
+	require.NoError(t, j.Intend(background, []int64{100}))
 	t.Chdir(t.TempDir())
-	require.NoError(t, j.Intend(background, []int64{101}, md5.Sum(nil)))
+	require.NoError(t, j.Intend(background, []int64{101}))
 	require.NoError(t, os.Remove(link))
 	require.NoError(t, os.Symlink(filled(t), link))
-	require.ErrorIs(t, j.Intend(background, []int64{102}, md5.Sum(nil)), journal.ErrMoved)
+	require.ErrorIs(t, j.Intend(background, []int64{102}), journal.ErrMoved)
 }
 
 // A path is that of the folder it was opened in.
@@ -305,7 +304,7 @@ func TestFile_staysWhereItIsWhenTheProgramMoves(t *testing.T) {
 	t.Chdir(t.TempDir())
 	j := open(t, "journal")
 	t.Chdir(t.TempDir())
-	require.NoError(t, j.Intend(background, []int64{1}, md5.Sum(nil)))
+	require.NoError(t, j.Intend(background, []int64{1}))
 }
 
 func TestFile_refusesContradictions(t *testing.T) {
@@ -319,8 +318,8 @@ func TestFile_refusesContradictions(t *testing.T) {
 	require.ErrorIs(t, j.Settle(background, nil, []int64{5, 4, 5}), journal.ErrNotInDoubt)
 	require.Error(t, j.Settle(background, []smslink.Result{{ID: 4}}, nil), "unreported is no judgement")
 	require.Error(t, j.Settle(background, []smslink.Result{{ID: 4, Status: 1000}}, nil))
-	require.ErrorIs(t, j.Intend(background, []int64{8, 7, 8}, md5.Sum(nil)), journal.ErrKnown)
-	require.Error(t, j.Intend(background, []int64{-1}, md5.Sum(nil)))
+	require.ErrorIs(t, j.Intend(background, []int64{8, 7, 8}), journal.ErrKnown)
+	require.Error(t, j.Intend(background, []int64{-1}))
 	known, err := j.Known(background, []int64{1, 2, 3, 4, 5, 7, 8})
 	require.NoError(t, err)
 	require.Equal(t, whole, known)
@@ -352,7 +351,7 @@ func TestFile_forgetsWhatWasRefused(t *testing.T) {
 		require.NoError(t, err)
 		if forgotten := n >= len(after)-1; forgotten {
 			require.Empty(t, known)
-			require.NoError(t, j.Intend(background, []int64{2}, md5.Sum(nil)))
+			require.NoError(t, j.Intend(background, []int64{2}))
 		} else {
 			require.Equal(t, whole[1:2], known)
 		}
@@ -385,14 +384,6 @@ func TestFile_forgottenIsSentByTheNextStream(t *testing.T) {
 	require.Len(t, send(), 2)
 }
 
-func TestFile_writesTheDigest(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal")
-	require.NoError(t, open(t, path).Intend(background, []int64{1}, md5.Sum([]byte("x"))))
-	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Contains(t, string(raw), fmt.Sprintf("%x", md5.Sum([]byte("x"))))
-}
-
 // BenchmarkFile_million measures the memory of a million judged messages, and the
 // time to open their journal.
 func BenchmarkFile_million(b *testing.B) {
@@ -407,7 +398,7 @@ func BenchmarkFile_million(b *testing.B) {
 			ids[i] = n*perPackage + int64(i)
 			results[i] = smslink.Result{ID: ids[i], Status: smslink.Success, RemoteID: strconv.FormatInt(220_000_000+ids[i], 10)}
 		}
-		require.NoError(b, j.Intend(background, ids, md5.Sum(nil)))
+		require.NoError(b, j.Intend(background, ids))
 		require.NoError(b, j.Settle(background, results, nil))
 	}
 	require.NoError(b, j.Close())

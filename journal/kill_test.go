@@ -46,10 +46,10 @@ func (j suicidal) Known(ctx context.Context, ids []int64) ([]smslink.Result, err
 	return j.File.Known(ctx, ids)
 }
 
-func (j suicidal) Intend(ctx context.Context, ids []int64, digest [16]byte) error {
+func (j suicidal) Intend(ctx context.Context, ids []int64) error {
 	j.step()
 	defer j.step()
-	return j.File.Intend(ctx, ids, digest)
+	return j.File.Intend(ctx, ids)
 }
 
 func (j suicidal) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {

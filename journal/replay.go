@@ -12,12 +12,11 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// entry is one line of the file after the first. An intention has Intend and MD5; a
+// entry is one line of the file after the first. An intention has Intend; a
 // settlement has the judged ids with a status and a remote id each, and the
 // forgotten ones; and Again are judged ids that are forgotten.
 type entry struct {
 	Intend   []int64          `json:"intend,omitempty"`
-	MD5      string           `json:"md5,omitempty"`
 	Judge    []int64          `json:"judge,omitempty"`
 	Status   []smslink.Status `json:"status,omitempty"`
 	RemoteID []uint64         `json:"remote,omitempty"`

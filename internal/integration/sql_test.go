@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"context"
-	"crypto/md5"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -62,7 +61,7 @@ func (t table) Known(ctx context.Context, ids []int64) ([]smslink.Result, error)
 	return known, nil
 }
 
-func (t table) Intend(ctx context.Context, ids []int64, _ [md5.Size]byte) error {
+func (t table) Intend(ctx context.Context, ids []int64) error {
 	return t.together(ctx, func(tx *sql.Tx) error {
 		for _, id := range ids { // the key refuses one that is known
 			if _, err := tx.ExecContext(ctx, `INSERT INTO sms (id, status, remote) VALUES (?, 0, '')`, id); err != nil {
