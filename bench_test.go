@@ -101,7 +101,7 @@ func BenchmarkReply(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				resp, err := smslink.ReadReply(p, reply)
-				if err != nil || resp.Results[n-1].Status != smslink.Success {
+				if err != nil || resp.Results[n-1].Status != smslink.StatusSuccess {
 					b.Fatal(err)
 				}
 			}
@@ -263,7 +263,7 @@ func BenchmarkSend(b *testing.B) {
 				p.Reopen()
 				resp, err := client.Send(context.Background(), p)
 				require.NoError(b, err)
-				require.Equal(b, smslink.Success, resp.Results[campaign-1].Status)
+				require.Equal(b, smslink.StatusSuccess, resp.Results[campaign-1].Status)
 			}
 		})
 	}

@@ -273,7 +273,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 	codec := p.Codec
 	if codec == nil {
-		codec = Zlib
+		codec = CodecZlib
 	}
 	method := codec.Method()
 	if method < 0 || method > 3 {
@@ -292,7 +292,7 @@ func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 		Receivers:    p.Len(),
 	}
 	packed := plain
-	if codec == None {
+	if codec == CodecNone {
 		form.MD5Plain = digest(plain)
 		form.MD5Compressed = form.MD5Plain
 		form.SizeCompressed = form.SizePlain
@@ -355,7 +355,7 @@ func (c *Client) failed(ctx context.Context, messages int, err *SendError) error
 
 func (c *Client) accepted(ctx context.Context, r *Response) {
 	level := slog.LevelInfo
-	succeeded := r.Count(Success)
+	succeeded := r.Count(StatusSuccess)
 	if succeeded < len(r.Results) || len(r.Unmatched) > 0 {
 		level = slog.LevelWarn
 	}

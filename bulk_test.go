@@ -116,7 +116,7 @@ func TestSend_oneResultAMessage(t *testing.T) {
 			for i, m := range taken {
 				require.Equal(t, smslink.Result{ID: m.ID, RemoteID: m.RemoteID, Status: smslink.Status(m.ID%5 + 1), Segments: gsm7.Measure(m.Text).Segments}, resp.Results[i])
 			}
-			require.Equal(t, 1, resp.Count(smslink.Success))
+			require.Equal(t, 1, resp.Count(smslink.StatusSuccess))
 		})
 	}
 }
@@ -155,7 +155,7 @@ func TestSend_upload(t *testing.T) {
 	client, err := smslink.NewClient("A1B2C3", "p@ss\r\n--word", &smslink.Options{Endpoint: endpoint, TestMode: true})
 	require.NoError(t, err)
 	client.Fix(time.Unix(1893456000, 0), "SMSLINKBOUNDARY")
-	p := smslink.Package{Codec: smslink.None}
+	p := smslink.Package{Codec: smslink.CodecNone}
 	vectors(t)[0].fill(&p)
 	_, err = client.Send(context.Background(), &p)
 	require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestSend_nothingReadsThePackageAfterwards(t *testing.T) {
 		return response(413, "too large"), nil
 	})}})
 	p := packageOf(t, 1)
-	p.Codec = smslink.None
+	p.Codec = smslink.CodecNone
 	_, err := client.Send(context.Background(), p)
 	require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))
 	rest, err := io.ReadAll(kept)
@@ -258,7 +258,7 @@ func (c ownCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	if c.err != nil {
 		return dst, c.err
 	}
-	return smslink.Zlib.AppendCompress(dst, plain)
+	return smslink.CodecZlib.AppendCompress(dst, plain)
 }
 
 func TestSend_takesACodecOfTheCallersOwn(t *testing.T) {
@@ -383,7 +383,7 @@ func TestSend_formAsAnotherReaderSeesIt(t *testing.T) {
 	}))
 	defer server.Close()
 	p := packageOf(t, 1, 2)
-	p.Codec = smslink.LZF
+	p.Codec = smslink.CodecLZF
 	_, err := newClient(t, &smslink.Options{Endpoint: server.URL}).Send(context.Background(), p)
 	require.NoError(t, err)
 

@@ -12,8 +12,8 @@ import (
 )
 
 // Codec compresses a package's plain form (see [Package.AppendPlain]) for the
-// upload. [None], [Zlib], [BZip2]
-// and [LZF] are the gateway's four; one of your own must make what the gateway
+// upload. [CodecNone], [CodecZlib], [CodecBZip2]
+// and [CodecLZF] are the gateway's four; one of your own must make what the gateway
 // decodes for its Method.
 type Codec interface {
 	// Method is the gateway's Compression value: 0 none, 1 zlib, 2 bzip2, 3 LZF
@@ -31,21 +31,21 @@ type Codec interface {
 
 // The gateway's four codecs. Goroutines may share them.
 var (
-	// None sends the plain form as it is.
-	None Codec = none{}
+	// CodecNone sends the plain form as it is.
+	CodecNone Codec = none{}
 
-	// Zlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
+	// CodecZlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
 	// vendor calls it "Zlib Gzip", but it is no gzip file. It is a package's default.
-	Zlib Codec = newZlib(6)
+	CodecZlib Codec = newZlib(6)
 
-	// BZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
-	// packs texts tightest and takes several times as long as Zlib, on as many cores
+	// CodecBZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
+	// packs texts tightest and takes several times as long as CodecZlib, on as many cores
 	// as there are blocks, up to GOMAXPROCS, with some 20 MB of memory each.
-	BZip2 Codec = bzip2Codec{}
+	CodecBZip2 Codec = bzip2Codec{}
 
-	// LZF makes bare liblzf blocks, what PECL's lzf_decompress reads. It is the
+	// CodecLZF makes bare liblzf blocks, what PECL's lzf_decompress reads. It is the
 	// fastest and packs least.
-	LZF Codec = lzfCodec{}
+	CodecLZF Codec = lzfCodec{}
 )
 
 // ParseCodec gives the codec of that name: none, zlib (or gzip, the vendor's word
@@ -53,13 +53,13 @@ var (
 func ParseCodec(name string) (Codec, error) {
 	switch name {
 	case "none":
-		return None, nil
+		return CodecNone, nil
 	case "zlib", "gzip":
-		return Zlib, nil
+		return CodecZlib, nil
 	case "bzip2":
-		return BZip2, nil
+		return CodecBZip2, nil
 	case "lzf":
-		return LZF, nil
+		return CodecLZF, nil
 	}
 	return nil, fmt.Errorf("smslink: codec %q is not one of none, zlib, bzip2 and lzf", name)
 }

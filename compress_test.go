@@ -75,7 +75,7 @@ func TestCodecs_methodsAndNames(t *testing.T) {
 	}
 	gzip, err := smslink.ParseCodec("gzip")
 	require.NoError(t, err)
-	require.Equal(t, smslink.Zlib, gzip)
+	require.Equal(t, smslink.CodecZlib, gzip)
 	_, err = smslink.ParseCodec("ZIP")
 	require.EqualError(t, err, `smslink: codec "ZIP" is not one of none, zlib, bzip2 and lzf`)
 }
@@ -91,7 +91,7 @@ func TestZlibLevel_refusesOtherLevels(t *testing.T) {
 // What the vendor calls "Zlib Gzip" is a zlib stream, which PHP's gzuncompress
 // reads, and no gzip file, which it does not.
 func TestZlib_isNoGzipFile(t *testing.T) {
-	packed, err := smslink.Zlib.AppendCompress(nil, []byte("a"))
+	packed, err := smslink.CodecZlib.AppendCompress(nil, []byte("a"))
 	require.NoError(t, err)
 	require.Equal(t, byte(0x78), packed[0])
 	require.Zero(t, (int(packed[0])<<8|int(packed[1]))%31)
@@ -108,13 +108,13 @@ func TestZlib_isLevelSix(t *testing.T) {
 	require.NoError(t, err)
 	five, err := smslink.ZlibLevel(5)
 	require.NoError(t, err)
-	require.Equal(t, size(six), size(smslink.Zlib))
-	require.NotEqual(t, size(five), size(smslink.Zlib))
+	require.Equal(t, size(six), size(smslink.CodecZlib))
+	require.NotEqual(t, size(five), size(smslink.CodecZlib))
 }
 
 // PHP's decoder stops at the first stream's end.
 func TestBZip2_isOneStream(t *testing.T) {
-	packed, err := smslink.BZip2.AppendCompress(nil, corpus(20_000))
+	packed, err := smslink.CodecBZip2.AppendCompress(nil, corpus(20_000))
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(string(packed), "BZh9"))
 	require.Equal(t, 1, bytes.Count(packed, []byte("BZh")))
@@ -144,7 +144,7 @@ func TestCodecs_sizesBesideTheirPeers(t *testing.T) {
 		codec smslink.Codec
 		peer  int
 		most  float64
-	}{{smslink.Zlib, 353_520, 1.03}, {smslink.LZF, 607_241, 1.02}, {smslink.BZip2, 282_347, 1.01}} {
+	}{{smslink.CodecZlib, 353_520, 1.03}, {smslink.CodecLZF, 607_241, 1.02}, {smslink.CodecBZip2, 282_347, 1.01}} {
 		packed, err := c.codec.AppendCompress(nil, plain)
 		require.NoError(t, err)
 		require.LessOrEqual(t, float64(len(packed)), c.most*float64(c.peer), c.codec)

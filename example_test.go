@@ -140,7 +140,7 @@ func ExampleResponse_Err() {
 		log.Fatal(err)
 	}
 
-	fmt.Println(resp.Count(smslink.Success), "accepted")
+	fmt.Println(resp.Count(smslink.StatusSuccess), "accepted")
 	for _, r := range resp.Results {
 		err := r.Err()
 		switch {
@@ -165,8 +165,8 @@ func ExampleCodec() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, codec := range []smslink.Codec{smslink.None, smslink.Zlib, smslink.BZip2, smslink.LZF, smallest} {
-		pkg := smslink.Package{Codec: codec} // nil means Zlib
+	for _, codec := range []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF, smallest} {
+		pkg := smslink.Package{Codec: codec} // nil means CodecZlib
 		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Salut!"}); err != nil {
 			log.Fatal(err)
 		}

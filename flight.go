@@ -97,7 +97,7 @@ func (s *stream) reasonToStop(b *Batch) error {
 	var failure *SendError
 	if !errors.As(b.Err, &failure) {
 		s.unknown.Store(0)
-		if b.Response.Count(InsufficientCredit) > 0 && !s.opts.ContinueWithoutCredit {
+		if b.Response.Count(StatusInsufficientCredit) > 0 && !s.opts.ContinueWithoutCredit {
 			return ErrInsufficientCredit
 		}
 		return nil

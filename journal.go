@@ -108,7 +108,7 @@ func (s *stream) settle(f *flight) {
 		for _, result := range f.Response.Results {
 			switch {
 			case result.Status == StatusUnreported:
-			case result.Status != InsufficientCredit:
+			case result.Status != StatusInsufficientCredit:
 				judged = append(judged, result)
 			case len(f.Response.Unmatched) == 0:
 				forgotten = append(forgotten, result.ID)

@@ -184,7 +184,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 			})
 			require.NoError(t, err)
 			p := secretPackage(t)
-			p.Codec = smslink.None
+			p.Codec = smslink.CodecNone
 			ctx := ctx
 			if !errors.Is(inner, context.Canceled) {
 				ctx = context.Background()

@@ -57,7 +57,7 @@ func echoed(t *testing.T) []error {
 		return nil, fmt.Errorf("could not send %s", raw)
 	})}})
 	p := secretPackage(t)
-	p.Codec = smslink.None
+	p.Codec = smslink.CodecNone
 	_, err := quoting.Send(context.Background(), p)
 	return append(errs, err,
 		new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber, Text: secretText + "%0A"}),

@@ -142,7 +142,7 @@ func TestSend_resetDuringTheUploadIsUnknown(t *testing.T) {
 		}
 	})
 	var p smslink.Package
-	p.Codec = smslink.None
+	p.Codec = smslink.CodecNone
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "07", Text: strings.Repeat("a", 8<<20)}))
 	_, err = newClient(t, &smslink.Options{Endpoint: "http://" + listener.Addr().String()}).Send(context.Background(), &p)
 	requireFate(t, smslink.OutcomeUnknown, &p, err)

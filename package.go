@@ -31,7 +31,7 @@ type Message struct {
 	// country code. Every + becomes 00 and whatever else is no digit is dropped, as
 	// the reference client does: "+40 712-345-678" is 0040712345678, but two numbers
 	// in one field become one, and so do a number and an extension. With [ParseReceiver], or the package's StrictReceivers, such a receiver is refused. Whether the number exists is for the gateway to say: see
-	// [NumberFailed].
+	// [StatusNumberFailed].
 	To string
 
 	// From is the sender: [SenderNumeric], which is also what an empty From means,
@@ -86,7 +86,7 @@ func (m Message) LogValue() slog.Value {
 // concurrent Sends of the same package are safe: one of them is refused. To fill
 // packages from several goroutines, give each its own.
 type Package struct {
-	// Codec compresses the package when it is sent. Nil means [Zlib].
+	// Codec compresses the package when it is sent. Nil means [CodecZlib].
 	Codec Codec
 
 	// Fold makes Add replace the characters of a text that make it take more SMS, such as

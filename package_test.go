@@ -222,7 +222,7 @@ func TestPackage_keepsItsMessagesAcrossBlocks(t *testing.T) {
 // one of another's making, which sees it in one piece.
 func TestSend_packageOfManyBlocks(t *testing.T) {
 	gw := newGateway(t, nil)
-	for _, codec := range append(codecs[:len(codecs):len(codecs)], foreignCodec{smslink.Zlib}) {
+	for _, codec := range append(codecs[:len(codecs):len(codecs)], foreignCodec{smslink.CodecZlib}) {
 		p := packageOfAll(t, messages(12_000))
 		p.Codec = codec
 		before := len(gw.Messages())
@@ -292,10 +292,10 @@ func TestAdd_allocatesNothingOnceGrown(t *testing.T) {
 
 func TestReset_keepsTheCodec(t *testing.T) {
 	p := packageOf(t, 1, 2)
-	p.Codec = smslink.LZF
+	p.Codec = smslink.CodecLZF
 	p.Reset()
 	require.Zero(t, p.Len())
-	require.Equal(t, smslink.LZF, p.Codec)
+	require.Equal(t, smslink.CodecLZF, p.Codec)
 	require.NoError(t, p.Add(message(1)), "its ids are free again")
 }
 
@@ -368,7 +368,7 @@ func TestPackage_panicsWhereItIsBeingSent(t *testing.T) {
 // A codec that panics sends nothing, and leaves its package sealed but usable.
 func TestPackage_survivesACodecThatPanics(t *testing.T) {
 	p := packageOf(t, 1)
-	p.Codec = panicking{smslink.Zlib}
+	p.Codec = panicking{smslink.CodecZlib}
 	require.Panics(t, func() { _, _ = newGateway(t, nil).Client().Send(context.Background(), p) })
 	require.ErrorIs(t, p.Add(message(2)), smslink.ErrOutcomeUnknown)
 	p.Reset()

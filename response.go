@@ -32,9 +32,9 @@ type Result struct {
 	Segments int    // SMS that the text makes, as package gsm7 counts them; not known of those in [Batch].Earlier
 }
 
-// Err is nil for [Success]; else a [*ResultError].
+// Err is nil for [StatusSuccess]; else a [*ResultError].
 func (r Result) Err() error {
-	if r.Status == Success {
+	if r.Status == StatusSuccess {
 		return nil
 	}
 	return &ResultError{ID: r.ID, RemoteID: r.RemoteID, Status: r.Status}
@@ -64,7 +64,7 @@ func (e ResultError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Er
 // Unwrap gives the status's sentinel.
 func (e *ResultError) Unwrap() error { return e.Status.err() }
 
-// Err is nil where every message is a [Success]; else an error that wraps the
+// Err is nil where every message is a [StatusSuccess]; else an error that wraps the
 // [*ResultError] of each that is not, in the package's order. Its text names the
 // first few.
 func (r *Response) Err() error {

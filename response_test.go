@@ -23,7 +23,7 @@ func answered(t testing.TB, p *smslink.Package, body string) (*smslink.Response,
 
 func TestResponse_matchesEntriesToMessages(t *testing.T) {
 	type results = []smslink.Result
-	ok := smslink.Success
+	ok := smslink.StatusSuccess
 	for _, c := range []struct {
 		name, entries string
 		want          results
@@ -37,7 +37,7 @@ func TestResponse_matchesEntriesToMessages(t *testing.T) {
 		{"one repeated", "7:a:3,7:x:5,3:b:3,9:c:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"7:x:5"}},
 		{"one repeated at the end", "7:a:3,3:b:3,9:c:3,7:a:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"7:a:3"}},
 		{"a foreign one", "7:a:3,8:x:3,3:b:3,9:c:3", results{{7, "a", ok, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"8:x:3"}},
-		{"malformed ones", "7:a:3,3:b,x:c:3,9:c:3:4,07:a:3,9::2", results{{7, "a", ok, 0}, {3, "", 0, 0}, {9, "", smslink.NumberFailed, 0}}, []string{"3:b", "x:c:3", "9:c:3:4", "07:a:3"}},
+		{"malformed ones", "7:a:3,3:b,x:c:3,9:c:3:4,07:a:3,9::2", results{{7, "a", ok, 0}, {3, "", 0, 0}, {9, "", smslink.StatusNumberFailed, 0}}, []string{"3:b", "x:c:3", "9:c:3:4", "07:a:3"}},
 		{"an undocumented status", "7:a:6,3:b:3,9:c:3", results{{7, "a", 6, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, nil},
 		{"a status of nothing", "7:a:0,3:b:3,9:c:3", results{{7, "", 0, 0}, {3, "b", ok, 0}, {9, "c", ok, 0}}, []string{"7:a:0"}},
 	} {
@@ -95,7 +95,7 @@ func TestResponse_Err(t *testing.T) {
 		"message 2: number failed: check the number; "+
 		"message 4: internal error or number blacklisted: look whether the number is on the account's blacklist; if not, try again later; and 3 more")
 	require.Equal(t, smslink.OutcomeAccepted, smslink.OutcomeOf(all))
-	for status := smslink.StatusUnreported; status <= smslink.InsufficientCredit; status++ {
+	for status := smslink.StatusUnreported; status <= smslink.StatusInsufficientCredit; status++ {
 		require.Equal(t, 1, resp.Count(status), "%v", status)
 	}
 }
@@ -108,14 +108,14 @@ func TestResponse_ErrIsNilWhereAllSucceeded(t *testing.T) {
 
 func TestStatus_namesAndAdvice(t *testing.T) {
 	for status, want := range map[smslink.Status][2]string{
-		smslink.StatusUnreported:      {"unreported", "before sending it again"},
-		smslink.SenderFailed:          {"sender failed", "approved"},
-		smslink.NumberFailed:          {"number failed", "check the number"},
-		smslink.Success:               {"success", ""},
-		smslink.InternalOrBlacklisted: {"internal error or blacklisted", "blacklist"},
-		smslink.InsufficientCredit:    {"insufficient credit", "top up"},
-		42:                            {"status 42", "not documented"},
-		-1:                            {"status -1", "not documented"},
+		smslink.StatusUnreported:            {"unreported", "before sending it again"},
+		smslink.StatusSenderFailed:          {"sender failed", "approved"},
+		smslink.StatusNumberFailed:          {"number failed", "check the number"},
+		smslink.StatusSuccess:               {"success", ""},
+		smslink.StatusInternalOrBlacklisted: {"internal error or blacklisted", "blacklist"},
+		smslink.StatusInsufficientCredit:    {"insufficient credit", "top up"},
+		42:                                  {"status 42", "not documented"},
+		-1:                                  {"status -1", "not documented"},
 	} {
 		require.Equal(t, want[0], status.String())
 		require.Contains(t, status.Advice(), want[1])
@@ -133,7 +133,7 @@ func TestResponse_longestIdsFitTheCap(t *testing.T) {
 	}
 	resp, err := answered(t, &p, "MESSAGE;1;ok;77;"+strings.Join(entries, ","))
 	require.NoError(t, err)
-	require.Equal(t, n, resp.Count(smslink.Success))
+	require.Equal(t, n, resp.Count(smslink.StatusSuccess))
 }
 
 // Whatever the gateway says, a Send either fails with an outcome or has one

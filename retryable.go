@@ -16,11 +16,11 @@ var errOtherPackage = errors.New("smslink: the response is not this package's; t
 // changed or sent again since, and is only read. The new one is empty where there is
 // none.
 //
-// In it, in p's order, are the messages of [InsufficientCredit], as they are: top up
-// first, and mind that a SendAt may lie in the past by then. Those of [SenderFailed] and
-// [NumberFailed] are in it as correct returns them, folded and checked as p's settings
+// In it, in p's order, are the messages of [StatusInsufficientCredit], as they are: top up
+// first, and mind that a SendAt may lie in the past by then. Those of [StatusSenderFailed] and
+// [StatusNumberFailed] are in it as correct returns them, folded and checked as p's settings
 // say, unless it returns false; nil means without them. Left out are all others:
-// [InternalOrBlacklisted] may mean that the receiver does not want it, and what is
+// [StatusInternalOrBlacklisted] may mean that the receiver does not want it, and what is
 // unreported, has an undocumented status or stands in Unmatched too, may have been taken.
 // Of an entry there whose id can't be read, each number counts as one; and where there
 // is none of p's in its place, no message is certain, and all are left out.
@@ -57,9 +57,9 @@ func (r *Response) Retryable(p *Package, correct func(Message, Status) (Message,
 		}
 		wanted := false
 		switch result.Status {
-		case InsufficientCredit:
+		case StatusInsufficientCredit:
 			wanted = true
-		case SenderFailed, NumberFailed:
+		case StatusSenderFailed, StatusNumberFailed:
 			if correct != nil {
 				m, wanted = correct(m, result.Status)
 			}
@@ -70,7 +70,7 @@ func (r *Response) Retryable(p *Package, correct func(Message, Status) (Message,
 		if m.ID != result.ID && ids[m.ID] {
 			return nil, &MessageError{ID: m.ID, Field: string(wire.FieldID), Err: ErrRepeatedID}
 		}
-		if result.Status == InsufficientCredit { // and to be the same bytes, whatever was set since it was added
+		if result.Status == StatusInsufficientCredit { // and to be the same bytes, whatever was set since it was added
 			again.Fold, again.StrictReceivers = false, false
 		}
 		err := again.Add(m)

@@ -26,7 +26,7 @@ func TestRetryable_whichMessages(t *testing.T) {
 		{"of each status", "1:a:1,2:b:2,3:c:3,4:d:4,5:e:5,6:f:6", nil, []int64{5}},
 		{"of each status, corrected", "1:a:1,2:b:2,3:c:3,4:d:4,5:e:5,6:f:6", unchanged, []int64{1, 2, 5}},
 		{"only some corrected", "1:a:1,2:b:2,3:c:3,4:d:4,5:e:5,6:f:6", func(m smslink.Message, s smslink.Status) (smslink.Message, bool) {
-			return m, s == smslink.SenderFailed
+			return m, s == smslink.StatusSenderFailed
 		}, []int64{1, 5}},
 		{"all accepted", "1:a:3,2:b:3,3:c:3,4:d:3,5:e:3,6:f:3,7:g:3", unchanged, nil},
 		{"none reported", "", unchanged, nil},
@@ -48,14 +48,14 @@ func TestRetryable_whichMessages(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := packageOf(t, 1, 2, 3, 4, 5, 6, 7)
-			p.Codec = smslink.LZF
+			p.Codec = smslink.CodecLZF
 			resp, err := answered(t, p, "MESSAGE;1;ok;77;"+c.entries)
 			require.NoError(t, err)
 			before := plain(p)
 			again, err := resp.Retryable(p, c.correct)
 			require.NoError(t, err)
 			require.Equal(t, c.want, ids(again))
-			require.Equal(t, smslink.LZF, again.Codec)
+			require.Equal(t, smslink.CodecLZF, again.Codec)
 			require.Equal(t, before, plain(p))
 			require.ErrorIs(t, p.Add(message(9)), smslink.ErrAlreadySent, "still sealed")
 		})
@@ -72,7 +72,7 @@ func TestRetryable_sameBytes(t *testing.T) {
 	}
 	resp := &smslink.Response{}
 	for _, id := range ids(&p) {
-		resp.Results = append(resp.Results, smslink.Result{ID: id, Status: smslink.InsufficientCredit})
+		resp.Results = append(resp.Results, smslink.Result{ID: id, Status: smslink.StatusInsufficientCredit})
 	}
 	p.Fold, p.StrictReceivers = true, true // once they were added
 	again, err := resp.Retryable(&p, nil)
@@ -99,10 +99,10 @@ func TestRetryable_corrects(t *testing.T) {
 	require.NoError(t, err)
 	again, err := resp.Retryable(&p, func(m smslink.Message, s smslink.Status) (smslink.Message, bool) {
 		switch s {
-		case smslink.NumberFailed:
+		case smslink.StatusNumberFailed:
 			require.Equal(t, smslink.Message{ID: 2, To: "0799999999", From: "numeric", Text: "b;"}, m)
 			m.To = "0722222222"
-		case smslink.SenderFailed:
+		case smslink.StatusSenderFailed:
 			m.From = "Shop"
 		}
 		return m, true
@@ -114,7 +114,7 @@ func TestRetryable_corrects(t *testing.T) {
 	require.NoError(t, resp.Err())
 	var taken []string
 	for _, m := range gateway.Messages() {
-		if m.Status == smslink.Success {
+		if m.Status == smslink.StatusSuccess {
 			taken = append(taken, m.To+" "+m.From+" "+m.Text)
 		}
 	}
@@ -200,7 +200,7 @@ func TestRetryable_refusesAPackageThatWasFilledAgain(t *testing.T) {
 		"reset":    func(p *smslink.Package, _ smslink.Message) { p.Reset(); require.NoError(t, p.Add(message(1))) },
 		"reopened": func(p *smslink.Package, m smslink.Message) { p.Reopen(); require.True(t, p.Remove(m.ID)) },
 	} {
-		for _, codec := range []smslink.Codec{nil, smslink.None, smslink.LZF} {
+		for _, codec := range []smslink.Codec{nil, smslink.CodecNone, smslink.CodecLZF} {
 			p := packageOf(t, 1, 2)
 			p.Codec = codec
 			resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,2:b:5")
@@ -280,7 +280,7 @@ func TestRetryable_withAJournal(t *testing.T) {
 	}
 	sms := map[string]int{}
 	for _, m := range gateway.Messages() {
-		if m.Status == smslink.Success {
+		if m.Status == smslink.StatusSuccess {
 			sms[m.To]++
 		}
 	}

@@ -309,7 +309,7 @@ func TestSend_replyBombs(t *testing.T) {
 				}
 				client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: own, Timeout: 20 * time.Second})
 				p := packageOf(t, 1)
-				p.Codec = smslink.None
+				p.Codec = smslink.CodecNone
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				_, err := client.Send(context.Background(), p)

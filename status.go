@@ -13,18 +13,18 @@ const (
 	// StatusUnreported says that the package was accepted, but that the reply names no
 	// status for this message. It may have been taken.
 	StatusUnreported Status = iota
-	// SenderFailed says that the sender is not one that this account may use.
-	SenderFailed
-	// NumberFailed says that the receiver is no number that the gateway can reach.
-	NumberFailed
-	// Success says that the message was accepted for sending, not that it was
+	// StatusSenderFailed says that the sender is not one that this account may use.
+	StatusSenderFailed
+	// StatusNumberFailed says that the receiver is no number that the gateway can reach.
+	StatusNumberFailed
+	// StatusSuccess says that the message was accepted for sending, not that it was
 	// delivered. Delivery reports carry its remote id.
-	Success
-	// InternalOrBlacklisted says that the gateway had an internal error, or that the
+	StatusSuccess
+	// StatusInternalOrBlacklisted says that the gateway had an internal error, or that the
 	// receiver is on the blacklist. The gateway does not tell the two apart.
-	InternalOrBlacklisted
-	// InsufficientCredit says that the account's credit ran out before this message.
-	InsufficientCredit
+	StatusInternalOrBlacklisted
+	// StatusInsufficientCredit says that the account's credit ran out before this message.
+	StatusInsufficientCredit
 )
 
 // The errors of a message's status: with [errors.Is], a [*ResultError] matches the
@@ -44,12 +44,12 @@ var statuses = [...]struct {
 	err    error
 	advice string
 }{
-	StatusUnreported:      {"unreported", ErrUnreported, "it may have been taken; look for it in the account's reports before sending it again"},
-	SenderFailed:          {"sender failed", ErrSenderFailed, "check that the sender is approved for the account"},
-	NumberFailed:          {"number failed", ErrNumberFailed, "check the number"},
-	Success:               {"success", nil, ""},
-	InternalOrBlacklisted: {"internal error or blacklisted", ErrInternalOrBlacklisted, "look whether the number is on the account's blacklist; if not, try again later"},
-	InsufficientCredit:    {"insufficient credit", ErrInsufficientCredit, "top up the account"},
+	StatusUnreported:            {"unreported", ErrUnreported, "it may have been taken; look for it in the account's reports before sending it again"},
+	StatusSenderFailed:          {"sender failed", ErrSenderFailed, "check that the sender is approved for the account"},
+	StatusNumberFailed:          {"number failed", ErrNumberFailed, "check the number"},
+	StatusSuccess:               {"success", nil, ""},
+	StatusInternalOrBlacklisted: {"internal error or blacklisted", ErrInternalOrBlacklisted, "look whether the number is on the account's blacklist; if not, try again later"},
+	StatusInsufficientCredit:    {"insufficient credit", ErrInsufficientCredit, "top up the account"},
 }
 
 func (s Status) documented() bool { return 0 <= s && int(s) < len(statuses) }
@@ -63,7 +63,7 @@ func (s Status) String() string {
 	return statuses[s].name
 }
 
-// Advice is what the vendor advises, in half a sentence; empty for Success.
+// Advice is what the vendor advises, in half a sentence; empty for StatusSuccess.
 func (s Status) Advice() string {
 	if !s.documented() {
 		return "it is not documented; ask the vendor"
@@ -71,7 +71,7 @@ func (s Status) Advice() string {
 	return statuses[s].advice
 }
 
-// err is the status's sentinel; nil for Success.
+// err is the status's sentinel; nil for StatusSuccess.
 func (s Status) err() error {
 	if !s.documented() {
 		return ErrUnknownStatus

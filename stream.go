@@ -23,7 +23,7 @@ type SendAllOptions struct {
 	// package of its own.
 	Bytes int
 
-	// Codec compresses the packages; nil means [Zlib].
+	// Codec compresses the packages; nil means [CodecZlib].
 	Codec Codec
 
 	// Fold and StrictReceivers are the packages' own: see [Package].
@@ -51,7 +51,7 @@ type SendAllOptions struct {
 	UniqueIDs bool
 
 	// ContinueWithoutCredit sends on once the gateway has said that the credit ran out:
-	// [InsufficientCredit] of a message, or ERROR 8. Otherwise that stops the stream.
+	// [StatusInsufficientCredit] of a message, or ERROR 8. Otherwise that stops the stream.
 	ContinueWithoutCredit bool
 
 	// Halt, once it is done, stops the stream for its cause: no upload begins any more, and

@@ -138,8 +138,8 @@ func TestSendAll_journalOfEachOutcome(t *testing.T) {
 		}
 	}
 	require.Len(t, earlier, 30)
-	require.Equal(t, smslink.Success, earlier[0])
-	require.Equal(t, smslink.NumberFailed, earlier[1], "judged, if not as one would like")
+	require.Equal(t, smslink.StatusSuccess, earlier[0])
+	require.Equal(t, smslink.StatusNumberFailed, earlier[1], "judged, if not as one would like")
 	require.Equal(t, smslink.StatusUnreported, earlier[2])
 	for id := range int64(10) {
 		require.Equal(t, smslink.StatusUnreported, earlier[10+id], "in doubt")
@@ -166,7 +166,7 @@ func TestSendAll_creditThatIsBackSendsTheRest(t *testing.T) {
 	collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), opts))
 	paid := map[int64]int{}
 	for _, m := range gateway.Messages() {
-		if m.Status == smslink.Success {
+		if m.Status == smslink.StatusSuccess {
 			paid[m.ID]++
 		}
 	}
@@ -266,11 +266,11 @@ func TestSendAll_journalThatTellsOfStrangersStopsIt(t *testing.T) {
 func TestSendAll_whatIsLeftOfAPackageKeepsItsSettings(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read := newSpy(), 0
-	j.states[0] = smslink.Result{ID: 0, Status: smslink.Success}
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j, Codec: smslink.LZF, Fold: true, StrictReceivers: true}))
+	j.states[0] = smslink.Result{ID: 0, Status: smslink.StatusSuccess}
+	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j, Codec: smslink.CodecLZF, Fold: true, StrictReceivers: true}))
 	p := batches[0].Package
 	require.Equal(t, 4, p.Len())
-	require.Equal(t, smslink.LZF, p.Codec)
+	require.Equal(t, smslink.CodecLZF, p.Codec)
 	require.True(t, p.Fold)
 	require.True(t, p.StrictReceivers)
 }
@@ -304,7 +304,7 @@ func TestSendAll_whatAnotherStreamSentMeanwhile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := newGateway(t, nil)
 			client, j, read := gateway.Client(), newSpy(), 0
-			j.states[0] = smslink.Result{ID: 0, Status: smslink.Success} // known from the first
+			j.states[0] = smslink.Result{ID: 0, Status: smslink.StatusSuccess} // known from the first
 			wait := limitFunc(func(context.Context, int) error {
 				sent := collect(client.SendAll(t.Context(), numbered(c.others, new(int), nil), &smslink.SendAllOptions{Journal: j}))
 				require.NoError(t, sent[0].Err)
@@ -317,7 +317,7 @@ func TestSendAll_whatAnotherStreamSentMeanwhile(t *testing.T) {
 			b := batches[0]
 			require.Len(t, b.Earlier, c.earlier)
 			for _, result := range b.Earlier {
-				require.Equal(t, smslink.Success, result.Status)
+				require.Equal(t, smslink.StatusSuccess, result.Status)
 			}
 			require.Equal(t, c.left, b.Package.Len())
 			require.Equal(t, c.outcome, smslink.OutcomeOf(b.Err), "%v", b.Err)

@@ -32,7 +32,7 @@ func TestSendAll_stopsWhereTheSourceFails(t *testing.T) {
 		accepted := 0
 		for _, b := range batches {
 			if b.Response != nil {
-				accepted += b.Response.Count(smslink.Success)
+				accepted += b.Response.Count(smslink.StatusSuccess)
 			}
 		}
 		require.Len(t, gateway.Messages(), accepted)
@@ -78,7 +78,7 @@ func TestSendAll_withoutCredit(t *testing.T) {
 	read := 0
 	batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}))
 	require.Len(t, batches, 3)
-	require.Equal(t, 5, batches[1].Response.Count(smslink.InsufficientCredit))
+	require.Equal(t, 5, batches[1].Response.Count(smslink.StatusInsufficientCredit))
 	require.ErrorIs(t, batches[2].Err, smslink.ErrInsufficientCredit)
 	require.Equal(t, upTo(read), idsOf(batches))
 
@@ -86,7 +86,7 @@ func TestSendAll_withoutCredit(t *testing.T) {
 	batches = collect(gateway.Client().SendAll(t.Context(), numbered(50, &read, nil), &smslink.SendAllOptions{Messages: 10, ContinueWithoutCredit: true}))
 	require.Len(t, batches, 5)
 	for _, b := range batches {
-		require.Equal(t, 10, b.Response.Count(smslink.InsufficientCredit))
+		require.Equal(t, 10, b.Response.Count(smslink.StatusInsufficientCredit))
 	}
 }
 
@@ -309,7 +309,7 @@ func TestSendAll_anUploadThatHasBegunFinishes(t *testing.T) {
 				}
 			})
 			for _, result := range j.states {
-				settled = result.Status == smslink.Success
+				settled = result.Status == smslink.StatusSuccess
 			}
 			require.True(t, settled, "nothing runs on")
 			require.Len(t, gateway.Messages(), 10)

@@ -73,7 +73,7 @@ func TestSendAll_cutsByCount(t *testing.T) {
 	for i, size := range []int{10, 10, 5} {
 		require.NoError(t, batches[i].Err)
 		require.Equal(t, size, batches[i].Package.Len())
-		require.Equal(t, size, batches[i].Response.Count(smslink.Success))
+		require.Equal(t, size, batches[i].Response.Count(smslink.StatusSuccess))
 	}
 	require.Equal(t, upTo(25), idsOf(batches))
 	require.Len(t, gateway.Messages(), 25)

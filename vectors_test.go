@@ -91,7 +91,7 @@ var decoders = map[int]func(t testing.TB, packed []byte) []byte{
 	},
 }
 
-var codecs = []smslink.Codec{smslink.None, smslink.Zlib, smslink.BZip2, smslink.LZF}
+var codecs = []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF}
 
 // No vector holds one of the deviations of protocol.md's last table, so each of
 // them must come out as the reference's, to the byte. The deviations are tested in

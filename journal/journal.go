@@ -203,7 +203,7 @@ func number(remoteID string) uint64 {
 	return n
 }
 
-// Forget makes ids unknown again that were judged as anything but [smslink.Success],
+// Forget makes ids unknown again that were judged as anything but [smslink.StatusSuccess],
 // so that the next stream sends them: the sender has been approved meanwhile, say. A status
 // that is not documented may mean that a message was sent; ask the vendor first.
 //

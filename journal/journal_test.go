@@ -40,7 +40,7 @@ func filled(t *testing.T) string {
 	require.NoError(t, j.Intend(background, []int64{1, 2}))
 	require.NoError(t, j.Intend(background, []int64{3}))
 	require.NoError(t, j.Settle(background, []smslink.Result{
-		{ID: 1, RemoteID: "220000001", Status: smslink.Success}, {ID: 2, RemoteID: "0040712345678", Status: smslink.NumberFailed},
+		{ID: 1, RemoteID: "220000001", Status: smslink.StatusSuccess}, {ID: 2, RemoteID: "0040712345678", Status: smslink.StatusNumberFailed},
 	}, nil))
 	require.NoError(t, j.Intend(background, []int64{4, 5}))
 	require.NoError(t, j.Settle(background, nil, []int64{3}))
@@ -49,7 +49,7 @@ func filled(t *testing.T) string {
 }
 
 var whole = []smslink.Result{
-	{ID: 1, RemoteID: "220000001", Status: smslink.Success}, {ID: 2, Status: smslink.NumberFailed}, {ID: 4}, {ID: 5},
+	{ID: 1, RemoteID: "220000001", Status: smslink.StatusSuccess}, {ID: 2, Status: smslink.StatusNumberFailed}, {ID: 4}, {ID: 5},
 }
 
 func TestFile_keepsWhatItWasTold(t *testing.T) {
@@ -66,7 +66,7 @@ func TestFile_keepsWhatItWasTold(t *testing.T) {
 
 func TestFile_doubtsCanBeSettledByHand(t *testing.T) {
 	j := open(t, filled(t))
-	require.NoError(t, j.Settle(background, []smslink.Result{{ID: 4, Status: smslink.Success}}, []int64{5}))
+	require.NoError(t, j.Settle(background, []smslink.Result{{ID: 4, Status: smslink.StatusSuccess}}, []int64{5}))
 	require.Empty(t, j.InDoubt())
 	require.NoError(t, j.Intend(background, []int64{5}))
 }
@@ -312,7 +312,7 @@ func TestFile_refusesContradictions(t *testing.T) {
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
 	j := open(t, path)
-	success, failure := smslink.Result{ID: 4, Status: smslink.Success}, smslink.Result{ID: 4, Status: smslink.NumberFailed}
+	success, failure := smslink.Result{ID: 4, Status: smslink.StatusSuccess}, smslink.Result{ID: 4, Status: smslink.StatusNumberFailed}
 	require.ErrorIs(t, j.Settle(background, []smslink.Result{success}, []int64{4}), journal.ErrNotInDoubt)
 	require.ErrorIs(t, j.Settle(background, []smslink.Result{success, failure}, nil), journal.ErrNotInDoubt)
 	require.ErrorIs(t, j.Settle(background, nil, []int64{5, 4, 5}), journal.ErrNotInDoubt)
@@ -379,7 +379,7 @@ func TestFile_forgottenIsSentByTheNextStream(t *testing.T) {
 	require.Empty(t, send())
 	require.Len(t, send(), 2)
 	require.NoError(t, j.Forget([]int64{0}))
-	require.Equal(t, []smslink.Result{{ID: 1, RemoteID: "2", Status: smslink.Success}}, send())
+	require.Equal(t, []smslink.Result{{ID: 1, RemoteID: "2", Status: smslink.StatusSuccess}}, send())
 	require.Len(t, gateway.Messages(), 1)
 	require.Len(t, send(), 2)
 }
@@ -396,7 +396,7 @@ func BenchmarkFile_million(b *testing.B) {
 		results := make([]smslink.Result, perPackage)
 		for i := range ids {
 			ids[i] = n*perPackage + int64(i)
-			results[i] = smslink.Result{ID: ids[i], Status: smslink.Success, RemoteID: strconv.FormatInt(220_000_000+ids[i], 10)}
+			results[i] = smslink.Result{ID: ids[i], Status: smslink.StatusSuccess, RemoteID: strconv.FormatInt(220_000_000+ids[i], 10)}
 		}
 		require.NoError(b, j.Intend(background, ids))
 		require.NoError(b, j.Settle(background, results, nil))

@@ -32,7 +32,7 @@ func (s states) of(id int64) (result smslink.Result, known bool) {
 		return smslink.Result{ID: id}, true
 	}
 	if remoteID, ok := s.success[id]; ok {
-		return smslink.Result{ID: id, Status: smslink.Success, RemoteID: remoteText(remoteID)}, true
+		return smslink.Result{ID: id, Status: smslink.StatusSuccess, RemoteID: remoteText(remoteID)}, true
 	}
 	if f, ok := s.failure[id]; ok {
 		return smslink.Result{ID: id, Status: f.status, RemoteID: remoteText(f.remoteID)}, true
@@ -57,7 +57,7 @@ func (s states) apply(e entry) error {
 	}
 	for i, id := range e.Judge {
 		s.doubt.Remove(id)
-		if e.Status[i] == smslink.Success {
+		if e.Status[i] == smslink.StatusSuccess {
 			s.success[id] = e.RemoteID[i]
 		} else {
 			s.failure[id] = failure{e.Status[i], e.RemoteID[i]}

@@ -42,22 +42,22 @@ func TestTestCodec_findsTheBad(t *testing.T) {
 		codec codec
 		want  string
 	}{
-		{"a method of its own", codec{4, "x", smslink.Zlib.AppendCompress}, "Method is 4"},
-		{"no name", codec{1, "", smslink.Zlib.AppendCompress}, "String is empty"},
-		{"another method's form", codec{2, "x", smslink.Zlib.AppendCompress}, "can't be decoded: package: bzip2"},
+		{"a method of its own", codec{4, "x", smslink.CodecZlib.AppendCompress}, "Method is 4"},
+		{"no name", codec{1, "", smslink.CodecZlib.AppendCompress}, "String is empty"},
+		{"another method's form", codec{2, "x", smslink.CodecZlib.AppendCompress}, "can't be decoded: package: bzip2"},
 		{"an error", codec{1, "x", func(dst, _ []byte) ([]byte, error) { return dst, errors.New("out of paper") }}, "AppendCompress: out of paper"},
-		{"forgets dst", codec{1, "x", func(_, plain []byte) ([]byte, error) { return smslink.Zlib.AppendCompress(nil, plain) }}, "did not append to dst"},
+		{"forgets dst", codec{1, "x", func(_, plain []byte) ([]byte, error) { return smslink.CodecZlib.AppendCompress(nil, plain) }}, "did not append to dst"},
 		{"loses the last byte", codec{0, "x", func(dst, plain []byte) ([]byte, error) { return append(dst, plain[:len(plain)-1]...), nil }}, "decodes to something else"},
 		{"adds a byte", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
-			dst, err := smslink.Zlib.AppendCompress(dst, plain)
+			dst, err := smslink.CodecZlib.AppendCompress(dst, plain)
 			return append(dst, 0), err
 		}}, "bytes follow its compressed stream"},
 		{"two bzip2 streams", codec{2, "x", func(dst, plain []byte) ([]byte, error) {
-			dst, _ = smslink.BZip2.AppendCompress(dst, plain[:len(plain)/2])
-			return smslink.BZip2.AppendCompress(dst, plain[len(plain)/2:])
+			dst, _ = smslink.CodecBZip2.AppendCompress(dst, plain[:len(plain)/2])
+			return smslink.CodecBZip2.AppendCompress(dst, plain[len(plain)/2:])
 		}}, "more than one bzip2 stream"},
 		{"changes plain behind its back", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
-			packed, err := smslink.Zlib.AppendCompress(dst, plain)
+			packed, err := smslink.CodecZlib.AppendCompress(dst, plain)
 			if len(plain) > 10_000 {
 				plain[0] ^= 1
 			}
@@ -67,20 +67,20 @@ func TestTestCodec_findsTheBad(t *testing.T) {
 			if cap(dst) < 64 {
 				return nil, errors.New("no room")
 			}
-			return smslink.Zlib.AppendCompress(dst, plain)
+			return smslink.CodecZlib.AppendCompress(dst, plain)
 		}}, "AppendCompress: no room"},
 		{"writes into dst", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
 			if len(dst) > 0 {
 				dst[0] = 'x'
 			}
-			return smslink.Zlib.AppendCompress(dst, plain)
+			return smslink.CodecZlib.AppendCompress(dst, plain)
 		}}, "did not append to dst"},
 		{"is not for goroutines", codec{1, "x", func(dst, plain []byte) ([]byte, error) {
 			mu.Lock()
 			clash := inUse
 			inUse = true
 			mu.Unlock()
-			packed, err := smslink.Zlib.AppendCompress(dst, plain)
+			packed, err := smslink.CodecZlib.AppendCompress(dst, plain)
 			runtime.Gosched()
 			mu.Lock()
 			defer mu.Unlock()

@@ -41,7 +41,7 @@ func (g *Gateway) find(remoteID string) *Message {
 // a URL, within 10 seconds, and keeps the Delivery. A report of the same message
 // still to come is dropped. Its error is the callback's, or says that there is no
 // such message, or none that a report can be about: one that was not taken with
-// [smslink.Success], or in test mode.
+// [smslink.StatusSuccess], or in test mode.
 func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) error {
 	g.mu.Lock()
 	batch := g.batch
@@ -56,7 +56,7 @@ func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) 
 	return g.deliver(ctx, batch, m, delivered)
 }
 
-func (m *Message) reportable() bool { return m.Status == smslink.Success && !m.Test }
+func (m *Message) reportable() bool { return m.Status == smslink.StatusSuccess && !m.Test }
 
 // deliver makes a report and keeps it, unless the gateway was reset meanwhile.
 func (g *Gateway) deliver(ctx context.Context, batch *batch, m Message, delivered bool) error {

@@ -45,7 +45,7 @@ func notifyShipped(ctx context.Context, client *smslink.Client, orders []*order)
 	}
 	for _, result := range resp.Results {
 		switch result.Status {
-		case smslink.Success:
+		case smslink.StatusSuccess:
 			byID[result.ID].sms = "sent"
 		case smslink.StatusUnreported:
 			byID[result.ID].sms = "in doubt"

@@ -20,7 +20,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-var codecs = []smslink.Codec{smslink.None, smslink.Zlib, smslink.BZip2, smslink.LZF}
+var codecs = []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF}
 
 func packageOf(t testing.TB, codec smslink.Codec, ids ...int64) *smslink.Package {
 	t.Helper()
@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 		accepted = smslink.OutcomeAccepted
 		rejected = smslink.OutcomeRejected
 		unknown  = smslink.OutcomeUnknown
-		ok       = smslink.Success
+		ok       = smslink.StatusSuccess
 		silent   = smslink.StatusUnreported
 	)
 	all := []smslink.Status{ok, ok, ok}
@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 		{"OmitEntries all", smslinktest.OmitEntries(1, 2, 3), accepted, 3, []smslink.Status{silent, silent, silent}, nil, nil},
 		{"RepeatEntries", smslinktest.RepeatEntries(1, 3), accepted, 3, all, []string{"1:220000001:3", "3:220000003:3"}, nil},
 		{"ShuffleEntries", smslinktest.ShuffleEntries(7), accepted, 3, all, nil, nil},
-		{"AddEntries", smslinktest.AddEntries("99:1:3", "x", ":::", "1:999:2"), accepted, 3, []smslink.Status{smslink.NumberFailed, ok, ok}, []string{"99:1:3", "x", ":::", "1:220000001:3"}, nil},
+		{"AddEntries", smslinktest.AddEntries("99:1:3", "x", ":::", "1:999:2"), accepted, 3, []smslink.Status{smslink.StatusNumberFailed, ok, ok}, []string{"99:1:3", "x", ":::", "1:220000001:3"}, nil},
 		{"MalformEntries", smslinktest.MalformEntries(2), accepted, 3, []smslink.Status{ok, silent, ok}, []string{"2:220000002"}, nil},
 	} {
 		for _, codec := range codecs {

@@ -51,7 +51,7 @@ type Options struct {
 	BanAfter int
 
 	// Rules say what becomes of each message of a package that is taken: the first
-	// one that does not return [smslink.Success] counts. Credit comes after them.
+	// one that does not return [smslink.StatusSuccess] counts. Credit comes after them.
 	Rules []Rule
 
 	// Fault chooses what goes wrong with an upload for which none is injected; the

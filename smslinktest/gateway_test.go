@@ -83,19 +83,19 @@ func TestGateway_takesAnUploadMadeElsewhere(t *testing.T) {
 	require.Equal(t, "Salut\nlume;", m.Text)
 	require.Equal(t, int64(1893456000), m.SendAt.Unix())
 	require.Equal(t, "1001", m.PackageID)
-	require.Equal(t, smslink.Success, m.Status)
+	require.Equal(t, smslink.StatusSuccess, m.Status)
 }
 
 func TestGateway_refuses(t *testing.T) {
 	gateway := newGateway(t, nil)
-	bomb, err := smslink.Zlib.AppendCompress(nil, make([]byte, 64<<20))
+	bomb, err := smslink.CodecZlib.AppendCompress(nil, make([]byte, 64<<20))
 	require.NoError(t, err)
-	trailed, err := smslink.Zlib.AppendCompress(nil, []byte(onePlain))
+	trailed, err := smslink.CodecZlib.AppendCompress(nil, []byte(onePlain))
 	require.NoError(t, err)
 	trailed = append(trailed, 'x')
-	head, err := smslink.BZip2.AppendCompress(nil, []byte(onePlain[:10]))
+	head, err := smslink.CodecBZip2.AppendCompress(nil, []byte(onePlain[:10]))
 	require.NoError(t, err)
-	twoStreams, err := smslink.BZip2.AppendCompress(head, []byte(onePlain[10:]))
+	twoStreams, err := smslink.CodecBZip2.AppendCompress(head, []byte(onePlain[10:]))
 	require.NoError(t, err)
 	for _, c := range []struct {
 		name   string
@@ -185,7 +185,7 @@ func TestGateway_answersHTTPItself(t *testing.T) {
 // A bomb costs the gateway no more memory than the size that the form states.
 func TestGateway_boundsABomb(t *testing.T) {
 	gateway := newGateway(t, nil)
-	for method, codec := range map[int]smslink.Codec{1: smslink.Zlib, 2: smslink.BZip2, 3: smslink.LZF} {
+	for method, codec := range map[int]smslink.Codec{1: smslink.CodecZlib, 2: smslink.CodecBZip2, 3: smslink.CodecLZF} {
 		bomb, err := codec.AppendCompress(nil, make([]byte, 24<<20))
 		require.NoError(t, err)
 		u := newUpload(gateway, method, onePlain, string(bomb))

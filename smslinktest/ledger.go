@@ -111,7 +111,7 @@ func (g *Gateway) Reset() {
 // SetCredit sets how many SMS the account can still pay for; [Unlimited] is
 // the default, and below 0 is 0. Each success spends one a segment,
 // except in test mode. From the first message of a package that it does not cover,
-// all have [smslink.InsufficientCredit].
+// all have [smslink.StatusInsufficientCredit].
 func (g *Gateway) SetCredit(segments int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -174,11 +174,11 @@ func (g *Gateway) spend(messages []Message) {
 	exhausted := false
 	for i := range messages {
 		m := &messages[i]
-		exhausted = exhausted || m.Status == smslink.Success && g.credit < m.Segments
+		exhausted = exhausted || m.Status == smslink.StatusSuccess && g.credit < m.Segments
 		switch {
 		case exhausted:
-			m.Status = smslink.InsufficientCredit
-		case m.Status == smslink.Success:
+			m.Status = smslink.StatusInsufficientCredit
+		case m.Status == smslink.StatusSuccess:
 			g.credit -= m.Segments
 		}
 	}

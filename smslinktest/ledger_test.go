@@ -35,21 +35,21 @@ func TestMessages_areWhatThePhoneWouldShow(t *testing.T) {
 	require.False(t, m.Time.Before(before))
 	m.Time = time.Time{}
 	require.Equal(t, smslinktest.Message{
-		PackageID: resp.PackageID, RemoteID: resp.Results[0].RemoteID, Status: smslink.Success,
+		PackageID: resp.PackageID, RemoteID: resp.Results[0].RemoteID, Status: smslink.StatusSuccess,
 		ID: 9, To: "0040712345678", From: "MAGAZIN", Text: "Salut;\nce faci?", SendAt: at, Segments: 1,
 	}, m)
 }
 
 func TestUploads_takenOrNot(t *testing.T) {
 	gateway := newGateway(t, nil)
-	p := packageOf(t, smslink.LZF, 1, 2)
+	p := packageOf(t, smslink.CodecLZF, 1, 2)
 	resp := send(t, gateway, p)
 	gateway.Inject(smslinktest.HangUp())
 	_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 3))
 	require.Error(t, err)
 	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL, TestMode: true})
 	require.NoError(t, err)
-	_, err = wrong.Send(context.Background(), packageOf(t, smslink.None, 4))
+	_, err = wrong.Send(context.Background(), packageOf(t, smslink.CodecNone, 4))
 	require.Error(t, err)
 
 	uploads := gateway.Uploads()
@@ -178,10 +178,10 @@ func TestRules_unreportedMessagesAreLeftOut(t *testing.T) {
 		if m.ID == 2 {
 			return smslink.StatusUnreported
 		}
-		return smslink.Success
+		return smslink.StatusSuccess
 	}}})
 	resp := send(t, gateway, packageOf(t, nil, 1, 2, 3))
-	require.Equal(t, []smslink.Status{smslink.Success, smslink.StatusUnreported, smslink.Success}, statuses(resp))
+	require.Equal(t, []smslink.Status{smslink.StatusSuccess, smslink.StatusUnreported, smslink.StatusSuccess}, statuses(resp))
 	require.Empty(t, resp.Unmatched)
 	require.Len(t, gateway.Messages(), 3)
 }
@@ -195,7 +195,7 @@ func TestRules_firstObjectionCounts(t *testing.T) {
 			if strings.Contains(m.Text, "?") {
 				return 42
 			}
-			return smslink.Success
+			return smslink.StatusSuccess
 		},
 	}})
 	var p smslink.Package
@@ -211,12 +211,12 @@ func TestRules_firstObjectionCounts(t *testing.T) {
 		require.NoError(t, p.Add(m))
 	}
 	require.Equal(t, []smslink.Status{
-		smslink.NumberFailed, smslink.InternalOrBlacklisted, smslink.SenderFailed, smslink.Success, smslink.Success, 42,
+		smslink.StatusNumberFailed, smslink.StatusInternalOrBlacklisted, smslink.StatusSenderFailed, smslink.StatusSuccess, smslink.StatusSuccess, 42,
 	}, statuses(send(t, gateway, &p)))
 }
 
 func TestCredit_runsOutWithinAPackage(t *testing.T) {
-	const ok, failed, broke = smslink.Success, smslink.NumberFailed, smslink.InsufficientCredit
+	const ok, failed, broke = smslink.StatusSuccess, smslink.StatusNumberFailed, smslink.StatusInsufficientCredit
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000001")}})
 	require.Equal(t, smslinktest.Unlimited, gateway.Credit())
 	gateway.SetCredit(3)
@@ -241,7 +241,7 @@ func TestCredit_runsOutWithinAPackage(t *testing.T) {
 }
 
 func TestCredit_isSpentBySegments(t *testing.T) {
-	const ok, broke = smslink.Success, smslink.InsufficientCredit
+	const ok, broke = smslink.StatusSuccess, smslink.StatusInsufficientCredit
 	gateway := newGateway(t, nil)
 	gateway.SetCredit(6)
 	p := new(smslink.Package)

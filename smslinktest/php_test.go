@@ -104,7 +104,7 @@ func TestPHP_takesOurUploads(t *testing.T) {
 				resp, err := client.Send(t.Context(), p)
 				require.NoError(t, err)
 				require.Equal(t, fmt.Sprintf("%x", md5.Sum(p.AppendPlain(nil))), resp.Text, "what PHP arrived at")
-				require.Equal(t, n, resp.Count(smslink.Success))
+				require.Equal(t, n, resp.Count(smslink.StatusSuccess))
 				require.Empty(t, resp.Unmatched)
 			})
 		}
@@ -134,10 +134,10 @@ func TestPHP_stockLimits(t *testing.T) {
 		want     smslink.Outcome
 		says     string
 	}{
-		{"2.6 MB", quiet, 20_000, smslink.None, smslink.OutcomeRejected, "the file is over upload_max_filesize"},
-		{"10 MB", quiet, 80_000, smslink.None, smslink.OutcomeRejected, "too few arguments: PHP sees 0"},
-		{"10 MB, and PHP warns in the reply", loud, 80_000, smslink.None, smslink.OutcomeUnknown, "POST Content-Length of"},
-		{"2.6 MB in 1.3 MB", quiet, 20_000, smslink.Zlib, smslink.OutcomeAccepted, ""},
+		{"2.6 MB", quiet, 20_000, smslink.CodecNone, smslink.OutcomeRejected, "the file is over upload_max_filesize"},
+		{"10 MB", quiet, 80_000, smslink.CodecNone, smslink.OutcomeRejected, "too few arguments: PHP sees 0"},
+		{"10 MB, and PHP warns in the reply", loud, 80_000, smslink.CodecNone, smslink.OutcomeUnknown, "POST Content-Length of"},
+		{"2.6 MB in 1.3 MB", quiet, 20_000, smslink.CodecZlib, smslink.OutcomeAccepted, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := c.client.Send(t.Context(), manyMessages(t, c.codec, c.messages))

@@ -13,7 +13,7 @@ import (
 )
 
 // Reports says how a gateway reports deliveries: one callback for each message that
-// was taken with [smslink.Success], outside test mode, after the package was taken,
+// was taken with [smslink.StatusSuccess], outside test mode, after the package was taken,
 // maybe before its reply has arrived. The parameters are those that the vendor
 // describes ([public]): message_id, status and timestamp.
 type Reports struct {

@@ -7,23 +7,23 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Rule says what becomes of a message of a package that is taken: [smslink.Success]
+// Rule says what becomes of a message of a package that is taken: [smslink.StatusSuccess]
 // where it has nothing against it, else the status that the reply shall hold, from
 // 1 to 999. [smslink.StatusUnreported] leaves the message out of the reply. The
 // message is as the gateway reads it: receiver in digits, text decoded, time in UTC.
 // Goroutines call a rule concurrently.
 type Rule func(m smslink.Message) smslink.Status
 
-// UnknownNumbers fails these receivers with [smslink.NumberFailed]. They are given
+// UnknownNumbers fails these receivers with [smslink.StatusNumberFailed]. They are given
 // as the gateway reads them, such as 0712345678 or 0040712345678.
 func UnknownNumbers(receivers ...string) Rule {
-	return failing(receivers, smslink.NumberFailed)
+	return failing(receivers, smslink.StatusNumberFailed)
 }
 
-// Blacklist fails these receivers with [smslink.InternalOrBlacklisted]. They are
+// Blacklist fails these receivers with [smslink.StatusInternalOrBlacklisted]. They are
 // given as the gateway reads them, such as 0712345678 or 0040712345678.
 func Blacklist(receivers ...string) Rule {
-	return failing(receivers, smslink.InternalOrBlacklisted)
+	return failing(receivers, smslink.StatusInternalOrBlacklisted)
 }
 
 func failing(receivers []string, status smslink.Status) Rule {
@@ -32,19 +32,19 @@ func failing(receivers []string, status smslink.Status) Rule {
 		if slices.Contains(receivers, m.To) {
 			return status
 		}
-		return smslink.Success
+		return smslink.StatusSuccess
 	}
 }
 
-// ApprovedSenders fails every sender but these with [smslink.SenderFailed].
+// ApprovedSenders fails every sender but these with [smslink.StatusSenderFailed].
 // [smslink.SenderNumeric] and [smslink.SenderTest] are approved anyway.
 func ApprovedSenders(senders ...string) Rule {
 	senders = append([]string{smslink.SenderNumeric, smslink.SenderTest}, senders...)
 	return func(m smslink.Message) smslink.Status {
 		if slices.Contains(senders, m.From) {
-			return smslink.Success
+			return smslink.StatusSuccess
 		}
-		return smslink.SenderFailed
+		return smslink.StatusSenderFailed
 	}
 }
 
@@ -54,9 +54,9 @@ func (g *Gateway) judge(m smslink.Message) smslink.Status {
 		switch status := rule(m); {
 		case status < 0 || status > 999:
 			panic(fmt.Sprintf("smslinktest: a Rule returned status %d; a reply can hold 1 to 999", int(status)))
-		case status != smslink.Success:
+		case status != smslink.StatusSuccess:
 			return status
 		}
 	}
-	return smslink.Success
+	return smslink.StatusSuccess
 }

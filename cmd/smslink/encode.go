@@ -84,7 +84,7 @@ func encode(c console, opts encodeOptions, names []string) error {
 	}
 	plain := pkg.AppendPlain(nil)
 	var encodings []encoding
-	for _, codec := range []smslink.Codec{smslink.None, smslink.Zlib, smslink.BZip2, smslink.LZF} {
+	for _, codec := range []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF} {
 		packed, err := codec.AppendCompress(nil, plain)
 		if err != nil {
 			return &exitError{exitNotSent, fmt.Errorf("%s: %w", codec, err)}

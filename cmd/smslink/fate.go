@@ -75,7 +75,7 @@ func badRowFate(r row) fate {
 // judged adds the gateway's word.
 func (f fate) judged(result smslink.Result) fate {
 	f.Status, f.Text, f.RemoteID = result.Status, result.Status.String(), result.RemoteID
-	if result.Status == smslink.Success {
+	if result.Status == smslink.StatusSuccess {
 		return f
 	}
 	f.kind = failed

@@ -96,7 +96,7 @@ func (c *campaign) forgetFailed(ctx context.Context, j *journal.File) error {
 			return err
 		}
 		for _, result := range known {
-			if result.Status == smslink.SenderFailed || result.Status == smslink.NumberFailed {
+			if result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed {
 				failed = append(failed, result.ID)
 			}
 		}

@@ -178,7 +178,7 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 				doubtful++
 				continue
 			}
-			require.Equal(t, smslink.Success.String(), record[4])
+			require.Equal(t, smslink.StatusSuccess.String(), record[4])
 			require.Equal(t, 1, taken[id], "message %d is lost", id)
 		}
 		require.Equal(t, s.Unknown, doubtful)

@@ -181,7 +181,7 @@ func TestSend_someMessageFailed(t *testing.T) {
 	got := smslinkIn(accountOf(gateway), "id,to,text\n3,0700000001,a\n2,0700000002,b\n4,0700000003,c\n",
 		"send", "--endpoint", gateway.URL, "--results", results, "--test-mode", "-")
 	require.Equal(t, exitSomeBad, got.code)
-	require.Equal(t, "standard input:3: number failed: check the number\nstandard input:4: internal error or blacklisted: "+smslink.InternalOrBlacklisted.Advice()+"\n", got.err)
+	require.Equal(t, "standard input:3: number failed: check the number\nstandard input:4: internal error or blacklisted: "+smslink.StatusInternalOrBlacklisted.Advice()+"\n", got.err)
 	require.Contains(t, got.out, "1  number failed: check the number\n")
 	require.Contains(t, got.out, "3 rows: 1 accepted, 2 failed, 0 bad; 1 SMS; package 1001, ")
 	require.Contains(t, got.out, "; test mode\n")
@@ -204,7 +204,7 @@ func TestSend_receiversAsTheyAreMeant(t *testing.T) {
 
 // Of many rows that fail, a person is shown the first; all are in the results.
 func TestSend_manyFailures(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(smslink.Message) smslink.Status { return smslink.NumberFailed }}})
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(smslink.Message) smslink.Status { return smslink.StatusNumberFailed }}})
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, campaignFile)
 	require.Equal(t, exitSomeBad, got.code)
 	require.Equal(t, 20, strings.Count(got.err, ": number failed: check the number\n"))

@@ -23,7 +23,7 @@ func TestClient_sharedBy64Goroutines(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client := gateway.Client()
-	codecs := []smslink.Codec{smslink.None, smslink.Zlib, smslink.LZF, smslink.BZip2}
+	codecs := []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecLZF, smslink.CodecBZip2}
 	remoteIDs := make([]map[int64]string, goroutines)
 	var running sync.WaitGroup
 	for g := range goroutines {

@@ -95,7 +95,7 @@ func (c cutting) rows(t *testing.T) string {
 	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: "http://" + link.address + smslinktest.BulkPath})
 	require.NoError(t, err)
 	send := func(id int64) (said string) {
-		p := smslink.Package{Codec: smslink.None}
+		p := smslink.Package{Codec: smslink.CodecNone}
 		require.NoError(t, p.Add(smslink.Message{ID: id, To: "0712345678", Text: "Comanda dvs. este gata."}))
 		resp, err := client.Send(context.Background(), &p)
 		if err != nil {

@@ -40,8 +40,8 @@ func TestDeliveryTables(t *testing.T) {
 		slices.Reverse(all)
 	}
 
-	require.NoError(t, db.sent(ctx, []smslink.Result{{ID: 1, RemoteID: "a", Status: smslink.InsufficientCredit}, {ID: 2, Status: smslink.StatusUnreported}}))
-	require.NoError(t, db.sent(ctx, []smslink.Result{{ID: 1, RemoteID: "b", Status: smslink.Success}, {ID: 3, RemoteID: "b", Status: smslink.Success}}))
+	require.NoError(t, db.sent(ctx, []smslink.Result{{ID: 1, RemoteID: "a", Status: smslink.StatusInsufficientCredit}, {ID: 2, Status: smslink.StatusUnreported}}))
+	require.NoError(t, db.sent(ctx, []smslink.Result{{ID: 1, RemoteID: "b", Status: smslink.StatusSuccess}, {ID: 3, RemoteID: "b", Status: smslink.StatusSuccess}}))
 	var rows string
 	require.NoError(t, db.QueryRow(`SELECT group_concat(id || remote || status) FROM (SELECT * FROM sent WHERE remote NOT NULL ORDER BY id)`).Scan(&rows))
 	require.Equal(t, "1bsuccess,3bsuccess", rows)

@@ -28,7 +28,7 @@ const (
 // how each ended.
 func upload(tb testing.TB, gateway *smslinktest.Gateway, n int) *[4]atomic.Int64 {
 	var outcomes [4]atomic.Int64
-	codecs := []smslink.Codec{smslink.None, smslink.Zlib, smslink.LZF, smslink.BZip2}
+	codecs := []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecLZF, smslink.CodecBZip2}
 	client := gateway.Client()
 	var next atomic.Int64
 	var workers sync.WaitGroup

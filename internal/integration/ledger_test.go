@@ -182,7 +182,7 @@ func (l *lane) ship(number int) {
 	s := &shipment{messages: l.messagesOf(number)}
 	l.sent = append(l.sent, s)
 	l.messages += len(s.messages)
-	p := smslink.Package{Codec: []smslink.Codec{smslink.None, smslink.Zlib, smslink.LZF, smslink.BZip2}[l.random.IntN(4)]}
+	p := smslink.Package{Codec: []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecLZF, smslink.CodecBZip2}[l.random.IntN(4)]}
 	for _, m := range s.messages {
 		if err := p.Add(m); err != nil {
 			l.breach("a good message was refused: %v", err)

@@ -132,7 +132,7 @@ func Example_databaseSQL() {
 			earlier += len(batch.Earlier)
 			switch {
 			case batch.Response != nil:
-				accepted += batch.Response.Count(smslink.Success)
+				accepted += batch.Response.Count(smslink.StatusSuccess)
 			case smslink.OutcomeOf(batch.Err) == smslink.OutcomeUnknown:
 				unknown += batch.Package.Len()
 			case batch.Err != nil:

@@ -65,7 +65,7 @@ func ourJob(codecName, endpoint, file string) error {
 		return err
 	}
 	took := time.Since(start)
-	if resp.Count(smslink.Success) != len(messages) {
+	if resp.Count(smslink.StatusSuccess) != len(messages) {
 		return errors.New("not every message was accepted")
 	}
 	peak, err := memory("VmHWM")

@@ -182,7 +182,7 @@ func (c *comparison) codecs(lzfPeer string) error {
 		}
 		r.phpZlib, r.phpZlibSize = append(r.phpZlib, float64(took.Nanoseconds())), float64(packed)
 		start := time.Now()
-		ours, err := smslink.Zlib.AppendCompress(nil, plain)
+		ours, err := smslink.CodecZlib.AppendCompress(nil, plain)
 		if err != nil {
 			return err
 		}

@@ -169,7 +169,7 @@ func job(side, url string, messages int) error {
 	var heap []float64
 	packages, accepted := 0, 0
 	note := func(resp *smslink.Response) {
-		accepted += resp.Count(smslink.Success)
+		accepted += resp.Count(smslink.StatusSuccess)
 		if packages++; packages%10 == 0 {
 			var stats runtime.MemStats
 			runtime.ReadMemStats(&stats)

@@ -76,7 +76,7 @@ func (l *ledger) view(m smslinktest.Message) messageView {
 
 func stateOf(m smslinktest.Message) state {
 	switch {
-	case m.Status != smslink.Success:
+	case m.Status != smslink.StatusSuccess:
 		return state{Class: "failed", Mark: "✕", Words: m.Status.String(), Why: m.Status.Advice()}
 	case m.Test:
 		return state{Class: "test", Mark: "○", Words: "test mode", Why: "checked; a live gateway would send and bill nothing"}
