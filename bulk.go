@@ -5,7 +5,7 @@
 // fails says which of three things happened: nothing left this process, the
 // gateway refused, or nobody can tell; see [Outcome].
 //
-// Accepted is not delivered: the gateway calls a [DeliveryHandler] to tell what arrived.
+// Accepted is not delivered: package delivery takes the gateway's reports of what arrived.
 //
 // What is said of the gateway comes from the vendor's own PHP client, here called
 // the reference ([ref]), or from what the vendor and others have published and

@@ -92,8 +92,7 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "m", m)
 		requireNoSecret(t, logged.String())
 	}
-	handler := deliveryHandler(t, new(reports).take, &smslink.DeliveryOptions{ConnectionID: secretPassword})
-	requireDiscreet(t, handler, &handler, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p}, &holder{client, *client, p, p})
+	requireDiscreet(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p}, &holder{client, *client, p, p})
 
 	for _, m := range []smslink.Message{
 		{ID: -1, To: secretNumber, Text: secretText},

@@ -23,11 +23,15 @@ func unindent(code string) string {
 func TestReadme_snippetsAreTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	examples, err := os.ReadFile("example_test.go")
-	require.NoError(t, err)
+	var examples string
+	for _, file := range []string{"example_test.go", "delivery/example_test.go"} {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		examples += string(raw)
+	}
 	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
 	require.Len(t, snippets, 8)
 	for _, snippet := range snippets {
-		require.Contains(t, unindent(string(examples)), unindent(snippet[1]))
+		require.Contains(t, unindent(examples), unindent(snippet[1]))
 	}
 }

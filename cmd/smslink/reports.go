@@ -23,7 +23,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/delivery"
 )
 
 // reportsOptions are the flags of reports.
@@ -78,6 +78,9 @@ Exit codes:
 }
 
 func reports(ctx context.Context, c console, opts reportsOptions) error {
+	if opts.dedupe < 0 {
+		return fmt.Errorf("--dedupe is negative: %d", opts.dedupe)
+	}
 	secret, err := readSecret(opts.secretFile)
 	if err != nil {
 		return &exitError{exitNotSent, fmt.Errorf("--secret-file: %w", err)}
@@ -92,8 +95,8 @@ func reports(ctx context.Context, c console, opts reportsOptions) error {
 		return &exitError{exitNotSent, fmt.Errorf("--results: %w", err)}
 	}
 
-	out := &reportWriter{rows: rows, out: c.out}
-	handler, err := smslink.DeliveryHandler(secret, out.write, &smslink.DeliveryOptions{ConnectionID: opts.connection, Dedupe: opts.dedupe, Logger: logger})
+	out := &reportWriter{rows: rows, out: c.out, recent: recentReports{limit: opts.dedupe}, logger: logger}
+	handler, err := delivery.NewHandler(secret, out.write, &delivery.Options{ConnectionID: opts.connection, Logger: logger})
 	if err != nil {
 		return unprefixed(err)
 	}
@@ -259,15 +262,21 @@ func plainCell(cell string) string {
 
 // reportWriter writes reports, one at a time.
 type reportWriter struct {
-	mu   sync.Mutex
-	rows *resultRows
-	out  io.Writer
-	err  error // of the first line that could not be written
+	mu     sync.Mutex
+	rows   *resultRows
+	out    io.Writer
+	recent recentReports
+	logger *slog.Logger
+	err    error // of the first line that could not be written
 }
 
-func (w *reportWriter) write(_ context.Context, r smslink.DeliveryReport) error {
+func (w *reportWriter) write(_ context.Context, r delivery.Report) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.recent.contains(r) {
+		w.logger.Debug("smslink: repeated delivery report", "report", r)
+		return nil
+	}
 	line, err := json.Marshal(struct {
 		RemoteID     string       `json:"remote_id"`
 		Delivered    bool         `json:"delivered"`
@@ -286,6 +295,9 @@ func (w *reportWriter) write(_ context.Context, r smslink.DeliveryReport) error 
 	}
 	if err != nil && w.err == nil {
 		w.err = fmt.Errorf("a report could not be written: %w", err)
+	}
+	if err == nil {
+		w.recent.add(r)
 	}
 	return err
 }

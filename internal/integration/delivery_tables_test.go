@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/delivery"
 )
 
 // What the example keeps of several reports does not depend on their order, and a message
@@ -22,7 +23,7 @@ func TestDeliveryTables(t *testing.T) {
 	_, err = db.Exec(deliveryTables)
 	require.NoError(t, err)
 
-	all := []smslink.DeliveryReport{
+	all := []delivery.Report{
 		{RemoteID: "a", Time: time.Unix(5, 0)}, {RemoteID: "a", Time: time.Unix(5, 0), Delivered: true}, {RemoteID: "a", Time: time.Unix(4, 0)},
 		{RemoteID: "b", Time: time.Unix(5, 0), Delivered: true}, {RemoteID: "b", Time: time.Unix(6, 0)}, {RemoteID: "b", Time: time.Unix(5, 0)},
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -24,9 +25,9 @@ const deliveryTables = `
 	CREATE INDEX sent_remote ON sent (remote);
 	CREATE TABLE report (remote TEXT PRIMARY KEY, delivered BOOLEAN NOT NULL, at INTEGER NOT NULL);`
 
-// keep is a DeliveryHandler's callback: what it has kept lasts when it returns, and
+// keep is a delivery handler's callback: what it has kept lasts when it returns, and
 // of several reports the latest counts; of those of one second, that it was delivered.
-func (t table) keep(ctx context.Context, r smslink.DeliveryReport) error {
+func (t table) keep(ctx context.Context, r delivery.Report) error {
 	_, err := t.ExecContext(ctx, `
 		INSERT INTO report (remote, delivered, at) VALUES (?, ?, ?)
 		ON CONFLICT (remote) DO UPDATE SET delivered = excluded.delivered, at = excluded.at
@@ -96,7 +97,7 @@ func Example_deliveryReports() {
 	}
 
 	secret := rand.Text() // in earnest: made once and kept, as it stands in the account's settings
-	handler, err := smslink.DeliveryHandler(secret, db.keep, &smslink.DeliveryOptions{ConnectionID: "test-connection"})
+	handler, err := delivery.NewHandler(secret, db.keep, &delivery.Options{ConnectionID: "test-connection"})
 	if err != nil {
 		log.Fatal(err)
 	}

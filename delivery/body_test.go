@@ -1,0 +1,121 @@
+package delivery_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/delivery"
+)
+
+func TestParseRequest_queryAndBodyCountAlike(t *testing.T) {
+	got, err := delivery.ParseRequest(byPost("message_id=7&shop=2", "message_id=7&status=0&timestamp=5&shop=3"))
+	require.NoError(t, err)
+	require.Equal(t, delivery.Report{RemoteID: "7", Time: time.Unix(5, 0).UTC(), Other: url.Values{"shop": {"2", "3"}}}, got)
+
+	_, err = delivery.ParseRequest(byPost("status=1", "message_id=7&status=0&timestamp=5"))
+	require.EqualError(t, err, "smslink: delivery report: status comes with two different values")
+
+	r := byPost("shop=2", "message_id=7&status=0&timestamp=5")
+	require.NoError(t, r.ParseForm(), "somebody has read the body")
+	got, err = delivery.ParseRequest(r)
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"shop": {"2"}}, got.Other)
+	require.Equal(t, "7", got.RemoteID)
+}
+
+// ParseForm leaves a multipart body unread, and the PostForm empty.
+func TestParseRequest_multipartBehindAMiddleware(t *testing.T) {
+	for name, read := range map[string]func(r *http.Request) error{
+		"nobody":                            func(*http.Request) error { return nil },
+		"one that calls ParseForm":          func(r *http.Request) error { return r.ParseForm() },
+		"one that calls ParseMultipartForm": func(r *http.Request) error { return r.ParseMultipartForm(1 << 20) },
+		"one that calls both":               func(r *http.Request) error { return errors.Join(r.ParseForm(), r.ParseMultipartForm(1<<20)) },
+	} {
+		r := multipartOf(t, plainReport+"&connection_id=C1")
+		require.NoError(t, read(r), name)
+		got, err := delivery.ParseRequest(r)
+		require.NoError(t, err, name)
+		require.Equal(t, delivery.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC(), ConnectionID: "C1"}, got, name)
+	}
+}
+
+func TestParseRequest_readsNoMoreThanItsBound(t *testing.T) {
+	for _, kind := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
+		body := &countingReader{}
+		r := httptest.NewRequest(http.MethodPost, "/", body)
+		r.Header.Set("Content-Type", kind)
+		_, err := delivery.ParseRequest(r)
+		require.EqualError(t, err, "smslink: delivery report: body is longer than 16 KiB")
+		require.LessOrEqual(t, body.read, 16<<10+1)
+	}
+}
+
+type countingReader struct{ read int }
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	r.read += len(p)
+	return len(p), nil
+}
+
+func (endlessReader) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestParseRequest_leavesNothingOnDisk(t *testing.T) {
+	t.Setenv("TMPDIR", "/does/not/exist") // where mime/multipart would put a file
+	got, err := delivery.ParseRequest(multipartOf(t, plainReport))
+	require.NoError(t, err)
+	require.Equal(t, "220000001", got.RemoteID)
+}
+
+func TestParseRequest_bodies(t *testing.T) {
+	long := plainReport + "&x=" + strings.Repeat("a", 16<<10)
+	fits := (plainReport + "&x=" + strings.Repeat("a", 16<<10))[:16<<10]
+	typed := func(kind string, body io.Reader) *http.Request {
+		r := httptest.NewRequest(http.MethodPost, "/", body)
+		r.Header.Set("Content-Type", kind)
+		return r
+	}
+	const form = "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		name string
+		r    *http.Request
+		want string
+	}{
+		{"16 KiB", byPost("", fits), ""},
+		{"more", byPost("", long), "body is longer than 16 KiB"},
+		{"without an end", typed(form, endlessReader{}), "body is longer than 16 KiB"},
+		{"broken off", typed(form, iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
+		{"longer than a middleware allows", typed(form, http.MaxBytesReader(nil, io.NopCloser(strings.NewReader(plainReport)), 10)), "body can't be read"},
+		{"multipart broken off", typed("multipart/form-data; boundary=b", iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
+		{"a query of 16 KiB", byGet(fits), ""},
+		{"a longer query", byGet(long), "query is longer than 16 KiB"},
+		{"a longer query of a POST", byPost(long, plainReport), "query is longer than 16 KiB"},
+		{"a type with parameters", typed("Application/X-WWW-Form-Urlencoded; charset=UTF-8", strings.NewReader(plainReport)), ""},
+		{"no type", typed("", strings.NewReader(plainReport)), "message_id is missing or empty"},
+		{"JSON", typed("application/json", strings.NewReader(`{"message_id":1}`)), "message_id is missing or empty"},
+		{"a body with GET", func() *http.Request { r := byPost("", plainReport); r.Method = http.MethodGet; return r }(), "message_id is missing or empty"},
+		{"no body", func() *http.Request { r := byPost(plainReport, ""); r.Body = nil; return r }(), ""},
+		{"multipart without a boundary", typed("multipart/form-data", strings.NewReader("--\r\n")), "body can't be read"},
+		{"multipart cut short", typed("multipart/form-data; boundary=b", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"message_id\"\r\n\r\n1")), "body can't be read"},
+		{"multipart of too much", typed("multipart/form-data; boundary=b", strings.NewReader("--b\r\n"+strings.Repeat("a", 16<<10))), "body is longer than 16 KiB"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := delivery.ParseRequest(c.r)
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, "smslink: delivery report: "+c.want)
+		})
+	}
+}
+
+type endlessReader struct{}
