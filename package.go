@@ -91,7 +91,7 @@ type Package struct {
 
 	// Fold makes Add replace the characters of a text that make it take more SMS, such as
 	// ș, by near ones, such as s, with [gsm7.Fold]; a text that would take as many stays as it
-	// is. To see what would be changed, give gsm7.FoldReport the text that [Package.Messages] has without it.
+	// is. To see what would be changed, give gsm7.FoldChanges the text that [Package.Messages] has without it.
 	Fold bool
 
 	// StrictReceivers makes Add read a receiver with [ParseReceiver], and refuse what that

@@ -6,16 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// Fold replaces characters that the GSM alphabet lacks by the nearest that it has: ă, â, î, ș and ț, and
-// Latin letters with other marks, as one character or as a letter and combining marks; typographic
-// quotes, dashes, ellipses and bullets; non-breaking and other odd spaces, a tab
-// among them; and some signs. Characters of no width are dropped. What the alphabet has stays, such as é, ñ, ü and €, and so does what has no near form,
-// such as an emoji or a Cyrillic letter, which then still forces UCS-2: see [Foreign]. A word that holds ://, www. or @ stays as it
-// is: with another letter a link leads elsewhere. Other names and codes are not known to be such; look at [FoldReport].
+// Fold replaces characters that the GSM alphabet lacks by the nearest that it has: ă, â, î, ș and ț,
+// and Latin letters with other marks, as one character or as a letter and combining marks; typographic
+// quotes, dashes, ellipses and bullets; non-breaking and other odd spaces, including a tab; and some
+// signs. Characters of no width are dropped.
 //
-// A folded text never takes more segments than it did: where the three dots of an ellipsis and the like
-// would cost one, all of what becomes longer stays. Folding twice changes
-// nothing more. A text that is not UTF-8 stays as it is. It allocates nothing where there is nothing to replace.
+// Characters of the alphabet stay, such as é, ñ, ü and €. So do those that have no near form, such as
+// an emoji or a Cyrillic letter, which then still force UCS-2: see [Foreign]. A word that holds ://,
+// www. or @, or would if it were folded, stays as it is: with another letter a link leads elsewhere.
+// Other names and codes are not recognized; [FoldChanges] returns what Fold would change.
+//
+// A folded text never takes more segments than before: if the three dots of an ellipsis and the like
+// would cost one, every character that becomes longer stays. Folding a folded text changes nothing. A
+// text that is not UTF-8 stays as it is. Fold allocates nothing if there is nothing to replace.
 func Fold(text string) string {
 	folded, _ := fold(text)
 	return folded
@@ -41,36 +44,24 @@ type Change struct {
 	To     string // may be empty
 }
 
-// FoldReport is [Fold], and tells what was changed, in order.
-func FoldReport(text string) (folded string, changes []Change) {
+// FoldChanges returns the replacements that [Fold] makes in text, in order, or nil if there are none.
+func FoldChanges(text string) []Change {
 	folded, expand := fold(text)
 	if folded == text {
-		return text, nil
+		return nil
 	}
+	var changes []Change
 	f := folder{text: text, expand: expand}
 	for change, ok := f.next(); ok; change, ok = f.next() {
 		changes = append(changes, change)
 	}
-	return folded, changes
+	return changes
 }
 
 // apply makes all changes, or those that make nothing longer.
 func apply(text string, expand bool) string {
 	f := folder{text: text, expand: expand}
-	change, ok := f.next()
-	if !ok {
-		return text
-	}
-	var b strings.Builder
-	b.Grow(len(text))
-	done := 0
-	for ; ok; change, ok = f.next() {
-		b.WriteString(text[done:change.Offset])
-		b.WriteString(change.To)
-		done = change.Offset + len(change.From)
-	}
-	b.WriteString(text[done:])
-	return b.String()
+	return f.fold()
 }
 
 // folder finds the changes of a text, one after another.
@@ -79,10 +70,30 @@ type folder struct {
 	expand bool // into several characters, too
 	at     int
 	begun  bool // something before at stays, or has taken its place
+	last   byte // the last byte of that
 	word   int  // the end of the word in which something foreign was met
 	isLink bool // that word is
 }
 
+// fold makes all changes.
+func (f *folder) fold() string {
+	change, ok := f.next()
+	if !ok {
+		return f.text
+	}
+	var b strings.Builder
+	b.Grow(len(f.text))
+	done := 0
+	for ; ok; change, ok = f.next() {
+		b.WriteString(f.text[done:change.Offset])
+		b.WriteString(change.To)
+		done = change.Offset + len(change.From)
+	}
+	b.WriteString(f.text[done:])
+	return b.String()
+}
+
+// next finds the next change.
 func (f *folder) next() (change Change, ok bool) {
 	for f.at < len(f.text) {
 		f.skip()
@@ -92,7 +103,7 @@ func (f *folder) next() (change Change, ok bool) {
 		to := f.text[start:f.at]
 		if septetsOf(r) == 0 {
 			if to, ok = f.replacement(r, start); !ok {
-				f.begun = true
+				f.keep(f.text[start:f.at])
 				continue // it stays, and so does what clings to it
 			}
 		}
@@ -104,7 +115,7 @@ func (f *folder) next() (change Change, ok bool) {
 			to = compose(to, mark)
 			f.at += size
 		}
-		f.begun = f.begun || to != ""
+		f.keep(to)
 		from := f.text[start:f.at]
 		if dropped, stays := strings.CutPrefix(from, to); stays && to != "" && dropped != "" {
 			return Change{start + len(to), dropped, ""}, true
@@ -116,12 +127,19 @@ func (f *folder) next() (change Change, ok bool) {
 	return Change{}, false
 }
 
+// keep notes what stands at the end of the folded text so far.
+func (f *folder) keep(folded string) {
+	if folded != "" {
+		f.begun, f.last = true, folded[len(folded)-1]
+	}
+}
+
 // replacement is what takes the place of r, which stands at start.
 func (f *folder) replacement(r rune, start int) (to string, ok bool) {
 	switch {
 	case !unicode.IsSpace(r) && f.inLink(start):
 		return "", false
-	case (r == '²' || r == '³') && start > 0 && isLetter(f.text[start-1]): // m², but not 10²
+	case (r == '²' || r == '³') && isLetter(f.last): // m², but not 10²
 		return string(r - '²' + '2'), true
 	case !f.begun && isInvisible(r):
 		return "", true
@@ -132,26 +150,50 @@ func (f *folder) replacement(r rune, start int) (to string, ok bool) {
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// inLink tells whether the word around at is a link or an address.
+// inLink reports whether the word around at is a link or an address, or would become one.
 func (f *folder) inLink(at int) bool {
-	if at >= f.word {
-		start := strings.LastIndexFunc(f.text[:at], unicode.IsSpace) + 1
-		f.word = len(f.text)
-		if space := strings.IndexFunc(f.text[at:], unicode.IsSpace); space >= 0 {
-			f.word = at + space
-		}
-		word := f.text[start:f.word]
-		f.isLink = strings.Contains(word, "://") || strings.Contains(word, "www.") || strings.Contains(word, "@")
+	if at < f.word {
+		return f.isLink
 	}
+	start := 0
+	if space := strings.LastIndexFunc(f.text[:at], unicode.IsSpace); space >= 0 {
+		_, size := utf8.DecodeRuneInString(f.text[space:])
+		start = space + size
+	}
+	f.word = len(f.text)
+	if space := strings.IndexFunc(f.text[at:], unicode.IsSpace); space >= 0 {
+		f.word = at + space
+	}
+	f.isLink = isLink(f.text[start:f.word])
 	return f.isLink
+}
+
+// isLink reports whether word, folded, holds ://, www. or @. Folding changes none of these, but may
+// make one, and then the word could not be folded again.
+func isLink(word string) bool {
+	if !strings.ContainsFunc(word, endsLinkMark) {
+		return false
+	}
+	f := folder{text: word, expand: true, word: len(word) + 1} // it takes no word for a link
+	folded := f.fold()
+	return strings.Contains(folded, "://") || strings.Contains(folded, "www.") || strings.Contains(folded, "@")
+}
+
+// endsLinkMark reports whether r, folded, holds the last character of one of those.
+func endsLinkMark(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == '/' || r == '.' || r == '@'
+	}
+	to, _ := nearest(r)
+	return strings.ContainsAny(to, "/.@")
 }
 
 // skip passes over what surely stays: ASCII of the alphabet, but for its last character, to which
 // something may cling.
 func (f *folder) skip() {
 	if bytes, _ := leading(f.text[f.at:]); bytes > 1 {
+		f.keep(f.text[f.at : f.at+bytes-1])
 		f.at += bytes - 1
-		f.begun = true
 	}
 }
 

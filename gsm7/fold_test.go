@@ -1,6 +1,7 @@
 package gsm7_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -29,8 +30,10 @@ func TestFold(t *testing.T) {
 		{"signs", "3×4 Brand™ © ® № ﬁ œuvre Ĳ ≤ ≥ ± → 1⁄2 a∕b \u2126 \u037e ˆ", "3x4 Brand(TM) (c) (R) No fi oeuvre IJ <= >= +/- -> 1/2 a/b Ω ; ^"},
 		{"squares and cubes", "45 m² și 3 cm³, dar 10² și ²", "45 m2 si 3 cm3, dar 10² si ²"},
 		{"what would say something else", "1½ 20º 2ª a\u0338 1\u0336 x\u20e0 `cod` þ", "1½ 20º 2ª a\u0338 1\u0336 x\u20e0 `cod` þ"},
+		{"squares and cubes after what folds", "Ů² ă\u200b³ 1\u0306² œ²", "U2 a3 1² oe2"},
 		{"links and addresses", "Vă rugăm: https://dăruiește.ro/a–b www.țuică.ro ștefan@dăruiește.ro, mulțumim…", "Va rugam: https://dăruiește.ro/a–b www.țuică.ro ștefan@dăruiește.ro, multumim..."},
 		{"a link and an odd space", "https://a.ro/\u00a0și", "https://a.ro/ si"},
+		{"what would become a link", "ștefan＠dăruiește.ro http:∕∕țuică.ro w\u0306ww.țuică.ro www․țuică.ro ș", "ștefan＠dăruiește.ro http:∕∕țuică.ro w\u0306ww.țuică.ro www․țuică.ro s"},
 		{"a link alone", "https://dăruiește.ro/e\u0301", "https://dăruiește.ro/e\u0301"},
 		{"marks of direction that a phone copies", "\u202a\u2068+40722 123 456\u2069\u202c, \u200eș", "+40722 123 456, s"},
 		{"those of a right-to-left text", "\u05d0\u200f\u05d1 ș", "\u05d0\u200f\u05d1 s"},
@@ -49,14 +52,13 @@ func TestFold(t *testing.T) {
 		{"an ellipsis that costs nothing", "😀…" + strings.Repeat("ș", 60), "😀..." + strings.Repeat("s", 60)},
 	} {
 		require.Equal(t, test.want, gsm7.Fold(test.text), test.name)
-		folded, changes := gsm7.FoldReport(test.text)
-		require.Equal(t, test.want, folded, test.name)
+		changes := gsm7.FoldChanges(test.text)
 		require.Equal(t, test.want, applied(test.text, changes), test.name)
 		require.Equal(t, test.want == test.text, changes == nil, test.name)
 	}
 }
 
-// applied makes the changes of a report.
+// applied makes changes.
 func applied(text string, changes []gsm7.Change) string {
 	for i := len(changes) - 1; i >= 0; i-- {
 		c := changes[i]
@@ -68,12 +70,10 @@ func applied(text string, changes []gsm7.Change) string {
 	return text
 }
 
-func TestFoldReport_tellsWhatWasChanged(t *testing.T) {
-	folded, changes := gsm7.FoldReport("Vă așteptăm… e\u0301")
-	require.Equal(t, "Va asteptam... é", folded)
-	require.Equal(t, []gsm7.Change{{1, "ă", "a"}, {5, "ș", "s"}, {11, "ă", "a"}, {14, "…", "..."}, {18, "e\u0301", "é"}}, changes)
-	_, changes = gsm7.FoldReport("\ufeffa\u200bb")
-	require.Equal(t, []gsm7.Change{{0, "\ufeff", ""}, {4, "\u200b", ""}}, changes)
+func TestFoldChanges_returnsTextAndPlace(t *testing.T) {
+	require.Equal(t, "Va asteptam... é", gsm7.Fold("Vă așteptăm… e\u0301"))
+	require.Equal(t, []gsm7.Change{{1, "ă", "a"}, {5, "ș", "s"}, {11, "ă", "a"}, {14, "…", "..."}, {18, "e\u0301", "é"}}, gsm7.FoldChanges("Vă așteptăm… e\u0301"))
+	require.Equal(t, []gsm7.Change{{0, "\ufeff", ""}, {4, "\u200b", ""}}, gsm7.FoldChanges("\ufeffa\u200bb"))
 }
 
 // A whole campaign's point: a third of its price.
@@ -100,10 +100,43 @@ func TestFold_everyCharacterThereIs(t *testing.T) {
 	}
 }
 
+// Whether some characters are replaced, and by what, hangs on the one before or after them: every such
+// pair, in either order, with what folds and with what stays.
+func TestFold_twiceChangesNothingMore(t *testing.T) {
+	var folds, contextual []string
+	for r := range rune(0x10000) {
+		if !utf8.ValidRune(r) {
+			continue
+		}
+		alone, between := string(r), "x"+string(r)+"x"
+		if gsm7.Fold(between) != between {
+			folds = append(folds, alone)
+		}
+		if r >= utf8.RuneSelf && (gsm7.Fold(between) == "xx" || gsm7.Fold("x"+alone) != "x"+gsm7.Fold(alone)) {
+			contextual = append(contextual, alone)
+		}
+	}
+	require.Greater(t, len(folds), 800)
+	require.Subset(t, contextual, []string{"²", "³", "\u0301", "\u0327", "\u200b", "\u200d", "\u200e", "\u202a", "\ufe0f", "\u20e3"})
+	stays := []string{"a", "Z", "1", "é", "€", "@", "/", ".", "w", " ", "\n", "и", "语", "😀", "\x00", "\u0338"}
+
+	long := strings.Repeat("…", 70) // so that nothing may become longer
+	for _, one := range slices.Concat(folds, stays) {
+		for _, other := range contextual {
+			for _, text := range []string{one + other, other + one, "u" + one + other, "u" + other + one, long + one + other} {
+				folded := gsm7.Fold(text)
+				if again := gsm7.Fold(folded); again != folded {
+					require.Failf(t, "folded twice", "%+q becomes %+q, then %+q", text, folded, again)
+				}
+			}
+		}
+	}
+}
+
 func TestFold_allocatesNothingWhereNothingChanges(t *testing.T) {
 	for _, text := range []string{"", "Salut!", strings.Repeat("Olé [€] ñandu Ω 😀 Привет ", 20)} {
 		require.Zero(t, testing.AllocsPerRun(100, func() { gsm7.Fold(text) }))
-		require.Zero(t, testing.AllocsPerRun(100, func() { gsm7.FoldReport(text) }))
+		require.Zero(t, testing.AllocsPerRun(100, func() { gsm7.FoldChanges(text) }))
 	}
 }
 
@@ -111,9 +144,18 @@ func FuzzFold(f *testing.F) {
 	for _, seed := range []string{"", "așteptăm", "e\u0301", "…😀", "\xff\u0306", "ș\u200b\u0301", strings.Repeat("…", 70), strings.Repeat("œ", 67), strings.Repeat("~ˆ", 80), "\xc8\u200b\x9b", "\u202a\u202aă", "www.ă.ro ă m²"} {
 		f.Add(seed)
 	}
+	for _, before := range []string{"Ů", "ă", "œ", "ａ", "…", "a\u200b", "a\u0306", "1", "语"} { // what looks at the letter before it
+		for _, after := range []string{"²", "³", "\u0301", "\u200b²", "\u200e"} {
+			f.Add(before + after)
+			f.Add(strings.Repeat("…", 70) + before + after)
+		}
+	}
+	for _, word := range []string{"＠", "a:∕∕", ":⁄\u200b/", "w\u0306ww.", "www․", "www…"} { // what folding would make a link of
+		f.Add(word + "ș")
+		f.Add(strings.Repeat("…", 70) + word + " œ")
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		folded, changes := gsm7.FoldReport(text)
-		require.Equal(t, folded, gsm7.Fold(text))
+		folded, changes := gsm7.Fold(text), gsm7.FoldChanges(text)
 		require.Equal(t, folded, gsm7.Fold(folded), "folded twice")
 		require.Equal(t, folded, applied(text, changes))
 		require.LessOrEqual(t, gsm7.Measure(folded).Segments, gsm7.Measure(text).Segments)
