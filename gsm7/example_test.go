@@ -8,9 +8,9 @@ import (
 
 func ExampleMeasure() {
 	m := gsm7.Measure("Ne vedem mâine!")
-	fmt.Println(m.Alphabet, m.Segments, "segment,", m.Left, "units left")
+	fmt.Println(m.Alphabet, m.Segments, "segment,", m.Remaining, "units left")
 	m = gsm7.Measure("Ne vedem maine!")
-	fmt.Println(m.Alphabet, m.Segments, "segment,", m.Left, "units left")
+	fmt.Println(m.Alphabet, m.Segments, "segment,", m.Remaining, "units left")
 	// Output:
 	// UCS-2 1 segment, 55 units left
 	// GSM-7 1 segment, 145 units left

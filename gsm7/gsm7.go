@@ -50,10 +50,10 @@ func (a Alphabet) limits() (single, segment int) {
 
 // Measurement is what a text takes.
 type Measurement struct {
-	Alphabet Alphabet
-	Units    int // septets, two for a character of the extension table; in UCS-2 those of UTF-16, two for a surrogate pair
-	Segments int // SMS that it is sent as; 0 for an empty text
-	Left     int // units left in the last segment, or in the one SMS; a character of another alphabet changes all of this
+	Alphabet  Alphabet
+	Units     int // septets, two for a character of the extension table; in UCS-2 those of UTF-16, two for a surrogate pair
+	Segments  int // SMS that it is sent as; 0 for an empty text
+	Remaining int // units left in the last segment, or in the one SMS; a character of another alphabet changes all of this
 }
 
 // Measure tells what the text takes. It allocates nothing. Bytes that are not UTF-8 count as U+FFFD
@@ -73,14 +73,14 @@ func Measure(text string) Measurement {
 	m.Units = units
 	switch {
 	case units == 0:
-		m.Left = single
+		m.Remaining = single
 	case units <= single:
-		m.Segments, m.Left = 1, single-units
+		m.Segments, m.Remaining = 1, single-units
 	case units == runes: // no pairs
 		m.Segments = (units + segment - 1) / segment
-		m.Left = m.Segments*segment - units
+		m.Remaining = m.Segments*segment - units
 	default:
-		m.Segments, m.Left = m.Alphabet.fill(text)
+		m.Segments, m.Remaining = m.Alphabet.fill(text)
 	}
 	return m
 }

@@ -55,12 +55,12 @@ func TestMeasure_everyCharacterThereIs(t *testing.T) {
 		}
 		if n := septets(r); n > 0 {
 			inside++
-			require.Equal(t, gsm7.Measurement{Alphabet: gsm7.GSM7, Units: n, Segments: 1, Left: 160 - n}, m, "%U", r)
+			require.Equal(t, gsm7.Measurement{Alphabet: gsm7.GSM7, Units: n, Segments: 1, Remaining: 160 - n}, m, "%U", r)
 			require.Empty(t, foreign)
 			continue
 		}
 		units := len(utf16.Encode([]rune{r}))
-		require.Equal(t, gsm7.Measurement{Alphabet: gsm7.UCS2, Units: units, Segments: 1, Left: 70 - units}, m, "%U", r)
+		require.Equal(t, gsm7.Measurement{Alphabet: gsm7.UCS2, Units: units, Segments: 1, Remaining: 70 - units}, m, "%U", r)
 		require.Equal(t, []rune{r}, foreign)
 	}
 	require.Equal(t, 127+10, inside)
@@ -73,7 +73,7 @@ func TestMeasure_segments(t *testing.T) {
 		text string
 		want gsm7.Measurement
 	}{
-		{"empty", "", gsm7.Measurement{Alphabet: gsm7.GSM7, Left: 160}},
+		{"empty", "", gsm7.Measurement{Alphabet: gsm7.GSM7, Remaining: 160}},
 		{"one SMS", repeat("a", 159), gsm7.Measurement{gsm7.GSM7, 159, 1, 1}},
 		{"a full SMS", repeat("a", 160), gsm7.Measurement{gsm7.GSM7, 160, 1, 0}},
 		{"one over", repeat("a", 161), gsm7.Measurement{gsm7.GSM7, 161, 2, 145}},
@@ -111,18 +111,18 @@ func TestMeasure_everyBoundary(t *testing.T) {
 			for letters, want := range map[int]int{full - 1: n, full: n, full + 1: n + 1} {
 				m := gsm7.Measure(strings.Repeat(alphabet.letter, letters))
 				require.Equal(t, want, m.Segments)
-				require.Equal(t, want*alphabet.segment-letters, m.Left)
+				require.Equal(t, want*alphabet.segment-letters, m.Remaining)
 			}
 			// One pair at the end: just before the last boundary, on it, and after it.
 			for letters, want := range map[int]gsm7.Measurement{
 				full - 2: {Segments: n},
-				full - 1: {Segments: n + 1, Left: alphabet.segment - 2},
-				full:     {Segments: n + 1, Left: alphabet.segment - 2},
+				full - 1: {Segments: n + 1, Remaining: alphabet.segment - 2},
+				full:     {Segments: n + 1, Remaining: alphabet.segment - 2},
 			} {
 				m := gsm7.Measure(strings.Repeat(alphabet.letter, letters) + alphabet.pair)
 				require.Equal(t, letters+2, m.Units)
 				require.Equal(t, want.Segments, m.Segments, "%d segments, %d letters", n, letters)
-				require.Equal(t, want.Left, m.Left, "%d segments, %d letters", n, letters)
+				require.Equal(t, want.Remaining, m.Remaining, "%d segments, %d letters", n, letters)
 			}
 		}
 	}
@@ -177,7 +177,7 @@ func FuzzMeasure(f *testing.F) {
 		require.Equal(t, units, m.Units)
 		if units <= single {
 			require.Equal(t, min(units, 1), m.Segments)
-			require.Equal(t, single-units, m.Left)
+			require.Equal(t, single-units, m.Remaining)
 			return
 		}
 		segments, used := 1, 0
@@ -187,7 +187,7 @@ func FuzzMeasure(f *testing.F) {
 			}
 		}
 		require.Equal(t, segments, m.Segments)
-		require.Equal(t, segment-used, m.Left)
+		require.Equal(t, segment-used, m.Remaining)
 		require.GreaterOrEqual(t, segments*segment, units, "fewer segments than the units allow")
 	})
 }

@@ -53,7 +53,7 @@ func TestMeasure_asTwoOtherCalculators(t *testing.T) {
 		require.NoError(t, json.Unmarshal(answers.Bytes(), &theirs))
 		m := gsm7.Measure(text)
 		if text != "" { // an empty text is a segment to them, and nothing to send to us
-			require.Equal(t, []any{m.Alphabet.String(), float64(m.Segments), float64(m.Left)}, theirs.SplitSMS, "%q", text)
+			require.Equal(t, []any{m.Alphabet.String(), float64(m.Segments), float64(m.Remaining)}, theirs.SplitSMS, "%q", text)
 			compared++
 		}
 		// Twilio's keeps a letter and its marks, a sequence of emoji or a CRLF in one segment, which phones do not
