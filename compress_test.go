@@ -139,12 +139,12 @@ func FuzzCodecs(f *testing.F) {
 // the same corpus, as recorded.
 func TestCodecs_sizesBesideTheirPeers(t *testing.T) {
 	plain := corpus(20_000)
-	require.Equal(t, "60cd02da8fbd34519917113967bbadc1", fmt.Sprintf("%x", md5sum(plain)), "the corpus has changed: record the sizes anew")
+	require.Equal(t, "1624e7a653b088e8d669d8433671ec47", fmt.Sprintf("%x", md5sum(plain)), "the corpus has changed: record the sizes anew")
 	for _, c := range []struct {
 		codec smslink.Codec
 		peer  int
 		most  float64
-	}{{smslink.CodecZlib, 353_520, 1.03}, {smslink.CodecLZF, 607_241, 1.02}, {smslink.CodecBZip2, 282_347, 1.01}} {
+	}{{smslink.CodecZlib, 363_760, 1.03}, {smslink.CodecLZF, 653_844, 1.02}, {smslink.CodecBZip2, 293_256, 1.01}} {
 		packed, err := c.codec.AppendCompress(nil, plain)
 		require.NoError(t, err)
 		require.LessOrEqual(t, float64(len(packed)), c.most*float64(c.peer), c.codec)
