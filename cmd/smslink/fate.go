@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // fate is what became of one row.
@@ -53,13 +55,14 @@ func (f fate) record() []string {
 	return record
 }
 
-// cell keeps a spreadsheet from taking somebody's words for a formula.
+// cell keeps a spreadsheet from taking somebody's words for a formula, also if it splits the file
+// at another sign than we do, and makes them one line without control characters.
 func cell(words string) string {
-	if words != "" && strings.ContainsRune("=+-@\t\r", rune(words[0])) {
-		return "'" + words
-	}
-	return words
+	return formula.ReplaceAllString(terminal.Line(words), "${1}'${2}")
 }
+
+// formula is what may begin a formula where a cell may begin.
+var formula = regexp.MustCompile(`(^|;)([ "]*[=+\-@])`)
 
 func fateOf(r row) fate {
 	return fate{File: r.file, Line: r.line, ID: r.id, Segments: r.size.Segments}

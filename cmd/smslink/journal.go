@@ -60,7 +60,7 @@ func openJournal(dir string, c *campaign, gateway string, sameCampaign bool) (*j
 
 // replace writes a file whole or not at all.
 func replace(name, content string) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*")
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // one name, which the next run uses again
 	if err != nil {
 		return err
 	}

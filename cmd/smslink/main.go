@@ -12,9 +12,13 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // The exit codes. They are documented in the help and in README.md.
@@ -34,7 +38,8 @@ func main() {
 	os.Exit(run(context.Background(), console{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:]))
 }
 
-// console is what a command reads from and writes to.
+// console is what a command reads from and writes to. A command's own writers let no control
+// character through; see terminal.Writer.
 type console struct {
 	in     io.Reader
 	out    io.Writer
@@ -55,11 +60,30 @@ func files(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return errors.New("name a FILE, or - for standard input")
 	}
+	if slices.Contains(args, "") {
+		return errors.New("the name of a FILE is empty; is a variable unset?")
+	}
 	return nil
+}
+
+// noEmptyFlags refuses flags whose value is empty: --journal "$DIR" without DIR would send with no
+// journal, and send it all again the next time.
+func noEmptyFlags(cmd *cobra.Command, _ []string) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if err == nil && (len(values) == 0 || slices.Contains(values, "")) {
+			err = fmt.Errorf("--%s is empty; give it a value or leave it out (is a variable unset?)", f.Name)
+		}
+	})
+	return err
 }
 
 // run is the command line, and returns its exit code.
 func run(ctx context.Context, c console, args []string) int {
+	c.out, c.err = terminal.NewWriter(c.out), terminal.NewWriter(c.err)
 	root := &cobra.Command{
 		Use:           "smslink",
 		Short:         "Send SMS campaigns through SMSLink's BULK gateway",
@@ -68,6 +92,8 @@ func run(ctx context.Context, c console, args []string) int {
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRunE: noEmptyFlags,
 	}
 	root.SetArgs(args)
 	root.SetIn(c.in)

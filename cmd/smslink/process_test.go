@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -182,6 +183,9 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 			require.Equal(t, 1, taken[id], "message %d is lost", id)
 		}
 		require.Equal(t, s.Unknown, doubtful)
+		left, err := filepath.Glob(filepath.Join(folder, "results.csv?*"))
+		require.NoError(t, err)
+		require.Empty(t, left)
 	}
 	require.Greater(t, kills, rounds/2)
 	t.Logf("%d kills", kills)
@@ -243,12 +247,30 @@ func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 	require.NoError(t, err)
 	_, err = gateway.WaitMessages(t.Context(), 1)
 	require.NoError(t, err)
-	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+	hangup := syscall.SIGHUP
+	if signal.Ignored(hangup) { // as under nohup: then the command ignores it, too
+		hangup = syscall.SIGTERM
+	}
+	require.NoError(t, p.Process.Signal(hangup))
 	require.Equal(t, exitSomeBad, p.end())
 	s := summary(t, p.out.String())
 	require.Len(t, gateway.Messages(), s.Accepted)
 	require.Equal(t, s.Rows, s.Accepted+s.Not_sent)
 	require.Contains(t, p.err.String(), "interrupted")
+}
+
+// Under nohup a terminal's end ends nothing.
+func TestSend_hangupUnderNohup(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(50 * time.Millisecond) }})
+	p := &process{Cmd: exec.CommandContext(t.Context(), "nohup", "smslink", "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, numbered(t, 100))}
+	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Stdout, p.Stderr = &p.out, &p.err
+	require.NoError(t, p.Start())
+	_, err := gateway.WaitMessages(t.Context(), 10)
+	require.NoError(t, err)
+	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+	require.Equal(t, exitAccepted, p.end(), p.err.String())
+	require.Equal(t, 100, summary(t, p.out.String()).Accepted)
 }
 
 // What an earlier run has sent is never called not sent, however early this one stops.

@@ -9,12 +9,24 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
-// isTerminal tells whether a stream of the console is one.
+// isTerminal reports whether a stream of the console is one.
 func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return terminalOf(stream) != nil
+}
+
+// terminalOf returns the terminal that a stream of the console is, or nil.
+func terminalOf(stream any) *os.File {
+	if w, ok := stream.(*terminal.Writer); ok {
+		stream = w.Unwrap()
+	}
+	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
 }
 
 // progress is a bar on a terminal. Nil shows nothing.
@@ -31,16 +43,17 @@ const firstShown = 250 * time.Millisecond
 // newProgress is for so many rows; -1 is not known. It is drawn no more often than pause, and
 // only as wide as the terminal has room for: a line that wraps can't be taken away again.
 func newProgress(out io.Writer, rows int, what string, pause time.Duration) *progress {
-	if !isTerminal(out) || os.Getenv("TERM") == "dumb" {
+	screen := terminalOf(out)
+	if screen == nil || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
-	columns, _, err := term.GetSize(int(out.(*os.File).Fd()))
+	columns, _, err := term.GetSize(int(screen.Fd()))
 	if err != nil || columns < 40 {
 		return nil
 	}
 	digits := len(strconv.Itoa(rows)) // of each number in the line
 	options := []progressbar.Option{
-		progressbar.OptionSetWriter(out),
+		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(),
 		progressbar.OptionThrottle(pause),

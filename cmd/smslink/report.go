@@ -7,6 +7,8 @@ import (
 	"io"
 	"text/tabwriter"
 	"time"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // shownRows is how many rows of one kind a person is shown.
@@ -116,7 +118,7 @@ func (s *sending) print(elapsed time.Duration) {
 	switch s.tally.packages {
 	case 0:
 	case 1:
-		fmt.Fprintf(s.out, "; package %s", cut(printable(s.packageID), 40))
+		fmt.Fprintf(s.out, "; package %s", cut(terminal.Line(s.packageID), 40))
 	default:
 		fmt.Fprintf(s.out, "; %d packages", s.tally.packages)
 	}

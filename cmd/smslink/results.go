@@ -5,9 +5,10 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -19,52 +20,93 @@ type results struct {
 	created bool
 }
 
-// createResults opens the file before anything is sent, so that a name that can't
-// be written costs nothing. It does not write over a file that holds something:
-// remote ids can't be had again. But where a journal has them, a results file
-// of an earlier run is replaced once the new one is whole.
-func createResults(name string, resuming bool) (*results, error) {
+// createResults opens the file before anything is sent, so that a name that can't be written costs
+// nothing. It refuses a file that holds something, since remote ids can't be had again. But if a
+// journal has them, a results file of an earlier run is replaced once the new one is whole: until
+// then the new one is written beside it, as NAME.partial. Only its owner can read the file; tell is
+// called if that had to be changed.
+func createResults(name string, resuming bool, tell func(string)) (*results, error) {
 	if name == "" {
 		return nil, nil
 	}
-	r := &results{name: name, created: true}
-	err := r.open(os.O_EXCL, name)
-	switch {
-	case errors.Is(err, fs.ErrExist) && resuming && isResults(name):
-		r.file, err = os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*") // readable for its owner alone
-	case errors.Is(err, fs.ErrExist):
-		r.created = false
-		err = r.open(0, name)
+	r := &results{name: name}
+	var err error
+	switch _, statErr := os.Stat(name); {
+	case errors.Is(statErr, fs.ErrNotExist):
+		r.created = true
+		r.file, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	case resuming && isResults(name):
+		r.created = true
+		r.file, err = openPartial(name + ".partial")
+	default:
+		r.file, err = os.OpenFile(name, os.O_WRONLY, 0)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if info, err := r.file.Stat(); err != nil || info.Mode().IsRegular() && info.Size() > 0 {
+	if err := r.prepare(tell); err != nil {
 		r.file.Close()
-		return nil, fmt.Errorf("%s is not empty; name a new file", name)
+		return nil, err
 	}
 	r.csv = csv.NewWriter(r.file)
 	_ = r.csv.Write(fatesHeader) // flush tells
 	return r, r.flush()
 }
 
-func (r *results) open(flag int, name string) (err error) {
-	create := os.O_CREATE
-	if !r.created {
-		create = 0
+// openPartial opens a new file, or one that a run which was killed has left.
+func openPartial(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
 	}
-	r.file, err = os.OpenFile(name, flag|create|os.O_WRONLY, 0o600)
-	return err
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular() || info.Size() > 0 && !startsAsResults(f):
+		err = fmt.Errorf("%s is not what an earlier run has left; rename it", name)
+	default:
+		_, err = f.Seek(0, io.SeekStart)
+		err = errors.Join(err, f.Truncate(0))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
-// isResults tells whether a file starts as one of ours does.
+// prepare refuses a file that holds something, and keeps its readers to its owner.
+func (r *results) prepare(tell func(string)) error {
+	info, err := r.file.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return nil // such as a pipe
+	case info.Size() > 0:
+		return fmt.Errorf("%s is not empty; name a new file", r.name)
+	case runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0:
+		return nil
+	}
+	if err := r.file.Chmod(0o600); err != nil {
+		return fmt.Errorf("others can read %s, and that can't be changed (%w); name a new file", r.name, err)
+	}
+	tell(fmt.Sprintf("others could read %s; now only you can", r.name))
+	return nil
+}
+
+// isResults reports whether a file starts as one of ours does.
 func isResults(name string) bool {
 	f, err := os.Open(name)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	line, err := bufio.NewReader(f).ReadString('\n')
+	return startsAsResults(f)
+}
+
+func startsAsResults(in io.Reader) bool {
+	line, err := bufio.NewReader(in).ReadString('\n')
 	return err == nil && strings.TrimSpace(line) == strings.Join(fatesHeader, ",")
 }
 

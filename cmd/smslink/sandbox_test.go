@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -86,7 +85,9 @@ func TestSandbox_endsOnAnInterrupt(t *testing.T) {
 	resp, err := http.Get(s.URL) // by now it listens to signals
 	require.NoError(t, err)
 	resp.Body.Close()
-	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
+	self, err := os.FindProcess(os.Getpid())
+	require.NoError(t, err)
+	require.NoError(t, self.Signal(os.Interrupt))
 	require.Equal(t, exitAccepted, <-s.code)
 }
 

@@ -45,6 +45,10 @@ type sendOptions struct {
 	attempts     int
 }
 
+// maxConcurrency bounds --concurrency: each package on its way is held in memory, and no account
+// has been known to take more at a time.
+const maxConcurrency = 64
+
 const inputHelp = `FILE is CSV with a header, or JSON lines, one object a line. Its columns are
   id       local message id, a whole number from 0, unique among all FILEs
   to       receiver: 07xyzzzzzz, or + or 00 with the country code
@@ -108,7 +112,7 @@ Exit codes:
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "`stop|skip`: stop before anything is sent (of standard input: send what came before it), or send the rest")
 	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by the nearest cheap ones: ș by s; see check")
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "messages in a package")
-	flags.IntVar(&opts.concurrency, "concurrency", 1, "packages on their way at a time")
+	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages on their way at a time, up to %d", maxConcurrency))
 	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, on average; a whole package goes at once; 0 = no limit")
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
 	flags.IntVar(&opts.attempts, "attempts", 5, "how often to try where the gateway can't be reached, which sends nothing")
@@ -131,8 +135,8 @@ func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 		return nil, errors.New("--package-size is less than 1")
 	case o.attempts < 1:
 		return nil, errors.New("--attempts is less than 1")
-	case o.concurrency < 1:
-		return nil, errors.New("--concurrency is less than 1")
+	case o.concurrency < 1 || o.concurrency > maxConcurrency:
+		return nil, fmt.Errorf("--concurrency is not from 1 to %d", maxConcurrency)
 	case !(o.rate >= 0) || math.IsInf(o.rate, 1):
 		return nil, errors.New("--rate is no number from 0")
 	case o.timeout <= 0:
@@ -199,7 +203,7 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 			}
 		}
 	}
-	results, err := createResults(opts.results, stream.Journal != nil)
+	results, err := createResults(opts.results, stream.Journal != nil, func(words string) { fmt.Fprintf(c.err, "smslink: %s\n", words) })
 	if err != nil {
 		return nothingSent(fmt.Errorf("--results: %w", err))
 	}

@@ -232,7 +232,7 @@ func TestSend_outcomes(t *testing.T) {
 		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 unknown", []string{"1  outcome unknown: "}},
 		{"unreadable", garbled.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 unknown", []string{
 			"1  outcome unknown: the gateway's reply can't be read\n",
-			"   the server's own words: \"<h1> [31m0712****78 secret *** \"\n",
+			"   the server's own words: \"<h1>\\x1b[31m0712****78 secret ***\\n\"\n",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -297,7 +297,9 @@ func TestSend_usage(t *testing.T) {
 		{"no file", account, []string{"send"}, "name a FILE, or - for standard input"},
 		{"another way with bad rows", account, []string{"send", "--on-bad-row", "mend", campaignFile}, "--on-bad-row is neither stop nor skip"},
 		{"an empty package", account, []string{"send", "--package-size", "0", campaignFile}, "--package-size is less than 1"},
-		{"no concurrency", account, []string{"send", "--concurrency", "0", campaignFile}, "--concurrency is less than 1"},
+		{"no concurrency", account, []string{"send", "--concurrency", "0", campaignFile}, "--concurrency is not from 1 to 64"},
+		{"more concurrency than memory", account, []string{"send", "--concurrency", "4611686018427387904", campaignFile}, "--concurrency is not from 1 to 64"},
+		{"a FILE without a name", account, []string{"send", campaignFile, ""}, "the name of a FILE is empty; is a variable unset?"},
 		{"no attempts", account, []string{"send", "--attempts", "0", campaignFile}, "--attempts is less than 1"},
 		{"a negative rate", account, []string{"send", "--rate", "-1", campaignFile}, "--rate is no number from 0"},
 		{"no time", account, []string{"send", "--timeout", "0", campaignFile}, "--timeout is not above 0"},
@@ -376,7 +378,7 @@ func TestSend_packageIDIsShownAsItIs(t *testing.T) {
 	defer server.Close()
 	got := smslinkIn(map[string]string{envConnectionID: "c", envPassword: "p"}, "id,to,text\n1,0700000001,a\n", "send", "--endpoint", server.URL, "-")
 	require.Equal(t, exitAccepted, got.code)
-	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; entries of replies that fit no message: 1; 1 SMS; package 987654321 [31m, ")
+	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; entries of replies that fit no message: 1; 1 SMS; package 987654321\\u001b[31m, ")
 }
 
 func TestSend_onlyBadRows(t *testing.T) {

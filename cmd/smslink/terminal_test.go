@@ -16,20 +16,20 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// terminal is a real one, of tmux.
-type terminal struct {
+// tmuxTerminal is a real one, of tmux.
+type tmuxTerminal struct {
 	t      *testing.T
 	socket string
 }
 
 // newTerminal starts a shell in a terminal of that many columns. Without tmux the test is skipped, but
 // not in .ci/run, which installs it.
-func newTerminal(t *testing.T, gateway *smslinktest.Gateway, columns int) *terminal {
+func newTerminal(t *testing.T, gateway *smslinktest.Gateway, columns int) *tmuxTerminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil && os.Getenv("SMSLINK_NEED_TMUX") == "" {
 		t.Skip("there is no tmux")
 	}
-	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
+	term := &tmuxTerminal{t, filepath.Join(t.TempDir(), "tmux")}
 	shell := fmt.Sprintf("env PS1='$ ' ENV= %s=%s %s=%s sh", envConnectionID, gateway.ConnectionID, envPassword, gateway.Password)
 	term.tmux("-f", os.DevNull, "new-session", "-d", "-x", fmt.Sprint(columns), "-y", "30", shell)
 	t.Cleanup(func() { term.tmux("kill-server") })
@@ -37,20 +37,20 @@ func newTerminal(t *testing.T, gateway *smslinktest.Gateway, columns int) *termi
 	return term
 }
 
-func (t *terminal) tmux(args ...string) string {
+func (t *tmuxTerminal) tmux(args ...string) string {
 	t.t.Helper()
 	out, err := exec.Command("tmux", append([]string{"-S", t.socket}, args...)...).CombinedOutput()
 	require.NoError(t.t, err, string(out))
 	return string(out)
 }
 
-func (t *terminal) types(keys ...string) {
+func (t *tmuxTerminal) types(keys ...string) {
 	t.t.Helper()
 	t.tmux(append([]string{"send-keys"}, keys...)...)
 }
 
 // clear empties the screen, so that nothing on it is of an earlier command.
-func (t *terminal) clear() {
+func (t *tmuxTerminal) clear() {
 	t.t.Helper()
 	t.types("clear", "Enter")
 	require.Eventually(t.t, func() bool {
@@ -59,7 +59,7 @@ func (t *terminal) clear() {
 }
 
 // shows waits until the screen holds all of these, and gives it.
-func (t *terminal) shows(words ...string) (screen string) {
+func (t *tmuxTerminal) shows(words ...string) (screen string) {
 	t.t.Helper()
 	require.Eventually(t.t, func() bool {
 		screen = t.tmux("capture-pane", "-p", "-J")

@@ -2,12 +2,13 @@ package main
 
 import (
 	"errors"
+	"html"
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // masked shows enough of a number to recognise it and not enough to call it.
@@ -44,11 +45,75 @@ var longNumber = regexp.MustCompile(`[0-9]{7,}`)
 // that it may have quoted of the request.
 func shown(words, password string) string {
 	const limit = 300
-	if password != "" {
-		words = strings.ReplaceAll(words, password, "***")
+	words = longNumber.ReplaceAllStringFunc(withoutPassword(words, password), masked)
+	return cut(words, limit)
+}
+
+const passwordMask = "***"
+
+// withoutPassword masks the password in what a server said: as it stands, as HTML, a URL or a
+// quoted string has it, and in part, if an ERROR's ; or the reply's end has cut it.
+func withoutPassword(words, password string) string {
+	if password == "" {
+		return words
 	}
-	words = longNumber.ReplaceAllStringFunc(words, masked)
-	return cut(printable(words), limit)
+	words = strings.ReplaceAll(words, password, passwordMask)
+	if plain := unescaped(words); quotesPassword(plain, password) {
+		words = plain
+	}
+	words = strings.ReplaceAll(words, password, passwordMask)
+	for part := range strings.SplitSeq(password, ";") {
+		if len(part) >= 3 { // shorter ones stand in any words
+			words = strings.ReplaceAll(words, part, passwordMask)
+		}
+	}
+	if start := cutPassword(words, password); start != "" {
+		words = strings.TrimSuffix(words, start) + passwordMask
+	}
+	return words
+}
+
+// quotesPassword reports whether the words hold the password, a part of it between its ; signs, or
+// its start at their end.
+func quotesPassword(words, password string) bool {
+	for part := range strings.SplitSeq(password, ";") {
+		if len(part) >= 3 && strings.Contains(words, part) {
+			return true
+		}
+	}
+	return strings.Contains(words, password) || cutPassword(words, password) != ""
+}
+
+// cutPassword returns the start of the password that the words end in: up to a ;, however short,
+// or 3 bytes and more.
+func cutPassword(words, password string) string {
+	for n := len(password) - 1; n > 0; n-- {
+		if (n >= 3 || password[n] == ';') && strings.HasSuffix(words, password[:n]) {
+			return password[:n]
+		}
+	}
+	return ""
+}
+
+var percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+
+var backslashes = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\'`, `'`, `\/`, `/`)
+
+// unescaped takes the escapes of HTML, URLs and quoted strings out of words, also if they were
+// escaped twice.
+func unescaped(words string) string {
+	for range 3 {
+		plain := backslashes.Replace(html.UnescapeString(words))
+		plain = percentEscape.ReplaceAllStringFunc(plain, func(escape string) string {
+			b, _ := strconv.ParseUint(escape[1:], 16, 8)
+			return string([]byte{byte(b)})
+		})
+		if plain == words {
+			break
+		}
+		words = plain
+	}
+	return words
 }
 
 // cut leaves so many characters.
@@ -59,23 +124,13 @@ func cut(words string, limit int) string {
 	return words
 }
 
-// printable takes out what a terminal would obey.
-func printable(words string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, words)
-}
-
 // unprefixed takes the package's name off an error that this command prefixes
-// with its own.
+// with its own, and makes it one line, since a server's words may stand in it.
 func unprefixed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &wordedError{strings.TrimPrefix(err.Error(), "smslink: "), err}
+	return &wordedError{terminal.Line(strings.TrimPrefix(err.Error(), "smslink: ")), err}
 }
 
 type wordedError struct {
