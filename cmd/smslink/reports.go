@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +12,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strconv"
+	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -41,16 +37,18 @@ func newReportsCommand(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reports [flags]",
 		Short: "Take the gateway's delivery reports and write them as JSON lines",
-		Long: `Take the gateway's delivery reports and write each as a JSON object a line, with
-the row of its message where a --results file of send has it. That file need not
-be there yet, and may still be growing: it is read on for a report that it does
-not have.
+		Long: `Take the gateway's delivery reports and write each as a JSON object on a line,
+with the row of its message if a --results file of send has it. That file may
+still be missing or growing: it is read again for a report that it does not have.
 
-The reports' URL ends in the secret that stands in --secret-file, of 16
-characters or more of A-Z, a-z, 0-9 and -._~; everything else is answered 404.
-Where there is no such file it is made, with a new secret. The gateway must reach
-the URL from the internet, over https: put a server that has a certificate
-before this one. A report is answered 200 once its line is written.
+The reports' URL ends in the secret in --secret-file: 16 characters or more of
+A-Z, a-z, 0-9 and -._~. Requests without it are answered 404. If the file does
+not exist, it is made with a new secret. The gateway must reach the URL from the
+internet, over https: put a server that has a certificate in front of this one.
+
+A report is answered 200 once its line is written; in a file, once it is on the
+disk. If the disk is full, the line is taken back and the report is answered 500,
+so that the gateway may send it again. Let one process write to a file.
 
 Ctrl-C ends it.
 
@@ -81,7 +79,7 @@ func reports(ctx context.Context, c console, opts reportsOptions) error {
 	if opts.dedupe < 0 {
 		return fmt.Errorf("--dedupe is negative: %d", opts.dedupe)
 	}
-	secret, err := readSecret(opts.secretFile)
+	secret, err := readSecret(opts.secretFile, c.err)
 	if err != nil {
 		return &exitError{exitNotSent, fmt.Errorf("--secret-file: %w", err)}
 	}
@@ -95,7 +93,7 @@ func reports(ctx context.Context, c console, opts reportsOptions) error {
 		return &exitError{exitNotSent, fmt.Errorf("--results: %w", err)}
 	}
 
-	out := &reportWriter{rows: rows, out: c.out, recent: recentReports{limit: opts.dedupe}, logger: logger}
+	out := &reportWriter{rows: rows, out: lineWriter{out: c.out}, recent: recentReports{limit: opts.dedupe}, logger: logger}
 	handler, err := delivery.NewHandler(secret, out.write, &delivery.Options{ConnectionID: opts.connection, Logger: logger})
 	if err != nil {
 		return unprefixed(err)
@@ -121,207 +119,28 @@ func reports(ctx context.Context, c console, opts reportsOptions) error {
 	return nil
 }
 
-// reportedRow is a row of a results file.
-type reportedRow struct {
-	File string `json:"file"`
-	Line int    `json:"line"`
-	ID   string `json:"id"`
-}
-
-// resultRows finds rows by their remote ids. Its caller sees to it that one goroutine
-// at a time uses it.
-type resultRows struct {
-	files  []*resultsFile
-	rows   map[string]reportedRow
-	logger *slog.Logger
-}
-
-// resultsFile is a results file as it was when it was last read.
-type resultsFile struct {
-	name  string
-	info  fs.FileInfo // nil before
-	read  int64       // up to the end of its last whole line
-	lines int         // until there
-}
-
-func newResultRows(names []string, logger *slog.Logger) *resultRows {
-	r := &resultRows{rows: map[string]reportedRow{}, logger: logger}
-	for _, name := range names {
-		r.files = append(r.files, &resultsFile{name: name})
-	}
-	return r
-}
-
-func (r *resultRows) find(remoteID string) *reportedRow {
-	row, ok := r.rows[remoteID]
-	if !ok {
-		if err := r.load(); err != nil {
-			r.logger.Debug("smslink: a results file can't be read", "error", err)
-		}
-		row, ok = r.rows[remoteID]
-	}
-	if !ok {
-		return nil
-	}
-	return &row
-}
-
-// load reads what the files have got since. A file that can't be read keeps none of the others back.
-func (r *resultRows) load() error {
-	var errs []error
-	for _, f := range r.files {
-		err := r.loadFile(f)
-		if errors.Is(err, fs.ErrNotExist) { // send has not begun
-			*f, err = resultsFile{name: f.name}, nil
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-func (r *resultRows) loadFile(f *resultsFile) error {
-	info, err := os.Stat(f.name)
-	if err != nil || f.info != nil && os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime()) {
-		return err
-	}
-	in, err := os.Open(f.name)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	info, err = in.Stat() // of this one, were it replaced just now
-	if err != nil {
-		return err
-	}
-	if f.info == nil || !os.SameFile(info, f.info) || info.Size() <= f.info.Size() { // it is another, or was written anew
-		*f = resultsFile{name: f.name}
-	}
-	if _, err := in.Seek(f.read, io.SeekStart); err != nil {
-		return err
-	}
-	if err := r.read(in, f); err != nil {
-		return err
-	}
-	f.info = info
-	return nil
-}
-
-// read reads whole lines. One that is being written is read when the file has grown. No row that
-// was sent has a line end in it, so that a line is a record, and a broken one breaks no other.
-func (r *resultRows) read(in io.Reader, f *resultsFile) error {
-	lines, one := bufio.NewReader(in), strings.NewReader("")
-	records := csv.NewReader(one)
-	records.FieldsPerRecord = len(fatesHeader)
-	for {
-		line, err := lines.ReadString('\n')
-		whole := err == nil
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if f.lines == 0 && !isHeader(line, whole) {
-			return fmt.Errorf("%s is no results file of send", f.name)
-		}
-		if !whole {
-			return nil
-		}
-		f.read += int64(len(line))
-		f.lines++
-		if f.lines == 1 {
-			continue
-		}
-		one.Reset(line)
-		record, err := records.Read()
-		if err != nil {
-			r.logger.Warn("smslink: a broken line of a results file is passed over", "file", f.name, "line", f.lines)
-			continue
-		}
-		if remoteID := plainCell(record[5]); remoteID != "" {
-			line, _ := strconv.Atoi(record[1])
-			r.rows[remoteID] = reportedRow{plainCell(record[0]), line, plainCell(record[2])}
-		}
-	}
-}
-
-// isHeader tells whether a line is the first one of a results file, or the start of it.
-func isHeader(line string, whole bool) bool {
-	header := strings.Join(fatesHeader, ",")
-	if whole {
-		return strings.TrimRight(line, "\r\n") == header
-	}
-	return strings.HasPrefix(header, line)
-}
-
-// plainCell is a cell of a results file without the apostrophe that keeps a spreadsheet from
-// taking it for a formula.
-func plainCell(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
-}
-
-// reportWriter writes reports, one at a time.
-type reportWriter struct {
-	mu     sync.Mutex
-	rows   *resultRows
-	out    io.Writer
-	recent recentReports
-	logger *slog.Logger
-	err    error // of the first line that could not be written
-}
-
-func (w *reportWriter) write(_ context.Context, r delivery.Report) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.recent.contains(r) {
-		w.logger.Debug("smslink: repeated delivery report", "report", r)
-		return nil
-	}
-	line, err := json.Marshal(struct {
-		RemoteID     string       `json:"remote_id"`
-		Delivered    bool         `json:"delivered"`
-		Time         time.Time    `json:"time"`
-		Row          *reportedRow `json:"row,omitempty"`
-		NetworkID    string       `json:"network_id,omitempty"`
-		Network      string       `json:"network,omitempty"`
-		NetworkType  string       `json:"network_type,omitempty"`
-		Text         string       `json:"delivery_report,omitempty"`
-		ConnectionID string       `json:"connection_id,omitempty"`
-		Segments     int          `json:"segments,omitempty"`
-		Other        any          `json:"other,omitempty"`
-	}{r.RemoteID, r.Delivered, r.Time, w.rows.find(r.RemoteID), r.NetworkID, r.Network(), r.NetworkType, r.Text, r.ConnectionID, r.Segments, anyOf(r.Other)})
-	if err == nil {
-		_, err = w.out.Write(append(line, '\n'))
-	}
-	if err != nil && w.err == nil {
-		w.err = fmt.Errorf("a report could not be written: %w", err)
-	}
-	if err == nil {
-		w.recent.add(r)
-	}
-	return err
-}
-
-// anyOf is nil where there is nothing, so that JSON leaves it out.
-func anyOf(values map[string][]string) any {
-	if len(values) == 0 {
-		return nil
-	}
-	return values
-}
-
-func (w *reportWriter) failure() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err
-}
-
-// readSecret reads the secret, or makes a file with a new one.
-func readSecret(name string) (string, error) {
-	raw, err := os.ReadFile(name)
+// readSecret reads the secret, or makes a file with a new one. A file that everybody can read
+// becomes its owner's alone, and a line on notes says so.
+func readSecret(name string, notes io.Writer) (string, error) {
+	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeSecret(name)
 	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // its modes mean nothing there
+		if err := f.Chmod(0o600); err != nil {
+			return "", fmt.Errorf("everybody can read it, and that can't be changed: %w", err)
+		}
+		fmt.Fprintf(notes, "smslink: everybody could read the secret in %s; its mode is 0600 now\n", name)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, 64<<10)) // far more than the longest secret
 	return strings.TrimSpace(string(raw)), err
 }
 
@@ -332,5 +151,9 @@ func makeSecret(name string) (string, error) {
 		return "", err
 	}
 	_, err = f.WriteString(secret + "\n")
-	return secret, errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(name) // a part of a secret is none
+		return "", err
+	}
+	return secret, nil
 }

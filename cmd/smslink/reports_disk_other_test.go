@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package main
+
+import "testing"
+
+func smallDisk(t *testing.T) (folder string) {
+	t.Helper()
+	t.Skip("only Linux mounts one")
+	return ""
+}

@@ -1,0 +1,233 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+)
+
+// reportsProcess is smslink reports as a process of its own.
+type reportsProcess struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	url string
+}
+
+func startReports(t *testing.T, out *os.File, args ...string) *reportsProcess {
+	t.Helper()
+	secretFile := filepath.Join(t.TempDir(), "secret")
+	p := &reportsProcess{t: t, cmd: exec.CommandContext(t.Context(), "smslink", append([]string{"reports", "--listen", "127.0.0.1:0", "--secret-file", secretFile}, args...)...)}
+	p.cmd.Stdout = out
+	said, err := p.cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	lines := bufio.NewScanner(said)
+	require.True(t, lines.Scan())
+	address, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "smslink: taking delivery reports at "), " ")
+	secret, err := os.ReadFile(secretFile)
+	require.NoError(t, err)
+	p.url = address + strings.TrimSpace(string(secret))
+	go func() {
+		for lines.Scan() {
+			continue
+		}
+	}()
+	return p
+}
+
+// report sends a report with so many bytes of text, and returns the answer's status code.
+func (p *reportsProcess) report(id, text int) int {
+	p.t.Helper()
+	resp, err := http.Get(fmt.Sprintf("%s?message_id=%d&status=1&timestamp=1900000000&delivery_report=%s", p.url, id, strings.Repeat("a", text)))
+	require.NoError(p.t, err)
+	require.NoError(p.t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+func (p *reportsProcess) stop() (code int) {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(os.Interrupt))
+	_ = p.cmd.Wait() // the code tells
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// reportIDs returns the remote ids of a file that has nothing but whole lines of JSON.
+func reportIDs(t *testing.T, file string) (ids []string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(string(raw), "\n"))
+	for line := range strings.Lines(string(raw)) {
+		var report struct {
+			RemoteID string `json:"remote_id"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &report), "%.100s", line)
+		ids = append(ids, report.RemoteID)
+	}
+	return ids
+}
+
+// A report that meets a full disk in the middle of its line leaves nothing of it, and the reports
+// after it stand on lines of their own.
+func TestReports_fullDisk(t *testing.T) {
+	for name, flags := range map[string]int{">> file": os.O_APPEND, "> file": 0} {
+		t.Run(name, func(t *testing.T) {
+			disk := smallDisk(t)
+			file, filler := filepath.Join(disk, "reports.jsonl"), filepath.Join(disk, "filler")
+			require.NoError(t, os.WriteFile(filler, make([]byte, 32<<10), 0o600))
+			out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|flags, 0o600)
+			require.NoError(t, err)
+			defer out.Close()
+			p := startReports(t, out)
+
+			var want []string
+			send := func(id, text int) (written bool) {
+				code := p.report(id, text)
+				require.Contains(t, []int{200, 500}, code)
+				if code == 200 {
+					want = append(want, fmt.Sprint(id))
+				}
+				return code == 200
+			}
+			require.True(t, send(1, 0))
+			id := 2
+			for send(id, 5000) { // a line that is not a number of whole pages
+				id++
+			}
+			require.Greater(t, id, 3)
+			require.False(t, send(id, 5000), "it is full still")
+			require.Equal(t, want, reportIDs(t, file), "while the disk is full")
+			require.NoError(t, os.Remove(filler))
+			require.True(t, send(id, 5000), "the gateway sends it again")
+			require.True(t, send(id+1, 0))
+			require.Equal(t, exitSomeBad, p.stop())
+			require.Equal(t, want, reportIDs(t, file))
+		})
+	}
+}
+
+// Where nothing can be taken back, the next line begins behind the broken one.
+func TestLineWriter(t *testing.T) {
+	full := errors.New("no space left")
+	out := &shortWriter{err: full}
+	w := lineWriter{out: out}
+	write := func(line string, room int) error {
+		out.room = room
+		return w.write([]byte(line))
+	}
+	require.NoError(t, write("1", 10))
+	require.ErrorIs(t, write("222222", 3), full)
+	require.ErrorIs(t, write("333333", 0), full)
+	require.NoError(t, write("4", 10))
+	require.ErrorIs(t, write("555555", 2), full)
+	require.ErrorIs(t, write("666666", 1), full, "the line end alone")
+	require.NoError(t, write("7", 10))
+	require.NoError(t, write("8", 10))
+	require.Equal(t, "1\n222\n4\n55\n7\n8\n", string(out.written))
+}
+
+// shortWriter writes up to room bytes of a line, and then fails.
+type shortWriter struct {
+	written []byte
+	room    int
+	err     error
+}
+
+func (w *shortWriter) Write(p []byte) (int, error) {
+	n := min(len(p), w.room)
+	w.written = append(w.written, p[:n]...)
+	if n < len(p) {
+		return n, w.err
+	}
+	return n, nil
+}
+
+// A file that another process has written to since is not cut.
+func TestTakeBack_onlyTheEnd(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "reports")
+	ours, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	require.NoError(t, err)
+	defer ours.Close()
+	_, err = ours.WriteString("first\nsec")
+	require.NoError(t, err)
+	theirs, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	defer theirs.Close()
+	_, err = theirs.WriteString("theirs\n")
+	require.NoError(t, err)
+	require.False(t, takeBack(ours, 3))
+	_, err = ours.WriteString("third\nfou")
+	require.NoError(t, err)
+	require.True(t, takeBack(ours, 3))
+	_, err = ours.WriteString("fifth\n")
+	require.NoError(t, err)
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "first\nsectheirs\nthird\nfifth\n", string(raw))
+}
+
+func TestReports_secretThatEverybodyCanRead(t *testing.T) {
+	for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o604: 0o600, 0o666: 0o600, 0o600: 0o600, 0o400: 0o400, 0o640: 0o640} {
+		file := filepath.Join(t.TempDir(), "secret")
+		require.NoError(t, os.WriteFile(file, []byte("a-secret-of-16-characters\n"), 0o600))
+		require.NoError(t, os.Chmod(file, mode))
+		var notes strings.Builder
+		secret, err := readSecret(file, &notes)
+		require.NoError(t, err)
+		require.Equal(t, "a-secret-of-16-characters", secret)
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, want, info.Mode().Perm())
+		if mode == want {
+			require.Empty(t, notes.String())
+		} else {
+			require.Equal(t, "smslink: everybody could read the secret in "+file+"; its mode is 0600 now\n", notes.String())
+		}
+	}
+}
+
+// What a terminal would obey is escaped, and the JSON has it still.
+func TestReports_controlCharacters(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "reports.jsonl")
+	out, err := os.Create(file)
+	require.NoError(t, err)
+	defer out.Close()
+	p := startReports(t, out)
+	hostile := "și \x1b]0;title\a\x7f\u009b2J\u202e\u2028\U000e0041 😀\x00"
+	resp, err := http.Get(p.url + "?message_id=1&status=1&timestamp=1900000000&network_type=" + url.QueryEscape(hostile) + "&delivery_report=" + url.QueryEscape(hostile) + "&" + url.QueryEscape(hostile) + "=1")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, exitAccepted, p.stop())
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	line := strings.TrimSuffix(string(raw), "\n")
+	require.NotContains(t, line, "\n")
+	for _, r := range line {
+		require.True(t, unicode.IsPrint(r), "%U", r)
+	}
+	require.Contains(t, line, "și ")
+	require.Contains(t, line, "😀")
+	var report struct {
+		NetworkType string `json:"network_type"`
+		Text        string `json:"delivery_report"`
+		Other       map[string][]string
+	}
+	require.NoError(t, json.Unmarshal([]byte(line), &report))
+	require.Equal(t, hostile, report.NetworkType)
+	require.Equal(t, hostile, report.Text)
+	require.Contains(t, report.Other, hostile)
+}
