@@ -16,6 +16,7 @@ package gsm7
 import (
 	"fmt"
 	"iter"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -56,18 +57,19 @@ type Measurement struct {
 	Remaining int // units left in the last segment, or in the one SMS; a character of another alphabet changes all of this
 }
 
-// Measure tells what the text takes. It allocates nothing. Bytes that are not UTF-8 count as U+FFFD
+// Measure returns what the text takes. It allocates nothing. Bytes that are not UTF-8 count as U+FFFD
 // each, which is in no GSM alphabet.
 //
-// No pair of units is split between segments, so that a segment may end
-// one unit short. What counts is the text as it is sent: smslink's Package.Messages has it
-// so, trimmed and without tabs.
+// No pair of units is split between segments, so a segment may end one unit short. What counts is the
+// text as it is sent: smslink's Package.Messages has it so, trimmed and without tabs.
 func Measure(text string) Measurement {
 	m := Measurement{Alphabet: GSM7}
-	units, runes, ok := septets(text)
-	if !ok {
+	size, runes, units := septets(text)
+	if size < len(text) {
 		m.Alphabet = UCS2
-		units, runes = utf16Units(text)
+		n, u := utf16Units(text, size)
+		units = runes + u // the alphabet has no surrogate pairs
+		runes += n
 	}
 	single, segment := m.Alphabet.limits()
 	m.Units = units
@@ -85,24 +87,25 @@ func Measure(text string) Measurement {
 	return m
 }
 
-// septets counts those of a text, if all of it is in the alphabet.
-func septets(text string) (units, runes int, ok bool) {
-	for i := 0; i < len(text); {
-		bytes, n := leading(text[i:])
-		units += n
+// septets measures the characters of the alphabet that text starts with.
+func septets(text string) (size, runes, units int) {
+	for size < len(text) {
+		bytes, n := leading(text[size:])
+		size += bytes
 		runes += bytes
-		if i += bytes; i == len(text) {
+		units += n
+		if size == len(text) {
 			break
 		}
-		r, size := utf8.DecodeRuneInString(text[i:])
+		r, bytes := utf8.DecodeRuneInString(text[size:])
 		if n = septetsOf(r); n == 0 {
-			return 0, 0, false
+			break
 		}
-		units += n
+		size += bytes
 		runes++
-		i += size
+		units += n
 	}
-	return units, runes, true
+	return size, runes, units
 }
 
 // leading measures the ASCII characters of the alphabet that text starts with.
@@ -123,12 +126,55 @@ func leading(text string) (bytes, units int) {
 	return i, units
 }
 
-func utf16Units(text string) (units, runes int) {
-	for _, r := range text {
-		units += utf16UnitsOf(r)
+// utf16Units measures text from at on in UCS-2.
+func utf16Units(text string, at int) (runes, units int) {
+	for at < len(text) {
+		size, n := shortRunes(text, at)
+		at += size
+		runes += n
+		units += n
+		if at == len(text) {
+			break
+		}
+		r, size := utf8.DecodeRuneInString(text[at:])
+		at += size
 		runes++
+		units += utf16UnitsOf(r)
 	}
-	return units, runes
+	return runes, units
+}
+
+// shortRunes counts characters of one and two bytes from at on, eight bytes at a time. It stops at any
+// other, at what is not UTF-8, and in texts of less than eight bytes. So it counts all of a Romanian,
+// Greek or Russian text.
+func shortRunes(text string, at int) (size, runes int) {
+	const (
+		tops  = 0x8080808080808080 // the highest bit of each byte
+		long  = 0x1e1e1e1e1e1e1e1e // bits of a first byte of two; in C0 and C1, which are not UTF-8, none is set
+		carry = 0x7e7e7e7e7e7e7e7e // added to those bits, it carries any of them into the highest
+	)
+	for from := at; at < len(text) && len(text) >= 8; {
+		start := min(at, len(text)-8)
+		t := text[start : start+8]
+		w := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		w >>= 8 * (at - start) & 63 // at the text's end: its last bytes, then zeros
+		n := 8 - (at - start)
+		if w&tops != 0 {
+			first, second := w&(w<<1)&tops, w&^(w<<1)&tops // bytes of 11xxxxxx and of 10xxxxxx
+			if second != first<<8 || first&(w<<2) != 0 || first&^(w&long+carry) != 0 {
+				break
+			}
+			if first>>63 != 0 { // that character goes on after these eight bytes
+				n--
+			}
+			runes -= bits.OnesCount64(second)
+		}
+		at += n
+		runes += n
+		size = at - from
+	}
+	return size, runes
 }
 
 func utf16UnitsOf(r rune) int {

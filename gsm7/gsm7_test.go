@@ -2,6 +2,7 @@ package gsm7_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/gsm7"
+	"github.com/go-smslink/smslink/internal/corpus"
 )
 
 // defaultAlphabet is 3GPP TS 23.038's table, in the order of its codes from 0 to 127, of which
@@ -128,6 +130,30 @@ func TestMeasure_everyBoundary(t *testing.T) {
 	}
 }
 
+// Characters are counted several bytes at a time: any two bytes, at any place.
+func TestMeasure_anyTwoBytesAnywhere(t *testing.T) {
+	texts := [][]byte{[]byte("ășțîâ"), []byte("ă1234567"), []byte("ă23456789șa€ 👍 țîâĂ😀"), []byte("ă" + strings.Repeat("語", 9))}
+	for a := range 256 {
+		for b := range 256 {
+			for i := range 18 {
+				whole := texts[(a^b)%len(texts)]
+				if i+2 > len(whole) {
+					break
+				}
+				text := slices.Clone(whole)
+				text[i], text[i+1] = byte(a), byte(b)
+				units := 0
+				for _, r := range string(text) {
+					units += len(utf16.AppendRune(nil, r))
+				}
+				if m := gsm7.Measure(string(text)); m.Alphabet == gsm7.UCS2 && m.Units != units {
+					require.Failf(t, "miscounted", "%q has %d units, not %d", text, units, m.Units)
+				}
+			}
+		}
+	}
+}
+
 func TestForeign_tellsWhichAndWhere(t *testing.T) {
 	var got []string
 	for at, r := range gsm7.Foreign("Vă așteptăm\xff! €é😀") {
@@ -150,7 +176,7 @@ func TestMeasure_allocatesNothing(t *testing.T) {
 }
 
 func FuzzMeasure(f *testing.F) {
-	for _, seed := range []string{"", "Salut", "ș", "€", "\xff", strings.Repeat("a", 161), strings.Repeat("[", 200), strings.Repeat("😀", 67)} {
+	for _, seed := range []string{"", "Salut", "ș", "€", "\xff", "ășț\xc0\x80\xed\xa0\x80îâ\xc8", "語ăășș\xc3", "ășțîâ\xf4\x90\x80\x80", strings.Repeat("a", 161), strings.Repeat("[", 200), strings.Repeat("😀", 67)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -199,6 +225,12 @@ var benchmarked = map[string]string{
 }
 
 func BenchmarkMeasure(b *testing.B) {
+	b.Run("corpus", func(b *testing.B) {
+		all := corpus.Messages(1000)
+		for i := 0; b.Loop(); i++ {
+			gsm7.Measure(all[i%len(all)].Text)
+		}
+	})
 	for name, text := range benchmarked {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
