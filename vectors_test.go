@@ -5,9 +5,11 @@ import (
 	"compress/bzip2"
 	"compress/zlib"
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -47,6 +49,14 @@ func vectors(t testing.TB) []vector {
 	require.NoError(t, json.Unmarshal(raw, &all))
 	require.NotEmpty(t, all)
 	return all
+}
+
+// The vectors are what the vendor's client makes. If this fails, they were edited, or a
+// checkout changed their line ends: restore the file, and never this digest.
+func TestVectors_areUnchanged(t *testing.T) {
+	raw, err := os.ReadFile("testdata/reference.json")
+	require.NoError(t, err)
+	require.Equal(t, "33cb20d25f03b0ae068f0d762d6a9f10335b9fcccb8ae27af8dabbdf5d46e02c", fmt.Sprintf("%x", sha256.Sum256(raw)))
 }
 
 func unbase64(t testing.TB, s string) []byte {
