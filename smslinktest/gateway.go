@@ -81,11 +81,11 @@ type Gateway struct {
 	// Server is the server behind URL, for what NewUnstartedGateway is for.
 	Server *httptest.Server
 
-	opts    Options
-	closing context.Context // done once Close is called
-	close   context.CancelFunc
-	caller  *http.Client   // of delivery reports
-	reports sync.WaitGroup // goroutines that make them
+	opts       Options
+	closing    context.Context // done once Close is called
+	close      context.CancelFunc
+	caller     *http.Client   // of delivery reports
+	background sync.WaitGroup // delivery reports, and connections after a Raw
 
 	mu sync.Mutex
 	state
@@ -145,7 +145,7 @@ func (g *Gateway) Close() {
 	g.close()
 	g.mu.Unlock()
 	g.Server.Close()
-	g.reports.Wait()
+	g.background.Wait()
 	if g.opts.Reports == nil || g.opts.Reports.Client == nil {
 		g.caller.CloseIdleConnections()
 	}

@@ -46,7 +46,8 @@ func (u *upload) set(name, value string) {
 	}
 }
 
-func (u *upload) post(t *testing.T) string {
+// request is the form as a request.
+func (u *upload) request(t *testing.T) *http.Request {
 	t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
@@ -58,7 +59,15 @@ func (u *upload) post(t *testing.T) string {
 	_, err = file.Write(u.packed)
 	require.NoError(t, err)
 	require.NoError(t, form.Close())
-	resp, err := http.Post(u.gateway.URL+"?timestamp=1893456000", form.FormDataContentType(), &body)
+	req, err := http.NewRequest(http.MethodPost, u.gateway.URL+"?timestamp=1893456000", &body)
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	return req
+}
+
+func (u *upload) post(t *testing.T) string {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(u.request(t))
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)

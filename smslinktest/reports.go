@@ -73,7 +73,7 @@ func (g *Gateway) schedule(taken []Message) {
 	}
 	batch := g.batch
 	batch.pending += len(due)
-	g.reports.Go(func() {
+	g.background.Go(func() {
 		timer := time.NewTimer(g.opts.Reports.Delay)
 		defer timer.Stop()
 		select {

@@ -1,0 +1,96 @@
+package smslinktest
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// Raw takes the package and writes what response returns to the connection, byte for byte and in
+// one write, in place of an HTTP response. Response is given the reply's body, such as
+// "MESSAGE;1;…", and returns the status line, the header and the body to write. Goroutines may
+// call it concurrently. The outcome depends on what it returns:
+//
+//   - A second response behind the reply waits on the connection for the next upload.
+//     [smslink.OutcomeAccepted]; a client that keeps the connection takes it for the reply to its
+//     next package.
+//   - A reply with neither Content-Length nor chunks ends where the connection does, so that
+//     nobody can tell whether it was cut. [smslink.OutcomeAccepted]; the last entry is in doubt.
+//   - A body that is shorter than its Content-Length was cut. [smslink.OutcomeUnknown], or
+//     [smslink.OutcomeRejected] if its status is from 300 to 499 and it can't be the start of a
+//     MESSAGE.
+//
+// The connection then serves further requests, or is closed if the text that response returns
+// contains the header line "Connection: close". Over HTTP/2, Raw is [LoseReply].
+//
+// [ParseFault] can't read the words of this fault, "raw".
+func Raw(response func(reply string) string) Fault {
+	return Fault{words: "raw", serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the rest would be read as the next request
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		answer := response(string(reply))
+		_, err = io.WriteString(conn, answer)
+		server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+		if err != nil || server == nil || strings.Contains(answer, "\r\nConnection: close\r\n") {
+			conn.Close()
+			return
+		}
+		g.serveOn(conn, server)
+	}}
+}
+
+// serveOn serves a hijacked connection as its server would have done, until it ends or the
+// gateway is closed.
+func (g *Gateway) serveOn(conn net.Conn, as *http.Server) {
+	var active atomic.Bool
+	ended := make(chan struct{})
+	server := &http.Server{Handler: as.Handler, IdleTimeout: as.IdleTimeout, ErrorLog: as.ErrorLog}
+	server.ConnState = func(_ net.Conn, state http.ConnState) {
+		active.Store(state == http.StateActive)
+		if state == http.StateClosed || state == http.StateHijacked {
+			close(ended)
+		}
+	}
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing.Err() != nil {
+		conn.Close()
+		return
+	}
+	g.background.Go(func() {
+		defer context.AfterFunc(g.closing, func() {
+			server.SetKeepAlivesEnabled(false)
+			if !active.Load() {
+				conn.Close()
+			}
+		})()
+		_ = server.Serve(&listenerOfOne{Conn: conn})
+		<-ended
+	})
+}
+
+// listenerOfOne accepts one connection, which is there already.
+type listenerOfOne struct {
+	net.Conn
+	accepted bool
+}
+
+func (l *listenerOfOne) Accept() (net.Conn, error) {
+	if l.accepted {
+		return nil, net.ErrClosed
+	}
+	l.accepted = true
+	return l.Conn, nil
+}
+
+// Close leaves the connection open, which its server closes.
+func (l *listenerOfOne) Close() error { return nil }
+
+func (l *listenerOfOne) Addr() net.Addr { return l.LocalAddr() }

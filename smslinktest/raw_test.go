@@ -1,0 +1,124 @@
+package smslinktest_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// behind is a fault that writes a second response behind the reply.
+func behind(status int, body string) smslinktest.Fault {
+	return smslinktest.Raw(func(reply string) string {
+		return framed(200, reply) + framed(status, body)
+	})
+}
+
+func framed(status int, body string) string {
+	return fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Length: %d\r\n\r\n%s", status, http.StatusText(status), len(body), body)
+}
+
+// A program that keeps its connection reads the second response as its next request's, and the
+// gateway takes both packages.
+func TestRaw_secondResponseWaitsForTheNextUpload(t *testing.T) {
+	for _, extra := range []struct {
+		status int
+		body   string
+	}{{403, "no"}, {200, "ERROR;8;no credit"}, {200, "MESSAGE;1;ok;9;9:9:3"}} {
+		gateway := newGateway(t, nil)
+		gateway.Inject(behind(extra.status, extra.body))
+		conn, err := net.Dial("tcp", gateway.Server.Listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		replies := bufio.NewReader(conn)
+		exchange := func() (int, string) {
+			req := newUpload(gateway, 0, onePlain, onePlain).request(t)
+			require.NoError(t, req.Write(conn))
+			resp, err := http.ReadResponse(replies, req)
+			require.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			return resp.StatusCode, string(body)
+		}
+		status, body := exchange()
+		require.Equal(t, 200, status)
+		require.Equal(t, "MESSAGE;1;package accepted;1001;1:220000001:3", body)
+		require.Len(t, framed(extra.status, extra.body), replies.Buffered(), "in the same segment")
+		status, body = exchange()
+		require.Equal(t, extra.status, status)
+		require.Equal(t, extra.body, body)
+		_, err = gateway.WaitMessages(t.Context(), 2)
+		require.NoError(t, err)
+		status, body = exchange()
+		require.Equal(t, 200, status)
+		require.Equal(t, "MESSAGE;1;package accepted;1002;1:220000002:3", body)
+	}
+}
+
+func TestRaw_aloneIsOnlyItsOwnUploads(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(behind(403, ""))
+	send(t, gateway, packageOf(t, nil, 1))
+	require.Equal(t, "raw", gateway.Uploads()[0].Fault)
+}
+
+func TestRaw_endsTheConnectionIfTold(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.Raw(func(reply string) string {
+		return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + reply[:len(reply)-1]
+	}))
+	conn, err := net.Dial("tcp", gateway.Server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(t, newUpload(gateway, 0, onePlain, onePlain).request(t).Write(conn))
+	all, err := io.ReadAll(conn)
+	require.NoError(t, err, "the connection ends in order")
+	require.Equal(t, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nMESSAGE;1;package accepted;1001;1:220000001:", string(all))
+}
+
+func TestRaw_overTLSAndHTTP2(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		gateway := smslinktest.NewUnstartedGateway(nil)
+		gateway.Server.EnableHTTP2 = http2
+		gateway.StartTLS()
+		gateway.Inject(behind(403, ""))
+		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
+		want := map[bool]smslink.Outcome{false: smslink.OutcomeAccepted, true: smslink.OutcomeUnknown}[http2]
+		require.Equal(t, want, smslink.OutcomeOf(err), "%v", err)
+		require.Len(t, gateway.Messages(), 1)
+		gateway.Close()
+	}
+}
+
+// A connection that waits after a Raw keeps Close waiting no more than another.
+func TestClose_endsConnectionsAfterARaw(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		gateway := smslinktest.NewGateway(nil)
+		gateway.Inject(behind(403, ""))
+		conn, err := net.Dial("tcp", gateway.Server.Listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, newUpload(gateway, 0, onePlain, onePlain).request(t).Write(conn))
+		_, err = conn.Read(make([]byte, 1000))
+		require.NoError(t, err)
+		if again {
+			gateway.Inject(smslinktest.Delay(time.Hour))
+			require.NoError(t, newUpload(gateway, 0, onePlain, onePlain).request(t).Write(conn))
+			_, err = gateway.WaitMessages(t.Context(), 2)
+			require.NoError(t, err)
+		}
+		start := time.Now()
+		gateway.Close()
+		require.Less(t, time.Since(start), 10*time.Second)
+	}
+}
