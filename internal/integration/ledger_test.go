@@ -25,6 +25,7 @@ import (
 
 var (
 	packages = flag.Int("packages", 500, "packages that TestLedger sends")
+	junk     = flag.Bool("junk", false, "let TestLedger's gateways write second responses and replies that were cut unnoticed")
 	seed     = flag.Uint64("seed", 1, "where TestLedger's packages and faults come from")
 )
 
@@ -360,10 +361,11 @@ func (l *lane) linkFault(random *rand.Rand) plan {
 // gatewayFault is what the gateway does with its n-th upload.
 func (l *lane) gatewayFault(n int) smslinktest.Fault {
 	random := rand.New(rand.NewPCG(*seed, 1e6*(2+l.number)+uint64(n)))
-	faults := []struct {
+	type named struct {
 		name  string
 		fault smslinktest.Fault
-	}{
+	}
+	faults := []named{
 		{"hangs up", smslinktest.HangUp()},
 		{"hangs up before reading", smslinktest.HangUp().BeforeReading()},
 		{"resets", smslinktest.ResetConnection()},
@@ -386,9 +388,30 @@ func (l *lane) gatewayFault(n int) smslinktest.Fault {
 		{"answers in another order", smslinktest.ShuffleEntries(random.Uint64())},
 		{"answers with foreign and broken entries", smslinktest.AddEntries("999999999:1:3", "1:", ":::", "x:y:z")},
 	}
+	if *junk {
+		cut := random.IntN(1000)
+		faults = append(faults, []named{
+			{"takes it and writes a 403 behind the reply", behind("403 Forbidden", "")},
+			{"takes it and writes an ERROR behind the reply", behind("200 OK", "ERROR;8;no credit")},
+			{"takes it and writes a MESSAGE behind the reply", behind("200 OK", "MESSAGE;1;ok;9;999999999:1:3")},
+			{"takes it and replies without a length, cut", smslinktest.Raw(func(reply string) string {
+				return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + reply[:len(reply)-cut%len(reply)]
+			})},
+			{"takes it and cuts a MESSAGE under a 403", smslinktest.Raw(func(reply string) string {
+				return "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 9999\r\n\r\n\ufeff " + reply[:cut%12]
+			})},
+		}...)
+	}
 	if i := random.IntN(2 * len(faults)); i < len(faults) {
 		l.count("gateway: " + faults[i].name)
 		return faults[i].fault
 	}
 	return smslinktest.Fault{}
+}
+
+// behind takes the package and writes a second response behind the reply, in the same write.
+func behind(status, body string) smslinktest.Fault {
+	return smslinktest.Raw(func(reply string) string {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s", len(reply), reply, status, len(body), body)
+	})
 }
