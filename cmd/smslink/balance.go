@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 func newBalanceCommand(c console) *cobra.Command {
@@ -48,9 +48,9 @@ func balance(ctx context.Context, c console, endpoint string, asJSON bool) error
 		if said := serversWords(err, c.getenv(envPassword)); said != "" {
 			words = "; the server's own words: " + said
 		}
-		return &exitError{exitNotSent, fmt.Errorf("%w%s", unprefixed(err), words)}
+		return &exitError{exitNotSent, fmt.Errorf("%w%s", terminal.Error(err), words)}
 	}
-	out := &checkedWriter{w: c.out}
+	out := newOutput(c.out)
 	if asJSON {
 		told := struct {
 			National      int64      `json:"national"`
@@ -60,7 +60,7 @@ func balance(ctx context.Context, c console, endpoint string, asJSON bool) error
 		if !left.Time.IsZero() {
 			told.Time = &left.Time
 		}
-		_ = json.NewEncoder(out).Encode(told) // out remembers
+		out.json(told)
 	} else {
 		fmt.Fprintf(out, "%d SMS left to Romanian networks, %d to others\n", left.National, left.International)
 	}

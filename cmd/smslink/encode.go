@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"crypto/md5"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // encodeOptions are the flags of encode.
@@ -46,7 +48,7 @@ Exit codes:
 		Example: `  smslink encode campaign.csv
   smslink encode --reveal --json one-message.csv`,
 		Args: files,
-		RunE: func(_ *cobra.Command, args []string) error { return encode(c, opts, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return encode(cmd.Context(), c, opts, args) },
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.reveal, "reveal", false, "show numbers and texts as they are")
@@ -63,25 +65,33 @@ type encoding struct {
 	MD5         string `json:"md5_compressed"`
 }
 
-func encode(c console, opts encodeOptions, names []string) error {
-	campaign, err := openCampaign(c, names, opts.fold)
+func encode(ctx context.Context, c console, opts encodeOptions, names []string) error {
+	campaign, err := campaign.Open(names, campaign.Options{Stdin: c.in, Fold: opts.fold})
 	if err != nil {
 		return &exitError{exitNotSent, err}
 	}
-	defer campaign.close()
-	pkg, badRows := &smslink.Package{Fold: opts.fold, StrictReceivers: true}, 0
-	for row, err := range campaign.rows() {
-		if err != nil {
-			return &exitError{exitNotSent, err}
-		}
-		if row.err == nil {
-			row.err = pkg.Add(row.message)
-		}
-		if row.err != nil {
-			badRows++
-			fmt.Fprintf(c.err, "%s:%d: %v\n", row.file, row.line, row.err)
-		}
+	defer campaign.Close()
+	rows, err := campaign.Rows()
+	if err != nil {
+		return &exitError{exitNotSent, err}
 	}
+	defer rows.Close()
+	pkg := &smslink.Package{Fold: opts.fold, StrictReceivers: true}
+	var bad complaints
+	for rows.Next(ctx) {
+		row := rows.Row()
+		if row.Bad == nil {
+			if err := pkg.Add(row.Message); err != nil { // the campaign's check has let it pass
+				return &exitError{exitNotSent, terminal.Error(err)}
+			}
+			continue
+		}
+		bad.add(row.File, row.Line, row.Bad.Error())
+	}
+	if err := rows.Err(); err != nil {
+		return &exitError{exitNotSent, err}
+	}
+	bad.print(c.err, keptPlaces, "check --json shows every row")
 	plain := pkg.AppendPlain(nil)
 	var encodings []encoding
 	for _, codec := range []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF} {
@@ -96,12 +106,9 @@ func encode(c console, opts encodeOptions, names []string) error {
 		shown = maskedLines(shown)
 	}
 
-	out := &checkedWriter{w: c.out}
-	var unwritten error
+	out := newOutput(c.out)
 	if opts.json {
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		unwritten = e.Encode(struct {
+		out.json(struct {
 			Receivers int        `json:"receivers"`
 			SizePlain int        `json:"size_plain"`
 			MD5Plain  string     `json:"md5_plain"`
@@ -125,9 +132,7 @@ func encode(c console, opts encodeOptions, names []string) error {
 	switch {
 	case out.err != nil:
 		return &exitError{exitSomeBad, out.err}
-	case unwritten != nil:
-		return &exitError{exitSomeBad, fmt.Errorf("the output could not be written: %w", unwritten)}
-	case badRows > 0:
+	case len(bad.order) > 0:
 		return &exitError{code: exitSomeBad}
 	}
 	return nil
@@ -142,9 +147,9 @@ func visible(line string) string {
 	return b.String()
 }
 
-// maskedLines is a plain form whose numbers and texts can't be read, but for what is
-// the wire's own: their lengths in characters, signs, and the escapes. A line that has
-// not the wire's five fields, which no package writes, is masked as a whole.
+// maskedLines masks the numbers and texts of a plain form. What is the wire's own stays: lengths in
+// characters, signs and escapes. A line that has not the wire's five fields, which no package writes,
+// is masked as a whole.
 func maskedLines(plain string) string {
 	lines := strings.Split(plain, "\r\n")
 	for i, line := range lines {
@@ -154,18 +159,19 @@ func maskedLines(plain string) string {
 			continue
 		}
 		fields[1] = masked(fields[1])
-		parts := strings.Split(fields[3], "%0A")
-		for j, part := range parts {
-			escaped := strings.Split(part, "%3B")
-			for k := range escaped {
-				escaped[k] = maskedText(escaped[k])
-			}
-			parts[j] = strings.Join(escaped, "%3B")
-		}
-		fields[3] = strings.Join(parts, "%0A")
+		fields[3] = maskedAround(fields[3], "%0A", func(words string) string { return maskedAround(words, "%3B", maskedText) })
 		lines[i] = strings.Join(fields, ";")
 	}
 	return strings.Join(lines, "\r\n")
+}
+
+// maskedAround masks what stands between the separators.
+func maskedAround(words, separator string, mask func(string) string) string {
+	between := strings.Split(words, separator)
+	for i := range between {
+		between[i] = mask(between[i])
+	}
+	return strings.Join(between, separator)
 }
 
 func maskedText(text string) string {

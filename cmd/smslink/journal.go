@@ -2,17 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 	"github.com/go-smslink/smslink/journal"
 )
 
@@ -20,13 +18,16 @@ import (
 // one campaign and one gateway: with another one's it would take messages for sent
 // that never were. So the folder has a second file that tells whose it is, as far as the input
 // can be read twice.
-func openJournal(dir string, c *campaign, gateway string, sameCampaign bool) (*journal.File, error) {
+func openJournal(dir string, c *campaign.Campaign, gateway string, sameCampaign bool) (*journal.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	digest, err := c.digest()
+	digest, err := c.Digest()
 	if err != nil {
 		return nil, err
+	}
+	if digest == "" {
+		digest = stream
 	}
 	owner := filepath.Join(dir, "campaign")
 	before, err := os.ReadFile(owner)
@@ -79,19 +80,22 @@ const stream = "a stream"
 
 // forgetFailed lets the rows be sent again whose sender or number had failed. What failed for a reason
 // that may be a blacklist stays as it is.
-func (c *campaign) forgetFailed(ctx context.Context, j *journal.File) error {
-	if !c.rereadable() {
+func forgetFailed(ctx context.Context, c *campaign.Campaign, j *journal.File) error {
+	if !c.Rereadable() {
 		return errors.New("takes files, which can be read twice")
 	}
+	rows, err := c.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
 	var failed []int64
-	for row, err := range c.rows() {
-		if err != nil {
-			return err
-		}
-		if row.err != nil {
+	for rows.Next(ctx) {
+		row := rows.Row()
+		if row.Bad != nil {
 			continue
 		}
-		known, err := j.Known(ctx, []int64{row.message.ID})
+		known, err := j.Known(ctx, []int64{row.Message.ID})
 		if err != nil {
 			return err
 		}
@@ -101,24 +105,8 @@ func (c *campaign) forgetFailed(ctx context.Context, j *journal.File) error {
 			}
 		}
 	}
-	if len(failed) > 0 {
-		if err := j.Forget(failed); err != nil {
-			return err
-		}
+	if err := rows.Err(); err != nil || len(failed) == 0 {
+		return err
 	}
-	return c.rewind()
-}
-
-// digest tells one campaign from another.
-func (c *campaign) digest() (string, error) {
-	if !c.rereadable() {
-		return stream, nil
-	}
-	sum := sha256.New()
-	for _, f := range c.files {
-		if _, err := io.Copy(sum, f.in); err != nil {
-			return "", err
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil)), c.rewind()
+	return j.Forget(failed)
 }

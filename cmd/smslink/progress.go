@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
@@ -20,8 +21,8 @@ func isTerminal(stream any) bool {
 
 // terminalOf returns the terminal that a stream of the console is, or nil.
 func terminalOf(stream any) *os.File {
-	if w, ok := stream.(*terminal.Writer); ok {
-		stream = w.Unwrap()
+	if w, ok := stream.(io.Writer); ok {
+		stream = terminal.Unwrap(w)
 	}
 	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return f
@@ -93,15 +94,15 @@ func (p *progress) add(rows int) {
 	}
 }
 
-// tell shows how far a sending is.
-func (p *progress) tell(t *tally) {
+// show shows how far a sending is.
+func (p *progress) show(t *outcome.Tally) {
 	if p == nil || p.early() {
 		return
 	}
-	_ = p.bar.Set(t.rows())
+	_ = p.bar.Set(t.Rows())
 	if p.counts {
-		failed := t.kinds[failed] + t.kinds[rejected] + t.kinds[notSent] + t.kinds[unknown]
-		p.bar.Describe(fmt.Sprintf("%d accepted, %d failed", t.kinds[accepted], failed))
+		failed := t.Count(outcome.Failed) + t.Count(outcome.Rejected) + t.Count(outcome.NotSent) + t.Count(outcome.Unknown)
+		p.bar.Describe(fmt.Sprintf("%d accepted, %d failed", t.Count(outcome.Accepted), failed))
 	}
 }
 

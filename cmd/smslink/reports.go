@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 	"github.com/go-smslink/smslink/delivery"
 )
 
@@ -93,10 +94,10 @@ func reports(ctx context.Context, c console, opts reportsOptions) error {
 		return &exitError{exitNotSent, fmt.Errorf("--results: %w", err)}
 	}
 
-	out := &reportWriter{rows: rows, out: lineWriter{out: c.out}, recent: recentReports{limit: opts.dedupe}, logger: logger}
+	out := &reportWriter{rows: rows, out: lineWriter{out: terminal.Unwrap(c.out)}, recent: recentReports{limit: opts.dedupe}, logger: logger}
 	handler, err := delivery.NewHandler(secret, out.write, &delivery.Options{ConnectionID: opts.connection, Logger: logger})
 	if err != nil {
-		return unprefixed(err)
+		return terminal.Error(err)
 	}
 	listener, err := net.Listen("tcp", opts.listen)
 	if err != nil {

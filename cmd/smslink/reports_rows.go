@@ -11,6 +11,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
 )
 
 // reportedRow is a row of a results file.
@@ -103,7 +105,7 @@ func (r *resultRows) loadFile(f *resultsFile) error {
 func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 	lines, one := bufio.NewReader(in), strings.NewReader("")
 	records := csv.NewReader(one)
-	records.FieldsPerRecord = len(fatesHeader)
+	records.FieldsPerRecord = len(outcome.ResultsHeader)
 	for {
 		line, err := lines.ReadString('\n')
 		whole := err == nil
@@ -127,27 +129,18 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 			r.logger.Warn("smslink: a broken line of a results file is passed over", "file", f.name, "line", f.lines)
 			continue
 		}
-		if remoteID := plainCell(record[5]); remoteID != "" {
+		if remoteID := outcome.PlainCell(record[5]); remoteID != "" {
 			line, _ := strconv.Atoi(record[1])
-			r.rows[remoteID] = reportedRow{plainCell(record[0]), line, plainCell(record[2])}
+			r.rows[remoteID] = reportedRow{outcome.PlainCell(record[0]), line, outcome.PlainCell(record[2])}
 		}
 	}
 }
 
 // isHeader tells whether a line is the first one of a results file, or the start of it.
 func isHeader(line string, whole bool) bool {
-	header := strings.Join(fatesHeader, ",")
+	header := strings.Join(outcome.ResultsHeader, ",")
 	if whole {
 		return strings.TrimRight(line, "\r\n") == header
 	}
 	return strings.HasPrefix(header, line)
-}
-
-// plainCell is a cell of a results file without the apostrophe that keeps a spreadsheet from
-// taking it for a formula.
-func plainCell(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
 )
 
 func TestReports_joinedWithResults(t *testing.T) {
@@ -66,7 +68,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	_, err = f.WriteString("campaign.csv,3,8,3,success,999,1,\n")
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	require.NoError(t, os.WriteFile(late, []byte(strings.Join(fatesHeader, ",")+"\nlate.csv,2,9,3,success,1000,1,\n"), 0o600))
+	require.NoError(t, os.WriteFile(late, []byte(strings.Join(outcome.ResultsHeader, ",")+"\nlate.csv,2,9,3,success,1000,1,\n"), 0o600))
 	require.Equal(t, "9", report("message_id=1000&status=1&timestamp=1900000001")["row"].(map[string]any)["id"], "the file has come")
 	require.Equal(t, map[string]any{"file": "campaign.csv", "line": 3.0, "id": "8"}, report("message_id=999&status=1&timestamp=1900000001")["row"], "the file has grown")
 
@@ -87,7 +89,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 func TestResultRows(t *testing.T) {
 	folder := t.TempDir()
 	name := filepath.Join(folder, "results.csv")
-	header := strings.Join(fatesHeader, ",") + "\n"
+	header := strings.Join(outcome.ResultsHeader, ",") + "\n"
 	line := func(n int, remoteID string) string {
 		return fmt.Sprintf("a.csv,%d,1,3,success,%s,1,\n", n, remoteID)
 	}

@@ -59,7 +59,7 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder := t.TempDir()
 	results := filepath.Join(folder, "results.csv")
-	send := func() outcome {
+	send := func() ran {
 		return smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, "--journal", filepath.Join(folder, "journal"), "--results", results, campaignFile)
 	}
 	require.Equal(t, exitAccepted, send().code)

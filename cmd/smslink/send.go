@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"strings"
 	"time"
@@ -13,14 +12,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/smslinktest"
-)
-
-// The environment variables that hold the account. There are no flags for them:
-// a command line is seen by every user of the machine.
-const (
-	envConnectionID = "SMSLINK_CONNECTION_ID"
-	envPassword     = "SMSLINK_PASSWORD"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // sendOptions are the flags of send.
@@ -128,7 +122,7 @@ func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 	codec, err := smslink.ParseCodec(o.codec)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("--codec: %w", unprefixed(err))
+		return nil, fmt.Errorf("--codec: %w", terminal.Error(err))
 	case o.onBadRow != "stop" && o.onBadRow != "skip":
 		return nil, errors.New("--on-bad-row is neither stop nor skip")
 	case o.packageSize < 1:
@@ -149,7 +143,7 @@ func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 	opts := &smslink.SendAllOptions{Messages: o.packageSize, Codec: codec, Concurrency: o.concurrency, Fold: o.fold, StrictReceivers: true}
 	opts.Retry.Attempts = o.attempts
 	opts.Retry.Hook = func(attempt int, pause time.Duration, err error) {
-		fmt.Fprintf(c.err, "smslink: attempt %d: %v; the next one in %v\n", attempt, unprefixed(err), pause.Round(time.Millisecond))
+		fmt.Fprintf(c.err, "smslink: attempt %d: %v; the next one in %v\n", attempt, terminal.Error(err), pause.Round(time.Millisecond))
 	}
 	if o.rate > 0 {
 		opts.Limiter = rate.NewLimiter(rate.Limit(o.rate), o.packageSize)
@@ -169,18 +163,18 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 	defer closeGateway()
 	nothingSent := func(err error) error { return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)} }
 
-	campaign, err := openCampaign(c, names, opts.fold)
+	campaign, err := campaign.Open(names, campaign.Options{Stdin: c.in, Fold: opts.fold})
 	if err != nil {
 		return nothingSent(err)
 	}
-	defer campaign.close()
+	defer campaign.Close()
 	total, stated := -1, "Send the rows as they come, uncounted?"
-	if campaign.rereadable() {
-		survey, err := opts.survey(c, campaign)
+	if campaign.Rereadable() {
+		survey, err := opts.survey(ctx, c, campaign)
 		if err != nil {
 			return nothingSent(err)
 		}
-		stated = survey.question()
+		stated = question(survey)
 		total = survey.Rows
 	}
 	if err := opts.confirm(c, stated); err != nil {
@@ -198,38 +192,42 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 		defer func() { _ = journal.Close() }() // each of its calls has written through
 		stream.Journal = journal
 		if opts.resendFailed {
-			if err := campaign.forgetFailed(ctx, journal); err != nil {
+			if err := forgetFailed(ctx, campaign, journal); err != nil {
 				return nothingSent(fmt.Errorf("--resend-failed: %w", err))
 			}
 		}
 	}
-	results, err := createResults(opts.results, stream.Journal != nil, func(words string) { fmt.Fprintf(c.err, "smslink: %s\n", words) })
+	results, err := outcome.CreateResults(opts.results, stream.Journal != nil, func(words string) { fmt.Fprintf(c.err, "smslink: %s\n", words) })
 	if err != nil {
 		return nothingSent(fmt.Errorf("--results: %w", err))
 	}
 	return newSending(c, opts, client, campaign, results, total).run(ctx, stream)
 }
 
-// survey reads all rows once and states what they are. It is an error where a file can't
-// be used, no row is good, or one is bad and that shall stop it.
-func (o sendOptions) survey(c console, campaign *campaign) (*survey, error) {
-	var survey survey
-	bad := complaints{out: c.err}
+// survey reads all rows once and states what they are. It is an error if a file can't be used, no
+// row is good, or one is bad and that shall stop it.
+func (o sendOptions) survey(ctx context.Context, c console, rowsOf *campaign.Campaign) (*campaign.Survey, error) {
+	rows, err := rowsOf.Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var survey campaign.Survey
+	var bad complaints
 	bar := newProgress(c.err, -1, "checking", 100*time.Millisecond)
-	for row, err := range campaign.rows() {
-		if err != nil {
-			bar.end()
-			return nil, err
-		}
-		survey.add(row)
-		if row.err != nil {
-			bar.clear()
-			bad.add(row.file, row.line, row.err.Error())
+	for rows.Next(ctx) {
+		row := rows.Row()
+		survey.Add(row)
+		if row.Bad != nil {
+			bad.add(row.File, row.Line, row.Bad.Error())
 		}
 		bar.add(1)
 	}
 	bar.end()
-	bad.end("; check tells them all")
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	bad.print(c.err, shownPlaces, "smslink check --json shows every row")
 	fmt.Fprintln(c.err, &survey)
 	switch {
 	case survey.Messages == 0:
@@ -237,12 +235,12 @@ func (o sendOptions) survey(c console, campaign *campaign) (*survey, error) {
 	case survey.BadRows > 0 && o.onBadRow == "stop":
 		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
-	return &survey, campaign.rewind()
+	return &survey, nil
 }
 
 // question is what is asked before the first upload.
-func (s *survey) question() string {
-	return fmt.Sprintf("Send %s, billed as %s?", plural(s.Messages, "message"), plural(s.Segments, "SMS"))
+func question(s *campaign.Survey) string {
+	return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(s.Messages, "message"), campaign.Plural(s.Segments, "SMS"))
 }
 
 // confirm asks where there is somebody to ask, and something at stake.
@@ -266,31 +264,4 @@ func (o sendOptions) confirm(c console, question string) error {
 		return nil
 	}
 	return errors.New("not confirmed")
-}
-
-// connect makes the client: of the account in the environment, or of a gateway
-// in this process.
-func connect(c console, opts sendOptions) (client *smslink.Client, closeGateway func(), err error) {
-	settings := &smslink.Options{Endpoint: opts.endpoint, TestMode: opts.testMode, Timeout: opts.timeout}
-	if opts.verbose {
-		settings.Logger = slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
-	if opts.sandbox {
-		if opts.endpoint != smslink.EndpointHTTPS {
-			return nil, nil, errors.New("--sandbox and --endpoint exclude each other")
-		}
-		gateway := smslinktest.NewGateway(nil)
-		settings.Endpoint = gateway.URL
-		client, err = smslink.NewClient(gateway.ConnectionID, gateway.Password, settings)
-		return client, gateway.Close, err
-	}
-	id, password := c.getenv(envConnectionID), c.getenv(envPassword)
-	if id == "" || password == "" {
-		return nil, nil, fmt.Errorf("set %s and %s to your account's, or try --sandbox, which needs none", envConnectionID, envPassword)
-	}
-	client, err = smslink.NewClient(id, password, settings)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--endpoint: %w", unprefixed(err))
-	}
-	return client, func() {}, nil
 }

@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
 )
 
 // sending is one run of send, from its first upload on. Its fields are one goroutine's.
@@ -19,44 +17,55 @@ type sending struct {
 	console  console
 	opts     sendOptions
 	client   *smslink.Client
-	campaign *campaign
-	results  *results
-	rows     *json.Encoder // nil without --json
-	out      *checkedWriter
-	bad      complaints
-	failed   complaints
+	campaign *campaign.Campaign
+	journal  smslink.Journal // nil = none
+	results  *outcome.Results
+	out      *output
+	bad      *complaints // nil if the bad rows were told of before
+	failed   *complaints
 	bar      *progress
 
-	next      func() (row, error, bool) // the campaign's
-	pending   map[int64]fate            // rows that were read and of which nothing is known
-	tally     tally
+	rows      *campaign.Rows
+	pending   map[int64]pendingRow // rows that were read and of which nothing is known
+	tally     outcome.Tally
+	packages  int               // that were accepted
+	strays    int               // entries of replies that fit no message
 	words     map[string]string // of the server, by reason
 	packageID string            // the last one's
 	stopped   error             // of the last package that was not accepted
 	whole     bool              // all rows were read
-	journal   smslink.Journal   // nil = none
 	ended     error             // why the rows ended before their end
 
 	halting context.Context // done, with the reason, once no more is to be sent
 	halt    context.CancelCauseFunc
 }
 
-func newSending(c console, opts sendOptions, client *smslink.Client, campaign *campaign, results *results, total int) *sending {
+// pendingRow is what is kept of a row until its outcome is known.
+type pendingRow struct {
+	file, id       string
+	line, segments int
+}
+
+func pendingOf(r *campaign.Row) pendingRow {
+	return pendingRow{r.File, r.ID, r.Line, r.Size.Segments}
+}
+
+func (p pendingRow) outcome() outcome.Row {
+	return outcome.Row{File: p.file, Line: p.line, ID: p.id, Segments: p.segments}
+}
+
+// newSending prepares to send so many rows; -1 is not known.
+func newSending(c console, opts sendOptions, client *smslink.Client, campaign *campaign.Campaign, results *outcome.Results, total int) *sending {
 	s := &sending{
 		console: c, opts: opts, client: client, campaign: campaign, results: results,
-		out:     &checkedWriter{w: c.out},
-		failed:  complaints{out: c.err},
+		out:     newOutput(c.out),
+		failed:  &complaints{},
 		bar:     newProgress(c.err, total, "sending", 0),
-		pending: map[int64]fate{},
-		tally:   tally{reasons: counts{}},
+		pending: map[int64]pendingRow{},
 		words:   map[string]string{},
 	}
-	if total < 0 { // else the bad ones have been told of
-		s.bad = complaints{out: c.err}
-	}
-	if opts.json {
-		s.rows = json.NewEncoder(s.out)
-		s.rows.SetEscapeHTML(false)
+	if total < 0 {
+		s.bad = &complaints{}
 	}
 	return s
 }
@@ -66,63 +75,35 @@ var (
 	errUnreachable = errors.New("the gateway can't be reached")
 )
 
-func (s *sending) run(ctx context.Context, opts *smslink.SendAllOptions) error {
+func (s *sending) run(ctx context.Context, opts *smslink.SendAllOptions) (err error) {
 	start := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
 	s.journal, opts.Halt = opts.Journal, s.halting
-	if s.campaign.rereadable() {
+	if s.campaign.Rereadable() {
 		opts.Limiter = unchanged{s.campaign, opts.Limiter}
 	}
-	next, stop := s.campaign.pull(s.halting)
-	defer stop()
-	s.next = next
+	if s.rows, err = s.campaign.Rows(); err != nil {
+		s.halt(err)
+	} else {
+		defer s.rows.Close()
+	}
 	for batch := range s.client.SendAll(ctx, s.messages(), opts) {
 		s.take(batch)
 	}
 	s.leave(ctx)
 	s.bar.end()
-	s.bad.end("")
-	s.failed.end("")
+	s.bad.print(s.console.err, shownPlaces, "")
+	s.failed.print(s.console.err, shownPlaces, "")
 	return s.report(time.Since(start))
-}
-
-// obeySignals lets the first Ctrl-C, or the terminal's end, halt the stream, and the second one break it off. From here on
-// a signal must not end the process: what is known of messages that were sent would be lost.
-func (s *sending) obeySignals(cancel func()) (stop func()) {
-	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
-		wanted = append(wanted, syscall.SIGHUP)
-	}
-	signal.Notify(signals, wanted...)
-	go func() {
-		for n := 1; ; n++ {
-			select {
-			case <-signals:
-			case <-done:
-				return
-			}
-			if n == 1 {
-				fmt.Fprintln(s.console.err, "\nsmslink: interrupted; the packages on their way come to their end. Once more breaks them off")
-				s.halt(errInterrupted)
-			} else {
-				cancel()
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(done)
-	}
 }
 
 // unchanged is a limiter that lets nothing pass once a file is not what was stated and confirmed.
 // The rows of a package were read before it is asked.
 type unchanged struct {
-	campaign *campaign
+	campaign *campaign.Campaign
 	limiter  interface {
 		WaitN(ctx context.Context, n int) error
 	}
@@ -134,127 +115,118 @@ func (u unchanged) WaitN(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	return u.campaign.unchanged()
+	return u.campaign.Unchanged()
 }
 
-// messages are the campaign's good rows, until the stream halts, or a row shall end it: what was
-// read before that is sent.
+// messages yields the campaign's good rows, until the stream halts or a row ends it. What was read
+// before that is sent.
 func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
-		for {
-			if s.halting.Err() != nil {
-				yield(smslink.Message{}, context.Cause(s.halting))
-				return
-			}
-			row, err, ok := s.next()
-			switch {
-			case !ok && s.halting.Err() != nil: // the input is not at its end
-				yield(smslink.Message{}, context.Cause(s.halting))
-				return
-			case !ok:
-				s.whole = true
-				return
-			case err != nil:
-				s.ended = fmt.Errorf("%w; what follows was not sent", err)
-				return
-			case row.err != nil:
-				s.record(badRowFate(row))
-				if s.opts.onBadRow == "stop" {
-					s.ended = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
+		for s.halting.Err() == nil && s.rows.Next(s.halting) {
+			row := s.rows.Row()
+			if row.Bad == nil {
+				s.pending[row.Message.ID] = pendingOf(row)
+				if !yield(row.Message, nil) {
 					return
 				}
 				continue
 			}
-			s.pending[row.message.ID] = fateOf(row)
-			if !yield(row.message, nil) {
+			s.record(pendingOf(row).outcome().Refused(row.Bad))
+			s.bad.add(row.File, row.Line, row.Bad.Error())
+			if s.opts.onBadRow == "stop" {
+				s.ended = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
 				return
 			}
+		}
+		switch {
+		case s.halting.Err() != nil: // the input is not at its end
+			yield(smslink.Message{}, context.Cause(s.halting))
+		case s.rows.Err() != nil:
+			s.ended = fmt.Errorf("%w; what follows was not sent", s.rows.Err())
+		default:
+			s.whole = true
 		}
 	}
 }
 
 // take records what became of a batch.
 func (s *sending) take(b smslink.Batch) {
-	for _, refused := range b.Refused { // by what the campaign's own screen lets pass
-		s.record(s.settled(refused.ID).unsent(refused))
+	for _, refused := range b.Refused { // by what the campaign's own check lets pass
+		s.record(s.settled(refused.ID).Unsent(refused))
 	}
 	for _, result := range b.Earlier {
-		s.record(s.settled(result.ID).known(result))
+		s.record(s.settled(result.ID).Known(result))
 	}
 	switch {
 	case b.Response != nil:
-		s.tally.packages++
+		s.packages++
 		s.packageID = b.Response.PackageID
-		s.tally.strays += len(b.Response.Unmatched)
+		s.strays += len(b.Response.Unmatched)
 		for _, result := range b.Response.Results {
-			s.record(s.settled(result.ID).judged(result))
+			s.record(s.settled(result.ID).Replied(result))
 		}
 	case b.Err != nil:
 		s.stopped = b.Err
 		if words := serversWords(b.Err, s.console.getenv(envPassword)); words != "" {
-			s.words[reason(b.Err)] = words
+			s.words[outcome.Reason(b.Err)] = words
 		}
 		if smslink.OutcomeOf(b.Err) == smslink.OutcomeNotSent && !errors.Is(b.Err, smslink.ErrStopped) {
 			s.halt(errUnreachable) // all attempts are used up, and the next package's would be
 		}
 		for m := range b.Package.Messages() {
-			s.record(s.settled(m.ID).unsent(b.Err))
+			s.record(s.settled(m.ID).Unsent(b.Err))
 		}
 	}
-	if err := s.results.flush(); err != nil {
+	if err := s.results.Flush(); err != nil {
 		s.halt(fmt.Errorf("--results: %w", err))
 	}
-	s.bar.tell(&s.tally)
+	s.bar.show(&s.tally)
 }
 
-// leave records the rows that a stream which stopped has not read, where reading them can't block: what a
-// journal knows of them, and else that they were not sent.
+// leave records the rows that a stream which stopped has not read, if reading them can't block: what
+// a journal knows of them, and else that they were not sent.
 func (s *sending) leave(ctx context.Context) {
-	if s.stopped == nil || !s.campaign.rereadable() {
+	if s.stopped == nil || !s.campaign.Rereadable() {
 		return
 	}
-	var unread []row
 	var sendErr *smslink.SendError
 	errors.As(s.stopped, &sendErr) // it is one
 	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: sendErr.Err}
+	unread := map[int64]pendingRow{}
+	var ids []int64
 	flush := func() {
-		known := s.known(context.WithoutCancel(ctx), unread)
-		for _, row := range unread {
-			f := fateOf(row)
-			switch result, ok := known[row.message.ID]; {
-			case ok:
-				s.record(f.known(result))
-			default:
-				s.record(f.unsent(left))
+		known := s.known(context.WithoutCancel(ctx), ids)
+		for _, id := range ids {
+			if result, ok := known[id]; ok {
+				s.record(unread[id].outcome().Known(result))
+			} else {
+				s.record(unread[id].outcome().Unsent(left))
 			}
 		}
-		unread = unread[:0]
+		ids = ids[:0]
+		clear(unread)
 	}
-	for {
-		row, err, ok := s.next()
-		switch {
-		case !ok || err != nil:
+	for s.rows != nil && s.rows.Next(ctx) {
+		row := s.rows.Row()
+		if row.Bad != nil {
+			s.record(pendingOf(row).outcome().Refused(row.Bad))
+			continue
+		}
+		ids = append(ids, row.Message.ID)
+		unread[row.Message.ID] = pendingOf(row)
+		if len(ids) == s.opts.packageSize {
 			flush()
-			return
-		case row.err != nil:
-			s.record(badRowFate(row))
-		default:
-			if unread = append(unread, row); len(unread) == s.opts.packageSize {
-				flush()
-			}
 		}
 	}
+	flush()
 }
 
-// known is what the journal knows of the rows. Where it can't say, an earlier run may have sent any of them.
-func (s *sending) known(ctx context.Context, rows []row) map[int64]smslink.Result {
+// known returns what the journal knows of these ids. If it can't say, an earlier run may have sent
+// any of them.
+func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Result {
 	known := map[int64]smslink.Result{}
-	if s.journal == nil || len(rows) == 0 {
+	if s.journal == nil || len(ids) == 0 {
 		return known
-	}
-	ids := make([]int64, len(rows))
-	for i, row := range rows {
-		ids[i] = row.message.ID
 	}
 	results, err := s.journal.Known(ctx, ids)
 	if err != nil {
@@ -268,33 +240,26 @@ func (s *sending) known(ctx context.Context, rows []row) map[int64]smslink.Resul
 	return known
 }
 
-// settled is the row of an id that was pending.
-func (s *sending) settled(id int64) fate {
-	f := s.pending[id]
+// settled returns the row of an id that was pending.
+func (s *sending) settled(id int64) outcome.Row {
+	p := s.pending[id]
 	delete(s.pending, id)
-	return f
+	return p.outcome()
 }
 
-// record keeps and tells one row's fate.
-func (s *sending) record(f fate) {
-	if s.opts.testMode && f.kind == accepted {
-		f.Note = "in test mode: checked, and not sent"
+// record keeps and tells the outcome of one row.
+func (s *sending) record(r outcome.Row) {
+	if s.opts.testMode && r.Kind == outcome.Accepted {
+		r.Note = "in test mode: checked, and not sent"
 	}
-	s.tally.add(f)
-	if err := s.results.add(f); err != nil {
+	s.tally.Add(r)
+	if err := s.results.Add(r); err != nil {
 		s.halt(fmt.Errorf("--results: %w", err))
 	}
-	if s.rows != nil {
-		s.keep(s.rows.Encode(f))
+	if s.opts.json {
+		s.out.json(r)
 	}
-	switch f.kind {
-	case badRow:
-		s.bar.clear()
-		s.bad.add(f.File, f.Line, f.Note)
-	case failed, unknown:
-		if f.Text != smslink.OutcomeUnknown.String() { // which is a whole package's
-			s.bar.clear()
-			s.failed.add(f.File, f.Line, f.Text+": "+f.Note)
-		}
+	if r.Kind == outcome.Failed || r.Kind == outcome.Unknown && r.Text != smslink.OutcomeUnknown.String() { // which is a whole package's
+		s.failed.add(r.File, r.Line, r.Text+": "+r.Note)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // masked shows enough of a number to recognise it and not enough to call it.
@@ -123,20 +122,3 @@ func cut(words string, limit int) string {
 	}
 	return words
 }
-
-// unprefixed takes the package's name off an error that this command prefixes
-// with its own, and makes it one line, since a server's words may stand in it.
-func unprefixed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &wordedError{terminal.Line(strings.TrimPrefix(err.Error(), "smslink: ")), err}
-}
-
-type wordedError struct {
-	words string
-	err   error
-}
-
-func (e *wordedError) Error() string { return e.words }
-func (e *wordedError) Unwrap() error { return e.err }

@@ -92,3 +92,11 @@ func TestRun_emptyFlagsAreUsageErrors(t *testing.T) {
 	got := smslinkIn(accountOf(gateway), "", "send", "--journal", os.Getenv("SMSLINK_NO_SUCH_VARIABLE"), filepath.Clean(campaignFile))
 	require.Equal(t, "smslink: --journal is empty; give it a value or leave it out (is a variable unset?)\nSee 'smslink send --help'.\n", got.err)
 }
+
+func TestMasked(t *testing.T) {
+	for receiver, want := range map[string]string{
+		"0712345678": "0712****78", "+40 712-345-678": "+407******78", "1812": "****", "": "", "abc": "",
+	} {
+		require.Equal(t, want, masked(receiver))
+	}
+}

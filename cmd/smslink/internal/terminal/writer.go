@@ -24,9 +24,14 @@ type Writer struct {
 // NewWriter returns a Writer that writes to out.
 func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
 
-// Unwrap returns the writer behind w, for a program that has to know what it is, or that writes
-// what a terminal shall obey.
-func (w *Writer) Unwrap() io.Writer { return w.out }
+// Unwrap returns the writer behind out if out is a Writer, and else out: for a program that has to
+// know what it is, or that writes what a terminal shall obey.
+func Unwrap(out io.Writer) io.Writer {
+	if w, ok := out.(*Writer); ok {
+		return w.out
+	}
+	return out
+}
 
 // Write writes p, escaped. If the writer behind it fails, Write returns its error and about how
 // much of p was written, which is 0 only if nothing was.

@@ -1,9 +1,11 @@
-package main
+package campaign_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,21 +13,55 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 )
 
-func rowsOf(t testing.TB, file string) ([]row, error) {
+// open opens a campaign of one file with that content.
+func open(t testing.TB, content string) *campaign.Campaign {
 	t.Helper()
-	var rows []row
-	for row, err := range readRows(strings.NewReader(file)) {
-		if err != nil {
-			return rows, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	c, err := campaign.Open([]string{file}, campaign.Options{})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
 }
 
-func TestReadRows_everyForm(t *testing.T) {
+// all reads the rows that are left.
+func all(t testing.TB, c *campaign.Campaign) ([]campaign.Row, error) {
+	t.Helper()
+	rows, err := c.Rows()
+	require.NoError(t, err)
+	defer rows.Close()
+	var read []campaign.Row
+	for rows.Next(t.Context()) {
+		read = append(read, *rows.Row())
+	}
+	return read, rows.Err()
+}
+
+func rowsOf(t testing.TB, content string) ([]campaign.Row, error) {
+	t.Helper()
+	return all(t, open(t, content))
+}
+
+// piped reads the rows of standard input.
+func piped(in io.Reader) (*campaign.Rows, error) {
+	c, err := campaign.Open([]string{"-"}, campaign.Options{Stdin: in})
+	if err != nil {
+		return nil, err
+	}
+	return c.Rows()
+}
+
+// refused requires that the row is bad, and returns why.
+func refused(t testing.TB, row campaign.Row) string {
+	t.Helper()
+	require.NotNil(t, row.Bad)
+	return row.Bad.Error()
+}
+
+func TestRows_everyForm(t *testing.T) {
 	at := time.Date(2030, 1, 31, 7, 0, 0, 0, time.UTC)
 	want := []smslink.Message{
 		{ID: 1, To: "0712345678", From: "numeric", Text: "linia unu\nlinia doi; \"da\"", SendAt: at},
@@ -45,31 +81,31 @@ func TestReadRows_everyForm(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, rows, 2)
 			for i, row := range rows {
-				require.NoError(t, row.err)
-				row.message.SendAt = row.message.SendAt.UTC()
-				if row.message.SendAt.Unix() < 0 {
-					row.message.SendAt = time.Time{}
+				require.Nil(t, row.Bad)
+				row.Message.SendAt = row.Message.SendAt.UTC()
+				if row.Message.SendAt.Unix() < 0 {
+					row.Message.SendAt = time.Time{}
 				}
-				require.Equal(t, want[i], row.message)
+				require.Equal(t, want[i], row.Message)
 			}
 		})
 	}
 }
 
 // A slow producer's rows come as it writes them.
-func TestReadRows_asTheyCome(t *testing.T) {
+func TestRows_asTheyCome(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"CSV":        {"id;to;text\n", "1;0712345678;a\n", "2;0712345678;b\n"},
 		"JSON lines": {"\n", `{"id":1,"to":"0712345678","text":"a"}` + "\n", `{"id":2,"to":"0712345678","text":"b"}` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in, out := io.Pipe()
-			came := make(chan row)
+			came := make(chan campaign.Row)
 			go func() {
 				defer close(came)
-				for row, err := range readRows(in) {
-					row.err = errors.Join(row.err, err)
-					came <- row
+				rows, _ := piped(in)
+				for rows.Next(context.Background()) {
+					came <- *rows.Row()
 				}
 			}()
 			_, err := io.WriteString(out, lines[0])
@@ -79,8 +115,8 @@ func TestReadRows_asTheyCome(t *testing.T) {
 				require.NoError(t, err)
 				select {
 				case row := <-came:
-					require.NoError(t, row.err)
-					require.EqualValues(t, i+1, row.message.ID)
+					require.Nil(t, row.Bad)
+					require.EqualValues(t, i+1, row.Message.ID)
 				case <-time.After(10 * time.Second):
 					require.Fail(t, "the row waits for more")
 				}
@@ -92,7 +128,7 @@ func TestReadRows_asTheyCome(t *testing.T) {
 	}
 }
 
-func TestReadRows_unended(t *testing.T) {
+func TestRows_unended(t *testing.T) {
 	for file, want := range map[string][]bool{
 		"id,to,text\n1,0712345678,a\n2,0712345678,b\n":           {false, false},
 		"id,to,text\r\n1,0712345678,a\r\n2,0712345678,b\r\n\r\n": {false, false},
@@ -101,19 +137,27 @@ func TestReadRows_unended(t *testing.T) {
 		"id,to,text\n1,0712345678,a\n2,0712345678,\"b\nc\"\n":    {false, false},
 		`{"id":1,"to":"0712345678","text":"a"}`:                  {false}, // its brace ends it
 	} {
-		rows, err := rowsOf(t, file)
+		rows, err := piped(strings.NewReader(file))
 		require.NoError(t, err)
 		var unended []bool
-		for _, row := range rows {
-			require.NoError(t, row.err)
-			unended = append(unended, row.unended)
+		for rows.Next(t.Context()) {
+			unended = append(unended, rows.Row().Bad != nil)
+			if bad := rows.Row().Bad; bad != nil {
+				require.EqualError(t, bad, "has no line end: the input may have been cut off")
+			}
 		}
+		require.NoError(t, rows.Err())
 		require.Equal(t, want, unended, file)
+		all, err := rowsOf(t, file) // a file has its end
+		require.NoError(t, err)
+		for _, row := range all {
+			require.Nil(t, row.Bad)
+		}
 	}
 }
 
 // A row has an end, and no file is held as a whole to find it.
-func TestReadRows_longRow(t *testing.T) {
+func TestRows_longRow(t *testing.T) {
 	for _, c := range []struct {
 		name, start, end string
 		line             int
@@ -127,18 +171,20 @@ func TestReadRows_longRow(t *testing.T) {
 			for range c.line - 1 {
 				began += strings.IndexByte(c.start[began:], '\n') + 1
 			}
-			fits := longestRow - len(c.start) + began - len(c.end)
+			fits := 1<<20 - len(c.start) + began - len(c.end)
 			rows, err := rowsOf(t, c.start+strings.Repeat("a", fits)+c.end)
 			require.NoError(t, err)
-			require.NoError(t, rows[1].err)
+			require.Nil(t, rows[1].Bad)
 			_, err = rowsOf(t, c.start+strings.Repeat("a", fits+1)+c.end)
-			require.EqualError(t, err, fmt.Sprintf("line %d: the row has more than 1 MiB; is a quote not closed?", c.line))
+			require.ErrorContains(t, err, fmt.Sprintf("file: line %d: the row has more than 1 MiB; is a quote not closed?", c.line))
 
 			endless := &countingReader{in: io.MultiReader(strings.NewReader(c.start), endlessReader{})}
-			for _, err = range readRows(endless) {
+			read, err := piped(endless)
+			require.NoError(t, err)
+			for read.Next(t.Context()) {
 			}
-			require.ErrorIs(t, err, errLongRow)
-			require.Less(t, endless.read, longestRow+16<<10)
+			require.ErrorContains(t, read.Err(), "the row has more than 1 MiB")
+			require.Less(t, endless.read, 1<<20+16<<10)
 		})
 	}
 }
@@ -163,7 +209,7 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestReadRows_aRowInsideAField(t *testing.T) {
+func TestRows_aRowInsideAField(t *testing.T) {
 	for _, c := range []struct {
 		name, file string
 		swallowed  bool
@@ -185,26 +231,26 @@ func TestReadRows_aRowInsideAField(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, rows, 1)
 			if c.swallowed {
-				require.EqualError(t, rows[0].err, "text holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines")
+				require.Equal(t, "text holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines", refused(t, rows[0]))
 			} else {
-				require.NoError(t, rows[0].err)
+				require.Nil(t, rows[0].Bad)
 			}
 		})
 	}
 }
 
-func TestReadRows_linesAreCountedFromTheRowsStart(t *testing.T) {
+func TestRows_linesAreCountedFromTheRowsStart(t *testing.T) {
 	rows, err := rowsOf(t, "id,to,text\n\n1,07,\"a\nb\nc\"\n2,07,d\n")
 	require.NoError(t, err)
-	require.Equal(t, 3, rows[0].line)
-	require.Equal(t, 6, rows[1].line)
+	require.Equal(t, 3, rows[0].Line)
+	require.Equal(t, 6, rows[1].Line)
 	rows, err = rowsOf(t, "{\"id\":1}\n\n{\"id\":2}\n")
 	require.NoError(t, err)
-	require.Equal(t, 1, rows[0].line)
-	require.Equal(t, 3, rows[1].line)
+	require.Equal(t, 1, rows[0].Line)
+	require.Equal(t, 3, rows[1].Line)
 }
 
-func TestReadRows_badRows(t *testing.T) {
+func TestRows_badRows(t *testing.T) {
 	for _, c := range []struct{ name, file, says string }{
 		{"too few fields", "id,to,text\n1,0712345678\n", "has 2 fields, the header 3; a separator or line end inside a field needs quotes around it"},
 		{"too many fields", "id,to,text\n1,0712345678,a,b\n", "has 4 fields, the header 3"},
@@ -248,51 +294,43 @@ func TestReadRows_badRows(t *testing.T) {
 			rows, err := rowsOf(t, c.file)
 			require.NoError(t, err)
 			require.NotEmpty(t, rows)
-			require.ErrorContains(t, rows[len(rows)-1].err, c.says)
+			require.Contains(t, refused(t, rows[len(rows)-1]), c.says)
 		})
 	}
 }
 
-func TestReadRows_escapesInJSON(t *testing.T) {
+func TestRows_escapesInJSON(t *testing.T) {
 	for escaped, want := range map[string]string{
 		"\ufffd": "\ufffd", `\ufffd`: "\ufffd", `\uFFFD\\`: "\ufffd\\", `\ud83d\udc4b`: "👋", `\\ud83d`: `\ud83d`, `\u0219 \"da\" \n\u00e9`: "ș \"da\" \né",
 	} {
 		rows, err := rowsOf(t, `{"id":1,"to":"0712345678","text":"`+escaped+`"}`)
 		require.NoError(t, err)
-		require.NoError(t, rows[0].err)
-		require.Equal(t, want, rows[0].message.Text)
+		require.Nil(t, rows[0].Bad)
+		require.Equal(t, want, rows[0].Message.Text)
 	}
 }
 
-func TestReadRows_waysToWriteANumber(t *testing.T) {
+func TestRows_waysToWriteANumber(t *testing.T) {
 	for _, to := range []string{"0712345678", "0712/345678", "+40712345678", "0040712345678", "0712 345 678", "(+40) 712-345-678", "+40.712.345.678", " 0712345678 ", "+(40)712345678"} {
 		rows, err := rowsOf(t, "id,to,text\n1,"+to+",a\n")
 		require.NoError(t, err)
-		require.NoError(t, rows[0].err, to)
-		require.Equal(t, to, rows[0].message.To)
-	}
-}
-
-func TestMasked(t *testing.T) {
-	for receiver, want := range map[string]string{
-		"0712345678": "0712****78", "+40 712-345-678": "+407******78", "1812": "****", "": "", "abc": "",
-	} {
-		require.Equal(t, want, masked(receiver))
+		require.Nil(t, rows[0].Bad, to)
+		require.Equal(t, to, rows[0].Message.To)
 	}
 }
 
 // Whatever the file, no panic, and each row is a message or has an error.
-func FuzzReadRows(f *testing.F) {
+func FuzzRows(f *testing.F) {
 	f.Add("id,to,from,text,send_at\n1,0712345678,numeric,\"a\nb\",2030-01-31T09:00:00+02:00\n")
 	f.Add("\ufeffid;to;text\n1;07;a\n")
 	f.Add(`{"id":1,"to":"07","text":"\ud83d"}` + "\n[]\n{")
 	f.Fuzz(func(t *testing.T, file string) {
-		var pkg smslink.Package
+		pkg := smslink.Package{StrictReceivers: true}
 		rows, _ := rowsOf(t, file)
 		for _, row := range rows {
-			require.Positive(t, row.line)
-			if row.err == nil {
-				_ = pkg.Add(row.message)
+			require.Positive(t, row.Line)
+			if row.Bad == nil {
+				require.NoError(t, pkg.Add(row.Message))
 			}
 		}
 	})

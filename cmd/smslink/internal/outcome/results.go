@@ -1,4 +1,4 @@
-package main
+package outcome
 
 import (
 	"bufio"
@@ -8,28 +8,37 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
-// results is the CSV file that keeps what became of each row. Nil keeps nothing.
-type results struct {
+// ResultsHeader is the first line of a results file.
+var ResultsHeader = []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note"}
+
+// Results is the CSV file that keeps what became of each row. Nil keeps nothing.
+type Results struct {
 	name    string
 	file    *os.File // under another name while it replaces one of an earlier run
 	csv     *csv.Writer
 	created bool
+	record  [8]string
+	inFile  string // the name that cell 0 of record stands for
 }
 
-// createResults opens the file before anything is sent, so that a name that can't be written costs
+// CreateResults opens the file before anything is sent, so that a name that can't be written costs
 // nothing. It refuses a file that holds something, since remote ids can't be had again. But if a
 // journal has them, a results file of an earlier run is replaced once the new one is whole: until
 // then the new one is written beside it, as NAME.partial. Only its owner can read the file; tell is
 // called if that had to be changed.
-func createResults(name string, resuming bool, tell func(string)) (*results, error) {
+func CreateResults(name string, resuming bool, tell func(string)) (*Results, error) {
 	if name == "" {
 		return nil, nil
 	}
-	r := &results{name: name}
+	r := &Results{name: name}
 	var err error
 	switch _, statErr := os.Stat(name); {
 	case errors.Is(statErr, fs.ErrNotExist):
@@ -49,8 +58,8 @@ func createResults(name string, resuming bool, tell func(string)) (*results, err
 		return nil, err
 	}
 	r.csv = csv.NewWriter(r.file)
-	_ = r.csv.Write(fatesHeader) // flush tells
-	return r, r.flush()
+	_ = r.csv.Write(ResultsHeader) // Flush returns its error
+	return r, r.Flush()
 }
 
 // openPartial opens a new file, or one that a run which was killed has left.
@@ -75,8 +84,8 @@ func openPartial(name string) (*os.File, error) {
 	return f, nil
 }
 
-// prepare refuses a file that holds something, and keeps its readers to its owner.
-func (r *results) prepare(tell func(string)) error {
+// prepare refuses a file that holds something, and keeps others from reading it.
+func (r *Results) prepare(tell func(string)) error {
 	info, err := r.file.Stat()
 	switch {
 	case err != nil:
@@ -107,18 +116,62 @@ func isResults(name string) bool {
 
 func startsAsResults(in io.Reader) bool {
 	line, err := bufio.NewReader(in).ReadString('\n')
-	return err == nil && strings.TrimSpace(line) == strings.Join(fatesHeader, ",")
+	return err == nil && strings.TrimSpace(line) == strings.Join(ResultsHeader, ",")
 }
 
-func (r *results) add(f fate) error {
+// Add adds a row. It may stay in memory until Flush.
+func (r *Results) Add(row Row) error {
 	if r == nil {
 		return nil
 	}
-	return r.csv.Write(f.record())
+	if row.File != r.inFile {
+		r.inFile, r.record[0] = row.File, cell(row.File)
+	}
+	r.record[1], r.record[2] = strconv.Itoa(row.Line), cell(row.ID)
+	r.record[3], r.record[4] = "", row.Text
+	if row.Status > 0 {
+		r.record[3] = strconv.Itoa(int(row.Status))
+	}
+	r.record[5], r.record[6] = cell(row.RemoteID), ""
+	if row.Segments > 0 {
+		r.record[6] = strconv.Itoa(row.Segments)
+	}
+	r.record[7] = cell(row.Note)
+	return r.csv.Write(r.record[:])
 }
 
-// flush writes what was added, so that a process that is killed loses none of it; a power cut may.
-func (r *results) flush() error {
+// cell keeps a spreadsheet from taking somebody's words for a formula, also if it splits the file
+// at another sign than we do, and makes them one line without control characters.
+func cell(words string) string {
+	if words == "" || '0' <= words[0] && words[0] <= '9' && isNumber(words) {
+		return words
+	}
+	return formula.ReplaceAllString(terminal.Line(words), "${1}'${2}")
+}
+
+func isNumber(words string) bool {
+	for i := range len(words) {
+		if words[i] < '0' || words[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// formula is what may begin a formula where a cell may begin.
+var formula = regexp.MustCompile(`(^|;)([ "]*[=+\-@])`)
+
+// PlainCell returns a cell of a results file without the apostrophe that keeps a spreadsheet from
+// taking it for a formula.
+func PlainCell(cell string) string {
+	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0 {
+		return cell[1:]
+	}
+	return cell
+}
+
+// Flush writes what was added, so that a process that is killed loses none of it; a power cut may.
+func (r *Results) Flush() error {
 	if r == nil {
 		return nil
 	}
@@ -126,13 +179,13 @@ func (r *results) flush() error {
 	return r.csv.Error()
 }
 
-// finish closes the file, and takes it away again where there is nothing to keep,
-// so that the same command can be run again.
-func (r *results) finish(keep bool) error {
+// Close closes the file. If it is not to be kept, Close takes it away again, so that the same
+// command can be run again.
+func (r *Results) Close(keep bool) error {
 	if r == nil {
 		return nil
 	}
-	err := r.flush()
+	err := r.Flush()
 	if closeErr := r.file.Close(); err == nil {
 		err = closeErr
 	}

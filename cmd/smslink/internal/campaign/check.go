@@ -1,0 +1,92 @@
+package campaign
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
+)
+
+// checker finds what a package would refuse, and ids that came before.
+type checker struct {
+	passed bool // every row was checked in an earlier pass, and is good
+	pkg    *smslink.Package
+	ids    idSet
+}
+
+func newChecker(fold, passed bool) checker {
+	return checker{passed: passed, pkg: &smslink.Package{Fold: fold, StrictReceivers: true}}
+}
+
+var errRepeatedID = errors.New("stands in an earlier row; each message needs its own")
+
+func (c *checker) check(r *Row) {
+	if r.Bad != nil {
+		return
+	}
+	asItStands := !c.pkg.Fold && isSentAsItStands(r.Message.Text)
+	if !c.passed || !asItStands {
+		c.pkg.Reset()
+		if err := c.pkg.Add(r.Message); err != nil {
+			r.Bad = refusalOf(err)
+			return
+		}
+	}
+	if !c.passed && !c.ids.add(r.Message.ID) {
+		r.Bad = &Refusal{"id", errRepeatedID}
+		return
+	}
+	r.Text = r.Message.Text
+	if !asItStands {
+		for m := range c.pkg.Messages() {
+			r.Text = m.Text
+		}
+	}
+	r.Size = gsm7.Measure(r.Text)
+}
+
+// isSentAsItStands reports whether a package changes nothing in a text that it takes.
+func isSentAsItStands(text string) bool {
+	const trimmed = " \t\n\r\x00\v"
+	return text != "" && !strings.ContainsAny(text, "\t\r") &&
+		!strings.Contains(trimmed, text[:1]) && !strings.Contains(trimmed, text[len(text)-1:])
+}
+
+// refusalOf words a refusal of the library by the file's own name for the field.
+func refusalOf(err error) *Refusal {
+	var refusal *smslink.MessageError
+	if !errors.As(err, &refusal) {
+		return &Refusal{"", err}
+	}
+	column := strings.ToLower(refusal.Field)
+	if column == "sendat" {
+		column = "send_at"
+	}
+	return &Refusal{column, refusal.Err}
+}
+
+// idSet holds ids from 0 on, 64 in a word: less than a byte for each if they lie close together,
+// and about 40 at the most. Its zero value is empty.
+type idSet struct {
+	words map[int64]uint64
+	key   int64 // of the word that was last added to
+	word  uint64
+}
+
+// add adds an id, and reports whether it is new.
+func (s *idSet) add(id int64) bool {
+	if s.words == nil {
+		s.words = map[int64]uint64{}
+	}
+	if key := id >> 6; key != s.key {
+		s.words[s.key] = s.word
+		s.key, s.word = key, s.words[key]
+	}
+	bit := uint64(1) << (id & 63)
+	if s.word&bit != 0 {
+		return false
+	}
+	s.word |= bit
+	return true
+}

@@ -1,0 +1,165 @@
+package campaign
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// jsonLines reads one object a line. What is wrong with a line is its record's refusal, since the
+// next line is sound all the same. A last line needs no end: an object that was cut off lacks its
+// brace.
+type jsonLines struct {
+	in   *bufio.Reader
+	line int
+	end  bool
+}
+
+func (s *jsonLines) next(r *record) error {
+	for !s.end {
+		s.line++
+		raw, err := s.readLine()
+		switch {
+		case errors.Is(err, io.EOF):
+			s.end = true
+		case errors.Is(err, errLongRow):
+			return fmt.Errorf("line %d: %w", s.line, err)
+		case err != nil:
+			return err
+		}
+		if object := bytes.TrimSpace(raw); len(object) > 0 {
+			r.line = s.line
+			r.parseObject(object)
+			return nil
+		}
+	}
+	return io.EOF
+}
+
+// readLine reads a line with its end, if it has one, of longestRow bytes at the most.
+func (s *jsonLines) readLine() (line []byte, err error) {
+	for {
+		part, err := s.in.ReadSlice('\n')
+		if len(line)+len(part) > longestRow {
+			return nil, errLongRow
+		}
+		line = append(line, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
+
+// parseObject reads one flat object of strings and numbers. It refuses what encoding/json would
+// mend or pass over in silence: a key that stands twice, bytes that are not UTF-8, half of a
+// surrogate pair.
+func (r *record) parseObject(object []byte) {
+	if !utf8.Valid(object) {
+		r.bad = refuse("", "is not valid UTF-8")
+		return
+	}
+	var seen [columnCount]bool
+	if r.bad = r.parseFields(object, &seen); r.bad != nil {
+		return
+	}
+	for _, column := range needed {
+		if !seen[column] {
+			r.bad = refuse("", "key "+columnNames[column]+" is missing")
+			return
+		}
+	}
+}
+
+func (r *record) parseFields(object []byte, seen *[columnCount]bool) *Refusal {
+	notObject := refuse("", "is not one JSON object with the keys "+allColumns())
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.UseNumber()
+	if token, err := d.Token(); err != nil || token != json.Delim('{') {
+		return notObject
+	}
+	for d.More() {
+		token, err := d.Token()
+		name, isKey := token.(string)
+		if err != nil || !isKey {
+			return notObject
+		}
+		name = strings.ToLower(name)
+		column := slices.Index(columnNames[:], name)
+		if column < 0 {
+			return refuse("", "has an unknown key; the keys are "+allColumns())
+		}
+		if seen[column] {
+			return refuse("", "key "+name+" appears twice")
+		}
+		seen[column] = true
+		start := d.InputOffset()
+		token, err = d.Token()
+		if err != nil {
+			return notObject
+		}
+		switch value := token.(type) {
+		case string:
+			if holdsLoneSurrogate(object[start:d.InputOffset()]) {
+				return refuse("", "key "+name+" holds half of a surrogate pair")
+			}
+			r.fields[column] = value
+		case json.Number:
+			if column != columnID && column != columnSendAt {
+				return refuse("", "key "+name+" is a number; put it in quotes")
+			}
+			r.fields[column] = value.String()
+		case nil:
+		default:
+			return refuse("", "key "+name+" is neither a string nor a number")
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return notObject
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return refuse("", "holds more than one JSON object; write one a line")
+	}
+	return nil
+}
+
+// holdsLoneSurrogate reports whether a JSON string escapes half of a surrogate pair, which
+// encoding/json turns into U+FFFD.
+func holdsLoneSurrogate(raw []byte) bool {
+	for {
+		at := bytes.IndexByte(raw, '\\')
+		if at < 0 {
+			return false
+		}
+		raw = raw[at:]
+		first, escaped := unicodeEscape(raw)
+		switch {
+		case !escaped:
+			raw = raw[2:]
+		case !utf16.IsSurrogate(first):
+			raw = raw[6:]
+		default:
+			second, _ := unicodeEscape(raw[6:])
+			if utf16.DecodeRune(first, second) == utf8.RuneError {
+				return true
+			}
+			raw = raw[12:]
+		}
+	}
+}
+
+// unicodeEscape reads an escape such as \u0219 at the start of raw, if there is one.
+func unicodeEscape(raw []byte) (rune, bool) {
+	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(raw[2:6]), 16, 16)
+	return rune(unit), err == nil
+}

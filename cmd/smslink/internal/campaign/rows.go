@@ -1,0 +1,146 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Rows reads the rows of a Campaign, one after another:
+//
+//	rows, err := c.Rows()
+//	…
+//	defer rows.Close()
+//	for rows.Next(ctx) {
+//		row := rows.Row()
+//		…
+//	}
+//	err = rows.Err()
+type Rows struct {
+	campaign *Campaign
+	checker  checker
+	file     int    // the index of the one that is being read
+	source   source // nil before
+	count    int    // records of that file
+	bad      bool   // a row was
+	record   record
+	row      Row
+	err      error
+
+	items chan item          // of a campaign that may block; nil otherwise
+	stop  context.CancelFunc // of the goroutine that fills items
+}
+
+type item struct {
+	row Row
+	err error
+}
+
+// Rows begins to read the campaign, from its start unless it can't be read twice.
+func (c *Campaign) Rows() (*Rows, error) {
+	if err := c.rewind(); err != nil {
+		return nil, err
+	}
+	return &Rows{campaign: c, checker: newChecker(c.opts.Fold, c.passed)}, nil
+}
+
+// Next reads the next row, and reports whether there is one. If reading may block, Next returns
+// false once ctx is done; otherwise it does not look at ctx.
+func (r *Rows) Next(ctx context.Context) bool {
+	if r.err != nil {
+		return false
+	}
+	if r.campaign.Rereadable() {
+		r.err = r.read()
+		return r.err == nil
+	}
+	if r.items == nil {
+		r.readAhead()
+	}
+	select {
+	case i := <-r.items:
+		r.row, r.err = i.row, i.err
+	case <-ctx.Done():
+		r.err = context.Cause(ctx)
+	}
+	return r.err == nil
+}
+
+// readAhead reads in a goroutine, which ends with the process if the input never does.
+func (r *Rows) readAhead() {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.items, r.stop = make(chan item), cancel
+	ahead := &Rows{campaign: r.campaign, checker: r.checker}
+	go func() {
+		for {
+			err := ahead.read()
+			select {
+			case r.items <- item{ahead.row, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+}
+
+// Row returns the row that Next has read. It is the caller's until the next call of Next.
+func (r *Rows) Row() *Row { return &r.row }
+
+// Err returns why Next returned false: nil at the end, the cause of its context, or an error that
+// names the file and the line. Then what follows in the file was not read.
+func (r *Rows) Err() error {
+	if errors.Is(r.err, io.EOF) {
+		return nil
+	}
+	return r.err
+}
+
+// Close ends the reading. The files stay open.
+func (r *Rows) Close() {
+	if r.stop != nil {
+		r.stop()
+	}
+}
+
+// read reads a row into r.row. It returns io.EOF at the end of the last file.
+func (r *Rows) read() error {
+	for r.file < len(r.campaign.files) {
+		f := r.campaign.files[r.file]
+		if r.source == nil {
+			source, err := newSource(f, r.campaign.opts)
+			if err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+			r.source, r.count = source, 0
+		}
+		r.record = record{}
+		switch err := r.source.next(&r.record); {
+		case err == nil:
+			r.count++
+			r.take(f)
+			return nil
+		case !errors.Is(err, io.EOF):
+			return fmt.Errorf("%s: %w", f.name, err)
+		case r.count == 0:
+			return fmt.Errorf("%s: line 1: no messages follow the header; add one on each line", f.name)
+		}
+		r.file, r.source = r.file+1, nil
+	}
+	if !r.bad {
+		r.campaign.passed = r.campaign.Rereadable()
+	}
+	return io.EOF
+}
+
+func (r *Rows) take(f *file) {
+	if r.record.bad == nil && r.record.unended && f.info == nil {
+		r.record.bad = refuse("", "has no line end: the input may have been cut off")
+	}
+	r.row = r.record.row(f.name)
+	r.checker.check(&r.row)
+	r.bad = r.bad || r.row.Bad != nil
+}

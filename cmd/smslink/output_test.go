@@ -1,0 +1,41 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestComplaints(t *testing.T) {
+	var c complaints
+	c.add("a.csv", 2, "id is bad")
+	c.add("a.csv", 3, "to is bad")
+	for line := range 1000 {
+		c.add("a.csv", 4+line, "text is empty")
+	}
+	c.add("a.csv", 2000, "to is bad")
+	c.add("b.csv", 2, "to is bad")
+	var out strings.Builder
+	c.print(&out, 3, "look elsewhere")
+	require.Equal(t, "a.csv:2: id is bad\na.csv:3, 2000 and 1 more: to is bad\na.csv:4, 5, 6 and 997 more: text is empty\nlook elsewhere\n", out.String())
+
+	var few strings.Builder
+	c = complaints{}
+	c.add("a.csv", 2, "id is bad")
+	c.print(&few, 3, "look elsewhere")
+	(*complaints)(nil).print(&few, 3, "nothing")
+	require.Equal(t, "a.csv:2: id is bad\n", few.String())
+}
+
+// Complaints that are all different take no memory without end.
+func TestComplaints_manyReasons(t *testing.T) {
+	var c complaints
+	for line := range 10_000 {
+		c.add("a.csv", line, strings.Repeat("x", line))
+	}
+	var out strings.Builder
+	c.print(&out, 3, "")
+	require.Equal(t, keptComplaints+1, strings.Count(out.String(), "\n"))
+	require.Contains(t, out.String(), "a.csv:100, 101, 102 and 9897 more: other reasons\n")
+}
