@@ -9,10 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 	"github.com/go-smslink/smslink/delivery"
 )
 
@@ -47,7 +45,7 @@ func (w *reportWriter) write(_ context.Context, r delivery.Report) error {
 		Other        any          `json:"other,omitempty"`
 	}{r.RemoteID, r.Delivered, r.Time, w.rows.find(r.RemoteID), r.NetworkID, r.Network(), r.NetworkType, r.Text, r.ConnectionID, r.Segments, anyOf(r.Other)})
 	if err == nil {
-		err = w.out.write(escapeUnprintable(line))
+		err = w.out.write([]byte(terminal.Line(string(line)))) // the same JSON
 	}
 	if err == nil {
 		w.recent.add(r)
@@ -120,24 +118,4 @@ func takeBack(f *os.File, n int) bool {
 	}
 	_, err = f.Seek(end-int64(n), io.SeekStart)
 	return err == nil
-}
-
-// escapeUnprintable escapes what a terminal might obey and encoding/json leaves as it is, such as
-// DEL, C1 controls and the marks that turn the direction of writing. The JSON means the same.
-func escapeUnprintable(line []byte) []byte {
-	escaped := make([]byte, 0, len(line))
-	for len(line) > 0 {
-		r, size := utf8.DecodeRune(line)
-		switch {
-		case r < 0x7f || unicode.IsPrint(r):
-			escaped = append(escaped, line[:size]...)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			escaped = fmt.Appendf(escaped, `\u%04x\u%04x`, high, low)
-		default:
-			escaped = fmt.Appendf(escaped, `\u%04x`, r)
-		}
-		line = line[size:]
-	}
-	return escaped
 }
