@@ -1,0 +1,210 @@
+package outbox
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox/internal/step"
+)
+
+// claim is the right to upload one package once. It exists once its transaction is committed.
+type claim struct {
+	token  string // worker and 128 random bits: what a settlement is compared on, since ids may come again
+	worker string
+	lane   string
+	id     int64 // of the package's row
+
+	pkg      *smslink.Package
+	ids      []int64  // of the messages
+	keys     []string // of the messages
+	attempts int64    // the most that any of the messages has behind it
+
+	began    time.Time // before the claim, by this machine's clock
+	deadline time.Time // of the upload
+	startBy  time.Time // of the upload's beginning, since a message expires; zero means the deadline
+
+	resp *smslink.Response
+	err  error
+	done bool // resp and err say what became of the package
+}
+
+// Package states, as smslink_package has them.
+const (
+	stateSending  = 1
+	stateAccepted = 2
+	stateNotSent  = 3
+	stateHeld     = 4
+	stateInDoubt  = 5
+	stateResolved = 6
+)
+
+var (
+	errPaused  = errors.New("outbox: paused")
+	errMoved   = errors.New("outbox: the database has failed over, was restored or has lost commits")
+	errNothing = errors.New("outbox: nothing is due")
+
+	// ErrUnsafe is the error of [Outbox.Run] if a setting of the database may lose a commit, so that
+	// messages could be sent twice, or may alter a text. The text names the setting. See
+	// [Options].AllowLoss.
+	ErrUnsafe = errors.New("outbox: the database's settings are not safe")
+)
+
+// queue is what a look at a lane finds.
+type queue struct {
+	messages int
+	now      int64 // microseconds since 1970, by the database's clock
+	oldest   int64
+}
+
+// look counts the messages of a lane that have been due since from, up to a full package.
+func (o *Outbox) look(ctx context.Context, lane string, from int64) (q queue, err error) {
+	d := o.dialect
+	err = o.db.QueryRowContext(ctx, d.sql(fmt.Sprintf("SELECT count(*), COALESCE(min(due), 0), %[1]s FROM (SELECT due FROM smslink_message%[2]s"+
+		" WHERE package IS NULL AND lane = ? AND due >= ? AND due <= (SELECT %[1]s) ORDER BY due LIMIT %[3]d) AS q", d.now, d.queueIndex, o.lanes[lane].Messages)),
+		lane, from).Scan(&q.messages, &q.oldest, &q.now)
+	return q, err
+}
+
+// claim puts messages of a lane that have been due since from into a package. If the commit fails, the
+// claim comes with the error: it may have happened, and must be withdrawn. The error is errNothing if
+// another worker was faster or if all that was due has expired.
+func (o *Outbox) claim(ctx context.Context, worker, lane string, from int64, witness string) (*claim, error) {
+	began := time.Now()
+	c := &claim{token: worker + "/" + rand.Text(), worker: worker, lane: lane, pkg: o.newPackage(), began: began, deadline: began.Add(o.opts.Timeout)}
+	tx, err := o.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.fill(ctx, tx, c, from, witness); err != nil {
+		_ = tx.Rollback()
+		return nil, err
+	}
+	step.Reach(ctx, step.Claiming)
+	err = tx.Commit()
+	if c.id == 0 { // there was only what could not be sent
+		return nil, orElse(err, errNothing)
+	}
+	return c, err
+}
+
+// fill does all of a claim except its commit.
+func (o *Outbox) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64, witness string) error {
+	s, err := o.state(ctx, tx, witness)
+	switch {
+	case err != nil:
+		return err
+	case s.unsafe != "" && !o.opts.AllowLoss:
+		return unsafe(s)
+	case s.moved:
+		return errMoved
+	case s.paused != "":
+		return errPaused
+	}
+	dead, err := o.add(ctx, tx, c, from, s.now)
+	switch {
+	case err != nil:
+		return err
+	case len(c.ids)+len(dead.expired)+len(dead.refused) == 0:
+		return errNothing
+	}
+	if len(dead.expired) > 0 {
+		if _, err := o.exec(ctx, tx, fmt.Sprintf(o.dialect.take, atEnd(expiredPackage, o.dialect), "package IS NULL"), asciiJSON(dead.expired)); err != nil {
+			return err
+		}
+	}
+	for id, refusal := range dead.refused {
+		if _, err := o.exec(ctx, tx, "UPDATE smslink_message SET "+atEnd(refusedPackage, o.dialect)+", note = ? WHERE id = ?", refusal, id); err != nil {
+			return err
+		}
+	}
+	if len(c.ids) == 0 {
+		return nil
+	}
+	if err := o.insertPackage(ctx, tx, c, stateSending, s.now); err != nil {
+		return err
+	}
+	n, err := o.exec(ctx, tx, fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", c.id), "package IS NULL"), asciiJSON(c.ids))
+	if err == nil && n != int64(len(c.ids)) {
+		err = fmt.Errorf("outbox: a claim of %d messages took %d", len(c.ids), n)
+	}
+	return err
+}
+
+func unsafe(s state) error {
+	return fmt.Errorf("%w: %s; change it, or set Options.AllowLoss", ErrUnsafe, s.unsafe)
+}
+
+// unsendable are the messages that a claim found and could not add.
+type unsendable struct {
+	expired []int64
+	refused map[int64]string
+}
+
+// add fills the claim's package.
+func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64) (dead unsendable, err error) {
+	lane := o.lanes[c.lane]
+	rows, err := tx.QueryContext(ctx, o.dialect.sql("SELECT id, message_key, receiver, sender, body, send_at, COALESCE(expires, 0), attempts FROM smslink_message"+
+		o.dialect.queueIndex+" WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ? ORDER BY due, id LIMIT "+fmt.Sprint(lane.Messages)+o.dialect.skipLocked),
+		c.lane, from, now)
+	if err != nil {
+		return dead, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var m smslink.Message
+		var key string
+		var sendAt, expires, attempts int64
+		if err := rows.Scan(&m.ID, &key, &m.To, &m.From, &m.Text, &sendAt, &expires, &attempts); err != nil {
+			return dead, err
+		}
+		if expires > 0 && expires <= now {
+			dead.expired = append(dead.expired, m.ID)
+			continue
+		}
+		if sendAt > 0 {
+			m.SendAt = time.Unix(sendAt, 0)
+		}
+		if err := c.pkg.Add(m); err != nil {
+			if dead.refused == nil {
+				dead.refused = map[int64]string{}
+			}
+			dead.refused[m.ID] = tidy(err.Error(), maxNote)
+			continue
+		}
+		if c.pkg.Size() > lane.Bytes && c.pkg.Len() > 1 {
+			c.pkg.Remove(m.ID)
+			break
+		}
+		c.ids, c.keys, c.attempts = append(c.ids, m.ID), append(c.keys, key), max(c.attempts, attempts)
+		if expires > 0 {
+			startBy := c.began.Add(time.Duration(expires-now) * time.Microsecond)
+			if c.startBy.IsZero() || startBy.Before(c.startBy) {
+				c.startBy = startBy
+			}
+		}
+	}
+	return dead, rows.Err()
+}
+
+// grace is how long after the upload's deadline a package without a word from its worker is in doubt.
+const grace = time.Minute
+
+func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, state int, now int64) error {
+	var digest any
+	if c.pkg != nil {
+		sum := md5.Sum(c.pkg.AppendPlain(nil))
+		digest = hex.EncodeToString(sum[:])
+	}
+	if _, err := o.exec(ctx, tx, "INSERT INTO smslink_package (token, worker, lane, state, messages, digest, began, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"+o.dialect.ignore,
+		c.token, c.worker, c.lane, state, len(c.ids), digest, now, now+(o.opts.Timeout+grace).Microseconds()); err != nil {
+		return err
+	}
+	return tx.QueryRowContext(ctx, o.dialect.sql("SELECT id FROM smslink_package WHERE token = ?"), c.token).Scan(&c.id)
+}

@@ -1,0 +1,138 @@
+package outbox
+
+import (
+	"database/sql"
+	"strconv"
+	"strings"
+)
+
+// Dialect is the SQL of one database: [Postgres], [MySQL], [MariaDB] or [SQLite].
+// The driver is the caller's.
+type Dialect struct {
+	name string // as goose and the folder under migrations have it
+
+	now        string // microseconds since 1970 of the database's clock, in UTC
+	begin      string // the first statement of each of our transactions
+	state      string // now, paused, recorded epoch, epoch, what may lose or alter data, packages of one token
+	enqueue    string // from one JSON parameter
+	take       string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
+	takeKeys   string // the same with keys
+	keys       string // a table x of one column k, from a JSON parameter
+	results    string // a table x of m, s and r, from a JSON parameter
+	report     string // inserts a delivery report, or updates an earlier one
+	queueIndex string // a hint
+	skipLocked string
+	ignore     string // ends an INSERT of a row that may be there already
+	isolation  sql.IsolationLevel
+	messages   int // of a bulk package, by default
+}
+
+// sql numbers the parameters of a statement if the database wants that.
+func (d *Dialect) sql(statement string) string {
+	if d != Postgres {
+		return statement
+	}
+	pieces := strings.Split(statement, "?")
+	var b strings.Builder
+	for i, piece := range pieces {
+		if i > 0 {
+			b.WriteString("$" + strconv.Itoa(i))
+		}
+		b.WriteString(piece)
+	}
+	return b.String()
+}
+
+// The columns of each dialect's state that are alike.
+const recorded = "(SELECT value FROM smslink_meta WHERE name = 'paused'), (SELECT value FROM smslink_meta WHERE name = 'epoch')"
+
+// Postgres is PostgreSQL 14 or later, also behind PgBouncer in transaction mode.
+var Postgres = &Dialect{
+	name:  "postgres",
+	now:   "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+	begin: "SET LOCAL synchronous_commit = on",
+	state: "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, " + recorded + `,
+		(SELECT system_identifier::text FROM pg_control_system()) || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || ' ' || 'smslink_message'::regclass::oid::text,
+		CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END,
+		(SELECT count(*) FROM smslink_package WHERE token = ?)`,
+	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
+		SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e END
+		FROM json_to_recordset(CAST(CAST(? AS text) AS json)) AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint),
+			(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) AS clock
+		ORDER BY k ON CONFLICT (message_key) DO NOTHING`,
+	take:     "UPDATE smslink_message SET %s WHERE %s AND id = ANY(ARRAY(SELECT value::bigint FROM json_array_elements_text(CAST(CAST(? AS text) AS json))))",
+	takeKeys: "UPDATE smslink_message SET %s WHERE %s AND message_key = ANY(ARRAY(SELECT json_array_elements_text(CAST(CAST(? AS text) AS json))))",
+	keys:     "json_array_elements_text(CAST(CAST(? AS text) AS json)) AS x(k)",
+	results:  "json_to_recordset(CAST(CAST(? AS text) AS json)) AS x(m bigint, s bigint, r text)",
+	report: `INSERT INTO smslink_report (remote, delivered, reported, came)
+		SELECT CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+		ON CONFLICT (remote) DO UPDATE SET delivered = excluded.delivered, reported = excluded.reported WHERE excluded.reported >= smslink_report.reported`,
+	skipLocked: " FOR UPDATE SKIP LOCKED",
+	ignore:     " ON CONFLICT DO NOTHING",
+	isolation:  sql.LevelReadCommitted,
+	messages:   10_000,
+}
+
+// SQLite is SQLite 3.42 or later, shared by any number of processes of one machine. Open it in
+// WAL mode and with a busy time-out.
+var SQLite = &Dialect{
+	name:  "sqlite",
+	now:   "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+	begin: "UPDATE smslink_meta SET value = value WHERE name = 'paused'", // takes the write lock before anything is read
+	state: "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER), " + recorded + `, 'sqlite',
+		CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2 THEN 'PRAGMA synchronous below FULL' ELSE '' END,
+		(SELECT count(*) FROM smslink_package WHERE token = ?)`,
+	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
+		SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s', max(value->>'n', now), CASE WHEN value->>'e' > 0 THEN now + (value->>'e') END
+		FROM json_each(?), (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now) AS clock
+		WHERE true ORDER BY value->>'k' ON CONFLICT (message_key) DO NOTHING`,
+	take:     "UPDATE smslink_message SET %s WHERE %s AND id IN (SELECT value FROM json_each(?))",
+	takeKeys: "UPDATE smslink_message SET %s WHERE %s AND message_key IN (SELECT value FROM json_each(?))",
+	keys:     "(SELECT value AS k FROM json_each(?)) AS x",
+	results:  "(SELECT value->>'m' AS m, value->>'s' AS s, value->>'r' AS r FROM json_each(?)) AS x",
+	report: `INSERT INTO smslink_report (remote, delivered, reported, came) VALUES (?, ?, ?, CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+		ON CONFLICT (remote) DO UPDATE SET delivered = excluded.delivered, reported = excluded.reported WHERE excluded.reported >= smslink_report.reported`,
+	ignore:   " ON CONFLICT DO NOTHING",
+	messages: 1_000, // the claim of 10,000 keeps other writers waiting for a quarter of a second
+}
+
+// MySQL is MySQL 8.0 or later.
+var MySQL = mysql("@@server_uuid")
+
+// MariaDB is MariaDB 10.6 or later. It has no identity that a replica does not copy except server_id:
+// give each server its own.
+var MariaDB = mysql("@@server_id")
+
+func mysql(epoch string) *Dialect {
+	const (
+		now  = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))" // UNIX_TIMESTAMP repeats an hour each autumn
+		text = " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH "           // without it MariaDB writes ? for what latin1 lacks
+		ids  = "JSON_TABLE(?, '$[*]' COLUMNS (k BIGINT PATH '$')) AS x"
+		keys = "JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100)" + text + "'$')) AS x"
+	)
+	return &Dialect{
+		name: "mysql",
+		now:  now,
+		state: "SELECT " + now + ", " + recorded + ", CAST(" + epoch + ` AS CHAR),
+			CASE WHEN @@innodb_flush_log_at_trx_commit <> 1 THEN 'innodb_flush_log_at_trx_commit other than 1'
+				WHEN @@log_bin AND @@sync_binlog <> 1 THEN 'sync_binlog other than 1'
+				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4' THEN 'a character_set_results other than utf8mb4' ELSE '' END,
+			(SELECT count(*) FROM smslink_package WHERE token = ?)`,
+		enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
+			SELECT k, l, t, f, b, s, greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e END
+			FROM JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100)` + text + `'$.k', l VARCHAR(32)` + text + `'$.l', t VARCHAR(64)` + text + `'$.t', f VARCHAR(64)` + text + `'$.f',
+				b MEDIUMTEXT` + text + `'$.b', s BIGINT PATH '$.s', n BIGINT PATH '$.n', e BIGINT PATH '$.e')) AS x
+			ORDER BY k ON DUPLICATE KEY UPDATE smslink_message.id = smslink_message.id`,
+		take:     "UPDATE " + ids + " STRAIGHT_JOIN smslink_message ON smslink_message.id = x.k SET %s WHERE %s", // IN reads the whole table
+		takeKeys: "UPDATE " + keys + " STRAIGHT_JOIN smslink_message ON smslink_message.message_key = x.k SET %s WHERE %s",
+		keys:     keys,
+		results:  "JSON_TABLE(?, '$[*]' COLUMNS (m BIGINT PATH '$.m', s BIGINT PATH '$.s', r VARCHAR(128)" + text + "'$.r')) AS x",
+		report: `INSERT INTO smslink_report (remote, delivered, reported, came) VALUES (?, ?, ?, ` + now + `)
+			ON DUPLICATE KEY UPDATE delivered = CASE WHEN VALUES(reported) >= reported THEN VALUES(delivered) ELSE delivered END, reported = greatest(reported, VALUES(reported))`,
+		queueIndex: " FORCE INDEX (smslink_message_queue)",
+		skipLocked: " FOR UPDATE SKIP LOCKED",
+		ignore:     " ON DUPLICATE KEY UPDATE smslink_package.id = smslink_package.id",
+		isolation:  sql.LevelReadCommitted,
+		messages:   10_000,
+	}
+}

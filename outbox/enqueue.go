@@ -1,0 +1,202 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-smslink/smslink"
+)
+
+// Message is one SMS to be sent once. To, From, Text and SendAt are as [smslink.Message] has them,
+// with at most 64 bytes of a receiver and a sender and 1 MiB of text. It prints and logs as its key
+// and the text's size.
+type Message struct {
+	// Key names the message, such as order-1034-shipped. A key is enqueued once, however often you
+	// try. It has 1 to 100 characters of visible ASCII, and is kept for [Options].ForgetAfter: put
+	// no phone number in it. Empty means that each Enqueue is another message.
+	Key string
+
+	To, From, Text string
+	SendAt         time.Time // the gateway's schedule; the zero Time means now
+
+	Lane      string        // of [Options].Lanes; empty means [Bulk]
+	NotBefore time.Time     // not uploaded before, by the database's clock; the zero Time means now
+	Expires   time.Duration // not uploaded later than this after it was enqueued; 0 means never
+}
+
+// Format prints the key and the text's size, whatever the verb.
+func (m Message) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "message %q (text of %d bytes)", m.Key, len(m.Text))
+}
+
+// LogValue returns what Format prints, for log/slog.
+func (m Message) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("key", m.Key), slog.Int("text_bytes", len(m.Text)))
+}
+
+// Tx is a *sql.Tx, *sql.DB or *sql.Conn, or a [TxFunc] of anything else.
+type Tx interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// TxFunc makes a [Tx] of, for example, a pgx.Tx. It returns the number of rows that were changed.
+type TxFunc func(ctx context.Context, query string, args ...any) (rows int64, err error)
+
+// ExecContext calls f.
+func (f TxFunc) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	rows, err := f(ctx, query, args...)
+	return rowsAffected(rows), err
+}
+
+type rowsAffected int64
+
+func (rowsAffected) LastInsertId() (int64, error)   { return 0, errors.ErrUnsupported }
+func (n rowsAffected) RowsAffected() (int64, error) { return int64(n), nil }
+
+// The rules that Enqueue adds to those of [smslink.Package.Add].
+var (
+	ErrKey     = errors.New("is not 1 to 100 characters of visible ASCII")
+	ErrLane    = errors.New("is not one of the outbox's lanes; add it to Options.Lanes")
+	ErrTooLong = errors.New("is longer than the outbox takes: 64 bytes of a receiver or a sender, 1 MiB of text")
+	ErrExpires = errors.New("is negative")
+)
+
+const (
+	maxKey     = 100
+	maxAddress = 64
+	maxText    = 1 << 20
+)
+
+// Enqueue adds messages by one statement in tx, and returns how many were new: a message whose key
+// is there already is left as it is. They are sent once tx is committed, and never if it is rolled
+// back. What a message's own fields become is stored: see [smslink.Message].
+//
+// If a message is refused, none is enqueued. The error is then a [*smslink.MessageError], whose ID is
+// the message's index. It holds one of the errors of [smslink.Package.Add], or [ErrKey], [ErrLane],
+// [ErrTooLong] or [ErrExpires]. Any other error is the database's.
+func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added int, err error) {
+	if len(messages) == 0 {
+		return 0, nil
+	}
+	rows, err := o.rows(messages)
+	if err != nil {
+		return 0, err
+	}
+	n, err := o.exec(ctx, tx, o.dialect.enqueue, asciiJSON(rows))
+	return int(n), err
+}
+
+// row is a message as the enqueue statement reads it.
+type row struct {
+	Key       string `json:"k"`
+	Lane      string `json:"l"`
+	To        string `json:"t"`
+	From      string `json:"f"`
+	Text      string `json:"b"`
+	SendAt    int64  `json:"s"` // Unix seconds
+	NotBefore int64  `json:"n"` // microseconds since 1970
+	Expires   int64  `json:"e"` // microseconds
+}
+
+// rows checks the messages and returns them as a package sends them.
+func (o *Outbox) rows(messages []Message) ([]row, error) {
+	rows := make([]row, 0, len(messages))
+	p := o.newPackage()
+	for i, m := range messages {
+		refuse := func(field string, rule error) ([]row, error) {
+			return nil, &smslink.MessageError{ID: int64(i), Field: field, Err: rule}
+		}
+		r := row{Key: m.Key, Lane: orElse(m.Lane, Bulk), Expires: m.Expires.Microseconds()}
+		if m.Expires > 0 {
+			r.Expires = max(r.Expires, 1)
+		}
+		if r.Key == "" {
+			r.Key = rand.Text()
+		}
+		if !m.NotBefore.IsZero() {
+			r.NotBefore = m.NotBefore.UnixMicro()
+		}
+		_, known := o.lanes[r.Lane]
+		switch {
+		case !visible(r.Key, maxKey):
+			return refuse("Key", ErrKey)
+		case !known:
+			return refuse("Lane", ErrLane)
+		case m.Expires < 0:
+			return refuse("Expires", ErrExpires)
+		case len(m.To) > maxAddress:
+			return refuse("To", ErrTooLong)
+		case len(m.From) > maxAddress:
+			return refuse("From", ErrTooLong)
+		case len(m.Text) > maxText:
+			return refuse("Text", ErrTooLong)
+		}
+		if err := p.Add(smslink.Message{ID: int64(i), To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt}); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	i := 0
+	for m := range p.Messages() {
+		r := &rows[i]
+		r.To, r.From, r.Text = m.To, m.From, m.Text
+		if !m.SendAt.IsZero() {
+			r.SendAt = m.SendAt.Unix()
+		}
+		i++
+	}
+	return rows, nil
+}
+
+// Cancel takes messages out of the queue by one statement in tx, and returns how many. Those that
+// are being sent, have come to their end or are unknown are left as they are.
+func (o *Outbox) Cancel(ctx context.Context, tx Tx, keys ...string) (cancelled int, err error) {
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	n, err := o.exec(ctx, tx, fmt.Sprintf(o.dialect.takeKeys, atEnd(cancelledPackage, o.dialect), "package IS NULL"), asciiJSON(keys))
+	return int(n), err
+}
+
+// What stands in a message's package column if it came to its end without one.
+const (
+	cancelledPackage = -1
+	expiredPackage   = -2
+	refusedPackage   = -3
+	abandonedPackage = -4
+)
+
+// atEnd returns what an UPDATE sets of a message that comes to its end without a package.
+func atEnd(as int, d *Dialect) string { return fmt.Sprintf("package = %d, due = %s", as, d.now) }
+
+// asciiJSON returns v as JSON in ASCII, so that no connection's character set can alter it.
+func asciiJSON(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // v is one of our own structs
+	}
+	ascii := make([]byte, 0, len(raw)+len(raw)/8)
+	for i := 0; i < len(raw); {
+		r, size := rune(raw[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRune(raw[i:])
+		}
+		switch {
+		case r < utf8.RuneSelf:
+			ascii = append(ascii, byte(r))
+		case r > 0xffff:
+			ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+		default:
+			ascii = fmt.Appendf(ascii, `\u%04x`, r)
+		}
+		i += size
+	}
+	return string(ascii)
+}

@@ -1,0 +1,27 @@
+// Package step lets a test stop a worker at a step of its work, to see what becomes of its package.
+package step
+
+import "context"
+
+// The steps, in the order in which a package comes to them.
+const (
+	Claiming = "claiming" // before the claim's commit
+	Claimed  = "claimed"  // after the claim's commit
+	Uploaded = "uploaded" // the upload has ended
+	Settling = "settling" // before the settling transaction's commit
+	Settled  = "settled"  // after it
+)
+
+type key struct{}
+
+// With returns a context in which reach is called at each step.
+func With(ctx context.Context, reach func(step string)) context.Context {
+	return context.WithValue(ctx, key{}, reach)
+}
+
+// Reach calls what the context was given, if anything.
+func Reach(ctx context.Context, step string) {
+	if reach, ok := ctx.Value(key{}).(func(string)); ok {
+		reach(step)
+	}
+}

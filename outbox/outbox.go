@@ -1,0 +1,229 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/go-smslink/smslink"
+)
+
+// Options are an outbox's settings. Nil and zero fields mean the defaults.
+type Options struct {
+	// Codec compresses the packages; nil means smslink's default.
+	Codec smslink.Codec
+
+	// Fold and StrictReceivers are the packages' own, both when a message is enqueued and when it
+	// is sent.
+	Fold, StrictReceivers bool
+
+	// Lanes adds lanes to "urgent" and "bulk", or changes these two. A message never waits for
+	// those of another lane. A name has 1 to 32 characters of visible ASCII.
+	Lanes map[string]Lane
+
+	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. A package whose worker
+	// has not said what became of it a minute after that is in doubt.
+	Timeout time.Duration
+
+	// EraseAfter is how long receivers, senders and texts are kept after a message has come to its
+	// end; 0 means 30 days. Those of packages in doubt or held are kept until these are resolved.
+	EraseAfter time.Duration
+
+	// ForgetAfter is how long keys, results and delivery reports are kept; 0 means 400 days. A key
+	// that is forgotten can be enqueued again.
+	ForgetAfter time.Duration
+
+	// AllowLoss lets Run work on a database whose settings may lose a commit. Messages can then
+	// be sent twice.
+	AllowLoss bool
+
+	// Logger receives counts, ids, lanes and errors, and never a receiver, a text or a key. Nil
+	// means no logging.
+	Logger *slog.Logger
+}
+
+// Lane says how the messages of one lane become packages. Zero fields mean the defaults, which are
+// given for "urgent" and for all others.
+type Lane struct {
+	// Messages is the most that a package holds; 0 means 100, and 10,000 in other lanes (1,000 on SQLite).
+	Messages int
+
+	// Bytes is the most that a package's plain form takes; 0 means 2,000,000. A longer message is a
+	// package of its own.
+	Bytes int
+
+	// Wait is how long a package waits to be filled; 0 means not at all, and a second in other
+	// lanes. Below 0 means not at all.
+	Wait time.Duration
+
+	// Poll is how often an empty lane is looked at; 0 means 25 milliseconds, and a second in other
+	// lanes. See [Outbox.Wake].
+	Poll time.Duration
+
+	// Concurrency is how many uploads a Run has on their way at a time; 0 means 2, and 1 in other
+	// lanes. Below 0 means that Run leaves the lane to other processes.
+	Concurrency int
+
+	// Limiter is asked before each claim to let that many messages pass; nil means no limit. A
+	// *rate.Limiter of golang.org/x/time/rate is one, if its burst is no less than Messages.
+	// Goroutines call it concurrently if lanes share it.
+	Limiter interface {
+		WaitN(ctx context.Context, messages int) error
+	}
+}
+
+// Names of the lanes that every outbox has. Bulk is the default of a message.
+const (
+	Urgent = "urgent"
+	Bulk   = "bulk"
+)
+
+// Outbox is a queue of messages in a database. Make it with [New]. Goroutines may use it
+// concurrently.
+type Outbox struct {
+	db      *sql.DB
+	dialect *Dialect
+	opts    Options
+	lanes   map[string]Lane
+	wake    map[string]chan struct{}
+	logger  *slog.Logger
+}
+
+// New returns an outbox in the tables that [Outbox.Migrate] makes. It does no I/O. The error names
+// the argument or option at fault.
+func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	o := &Outbox{db: db, dialect: dialect, opts: *opts, lanes: map[string]Lane{Urgent: {}, Bulk: {}}, wake: map[string]chan struct{}{}, logger: opts.Logger}
+	switch {
+	case db == nil:
+		return nil, errors.New("outbox: the database is nil")
+	case dialect == nil:
+		return nil, errors.New("outbox: the dialect is nil; give it Postgres, MySQL, MariaDB or SQLite")
+	case opts.Timeout < 0 || opts.EraseAfter < 0 || opts.ForgetAfter < 0:
+		return nil, errors.New("outbox: Timeout, EraseAfter or ForgetAfter is negative")
+	}
+	o.opts.Timeout = orElse(opts.Timeout, 5*time.Minute)
+	o.opts.EraseAfter = orElse(opts.EraseAfter, 30*24*time.Hour)
+	o.opts.ForgetAfter = orElse(opts.ForgetAfter, 400*24*time.Hour)
+	if o.logger == nil {
+		o.logger = slog.New(slog.DiscardHandler)
+	}
+	maps.Copy(o.lanes, opts.Lanes)
+	for name, lane := range o.lanes {
+		if !visible(name, 32) {
+			return nil, errors.New("outbox: a lane's name is not 1 to 32 characters of visible ASCII")
+		}
+		if lane.Messages < 0 || lane.Bytes < 0 || lane.Poll < 0 {
+			return nil, fmt.Errorf("outbox: Messages, Bytes or Poll of the lane %q is negative", name)
+		}
+		defaults := Lane{Messages: dialect.messages, Wait: time.Second, Poll: time.Second, Concurrency: 1}
+		if name == Urgent {
+			defaults = Lane{Messages: 100, Poll: 25 * time.Millisecond, Concurrency: 2}
+		}
+		lane.Messages = orElse(lane.Messages, defaults.Messages)
+		lane.Bytes = orElse(lane.Bytes, 2_000_000)
+		lane.Wait = orElse(lane.Wait, defaults.Wait)
+		lane.Poll = orElse(lane.Poll, defaults.Poll)
+		lane.Concurrency = orElse(lane.Concurrency, defaults.Concurrency)
+		o.lanes[name] = lane
+		o.wake[name] = make(chan struct{}, 1)
+	}
+	return o, nil
+}
+
+// orElse returns value, or the default if value is zero.
+func orElse[T comparable](value, def T) T {
+	var zero T
+	if value == zero {
+		return def
+	}
+	return value
+}
+
+// visible reports whether s is 1 to n characters of visible ASCII.
+func visible(s string, n int) bool {
+	return s != "" && len(s) <= n && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// newPackage returns an empty package with the outbox's settings.
+func (o *Outbox) newPackage() *smslink.Package {
+	return &smslink.Package{Codec: o.opts.Codec, Fold: o.opts.Fold, StrictReceivers: o.opts.StrictReceivers}
+}
+
+// inTx runs f in a transaction whose commit is durable. If the commit fails, it may have happened.
+func (o *Outbox) inTx(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
+	tx, err := o.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		_ = tx.Rollback()
+		return err
+	}
+	return tx.Commit()
+}
+
+func (o *Outbox) begin(ctx context.Context) (*sql.Tx, error) {
+	tx, err := o.db.BeginTx(ctx, &sql.TxOptions{Isolation: o.dialect.isolation})
+	if err != nil || o.dialect.begin == "" {
+		return tx, err
+	}
+	if _, err := tx.ExecContext(ctx, o.dialect.begin); err != nil {
+		_ = tx.Rollback()
+		return nil, err
+	}
+	return tx, nil
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (o *Outbox) exec(ctx context.Context, tx Tx, statement string, args ...any) (int64, error) {
+	result, err := tx.ExecContext(ctx, o.dialect.sql(statement), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// querier is a *sql.DB or *sql.Tx.
+type querier interface {
+	Tx
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// state is what the database says of itself and of the outbox.
+type state struct {
+	now    int64  // microseconds since 1970
+	paused string // why, or empty
+	moved  bool   // the database has failed over, was restored or has lost commits
+	epoch  string // of the database as it is now
+	unsafe string // the setting that may lose or alter data, or empty
+}
+
+// state reads the state. A witness is the token of a package that the database must hold, or empty.
+func (o *Outbox) state(ctx context.Context, q querier, witness string) (s state, err error) {
+	var recorded string
+	var held int
+	err = q.QueryRowContext(ctx, o.dialect.sql(o.dialect.state), witness).Scan(&s.now, &s.paused, &recorded, &s.epoch, &s.unsafe, &held)
+	s.moved = recorded != "" && recorded != s.epoch || witness != "" && held == 0
+	return s, err
+}
+
+// sleep waits for d, a wake-up or ctx. It reports whether ctx is not done.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-wake:
+	}
+	return ctx.Err() == nil
+}

@@ -1,0 +1,305 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox/internal/step"
+)
+
+// Run sends what is due until ctx is done, then lets the uploads that have begun come to their end and
+// returns nil. Any number of processes may run on one database at a time.
+//
+// Run pauses the outbox, for all workers and until [Outbox.Resume], when further uploads would most
+// likely fare no better: the gateway refuses the account or this program, the credit runs out, or five
+// packages of this Run in a row are unknown. It halts in the same way when it notices that the database
+// has failed over, was restored or has lost commits. It then writes back what it has sent in the last
+// hour.
+//
+// Errors of the database are logged, and what failed is tried again. Run returns an error if it cannot
+// begin: the database cannot be reached, [Outbox.Migrate] has not run, or the database's settings are not
+// safe ([ErrUnsafe], also later). It returns an error, too, if the database is down when Run is to end, and
+// stays so for [Options].Timeout: the packages whose end could not be recorded are then in doubt.
+func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
+	if client == nil {
+		return errors.New("outbox: the client is nil")
+	}
+	if err := o.check(ctx); err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail}
+	r.lasting, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
+	defer r.giveUp()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(o.opts.Timeout, r.giveUp) })()
+
+	o.logger.InfoContext(ctx, "outbox: running", "worker", r.worker)
+	var parts sync.WaitGroup
+	for name, lane := range o.lanes {
+		if lane.Concurrency > 0 {
+			parts.Go(func() { r.serve(ctx, name, lane) })
+		}
+	}
+	parts.Go(func() { r.every(ctx, time.Second, r.sweepOnce) })
+	parts.Go(func() { r.every(ctx, time.Hour, r.Erase) })
+	parts.Wait()
+	if n := r.unsettled.Load(); n > 0 {
+		return fmt.Errorf("outbox: the end of %d packages could not be recorded; they are in doubt", n)
+	}
+	if err := context.Cause(ctx); errors.Is(err, ErrUnsafe) {
+		return err
+	}
+	return nil
+}
+
+// check reports why Run cannot begin, and records the database's epoch if none is recorded.
+func (o *Outbox) check(ctx context.Context) error {
+	s, err := o.state(ctx, o.db, "")
+	if err != nil {
+		return fmt.Errorf("outbox: the tables can't be read; has Migrate run, and is the dialect the database's? %w", err)
+	}
+	if s.unsafe != "" && !o.opts.AllowLoss {
+		return unsafe(s)
+	}
+	if _, err := o.exec(ctx, o.db, "UPDATE smslink_meta SET value = ? WHERE name = 'epoch' AND value = ''", s.epoch); err != nil {
+		return fmt.Errorf("outbox: recording the database's epoch: %w", err)
+	}
+	return nil
+}
+
+// workerName tells people which process it is, and never comes again.
+func workerName() string {
+	host, _ := os.Hostname()
+	return tidy(fmt.Sprintf("%.40s-%d-%.8s", orElse(host, "worker"), os.Getpid(), rand.Text()), 60)
+}
+
+// run is one Run under way.
+type run struct {
+	*Outbox
+	client  *smslink.Client
+	worker  string
+	fail    context.CancelCauseFunc
+	lasting context.Context // of what must be recorded: done a Timeout after Run's context
+	giveUp  context.CancelFunc
+
+	stopping  atomic.Int32 // uploads that would stop the outbox, whose pause is not recorded yet
+	unknown   atomic.Int32 // packages in a row
+	unsettled atomic.Int32 // packages whose end could not be recorded
+	memory    memory
+}
+
+// serve claims and uploads the packages of one lane.
+func (r *run) serve(ctx context.Context, name string, lane Lane) {
+	slots := make(chan struct{}, lane.Concurrency)
+	var uploads sync.WaitGroup
+	defer uploads.Wait()
+	next := r.claimer(name, lane)
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		c, certain := next(ctx)
+		if c == nil {
+			return
+		}
+		uploads.Go(func() {
+			defer func() { <-slots }()
+			if certain {
+				r.upload(ctx, c)
+			} else {
+				r.insist(func(ctx context.Context) error { return r.withdraw(ctx, c) })
+			}
+		})
+	}
+}
+
+const (
+	wholeLook   = time.Second // how often a lane is looked at from its beginning, past rows that are dead and still there
+	lookBack    = 2 * time.Second
+	pausedPoll  = 500 * time.Millisecond
+	errorPause  = 100 * time.Millisecond
+	claimBudget = 30 * time.Second
+)
+
+// claimer returns a function that waits for the lane's next claim. It returns nil once ctx is done. A claim
+// that is not certain must be withdrawn.
+func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *claim, certain bool) {
+	var from int64       // where to look: nothing that is due was left before it
+	var looked time.Time // at the lane's beginning
+	return func(ctx context.Context) (*claim, bool) {
+		for ctx.Err() == nil {
+			if time.Since(looked) > wholeLook {
+				from, looked = 0, time.Now()
+			}
+			q, err := r.look(ctx, name, from)
+			switch {
+			case err != nil:
+			case q.messages == 0:
+				from = q.now - lookBack.Microseconds() // what was enqueued before that and committed later waits for a whole look
+				fallthrough
+			case q.messages < lane.Messages && q.now-q.oldest < lane.Wait.Microseconds():
+				sleep(ctx, lane.Poll, r.wake[name])
+				continue
+			case lane.Limiter != nil:
+				err = lane.Limiter.WaitN(ctx, q.messages)
+			}
+			var c *claim
+			if err == nil && r.stopping.Load() > 0 {
+				err = errPaused
+			}
+			if err == nil {
+				from = q.oldest
+				claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget) // a commit that ctx broke off would be uncertain
+				c, err = r.claim(claiming, name, from)
+				cancel()
+			}
+			if c != nil {
+				if err != nil {
+					r.logger.WarnContext(ctx, "outbox: a claim's commit may not have happened", "package", c.token, "error", err)
+				}
+				return c, err == nil
+			}
+			r.idle(ctx, lane, err)
+		}
+		return nil, false
+	}
+}
+
+func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error) {
+	c, err := r.Outbox.claim(ctx, r.worker, lane, from, r.memory.witness())
+	if err == nil {
+		r.memory.add(c)
+	}
+	return c, err
+}
+
+// idle waits after a claim that came to nothing.
+func (r *run) idle(ctx context.Context, lane Lane, err error) {
+	if !errors.Is(err, errMoved) {
+		r.memory.forgetTold()
+	}
+	switch {
+	case errors.Is(err, errNothing):
+		sleep(ctx, min(lane.Poll, errorPause), nil)
+	case errors.Is(err, errPaused):
+		sleep(ctx, pausedPoll, nil)
+	case errors.Is(err, errMoved):
+		r.halt(ctx)
+		sleep(ctx, pausedPoll, nil)
+	case errors.Is(err, ErrUnsafe):
+		r.fail(err)
+	case ctx.Err() == nil:
+		r.logger.WarnContext(ctx, "outbox: a claim failed", "error", err)
+		sleep(ctx, errorPause, nil)
+	}
+}
+
+// upload sends the claim's package, whether or not ctx is done meanwhile, and records what became of it.
+func (r *run) upload(ctx context.Context, c *claim) {
+	step.Reach(ctx, step.Claimed)
+	resp, err := r.send(context.WithoutCancel(ctx), c)
+	step.Reach(ctx, step.Uploaded)
+	var stop string
+	if reason := r.stopReason(resp, err); reason != nil {
+		stop = tidy(reason.Error(), maxNote)
+		r.stopping.Add(1)
+		defer r.stopping.Add(-1)
+		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
+	}
+	r.memory.settle(c, resp, err)
+	if r.insist(func(settling context.Context) error {
+		err := r.settle(settling, c, stop)
+		if errors.Is(err, errForgotten) { // halt writes it back
+			return r.markMoved(settling)
+		}
+		return err
+	}) {
+		r.memory.recorded(c)
+	}
+	step.Reach(ctx, step.Settled)
+}
+
+func (r *run) send(ctx context.Context, c *claim) (*smslink.Response, error) {
+	if !c.startBy.IsZero() && time.Now().After(c.startBy) {
+		return nil, &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: fmt.Errorf("a message of the package has expired: %w", context.DeadlineExceeded)}
+	}
+	ctx, cancel := context.WithDeadline(ctx, c.deadline)
+	defer cancel()
+	return r.client.Send(ctx, c.pkg)
+}
+
+// unknownInARow are the packages of unknown outcome after which the outbox is paused.
+const unknownInARow = 5
+
+// stopReason is the error after which further packages would fare no better, or nil.
+func (r *run) stopReason(resp *smslink.Response, err error) error {
+	switch smslink.OutcomeOf(err) {
+	case smslink.OutcomeUnknown:
+		if r.unknown.Add(1) >= unknownInARow {
+			r.unknown.Store(0)
+			return fmt.Errorf("%d packages in a row are unknown, the last one: %w", unknownInARow, err)
+		}
+	case smslink.OutcomeAccepted, smslink.OutcomeRejected:
+		r.unknown.Store(0)
+	}
+	return stopReason(resp, err)
+}
+
+// insist repeats f until it succeeds, or until Run gives up. It reports whether f has succeeded.
+func (r *run) insist(f func(ctx context.Context) error) bool {
+	pause := 20 * time.Millisecond
+	for {
+		ctx, cancel := context.WithTimeout(r.lasting, claimBudget)
+		err := f(ctx)
+		cancel()
+		if err == nil {
+			return true
+		}
+		r.logger.WarnContext(r.lasting, "outbox: recording failed and is repeated", "error", err)
+		if !sleep(r.lasting, pause, nil) {
+			r.unsettled.Add(1)
+			return false
+		}
+		pause = min(2*pause, time.Second)
+	}
+}
+
+// every calls f at once and then at each interval until ctx is done.
+func (r *run) every(ctx context.Context, interval time.Duration, f func(ctx context.Context) error) {
+	for {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			r.logger.WarnContext(ctx, "outbox: housekeeping failed", "error", err)
+		}
+		if !sleep(ctx, interval, nil) {
+			return
+		}
+	}
+}
+
+func (r *run) sweepOnce(ctx context.Context) error {
+	n, err := r.sweep(ctx)
+	if n > 0 {
+		r.logger.LogAttrs(ctx, slog.LevelError, "outbox: packages in doubt", slog.Int64("packages", n))
+	}
+	return err
+}
+
+// Wake has this Outbox's Run look at a lane at once, for a process that enqueues for itself. Call it after the
+// commit.
+func (o *Outbox) Wake(lane string) {
+	select {
+	case o.wake[lane] <- struct{}{}:
+	default:
+	}
+}

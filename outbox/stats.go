@@ -1,0 +1,152 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stats are counts and ages of an outbox.
+type Stats struct {
+	Paused string // why no upload begins, or empty
+	Lanes  map[string]LaneStats
+
+	Sending, InDoubt, Held int // packages
+
+	// After a fail-over or a restore: the workers that have written back what they sent, and the others that claimed
+	// something in the last hour. Resume once those are known to have ended.
+	WroteBack, Silent []string
+}
+
+// LaneStats are the counts of one lane.
+type LaneStats struct {
+	Queued   int           // messages, also those that are not due yet
+	Oldest   time.Duration // since the oldest of them was due; 0 if none is due
+	Accepted int           // messages of packages that were accepted in the last minute
+}
+
+// Stats returns the counts as they are now. It reads the whole queue: call it every few seconds at most.
+func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
+	s, err := o.state(ctx, o.db, "")
+	if err != nil {
+		return Stats{}, err
+	}
+	stats := Stats{Paused: s.paused, Lanes: map[string]LaneStats{}}
+	for name := range o.lanes {
+		stats.Lanes[name] = LaneStats{}
+	}
+	err = o.each(ctx, "SELECT lane, count(*), COALESCE(min(due), 0) FROM smslink_message WHERE package IS NULL GROUP BY lane", nil, func(scan func(...any) error) error {
+		var lane string
+		var queued int
+		var due int64
+		err := scan(&lane, &queued, &due)
+		stats.Lanes[lane] = LaneStats{Queued: queued, Oldest: time.Duration(max(s.now-due, 0)) * time.Microsecond}
+		return err
+	})
+	if err != nil {
+		return Stats{}, err
+	}
+	err = o.each(ctx, "SELECT lane, COALESCE(sum(messages), 0) FROM smslink_package WHERE erased = 0 AND ended > ? AND state = 2 GROUP BY lane", []any{s.now - time.Minute.Microseconds()}, func(scan func(...any) error) error {
+		var lane string
+		var accepted int
+		err := scan(&lane, &accepted)
+		counts := stats.Lanes[lane]
+		counts.Accepted = accepted
+		stats.Lanes[lane] = counts
+		return err
+	})
+	if err != nil {
+		return Stats{}, err
+	}
+	err = o.each(ctx, "SELECT state, count(*) FROM smslink_package WHERE state IN (1, 4, 5) GROUP BY state", nil, func(scan func(...any) error) error {
+		var state, n int
+		err := scan(&state, &n)
+		*map[int]*int{stateSending: &stats.Sending, stateHeld: &stats.Held, stateInDoubt: &stats.InDoubt}[state] = n
+		return err
+	})
+	if err == nil && s.moved {
+		stats.Paused = "the database has failed over, was restored or has lost commits"
+		err = o.witnesses(ctx, &stats, s.now)
+	}
+	return stats, err
+}
+
+// witnesses lists who has written back, and who has not.
+func (o *Outbox) witnesses(ctx context.Context, stats *Stats, now int64) error {
+	err := o.each(ctx, "SELECT name FROM smslink_meta WHERE name LIKE 'told %'", nil, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		stats.WroteBack = append(stats.WroteBack, strings.TrimPrefix(name, toldPrefix))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return o.each(ctx, "SELECT DISTINCT worker FROM smslink_package WHERE began > ?", []any{now - memoryAge.Microseconds()}, func(scan func(...any) error) error {
+		var worker string
+		err := scan(&worker)
+		if !slices.Contains(stats.WroteBack, worker) {
+			stats.Silent = append(stats.Silent, worker)
+		}
+		return err
+	})
+}
+
+// each calls f for each row of a query.
+func (o *Outbox) each(ctx context.Context, query string, args []any, f func(scan func(...any) error) error) (err error) {
+	rows, err := o.db.QueryContext(ctx, o.dialect.sql(query), args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Pause keeps every worker from beginning another upload, until [Outbox.Resume]. by and reason must not be empty.
+func (o *Outbox) Pause(ctx context.Context, by, reason string) error {
+	if by == "" || reason == "" {
+		return errUnsigned
+	}
+	return o.pause(ctx, o.db, by, reason)
+}
+
+func (o *Outbox) pause(ctx context.Context, tx Tx, by, reason string) error {
+	_, err := o.exec(ctx, tx, "UPDATE smslink_meta SET value = ? WHERE name = 'paused'", by+": "+reason)
+	return err
+}
+
+// Resume lets workers begin uploads again, after a pause or a halt, and records who said so and why. by and reason must
+// not be empty. After a fail-over or a restore, see [Stats].WroteBack first.
+func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
+	if by == "" || reason == "" {
+		return errUnsigned
+	}
+	s, err := o.state(ctx, o.db, "")
+	if err != nil {
+		return err
+	}
+	return o.inTx(ctx, func(tx *sql.Tx) error {
+		for _, change := range []struct {
+			statement string
+			args      []any
+		}{
+			{"UPDATE smslink_meta SET value = ? WHERE name = 'epoch'", []any{s.epoch}},
+			{"UPDATE smslink_meta SET value = '' WHERE name = 'paused'", nil},
+			{"UPDATE smslink_meta SET value = ? WHERE name = 'resumed'", []any{by + ": " + reason}},
+			{"DELETE FROM smslink_meta WHERE name LIKE 'told %'", nil},
+		} {
+			if _, err := o.exec(ctx, tx, change.statement, change.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
