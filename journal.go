@@ -20,13 +20,17 @@ import (
 // intend an id. What a call has changed must last when it returns. The contexts have SendAll's values, but are never done: a stream that stops
 // still has to know. An error stops the stream.
 type Journal interface {
-	// Known gives what is known of those of ids that are not unknown: a judged one as
-	// it was judged, and one in doubt with [StatusUnreported].
+	// Known returns what is recorded of the given ids: a judged message as it was judged, and one in
+	// doubt with [StatusUnreported]. Ids without a record are omitted.
+	//
+	// Known must go on to answer after another call has failed, for example because a disk is full. It
+	// omits the ids of a failed Intend, since nobody was allowed to upload them. But if another
+	// stream may have intended them, and the journal can't tell, they are in doubt.
 	Known(ctx context.Context, ids []int64) ([]Result, error)
 
-	// Intend makes ids intended, all of them or none. It is an error if one of them is known. After an
-	// error SendAll asks once more what is Known, since another stream may have intended
-	// them first.
+	// Intend makes ids intended, all of them or none. It is an error if one of them is known. Only a nil
+	// error allows the upload. After an error SendAll asks once more what is Known, since another
+	// stream may have intended them first, and calls the rest not sent.
 	Intend(ctx context.Context, ids []int64) error
 
 	// Settle judges some of the intended ids and forgets others.

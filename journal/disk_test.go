@@ -13,26 +13,32 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// A disk has room for no more than 20 bytes of a line. The line is in the file in part, so that
-// nothing may follow it, whatever room there is by then.
-func TestFile_aFailedWriteIsTheLast(t *testing.T) {
+// The system refuses to make the file longer than 20 bytes more: a line is in the file in part.
+func TestFile_aLineForWhichThereIsNoRoomIsCutOff(t *testing.T) {
 	path := filled(t)
 	j := open(t, path)
-	info, err := os.Stat(path)
+	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var limit syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
 	small := limit
-	small.Cur = uint64(info.Size()) + 20
+	small.Cur = uint64(len(raw)) + 20
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small)) // Go ignores the signal that goes with it
-	full := j.Intend(background, []int64{100})
+	full := []error{j.Intend(background, []int64{100}), j.Settle(background, nil, []int64{4})}
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
-	require.ErrorIs(t, full, syscall.EFBIG)
-	require.ErrorIs(t, j.Intend(background, []int64{101}), syscall.EFBIG)
-	_, err = j.Known(background, []int64{1})
-	require.ErrorIs(t, err, syscall.EFBIG)
+	for _, err := range full {
+		require.ErrorIs(t, err, syscall.EFBIG)
+		require.NotErrorIs(t, err, journal.ErrBroken)
+	}
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, raw, after)
+	known, err := j.Known(background, []int64{1, 2, 3, 4, 5, 100})
+	require.NoError(t, err)
+	require.Equal(t, whole, known)
+	require.NoError(t, j.Intend(background, []int64{101}), "there is room again")
 	require.NoError(t, j.Close())
-	require.Equal(t, []int64{4, 5}, open(t, path).InDoubt())
+	require.Equal(t, []int64{4, 5, 101}, inDoubt(open(t, path)))
 }
 
 func TestOpen_aNewFileIsItsOwnersAlone(t *testing.T) {
@@ -42,6 +48,31 @@ func TestOpen_aNewFileIsItsOwnersAlone(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+// Whoever opens a journal that others can read takes that from them.
+func TestOpen_makesAFileItsOwnersAlone(t *testing.T) {
+	for _, content := range []string{"empty", "a journal"} {
+		for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o666: 0o600, 0o640: 0o600, 0o606: 0o600, 0o777: 0o700, 0o600: 0o600} {
+			path := filled(t)
+			if content == "empty" {
+				require.NoError(t, os.Truncate(path, 0))
+			}
+			require.NoError(t, os.Chmod(path, mode))
+			open(t, path)
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, want, info.Mode().Perm(), "%s with %v", content, mode)
+		}
+	}
+	stranger := filepath.Join(t.TempDir(), "letter")
+	require.NoError(t, os.WriteFile(stranger, []byte("a letter"), 0o644))
+	require.NoError(t, os.Chmod(stranger, 0o644))
+	_, err := journal.Open(stranger)
+	require.ErrorIs(t, err, journal.ErrCorrupt)
+	info, err := os.Stat(stranger)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o644), info.Mode().Perm(), "it is no journal")
 }
 
 // A pipe is no place to remember in.

@@ -1,5 +1,27 @@
-// Package journal remembers in a file what a stream of messages has sent, so that
-// the same input can be sent again after a crash: it is a [smslink.Journal].
+// Package journal records in a file what a stream of messages has sent, so that the same input can
+// be sent again after a crash. A [File] is a [smslink.Journal].
+//
+// # The file
+//
+// The file is text, to which lines are only ever added. The first line names the version of the
+// format. Every line begins with the CRC-32C, in hexadecimal, of what lies between checksums and
+// line ends from the file's beginning to this line's end, and ends with a semicolon, which is
+// nowhere else in a line, and a line feed:
+//
+//	482622a9 smslink journal 2;
+//	9ab552f1 2026-11-24T17:40:09Z run intend=1+1x9999;
+//	3c2c8fb0 2026-11-24T17:40:11Z judge=1+1x9999 status=3+0x9999 remote=220000001+1x9999;
+//	f8922bd3 2026-11-24T17:41:30Z intend=10001+1x4;
+//	62e99b8a 2026-11-25T08:12:44Z by="Ana" reason="the account's report" judge=10001 status=3 remote=0 forget=10002+1x2;
+//
+// A list is its first number and the steps from each number to the next: 1+1x9999 is 1 to 10,000,
+// and 7+1+3x2-4 is 7, 8, 11, 14, 10. A line says what happened at its time in UTC:
+//   - intend: these ids are about to be uploaded; with run, they are the first since the file was opened;
+//   - judge, status, remote: the gateway's word on ids in doubt, with its own ids, of which 0 is none;
+//   - forget: ids in doubt that were not sent;
+//   - by, reason: a person has found that out;
+//   - again: ids that were refused and may be sent again;
+//   - campaign: what the journal belongs to.
 package journal
 
 import (
@@ -8,56 +30,85 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/go-smslink/smslink"
 )
 
 var (
-	// ErrCorrupt says that the file is no journal, or was changed after it was written.
+	// ErrCorrupt says that the file is no journal, was changed after it was written, or is of another
+	// version of the format.
 	ErrCorrupt = errors.New("journal: the file is corrupt")
 	// ErrLocked says that a process, perhaps this one, has the file open as a journal.
 	ErrLocked = errors.New("journal: the file is open as a journal already")
+	// ErrCannotLock says that no lock on the file can be had, so that two programs could send the
+	// same messages: the file system has no locks, or the operating system has none that serve. Put the file on a local
+	// disk of Linux, macOS, Windows, illumos or a BSD, or keep a [smslink.Journal] in a database.
+	ErrCannotLock = errors.New("journal: the file can't be locked")
 	// ErrMoved says that the file that is open was renamed, replaced or deleted. Who opens
 	// its path now would not know what it holds.
 	ErrMoved = errors.New("journal: the file that is open is no longer at its path")
+	// ErrBroken says that a write has failed, and that what it may have left at the file's end could
+	// not be cut off. Nothing can be added to the file until it is closed and opened again.
+	ErrBroken = errors.New("journal: the file's end is uncertain after a failed write")
 	// ErrKnown says that an id was to be intended that the journal has, or twice.
 	ErrKnown = errors.New("journal: an id is known already")
 	// ErrNotInDoubt says that an id was to be settled that is not in doubt, or twice.
 	ErrNotInDoubt = errors.New("journal: an id is not in doubt")
+
+	errClosed = errors.New("journal: the file is closed")
 )
 
-// File is a journal in a file of text to which lines are only ever added, each with the CRC-32C of all of them so far.
-// It holds local ids, statuses, and the gateway's ids where they are plain numbers. It is
-// given neither a receiver nor a text; but a server may answer with a receiver, without its
-// + or 00, for an id.
+// File is a journal in a file; the package's comment describes the format. It holds local ids, statuses,
+// and the gateway's ids if they are plain numbers. It is given neither a receiver nor a text; but a server may
+// answer with a receiver, without its + or 00, for an id. A person's words are kept as [File.Resolve] is given them.
 //
-// Each call that changes something makes one line and has it written through to the
-// disk before it returns: two for a package. In memory it takes about
-// 40 bytes a message. Goroutines may share it.
+// Each call that changes something adds one line and has it written through to the disk before it
+// returns: two lines for a package. If ids lie close together, a message takes 2 to 10 bytes on the disk,
+// and next to nothing if the gateway's ids rise with them; in memory it takes about 10
+// bytes. Ids that are far apart take about 50 bytes on the disk and 40 in memory.
+//
+// # Errors of the disk
+//
+// A call that fails has changed nothing: what the File answers changes only after the disk
+// has the line. What the failed write may have left at the file's end is cut off at once, so that a later call
+// can succeed if the disk has room again, and the next program finds nothing of it. Known goes on to
+// answer. The messages of a failed Intend are then certainly not sent.
+//
+// If the end can't be cut off, either, the error matches [ErrBroken], and every later change fails with
+// it. Known still answers, and the messages of a failed Intend are still not sent. But whoever opens the
+// file next may find the line whole, and then it counts: the messages of a failed Intend are in doubt there, though they
+// were not sent.
+//
+// Goroutines may share a File.
 type File struct {
 	mu     sync.Mutex
 	path   string // absolute
 	file   *os.File
+	lines  lines
 	states states
-	sum    uint32 // of all payloads so far
-	err    error  // why nothing can be written any more
+	inRun  bool  // something was intended since Open
+	err    error // why the file is of no more use, not even to Known
 }
 
-// Open opens the journal at path, or makes one where there is no file or an empty one. Only its
-// owner can read a new one. Close it when done.
+// Open opens the journal at path, or makes one if there is no file or an empty one. Close it when
+// done.
+//
+// Only its owner can read a new file. Open takes the permissions of group and others away from one that is
+// there, empty or not, and fails if it can't; on Windows the folder's permissions apply.
 //
 // A last line without its end, and NULs at the end, are what a crash leaves in the
 // middle of a write, of which nobody was told that it was done: they are cut off. A file
 // that somebody has shortened, or an older copy, can't be told from that: what it lacks
 // is forgotten, and would be sent again. Any other line that is not as it was written
-// is [ErrCorrupt], which names it, and so is what is no regular file.
+// is [ErrCorrupt], which names it, and so is a file that is not regular or that another version of
+// this package has written.
 //
-// On Unix, a journal that is open already is [ErrLocked]; elsewhere see to it that it
-// is not. One that is moved while it is being opened is [ErrMoved]. Other errors are
-// the system's.
+// A journal that is open already is [ErrLocked]. On a system or a file system without locks Open
+// refuses every file with [ErrCannotLock]. A file that is moved while it is being opened is
+// [ErrMoved]. Other errors are the system's.
 func Open(path string) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -67,7 +118,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &File{path: path, file: file, states: newStates()}
+	j := &File{path: path, file: file, lines: lines{disk: file}}
 	if err := j.open(); err != nil {
 		file.Close()
 		return nil, err
@@ -92,13 +143,26 @@ func (j *File) open() error {
 	if err := j.replay(); err != nil {
 		return err
 	}
+	if err := makePrivate(j.file, info.Mode()); err != nil { // now that it is known to be a journal
+		return fmt.Errorf("journal: others can read the file, and that can't be changed: %w", err)
+	}
 	if err := j.file.Sync(); err != nil { // a line that was written and not yet synced is believed from here on
 		return err
 	}
 	return syncFolder(j.path)
 }
 
-// inPlace tells whether the path still leads to the file that is open.
+func (j *File) replay() error {
+	return j.lines.replay(func(r *record) error {
+		if err := j.states.check(r); err != nil {
+			return err
+		}
+		j.states.apply(r)
+		return nil
+	})
+}
+
+// inPlace returns nil if the path still leads to the file that is open.
 func (j *File) inPlace() error {
 	held, err := j.file.Stat()
 	if err != nil {
@@ -116,38 +180,26 @@ func (j *File) inPlace() error {
 	return nil
 }
 
-// append writes e through to the disk. After a failure nobody knows what
-// the file ends in, so that nothing is added to it any more.
-func (j *File) append(e entry) error {
-	line, sum, err := e.line(j.sum)
-	if err != nil {
-		return err
-	}
-	j.sum = sum
-	if _, err = j.file.Write(line); err == nil {
-		err = j.file.Sync()
-	}
-	if err != nil {
-		j.err = err
-	}
-	return err
-}
-
-// change applies e and writes it, in this order: an entry that can't be applied must
-// not get into the file, and after a failed write the states serve no more.
-func (j *File) change(e entry) error {
+// change writes r and applies it, in this order: what the states say must be on the disk. The caller holds
+// the mutex.
+func (j *File) change(r *record) error {
 	if j.err != nil {
 		return j.err
 	}
-	if err := j.states.apply(e); err != nil {
+	r.at = time.Now().UTC().Truncate(time.Second)
+	if err := j.states.check(r); err != nil {
 		return err
 	}
-	return j.append(e)
+	if err := j.lines.add(r); err != nil {
+		return err
+	}
+	j.states.apply(r)
+	return nil
 }
 
-// Known gives what the file has of these ids; see [smslink.Journal]. A remote
-// id that is not a number comes back empty: it is a server's own word, and is not
-// written.
+// Known returns what the file has of these ids; see [smslink.Journal]. A remote id that is not a
+// number comes back empty: it is a server's own word, and is not written. Known fails only if the file
+// was closed, or was found not to be at its path any more ([ErrMoved]).
 func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -163,67 +215,72 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	return known, nil
 }
 
-// Intend notes that these ids are about to be uploaded; see [smslink.Journal]. It is
-// [ErrKnown] where one of them is known or comes twice, and [ErrMoved] where the file
-// is not at its path any more, as is every call from then on.
+// Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails with
+// [ErrKnown] if one of them is known or comes twice. It fails with [ErrMoved] if the file is not at
+// its path any more, and then every later call does. The ids are at most 1,048,576.
 func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err == nil {
 		j.err = j.inPlace()
 	}
-	return j.change(entry{Intend: ids})
+	if len(ids) == 0 {
+		return j.err
+	}
+	err := j.change(&record{run: !j.inRun, intend: ids})
+	if err == nil {
+		j.inRun = true
+	}
+	return err
 }
 
-// Settle notes what became of ids in doubt; see [smslink.Journal]. It is
-// [ErrNotInDoubt] where one of them is not in doubt or comes twice.
-//
-// Who has found out what became of messages in doubt, in the account's reports say,
-// can tell it here: as judged those that were sent, and as forgotten those
-// that were not and may be sent again.
+// Settle records what became of ids in doubt; see [smslink.Journal]. It fails with [ErrNotInDoubt]
+// if one of them is not in doubt or comes twice. Both lists have at most 1,048,576 ids. For what a
+// person has found out, see [File.Resolve].
 func (j *File) Settle(_ context.Context, judged []smslink.Result, forgotten []int64) error {
-	e := entry{Forget: forgotten}
-	for _, result := range judged {
-		e.Judge = append(e.Judge, result.ID)
-		e.Status = append(e.Status, result.Status)
-		e.RemoteID = append(e.RemoteID, number(result.RemoteID))
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.change(e)
+	if len(judged)+len(forgotten) == 0 {
+		return j.err
+	}
+	return j.change(settlement(judged, forgotten))
 }
 
-// number is a remote id as the gateway's are, or 0. Receivers as they are on the wire
-// start with 0.
-func number(remoteID string) uint64 {
+func settlement(judged []smslink.Result, forgotten []int64) *record {
+	n := len(judged)
+	r := &record{judge: make([]int64, n), status: make([]smslink.Status, n), remote: make([]uint64, n), forget: forgotten}
+	for i := range judged {
+		r.judge[i], r.status[i], r.remote[i] = judged[i].ID, judged[i].Status, plainNumber(judged[i].RemoteID)
+	}
+	return r
+}
+
+// plainNumber returns a remote id as the gateway's are, or 0. Receivers as they are on the wire start with 0.
+func plainNumber(remoteID string) uint64 {
+	if remoteID == "" || remoteID[0] == '0' {
+		return 0
+	}
 	n, err := strconv.ParseUint(remoteID, 10, 64)
-	if err != nil || strconv.FormatUint(n, 10) != remoteID {
+	if err != nil {
 		return 0
 	}
 	return n
 }
 
-// Forget makes ids unknown again that were judged as anything but [smslink.StatusSuccess],
+// Forget makes ids unknown again that were judged as anything except [smslink.StatusSuccess],
 // so that the next stream sends them: the sender has been approved meanwhile, say. A status
 // that is not documented may mean that a message was sent; ask the vendor first.
 //
-// It is an error, and all of them stay as they were, where one of them is not known, was a
-// success, comes twice, or is in doubt, which Settle is for.
+// It is an error, and all of them stay as they were, if one of them is not known, was a
+// success, comes twice, or is in doubt, which [File.Resolve] is for.
 func (j *File) Forget(ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.change(entry{Again: ids})
+	if len(ids) == 0 {
+		return j.err
+	}
+	return j.change(&record{again: ids})
 }
-
-// InDoubt are the ids that were intended and not settled, in ascending order:
-// messages that may have been sent.
-func (j *File) InDoubt() []int64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return slices.Sorted(j.states.doubt.All())
-}
-
-var errClosed = errors.New("journal: the file is closed")
 
 // Close closes the file. Everything was written before.
 func (j *File) Close() error {

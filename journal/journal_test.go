@@ -31,6 +31,13 @@ func open(t *testing.T, path string) *journal.File {
 	return j
 }
 
+func inDoubt(j *journal.File) (ids []int64) {
+	for _, doubt := range j.InDoubt() {
+		ids = append(ids, doubt.ID)
+	}
+	return ids
+}
+
 // filled is the path of a journal of three packages: one judged, one forgotten and
 // one in doubt.
 func filled(t *testing.T) string {
@@ -58,7 +65,7 @@ func TestFile_keepsWhatItWasTold(t *testing.T) {
 	known, err := j.Known(background, []int64{1, 2, 3, 4, 5, 6})
 	require.NoError(t, err)
 	require.Equal(t, whole, known)
-	require.Equal(t, []int64{4, 5}, j.InDoubt())
+	require.Equal(t, []int64{4, 5}, inDoubt(j))
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), "40712345678", "a remote id that may be a receiver")
@@ -116,7 +123,7 @@ func TestOpen_survivesATornLastLine(t *testing.T) {
 		require.NoError(t, j.Close())
 		j, err = journal.Open(path)
 		require.NoError(t, err, "%d bytes", n)
-		require.Contains(t, j.InDoubt(), int64(9))
+		require.Contains(t, inDoubt(j), int64(9))
 		require.NoError(t, j.Close())
 	}
 }
@@ -158,7 +165,7 @@ func requireWholeLines(t *testing.T, path string) {
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, line := range bytes.SplitAfter(raw, []byte("\n")) {
-		require.True(t, len(line) == 0 || bytes.HasSuffix(line, []byte("}\n")), "%q", line)
+		require.True(t, len(line) == 0 || bytes.HasSuffix(line, []byte(";\n")), "%q", line)
 	}
 }
 
@@ -200,7 +207,7 @@ func payloads(t *testing.T, lines ...string) string {
 	var file bytes.Buffer
 	for _, line := range lines {
 		sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), []byte(line))
-		fmt.Fprintf(&file, "%08x %s\n", sum, line)
+		fmt.Fprintf(&file, "%08x %s;\n", sum, line)
 	}
 	require.NoError(t, os.WriteFile(path, file.Bytes(), 0o600))
 	return path
@@ -208,34 +215,80 @@ func payloads(t *testing.T, lines ...string) string {
 
 func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
 	const (
-		first  = `{"smslink-journal":1}`
-		intend = `{"intend":[1]}`
+		first  = `smslink journal 2`
+		at     = `2026-11-24T17:40:09Z `
+		intend = at + `run intend=1`
 	)
-	j, err := journal.Open(payloads(t, first, intend, `{"judge":[1],"status":[999],"remote":[0]}`, `{"again":[1]}`))
+	j, err := journal.Open(payloads(t, first, at+`campaign="a \x3b b"`, intend, at+`judge=1 status=999 remote=0`, at+`again=1`))
 	require.NoError(t, err)
+	require.Equal(t, "a ; b", j.Campaign())
 	require.NoError(t, j.Close())
 	for _, lines := range [][]string{
-		{`{"smslink-journal":2}`},
-		{`{"smslink-journal":-1}`},
-		{`{"smslink-journal":1,"intend":[7]}`},
+		{`smslink journal 1`},
+		{`smslink journal 3`},
+		{`smslink journal 2 run intend=7`},
 		{first, first},
-		{first, `{"intend":[1],"Intend":[2]}`},
-		{first, `{"intend": [1]}`},
-		{first, `{"intend":[-1]}`},
-		{first, `{"intend":[1,1]}`},
-		{first, intend, `{"judge":[1],"status":[3]}`},
-		{first, intend, `{"status":[3],"remote":[7]}`},
-		{first, intend, `{"judge":[1],"status":[-9],"remote":[0]}`},
-		{first, intend, `{"judge":[1],"status":[0],"remote":[0]}`},
-		{first, intend, `{"judge":[1],"status":[1000],"remote":[0]}`},
-		{first, intend, `{"judge":[1,1],"status":[3,2],"remote":[0,0]}`},
-		{first, intend, `{"judge":[1],"status":[3],"remote":[0],"forget":[1]}`},
-		{first, intend, `{"again":[1]}`},
-		{first, `{"hold":[1]}`},
-		{first, `null`},
+		{first, ``},
+		{first, at},
+		{first, `2026-11-24T17:40:09Z`},
+		{first, at + `run`},
+		{first, at + `intend=1`},
+		{first, at + `run intend=1 intend=2`},
+		{first, at + `intend=1 run`},
+		{first, at + `run  intend=1`},
+		{first, at + `run intend=1 `},
+		{first, at + `run intend=01`},
+		{first, at + `run intend=`},
+		{first, at + `run intend=1+`},
+		{first, at + `run intend=1+1x1`},
+		{first, at + `run intend=1+1+1`},
+		{first, at + `run intend=1*1`},
+		{first, at + `run intend=-1`},
+		{first, at + `run intend=0-1`},
+		{first, at + `run intend=9223372036854775808`},
+		{first, at + `run intend=18446744073709551617`},
+		{first, at + `run intend=1+0`},
+		{first, at + `run intend=1+1x99999999999`},
+		{first, at + `run intend=1+1x18446744073709551615`},
+		{first, `2026-11-24T17:40:09.5Z run intend=1`},
+		{first, `2026-11-24T17:40:09+00:00 run intend=1`},
+		{first, `2026-02-30T17:40:09Z run intend=1`},
+		{first, at + `campaign=x`},
+		{first, at + `campaign=""`},
+		{first, at + `campaign="x`},
+		{first, at + `campaign="ă"`},
+		{first, at + `campaign="a b" campaign="c"`},
+		{first, at + `campaign="a" run intend=1`},
+		{first, intend, at + `judge=1 status=3`},
+		{first, intend, at + `status=3 remote=7`},
+		{first, intend, at + `judge=1 status=3+0 remote=7`},
+		{first, intend, at + `judge=1 status=0 remote=0`},
+		{first, intend, at + `judge=1 status=1000 remote=0`},
+		{first, intend, at + `judge=1 status=18446744073709551607 remote=0`},
+		{first, intend, at + `judge=1 status=4294967299 remote=0`},
+		{first, intend, at + `judge=1+0 status=3-1 remote=0+0`},
+		{first, intend, at + `judge=1 status=3 remote=0 forget=1`},
+		{first, intend, at + `run judge=1 status=3 remote=0`},
+		{first, intend, at + `again=1`},
+		{first, intend, at + `by="Ana" forget=1`},
+		{first, intend, at + `reason="so" forget=1`},
+		{first, intend, at + `by="Ana" reason="so"`},
+		{first, intend, at + `intend=1`},
+		{first, intend, at + `intend=2 forget=1`},
+		{first, at + `hold=1`},
 	} {
 		_, err := journal.Open(payloads(t, lines...))
 		require.ErrorIs(t, err, journal.ErrCorrupt, "%s", lines)
+	}
+}
+
+func TestOpen_saysThatAFileIsOfAnotherVersion(t *testing.T) {
+	for _, content := range []string{"c4e6e3b5 {\"smslink-journal\":1}\n", "12345678 smslink journal 3;\n12345678 x"} {
+		path := filepath.Join(t.TempDir(), "journal")
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		_, err := journal.Open(path)
+		require.ErrorIs(t, err, journal.ErrCorrupt)
+		require.ErrorContains(t, err, "another version")
 	}
 }
 
@@ -290,7 +343,7 @@ func TestFile_isWhereALinkLeads(t *testing.T) {
 		t.Skip(err)
 	}
 	j := open(t, link)
-	require.Equal(t, []int64{4, 5}, j.InDoubt())
+	require.Equal(t, []int64{4, 5}, inDoubt(j))
 	require.NoError(t, j.Intend(background, []int64{100}))
 	t.Chdir(t.TempDir())
 	require.NoError(t, j.Intend(background, []int64{101}))
@@ -357,7 +410,7 @@ func TestFile_forgetsWhatWasRefused(t *testing.T) {
 		}
 		require.NoError(t, j.Close())
 	}
-	require.Contains(t, open(t, path).InDoubt(), int64(2))
+	require.Contains(t, inDoubt(open(t, path)), int64(2))
 }
 
 // A sender is approved, and the next stream sends what was refused for it.
@@ -413,4 +466,27 @@ func BenchmarkFile_million(b *testing.B) {
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(packages*perPackage), "B/message")
 		require.NoError(b, j.Close())
 	}
+}
+
+// The file that the package's comment shows is a journal.
+func TestOpen_readsTheFileOfThePackageComment(t *testing.T) {
+	source, err := os.ReadFile("journal.go")
+	require.NoError(t, err)
+	var file []byte
+	for line := range strings.Lines(string(source)) {
+		if line, ok := strings.CutPrefix(line, "//\t"); ok {
+			file = append(file, line...)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "journal")
+	require.NoError(t, os.WriteFile(path, file, 0o600))
+	j := open(t, path)
+	require.Equal(t, []int64{10_005}, inDoubt(j))
+	known, err := j.Known(background, []int64{1, 10_000, 10_001, 10_002})
+	require.NoError(t, err)
+	require.Equal(t, []smslink.Result{
+		{ID: 1, RemoteID: "220000001", Status: smslink.StatusSuccess}, {ID: 10_000, RemoteID: "220010000", Status: smslink.StatusSuccess},
+		{ID: 10_001, Status: smslink.StatusSuccess},
+	}, known)
+	require.Equal(t, "Ana", j.Resolutions()[0].By)
 }

@@ -125,8 +125,8 @@ func TestFile_killedAtEveryStep(t *testing.T) {
 		j, err := journal.Open(path)
 		require.NoError(t, err)
 		inDoubt := map[int64]bool{}
-		for _, id := range j.InDoubt() {
-			inDoubt[id] = true
+		for _, doubt := range j.InDoubt() {
+			inDoubt[doubt.ID] = true
 		}
 		require.NoError(t, j.Close())
 		taken := map[int64]int{}

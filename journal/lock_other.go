@@ -1,8 +1,15 @@
-//go:build !unix || solaris || aix
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd || windows)
 
 package journal
 
-import "os"
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
 
-// lock can't be had here.
-func lock(*os.File) error { return nil }
+// lock can't be had: plan9, js and wasip1 lack locks that end with their process, and the locks of
+// solaris and aix end as soon as any part of the program closes the file.
+func lock(*os.File) error {
+	return fmt.Errorf("%w: package journal knows no file lock of %s", ErrCannotLock, runtime.GOOS)
+}

@@ -1,5 +1,5 @@
-// Package idset is a set of ids that takes little memory where they lie close
-// together, as a table's keys do.
+// Package idset has a set of ids, and a map from ids to numbers, that take little memory if the
+// ids lie close together, as a table's keys do.
 package idset
 
 import "iter"
@@ -9,13 +9,13 @@ type Set map[int64]uint64
 
 func place(id int64) (word int64, bit uint64) { return id >> 6, 1 << (id & 63) }
 
-// Has tells whether id is in the set.
+// Has reports whether id is in the set.
 func (s Set) Has(id int64) bool {
 	word, bit := place(id)
 	return s[word]&bit != 0
 }
 
-// Add puts id into the set and tells whether it was not there.
+// Add puts id into the set and reports whether it was not there.
 func (s Set) Add(id int64) bool {
 	word, bit := place(id)
 	held := s[word]
@@ -38,7 +38,7 @@ func (s Set) Remove(id int64) {
 	}
 }
 
-// All are the ids, in no order.
+// All yields the ids, in no order.
 func (s Set) All() iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for word, held := range s {

@@ -1,14 +1,15 @@
-//go:build unix && !solaris && !aix
+//go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
 
 package journal
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
 
-// lock keeps others from opening the file as a journal. It ends with the process.
+// lock keeps others from opening the file as a journal. The lock ends with the process.
 func lock(file *os.File) error {
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -18,7 +19,7 @@ func lock(file *os.File) error {
 		case errors.Is(err, syscall.EWOULDBLOCK):
 			return ErrLocked
 		case !errors.Is(err, syscall.EINTR):
-			return &os.PathError{Op: "flock", Path: file.Name(), Err: err}
+			return fmt.Errorf("%w: %w", ErrCannotLock, err)
 		}
 	}
 }

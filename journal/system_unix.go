@@ -30,3 +30,11 @@ func syncFolder(path string) error {
 func cantSync(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
 }
+
+// makePrivate takes the permissions of group and others away.
+func makePrivate(file *os.File, mode os.FileMode) error {
+	if mode.Perm()&0o077 == 0 {
+		return nil
+	}
+	return file.Chmod(mode.Perm() &^ 0o077)
+}

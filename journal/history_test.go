@@ -1,0 +1,136 @@
+package journal_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/journal"
+)
+
+func TestFile_resolvedDoubtSaysWhoAndWhy(t *testing.T) {
+	path := filled(t) // 4 and 5 are in doubt
+	j := open(t, path)
+	began := time.Now().Add(-time.Second)
+	require.NoError(t, j.Resolve([]smslink.Result{{ID: 4, RemoteID: "220000009", Status: smslink.StatusSuccess}}, []int64{5},
+		" Ștefan;\n\"O'Neil\" ", "the account's report;\x1b[2J\u202e it says so"))
+	want := journal.Resolution{
+		By: `Ștefan; "O'Neil"`, Reason: "the account's report; [2J  it says so", Judged: []int64{4}, Forgotten: []int64{5},
+	}
+	for range 2 {
+		require.Empty(t, j.InDoubt())
+		known, err := j.Known(background, []int64{4, 5})
+		require.NoError(t, err)
+		require.Equal(t, []smslink.Result{{ID: 4, RemoteID: "220000009", Status: smslink.StatusSuccess}}, known)
+		require.Len(t, j.Resolutions(), 1)
+		got := j.Resolutions()[0]
+		require.WithinRange(t, got.Time, began, time.Now())
+		got.Time = time.Time{}
+		require.Equal(t, want, got)
+		require.Equal(t, 1, j.Runs()[0].Accepted, "no run has accepted it")
+		require.NoError(t, j.Close())
+		j = open(t, path)
+	}
+	require.NoError(t, j.Intend(background, []int64{5}))
+}
+
+func TestFile_refusesResolutionsThatSayTooLittleOrTooMuch(t *testing.T) {
+	path := filled(t)
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	j := open(t, path)
+	resolve := func(by, reason string, forgotten ...int64) error { return j.Resolve(nil, forgotten, by, reason) }
+	require.ErrorContains(t, resolve("", "so", 4), "name is empty")
+	require.ErrorContains(t, resolve("\x00\u2028 ", "so", 4), "name is empty")
+	require.ErrorContains(t, resolve("Ana", "", 4), "reason is empty")
+	require.ErrorContains(t, resolve(strings.Repeat("a", 201), "so", 4), "201 bytes; at most 200")
+	require.ErrorContains(t, resolve("Ana", strings.Repeat("ă", 501), 4), "1002 bytes; at most 1000")
+	require.ErrorIs(t, resolve("Ana", "so", 1), journal.ErrNotInDoubt)
+	require.ErrorIs(t, resolve("Ana", "so", 4, 4), journal.ErrNotInDoubt)
+	require.ErrorIs(t, resolve("Ana", "so", 4, 6), journal.ErrNotInDoubt)
+	require.ErrorContains(t, j.SetCampaign(""), "campaign is empty")
+	require.NoError(t, resolve("Ana", "so"), "there is nothing to resolve")
+	require.Empty(t, j.Resolutions())
+	require.Equal(t, []int64{4, 5}, inDoubt(j))
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after), "what is refused is not written")
+}
+
+func TestFile_saysWhenItsRunsWere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	began := time.Now().Add(-time.Second)
+	j := open(t, path)
+	require.Empty(t, j.Runs())
+	require.NoError(t, j.SetCampaign("november"))
+	require.NoError(t, j.Close())
+	for run := range int64(2) {
+		j = open(t, path)
+		require.Len(t, j.Runs(), int(run), "to look into it is no run")
+		ids := []int64{10 * run, 10*run + 1, 10*run + 2}
+		require.NoError(t, j.Intend(background, ids))
+		require.NoError(t, j.Intend(background, []int64{10*run + 3}))
+		require.NoError(t, j.Settle(background, []smslink.Result{
+			{ID: ids[0], Status: smslink.StatusSuccess}, {ID: ids[1], Status: smslink.StatusNumberFailed}, {ID: ids[2], Status: smslink.StatusSuccess},
+		}, []int64{10*run + 3}))
+		require.NoError(t, j.Close())
+	}
+	j = open(t, path)
+	require.Len(t, j.Runs(), 2)
+	for _, run := range j.Runs() {
+		require.WithinRange(t, run.Start, began, time.Now())
+		require.WithinRange(t, run.End, run.Start, time.Now())
+		run.Start, run.End = time.Time{}, time.Time{}
+		require.Equal(t, journal.Run{Accepted: 2, Failed: 1}, run)
+	}
+}
+
+func TestFile_saysSinceWhenAMessageIsInDoubt(t *testing.T) {
+	// 2 was sent twice, the second time the next day.
+	const at, next = `2026-11-24T17:40:09Z `, `2026-11-25T08:00:00Z `
+	j, err := journal.Open(payloads(t, `smslink journal 2`, at+`run intend=3-1x2`, at+`forget=2`, next+`run intend=2`))
+	require.NoError(t, err)
+	defer j.Close()
+	day := time.Date(2026, 11, 24, 17, 40, 9, 0, time.UTC)
+	require.Equal(t, []journal.Doubt{{1, day}, {2, time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}, {3, day}}, j.InDoubt())
+}
+
+func TestFile_keepsItsCampaign(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path)
+	require.Empty(t, j.Campaign())
+	require.NoError(t, j.SetCampaign("https://gateway.example 9f86d081"))
+	require.NoError(t, j.SetCampaign("https://gateway.example 60303ae2"))
+	require.NoError(t, j.Close())
+	require.Equal(t, "https://gateway.example 60303ae2", open(t, path).Campaign())
+}
+
+func TestFile_recordsNothingWhereNothingHappens(t *testing.T) {
+	path := filled(t)
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	j := open(t, path)
+	require.NoError(t, j.Intend(background, nil))
+	require.NoError(t, j.Settle(background, nil, nil))
+	require.NoError(t, j.Forget(nil))
+	require.NoError(t, j.Close())
+	require.Error(t, j.Intend(background, nil), "it is closed")
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+}
+
+func TestFile_boundsWhatIsRecordedTogether(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal"))
+	ids := make([]int64, 1<<20+1)
+	for i := range ids {
+		ids[i] = int64(i)
+	}
+	require.ErrorContains(t, j.Intend(background, ids), "at most 1048576")
+	require.NoError(t, j.Intend(background, ids[1:]))
+}

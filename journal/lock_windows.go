@@ -1,0 +1,34 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+var lockFileEx = syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx")
+
+// The flags and the error codes of LockFileEx.
+const (
+	lockFailImmediately = 1
+	lockExclusive       = 2
+
+	errorLockViolation = syscall.Errno(33)
+)
+
+// lock keeps others from opening the file as a journal. The lock ends with the process. Windows
+// keeps others from reading what is locked, so that it is one byte far behind the file's end.
+func lock(file *os.File) error {
+	at := syscall.Overlapped{Offset: 0xFFFFFFFE, OffsetHigh: 0x7FFFFFFF}
+	ok, _, err := lockFileEx.Call(file.Fd(), lockFailImmediately|lockExclusive, 0, 1, 0, uintptr(unsafe.Pointer(&at)))
+	switch {
+	case ok != 0:
+		return nil
+	case errors.Is(err, errorLockViolation), errors.Is(err, syscall.ERROR_IO_PENDING):
+		return ErrLocked
+	default:
+		return fmt.Errorf("%w: %w", ErrCannotLock, err)
+	}
+}
