@@ -22,7 +22,7 @@ func TestParseRequest_queryAndBodyCountAlike(t *testing.T) {
 	require.Equal(t, delivery.Report{RemoteID: "7", Time: time.Unix(5, 0).UTC(), Other: url.Values{"shop": {"2", "3"}}}, got)
 
 	_, err = delivery.ParseRequest(byPost("status=1", "message_id=7&status=0&timestamp=5"))
-	require.EqualError(t, err, "smslink: delivery report: status comes with two different values")
+	require.EqualError(t, err, "smslink: delivery report: status has two different values")
 
 	r := byPost("shop=2", "message_id=7&status=0&timestamp=5")
 	require.NoError(t, r.ParseForm(), "somebody has read the body")
@@ -92,9 +92,9 @@ func TestParseRequest_bodies(t *testing.T) {
 		{"16 KiB", byPost("", fits), ""},
 		{"more", byPost("", long), "body is longer than 16 KiB"},
 		{"without an end", typed(form, endlessReader{}), "body is longer than 16 KiB"},
-		{"broken off", typed(form, iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
+		{"broken off", typed(form, iotest.ErrReader(io.ErrUnexpectedEOF)), "body ended early"},
 		{"longer than a middleware allows", typed(form, http.MaxBytesReader(nil, io.NopCloser(strings.NewReader(plainReport)), 10)), "body can't be read"},
-		{"multipart broken off", typed("multipart/form-data; boundary=b", iotest.ErrReader(io.ErrUnexpectedEOF)), "body broke off"},
+		{"multipart broken off", typed("multipart/form-data; boundary=b", iotest.ErrReader(io.ErrUnexpectedEOF)), "body ended early"},
 		{"a query of 16 KiB", byGet(fits), ""},
 		{"a longer query", byGet(long), "query is longer than 16 KiB"},
 		{"a longer query of a POST", byPost(long, plainReport), "query is longer than 16 KiB"},

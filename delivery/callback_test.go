@@ -64,7 +64,7 @@ func TestNewHandler_callbackThatFails(t *testing.T) {
 			for range 2 { // nothing is left locked
 				status, _, body := call(t, "GET", server.URL+"/"+urlSecret, plainReport)
 				require.Equal(t, 500, status)
-				require.Equal(t, "the delivery report was not taken\n", body)
+				require.Equal(t, "the delivery report was not kept\n", body)
 			}
 			server.Close()
 			require.Empty(t, complaints.String(), "the panic went no further")

@@ -84,7 +84,7 @@ func NewHandler(secret string, handle func(context.Context, Report) error, opts 
 	case len(secret) > maxSecret:
 		return nil, errors.New("smslink: the delivery reports' secret is longer than 1024 characters")
 	case strings.ContainsFunc(secret, func(c rune) bool { return !plainInPath(c) }):
-		return nil, errors.New("smslink: the delivery reports' secret holds a character other than A-Z, a-z, 0-9, -, ., _ and ~")
+		return nil, errors.New("smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~")
 	case handle == nil:
 		return nil, errors.New("smslink: the delivery reports' callback is nil")
 	}
@@ -128,7 +128,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		h.logger.WarnContext(ctx, "smslink: no delivery report", "error", "the method is neither GET nor POST")
+		h.logger.WarnContext(ctx, "smslink: not a delivery report", "error", "the method is neither GET nor POST")
 		w.Header().Set("Allow", "GET, POST")
 		http.Error(w, "only GET and POST are allowed", http.StatusMethodNotAllowed)
 		return
@@ -139,12 +139,12 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		if report.RemoteID != "" {
 			attrs = append(attrs, "remote_id", numeric(report.RemoteID))
 		}
-		h.logger.WarnContext(ctx, "smslink: no delivery report", attrs...)
+		h.logger.WarnContext(ctx, "smslink: not a delivery report", attrs...)
 		if errors.Is(err, errBrokenBody) {
 			http.Error(w, notTaken, http.StatusInternalServerError)
 			return
 		}
-		http.Error(w, "this is no delivery report", http.StatusBadRequest)
+		http.Error(w, "this is not a delivery report", http.StatusBadRequest)
 		return
 	}
 	if h.isConnection != nil && !h.isConnection(report.ConnectionID) {
@@ -160,7 +160,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // notTaken is the body of an answer after which the gateway may send the report again.
-const notTaken = "the delivery report was not taken"
+const notTaken = "the delivery report was not kept"
 
 // verdict is what the callback returned or panicked with. It has none of the words of a panic:
 // even the runtime's own may quote an index.

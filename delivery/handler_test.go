@@ -89,10 +89,10 @@ func TestNewHandler_refuses(t *testing.T) {
 	}{
 		{"", take, nil, "smslink: the delivery reports' secret is shorter than 16 characters"},
 		{"hunter2-Xq7hunt", take, nil, "smslink: the delivery reports' secret is shorter than 16 characters"},
-		{"hunter2-Xq7/hunter2", take, nil, "smslink: the delivery reports' secret holds a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
-		{"hunter2-Xq7 hunter2", take, nil, "smslink: the delivery reports' secret holds a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
-		{"hunter2-Xq7%hunter2", take, nil, "smslink: the delivery reports' secret holds a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
-		{"hunter2-Xq7șhunter2", take, nil, "smslink: the delivery reports' secret holds a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{"hunter2-Xq7/hunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{"hunter2-Xq7 hunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{"hunter2-Xq7%hunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{"hunter2-Xq7șhunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
 		{strings.Repeat("s", 1025), take, nil, "smslink: the delivery reports' secret is longer than 1024 characters"},
 		{urlSecret, nil, nil, "smslink: the delivery reports' callback is nil"},
 	} {
@@ -146,12 +146,12 @@ func TestNewHandler_bodyThatBreaksOffMayComeAgain(t *testing.T) {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)
 			require.Equal(t, want, w.Code)
-			require.Equal(t, map[int]string{400: "this is no delivery report\n", 500: "the delivery report was not taken\n"}[want], w.Body.String())
+			require.Equal(t, map[int]string{400: "this is not a delivery report\n", 500: "the delivery report was not kept\n"}[want], w.Body.String())
 		}
 	}
 	require.Empty(t, got.got)
 	require.Equal(t, 4, strings.Count(logged.String(), "level=WARN"))
-	require.Equal(t, 2, strings.Count(logged.String(), `"smslink: delivery report: body broke off"`))
+	require.Equal(t, 2, strings.Count(logged.String(), `"smslink: delivery report: body ended early"`))
 }
 
 // Ten thousand different reports at once, each of them twice: each request is one call.

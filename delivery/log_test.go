@@ -54,7 +54,7 @@ func TestNewHandler_levels(t *testing.T) {
 	for _, c := range []struct{ path, form, want string }{
 		{"/guess", plainReport, `level=DEBUG msg="smslink: request without the delivery reports' secret"`},
 		{"/" + urlSecret, plainReport + ours, `level=DEBUG msg="smslink: delivery report taken"`},
-		{"/" + urlSecret, "status=1", `level=WARN msg="smslink: no delivery report"`},
+		{"/" + urlSecret, "status=1", `level=WARN msg="smslink: not a delivery report"`},
 		{"/" + urlSecret, plainReport, `level=WARN msg="smslink: delivery report of another connection"`},
 		{"/" + urlSecret, "message_id=7&status=0&timestamp=1" + ours, `level=ERROR msg="smslink: delivery report: the callback failed"`},
 	} {

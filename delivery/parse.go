@@ -16,12 +16,12 @@ import (
 
 var (
 	errMissing        = errors.New("is missing or empty")
-	errAmbiguous      = errors.New("comes with two different values")
+	errAmbiguous      = errors.New("has two different values")
 	errNoRemoteID     = errors.New("is not 1 to 128 characters of visible ASCII")
 	errNoStatus       = errors.New("is neither 1, delivered, nor 0, undelivered")
-	errNoUnixTime     = errors.New("is no number of Unix seconds from 1 to the year 9999")
+	errNoUnixTime     = errors.New("is not a number of Unix seconds from 1 to the end of 9999")
 	errLongReport     = errors.New("is longer than 16 KiB")
-	errBrokenBody     = errors.New("broke off")
+	errBrokenBody     = errors.New("ended early")
 	errUnreadableBody = errors.New("can't be read")
 )
 

@@ -88,22 +88,22 @@ func TestParseRequest_refuses(t *testing.T) {
 		"message_id=%C3%A9" + rest:                                   "message_id is not 1 to 128 characters of visible ASCII",
 		"message_id=%FF" + rest:                                      "message_id is not 1 to 128 characters of visible ASCII",
 		"message_id=" + strings.Repeat("9", 129) + rest:              "message_id is not 1 to 128 characters of visible ASCII",
-		"message_id=1&message_id=2" + rest:                           "message_id comes with two different values",
+		"message_id=1&message_id=2" + rest:                           "message_id has two different values",
 		"message_id=1&timestamp=1":                                   "status is missing or empty",
 		"message_id=1&status=&timestamp=1":                           "status is missing or empty",
 		"message_id=1&status=2&timestamp=1":                          "status is neither 1, delivered, nor 0, undelivered",
 		"message_id=1&status=01&timestamp=1":                         "status is neither 1, delivered, nor 0, undelivered",
 		"message_id=1&status=true&timestamp=1":                       "status is neither 1, delivered, nor 0, undelivered",
-		"message_id=1&status=0&status=1&timestamp=1":                 "status comes with two different values",
+		"message_id=1&status=0&status=1&timestamp=1":                 "status has two different values",
 		"message_id=1&status=1":                                      "timestamp is missing or empty",
-		"message_id=1&status=1&timestamp=0":                          "timestamp is no number of Unix seconds from 1 to the year 9999",
-		"message_id=1&status=1&timestamp=-1":                         "timestamp is no number of Unix seconds from 1 to the year 9999",
-		"message_id=1&status=1&timestamp=%2B1":                       "timestamp is no number of Unix seconds from 1 to the year 9999",
-		"message_id=1&status=1&timestamp=1.5":                        "timestamp is no number of Unix seconds from 1 to the year 9999",
-		"message_id=1&status=1&timestamp=1700000000000":              "timestamp is no number of Unix seconds from 1 to the year 9999",
-		"message_id=1&status=1&timestamp=253402300800":               "timestamp is no number of Unix seconds from 1 to the year 9999",
-		"message_id=1&status=1&timestamp=" + strings.Repeat("9", 40): "timestamp is no number of Unix seconds from 1 to the year 9999",
-		"message_id=1&status=1&timestamp=1&timestamp=2":              "timestamp comes with two different values",
+		"message_id=1&status=1&timestamp=0":                          "timestamp is not a number of Unix seconds from 1 to the end of 9999",
+		"message_id=1&status=1&timestamp=-1":                         "timestamp is not a number of Unix seconds from 1 to the end of 9999",
+		"message_id=1&status=1&timestamp=%2B1":                       "timestamp is not a number of Unix seconds from 1 to the end of 9999",
+		"message_id=1&status=1&timestamp=1.5":                        "timestamp is not a number of Unix seconds from 1 to the end of 9999",
+		"message_id=1&status=1&timestamp=1700000000000":              "timestamp is not a number of Unix seconds from 1 to the end of 9999",
+		"message_id=1&status=1&timestamp=253402300800":               "timestamp is not a number of Unix seconds from 1 to the end of 9999",
+		"message_id=1&status=1&timestamp=" + strings.Repeat("9", 40): "timestamp is not a number of Unix seconds from 1 to the end of 9999",
+		"message_id=1&status=1&timestamp=1&timestamp=2":              "timestamp has two different values",
 	} {
 		for _, r := range []*http.Request{byGet(form), byPost("", form)} {
 			got, err := delivery.ParseRequest(r)
@@ -136,8 +136,8 @@ func FuzzParseRequest(f *testing.F) {
 		got, err := delivery.ParseRequest(r)
 		if err != nil {
 			require.Equal(t, delivery.Report{}, got)
-			require.Regexp(t, `^smslink: delivery report: (message_id|status|timestamp|query|body) (is missing or empty|comes with two different values|is not 1 to 128 characters of visible ASCII|`+
-				`is neither 1, delivered, nor 0, undelivered|is no number of Unix seconds from 1 to the year 9999|is longer than 16 KiB|broke off|can't be read)$`, err.Error())
+			require.Regexp(t, `^smslink: delivery report: (message_id|status|timestamp|query|body) (is missing or empty|has two different values|is not 1 to 128 characters of visible ASCII|`+
+				`is neither 1, delivered, nor 0, undelivered|is not a number of Unix seconds from 1 to the end of 9999|is longer than 16 KiB|ended early|can't be read)$`, err.Error())
 			return
 		}
 		require.Regexp(t, `^[!-~]{1,128}$`, got.RemoteID)
