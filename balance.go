@@ -26,6 +26,9 @@ type Balance struct {
 // repeated wrong passwords get the address banned.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	start := c.now()
+	if ctx == nil {
+		return Balance{}, &SendError{Outcome: OutcomeNotSent, Err: errNilContext}
+	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	balance, err := c.askBalance(ctx)
@@ -44,14 +47,17 @@ func (c *Client) askBalance(ctx context.Context) (Balance, *SendError) {
 	connectionID, password := c.login()
 	form := url.Values{"connection_id": {connectionID}, "password": {password}, "mode": {"account-balance"}}.Encode()
 	var left wire.Balance
-	_, err := c.post(ctx, &upload{
+	err := c.post(ctx, &upload{
 		target:      c.endpoint.ResolveReference(&url.URL{Path: "index.php"}).String(),
 		contentType: "application/x-www-form-urlencoded",
 		parts:       [][]byte{[]byte(form)},
 		size:        int64(len(form)),
-	}, 0, func(reply wire.Reply) (ok bool) {
-		left, ok = wire.ParseBalance(reply)
-		return ok
+	}, 0, func(reply wire.Reply) error {
+		var ok bool
+		if left, ok = wire.ParseBalance(reply); !ok {
+			return ErrUnreadableReply
+		}
+		return nil
 	})
 	if err != nil {
 		return Balance{}, err

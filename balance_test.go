@@ -129,6 +129,7 @@ func TestBalance_notSent(t *testing.T) {
 func TestBalance_timeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hanging := roundTripper(func(r *http.Request) (*http.Response, error) {
+			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})

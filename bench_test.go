@@ -149,7 +149,7 @@ func BenchmarkSmallPackages(b *testing.B) {
 	for _, codec := range codecs {
 		b.Run(codec.String()+"/smslink", func(b *testing.B) {
 			client := newClient(b, &smslink.Options{Endpoint: server.URL})
-			packages := sync.Pool{New: func() any { return &smslink.Package{Codec: codec} }}
+			packages := sync.Pool{New: func() any { return &smslink.Package{PackageOptions: smslink.PackageOptions{Codec: codec}} }}
 			inFlight(b, func() error {
 				p := packages.Get().(*smslink.Package)
 				defer packages.Put(p)

@@ -1,15 +1,3 @@
-// Package smslink sends SMS through SMSLink's BULK gateway: thousands of
-// messages in one upload, and for each of them what became of it.
-//
-// Fill a [Package], hand it to [Client.Send], read the [Response]. A Send that
-// fails says which of three things happened: nothing left this process, the
-// gateway refused, or nobody can tell; see [Outcome].
-//
-// Accepted is not delivered: package delivery takes the gateway's reports of what arrived.
-//
-// What is said of the gateway comes from the vendor's own PHP client, here called
-// the reference ([ref]), or from what the vendor and others have published and
-// nobody has confirmed ([public]).
 package smslink
 
 import (
@@ -38,46 +26,42 @@ const (
 
 // Options are a client's settings. Nil and zero fields mean the defaults.
 type Options struct {
-	// HTTPClient carries the requests. It is copied and never changed, and its
-	// redirect policy is not asked, since redirects are never followed. Where it, or its Transport, is nil, the client makes its own
-	// transport: HTTP/1.1, TLS 1.2 or later, time-outs for dialling and the TLS
-	// handshake, the environment's proxy, and idle connections closed after 2 seconds,
-	// before a server closes them under a request; one that keeps them longer than the
-	// server does has an upload of unknown outcome now and then. Its Timeout counts
-	// too, where it is shorter than the context's.
+	// HTTPClient carries the requests; nil, or one without a Transport, means that the client
+	// makes a transport with [NewTransport]. The HTTP client is copied and never changed. Its
+	// Timeout applies, too. Redirects are never followed, whatever its CheckRedirect says.
 	//
-	// An *http.Transport that turns TLS verification off, or allows TLS below 1.2,
-	// is refused. Over HTTP/2 it sends an upload again by itself only where the server
-	// has broken off before its end. Dialling by DialTLS or DialTLSContext, and
-	// protocols that were registered with it, are the caller's to answer for, as is any
-	// other RoundTripper: it can read an upload to its end once, but one that copies
-	// it to send it twice breaks the promise that an SMS is sent once.
+	// Choose a transport with care:
+	//   - A wrapper for tracing or logging should wrap NewTransport's, not
+	//     http.DefaultTransport, which keeps connections for 90 seconds: see NewTransport for
+	//     what that risks.
+	//   - A RoundTripper that buffers a request and sends it again by itself, such as
+	//     hashicorp/go-retryablehttp's, sends SMS twice. The client can't prevent that.
+	//   - An *http.Transport that turns TLS verification off, or allows TLS below 1.2, is
+	//     refused. In any other RoundTripper verification is the caller's to keep.
 	HTTPClient *http.Client
 
-	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default),
-	// [EndpointHTTP] or a test gateway's. It has no user, query or fragment.
+	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default), [EndpointHTTP] or a test
+	// gateway's. It has no user, query or fragment.
 	Endpoint string
 
-	// TestMode asks the gateway to check each package and to send and bill nothing. A
-	// package accepted in test mode is sealed like any other: [Package.Reopen] it to
-	// send it in earnest.
+	// TestMode asks the gateway to check each package, and to send and bill nothing [ref]. A
+	// package accepted in test mode is sealed like any other: [Package.Reopen] it to send it in
+	// earnest.
 	TestMode bool
 
-	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. A
-	// context's own deadline, sooner or later than that, counts in its place, but in
-	// [Client.SendAll], which lets no attempt take longer than this. A Send
-	// that either ends most likely has an unknown outcome, so leave it room.
+	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. If the context has
+	// a deadline, Timeout is ignored, except by a [Stream], which lets no upload take longer.
+	// A Send that runs out of time most likely has an unknown outcome, so leave it room.
 	Timeout time.Duration
 
-	// Logger receives counts, sizes, ids and times, and never a receiver, a text or
-	// a password. Each call ends in one event: info for an accepted package, warn
-	// where messages of it failed or it was not sent or was rejected, error for an
-	// unknown outcome; info for a balance, and warn where it could not be had. An upload
-	// starts with one at debug. Nil means no logging.
+	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
+	// nil means no logging. Each call ends in one event: for a package, info if it was accepted,
+	// warn if messages of it failed or it was not sent or rejected, error if its outcome is
+	// unknown; for a balance, info, or warn if it could not be had. An upload starts with one at
+	// debug.
 	Logger *slog.Logger
 
-	// UserAgent is the request header; empty means "smslink-go". Visible ASCII and
-	// spaces only.
+	// UserAgent is the request header, of visible ASCII and spaces; empty means "smslink-go".
 	UserAgent string
 }
 
@@ -86,10 +70,10 @@ const (
 	defaultUserAgent = "smslink-go"
 )
 
-// Client talks to the gateway as one account. Make it with [NewClient] and keep
-// it: goroutines may use it concurrently.
+// Client talks to the gateway as one account. Make it with [NewClient] and keep it. Goroutines may
+// use it concurrently.
 type Client struct {
-	login    func() (connectionID, password string) // a function, of which fmt can only print the address
+	login    func() (connectionID, password string) // a function, of which fmt prints the address alone
 	http     http.Client
 	endpoint *url.URL
 	testMode bool
@@ -97,19 +81,17 @@ type Client struct {
 	logger   *slog.Logger
 	agent    string
 
-	provenance provenance // the transport's
-	now        func() time.Time
-	boundary   func() string
+	now      func() time.Time
+	boundary func() string
 }
 
-// NewClient makes a client for the connection id and password of an SMSLink
-// "SMS Gateway (BULK)" connection. They may hold any bytes. It does no I/O: the
-// first call checks them.
+// NewClient returns a client for the connection id and password of an SMSLink "SMS Gateway (BULK)"
+// connection, which may hold any bytes. Nil options mean the defaults. It does no I/O: the first
+// call checks the credentials.
 //
-// The error names the argument or option at fault: an empty credential, an
-// endpoint that is no plain http or https URL or ends in .php/, a negative Timeout, a
-// UserAgent that is no header value, or a Transport that does not verify TLS or allows
-// it below 1.2.
+// The error names the argument or option at fault: an empty credential; an endpoint that is not a
+// plain http or https URL, or ends in .php/; a negative Timeout; a UserAgent that is not a header
+// value; a Transport that does not verify TLS or allows it below 1.2.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -158,23 +140,15 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts.HTTPClient != nil {
 		c.http = *opts.HTTPClient
 	}
-	switch t := c.http.Transport.(type) {
-	case nil:
-		c.http.Transport = newTransport()
-		c.provenance = ours
-	case *http.Transport:
-		if t == nil {
-			return nil, errors.New("smslink: the HTTP client's transport is a nil *http.Transport; leave it out for the client's own")
-		}
-		if skipsVerification(t.TLSClientConfig) {
-			return nil, errors.New("smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
-		}
-		if allowsOldTLS(t.TLSClientConfig) {
-			return nil, errors.New("smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default")
-		}
-		c.provenance = netHTTPs
+	if c.http.Transport == nil {
+		c.http.Transport = NewTransport()
 	}
-	c.http.Transport = &straight{c.http.Transport}
+	if t, ok := c.http.Transport.(*http.Transport); ok {
+		if err := checkTransport(t); err != nil {
+			return nil, err
+		}
+	}
+	c.http.Transport = &noRedirects{c.http.Transport}
 	return c, nil
 }
 
@@ -197,47 +171,81 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	return u, nil
 }
 
-// Send uploads the package and reads what the gateway says of each message. A
-// nil error says that the gateway took the package, not that every message in it
-// was accepted ([Response.Err] tells that) and not that any was delivered
-// (delivery reports tell that).
+// SendMessage sends one message. The error is nil only if the gateway accepted that message, which
+// does not mean that it was delivered: delivery reports tell that, by the Result's RemoteID.
 //
-// Every error is a [*SendError]; its Outcome, or [OutcomeOf], tells whether the
-// messages may be sent again. Send itself never sends anything twice. In it may be
-// [ErrEmptyPackage], [ErrCodecMethod] or the codec's own error (not sent),
-// [ErrAlreadySent] or [ErrOutcomeUnknown] (sealed by an earlier Send), a
-// [*GatewayError] (rejected, or unknown behind a 5xx), [ErrUnreadableReply] or [ErrReplyTooLarge]
-// (unknown), the context's error or cause, or one of net/http's.
+// The error is a [*MessageError] if the message is refused before anything is sent, a [*SendError]
+// as from [Client.Send], or a [*ResultError] if the gateway did not accept the message.
+// [SafeToResend] reports whether the message can be sent again without the risk of a second SMS.
 //
-// The Response is nil exactly where the error is not.
+// The message's ID may be 0. The context should outlive the caller's, if that is a request which
+// a browser may cancel: a Send that is cut off has an unknown outcome.
 //
-// Where ctx has no deadline, [Options].Timeout bounds the call. The package must
-// not be changed meanwhile; once Send has returned, nothing reads it any more. The
-// compressed form is made in memory, and nothing is written to disk.
+//	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
+	var p Package
+	if err := p.Add(m); err != nil {
+		return Result{ID: m.ID}, err
+	}
+	resp, err := c.Send(ctx, &p)
+	if err != nil {
+		return Result{ID: m.ID}, err
+	}
+	return resp.Results[0], resp.Results[0].Err()
+}
+
+// Send uploads the package and reads what the gateway says of each message. A nil error means that
+// the gateway took the package, not that it accepted every message in it ([Response.Err] tells
+// that) and not that any was delivered (delivery reports tell that). The Response is nil if the
+// error is not.
+//
+// Every error is a [*SendError], whose Outcome is what became of the package; [SafeToResend] reports
+// whether it may be sent again. Send itself never sends anything twice. By outcome, the error wraps
+//
+//   - not sent: [ErrEmptyPackage], [ErrCodecMethod], the codec's own error, the context's error, or
+//     the network's, such as a certificate's;
+//   - rejected: a [*GatewayError], or an error naming the HTTP status;
+//   - unknown: [ErrSealed], [ErrUnreadableReply], [ErrReplyTooLarge], the context's error or cause,
+//     the network's, or an HTTP status of 500 or more.
+//
+// If ctx has no deadline, [Options.Timeout] bounds the call. The package must not be changed during
+// the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is
+// written to disk.
 func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	start := c.now()
-	if p == nil {
+	switch {
+	case ctx == nil:
+		return nil, c.failed(context.Background(), 0, &SendError{Outcome: OutcomeNotSent, Err: errNilContext})
+	case p == nil:
 		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage})
 	}
-	if err := p.seize("Send", busySending, false); err != nil {
-		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeOf(err), Err: err})
+	if err := p.beginSend(); err != nil {
+		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeUnknown, Err: err})
 	}
-	fate := fateUnknown
-	defer func() { p.release(fate) }()
+	outcome := OutcomeUnknown // of a codec or a transport that panics
+	defer func() { p.endSend(outcome) }()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	resp, sendErr := c.exchange(ctx, p)
 	if sendErr != nil {
-		fate = fateOf(sendErr.Outcome)
+		outcome = sendErr.Outcome
 		return nil, c.failed(ctx, p.Len(), sendErr)
 	}
-	fate = fateAccepted
+	outcome = OutcomeAccepted
 	resp.Elapsed = c.now().Sub(start)
 	c.accepted(ctx, resp)
 	return resp, nil
 }
 
-// exchange makes the upload and posts it. Segments are counted beside that.
+// bounded returns a context with the client's time-out, unless ctx has a deadline.
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.timeout)
+}
+
+// exchange makes the upload, posts it and reads the reply.
 func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendError) {
 	if p.Len() == 0 {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
@@ -245,31 +253,24 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 	if err := ctx.Err(); err != nil {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
-	var segments []int32
-	var counting sync.WaitGroup
-	defer counting.Wait() // before the package is released, also where a codec or a transport panics
-	counting.Go(func() { segments = p.segments() })
-
 	u, sum, err := c.pack(p)
 	if err != nil {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
 	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "upload_bytes", u.size, "test", c.testMode)
-	reply, sendErr := c.post(ctx, u, p.Len(), nil)
+	var resp *Response
+	sendErr := c.post(ctx, u, p.Len(), func(reply wire.Reply) (err error) {
+		resp, err = newResponse(p.lines, reply)
+		return err
+	})
 	if sendErr != nil {
 		return nil, sendErr
 	}
-	resp := newResponse(p.lines, reply)
 	resp.sent = &sum
-	counting.Wait()
-	for i, n := range segments {
-		resp.Results[i].Segments = int(n)
-	}
 	return resp, nil
 }
 
-// pack compresses the package and builds the form around it. The digest is the plain
-// form's.
+// pack compresses the package and builds the form around it. The digest is the plain form's.
 func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 	codec := p.Codec
 	if codec == nil {
@@ -319,7 +320,7 @@ func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 	}, form.MD5Plain, nil
 }
 
-// compress makes the plain form's digest beside the codec's work.
+// compress runs the codec, and computes the plain form's digest beside it.
 func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
 	var digesting sync.WaitGroup
 	defer digesting.Wait() // even where the codec panics
@@ -338,11 +339,11 @@ func digest(pieces [][]byte) (sum wire.Digest) {
 	return sum
 }
 
-// failed logs the end of a Send of that many messages, or of 0 where the package is
-// not this call's to look into.
+// failed logs the end of a Send of that many messages; 0 means that the package is not this call's
+// to look into.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
 	level := slog.LevelWarn
-	if err.Outcome == OutcomeUnknown {
+	if err.Outcome == OutcomeUnknown && !errors.Is(err, ErrSealed) {
 		level = slog.LevelError
 	}
 	attrs := err.attrs()
@@ -362,8 +363,8 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 	c.logger.Log(ctx, level, "smslink: package accepted", "package", numeric(r.PackageID), "messages", len(r.Results), "succeeded", succeeded, "unmatched", len(r.Unmatched), "elapsed", r.Elapsed)
 }
 
-// numeric is id if it is a number, as the gateway's are; a server's other words
-// stay out of the log, and so do receivers, which start with 0.
+// numeric returns id if it is a number, as the gateway's are. A server's other words stay out of
+// the log, and so do receivers, which start with 0.
 func numeric(id string) string {
 	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
 		return "(not a number)"

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/journal"
@@ -79,7 +82,8 @@ func Example_cost() {
 	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine, între orele 9 și 12. Vă mulțumim!"
 	const price = 0.20 // of one SMS, by your contract
 	for _, fold := range []bool{false, true} {
-		pkg := smslink.Package{Fold: fold} // ă, ș and the like become a, s where that makes it cheaper
+		var pkg smslink.Package
+		pkg.Fold = fold // ă, ș and the like become a, s if that makes the text cheaper
 		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: text}); err != nil {
 			log.Fatal(err)
 		}
@@ -88,6 +92,43 @@ func Example_cost() {
 	// Output:
 	// 2 SMS, 0.40 lei
 	// 1 SMS, 0.20 lei
+}
+
+// A handler that texts a code. The SMS outlives the request: a browser that hangs up must not put
+// it in doubt.
+func ExampleClient_SendMessage() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	client := gateway.Client()
+	request := httptest.NewRequest(http.MethodPost, "/login", nil)
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(request.Context()), time.Minute)
+	defer cancel()
+	result, err := client.SendMessage(ctx, smslink.Message{To: "0712345678", Text: "Codul dvs. este 4829."})
+	switch {
+	case err == nil:
+		fmt.Println("accepted:", result.RemoteID) // keep it: the delivery report names it
+	case smslink.SafeToResend(err):
+		fmt.Println("not taken:", err) // remove the cause, then send again
+	default:
+		fmt.Println("in doubt:", err) // look into the account's reports before sending again
+	}
+	// Output: accepted: 220000001
+}
+
+func ExampleSafeToResend() {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.Inject(smslinktest.Refuse("8", "no credit"), smslinktest.LoseReply())
+	client := gateway.Client()
+
+	for range 2 {
+		_, err := client.SendMessage(context.Background(), smslink.Message{To: "0712345678", Text: "Salut!"})
+		fmt.Println(smslink.SafeToResend(err), err)
+	}
+	// Output:
+	// true smslink: rejected: the gateway refused with ERROR 8: no credit
+	// false smslink: outcome unknown: the connection ended before the reply did (EOF)
 }
 
 func ExampleOutcomeOf() {
@@ -108,16 +149,14 @@ func ExampleOutcomeOf() {
 	}
 	switch smslink.OutcomeOf(err) {
 	case smslink.OutcomeNotSent:
-		fmt.Println("nothing left this machine: send the same package again, later")
+		fmt.Println("nothing was sent: send the same package again, later")
 	case smslink.OutcomeRejected:
 		fmt.Println("refused: remove the cause, then send the same package again")
 	case smslink.OutcomeUnknown:
-		fmt.Println("perhaps taken: do not resend before you have looked into the account's reports")
-	case smslink.OutcomeAccepted:
-		fmt.Println("an earlier Send of this package was taken: its Response has the results")
+		fmt.Println("perhaps taken: look into the account's reports before you send it again")
 	}
 	// Output:
-	// nothing left this machine: send the same package again, later
+	// nothing was sent: send the same package again, later
 }
 
 func ExampleResponse_Err() {
@@ -164,7 +203,8 @@ func ExampleCodec() {
 		log.Fatal(err)
 	}
 	for _, codec := range []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF, smallest} {
-		pkg := smslink.Package{Codec: codec} // nil means CodecZlib
+		var pkg smslink.Package
+		pkg.Codec = codec // nil means CodecZlib
 		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Salut!"}); err != nil {
 			log.Fatal(err)
 		}
@@ -221,12 +261,12 @@ func ExamplePackage_Reopen() {
 	// <nil>
 }
 
-func ExampleClient_SendAll() {
+func ExampleClient_Stream() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client := gateway.Client()
 
-	customers := []string{"0712345678", "+40723456789", "none", "0734567890"}
+	customers := []string{"0712345678", "+40723456789", "723456789", "0734567890"}
 	messages := func(yield func(smslink.Message, error) bool) { // or the rows of a database, one by one
 		for id, to := range customers {
 			if !yield(smslink.Message{ID: int64(id), To: to, Text: "Aveți o factură neachitată."}, nil) {
@@ -235,8 +275,9 @@ func ExampleClient_SendAll() {
 		}
 	}
 
-	opts := &smslink.SendAllOptions{Messages: 2} // 10,000 by default
-	for batch := range client.SendAll(context.Background(), messages, opts) {
+	opts := &smslink.StreamOptions{MaxMessages: 2} // 10,000 by default
+	stream := client.Stream(messages, opts)
+	for batch := range stream.Batches(context.Background()) {
 		for _, err := range batch.Refused {
 			fmt.Println(err)
 		}
@@ -249,14 +290,19 @@ func ExampleClient_SendAll() {
 			}
 		}
 	}
+	if err := stream.Err(); err != nil {
+		fmt.Println(err) // why it stopped before the source's end
+	}
+	fmt.Println(stream.Stats().Accepted, "of", stream.Stats().Read, "accepted")
 	// Output:
 	// 0 success 220000001
 	// 1 success 220000002
-	// smslink: message 2: To holds no digit, so it is no phone number
+	// smslink: message 2: To lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits
 	// 3 success 220000003
+	// 3 of 4 accepted
 }
 
-func ExampleClient_SendAll_journal() {
+func ExampleClient_Stream_journal() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client := gateway.Client()
@@ -279,8 +325,9 @@ func ExampleClient_SendAll_journal() {
 			return err
 		}
 		defer func() { _ = j.Close() }()
-		opts := &smslink.SendAllOptions{Messages: 2, Journal: j}
-		for batch := range client.SendAll(context.Background(), messages, opts) {
+		opts := &smslink.StreamOptions{MaxMessages: 2, Journal: j}
+		stream := client.Stream(messages, opts)
+		for batch := range stream.Batches(context.Background()) {
 			for _, r := range batch.Earlier {
 				fmt.Println(r.ID, "earlier:", r.Status) // unreported: look into the account's reports
 			}
@@ -290,6 +337,7 @@ func ExampleClient_SendAll_journal() {
 				fmt.Println(batch.Package.Len(), "messages: accepted")
 			}
 		}
+		fmt.Println("stopped:", stream.Err() != nil)
 		return nil
 	}
 
@@ -304,11 +352,13 @@ func ExampleClient_SendAll_journal() {
 	// 2 messages: accepted
 	// 2 messages: unknown
 	// 1 messages: rejected
+	// stopped: false
 	// 0 earlier: success
 	// 1 earlier: success
 	// 2 earlier: unreported
 	// 3 earlier: unreported
 	// 1 messages: accepted
+	// stopped: false
 	// 5 messages arrived
 }
 

@@ -1,146 +1,152 @@
 package smslink
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 )
 
-// flight is a batch on its way through a goroutine of its own, and the caller's
-// before and after that.
+// flight is a batch on its way through a goroutine of its own. Before and after that it is the
+// caller's goroutine's.
 type flight struct {
 	Batch
-	doubtful bool // its messages may have been sent, should the goroutine end here
-	untold   bool // what became of them, to the journal
-	arrived  bool // at the end of send
-	panicked any
+	segments  int  // SMS of the accepted messages
+	mayBeSent bool // by this stream or another one, should the goroutine end now
+	panicked  any
 }
 
-func (f *flight) isEmpty() bool { return f.Package.Len() == 0 && len(f.Refused) == 0 }
+func (f *flight) isEmpty() bool {
+	return f.Package.Len() == 0 && len(f.Refused) == 0 && len(f.Earlier) == 0
+}
 
-// send does with one batch all that comes after its filling. The journal hears of
-// an upload before its first byte leaves.
-func (s *stream) send(f *flight) {
-	s.recall(f)
+// send does with one batch all that comes after its filling. The journal records an upload before
+// its first byte leaves.
+func (r *run) send(f *flight) {
+	r.skipKnown(f)
 	messages := f.Package.Len()
 	if f.Err != nil || messages == 0 {
 		return
 	}
-	if s.opts.Limiter != nil && !s.stopped() {
-		if err := s.opts.Limiter.WaitN(s.going, messages); err != nil {
-			s.stop(fmt.Errorf("smslink: the limiter: %w", err))
+	if limiter := r.stream.opts.Limiter; limiter != nil && !r.stopped() {
+		if err := limiter.WaitN(r.going, messages); err != nil {
+			r.stop(fmt.Errorf("smslink: the limiter: %w", err))
 		}
 	}
-	if s.stopped() {
-		f.Err = s.halted(OutcomeNotSent)
+	if r.stopped() {
+		f.Err = r.heldBackAs(OutcomeNotSent)
 		return
 	}
-	if !s.intend(f) {
+	if !r.intend(f) {
 		return
 	}
-	if s.stopped() {
-		f.Err = s.halted(OutcomeNotSent)
+	if r.stopped() {
+		f.Err = r.heldBackAs(OutcomeNotSent)
 	} else {
-		f.Response, f.Err = s.attempt(f.Package)
-		if reason := s.reasonToStop(&f.Batch); reason != nil {
-			s.stop(reason)
+		f.Response, f.Err = r.attempt(f.Package)
+		if reason := r.stopReason(&f.Batch); reason != nil {
+			r.stop(reason)
 		}
 	}
-	s.settle(f)
+	r.settle(f)
+	if f.Response != nil {
+		f.Package.lines.countSegments(func(place, segments int) {
+			if f.Response.Results[place].Status == StatusSuccess {
+				f.segments += segments
+			}
+		})
+	}
 }
 
-var (
-	errCalleePanicked = errors.New("smslink: a panic in what the stream calls")
-	errCalleeExited   = errors.New("smslink: runtime.Goexit in what the stream calls")
-)
-
-// salvage is deferred: it lands a batch whose goroutine was ended by what it called,
-// which may be a caller's.
-func (s *stream) salvage(f *flight) {
-	if f.arrived {
+// skipKnown moves the messages that the journal knows from the package to Earlier. If the journal
+// fails, each of them may have been sent by another stream.
+func (r *run) skipKnown(f *flight) {
+	if r.stream.opts.Journal == nil || f.Package.Len() == 0 {
 		return
 	}
-	if f.panicked = recover(); f.panicked != nil {
-		s.stop(errCalleePanicked)
-	} else {
-		s.stop(errCalleeExited)
+	f.mayBeSent = true
+	known, err := r.stream.opts.Journal.Known(r.lasting, f.Package.ids())
+	f.mayBeSent = false
+	if err == nil && len(known) > 0 {
+		err = f.skip(known)
 	}
-	switch {
-	case f.Err != nil || f.Response != nil: // it was the journal's Settle
-	case f.doubtful:
-		f.Package.release(fateUnknown)
-		f.Err = s.halted(OutcomeUnknown)
-	default:
-		f.Err = s.halted(OutcomeNotSent)
+	if err != nil {
+		r.journalFailed(err)
+		f.Package.endSend(OutcomeUnknown)
+		f.Err = r.heldBackAs(OutcomeUnknown)
 	}
 }
 
-// halted is the error of a package that the stream's stop has left.
-func (s *stream) halted(outcome Outcome) error {
-	return &SendError{Outcome: outcome, Err: s.stopError()}
-}
-
-func (s *stream) stopError() error { return fmt.Errorf("%w: %w", ErrStopped, context.Cause(s.going)) }
-
-// unknownInARow are the packages of unknown outcome after which a stream stops: a
-// gateway that can't answer must not put a whole campaign in doubt.
-const unknownInARow = 5
-
-// reasonToStop is the error after which further packages would fare no better, or nil.
-func (s *stream) reasonToStop(b *Batch) error {
-	var refusal *GatewayError
-	if errors.As(b.Err, &refusal) && (refusal.isForAll() || refusal.Code == "8" && !s.opts.ContinueWithoutCredit) {
-		return refusal
+// skip moves the known messages from the package to Earlier.
+func (f *flight) skip(known []Result) error {
+	isKnown := make(map[int64]struct{}, len(known))
+	for _, result := range known {
+		isKnown[result.ID] = struct{}{}
 	}
-	var failure *SendError
-	if !errors.As(b.Err, &failure) {
-		s.unknown.Store(0)
-		if b.Response.Count(StatusInsufficientCredit) > 0 && !s.opts.ContinueWithoutCredit {
-			return ErrInsufficientCredit
+	rest := &Package{PackageOptions: f.Package.PackageOptions}
+	for m := range f.Package.Messages() {
+		if _, ok := isKnown[m.ID]; ok {
+			continue
 		}
-		return nil
-	}
-	switch failure.Outcome {
-	case OutcomeNotSent:
-		if !isNetworks(failure) {
-			return failure.Err
-		}
-	case OutcomeRejected:
-		s.unknown.Store(0)
-		if refusal == nil && barsAll(failure.StatusCode) {
-			return failure.Err
-		}
-	default:
-		if s.unknown.Add(1) >= unknownInARow {
-			return fmt.Errorf("smslink: %d packages in a row are unknown, the last one: %w", unknownInARow, failure.Err)
+		if err := rest.Add(m); err != nil {
+			return err
 		}
 	}
+	if rest.Len()+len(known) != f.Package.Len() {
+		return errors.New("it returned ids that it was not asked for, or one twice")
+	}
+	f.Package, f.Earlier = rest, append(f.Earlier, known...)
 	return nil
 }
 
-// isForAll tells whether the code is about the account or this program, and not about
-// a package.
-func (e *GatewayError) isForAll() bool {
-	switch e.Code {
-	case "1", "2", "3", "4", "5", "6", "7", "14":
+func (r *run) journalFailed(err error) {
+	r.heldBack.Store(true)
+	r.stop(fmt.Errorf("smslink: the journal: %w", err))
+}
+
+// intend tells the journal that the batch is about to be uploaded, and reports whether it may be.
+// If not, another stream may have been faster since skipKnown.
+func (r *run) intend(f *flight) bool {
+	f.mayBeSent = true
+	if r.stream.opts.Journal == nil {
 		return true
+	}
+	err := r.stream.opts.Journal.Intend(r.lasting, f.Package.ids())
+	if err == nil {
+		return true
+	}
+	r.journalFailed(err)
+	r.skipKnown(f)
+	if f.Err == nil && f.Package.Len() > 0 {
+		f.Err = r.heldBackAs(OutcomeNotSent)
 	}
 	return false
 }
 
-// barsAll tells whether a refusal by that HTTP status awaits every other upload too.
-func barsAll(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusTooManyRequests:
-		return true
+// settle tells the journal what became of the batch. What is left out stays in doubt. A message
+// that was not paid for may be sent another time.
+func (r *run) settle(f *flight) {
+	if r.stream.opts.Journal == nil {
+		return
 	}
-	return status >= 300 && status < 400
-}
-
-// isNetworks tells whether what was not sent failed for want of a connection or of
-// time, and not by what it is itself.
-func isNetworks(err error) bool {
-	return errors.As(err, new(*url.Error)) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	var judged []Result
+	var forgotten []int64
+	switch OutcomeOf(f.Err) {
+	case OutcomeAccepted:
+		for _, result := range f.Response.Results {
+			switch result.Status {
+			case StatusUnreported:
+			case StatusInsufficientCredit:
+				forgotten = append(forgotten, result.ID)
+			default:
+				judged = append(judged, result)
+			}
+		}
+	case OutcomeNotSent, OutcomeRejected:
+		forgotten = f.Package.ids()
+	}
+	if judged == nil && forgotten == nil {
+		return
+	}
+	if err := r.stream.opts.Journal.Settle(r.lasting, judged, forgotten); err != nil {
+		r.journalFailed(err)
+	}
 }

@@ -196,7 +196,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 				require.ErrorIs(t, err, inner)
 				require.ErrorContains(t, err, strings.TrimPrefix(inner.Error(), "unexpected "))
 			} else {
-				require.ErrorContains(t, err, "errors.Unwrap gives it")
+				require.ErrorContains(t, err, "errors.Unwrap returns it")
 			}
 		})
 	}
@@ -215,7 +215,7 @@ func TestLogger_hasCountsAndOutcomes(t *testing.T) {
 	require.Contains(t, logged.String(), `level=INFO msg="smslink: package accepted" package=1001 messages=3 succeeded=3 unmatched=0 elapsed=`)
 	_, err = client.Send(context.Background(), p)
 	require.Error(t, err)
-	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome=accepted http_status=0 error="smslink: not sent again`)
+	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome=unknown http_status=0 error="smslink: not sent again`)
 }
 
 func TestLogger_levels(t *testing.T) {
@@ -228,8 +228,11 @@ func TestLogger_levels(t *testing.T) {
 	} {
 		var logged bytes.Buffer
 		client := newClient(t, &smslink.Options{
-			Logger:     slog.New(slog.NewTextHandler(&logged, nil)),
-			HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return response(200, answer), nil })},
+			Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+			HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				return response(200, answer), nil
+			})},
 		})
 		_, _ = client.Send(context.Background(), packageOf(t, 1))
 		require.Equal(t, 1, strings.Count(logged.String(), "\n"), "one event a call")

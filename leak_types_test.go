@@ -32,7 +32,7 @@ func echoed(t *testing.T) []error {
 		http200("ERROR;7;" + echo), http200("ERROR;" + echo + ";" + echo), http200(echo), httpStatus("502 "+echo, echo),
 		httpStatus("404 "+echo, echo), httpStatus("302 "+echo, echo), httpStatus("403 Forbidden", "ERROR;5;"+echo),
 		"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + echo, "HTTP/1.1 " + echo + "\r\n\r\n", "",
-		http200("MESSAGE;1;" + echo + ";" + echo + ";1:" + echo + ":1," + echo),
+		http200("MESSAGE;1;" + echo + ";" + echo + ";1:7:1," + echo),
 	} {
 		client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
 			Endpoint: peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, answer) }),
@@ -52,6 +52,10 @@ func echoed(t *testing.T) []error {
 		raw, _ := io.ReadAll(r.Body)
 		return nil, fmt.Errorf("could not send %s", raw)
 	})}})
+	stopping := newClient(t, nil).Stream(func(yield func(smslink.Message, error) bool) { yield(smslink.Message{}, errors.New("the cursor")) }, nil)
+	for range stopping.Batches(context.Background()) {
+	}
+	errs = append(errs, stopping.Err(), smslink.ErrUnknown, new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber + ";" + secretNumber, Text: secretText}))
 	p := secretPackage(t)
 	p.Codec = smslink.CodecNone
 	_, err := quoting.Send(context.Background(), p)
@@ -78,8 +82,8 @@ func TestErrorTypes_areAllDiscreet(t *testing.T) {
 			}
 		}
 		met[typ.Name()] = met[typ.Name()] || typ.PkgPath() == "github.com/go-smslink/smslink"
-		if typ.Name() == "discreetError" {
-			return // what it wraps is there for who asks for it: see discreet
+		if typ.Name() == "reworded" {
+			return // what it wraps is there for who asks for it: see withoutQuotes
 		}
 		if several, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, inner := range several.Unwrap() {

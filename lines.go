@@ -3,7 +3,6 @@ package smslink
 import (
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/idset"
@@ -140,19 +139,53 @@ func (l *lines) before(i int, block int32) int32 {
 	return l.index[i-1].end
 }
 
-// segments are how many SMS each message makes.
-func (l *lines) segments() []int32 {
-	segments := make([]int32, len(l.index))
-	var text []byte
-	for i, line := range l.index {
-		text = wire.AppendText(text[:0], l.blocks[line.block][l.before(i, line.block):line.end])
-		segments[i] = int32(gsm7.Measure(unsafe.String(unsafe.SliceData(text), len(text))).Segments) // which keeps nothing of it
+// countSegments calls count with the place of each message and the number of SMS it makes.
+func (l *lines) countSegments(count func(place, segments int)) {
+	var decoded []byte
+	var ends []int
+	for first := 0; first < len(l.index); first += len(ends) {
+		decoded, ends = decoded[:0], ends[:0]
+		block := l.index[first].block
+		for i := first; i < len(l.index) && l.index[i].block == block; i++ {
+			decoded = wire.AppendText(decoded, l.blocks[block][l.before(i, block):l.index[i].end])
+			ends = append(ends, len(decoded))
+		}
+		texts, start := string(decoded), 0 // one string a block
+		for i, end := range ends {
+			count(first+i, gsm7.Measure(texts[start:end]).Segments)
+			start = end
+		}
 	}
-	return segments
 }
 
 // text is line i.
 func (l *lines) text(i int) string {
 	line := l.index[i]
 	return strings.TrimPrefix(string(l.blocks[line.block][l.before(i, line.block):line.end]), wire.LineEnd)
+}
+
+// finder returns a function that looks up the place of an id in the package, and returns -1 if the
+// package does not have it. Ids asked for in the package's order cost a comparison each; the first
+// one out of it makes a map.
+func (l *lines) finder() func(id int64) (place int) {
+	next := 0
+	var places map[int64]int
+	return func(id int64) int {
+		if next < len(l.index) && l.index[next].id == id {
+			next++
+			return next - 1
+		}
+		if places == nil {
+			places = make(map[int64]int, len(l.index))
+			for i, line := range l.index {
+				places[line.id] = i
+			}
+		}
+		place, ok := places[id]
+		if !ok {
+			return -1
+		}
+		next = place + 1
+		return place
+	}
 }

@@ -18,127 +18,183 @@ const (
 	SenderTest    = "SMSLink.ro"       // the vendor's name, for tests only
 )
 
-// Message is one SMS as a caller wants it sent. It prints and logs as its id
-// alone, but encoding/json writes it whole, and with it slog's JSON handler where the
-// Message is in a slice or a struct; and no type can keep fmt from printing an
-// unexported field.
+// Message is one SMS to be sent. Whatever the verb, fmt prints its id and the size of its text, and
+// so does log/slog, so that no log shows a receiver or a text by accident. But encoding/json
+// writes it whole, and with it slog's JSON handler if the Message stands in a slice or a struct;
+// and no type can keep fmt from printing an unexported field.
 type Message struct {
-	// ID is the local message id, any number from 0, unique in its package. The
-	// gateway's reply is keyed by it.
+	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by
+	// it [ref]. If you send one message at a time, it may be 0.
 	ID int64
 
-	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00 with the
-	// country code. Every + becomes 00 and whatever else is no digit is dropped, as
-	// the reference client does: "+40 712-345-678" is 0040712345678, but two numbers
-	// in one field become one, and so do a number and an extension. With [ParseReceiver], or the package's StrictReceivers, such a receiver is refused. Whether the number exists is for the gateway to say: see
-	// [StatusNumberFailed].
+	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and
+	// the number. Spaces and punctuation are dropped. Add refuses what is not certainly one
+	// phone number, as [ParseReceiver] does, unless [PackageOptions] say LenientReceivers.
+	// Whether the number exists is for the gateway to say: see [StatusNumberFailed].
 	To string
 
-	// From is the sender: [SenderNumeric], which is also what an empty From means,
-	// [SenderTest], or a name approved for the account. A semicolon, a control
-	// character and a line end are refused, since they would break the package.
+	// From is the sender: [SenderNumeric], which is also what an empty From means, [SenderTest],
+	// or a name approved for the account. Add refuses a semicolon, a control character and a
+	// line end, which would break the package.
 	From string
 
-	// Text is the message, in UTF-8, of any length up to 256 MiB. Over 160 characters
-	// (70 outside the GSM alphabet) it reaches the phone as several segments, each
-	// billed: package gsm7 tells how many, and which characters make them more.
+	// Text is the message, in UTF-8, of up to 256 MiB. Over 160 characters, or 70 if one of them
+	// is outside the GSM alphabet, it reaches the phone in several segments, each of which is
+	// billed: package gsm7 counts them.
 	//
-	// As the reference client does, spaces, tabs, line ends, NUL and vertical tab
-	// are trimmed from both ends, CRLF becomes LF, and tabs and lone carriage returns
-	// are dropped. Refused is what can't arrive as written: an empty text, bytes that
-	// are not UTF-8, ASCII control characters other than tab and line ends, and the
-	// two sequences %0A and %3B (in upper case, as here), which the gateway reads as a
-	// line feed and a semicolon. Every other % is fine.
+	// As in the reference client, spaces, tabs, line ends, NUL and vertical tab are trimmed from
+	// both ends, CRLF becomes LF, and tabs and lone carriage returns are dropped [ref]. Add
+	// refuses what can't arrive as written: an empty text, bytes that are not UTF-8, ASCII
+	// control characters other than tab and line ends, and the sequences %0A and %3B, which the
+	// gateway reads as a line feed and a semicolon. Every other % is fine.
 	Text string
 
-	// SendAt is when to send, to the second; the zero Time means now. The fraction
-	// of a second is dropped, and 1970-01-01 00:00:00 UTC is the wire's own word for
-	// now. How far ahead or how near a time may lie, the gateway decides.
+	// SendAt is the time to send at, to the second; the zero Time means now, and so does
+	// 1970-01-01 00:00:00 UTC, the wire's own word for it [ref]. How near or far a time may be,
+	// the gateway decides.
 	SendAt time.Time
 }
 
-// Format prints the id and the text's size, whatever the verb, so that no log has
-// the receiver or the text in it by accident. A struct that embeds a Message
-// prints so too; name the field instead.
+// Format prints the id and the size of the text. A struct that embeds a Message prints so, too.
 func (m Message) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "message %d (text of %d bytes)", m.ID, len(m.Text))
 }
 
-// LogValue is what Format prints, for log/slog.
+// LogValue returns what Format prints.
 func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int64("id", m.ID), slog.Int("text_bytes", len(m.Text)))
 }
 
-// Package accumulates messages for one upload. Its zero value is empty and ready
-// to use.
-//
-// [Package.Add] checks and encodes each message right away, in the wire's own
-// form, so that [Client.Send] has nothing left to refuse.
-//
-// A package that was accepted by the gateway, or may have been, is sealed:
-// Send and Add refuse it and Remove leaves it alone, until [Package.Reset] empties
-// it or [Package.Reopen] says that a second sending is wanted. See [Outcome].
-//
-// A Package must not be copied after first use, and goroutines must not share
-// one while any of them changes it: two calls of Add, Remove, Reset or Reopen at
-// once, or a Reset or Reopen during a Send, panic where they meet, as writes to a
-// map do; the others only read, and are no more guarded than reads of a map. Two
-// concurrent Sends of the same package are safe: one of them is refused. To fill
-// packages from several goroutines, give each its own.
-type Package struct {
-	// Codec compresses the package when it is sent. Nil means [CodecZlib].
+// PackageOptions are the settings of a [Package], and of the packages that a [Stream] makes. The
+// zero value is the default.
+type PackageOptions struct {
+	// Codec compresses the package when it is sent; nil means [CodecZlib].
 	Codec Codec
 
-	// Fold makes Add replace the characters of a text that make it take more SMS, such as
-	// ș, by near ones, such as s, with [gsm7.Fold]; a text that would take as many stays as it
-	// is. To see what would be changed, give gsm7.FoldChanges the text that [Package.Messages] has without it.
+	// Fold makes Add replace the characters of a text that make it take more SMS, such as ș, by
+	// near ones, such as s, with [gsm7.Fold], if the text then takes fewer SMS.
 	Fold bool
 
-	// StrictReceivers makes Add read a receiver with [ParseReceiver], and refuse what that
-	// refuses with [ErrReceiver]. Without it the gateway decides, and two numbers in one field
-	// become one other number.
-	StrictReceivers bool
-
-	seal  atomic.Int32 // a fate
-	lines *lines       // behind a pointer, where fmt prints an address and no message
+	// LenientReceivers makes Add take every receiver with a digit in it, as the reference client
+	// does [ref]: each + becomes 00, and everything that is not a digit is dropped. Two numbers
+	// in one field then become one other number, and a number cut short goes to whoever has it.
+	// By default Add refuses a receiver that [ParseReceiver] refuses.
+	LenientReceivers bool
 }
 
-// Add checks m and appends it to the package, allocating nothing once the
-// package's memory has grown, as long as the ids rise. What it changes in a
-// receiver and a text stands with the fields of [Message].
+// Package accumulates messages for one upload. The zero value is empty and ready to use. Settings
+// that change after a message was added apply to those added later; Codec applies to the Send.
 //
-// The error is a [*MessageError], which names the field and holds one of
-// [ErrNegativeID], [ErrRepeatedID], [ErrNoDigit], [ErrReceiver], [ErrSeparator],
-// [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrTooLong],
-// [ErrLiteralEscape] and [ErrBefore1970]; or [ErrAlreadySent] or
-// [ErrOutcomeUnknown], where it is the package that is sealed. The package is then as
-// it was.
-func (p *Package) Add(m Message) error {
-	if err := p.seize("Add", busyChanging, false); err != nil {
+// Add checks and encodes each message right away, in the wire's own form, so that [Client.Send]
+// has nothing left to refuse.
+//
+// # Sealed packages
+//
+// A package that the gateway accepted, or may have accepted, is sealed: Send and Add fail with
+// [ErrSealed] and Remove does nothing, until Reset empties the package or Reopen allows a second
+// sending. See [Outcome].
+//
+// # Concurrency
+//
+// A Package must not be copied after first use, and goroutines must not share one while any of them
+// changes it, except that of two concurrent Sends of the same package one fails. Reset and Reopen
+// panic during a Send. To fill packages from several goroutines, give each its own.
+type Package struct {
+	PackageOptions
+
+	state atomic.Int32 // a packageState
+	lines *lines       // a pointer, of which fmt prints the address alone
+}
+
+// packageState is what a package's seal says.
+type packageState int32
+
+const (
+	packageOpen packageState = iota
+	packageSending
+	packageUncertain // the outcome of its Send is unknown
+	packageAccepted
+)
+
+// sealed returns the reason why the package can be neither changed nor sent, or nil.
+func (p *Package) sealed() error {
+	switch packageState(p.state.Load()) {
+	case packageSending:
+		return errSending
+	case packageUncertain:
+		return errSealedUncertain
+	case packageAccepted:
+		return errSealedAccepted
+	}
+	return nil
+}
+
+// beginSend seals the package for the time of a Send.
+func (p *Package) beginSend() error {
+	if p.state.CompareAndSwap(int32(packageOpen), int32(packageSending)) {
+		return nil
+	}
+	if err := p.sealed(); err != nil {
 		return err
 	}
-	defer p.release(fateOpen)
+	return errSending // a Send that has just ended
+}
+
+// endSend sets the seal to what became of the Send.
+func (p *Package) endSend(outcome Outcome) {
+	switch outcome {
+	case OutcomeNotSent, OutcomeRejected:
+		p.state.Store(int32(packageOpen))
+	case OutcomeAccepted:
+		p.state.Store(int32(packageAccepted))
+	default:
+		p.state.Store(int32(packageUncertain))
+	}
+}
+
+// unseal opens the package, unless it is being sent.
+func (p *Package) unseal(method string) {
+	if packageState(p.state.Load()) == packageSending {
+		panic("smslink: " + method + " of a Package that is being sent")
+	}
+	p.state.Store(int32(packageOpen))
+}
+
+// Add checks m and appends it to the package. It allocates nothing once the package's memory has
+// grown, as long as the ids rise. The fields of [Message] say what it changes in a receiver and a
+// text.
+//
+// The error is a [*MessageError] that names the field and wraps one of [ErrNegativeID],
+// [ErrRepeatedID], [ErrReceiver], [ErrNoDigit] (with LenientReceivers), [ErrSeparator],
+// [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrTooLong], [ErrLiteralEscape] and
+// [ErrBefore1970]; or it matches [ErrSealed]. The package is then unchanged.
+func (p *Package) Add(m Message) error {
+	if err := p.sealed(); err != nil {
+		return err
+	}
 	if p.lines == nil {
 		p.lines = &lines{maxID: -1}
 	}
-	if p.StrictReceivers && !canonical(m.To) {
-		number, err := ParseReceiver(m.To)
+	to, text := m.To, m.Text // apart from m, so that Add allocates neither
+	if !p.LenientReceivers && !canonical(to) && len(to) <= maxField {
+		var buf receiverBuffer
+		digits, err := parseReceiver(&buf, to)
 		if err != nil {
-			return &MessageError{ID: m.ID, Field: string(wire.FieldTo), Err: ErrReceiver}
+			return &MessageError{ID: m.ID, Field: string(wire.FieldTo), Err: err}
 		}
-		m.To = number
+		to = string(digits)
 	}
-	if p.Fold && len(m.Text) <= maxField {
-		m.Text = folded(m.Text)
+	if p.Fold && len(text) <= maxField {
+		text = folded(text)
 	}
-	field, rule := p.lines.add(m)
+	field, rule := p.lines.add(Message{m.ID, to, m.From, text, m.SendAt})
 	if rule != nil {
 		return &MessageError{ID: m.ID, Field: string(field), Err: rule}
 	}
 	return nil
 }
 
-// folded is the text as gsm7 folds it, where it then takes fewer SMS as it is sent.
+// folded returns the text as gsm7 folds it, if it then takes fewer SMS as it is sent, else as it is.
 func folded(text string) string {
 	sent := wire.Trimmed(text)
 	measured := gsm7.Measure(sent)
@@ -151,18 +207,13 @@ func folded(text string) string {
 	return text
 }
 
-// Remove takes the message with that id out of the package and tells whether it
-// did. It takes time in proportion to the package. A sealed package is left as it
-// is.
+// Remove takes the message with that id out of the package and reports whether it was there. It
+// takes time in proportion to the package. In a sealed package it does nothing.
 func (p *Package) Remove(id int64) bool {
-	if p.seize("Remove", busyChanging, false) != nil {
-		return false
-	}
-	defer p.release(fateOpen)
-	return p.lines != nil && p.lines.remove(id)
+	return p.lines != nil && p.sealed() == nil && p.lines.remove(id)
 }
 
-// Len is the number of messages in the package.
+// Len returns the number of messages in the package.
 func (p *Package) Len() int {
 	if p.lines == nil {
 		return 0
@@ -170,7 +221,7 @@ func (p *Package) Len() int {
 	return len(p.lines.index)
 }
 
-// Size is the number of bytes of the plain form.
+// Size returns the number of bytes of the plain form.
 func (p *Package) Size() int {
 	if p.lines == nil {
 		return 0
@@ -178,7 +229,7 @@ func (p *Package) Size() int {
 	return p.lines.size
 }
 
-// plain is the plain form in pieces, the package's own memory: to be read, not kept.
+// plain returns the plain form in pieces, the package's own memory: to be read, not kept.
 func (p *Package) plain() [][]byte {
 	if p.lines == nil || p.lines.size == 0 {
 		return nil
@@ -186,37 +237,33 @@ func (p *Package) plain() [][]byte {
 	return p.lines.blocks[:p.lines.last+1]
 }
 
-// Segments is how many SMS the package's messages make in all, as package gsm7 counts
-// them: what is billed, if each is accepted.
+// ids returns the ids of the messages in order.
+func (p *Package) ids() []int64 {
+	ids := make([]int64, p.Len())
+	for i := range ids {
+		ids[i] = p.lines.index[i].id
+	}
+	return ids
+}
+
+// Segments returns the number of SMS that the messages make in all, as package gsm7 counts them:
+// what is billed if each of them is accepted. It takes time in proportion to the package.
 func (p *Package) Segments() int {
 	n := 0
-	for _, segments := range p.segments() {
-		n += int(segments)
+	if p.lines != nil {
+		p.lines.countSegments(func(_, segments int) { n += segments })
 	}
 	return n
 }
 
-// segments are those of each message.
-func (p *Package) segments() []int32 {
-	if p.lines == nil {
-		return nil
-	}
-	return p.lines.segments()
-}
-
-// like is a new package with the settings of p.
-func (p *Package) like() *Package {
-	return &Package{Codec: p.Codec, Fold: p.Fold, StrictReceivers: p.StrictReceivers}
-}
-
-// String gives the package's counts and none of its messages.
+// String returns the package's counts, and nothing of its messages.
 func (p *Package) String() string {
 	return fmt.Sprintf("package of %d messages, %d bytes", p.Len(), p.Size())
 }
 
-// Messages iterates over the messages in order, each as the gateway will read
-// it: receivers and texts as [Package.Add] changed them, times in UTC. The package
-// must not change meanwhile: a loop that adds or removes messages panics.
+// Messages iterates over the messages in order, each as the gateway will read it: receivers and
+// texts as Add changed them, times in UTC. The loop must not add or remove messages; it panics if
+// it does.
 func (p *Package) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
 		n := p.Len()
@@ -235,9 +282,9 @@ func (p *Package) Messages() iter.Seq[Message] {
 	}
 }
 
-// AppendPlain appends the plain form to dst and returns it: one line a message,
-// localMessageId;receiverNumber;senderId;messageText;timestampProgrammed, lines
-// joined by CRLF, as the gateway decodes it.
+// AppendPlain appends the plain form to dst and returns it: a line for each message,
+// localMessageId;receiverNumber;senderId;messageText;timestampProgrammed, and CRLF between lines
+// [ref].
 func (p *Package) AppendPlain(dst []byte) []byte {
 	dst = slices.Grow(dst, p.Size())
 	for _, piece := range p.plain() {
@@ -246,10 +293,9 @@ func (p *Package) AppendPlain(dst []byte) []byte {
 	return dst
 }
 
-// Reset empties the package and unseals it, and keeps its memory and its settings.
+// Reset empties and unseals the package, and keeps its memory and its settings.
 func (p *Package) Reset() {
-	_ = p.seize("Reset", busyChanging, true)
-	defer p.release(fateOpen)
+	p.unseal("Reset")
 	if l := p.lines; l != nil {
 		for i := range l.blocks {
 			l.blocks[i] = l.blocks[i][:0]
@@ -258,11 +304,7 @@ func (p *Package) Reset() {
 	}
 }
 
-// Reopen unseals a package that was sent, so that it can be changed and sent
-// once more. It says: I know that its messages may then be sent, and billed,
-// twice. After it, [Package.Remove] those that are known to have been accepted, by
-// the ids of a Response's Results, and not in a loop over [Package.Messages].
-func (p *Package) Reopen() {
-	_ = p.seize("Reopen", busyChanging, true)
-	p.release(fateOpen)
-}
+// Reopen unseals a package that was sent, so that it can be changed and sent once more. The caller
+// accepts that its messages may then be sent, and billed, twice. Remove those that are known to
+// have been accepted first, by the ids of the [Response]'s Results.
+func (p *Package) Reopen() { p.unseal("Reopen") }

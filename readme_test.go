@@ -30,7 +30,7 @@ func TestReadme_snippetsAreTheExamples(t *testing.T) {
 		examples += string(raw)
 	}
 	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, snippets, 8)
+	require.Len(t, snippets, 9)
 	for _, snippet := range snippets {
 		require.Contains(t, unindent(examples), unindent(snippet[1]))
 	}

@@ -7,91 +7,171 @@ import (
 	"unicode"
 )
 
-// ErrReceiver says that a receiver is no phone number of which it is certain whose: the rule
-// of [ParseReceiver] and of [Package].StrictReceivers.
-var ErrReceiver = errors.New("is neither 07 and 8 digits, nor + or 00 and 7 to 15 digits; after +40 it must be a mobile number, and with another country's code without a bracketed 0")
+// ErrReceiver means that a receiver is not certainly one phone number. The errors that match it say
+// why in words of their own, and do not quote it.
+var ErrReceiver = errors.New("is not a phone number")
 
-// ParseReceiver reads a phone number as people write it and gives it in the two forms that
-// the gateway is meant to be given: 07 and 8 digits for a Romanian mobile, and for all others 00, the
-// country code and the rest of the number, 7 to 15 digits after the 00 as E.164 has it. A + in front is 00. After 0040 there
-// must be a Romanian mobile, with or without its own 0, and after 007 there must be 11 digits in all.
-// Spaces, hyphens, dots and round brackets may stand in it, and so may a slash in a Romanian
-// number; a bracket that starts with 0, which is not dialled from abroad, only in a Romanian one.
+// receiverError is the reason why a receiver is refused, worded to follow the field's name.
+type receiverError string
+
+const (
+	errNoNumber     receiverError = "is empty"
+	errExponent     receiverError = "is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again"
+	errFraction     receiverError = "ends in .0, as a spreadsheet writes numbers; format the column as text"
+	errSeveral      receiverError = "holds more than one number, or an extension; give each message one"
+	errLetters      receiverError = "holds something other than the digits and punctuation of a phone number"
+	errLostZero     receiverError = "lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits"
+	errLandline     receiverError = "is a Romanian landline number, which takes no SMS"
+	errNoCountry    receiverError = "starts with neither 07, + nor 00; write the country code"
+	errTooFewDigits receiverError = "has too few digits"
+	errTooMany      receiverError = "has too many digits for one number"
+	errNotMobile    receiverError = "is not a Romanian mobile number, which has 07 or +407 and 8 digits"
+	errTrunkZero    receiverError = "has a bracketed 0, or a slash, which only Romanian numbers may have; leave it out"
+	errCountryZero  receiverError = "has a country code that starts with 0"
+)
+
+func (e receiverError) Error() string { return string(e) }
+
+// Is reports whether target is ErrReceiver.
+func (e receiverError) Is(target error) bool { return target == ErrReceiver }
+
+// ParseReceiver reads a phone number as people write it and returns it in one of the two forms that
+// the gateway is meant to be given [ref]: 07 and 8 digits for a Romanian mobile, else 00, the
+// country code and the rest, 7 to 15 digits after the 00 as in E.164. It takes
 //
-// The error matches [ErrReceiver] and does not quote the number. That a number passes does not say
-// that it exists, nor that it is the one that was meant: +4 745 123 456, with a 0 lost, is a
-// Norwegian one. A program that sends to Romania alone can look for 07 and 00407.
+//   - a + in front for 00;
+//   - a Romanian mobile after +40 or 0040, with or without its own 0;
+//   - after +7 or 007, 10 digits;
+//   - spaces, hyphens, dots and round brackets anywhere, and a slash or a bracketed 0 in a Romanian
+//     number.
+//
+// The error matches [ErrReceiver], names the cause and does not quote the number. A nil error does
+// not mean that the number exists, nor that it is the one that was meant: +4 745 123 456, which has
+// lost a 0, is a Norwegian number. A program that sends to Romania alone can check for 07 and 00407.
 func ParseReceiver(number string) (string, error) {
 	if canonical(number) {
 		return number, nil
 	}
-	var digits [longestReceiver]byte
-	n, ok := parseReceiver(&digits, number)
-	if !ok {
-		return "", fmt.Errorf("smslink: the receiver %w", ErrReceiver)
+	var buf receiverBuffer
+	digits, err := parseReceiver(&buf, number)
+	if err != nil {
+		return "", fmt.Errorf("smslink: the receiver %w", err)
 	}
-	return string(digits[:n]), nil
+	return string(digits), nil
 }
 
-// canonical tells whether a number is what most are, 07 and 8 digits.
+// canonical reports whether a number is what most are, 07 and 8 digits.
 func canonical(number string) bool {
 	if len(number) != len("0712345678") || number[0] != '0' || number[1] != '7' {
 		return false
 	}
 	for i := range len(number) {
-		if number[i] < '0' || number[i] > '9' {
+		if !isDigit(rune(number[i])) {
 			return false
 		}
 	}
 	return true
 }
 
-// longestReceiver is 00 and the 15 digits of E.164, and the 0 of a Romanian number.
-const longestReceiver = 18
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
-// parseReceiver writes the digits of the number, of which there are n.
-func parseReceiver(digits *[longestReceiver]byte, number string) (n int, ok bool) {
-	if strings.HasSuffix(number, ".0") { // a spreadsheet's fraction
-		return 0, false
+// receiverBuffer holds 00 and the 15 digits of E.164, and the 0 of a Romanian number.
+type receiverBuffer [18]byte
+
+// parseReceiver returns the digits of a number in one of the gateway's forms, in buf's memory.
+func parseReceiver(buf *receiverBuffer, number string) ([]byte, error) {
+	n, romanianOnly, err := readDigits(buf, number)
+	if err != nil {
+		return nil, err
 	}
-	romanianOnly := false
-	opened := -1 // where a bracket is
+	switch digits := string(buf[:n]); {
+	case n == 0:
+		return nil, errNoNumber
+	case strings.HasPrefix(digits, "0040"):
+		if n == len("00400712345678") && digits[4] == '0' {
+			n = len("0040") + copy(buf[len("0040"):], digits[len("00400"):])
+		}
+		if n != len("0040712345678") || buf[4] != '7' {
+			return nil, errNotMobile
+		}
+		return buf[:n], nil
+	case strings.HasPrefix(digits, "00"):
+		switch {
+		case romanianOnly:
+			return nil, errTrunkZero
+		case n < len("001234567"), strings.HasPrefix(digits, "007") && n < len("0071234567890"):
+			return nil, errTooFewDigits
+		case n > len("00123456789012345"), strings.HasPrefix(digits, "007") && n > len("0071234567890"):
+			return nil, errTooMany
+		case digits[2] == '0':
+			return nil, errCountryZero
+		}
+		return buf[:n], nil
+	case strings.HasPrefix(digits, "07"):
+		switch {
+		case n < len("0712345678"):
+			return nil, errTooFewDigits
+		case n > len("0712345678"):
+			return nil, errTooMany
+		}
+		return buf[:n], nil
+	case n == len("0212345678") && (digits[1] == '2' || digits[1] == '3') && digits[0] == '0':
+		return nil, errLandline
+	case n == len("712345678") && digits[0] == '7':
+		return nil, errLostZero
+	case n < len("1234567"):
+		return nil, errTooFewDigits
+	}
+	return nil, errNoCountry
+}
+
+// readDigits writes the n digits of a number to buf, with 00 for a + in front. romanianOnly means
+// that the number holds what only a Romanian one may hold.
+func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, err error) {
+	if isExponent(number) {
+		return 0, false, errExponent
+	}
+	if strings.HasSuffix(number, ".0") {
+		return 0, false, errFraction
+	}
+	opened := -1 // how many digits stand before a bracket
 	for _, r := range number {
 		switch {
-		case '0' <= r && r <= '9':
-			if n == len(digits) {
-				return 0, false
+		case isDigit(r):
+			if n == len(buf) {
+				return 0, false, errTooMany
 			}
 			romanianOnly = romanianOnly || r == '0' && n == opened && n > 0
-			digits[n] = byte(r)
+			buf[n] = byte(r)
 			n++
 		case r == '+' && n == 0:
-			digits[0], digits[1], n = '0', '0', 2
+			buf[0], buf[1], n = '0', '0', 2
+		case r == '+', r == ',', r == ';', r == '|':
+			return 0, false, errSeveral
 		case r == '(':
 			opened = n
 		case r == '/':
 			romanianOnly = true
-		case !parts(r):
-			return 0, false
+		case !isPunctuation(r):
+			if n > 0 && (r == 'x' || r == 'X' || r == '#') {
+				return 0, false, errSeveral
+			}
+			return 0, false, errLetters
 		}
 	}
-	switch d := string(digits[:n]); {
-	case strings.HasPrefix(d, "004007"):
-		copy(digits[4:], d[5:])
-		return n - 1, n == len("00400712345678")
-	case strings.HasPrefix(d, "0040"):
-		return n, n == len("0040712345678") && d[4] == '7'
-	case strings.HasPrefix(d, "007"):
-		return n, n == len("0071234567890") && !romanianOnly
-	case strings.HasPrefix(d, "00"):
-		return n, n >= len("001234567") && n <= len("00123456789012345") && d[2] != '0' && !romanianOnly
-	default:
-		return n, n == len("0712345678") && strings.HasPrefix(d, "07")
-	}
+	return n, romanianOnly, nil
 }
 
-// parts tells whether r only parts groups of digits, or can't be seen at all, as
-// what phones put around a copied number.
-func parts(r rune) bool {
+// isExponent reports whether a number is one in scientific notation, such as 4.07123E+10 or 7,1e8.
+func isExponent(number string) bool {
+	mantissa, exponent, ok := strings.Cut(strings.ToUpper(number), "E")
+	exponent = strings.TrimLeft(exponent, "+-")
+	return ok && mantissa != "" && exponent != "" &&
+		strings.Trim(mantissa, "0123456789.,") == "" && strings.Trim(exponent, "0123456789") == ""
+}
+
+// isPunctuation reports whether r only parts groups of digits, or can't be seen at all, as the
+// marks that phones put around a copied number.
+func isPunctuation(r rune) bool {
 	return r == '.' || r == ')' || unicode.Is(unicode.Pd, r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
 }

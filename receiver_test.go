@@ -70,14 +70,13 @@ func TestParseReceiver(t *testing.T) {
 		got, err := smslink.ParseReceiver(number)
 		require.Equal(t, want, got, number)
 		if want == "" {
-			require.EqualError(t, err, "smslink: the receiver "+smslink.ErrReceiver.Error(), number)
 			require.ErrorIs(t, err, smslink.ErrReceiver)
 			continue
 		}
 		require.NoError(t, err)
 
 		// What passes is what a package makes of it, and what a lenient one makes of the result.
-		strict, lenient := &smslink.Package{StrictReceivers: true}, &smslink.Package{}
+		strict, lenient := &smslink.Package{}, lenientPackage()
 		require.NoError(t, strict.Add(smslink.Message{ID: 1, To: number, Text: "a"}))
 		require.NoError(t, lenient.Add(smslink.Message{ID: 1, To: got, Text: "a"}))
 		require.Equal(t, strict.AppendPlain(nil), lenient.AppendPlain(nil))
@@ -87,25 +86,68 @@ func TestParseReceiver(t *testing.T) {
 	}
 }
 
-func TestPackage_strictReceivers(t *testing.T) {
-	lenient, strict := &smslink.Package{}, &smslink.Package{StrictReceivers: true}
-	m := smslink.Message{ID: 7, To: "0712345678 / 0723456789", Text: "a"}
-	require.NoError(t, lenient.Add(m))
-	err := strict.Add(m)
-	require.ErrorIs(t, err, smslink.ErrReceiver)
-	var refusal *smslink.MessageError
-	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, smslink.MessageError{ID: 7, Field: "To", Err: smslink.ErrReceiver}, *refusal)
-	require.NotContains(t, err.Error(), "0712345678")
-	require.Zero(t, strict.Len())
+func lenientPackage() *smslink.Package {
+	return &smslink.Package{PackageOptions: smslink.PackageOptions{LenientReceivers: true}}
+}
 
-	m.To = "call me"
-	require.ErrorIs(t, strict.Add(m), smslink.ErrReceiver)
-	require.ErrorIs(t, lenient.Add(m), smslink.ErrNoDigit)
+// The refusal names the cause that fits the input, and never the number.
+func TestAdd_refusesWhatIsNotOneReceiver(t *testing.T) {
+	for number, says := range map[string]string{
+		"":                         "is empty",
+		" - ":                      "is empty",
+		"7.12346E+08":              "scientific notation",
+		"4,07123E+10":              "scientific notation",
+		"712345678.0":              "ends in .0",
+		"0712345678 / 0723456789":  "too many digits for one number",
+		"0712345678, 0723456789":   "more than one number",
+		"0712345678;0723456789":    "more than one number",
+		"+40712345678+40723456789": "more than one number",
+		"0712345678 x12":           "an extension",
+		"call me":                  "other than the digits",
+		"712345678":                "lacks its leading 0",
+		"712 345 678":              "lacks its leading 0",
+		"0212345678":               "landline",
+		"031 234 5678":             "landline",
+		"+40212345678":             "not a Romanian mobile",
+		"+4071234567":              "not a Romanian mobile",
+		"12":                       "too few digits",
+		"071234567":                "too few digits",
+		"+44123":                   "too few digits",
+		"07123456789":              "too many digits",
+		"+1234567890123456":        "too many digits",
+		"44 7700 900123":           "write the country code",
+		"+44 (0)7700 900123":       "bracketed 0",
+		"+0712345678":              "starts with 0",
+		"0712345678\x1b[31m":       "other than the digits",
+		"+4071234567890123456789":  "too many digits",
+	} {
+		m := smslink.Message{ID: 7, To: number, Text: "a"}
+		var p smslink.Package
+		err := p.Add(m)
+		var refusal *smslink.MessageError
+		require.ErrorAs(t, err, &refusal, number)
+		require.ErrorIs(t, err, smslink.ErrReceiver, number)
+		require.Equal(t, "To", refusal.Field)
+		require.ErrorContains(t, err, says, number)
+		if len(number) > 2 {
+			require.NotContains(t, err.Error(), number)
+		}
+		require.Zero(t, p.Len())
+		_, err = smslink.ParseReceiver(number)
+		require.EqualError(t, err, "smslink: the receiver "+refusal.Err.Error())
+	}
+}
+
+func TestAdd_lenientReceivers(t *testing.T) {
+	p := lenientPackage()
+	require.NoError(t, p.Add(smslink.Message{ID: 7, To: "0712345678 / 0723456789", Text: "a"}))
+	require.NoError(t, p.Add(smslink.Message{ID: 8, To: "12", Text: "a"}))
+	require.ErrorIs(t, p.Add(smslink.Message{ID: 9, To: "call me", Text: "a"}), smslink.ErrNoDigit)
+	require.Equal(t, "7;07123456780723456789;numeric;a;0\r\n8;12;numeric;a;0", plain(p))
 }
 
 func TestAdd_foldingAndStrictAllocatesNothingWhereNothingChanges(t *testing.T) {
-	p := &smslink.Package{Fold: true, StrictReceivers: true}
+	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
 	id := int64(0)
 	add := func() {
 		id++

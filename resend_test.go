@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"maps"
 	"net"
@@ -173,25 +172,11 @@ func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 	}
 }
 
-// A wrapper that heard a look for a connection, and then failed for another reason,
-// has not shown that nothing left.
-func TestSend_onlyAFailedDialOfAWrapperIsUnsent(t *testing.T) {
-	closed := httptest.NewServer(nil)
-	closed.Close()
-	wrapper := roundTripper(func(r *http.Request) (*http.Response, error) {
-		_, err := (&http.Transport{}).RoundTrip(r.Clone(r.Context()))
-		require.Error(t, err)
-		return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.New("of another connection")}
-	})
-	p := packageOf(t, 1)
-	_, err := newClient(t, &smslink.Options{Endpoint: closed.URL, HTTPClient: &http.Client{Transport: wrapper}}).Send(context.Background(), p)
-	requireFate(t, smslink.OutcomeUnknown, p, err)
-}
-
 // A kept connection that turns out to be dead before a byte is written costs nothing.
 func TestSend_keptConnectionThatIsDead(t *testing.T) {
 	gw := newGateway(t, nil)
 	transport := smslink.NewTransport()
+	transport.DisableKeepAlives = false
 	defer transport.CloseIdleConnections()
 	var conns []*mortal
 	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {

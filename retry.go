@@ -5,63 +5,63 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"time"
 )
 
-// Retry says how often and when a package is tried again of which no byte has left
-// this process: the server can't be reached, say. Nothing else ever is.
+// Retry configures retries of packages that were not sent, for example because the server is
+// unreachable. Packages that may have been sent, or were rejected, are never retried.
 type Retry struct {
-	Attempts   int           // of one package, the first one included; 0 means 5, and 1 never to try again
+	Attempts   int           // of one package, including the first; 0 means 5, and 1 means no retry
 	MinBackoff time.Duration // the pause after the first attempt, doubled after each; 0 means 1 second
 	MaxBackoff time.Duration // the longest pause; 0 means 1 minute
-	Jitter     float64       // the share of a pause, up to 1, of which a random part is left out; 0 means 0.5, and below 0 none
+	Jitter     float64       // the share of a pause, up to 1, that is random; 0 means 0.5, and below 0 none
 
-	// Hook, if it is not nil, is told of each attempt that failed and will be
-	// followed by another one after a pause. Goroutines call it concurrently.
-	Hook func(attempt int, pause time.Duration, err error)
+	// OnRetry, if not nil, is called after each attempt that failed and will be followed by
+	// another one, before the pause. Goroutines call it concurrently.
+	OnRetry func(attempt int, pause time.Duration, err error)
 }
 
-// attempt sends the package until something of it has left, or all attempts are
-// used up.
-func (s *stream) attempt(p *Package) (*Response, error) {
-	retry := s.opts.Retry
+// attempt sends the package until it may have been sent, or all attempts are used up.
+func (r *run) attempt(p *Package) (*Response, error) {
+	retry := r.stream.opts.Retry
 	for n := 1; ; n++ {
-		resp, err := s.upload(p)
+		resp, err := r.upload(p)
 		if n >= retry.Attempts || !mayWork(err) {
 			return resp, err
 		}
-		if !s.stopped() {
+		if !r.stopped() {
 			pause := retry.pause(n)
-			if retry.Hook != nil {
-				retry.Hook(n, pause, err)
+			if retry.OnRetry != nil {
+				retry.OnRetry(n, pause, err)
 			}
 			select {
 			case <-time.After(pause):
-			case <-s.going.Done():
+			case <-r.going.Done():
 			}
 		}
-		if s.stopped() {
-			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", s.stopError(), errors.Unwrap(err))}
+		if r.stopped() {
+			r.heldBack.Store(true)
+			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", r.stopError(), errors.Unwrap(err))}
 		}
 	}
 }
 
-// upload is one attempt. A deadline of the whole stream must not let a single one
-// that hangs take all of its time.
-func (s *stream) upload(p *Package) (*Response, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.client.timeout)
+// upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
+// take all of its time.
+func (r *run) upload(p *Package) (*Response, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, r.stream.client.timeout)
 	defer cancel()
-	return s.client.Send(ctx, p)
+	return r.stream.client.Send(ctx, p)
 }
 
-// mayWork tells whether another attempt may do better: the network was at fault,
-// and nothing was sent.
+// mayWork reports whether another attempt may do better: nothing was sent, for want of a connection
+// or of time.
 func mayWork(err error) bool {
-	return err != nil && OutcomeOf(err) == OutcomeNotSent && errors.As(err, new(*url.Error))
+	var failure *SendError
+	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworks()
 }
 
-// pause is how long to wait after the n-th attempt.
+// pause returns the time to wait after the n-th attempt.
 func (r Retry) pause(n int) time.Duration {
 	pause := min(r.MinBackoff, r.MaxBackoff)
 	for ; n > 1 && pause < r.MaxBackoff; n-- {

@@ -13,34 +13,34 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-func TestSendAll_triesAgainOnlyWhatWasNotSent(t *testing.T) {
+func TestStream_triesAgainOnlyWhatWasNotSent(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
 	gateway.Close() // nobody listens
 	var attempts []int
 	retry := quick
-	retry.Hook = func(attempt int, pause time.Duration, err error) {
+	retry.OnRetry = func(attempt int, pause time.Duration, err error) {
 		attempts = append(attempts, attempt)
 		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
 		require.LessOrEqual(t, pause, retry.MaxBackoff)
 	}
 	read := 0
-	batches := collect(client.SendAll(t.Context(), numbered(20, &read, nil), &smslink.SendAllOptions{Messages: 10, Retry: retry}))
+	batches := collect(t, t.Context(), client.Stream(numbered(20, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: retry}))
 	require.Equal(t, []int{1, 2, 1, 2}, attempts)
 	require.Len(t, batches, 2)
 	require.Equal(t, upTo(20), idsOf(batches))
 }
 
-func TestSendAll_theStopEndsAPause(t *testing.T) {
+func TestStream_theStopEndsAPause(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
 	gateway.Close() // nobody listens
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	enough, hooks := errors.New("enough"), 0
-	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, Hook: func(int, time.Duration, error) { hooks++; cancel(enough) }}
+	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, OnRetry: func(int, time.Duration, error) { hooks++; cancel(enough) }}
 	within(t, 5*time.Second, func() {
-		batches := collect(client.SendAll(ctx, numbered(1, new(int), nil), &smslink.SendAllOptions{Retry: retry}))
+		batches := collect(t, ctx, client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Retry: retry}))
 		require.Len(t, batches, 1)
 		err := batches[0].Err
 		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
@@ -52,14 +52,14 @@ func TestSendAll_theStopEndsAPause(t *testing.T) {
 	require.Equal(t, 1, hooks)
 }
 
-func TestSendAll_pausesDoubleAndAreJittered(t *testing.T) {
+func TestStream_pausesDoubleAndAreJittered(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
 	gateway.Close() // nobody listens
 	pauses := func(jitter float64) (taken []time.Duration) {
-		collect(client.SendAll(t.Context(), numbered(1, new(int), nil), &smslink.SendAllOptions{Retry: smslink.Retry{
+		collect(t, t.Context(), client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Retry: smslink.Retry{
 			MinBackoff: 10 * time.Millisecond, MaxBackoff: 35 * time.Millisecond, Jitter: jitter,
-			Hook: func(_ int, pause time.Duration, _ error) { taken = append(taken, pause) },
+			OnRetry: func(_ int, pause time.Duration, _ error) { taken = append(taken, pause) },
 		}}))
 		return taken
 	}

@@ -57,14 +57,14 @@ func TestRetryable_whichMessages(t *testing.T) {
 			require.Equal(t, c.want, ids(again))
 			require.Equal(t, smslink.CodecLZF, again.Codec)
 			require.Equal(t, before, plain(p))
-			require.ErrorIs(t, p.Add(message(9)), smslink.ErrAlreadySent, "still sealed")
+			require.ErrorIs(t, p.Add(message(9)), smslink.ErrSealed, "still sealed")
 		})
 	}
 }
 
 // Whatever a text holds, it is the same bytes on the wire the second time.
 func TestRetryable_sameBytes(t *testing.T) {
-	var p smslink.Package
+	p := smslink.Package{PackageOptions: smslink.PackageOptions{LenientReceivers: true}}
 	for id, text := range []string{
 		"Salut;\nce mai faci?", "100%", "%\n0A", "%3;", "%0\nA", "%%", "%0a%3b", "a\u0085b\u00a0", "  tuns\ttab\r\n;", "ș" + strings.Repeat("ț;\n%", 1000), "\u2003x\u2003", ";", "%;3B",
 	} {
@@ -74,12 +74,12 @@ func TestRetryable_sameBytes(t *testing.T) {
 	for _, id := range ids(&p) {
 		resp.Results = append(resp.Results, smslink.Result{ID: id, Status: smslink.StatusInsufficientCredit})
 	}
-	p.Fold, p.StrictReceivers = true, true // once they were added
+	p.Fold, p.LenientReceivers = true, false // once they were added
 	again, err := resp.Retryable(&p, nil)
 	require.NoError(t, err)
 	require.Equal(t, plain(&p), plain(again))
 	require.True(t, again.Fold)
-	require.True(t, again.StrictReceivers)
+	require.False(t, again.LenientReceivers)
 }
 
 func TestRetryable_corrects(t *testing.T) {
@@ -137,10 +137,10 @@ func TestRetryable_refuses(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{1}, ids(again))
 	for rule, change := range map[error]func(*smslink.Message){
-		smslink.ErrNoDigit:    func(m *smslink.Message) { m.To = secretText[:5] },
+		smslink.ErrReceiver:   func(m *smslink.Message) { m.To = secretText[:5] },
 		smslink.ErrRepeatedID: func(m *smslink.Message) { m.ID = 1 },
 		smslink.ErrNegativeID: func(m *smslink.Message) { m.ID = -1 },
-		smslink.ErrEmptyText:  func(m *smslink.Message) { *m = smslink.Message{ID: 2, To: "07"} },
+		smslink.ErrEmptyText:  func(m *smslink.Message) { *m = smslink.Message{ID: 2, To: "0712345678"} },
 	} {
 		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
 			change(&m)
@@ -154,7 +154,7 @@ func TestRetryable_refuses(t *testing.T) {
 }
 
 func TestRetryable_correctionsAreHeldToTheSettings(t *testing.T) {
-	p := &smslink.Package{Fold: true, StrictReceivers: true}
+	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "a"}))
 	resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:2")
 	require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestRetryable_withAJournal(t *testing.T) {
 				}
 			}
 		}
-		for last = range client.SendAll(context.Background(), messages, &smslink.SendAllOptions{Journal: j, ContinueWithoutCredit: true}) {
+		for last = range client.Stream(messages, &smslink.StreamOptions{Journal: j, ContinueWithoutCredit: true}).Batches(context.Background()) {
 			require.NoError(t, last.Err)
 			require.Empty(t, last.Refused)
 		}

@@ -52,6 +52,12 @@ var statuses = [...]struct {
 	StatusInsufficientCredit:    {"insufficient credit", ErrInsufficientCredit, "top up the account"},
 }
 
+// refused reports whether the gateway certainly did not take a message of that status. A
+// StatusInternalOrBlacklisted may hide an internal error after the message was taken.
+func (s Status) refused() bool {
+	return s == StatusSenderFailed || s == StatusNumberFailed || s == StatusInsufficientCredit
+}
+
 func (s Status) documented() bool { return 0 <= s && int(s) < len(statuses) }
 
 // String names the status in lower case, or gives its number where it is not

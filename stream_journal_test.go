@@ -116,19 +116,19 @@ func (j *spy) Settle(ctx context.Context, judged []smslink.Result, forgotten []i
 	return j.memory.Settle(ctx, judged, forgotten)
 }
 
-func TestSendAll_journalOfEachOutcome(t *testing.T) {
+func TestStream_journalOfEachOutcome(t *testing.T) {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000001")}})
 	defer gateway.Close()
 	client := gateway.Client()
 	gateway.Inject(smslinktest.OmitEntries(2), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
 	j := &memory{states: map[int64]smslink.Result{}}
 	read := 0
-	opts := &smslink.SendAllOptions{Messages: 10, Journal: j}
-	first := collect(client.SendAll(t.Context(), numbered(40, &read, nil), opts))
+	opts := &smslink.StreamOptions{MaxMessages: 10, Journal: j}
+	first := collect(t, t.Context(), client.Stream(numbered(40, &read, nil), opts))
 	require.Len(t, first, 4)
 
-	opts.Messages = 7 // the second run cuts in another way
-	second := collect(client.SendAll(t.Context(), numbered(50, &read, nil), opts))
+	opts.MaxMessages = 7 // the second run cuts in another way
+	second := collect(t, t.Context(), client.Stream(numbered(50, &read, nil), opts))
 	require.Equal(t, upTo(50), idsOf(second))
 	earlier := map[int64]smslink.Status{}
 	for _, b := range second {
@@ -154,16 +154,16 @@ func TestSendAll_journalOfEachOutcome(t *testing.T) {
 	}
 }
 
-func TestSendAll_creditThatIsBackSendsTheRest(t *testing.T) {
+func TestStream_creditThatIsBackSendsTheRest(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.SetCredit(15)
 	j := &memory{states: map[int64]smslink.Result{}}
 	read := 0
-	opts := &smslink.SendAllOptions{Messages: 10, Journal: j}
-	collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), opts))
+	opts := &smslink.StreamOptions{MaxMessages: 10, Journal: j}
+	collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), opts))
 	gateway.SetCredit(1000)
-	collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), opts))
+	collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), opts))
 	paid := map[int64]int{}
 	for _, m := range gateway.Messages() {
 		if m.Status == smslink.StatusSuccess {
@@ -175,70 +175,73 @@ func TestSendAll_creditThatIsBackSendsTheRest(t *testing.T) {
 	}
 }
 
-func TestSendAll_aJournalThatFailsStopsIt(t *testing.T) {
+func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
 	for call, uploads := range map[string]int{"Known": 0, "Intend": 0, "Settle": 1} {
 		gateway := smslinktest.NewGateway(nil)
 		read := 0
 		j := &memory{states: map[int64]smslink.Result{}, fail: call}
-		batches := collect(gateway.Client().SendAll(t.Context(), numbered(100, &read, nil), &smslink.SendAllOptions{Messages: 10, Journal: j}))
+		stream := gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j})
+		batches := collect(t, t.Context(), stream)
+		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+		require.ErrorContains(t, stream.Err(), "the journal: out of ink")
 		require.ErrorIs(t, batches[len(batches)-1].Err, smslink.ErrStopped)
 		require.ErrorContains(t, batches[len(batches)-1].Err, "out of ink")
 		require.Equal(t, upTo(read), idsOf(batches))
 		require.Len(t, gateway.Uploads(), uploads)
 		if call == "Known" {
 			require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err), "an earlier stream may have sent them")
-			require.ErrorIs(t, batches[0].Package.Add(smslink.Message{ID: 1000, To: "0712345678", Text: "a"}), smslink.ErrOutcomeUnknown)
+			require.ErrorIs(t, batches[0].Package.Add(smslink.Message{ID: 1000, To: "0712345678", Text: "a"}), smslink.ErrSealed)
 		}
 		gateway.Close()
 	}
 }
 
 // What a stopped stream calls not sent, an earlier one has not sent either.
-func TestSendAll_stoppedStreamKnowsWhatWasSentEarlier(t *testing.T) {
+func TestStream_stoppedStreamKnowsWhatWasSentEarlier(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	j := &memory{states: map[int64]smslink.Result{}}
 	read := 0
-	opts := &smslink.SendAllOptions{Journal: j}
-	collect(gateway.Client().SendAll(t.Context(), numbered(10, &read, nil), opts))
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(15, &read, errors.New("gone")), opts))
+	opts := &smslink.StreamOptions{Journal: j}
+	collect(t, t.Context(), gateway.Client().Stream(numbered(10, &read, nil), opts))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(15, &read, errors.New("gone")), opts))
 	require.Len(t, batches, 1)
 	require.Len(t, batches[0].Earlier, 10)
 	require.Equal(t, 5, batches[0].Package.Len())
 }
 
-func TestSendAll_testModeLeavesTheJournalAlone(t *testing.T) {
+func TestStream_testModeLeavesTheJournalAlone(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
 	require.NoError(t, err)
 	j := &memory{states: map[int64]smslink.Result{}}
 	read := 0
-	collect(client.SendAll(t.Context(), numbered(10, &read, nil), &smslink.SendAllOptions{Journal: j}))
+	collect(t, t.Context(), client.Stream(numbered(10, &read, nil), &smslink.StreamOptions{Journal: j}))
 	require.Empty(t, j.states)
 	require.Len(t, gateway.Messages(), 10)
 }
 
 // A journal that could not be told of the last package of a source that has ended is
 // not passed over.
-func TestSendAll_aLastSettlementThatFailsIsTold(t *testing.T) {
+func TestStream_aLastSettlementThatFailsIsTold(t *testing.T) {
 	gateway := newGateway(t, nil)
 	read := 0
 	j := &memory{states: map[int64]smslink.Result{}, fail: "Settle"}
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j}))
-	require.Len(t, batches, 2)
+	stream := gateway.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: j})
+	batches := collect(t, t.Context(), stream)
+	require.Len(t, batches, 1)
 	require.NoError(t, batches[0].Err)
-	require.ErrorContains(t, batches[1].Err, "out of ink")
-	require.Zero(t, batches[1].Package.Len())
+	require.ErrorContains(t, stream.Err(), "out of ink")
 }
 
-func TestSendAll_withAJournalEachIDComesOnce(t *testing.T) {
+func TestStream_withAJournalEachIDComesOnce(t *testing.T) {
 	gateway := newGateway(t, nil)
 	source := func(yield func(smslink.Message, error) bool) {
 		_ = yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil) && yield(smslink.Message{ID: 1, To: "0712345678", Text: "b"}, nil)
 	}
 	refused := 0
-	for _, b := range collect(gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{Messages: 1, Concurrency: 2, Journal: newSpy()})) {
+	for _, b := range collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 1, Concurrency: 2, Journal: newSpy()})) {
 		for _, err := range b.Refused {
 			require.ErrorIs(t, err, smslink.ErrRepeatedInStream)
 			refused++
@@ -248,7 +251,7 @@ func TestSendAll_withAJournalEachIDComesOnce(t *testing.T) {
 	require.Len(t, gateway.Messages(), 1)
 }
 
-func TestSendAll_journalThatTellsOfStrangersStopsIt(t *testing.T) {
+func TestStream_journalThatTellsOfStrangersStopsIt(t *testing.T) {
 	for name, lie := range map[string][]smslink.Result{
 		"one twice":  {{ID: 0}, {ID: 0}},
 		"a stranger": {{ID: 999}},
@@ -256,32 +259,31 @@ func TestSendAll_journalThatTellsOfStrangersStopsIt(t *testing.T) {
 		gateway := newGateway(t, nil)
 		j, read := newSpy(), 0
 		j.known = func([]smslink.Result) ([]smslink.Result, error) { return lie, nil }
-		batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j}))
+		batches := collect(t, t.Context(), gateway.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: j}))
 		require.ErrorIs(t, batches[0].Err, smslink.ErrStopped, name)
 		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
 		require.Empty(t, gateway.Uploads())
 	}
 }
 
-func TestSendAll_whatIsLeftOfAPackageKeepsItsSettings(t *testing.T) {
+func TestStream_whatIsLeftOfAPackageKeepsItsSettings(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read := newSpy(), 0
 	j.states[0] = smslink.Result{ID: 0, Status: smslink.StatusSuccess}
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Journal: j, Codec: smslink.CodecLZF, Fold: true, StrictReceivers: true}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{PackageOptions: smslink.PackageOptions{Codec: smslink.CodecLZF, Fold: true}, Journal: j}))
 	p := batches[0].Package
 	require.Equal(t, 4, p.Len())
 	require.Equal(t, smslink.CodecLZF, p.Codec)
 	require.True(t, p.Fold)
-	require.True(t, p.StrictReceivers)
 }
 
-func TestSendAll_theJournalsContextIsNeverDone(t *testing.T) {
+func TestStream_theJournalsContextIsNeverDone(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.Delay(time.Hour))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	j, read := newSpy(), 0
-	batches := collect(gateway.Client().SendAll(ctx, numbered(15, &read, nil), &smslink.SendAllOptions{Messages: 10, Journal: j}))
+	batches := collect(t, ctx, gateway.Client().Stream(numbered(15, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j}))
 	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
 	require.Equal(t, upTo(15), idsOf(batches))
 	require.Zero(t, j.done)
@@ -289,7 +291,7 @@ func TestSendAll_theJournalsContextIsNeverDone(t *testing.T) {
 
 // Another stream over the same journal sends the first messages of a package after it
 // was asked what it knows, and before it was told of the package.
-func TestSendAll_whatAnotherStreamSentMeanwhile(t *testing.T) {
+func TestStream_whatAnotherStreamSentMeanwhile(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		others        int
@@ -306,14 +308,14 @@ func TestSendAll_whatAnotherStreamSentMeanwhile(t *testing.T) {
 			client, j, read := gateway.Client(), newSpy(), 0
 			j.states[0] = smslink.Result{ID: 0, Status: smslink.StatusSuccess} // known from the first
 			wait := limitFunc(func(context.Context, int) error {
-				sent := collect(client.SendAll(t.Context(), numbered(c.others, new(int), nil), &smslink.SendAllOptions{Journal: j}))
+				sent := collect(t, t.Context(), client.Stream(numbered(c.others, new(int), nil), &smslink.StreamOptions{Journal: j}))
 				require.NoError(t, sent[0].Err)
 				if c.fail {
 					j.known = func([]smslink.Result) ([]smslink.Result, error) { return nil, errors.New("out of ink") }
 				}
 				return nil
 			})
-			batches := collect(client.SendAll(t.Context(), numbered(10, &read, nil), &smslink.SendAllOptions{Journal: j, Limiter: wait}))
+			batches := collect(t, t.Context(), client.Stream(numbered(10, &read, nil), &smslink.StreamOptions{Journal: j, Limiter: wait}))
 			b := batches[0]
 			require.Len(t, b.Earlier, c.earlier)
 			for _, result := range b.Earlier {
@@ -333,34 +335,34 @@ func TestSendAll_whatAnotherStreamSentMeanwhile(t *testing.T) {
 
 // One entry of the reply says that there was no credit, and another one that the same
 // message was sent.
-func TestSendAll_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
+func TestStream_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.Answer(200, "MESSAGE;1;ok;77;0::5,0:220000001:3").AfterTaking())
 	j, read := newSpy(), 0
-	opts := &smslink.SendAllOptions{Journal: j}
+	opts := &smslink.StreamOptions{Journal: j}
 	for range 2 {
-		collect(gateway.Client().SendAll(t.Context(), numbered(1, &read, nil), opts))
+		collect(t, t.Context(), gateway.Client().Stream(numbered(1, &read, nil), opts))
 	}
 	require.Equal(t, map[int64]smslink.Result{0: {}}, j.states)
 	require.Len(t, gateway.Messages(), 1)
 }
 
-func TestSendAll_journalForgetsWhatWasNotSent(t *testing.T) {
+func TestStream_journalForgetsWhatWasNotSent(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
 	gateway.Close() // nobody listens
 	j, read, intended := newSpy(), 0, 0
 	j.intending = func(ids []int64) { intended += len(ids) }
-	collect(client.SendAll(t.Context(), numbered(10, &read, nil), &smslink.SendAllOptions{Journal: j, Retry: quick}))
+	collect(t, t.Context(), client.Stream(numbered(10, &read, nil), &smslink.StreamOptions{Journal: j, Retry: quick}))
 	require.Equal(t, 10, intended)
 	require.Empty(t, j.states)
 }
 
-func TestSendAll_whatAStoppedStreamCantAskForIsUnknown(t *testing.T) {
+func TestStream_whatAStoppedStreamCantAskForIsUnknown(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read := newSpy(), 0
 	j.fail = "Known"
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(5, &read, errors.New("gone")), &smslink.SendAllOptions{Journal: j}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(5, &read, errors.New("gone")), &smslink.StreamOptions{Journal: j}))
 	require.Len(t, batches, 1)
 	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
 	require.ErrorContains(t, batches[0].Err, "gone")
@@ -368,7 +370,7 @@ func TestSendAll_whatAStoppedStreamCantAskForIsUnknown(t *testing.T) {
 
 // A wrong password is told while the other packages are with the journal: none of them
 // is uploaded, and none stays in doubt.
-func TestSendAll_noUploadBeginsAfterTheStop(t *testing.T) {
+func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Refuse("7", "") }})
 	j, read := newSpy(), 0
 	stopped := make(chan struct{})
@@ -382,7 +384,7 @@ func TestSendAll_noUploadBeginsAfterTheStop(t *testing.T) {
 			close(stopped) // the journal hears of it last
 		}
 	}
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(100, &read, nil), &smslink.SendAllOptions{Messages: 10, Concurrency: 4, Journal: j}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 4, Journal: j}))
 	require.Len(t, gateway.Uploads(), 1)
 	require.Equal(t, upTo(read), idsOf(batches))
 	require.Empty(t, j.states)

@@ -15,19 +15,24 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-func TestSendAll_stopsWhereTheSourceFails(t *testing.T) {
+func TestStream_stopsWhereTheSourceFails(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	failed := errors.New("the cursor is gone")
 	for _, n := range []int{0, 10, 15} {
 		gateway.Reset()
 		read := 0
-		batches := collect(gateway.Client().SendAll(t.Context(), numbered(n, &read, failed), &smslink.SendAllOptions{Messages: 10}))
-		last := batches[len(batches)-1]
-		require.ErrorIs(t, last.Err, smslink.ErrStopped)
-		require.ErrorIs(t, last.Err, failed)
-		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(last.Err))
-		require.Equal(t, n%10, last.Package.Len())
+		stream := gateway.Client().Stream(numbered(n, &read, failed), &smslink.StreamOptions{MaxMessages: 10})
+		batches := collect(t, t.Context(), stream)
+		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+		require.ErrorIs(t, stream.Err(), failed)
+		if n%10 > 0 {
+			last := batches[len(batches)-1]
+			require.ErrorIs(t, last.Err, smslink.ErrStopped)
+			require.ErrorIs(t, last.Err, failed)
+			require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(last.Err))
+			require.Equal(t, n%10, last.Package.Len())
+		}
 		require.Len(t, idsOf(batches), n)
 		accepted := 0
 		for _, b := range batches {
@@ -39,13 +44,13 @@ func TestSendAll_stopsWhereTheSourceFails(t *testing.T) {
 	}
 }
 
-func TestSendAll_stopsWhereTheAccountIsRefused(t *testing.T) {
+func TestStream_stopsWhereTheAccountIsRefused(t *testing.T) {
 	for _, said := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "14", "07", " 7 "} {
 		code := strings.TrimLeft(strings.TrimSpace(said), "0")
 		gateway := smslinktest.NewGateway(nil)
 		gateway.Inject(smslinktest.Fault{}, smslinktest.Answer(200, "ERROR;"+said+";no"))
 		read := 0
-		batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}))
+		batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 		require.Len(t, batches, 3)
 		require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(batches[1].Err))
 		require.ErrorIs(t, batches[2].Err, smslink.ErrStopped)
@@ -58,12 +63,12 @@ func TestSendAll_stopsWhereTheAccountIsRefused(t *testing.T) {
 	}
 }
 
-func TestSendAll_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
+func TestStream_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.Inject(smslinktest.Refuse("16", ""), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
 	read := 0
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), &smslink.SendAllOptions{Messages: 10, Retry: quick}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: quick}))
 	require.Len(t, batches, 4)
 	for i, outcome := range []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeUnknown, smslink.OutcomeRejected, smslink.OutcomeAccepted} {
 		require.Equal(t, outcome, smslink.OutcomeOf(batches[i].Err))
@@ -71,36 +76,38 @@ func TestSendAll_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
 	require.Len(t, gateway.Uploads(), 4, "nothing is sent again")
 }
 
-func TestSendAll_withoutCredit(t *testing.T) {
+func TestStream_withoutCredit(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.SetCredit(15)
 	read := 0
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	require.Len(t, batches, 3)
 	require.Equal(t, 5, batches[1].Response.Count(smslink.StatusInsufficientCredit))
 	require.ErrorIs(t, batches[2].Err, smslink.ErrInsufficientCredit)
 	require.Equal(t, upTo(read), idsOf(batches))
 
 	read = 0
-	batches = collect(gateway.Client().SendAll(t.Context(), numbered(50, &read, nil), &smslink.SendAllOptions{Messages: 10, ContinueWithoutCredit: true}))
+	batches = collect(t, t.Context(), gateway.Client().Stream(numbered(50, &read, nil), &smslink.StreamOptions{MaxMessages: 10, ContinueWithoutCredit: true}))
 	require.Len(t, batches, 5)
 	for _, b := range batches {
 		require.Equal(t, 10, b.Response.Count(smslink.StatusInsufficientCredit))
 	}
 }
 
-func TestSendAll_contextEndsIt(t *testing.T) {
+func TestStream_contextEndsIt(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	read, enough := 0, errors.New("enough")
 	var batches []smslink.Batch
-	for b := range gateway.Client().SendAll(ctx, numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}) {
+	stream := gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10})
+	for b := range stream.Batches(ctx) {
 		batches = append(batches, b)
 		cancel(enough)
 	}
+	require.ErrorIs(t, stream.Err(), enough)
 	last := batches[len(batches)-1]
 	require.ErrorIs(t, last.Err, smslink.ErrStopped)
 	require.ErrorIs(t, last.Err, enough)
@@ -108,17 +115,18 @@ func TestSendAll_contextEndsIt(t *testing.T) {
 	require.Less(t, read, 100)
 
 	read = 0
-	batches = collect(gateway.Client().SendAll(ctx, numbered(10, &read, nil), nil))
-	require.Len(t, batches, 1)
+	stream = gateway.Client().Stream(numbered(10, &read, nil), nil)
+	require.Empty(t, collect(t, ctx, stream))
+	require.ErrorIs(t, stream.Err(), enough)
 	require.Zero(t, read, "the source is not even begun")
 }
 
-func TestSendAll_goesOnAfterCodesThatConcernOnePackage(t *testing.T) {
+func TestStream_goesOnAfterCodesThatConcernOnePackage(t *testing.T) {
 	for _, code := range []string{"0", "9", "13", "16", "25", "700"} {
 		gateway := newGateway(t, nil)
 		gateway.Inject(smslinktest.Refuse(code, ""), smslinktest.Answer(403, "ERROR;"+code+";"), smslinktest.Answer(500, "ERROR;"+code+";"))
 		read := 0
-		require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), &smslink.SendAllOptions{Messages: 10})), 4, code)
+		require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 4, code)
 	}
 }
 
@@ -135,7 +143,7 @@ func (c broken) AppendCompress(_, _ []byte) ([]byte, error) { return nil, c.err 
 var errBroken = errors.New("it can't be compressed")
 
 // What a server or this program has against one package it will have against each.
-func TestSendAll_stopsWhereEveryPackageWouldFail(t *testing.T) {
+func TestStream_stopsWhereEveryPackageWouldFail(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		fault   smslinktest.Fault
@@ -158,8 +166,8 @@ func TestSendAll_stopsWhereEveryPackageWouldFail(t *testing.T) {
 			gateway := newGateway(t, nil)
 			gateway.Inject(c.fault)
 			retry, read := quick, 0
-			retry.Hook = func(int, time.Duration, error) { t.Error("tried again") }
-			batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10, Codec: c.codec, Retry: retry}))
+			retry.OnRetry = func(int, time.Duration, error) { t.Error("tried again") }
+			batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{PackageOptions: smslink.PackageOptions{Codec: c.codec}, MaxMessages: 10, Retry: retry}))
 			require.Equal(t, c.outcome, smslink.OutcomeOf(batches[0].Err))
 			require.NotErrorIs(t, batches[0].Err, smslink.ErrStopped)
 			require.Equal(t, upTo(read), idsOf(batches))
@@ -177,17 +185,17 @@ func TestSendAll_stopsWhereEveryPackageWouldFail(t *testing.T) {
 	}
 }
 
-func TestSendAll_stopsWhereNothingIsKnownAnyMore(t *testing.T) {
+func TestStream_stopsWhereNothingIsKnownAnyMore(t *testing.T) {
 	down := smslinktest.Answer(502, "")
 	gateway := newGateway(t, nil)
 	gateway.Inject(down, down, down, down, down)
 	read := 0
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	for i, b := range batches {
 		outcome := smslink.OutcomeUnknown
 		if i >= 5 {
 			outcome = smslink.OutcomeNotSent
-			require.ErrorContains(t, b.Err, "the stream stopped: 5 packages in a row are unknown, the last one: HTTP status 502")
+			require.ErrorContains(t, b.Err, "the stream stopped: 5 packages in a row are of unknown outcome, the last one: HTTP status 502")
 		}
 		require.Equal(t, outcome, smslink.OutcomeOf(b.Err))
 	}
@@ -197,37 +205,39 @@ func TestSendAll_stopsWhereNothingIsKnownAnyMore(t *testing.T) {
 
 	for name, answer := range map[string]smslinktest.Fault{"accepted": {}, "rejected": smslinktest.Refuse("16", "")} {
 		gateway.Inject(down, down, down, down, answer, down, down, down, down)
-		require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(100, &read, nil), &smslink.SendAllOptions{Messages: 10})), 10, name)
+		require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 10, name)
 	}
 }
 
-func TestSendAll_goesOnAtERROR8WhereToldTo(t *testing.T) {
+func TestStream_goesOnAtERROR8WhereToldTo(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Refuse("8", "") }})
 	read := 0
-	require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(30, &read, nil), &smslink.SendAllOptions{Messages: 10, ContinueWithoutCredit: true})), 3)
+	require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(30, &read, nil), &smslink.StreamOptions{MaxMessages: 10, ContinueWithoutCredit: true})), 3)
 }
 
 // The stream is stopped when all of it was sent.
-func TestSendAll_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
+func TestStream_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
 	gateway := newGateway(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	read := 0
-	for b := range gateway.Client().SendAll(ctx, numbered(10, &read, nil), nil) {
+	stream := gateway.Client().Stream(numbered(10, &read, nil), nil)
+	for b := range stream.Batches(ctx) {
 		require.NoError(t, b.Err)
 		cancel()
 	}
+	require.NoError(t, stream.Err())
 }
 
 // A deadline of the whole stream does not take the place of an upload's.
-func TestSendAll_eachUploadHasItsTimeOut(t *testing.T) {
+func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.Delay(time.Hour))
 	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, Timeout: 100 * time.Millisecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	batches := collect(client.SendAll(ctx, numbered(20, new(int), nil), &smslink.SendAllOptions{Messages: 10}))
+	batches := collect(t, ctx, client.Stream(numbered(20, new(int), nil), &smslink.StreamOptions{MaxMessages: 10}))
 	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
 	require.ErrorIs(t, batches[0].Err, context.DeadlineExceeded)
 }
@@ -265,7 +275,7 @@ func fails(yield func(smslink.Message, error) bool) {
 }
 func panics(func(smslink.Message, error) bool) { panic("the cursor") }
 
-func TestSendAll_theLimiterIsLetGo(t *testing.T) {
+func TestStream_theLimiterIsLetGo(t *testing.T) {
 	for name, end := range map[string]func(yield func(smslink.Message, error) bool){"error": fails, "panic": panics} {
 		t.Run(name, func(t *testing.T) {
 			gateway := newGateway(t, nil)
@@ -277,8 +287,10 @@ func TestSendAll_theLimiterIsLetGo(t *testing.T) {
 			})
 			within(t, 5*time.Second, func() {
 				defer func() { _ = recover() }()
-				batches := collect(gateway.Client().SendAll(context.Background(), tenThen(entered, end), &smslink.SendAllOptions{Messages: 10, Limiter: wait}))
-				require.Len(t, batches, 2)
+				stream := gateway.Client().Stream(tenThen(entered, end), &smslink.StreamOptions{MaxMessages: 10, Limiter: wait})
+				batches := collect(t, context.Background(), stream)
+				require.Len(t, batches, 1)
+				require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
 				require.ErrorIs(t, batches[0].Err, smslink.ErrStopped, "its upload had not begun")
 				require.Equal(t, 10, batches[0].Package.Len())
 			})
@@ -292,7 +304,7 @@ type limitFunc func(ctx context.Context, n int) error
 
 func (f limitFunc) WaitN(ctx context.Context, n int) error { return f(ctx, n) }
 
-func TestSendAll_anUploadThatHasBegunFinishes(t *testing.T) {
+func TestStream_anUploadThatHasBegunFinishes(t *testing.T) {
 	for name, end := range map[string]func(yield func(smslink.Message, error) bool){"error": fails, "panic": panics} {
 		t.Run(name, func(t *testing.T) {
 			entered := make(chan struct{})
@@ -304,7 +316,7 @@ func TestSendAll_anUploadThatHasBegunFinishes(t *testing.T) {
 			var batches []smslink.Batch
 			within(t, 5*time.Second, func() {
 				defer func() { _ = recover() }()
-				for b := range gateway.Client().SendAll(context.Background(), tenThen(entered, end), &smslink.SendAllOptions{Messages: 10, Journal: j}) {
+				for b := range gateway.Client().Stream(tenThen(entered, end), &smslink.StreamOptions{MaxMessages: 10, Journal: j}).Batches(context.Background()) {
 					batches = append(batches, b)
 				}
 			})
@@ -322,11 +334,11 @@ func TestSendAll_anUploadThatHasBegunFinishes(t *testing.T) {
 
 // optionsThatCall make a stream call call, in a goroutine of its own, where a caller's
 // code has its place.
-func optionsThatCall(place string, j *spy, call func()) *smslink.SendAllOptions {
-	opts := &smslink.SendAllOptions{Journal: j, Retry: quick}
+func optionsThatCall(place string, j *spy, call func()) *smslink.StreamOptions {
+	opts := &smslink.StreamOptions{Journal: j, Retry: quick}
 	switch place {
-	case "Hook":
-		opts.Retry.Hook = func(int, time.Duration, error) { call() }
+	case "OnRetry":
+		opts.Retry.OnRetry = func(int, time.Duration, error) { call() }
 	case "Limiter":
 		opts.Limiter = limitFunc(func(context.Context, int) error { call(); return nil })
 	case "Known":
@@ -352,28 +364,29 @@ func (c calling) AppendCompress(dst, plain []byte) ([]byte, error) {
 
 // Whatever ends a goroutine of the stream's from within, its batch is yielded, and
 // sealed where its messages may have been sent; a panic goes on in the caller's.
-func TestSendAll_panicsAndGoexits(t *testing.T) {
+func TestStream_panicsAndGoexits(t *testing.T) {
 	for place, outcome := range map[string]smslink.Outcome{
-		"Hook": smslink.OutcomeUnknown, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeUnknown,
+		"OnRetry": smslink.OutcomeUnknown, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeUnknown,
 		"Intend": smslink.OutcomeUnknown, "Settle": smslink.OutcomeAccepted, "Codec": smslink.OutcomeUnknown,
 	} {
 		for how, call := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
 			t.Run(fmt.Sprint(place, " ", how), func(t *testing.T) {
 				gateway := newGateway(t, nil)
 				client := gateway.Client()
-				if place == "Hook" {
+				if place == "OnRetry" {
 					gateway.Close() // nobody listens
 				}
 				j := newSpy()
-				opts := optionsThatCall(place, j, call)
+				stream := client.Stream(numbered(5, new(int), nil), optionsThatCall(place, j, call))
 				var batches []smslink.Batch
 				var raised any
 				within(t, 5*time.Second, func() {
 					defer func() { raised = recover() }()
-					for b := range client.SendAll(t.Context(), numbered(5, new(int), nil), opts) {
+					for b := range stream.Batches(t.Context()) {
 						batches = append(batches, b)
 					}
 				})
+				require.ErrorIs(t, stream.Err(), smslink.ErrStopped, "the journal was not told, or a package not sent")
 				if how == "panic" {
 					require.Equal(t, any(errBroken), raised)
 				} else {
@@ -386,10 +399,10 @@ func TestSendAll_panicsAndGoexits(t *testing.T) {
 				switch outcome {
 				case smslink.OutcomeUnknown:
 					require.ErrorIs(t, b.Err, smslink.ErrStopped)
-					require.ErrorIs(t, err, smslink.ErrOutcomeUnknown)
+					require.ErrorIs(t, err, smslink.ErrSealed)
 				case smslink.OutcomeAccepted:
-					require.ErrorIs(t, err, smslink.ErrAlreadySent)
-					require.Len(t, batches, 2, "the journal was not told")
+					require.ErrorIs(t, err, smslink.ErrSealed)
+					require.Len(t, batches, 1)
 				default:
 					require.NoError(t, err)
 				}
@@ -403,7 +416,7 @@ func TestSendAll_panicsAndGoexits(t *testing.T) {
 }
 
 // The package beside the one that panics ends as it would, and is yielded first.
-func TestSendAll_aPanicWaitsForTheOtherPackages(t *testing.T) {
+func TestStream_aPanicWaitsForTheOtherPackages(t *testing.T) {
 	var uploading chan struct{}
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
 		close(uploading)
@@ -421,7 +434,7 @@ func TestSendAll_aPanicWaitsForTheOtherPackages(t *testing.T) {
 		gateway.Reset()
 		var batches []smslink.Batch
 		require.PanicsWithValue(t, errBroken, func() {
-			for b := range gateway.Client().SendAll(t.Context(), numbered(15, new(int), nil), &smslink.SendAllOptions{Messages: 10, Concurrency: 2, Limiter: wait}) {
+			for b := range gateway.Client().Stream(numbered(15, new(int), nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2, Limiter: wait}).Batches(t.Context()) {
 				batches = append(batches, b)
 				if leave {
 					break
@@ -437,16 +450,18 @@ func TestSendAll_aPanicWaitsForTheOtherPackages(t *testing.T) {
 	}
 }
 
-func TestSendAll_haltLetsUploadsFinishAndEndsPauses(t *testing.T) {
+func TestStream_drainLetsUploadsFinishAndEndsPauses(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(200 * time.Millisecond) }})
 	reason := errors.New("good night")
-	halt, end := context.WithCancelCause(t.Context())
+	read := 0
+	stream := gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10})
 	go func() {
 		_, _ = gateway.WaitMessages(t.Context(), 20)
-		end(reason)
+		stream.Drain(reason)
 	}()
-	read := 0
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10, Halt: halt}))
+	batches := collect(t, t.Context(), stream)
+	require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+	require.ErrorIs(t, stream.Err(), reason)
 	require.Len(t, gateway.Messages(), 20)
 	accepted := 0
 	for _, b := range batches {
@@ -465,13 +480,18 @@ func TestSendAll_haltLetsUploadsFinishAndEndsPauses(t *testing.T) {
 	closed := smslinktest.NewGateway(nil)
 	client := closed.Client()
 	closed.Close()
-	halt, end = context.WithCancelCause(t.Context())
-	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, Hook: func(int, time.Duration, error) { end(reason) }}
-	for range 2 {
-		read = 0
-		batches = collect(client.SendAll(t.Context(), numbered(5, &read, nil), &smslink.SendAllOptions{Retry: retry, Halt: halt}))
-		require.Len(t, batches, 1)
-		require.ErrorIs(t, batches[0].Err, reason)
-	}
+	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, OnRetry: func(int, time.Duration, error) { stream.Drain(reason) }}
+	stream = client.Stream(numbered(5, &read, nil), &smslink.StreamOptions{Retry: retry})
+	batches = collect(t, t.Context(), stream)
+	require.Len(t, batches, 1)
+	require.ErrorIs(t, batches[0].Err, reason)
+	require.ErrorIs(t, stream.Err(), reason)
+
+	read = 0
+	stream = client.Stream(numbered(5, &read, nil), &smslink.StreamOptions{Retry: retry})
+	stream.Drain(reason)
+	require.Empty(t, collect(t, t.Context(), stream))
+	require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+	require.ErrorIs(t, stream.Err(), reason)
 	require.Zero(t, read)
 }

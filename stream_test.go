@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -33,7 +34,63 @@ func numbered(n int, read *int, end error) iter.Seq2[smslink.Message, error] {
 	}
 }
 
-func collect(batches iter.Seq[smslink.Batch]) []smslink.Batch { return slices.Collect(batches) }
+// collect returns a stream's batches, of which none is empty, and which the totals agree with.
+func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslink.Batch {
+	t.Helper()
+	batches := slices.Collect(stream.Batches(ctx))
+	var want smslink.Stats
+	for _, b := range batches {
+		require.NotZero(t, b.Package.Len()+len(b.Refused)+len(b.Earlier))
+		want.Refused += len(b.Refused)
+		want.Earlier += len(b.Earlier)
+		switch n := b.Package.Len(); smslink.OutcomeOf(b.Err) {
+		case smslink.OutcomeAccepted:
+			if b.Response == nil {
+				require.Zero(t, n)
+				continue
+			}
+			for _, r := range b.Response.Results {
+				if r.Status == smslink.StatusSuccess {
+					want.Accepted++
+				} else {
+					if want.Failed == nil {
+						want.Failed = map[smslink.Status]int{}
+					}
+					want.Failed[r.Status]++
+				}
+			}
+		case smslink.OutcomeNotSent:
+			want.NotSent += n
+		case smslink.OutcomeRejected:
+			want.Rejected += n
+		default:
+			want.Unknown += n
+		}
+	}
+	got := stream.Stats()
+	want.Segments = segmentsOf(batches)
+	want.Read = len(idsOf(batches))
+	require.Equal(t, want, got)
+	if stream.Err() != nil {
+		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(stream.Err()))
+	}
+	return batches
+}
+
+// segmentsOf returns the SMS that the accepted messages make.
+func segmentsOf(batches []smslink.Batch) (n int) {
+	for _, b := range batches {
+		at := 0
+		for m := range b.Package.Messages() {
+			if b.Response != nil && b.Response.Results[at].Status == smslink.StatusSuccess {
+				n += gsm7.Measure(m.Text).Segments
+			}
+			at++
+		}
+	}
+	return n
+}
 
 // idsOf are all ids of the batches, wherever they stand, in ascending order.
 func idsOf(batches []smslink.Batch) []int64 {
@@ -64,11 +121,11 @@ func upTo(n int) []int64 {
 // quick tries again without long pauses.
 var quick = smslink.Retry{Attempts: 3, MinBackoff: time.Millisecond, MaxBackoff: 2 * time.Millisecond}
 
-func TestSendAll_cutsByCount(t *testing.T) {
+func TestStream_cutsByCount(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read := 0
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(25, &read, nil), &smslink.SendAllOptions{Messages: 10}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(25, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	require.Len(t, batches, 3)
 	for i, size := range []int{10, 10, 5} {
 		require.NoError(t, batches[i].Err)
@@ -79,11 +136,11 @@ func TestSendAll_cutsByCount(t *testing.T) {
 	require.Len(t, gateway.Messages(), 25)
 }
 
-func TestSendAll_cutsByBytes(t *testing.T) {
+func TestStream_cutsByBytes(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read := 0
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(40, &read, nil), &smslink.SendAllOptions{Bytes: 200}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxBytes: 200}))
 	require.Equal(t, upTo(40), idsOf(batches))
 	for _, b := range batches {
 		require.NoError(t, b.Err)
@@ -92,20 +149,20 @@ func TestSendAll_cutsByBytes(t *testing.T) {
 	require.Len(t, batches, 7)
 
 	// Longer than a package may be, and so one of its own.
-	batches = collect(gateway.Client().SendAll(t.Context(), numbered(3, &read, nil), &smslink.SendAllOptions{Bytes: 1}))
+	batches = collect(t, t.Context(), gateway.Client().Stream(numbered(3, &read, nil), &smslink.StreamOptions{MaxBytes: 1}))
 	require.Len(t, batches, 3)
 	require.Equal(t, upTo(3), idsOf(batches))
 }
 
-func TestSendAll_anEmptyStreamYieldsNothing(t *testing.T) {
+func TestStream_anEmptyStreamYieldsNothing(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read := 0
-	require.Empty(t, collect(gateway.Client().SendAll(t.Context(), numbered(0, &read, nil), nil)))
+	require.Empty(t, collect(t, t.Context(), gateway.Client().Stream(numbered(0, &read, nil), nil)))
 	require.Empty(t, gateway.Uploads())
 }
 
-func TestSendAll_namesWhatItRefuses(t *testing.T) {
+func TestStream_namesWhatItRefuses(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	messages := []smslink.Message{
@@ -119,21 +176,21 @@ func TestSendAll_namesWhatItRefuses(t *testing.T) {
 			}
 		}
 	}
-	batches := collect(gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{Messages: 2}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 2}))
 	require.Len(t, batches, 2)
 	require.Len(t, batches[0].Refused, 2)
-	require.ErrorIs(t, batches[0].Refused[0], smslink.ErrNoDigit)
+	require.ErrorIs(t, batches[0].Refused[0], smslink.ErrReceiver)
 	require.ErrorIs(t, batches[0].Refused[1], smslink.ErrRepeatedID)
 	require.Equal(t, 2, batches[1].Package.Len(), "the id is new to its package")
 
-	batches = collect(gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{Messages: 2, UniqueIDs: true}))
+	batches = collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 2, UniqueIDs: true}))
 	require.Len(t, batches, 2)
 	require.ErrorIs(t, batches[1].Refused[0], smslink.ErrRepeatedInStream)
 	require.Equal(t, []int64{1, 1, 1, 2, 3}, idsOf(batches))
 }
 
 // A stream of nothing but bad messages is bounded too.
-func TestSendAll_refusedMessagesDoNotPileUp(t *testing.T) {
+func TestStream_refusedMessagesDoNotPileUp(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	bad := func(yield func(smslink.Message, error) bool) {
@@ -143,7 +200,7 @@ func TestSendAll_refusedMessagesDoNotPileUp(t *testing.T) {
 			}
 		}
 	}
-	batches := collect(gateway.Client().SendAll(t.Context(), bad, &smslink.SendAllOptions{Messages: 10}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(bad, &smslink.StreamOptions{MaxMessages: 10}))
 	require.Len(t, batches, 3)
 	require.Equal(t, upTo(25), idsOf(batches))
 	require.Empty(t, gateway.Uploads())
@@ -154,12 +211,12 @@ func TestSendAll_refusedMessagesDoNotPileUp(t *testing.T) {
 	}
 }
 
-func TestSendAll_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
+func TestStream_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.Inject(smslinktest.Fault{}, smslinktest.Delay(100*time.Millisecond), smslinktest.Delay(100*time.Millisecond))
 	read := 0
-	for range gateway.Client().SendAll(t.Context(), numbered(1000, &read, nil), &smslink.SendAllOptions{Messages: 10, Concurrency: 2}) {
+	for range gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2}).Batches(t.Context()) {
 		break
 	}
 	taken := len(gateway.Messages())
@@ -168,15 +225,17 @@ func TestSendAll_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
 	require.Len(t, gateway.Uploads(), taken/10)
 }
 
-func TestSendAll_isSentOnce(t *testing.T) {
+func TestStream_isSentOnce(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read := 0
-	stream := gateway.Client().SendAll(t.Context(), numbered(5, &read, nil), nil)
-	require.Len(t, collect(stream), 1)
-	again := collect(stream)
-	require.Len(t, again, 1)
-	require.ErrorIs(t, again[0].Err, smslink.ErrStopped)
+	stream := gateway.Client().Stream(numbered(5, &read, nil), nil)
+	batches := stream.Batches(t.Context())
+	require.Len(t, slices.Collect(batches), 1)
+	require.NoError(t, stream.Err())
+	require.Empty(t, slices.Collect(batches))
+	require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+	require.ErrorContains(t, stream.Err(), "ranged over before")
 	require.Len(t, gateway.Messages(), 5)
 }
 
@@ -197,23 +256,23 @@ func (l *limiter) WaitN(_ context.Context, n int) error {
 	return nil
 }
 
-func TestSendAll_asksTheLimiter(t *testing.T) {
+func TestStream_asksTheLimiter(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read, l := 0, &limiter{}
-	require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(25, &read, nil), &smslink.SendAllOptions{Messages: 10, Limiter: l})), 3)
+	require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(25, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Limiter: l})), 3)
 	require.Equal(t, []int{10, 10, 5}, l.asked)
 
 	gateway.Reset()
 	read, l = 0, &limiter{fail: 2}
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(100, &read, nil), &smslink.SendAllOptions{Messages: 10, Limiter: l}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Limiter: l}))
 	require.ErrorContains(t, batches[1].Err, "over the burst")
 	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[1].Err))
 	require.Len(t, gateway.Messages(), 10)
 	require.Equal(t, upTo(read), idsOf(batches))
 }
 
-func TestSendAll_concurrency(t *testing.T) {
+func TestStream_concurrency(t *testing.T) {
 	var mu sync.Mutex
 	now, most := 0, 0
 	hold := func(int) smslinktest.Fault {
@@ -230,16 +289,16 @@ func TestSendAll_concurrency(t *testing.T) {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Fault: hold})
 	defer gateway.Close()
 	read := 0
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(200, &read, nil), &smslink.SendAllOptions{Messages: 10, Concurrency: 4}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(200, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 4}))
 	require.Equal(t, upTo(200), idsOf(batches))
 	require.Equal(t, 4, most)
 }
 
-func TestSendAll_aSlowLoopKeepsTheSourceWaiting(t *testing.T) {
+func TestStream_aSlowLoopKeepsTheSourceWaiting(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read, yielded := 0, 0
-	for b := range gateway.Client().SendAll(t.Context(), numbered(500, &read, nil), &smslink.SendAllOptions{Messages: 10, Concurrency: 2}) {
+	for b := range gateway.Client().Stream(numbered(500, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2}).Batches(t.Context()) {
 		require.LessOrEqual(t, read-yielded, 40)
 		yielded += b.Package.Len()
 	}
@@ -253,12 +312,12 @@ func TestBatch_isDiscreet(t *testing.T) {
 		_ = yield(smslink.Message{ID: 1, To: secretNumber, Text: secretText}, nil) &&
 			yield(smslink.Message{ID: 2, To: secretNumber, Text: secretText + "%0A"}, nil)
 	}
-	for _, b := range collect(gateway.Client().SendAll(t.Context(), source, nil)) {
+	for _, b := range collect(t, t.Context(), gateway.Client().Stream(source, nil)) {
 		requireDiscreet(t, b, &b, []smslink.Batch{b})
 	}
 }
 
-func TestSendAll_foldsAndIsStrict(t *testing.T) {
+func TestStream_foldsAndIsStrict(t *testing.T) {
 	gateway := newGateway(t, nil)
 	source := func(yield func(smslink.Message, error) bool) {
 		for i, to := range []string{"0712345678", "712345678", "+40712345678"} {
@@ -267,7 +326,7 @@ func TestSendAll_foldsAndIsStrict(t *testing.T) {
 			}
 		}
 	}
-	batches := collect(gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{Fold: true, StrictReceivers: true}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{PackageOptions: smslink.PackageOptions{Fold: true}}))
 	require.Len(t, batches, 1)
 	require.Len(t, batches[0].Refused, 1)
 	require.ErrorIs(t, batches[0].Refused[0], smslink.ErrReceiver)
@@ -277,9 +336,9 @@ func TestSendAll_foldsAndIsStrict(t *testing.T) {
 	}
 }
 
-func TestSendAll_defaults(t *testing.T) {
+func TestStream_defaults(t *testing.T) {
 	gateway := newGateway(t, nil)
-	batches := collect(gateway.Client().SendAll(t.Context(), numbered(10_001, new(int), nil), &smslink.SendAllOptions{Messages: -1, Bytes: -1, Concurrency: -1}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(10_001, new(int), nil), &smslink.StreamOptions{MaxMessages: -1, MaxBytes: -1, Concurrency: -1}))
 	require.Len(t, batches, 2)
 	require.Equal(t, 10_000, batches[0].Package.Len())
 
@@ -290,22 +349,22 @@ func TestSendAll_defaults(t *testing.T) {
 			}
 		}
 	}
-	batches = collect(gateway.Client().SendAll(t.Context(), long, nil))
+	batches = collect(t, t.Context(), gateway.Client().Stream(long, nil))
 	require.Len(t, batches, 2)
 	require.Equal(t, 2, batches[0].Package.Len())
 }
 
-func TestSendAll_aPackageMayBeAsLongAsBytes(t *testing.T) {
+func TestStream_aPackageMayBeAsLongAsBytes(t *testing.T) {
 	gateway := newGateway(t, nil)
 	var p smslink.Package
 	for m, err := range numbered(2, new(int), nil) {
 		require.NoError(t, err)
 		require.NoError(t, p.Add(m))
 	}
-	require.Len(t, collect(gateway.Client().SendAll(t.Context(), numbered(2, new(int), nil), &smslink.SendAllOptions{Bytes: p.Size()})), 1)
+	require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(2, new(int), nil), &smslink.StreamOptions{MaxBytes: p.Size()})), 1)
 }
 
-func TestSendAll_batchesComeWhileAPackageFills(t *testing.T) {
+func TestStream_batchesComeWhileAPackageFills(t *testing.T) {
 	gateway := newGateway(t, nil)
 	yielded := false
 	source := func(yield func(smslink.Message, error) bool) {
@@ -322,17 +381,17 @@ func TestSendAll_batchesComeWhileAPackageFills(t *testing.T) {
 		}
 		require.True(t, yielded, "the first batch is complete")
 	}
-	for range gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{Messages: 10}) {
+	for range gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10}).Batches(t.Context()) {
 		yielded = true
 	}
 }
 
-func TestSendAll_aRefusedMessagesIDIsFree(t *testing.T) {
+func TestStream_aRefusedMessagesIDIsFree(t *testing.T) {
 	gateway := newGateway(t, nil)
 	source := func(yield func(smslink.Message, error) bool) {
 		_ = yield(smslink.Message{ID: 1, To: "nobody", Text: "a"}, nil) && yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil)
 	}
-	batches := collect(gateway.Client().SendAll(t.Context(), source, &smslink.SendAllOptions{UniqueIDs: true}))
+	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{UniqueIDs: true}))
 	require.Len(t, batches, 1)
 	require.Len(t, batches[0].Refused, 1)
 	require.Equal(t, 1, batches[0].Package.Len())

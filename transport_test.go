@@ -3,9 +3,7 @@ package smslink_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net/http"
-	"net/http/httptrace"
 	"testing"
 	"time"
 
@@ -28,6 +26,8 @@ func TestNewTransport_settings(t *testing.T) {
 	require.NotZero(t, transport.MaxResponseHeaderBytes)
 	require.EqualValues(t, tls.VersionTLS12, transport.TLSClientConfig.MinVersion)
 	require.False(t, transport.TLSClientConfig.InsecureSkipVerify)
+	require.True(t, transport.DisableKeepAlives, "a second answer on a kept connection is taken for the next package's")
+	require.NotNil(t, transport.TLSClientConfig.ClientSessionCache)
 }
 
 func TestNewClient_defaultTimeout(t *testing.T) {
@@ -42,36 +42,5 @@ func TestNewClient_takesATransportThatVerifiesByItself(t *testing.T) {
 	} {
 		_, err := smslink.NewClient("c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}})
 		require.NoError(t, err)
-	}
-}
-
-// What the trace says of net/http's transport, and what follows from it.
-func TestDeparture(t *testing.T) {
-	failed := errors.New("failed")
-	for _, c := range []struct {
-		name        string
-		calls       string // l = looks for a connection, g = got one
-		ours, other bool   // whether surely nothing left: our transport, a caller's
-	}{
-		{"failed before it looked", "", true, false},
-		{"failed to get a connection", "l", true, true},
-		{"got one", "lg", false, false},
-		{"found it dead, failed to get another", "lgl", true, false},
-		{"found it dead, got another", "lglg", false, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			for own, want := range map[bool]bool{true: c.ours, false: c.other} {
-				ctx, ruledOut := smslink.Watch(own)
-				trace := httptrace.ContextClientTrace(ctx)
-				for _, call := range c.calls {
-					if call == 'l' {
-						trace.GetConn("127.0.0.1:443")
-					} else {
-						trace.GotConn(httptrace.GotConnInfo{})
-					}
-				}
-				require.Equal(t, want, ruledOut(failed), "our own transport: %v", own)
-			}
-		})
 	}
 }

@@ -160,7 +160,7 @@ func TestFile_aFullDiskPutsNothingInDoubt(t *testing.T) {
 			return &faulty{Disk: d, first: 8, faults: faults, part: 20}
 		})
 		outcomes = map[smslink.Outcome]int{}
-		for b := range gateway.Client().SendAll(background, source, &smslink.SendAllOptions{Messages: 10, Journal: j}) {
+		for b := range gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10, Journal: j}).Batches(background) {
 			outcomes[smslink.OutcomeOf(b.Err)] += b.Package.Len()
 			earlier = append(earlier, b.Earlier...)
 		}

@@ -423,7 +423,7 @@ func TestFile_forgottenIsSentByTheNextStream(t *testing.T) {
 		source := func(yield func(smslink.Message, error) bool) {
 			_ = yield(smslink.Message{ID: 0, To: "0712345678", Text: "a"}, nil) && yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil)
 		}
-		for b := range gateway.Client().SendAll(background, source, &smslink.SendAllOptions{Journal: j}) {
+		for b := range gateway.Client().Stream(source, &smslink.StreamOptions{Journal: j}).Batches(background) {
 			require.NoError(t, b.Err)
 			judged = append(judged, b.Earlier...)
 		}

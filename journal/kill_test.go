@@ -84,9 +84,9 @@ func stream(path, gateway, login, password string, steps, inFlight int) error {
 		left <- struct{}{}
 	}
 	close(left)
-	for b := range client.SendAll(context.Background(), killSource(), &smslink.SendAllOptions{
-		Messages: killPackage, Concurrency: inFlight, Journal: suicidal{j, left},
-	}) {
+	for b := range client.Stream(killSource(), &smslink.StreamOptions{
+		MaxMessages: killPackage, Concurrency: inFlight, Journal: suicidal{j, left},
+	}).Batches(context.Background()) {
 		if b.Err != nil {
 			return b.Err
 		}

@@ -154,7 +154,7 @@ func visible(s string, n int) bool {
 
 // newPackage returns an empty package with the outbox's settings.
 func (o *Outbox) newPackage() *smslink.Package {
-	return &smslink.Package{Codec: o.opts.Codec, Fold: o.opts.Fold, StrictReceivers: o.opts.StrictReceivers}
+	return &smslink.Package{PackageOptions: smslink.PackageOptions{Codec: o.opts.Codec, Fold: o.opts.Fold, LenientReceivers: !o.opts.StrictReceivers}}
 }
 
 // inTx runs f in a transaction whose commit is durable. If the commit fails, it may have happened.

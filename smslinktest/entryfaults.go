@@ -43,8 +43,8 @@ func ShuffleEntries(seed uint64) Fault {
 
 // AddEntries takes the package and puts these, foreign or malformed as they may be,
 // before the reply's own: [smslink.OutcomeAccepted], those that fit no message in
-// Unmatched. An entry has the form local:remote:status; of two that fit the same
-// message the first counts, and the second is in Unmatched.
+// Unmatched. An entry has the form local:remote:status. If two contradict each other
+// about a message, it is unreported, and both are in Unmatched.
 func AddEntries(entries ...string) Fault {
 	return editing("add"+listed(entries), func(own []string) []string { return slices.Concat(entries, own) })
 }

@@ -76,7 +76,7 @@ func encode(ctx context.Context, c console, opts encodeOptions, names []string) 
 		return &exitError{exitNotSent, err}
 	}
 	defer rows.Close()
-	pkg := &smslink.Package{Fold: opts.fold, StrictReceivers: true}
+	pkg := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: opts.fold}}
 	var bad complaints
 	for rows.Next(ctx) {
 		row := rows.Row()

@@ -118,7 +118,7 @@ Exit codes:
 }
 
 // stream are the flags that the library knows.
-func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
+func (o sendOptions) stream(c console) (*smslink.StreamOptions, error) {
 	codec, err := smslink.ParseCodec(o.codec)
 	switch {
 	case err != nil:
@@ -140,9 +140,13 @@ func (o sendOptions) stream(c console) (*smslink.SendAllOptions, error) {
 	case o.results == "-":
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	}
-	opts := &smslink.SendAllOptions{Messages: o.packageSize, Codec: codec, Concurrency: o.concurrency, Fold: o.fold, StrictReceivers: true}
+	opts := &smslink.StreamOptions{
+		PackageOptions: smslink.PackageOptions{Codec: codec, Fold: o.fold},
+		MaxMessages:    o.packageSize,
+		Concurrency:    o.concurrency,
+	}
 	opts.Retry.Attempts = o.attempts
-	opts.Retry.Hook = func(attempt int, pause time.Duration, err error) {
+	opts.Retry.OnRetry = func(attempt int, pause time.Duration, err error) {
 		fmt.Fprintf(c.err, "smslink: attempt %d: %v; the next one in %v\n", attempt, terminal.Error(err), pause.Round(time.Millisecond))
 	}
 	if o.rate > 0 {

@@ -117,9 +117,12 @@ func TestSend_campaignArrivesAsItStandsInTheFile(t *testing.T) {
 	}
 }
 
+// notAPhoneNumber is why a receiver of words is refused.
+const notAPhoneNumber = "holds something other than the digits and punctuation of a phone number"
+
 // badRowsComplaints are those of badRowsFile.
 var badRowsComplaints = []string{
-	"5: to " + smslink.ErrReceiver.Error(),
+	"5: to " + notAPhoneNumber,
 	"10: text is empty once the white space at its ends is trimmed",
 	"15: id stands in an earlier row; each message needs its own",
 	"18: id is not a whole number from 0 on",
@@ -156,7 +159,7 @@ func TestSend_badRowsAreSkippedWhereTheyShallBe(t *testing.T) {
 	}
 	records := readResults(t, results)
 	require.Len(t, records, 20)
-	require.Contains(t, records, []string{badRowsFile, "5", "2003", "", "bad row", "", "", "to " + smslink.ErrReceiver.Error()})
+	require.Contains(t, records, []string{badRowsFile, "5", "2003", "", "bad row", "", "", "to " + notAPhoneNumber})
 }
 
 func TestSend_standardInputIsSentUpToItsFirstBadRow(t *testing.T) {
@@ -164,7 +167,7 @@ func TestSend_standardInputIsSentUpToItsFirstBadRow(t *testing.T) {
 	const in = "id,to,text\n1,0700000001,a\n2,0700000002,b\n3,nobody,c\n4,0700000004,d\n"
 	got := smslinkIn(accountOf(gateway), in, "send", "--endpoint", gateway.URL, "--package-size", "2", "-")
 	require.Equal(t, exitSomeBad, got.code)
-	require.Equal(t, "standard input:4: to "+smslink.ErrReceiver.Error()+"\nsmslink: a row is bad, and what follows it was not sent; --on-bad-row skip passes over it\n", got.err)
+	require.Equal(t, "standard input:4: to "+notAPhoneNumber+"\nsmslink: a row is bad, and what follows it was not sent; --on-bad-row skip passes over it\n", got.err)
 	require.Contains(t, got.out, "3 rows: 2 accepted, 0 failed, 1 bad; ")
 	require.Len(t, gateway.Messages(), 2)
 
@@ -387,7 +390,7 @@ func TestSend_onlyBadRows(t *testing.T) {
 	got := smslinkIn(nil, "", "send", "--sandbox", "--on-bad-row", "skip", file)
 	require.Equal(t, exitNotSent, got.code)
 	require.Empty(t, got.out)
-	require.Equal(t, file+":2: to "+smslink.ErrReceiver.Error()+"\n0 messages, 0 SMS, 1 bad row\nsmslink: every row is bad; nothing was sent\n", got.err)
+	require.Equal(t, file+":2: to "+notAPhoneNumber+"\n0 messages, 0 SMS, 1 bad row\nsmslink: every row is bad; nothing was sent\n", got.err)
 }
 
 func TestSend_resultsAreNeverWrittenOver(t *testing.T) {

@@ -32,7 +32,7 @@ type sending struct {
 	strays    int               // entries of replies that fit no message
 	words     map[string]string // of the server, by reason
 	packageID string            // the last one's
-	stopped   error             // of the last package that was not accepted
+	stopped   error             // why the stream stopped, or its last package was not accepted
 	whole     bool              // all rows were read
 	ended     error             // why the rows ended before their end
 
@@ -75,13 +75,13 @@ var (
 	errUnreachable = errors.New("the gateway can't be reached")
 )
 
-func (s *sending) run(ctx context.Context, opts *smslink.SendAllOptions) (err error) {
+func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err error) {
 	start := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
-	s.journal, opts.Halt = opts.Journal, s.halting
+	s.journal = opts.Journal
 	if s.campaign.Rereadable() {
 		opts.Limiter = unchanged{s.campaign, opts.Limiter}
 	}
@@ -90,8 +90,13 @@ func (s *sending) run(ctx context.Context, opts *smslink.SendAllOptions) (err er
 	} else {
 		defer s.rows.Close()
 	}
-	for batch := range s.client.SendAll(ctx, s.messages(), opts) {
+	stream := s.client.Stream(s.messages(), opts)
+	defer context.AfterFunc(s.halting, func() { stream.Drain(context.Cause(s.halting)) })()
+	for batch := range stream.Batches(ctx) {
 		s.take(batch)
+	}
+	if err := stream.Err(); err != nil {
+		s.stopped = err
 	}
 	s.leave(ctx)
 	s.bar.end()
@@ -166,7 +171,7 @@ func (s *sending) take(b smslink.Batch) {
 			s.record(s.settled(result.ID).Replied(result))
 		}
 	case b.Err != nil:
-		s.stopped = b.Err
+		s.stopped = errors.Unwrap(b.Err)
 		if words := serversWords(b.Err, s.console.getenv(envPassword)); words != "" {
 			s.words[outcome.Reason(b.Err)] = words
 		}
@@ -189,9 +194,7 @@ func (s *sending) leave(ctx context.Context) {
 	if s.stopped == nil || !s.campaign.Rereadable() {
 		return
 	}
-	var sendErr *smslink.SendError
-	errors.As(s.stopped, &sendErr) // it is one
-	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: sendErr.Err}
+	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.stopped}
 	unread := map[int64]pendingRow{}
 	var ids []int64
 	flush := func() {

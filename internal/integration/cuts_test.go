@@ -92,10 +92,15 @@ func (c cutting) rows(t *testing.T) string {
 		return plan{request: leg}
 	})
 	defer link.close()
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: "http://" + link.address + smslinktest.BulkPath})
+	transport := smslink.NewTransport()
+	transport.DisableKeepAlives = c.connection == "new"
+	defer transport.CloseIdleConnections()
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{
+		Endpoint: "http://" + link.address + smslinktest.BulkPath, HTTPClient: &http.Client{Transport: transport},
+	})
 	require.NoError(t, err)
 	send := func(id int64) (said string) {
-		p := smslink.Package{Codec: smslink.CodecNone}
+		p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: smslink.CodecNone}}
 		require.NoError(t, p.Add(smslink.Message{ID: id, To: "0712345678", Text: "Comanda dvs. este gata."}))
 		resp, err := client.Send(context.Background(), &p)
 		if err != nil {

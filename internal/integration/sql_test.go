@@ -127,8 +127,8 @@ func Example_databaseSQL() {
 	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply())
 	for range 2 {
 		accepted, unknown, earlier := 0, 0, 0
-		opts := &smslink.SendAllOptions{Messages: 200, Concurrency: 1, Journal: table{db}}
-		for batch := range gateway.Client().SendAll(ctx, unpaid(ctx, db), opts) {
+		opts := &smslink.StreamOptions{MaxMessages: 200, Concurrency: 1, Journal: table{db}}
+		for batch := range gateway.Client().Stream(unpaid(ctx, db), opts).Batches(ctx) {
 			earlier += len(batch.Earlier)
 			switch {
 			case batch.Response != nil:

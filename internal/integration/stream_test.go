@@ -19,12 +19,12 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-var streams = flag.Int("streams", 12, "streams that TestSendAll_ledger sends")
+var streams = flag.Int("streams", 12, "streams that TestStream_ledger sends")
 
 // Streams through the connections and the gateways of TestLedger, each sent again
 // over the same input with the same journal, until it has sent all that it may. Every
 // message read is in one batch, and the ledger bears out what the batches said.
-func TestSendAll_ledger(t *testing.T) {
+func TestStream_ledger(t *testing.T) {
 	const lanes = 4
 	results := make([]*lane, lanes)
 	var running sync.WaitGroup
@@ -109,11 +109,11 @@ func (l *lane) streamOnce(messages []smslink.Message, said map[int64]*shipment, 
 			yield(smslink.Message{}, failed)
 		}
 	}
-	for b := range l.client.SendAll(ctx, source, &smslink.SendAllOptions{
-		Messages: 1 + l.random.IntN(60), Concurrency: 1 + l.random.IntN(4), Journal: j, ContinueWithoutCredit: true,
+	for b := range l.client.Stream(source, &smslink.StreamOptions{
+		MaxMessages: 1 + l.random.IntN(60), Concurrency: 1 + l.random.IntN(4), Journal: j, ContinueWithoutCredit: true,
 		Limiter: rate.NewLimiter(20_000, 100),
 		Retry:   smslink.Retry{Attempts: 2, MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond},
-	}) {
+	}).Batches(ctx) {
 		outcome := smslink.OutcomeOf(b.Err)
 		if b.Package.Len() > 0 {
 			l.count("stream: " + outcome.String())
@@ -166,7 +166,7 @@ func (l *lane) auditStreams() {
 }
 
 // However a stream ends, nothing of it runs on.
-func TestSendAll_leavesNoGoroutine(t *testing.T) {
+func TestStream_leavesNoGoroutine(t *testing.T) {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(20 * time.Millisecond) }})
 	defer gateway.Close()
 	source := func(yield func(smslink.Message, error) bool) {
@@ -188,7 +188,7 @@ func TestSendAll_leavesNoGoroutine(t *testing.T) {
 			defer cancel()
 			func() {
 				defer func() { _ = recover() }()
-				for range gateway.Client().SendAll(ctx, source, &smslink.SendAllOptions{Messages: 10, Concurrency: 3, Limiter: rate.NewLimiter(10_000, 10)}) {
+				for range gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10, Concurrency: 3, Limiter: rate.NewLimiter(10_000, 10)}).Batches(ctx) {
 					if leave(cancel) {
 						break
 					}

@@ -30,10 +30,13 @@ func AppendBalance(dst []byte, b Balance) []byte {
 
 // ParseBalance reads a balance's reply, whatever its code and text. White space
 // around a number and what follows the third is passed over, and so is a third that
-// is no time. ok is false where the first two are not whole numbers, or where there is
-// an entry, as of a package.
+// is no time. ok is false if the first two are not whole numbers, or if there is an
+// entry, as of a package. A last number that may be cut is passed over.
 func ParseBalance(r Reply) (b Balance, ok bool) {
 	numbers := strings.Split(r.PackageID, ",")
+	if r.MayBeCut && r.Entries == "" {
+		numbers = numbers[:len(numbers)-1]
+	}
 	if len(numbers) < 2 { // as of an ERROR
 		return Balance{}, false
 	}

@@ -22,6 +22,7 @@ type Reply struct {
 	Text      string
 	PackageID string // MESSAGE only
 	Entries   string // MESSAGE only: one entry a message, parted by commas; see All
+	MayBeCut  bool   // the last field or entry may lack its end; set by who has read the body
 }
 
 // Entry is what the gateway said of one message.
@@ -55,7 +56,7 @@ func appendFields(dst []byte, fields ...string) []byte {
 // be missing. All that it returns shares body's memory. The error is
 // ErrUnreadable.
 func ParseReply(body string) (Reply, error) {
-	body = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(body), "\ufeff"))
+	body = TrimReply(body)
 	fields := strings.SplitN(body, ";", 6)
 	if len(fields) < 3 {
 		return Reply{}, ErrUnreadable
@@ -76,6 +77,17 @@ func ParseReply(body string) (Reply, error) {
 		r.Entries = fields[4]
 	}
 	return r, nil
+}
+
+// TrimReply returns body without a byte order mark and the white space around it.
+func TrimReply(body string) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(body), "\ufeff"))
+}
+
+// EndsField reports whether body ends in a byte that stands behind a field or an entry, or is
+// empty, so that its last field can't be cut.
+func EndsField(body string) bool {
+	return body == "" || strings.ContainsRune(";, \t\r\n", rune(body[len(body)-1]))
 }
 
 // All iterates over the entries as they stand, without the white space around

@@ -81,4 +81,6 @@ foreach (explode("\r\n", $plain) as $i => $line) {
 if ((string) count($entries) !== $_POST['Receivers']) {
     refuse(900, 'Receivers');
 }
-echo 'MESSAGE;1;' . md5($plain) . ';1001;' . implode(',', $entries);
+$reply = 'MESSAGE;1;' . md5($plain) . ';1001;' . implode(',', $entries);
+header('Content-Length: ' . strlen($reply)); // PHP's own server frames nothing by itself
+echo $reply;

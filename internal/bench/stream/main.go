@@ -1,5 +1,5 @@
 // Command stream sends a million messages to a bare receiver on loopback, through
-// SendAll and through Send one package after another, each in a process of its own,
+// a Stream and through Send one package after another, each in a process of its own,
 // and prints time and memory. Run it from the repository's root, on Linux:
 //
 //	go run ./internal/bench/stream
@@ -51,7 +51,7 @@ func main() {
 }
 
 // sides are the ways to send that are compared.
-var sides = []string{"Send", "SendAll, 1 in flight", "SendAll, 2 in flight"}
+var sides = []string{"Send", "Stream, 1 in flight", "Stream, 2 in flight"}
 
 // run is what one process told and used.
 type run struct {
@@ -184,7 +184,7 @@ func job(side, url string, messages int) error {
 		if side == sides[2] {
 			inFlight = 2
 		}
-		for batch := range client.SendAll(context.Background(), all, &smslink.SendAllOptions{Messages: perPackage, Concurrency: inFlight}) {
+		for batch := range client.Stream(all, &smslink.StreamOptions{MaxMessages: perPackage, Concurrency: inFlight}).Batches(context.Background()) {
 			if batch.Err != nil {
 				return batch.Err
 			}
@@ -209,7 +209,7 @@ func job(side, url string, messages int) error {
 	return nil
 }
 
-// sendOneByOne is what a program does without SendAll, with one package that it uses
+// sendOneByOne is what a program does without a Stream, with one package that it uses
 // again.
 func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error], note func(*smslink.Response)) error {
 	var p smslink.Package

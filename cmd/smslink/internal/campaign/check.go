@@ -16,7 +16,7 @@ type checker struct {
 }
 
 func newChecker(fold, passed bool) checker {
-	return checker{passed: passed, pkg: &smslink.Package{Fold: fold, StrictReceivers: true}}
+	return checker{passed: passed, pkg: &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: fold}}}
 }
 
 var errRepeatedID = errors.New("stands in an earlier row; each message needs its own")

@@ -1,0 +1,209 @@
+package smslink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// upload is a request body that knows how far it was read. A package's has the form's head, the
+// compressed bytes, which stand once in memory, in one piece or several, and the form's tail.
+type upload struct {
+	target      string // a URL
+	contentType string
+	parts       [][]byte
+	size        int64 // bytes of all parts
+
+	mu      sync.Mutex
+	current *body // the only one that may be read; nil once the upload is closed
+	touched bool  // a byte was read
+	spent   bool  // the last byte was read
+	conns   int   // connections that the transport got for it
+}
+
+// post sends the upload once and hands a MESSAGE reply, of a size for that many messages, to parse.
+// Everything else, and parse's error, is an error with its outcome. Nothing reads the upload after
+// post has returned.
+func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(wire.Reply) error) *SendError {
+	defer u.close()
+	req, err := c.request(ctx, u)
+	if err != nil {
+		return &SendError{Outcome: OutcomeNotSent, Err: err}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if touched, _ := u.close(); !touched {
+			return &SendError{Outcome: OutcomeNotSent, Err: &reworded{printable(err.Error()), err}}
+		}
+		return &SendError{Outcome: OutcomeUnknown, Err: withoutQuotes(ctx, err)}
+	}
+	defer resp.Body.Close()
+	sendErr := readReply(ctx, resp, messages, parse)
+	touched, conns := u.close()
+	switch {
+	case sendErr == nil:
+		return nil
+	case sendErr.Outcome == OutcomeUnknown && !touched:
+		sendErr.Outcome = OutcomeNotSent
+		sendErr.Err = fmt.Errorf("%w, and nothing of the upload was read before", sendErr.Err)
+	case sendErr.Outcome == OutcomeRejected && conns > 1:
+		sendErr.Outcome = OutcomeUnknown
+		sendErr.Err = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may have been accepted", sendErr.Err)
+	}
+	return sendErr
+}
+
+// request returns the POST of an upload.
+func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(u.trace(ctx), http.MethodPost, u.target, u.body())
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", u.contentType)
+	req.Header.Set("User-Agent", c.agent)
+	req.ContentLength = u.size
+	req.GetBody = u.again
+	return req, nil
+}
+
+// trace counts the connections that the upload gets. One that gets a second may have been sent
+// twice, by a transport that buffers bodies and retries.
+func (u *upload) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) {
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			u.conns++
+		},
+	})
+}
+
+// body returns a new reader of the whole form, which takes the place of any before it.
+func (u *upload) body() io.ReadCloser {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.current = &body{upload: u, rest: u.parts}
+	return u.current
+}
+
+// again returns a new body for a transport that begins anew, unless it may have sent a whole one.
+// Over HTTP/1.1 net/http begins anew only if a kept connection did not take even the headers, but
+// over HTTP/2 also if the server says, having read all of it, that it did not process it.
+func (u *upload) again() (io.ReadCloser, error) {
+	u.mu.Lock()
+	spent := u.spent
+	u.mu.Unlock()
+	if spent {
+		return nil, errSpent
+	}
+	return u.body(), nil
+}
+
+// close ends all reading of the upload, and returns whether any byte was read and the number of
+// connections it got. A transport may go on reading a body after it has answered or failed, when
+// the memory is the caller's again.
+func (u *upload) close() (touched bool, conns int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.current = nil
+	return u.touched, u.conns
+}
+
+type body struct {
+	upload *upload
+	rest   [][]byte // parts that are not read to their end
+	read   int      // bytes of the first of them
+}
+
+var (
+	errClosed = errors.New("smslink: the upload is over, or is read from its start again")
+	errSpent  = errors.New("smslink: the upload was read to its end, so that it may have arrived; it is not sent again")
+)
+
+func (b *body) Read(p []byte) (int, error) {
+	u := b.upload
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.current != b {
+		return 0, errClosed
+	}
+	n := 0
+	for len(b.rest) > 0 {
+		copied := copy(p[n:], b.rest[0][b.read:])
+		n += copied
+		b.read += copied
+		if b.read < len(b.rest[0]) {
+			break
+		}
+		b.rest, b.read = b.rest[1:], 0
+	}
+	u.touched = u.touched || n > 0
+	u.spent = u.spent || len(b.rest) == 0
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (b *body) Close() error { return nil }
+
+// withoutQuotes rewords an error of the exchange in words that can't be a server's or a
+// RoundTripper's: those of the context or of the network. Any others, such as net/http's "malformed
+// HTTP response", may quote the reply, and a reply may quote the request.
+func withoutQuotes(ctx context.Context, err error) error {
+	var words error
+	var opErr *net.OpError
+	switch cause := context.Cause(ctx); {
+	case cause != nil && errors.Is(err, cause):
+		words = cause
+	case errors.Is(err, errSpent):
+		words = errSpent
+	case errors.As(err, &opErr):
+		words = &net.OpError{Op: opErr.Op, Net: opErr.Net, Source: opErr.Source, Addr: opErr.Addr, Err: systemError(opErr.Err)}
+	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out
+		words = context.DeadlineExceeded
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		words = errNoMore
+	default:
+		words = errMayQuote
+	}
+	return &reworded{printable(words.Error()), err}
+}
+
+// systemError returns the operating system's part of a network error, whose words are its own.
+func systemError(err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &errno):
+		return errno
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	case errors.Is(err, net.ErrClosed):
+		return net.ErrClosed
+	}
+	return errMayQuote
+}
+
+var (
+	errNoMore   = errors.New("smslink: the connection ended before the reply did (EOF)")
+	errMayQuote = errors.New("smslink: the exchange broke off with an error that may quote the reply; errors.Unwrap returns it")
+)
+
+// reworded keeps an error for errors.Is and errors.As, and shows other words.
+type reworded struct {
+	words string
+	err   error
+}
+
+func (e *reworded) Error() string    { return e.words }
+func (e *reworded) GoString() string { return e.words }
+func (e *reworded) Unwrap() error    { return e.err }
