@@ -193,9 +193,6 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 	return dead, rows.Err()
 }
 
-// grace is how long after the upload's deadline a package without a word from its worker is in doubt.
-const grace = time.Minute
-
 func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, state int, now int64) error {
 	var digest any
 	if c.pkg != nil {
@@ -203,7 +200,7 @@ func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, state 
 		digest = hex.EncodeToString(sum[:])
 	}
 	if _, err := o.exec(ctx, tx, "INSERT INTO smslink_package (token, worker, lane, state, messages, digest, began, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"+o.dialect.ignore,
-		c.token, c.worker, c.lane, state, len(c.ids), digest, now, now+(o.opts.Timeout+grace).Microseconds()); err != nil {
+		c.token, c.worker, c.lane, state, len(c.ids), digest, now, now+(o.opts.Timeout+o.opts.Timeout/5).Microseconds()); err != nil {
 		return err
 	}
 	return tx.QueryRowContext(ctx, o.dialect.sql("SELECT id FROM smslink_package WHERE token = ?"), c.token).Scan(&c.id)

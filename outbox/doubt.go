@@ -65,12 +65,10 @@ var (
 	ErrTooSoon = errors.New("outbox: the package's worker may still send it")
 )
 
-const zombieTime = 10 * time.Minute
-
 // Resolve says what became of a package, and records who said so and why. by and reason must not be empty.
 //
 // It returns [ErrNoDoubt] if the package does not wait for a person, or no longer. It returns [ErrTooSoon] for NotSent
-// until 10 minutes after the upload's deadline if its worker has not said that the upload has ended: a worker that was
+// until twice [Options].Timeout after the package's deadline if its worker has not said that the upload has ended: a worker that was
 // frozen may still send.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, v Verdict, by, reason string) error {
 	if v < WasSent || v > Abandon {
@@ -84,7 +82,7 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, v Verdict, by,
 		var ended sql.NullInt64
 		err := tx.QueryRowContext(ctx, o.dialect.sql("SELECT id, deadline, ended, "+o.dialect.now+" FROM smslink_package WHERE token = ? AND state IN (4, 5)"), packageName).
 			Scan(&id, &deadline, &ended, &now)
-		switch until := time.UnixMicro(deadline).Add(zombieTime); {
+		switch until := time.UnixMicro(deadline).Add(2 * o.opts.Timeout); {
 		case errors.Is(err, sql.ErrNoRows):
 			return ErrNoDoubt
 		case err != nil:

@@ -26,8 +26,8 @@ type Options struct {
 	// those of another lane. A name has 1 to 32 characters of visible ASCII.
 	Lanes map[string]Lane
 
-	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. A package whose worker
-	// has not said what became of it a minute after that is in doubt.
+	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. The package's deadline is a
+	// fifth later: if its worker has not said by then what became of it, it is in doubt.
 	Timeout time.Duration
 
 	// EraseAfter is how long receivers, senders and texts are kept after a message has come to its

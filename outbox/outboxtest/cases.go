@@ -27,6 +27,7 @@ var cases = []struct {
 	{"a refused account pauses all workers", accountRefused},
 	{"a rejected package is held", rejected},
 	{"a message that expires is not sent", expires},
+	{"a message that its package refuses keeps no other from being sent", refusedAlone},
 	{"a message waits for its NotBefore", notBefore},
 	{"the row lock decides between Cancel and a claim", cancelled},
 	{"without credit a message is queued again", withoutCredit},
@@ -212,6 +213,17 @@ func expires(k *kit) {
 	k.await("order-1", outbox.Settled)
 	k.await("code", outbox.Expired)
 	require.Zero(k, k.sent(m))
+}
+
+func refusedAlone(k *kit) {
+	k.enqueue(messages(3)...)
+	_, err := k.db.ExecContext(k.Context(), "UPDATE smslink_message SET body = 'un%0Atext' WHERE message_key = 'order-00001'")
+	require.NoError(k, err)
+	k.start()
+	k.await("order-00000", outbox.Settled)
+	k.await("order-00002", outbox.Settled)
+	require.Contains(k, k.await("order-00001", outbox.Refused).Note, "Text")
+	require.Len(k, k.gateway.Messages(), 2)
 }
 
 func notBefore(k *kit) {

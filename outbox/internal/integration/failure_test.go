@@ -1,0 +1,320 @@
+//go:build unix
+
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/outbox/internal/step"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// bench is a database with an empty outbox, and a gateway.
+type bench struct {
+	*testing.T
+	db      *sql.DB
+	box     *outbox.Outbox
+	gateway *smslinktest.Gateway
+	config  workerConfig
+}
+
+const benchTimeout = time.Second // its packages are in doubt 1.2 s after their claims
+
+// eachDatabase runs a test on each kind of database. The server is nil for SQLite.
+func eachDatabase(t *testing.T, test func(t *testing.T, config workerConfig, server *servers.Server)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "outbox.db") + sqliteOptions}, nil)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		server := startPostgres(t)
+		test(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, server)
+	})
+	t.Run("mariadb", func(t *testing.T) {
+		t.Parallel()
+		server := startMariaDB(t)
+		test(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, server)
+	})
+}
+
+func newBench(t *testing.T, config workerConfig, opts *smslinktest.Options) *bench {
+	db, err := sql.Open(config.Driver, config.DSN)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	gateway := smslinktest.NewGateway(opts)
+	t.Cleanup(gateway.Close)
+	config.Gateway, config.Messages, config.Concurrency, config.Timeout = gateway.URL, 100, 1, benchTimeout
+	box, err := outbox.New(db, dialects[config.Dialect], &outbox.Options{
+		Timeout: benchTimeout, Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, box.Migrate(t.Context()))
+	for _, table := range []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report"} {
+		_, err := db.ExecContext(t.Context(), "DELETE FROM "+table)
+		require.NoError(t, err)
+	}
+	return &bench{T: t, db: db, box: box, gateway: gateway, config: config}
+}
+
+// run runs a worker in this process, which calls reach at each step.
+func (b *bench) run(box *outbox.Outbox, reach func(at string)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	if reach == nil {
+		reach = func(string) {}
+	}
+	go func() { ended <- box.Run(step.With(ctx, reach), b.gateway.Client()) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(b, <-ended)
+	})
+	b.Cleanup(stop)
+	return stop
+}
+
+func (b *bench) enqueue(keys ...string) {
+	for _, key := range keys {
+		n, err := b.box.Enqueue(b.Context(), b.db, outbox.Message{Key: key, To: "0712345678", Text: "Comanda " + key})
+		require.NoError(b, err)
+		require.Equal(b, 1, n)
+	}
+}
+
+func (b *bench) state(key string) outbox.State {
+	records, err := b.box.Lookup(b.Context(), key)
+	require.NoError(b, err)
+	require.Len(b, records, 1)
+	return records[0].State
+}
+
+func (b *bench) await(key string, want outbox.State) {
+	b.Helper()
+	require.Eventually(b, func() bool { return b.state(key) == want }, 20*time.Second, 20*time.Millisecond, "%s is not %s", key, want)
+}
+
+// stays reports an error if the message's state changes while a worker runs.
+func (b *bench) stays(key string, want outbox.State) {
+	b.Helper()
+	time.Sleep(300 * time.Millisecond)
+	require.Equal(b, want, b.state(key))
+}
+
+func TestRun_killedAtEachStep(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for _, c := range []struct {
+			step string
+			want outbox.State
+			sent []int // any of these
+		}{
+			{step.Claiming, outbox.Settled, []int{1}}, // rolled back and queued, so that the next worker sends it
+			{step.Claimed, outbox.InDoubt, []int{0}},
+			{"during the upload", outbox.InDoubt, []int{0, 1}},
+			{step.Uploaded, outbox.InDoubt, []int{1}},
+			{step.Settling, outbox.InDoubt, []int{1}},
+			{step.Settled, outbox.Settled, []int{1}},
+		} {
+			t.Run(c.step, func(t *testing.T) {
+				var kill atomic.Pointer[func()]
+				b := newBench(t, config, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+					if f := kill.Load(); f != nil {
+						(*f)()
+					}
+					return smslinktest.Fault{}
+				}})
+				b.config.DieAt, b.config.Signal = c.step, syscall.SIGKILL
+				b.enqueue("order-1")
+				worker := spawned(t, b.config)
+				if c.step == "during the upload" {
+					f := func() { _ = worker.Process.Kill() }
+					kill.Store(&f)
+				}
+				_ = worker.Wait()
+				require.Equal(t, syscall.SIGKILL, worker.ProcessState.Sys().(syscall.WaitStatus).Signal())
+				kill.Store(nil)
+				b.run(b.box, nil)
+				b.await("order-1", c.want)
+				b.stays("order-1", c.want)
+				require.Contains(t, c.sent, len(b.gateway.Messages()))
+			})
+		}
+	})
+}
+
+func TestRun_frozenPastItsDeadline(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for _, c := range []struct {
+			step     string
+			resolved bool
+			want     outbox.State
+			sent     int
+		}{
+			{step.Claimed, false, outbox.Settled, 1},  // nothing was uploaded: queued again
+			{step.Uploaded, false, outbox.Settled, 1}, // its late settlement is accepted
+			{step.Uploaded, true, outbox.Abandoned, 1},
+		} {
+			t.Run(fmt.Sprintf("%s, resolved %v", c.step, c.resolved), func(t *testing.T) {
+				b := newBench(t, config, nil)
+				b.config.DieAt, b.config.Signal = c.step, syscall.SIGSTOP
+				b.enqueue("order-1")
+				worker := spawned(t, b.config)
+				b.await("order-1", outbox.Sending)
+				stop := b.run(b.box, nil)
+				b.await("order-1", outbox.InDoubt)
+				stop()
+				doubts, err := b.box.Doubts(t.Context())
+				require.NoError(t, err)
+				require.Len(t, doubts, 1)
+				require.ErrorIs(t, b.box.Resolve(t.Context(), doubts[0].Package, outbox.NotSent, "a test", "too soon"), outbox.ErrTooSoon)
+				if c.resolved {
+					require.NoError(t, b.box.Resolve(t.Context(), doubts[0].Package, outbox.Abandon, "a test", "a person's word"))
+				}
+				require.NoError(t, worker.Process.Signal(syscall.SIGCONT))
+				b.await("order-1", c.want)
+				b.stays("order-1", c.want)
+				require.Len(t, b.gateway.Messages(), c.sent)
+			})
+		}
+	})
+}
+
+// The claim's commit is cut off on its way to the database, or its answer on the way back.
+func TestRun_uncertainCommitIsWithdrawn(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
+		if server == nil {
+			t.Skip("SQLite's commits are certain")
+		}
+		for _, committed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("committed %v", committed), func(t *testing.T) {
+				b := newBench(t, config, nil)
+				p := newProxy(t, server.Port, 0)
+				db, err := sql.Open(server.Driver, server.Through(p.port))
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = db.Close() })
+				box, err := outbox.New(db, dialects[config.Dialect], &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}}})
+				require.NoError(t, err)
+				b.enqueue("order-1")
+				var once sync.Once
+				uploaded := make(chan struct{})
+				stop := b.run(box, func(at string) {
+					if at == step.Claimed {
+						close(uploaded)
+					}
+					if at != step.Claiming {
+						return
+					}
+					once.Do(func() {
+						if !committed {
+							p.cut()
+							return
+						}
+						p.deaf.Store(true)
+						time.AfterFunc(200*time.Millisecond, func() {
+							var state int
+							require.NoError(t, b.db.QueryRow("SELECT state FROM smslink_package").Scan(&state))
+							require.Equal(t, 1, state, "the commit has not happened")
+							p.cut()
+							p.deaf.Store(false)
+						})
+					})
+				})
+				<-uploaded
+				b.await("order-1", outbox.Settled)
+				stop()
+				require.Len(t, b.gateway.Messages(), 1)
+				var withdrawn int
+				require.NoError(t, b.db.QueryRow("SELECT count(*) FROM smslink_package WHERE state = 3 AND note LIKE '%may not have happened%'").Scan(&withdrawn))
+				if committed {
+					require.Equal(t, 1, withdrawn)
+				}
+				require.NoError(t, b.db.QueryRow("SELECT count(*) FROM smslink_package").Scan(&withdrawn))
+				require.Equal(t, 2, withdrawn)
+			})
+		}
+	})
+}
+
+func TestRun_databaseDownAtSettle(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
+		if server == nil {
+			t.Skip("SQLite has no server")
+		}
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		restarted := make(chan error, 1)
+		var once sync.Once
+		stop := b.run(b.box, func(at string) {
+			if at == step.Uploaded {
+				once.Do(func() {
+					require.NoError(t, server.Crash())
+					time.AfterFunc(time.Second, func() { restarted <- server.Start() })
+				})
+			}
+		})
+		require.NoError(t, <-restarted)
+		b.await("order-1", outbox.Settled)
+		stop()
+		require.Len(t, b.gateway.Messages(), 1)
+		stats, err := b.box.Stats(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, stats.Paused, "crash recovery is no fail-over")
+	})
+}
+
+func TestCancel_againstClaim(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		cancelled := make(chan int, 1)
+		var once sync.Once
+		b.run(b.box, func(at string) {
+			if at == step.Claiming {
+				once.Do(func() {
+					go func() {
+						n, err := b.box.Cancel(context.Background(), b.db, "order-1")
+						if err != nil {
+							n = -1
+						}
+						cancelled <- n
+					}()
+					select {
+					case n := <-cancelled:
+						t.Errorf("Cancel did not wait for the claim: %d", n)
+					case <-time.After(100 * time.Millisecond):
+					}
+				})
+			}
+		})
+		require.Zero(t, <-cancelled, "told that a message was cancelled that is being sent")
+		b.await("order-1", outbox.Settled)
+	})
+}
+
+// A worker is told to end while its upload is on its way.
+func TestRun_gracefulStop(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		began := make(chan struct{}, 1)
+		b := newBench(t, config, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+			began <- struct{}{}
+			return smslinktest.Delay(300 * time.Millisecond)
+		}})
+		b.enqueue("order-1")
+		worker := spawned(t, b.config)
+		<-began
+		require.NoError(t, worker.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, worker.Wait())
+		require.Equal(t, outbox.Settled, b.state("order-1"))
+	})
+}

@@ -1,0 +1,104 @@
+//go:build unix
+
+package servers
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Postgres starts a PostgreSQL server with these settings, such as "fsync=off". The error wraps exec.ErrNotFound if
+// PostgreSQL is not installed.
+func Postgres(settings ...string) (*Server, error) {
+	initdb, err := find("initdb")
+	if err != nil {
+		return nil, err
+	}
+	s, err := postgres(settings...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.once(initdb, "-D", s.data(), "-U", "smslink", "-A", "trust", "-E", "UTF8", "--no-sync"); err != nil {
+		return nil, err
+	}
+	return s, s.Start()
+}
+
+func postgres(settings ...string) (*Server, error) {
+	binary, err := find("postgres")
+	if err != nil {
+		return nil, err
+	}
+	s, err := newServer("pgx", syscall.SIGQUIT, "postgres") // SIGQUIT is an immediate shutdown: no checkpoint, and recovery at the next start
+	if err != nil {
+		return nil, err
+	}
+	s.binary = binary
+	s.DSN = fmt.Sprintf("postgres://smslink@127.0.0.1:%d/postgres?sslmode=disable", s.Port)
+	s.args = []string{"-D", s.data(), "-p", fmt.Sprint(s.Port), "-h", "127.0.0.1", "-k", s.Dir}
+	for _, setting := range append([]string{"wal_level=replica", "max_wal_senders=5", "log_min_messages=fatal"}, settings...) {
+		s.args = append(s.args, "-c", setting)
+	}
+	return s, nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
+
+// Standby starts an asynchronous standby of a PostgreSQL server.
+func (s *Server) Standby() (*Server, error) {
+	backup, err := find("pg_basebackup")
+	if err != nil {
+		return nil, err
+	}
+	standby, err := postgres()
+	if err != nil {
+		return nil, err
+	}
+	if err := standby.once(backup, "-h", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-U", "smslink", "-D", standby.data(), "-R", "-c", "fast"); err != nil {
+		return nil, err
+	}
+	return standby, standby.Start()
+}
+
+// Promote makes a standby the primary.
+func (s *Server) Promote() error {
+	control, err := find("pg_ctl")
+	if err != nil {
+		return err
+	}
+	return s.once(control, "-D", s.data(), "-w", "promote")
+}
+
+// PgBouncer starts PgBouncer in transaction mode before a PostgreSQL server.
+func (s *Server) PgBouncer() (*Server, error) {
+	binary, err := find("pgbouncer")
+	if err != nil {
+		return nil, err
+	}
+	b, err := newServer("pgx", syscall.SIGKILL, "postgres")
+	if err != nil {
+		return nil, err
+	}
+	b.binary = binary
+	b.DSN = fmt.Sprintf("postgres://smslink@127.0.0.1:%d/postgres?sslmode=disable&default_query_exec_mode=exec", b.Port)
+	config := filepath.Join(b.Dir, "pgbouncer.ini")
+	b.args = []string{config}
+	return b, firstError(
+		func() error {
+			return os.WriteFile(config, fmt.Appendf(nil, "[databases]\n* = host=127.0.0.1 port=%d user=smslink\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%d\n"+
+				"auth_type=any\nauth_file=\nunix_socket_dir=\npool_mode=transaction\ndefault_pool_size=20\nmax_client_conn=500\nserver_login_retry=0.2\n", s.Port, b.Port), 0o644)
+		},
+		b.Start,
+	)
+}
+
+func firstError(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

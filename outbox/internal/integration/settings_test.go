@@ -1,0 +1,114 @@
+//go:build unix
+
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
+	for name, c := range map[string]struct {
+		open func(t *testing.T) *sql.DB
+		d    *outbox.Dialect
+		want string
+	}{
+		"postgres": {func(t *testing.T) *sql.DB { return opened(t, startPostgres(t, "fsync=off")) }, outbox.Postgres, "fsync = off"},
+		"mariadb": {func(t *testing.T) *sql.DB {
+			return opened(t, startMariaDB(t, "--innodb-flush-log-at-trx-commit=2"))
+		}, outbox.MariaDB, "innodb_flush_log_at_trx_commit"},
+		"mariadb with a binary log": {func(t *testing.T) *sql.DB {
+			return opened(t, startMariaDB(t, "--log-bin=log", "--sync-binlog=0"))
+		}, outbox.MariaDB, "sync_binlog"},
+		"sqlite": {func(t *testing.T) *sql.DB {
+			db, err := sql.Open("sqlite", t.TempDir()+"/outbox.db"+sqliteOptions+"&_pragma=synchronous(normal)")
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = db.Close() })
+			return db
+		}, outbox.SQLite, "synchronous"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := c.open(t)
+			gateway := smslinktest.NewGateway(nil)
+			defer gateway.Close()
+			box, err := outbox.New(db, c.d, nil)
+			require.NoError(t, err)
+			require.NoError(t, box.Migrate(t.Context()))
+			err = box.Run(t.Context(), gateway.Client())
+			require.ErrorIs(t, err, outbox.ErrUnsafe)
+			require.ErrorContains(t, err, c.want)
+
+			box, err = outbox.New(db, c.d, &outbox.Options{AllowLoss: true})
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			require.NoError(t, box.Run(ctx, gateway.Client()))
+		})
+	}
+}
+
+// The claim is durable although the server's own commits are not.
+func TestRun_synchronousCommitOff(t *testing.T) {
+	server := startPostgres(t, "synchronous_commit=off")
+	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+	b.enqueue("order-1")
+	b.run(b.box, nil)
+	b.await("order-1", outbox.Settled)
+}
+
+func TestRun_needsItsTables(t *testing.T) {
+	box, err := outbox.New(openSQLite(t), outbox.SQLite, nil)
+	require.NoError(t, err)
+	client, err := smslink.NewClient("id", "password", &smslink.Options{Endpoint: "http://127.0.0.1:1/"})
+	require.NoError(t, err)
+	require.ErrorContains(t, box.Run(t.Context(), client), "Migrate")
+}
+
+// An order and its SMS in one transaction of pgx itself.
+func TestEnqueue_inPgxTransaction(t *testing.T) {
+	server := startPostgres(t)
+	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		config, err := pgx.ParseConfig(server.DSN)
+		require.NoError(t, err)
+		config.DefaultQueryExecMode = mode
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(context.Background()) }()
+		for _, commit := range []bool{false, true} {
+			tx, err := conn.Begin(t.Context())
+			require.NoError(t, err)
+			added, err := b.box.Enqueue(t.Context(), pgxTx(tx), outbox.Message{Key: fmt.Sprintf("order-%d", mode), To: "0712345678", Text: "Ștefan 😀"})
+			require.NoError(t, err)
+			require.Equal(t, 1, added)
+			if commit {
+				require.NoError(t, tx.Commit(t.Context()))
+			} else {
+				require.NoError(t, tx.Rollback(t.Context()))
+			}
+		}
+	}
+	b.run(b.box, nil)
+	require.Eventually(t, func() bool { return len(b.gateway.Messages()) == 3 }, 10*time.Second, 10*time.Millisecond)
+	for _, m := range b.gateway.Messages() {
+		require.Equal(t, "Ștefan 😀", m.Text)
+	}
+}
+
+// pgxTx is the adapter that the documentation shows.
+func pgxTx(tx pgx.Tx) outbox.TxFunc {
+	return func(ctx context.Context, query string, args ...any) (int64, error) {
+		tag, err := tx.Exec(ctx, query, args...)
+		return tag.RowsAffected(), err
+	}
+}

@@ -1,0 +1,129 @@
+//go:build unix
+
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/step"
+)
+
+// workerConfig is what a worker in a process of its own is told, in the environment.
+type workerConfig struct {
+	Dialect, Driver, DSN string
+	Gateway              string
+	Messages             int
+	Concurrency          int
+	Timeout              time.Duration
+
+	DieAt  string // the step at which it sends itself Signal, once
+	Signal syscall.Signal
+}
+
+const workerEnv = "SMSLINK_TEST_OUTBOX_WORKER"
+
+func TestMain(m *testing.M) {
+	if raw := os.Getenv(workerEnv); raw != "" {
+		if err := work(raw); err != nil {
+			slog.Error(err.Error())
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var dialects = map[string]*outbox.Dialect{"postgres": outbox.Postgres, "mariadb": outbox.MariaDB, "sqlite": outbox.SQLite}
+
+// work is the worker's process. It ends with SIGTERM, and begins again if the database is away.
+func work(raw string) error {
+	var c workerConfig
+	if err := json.Unmarshal([]byte(raw), &c); err != nil {
+		return err
+	}
+	_ = mysql.SetLogger(&mysql.NopLogger{}) // it logs by itself
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	died := false
+	working := step.With(ctx, func(at string) {
+		if at == c.DieAt && !died {
+			died = true
+			_ = syscall.Kill(os.Getpid(), c.Signal)
+			if c.Signal == syscall.SIGKILL {
+				select {}
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	db, err := sql.Open(c.Driver, c.DSN)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	client, err := smslink.NewClient("test-connection", "test-password", &smslink.Options{Endpoint: c.Gateway})
+	if err != nil {
+		return err
+	}
+	box, err := outbox.New(db, dialects[c.Dialect], &outbox.Options{
+		Timeout: c.Timeout, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Lanes: map[string]outbox.Lane{
+			outbox.Urgent: {Concurrency: -1},
+			outbox.Bulk:   {Messages: c.Messages, Wait: -1, Poll: 20 * time.Millisecond, Concurrency: c.Concurrency},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for {
+		err := box.Run(working, client)
+		if ctx.Err() != nil {
+			return err
+		}
+		slog.Warn("again", "error", err)
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// spawn starts a worker. Its log is a file that is shown if the test fails.
+func spawn(t *testing.T, c workerConfig, log string) *exec.Cmd {
+	raw, err := json.Marshal(c)
+	require.NoError(t, err)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), workerEnv+"="+string(raw))
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	require.NoError(t, err)
+	defer f.Close()
+	cmd.Stdout, cmd.Stderr = f, f
+	require.NoError(t, cmd.Start())
+	return cmd
+}
+
+// spawned ends the worker with the test.
+func spawned(t *testing.T, c workerConfig) *exec.Cmd {
+	log := filepath.Join(t.TempDir(), "worker.log")
+	cmd := spawn(t, c, log)
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			text, _ := os.ReadFile(log)
+			t.Logf("%s", text)
+		}
+	})
+	return cmd
+}
