@@ -15,12 +15,8 @@ import (
 
 // Options are an outbox's settings. Nil and zero fields mean the defaults.
 type Options struct {
-	// Codec compresses the packages; nil means smslink's default.
-	Codec smslink.Codec
-
-	// Fold and StrictReceivers are the packages' own, both when a message is enqueued and when it
-	// is sent.
-	Fold, StrictReceivers bool
+	// PackageOptions are those of the packages. Fold and LenientReceivers also apply when a message is enqueued.
+	smslink.PackageOptions
 
 	// Lanes adds lanes to "urgent" and "bulk", or changes these two. A message never waits for
 	// those of another lane. A name has 1 to 32 characters of visible ASCII.
@@ -154,7 +150,7 @@ func visible(s string, n int) bool {
 
 // newPackage returns an empty package with the outbox's settings.
 func (o *Outbox) newPackage() *smslink.Package {
-	return &smslink.Package{PackageOptions: smslink.PackageOptions{Codec: o.opts.Codec, Fold: o.opts.Fold, LenientReceivers: !o.opts.StrictReceivers}}
+	return &smslink.Package{PackageOptions: o.opts.PackageOptions}
 }
 
 // inTx runs f in a transaction whose commit is durable. If the commit fails, it may have happened.

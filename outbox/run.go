@@ -253,7 +253,7 @@ func (r *run) stopReason(resp *smslink.Response, err error) error {
 	case smslink.OutcomeAccepted, smslink.OutcomeRejected:
 		r.unknown.Store(0)
 	}
-	return stopReason(resp, err)
+	return smslink.StopReason(resp, err)
 }
 
 // insist repeats f until it succeeds, or until Run gives up. It reports whether f has succeeded.

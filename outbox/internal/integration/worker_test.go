@@ -74,7 +74,7 @@ func work(raw string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	client, err := smslink.NewClient("test-connection", "test-password", &smslink.Options{Endpoint: c.Gateway})
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ type Server struct {
 	account *syscall.Credential // nil = our own
 	crash   syscall.Signal
 	process *exec.Cmd
-	exited  chan error
+	exited  chan struct{} // closed once the process has ended
 }
 
 // newServer makes the folder of a server that is to run as one of the users, if we are root.
@@ -101,14 +101,17 @@ func (s *Server) Start() error {
 	if err := s.process.Start(); err != nil {
 		return err
 	}
-	process, exited := s.process, make(chan error, 1)
+	process, exited := s.process, make(chan struct{})
 	s.exited = exited
-	go func() { exited <- process.Wait() }()
+	go func() {
+		_ = process.Wait() // a server that is killed ends with an error
+		close(exited)
+	}()
 	db, err := sql.Open(s.Driver, s.DSN)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	for range 600 {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		err = db.PingContext(ctx)
