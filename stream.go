@@ -261,7 +261,7 @@ func (s *Stream) Drain(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.ranged:
+	case !s.ranged && s.reason == nil:
 		s.reason = reason
 	case s.stop != nil:
 		s.stop(reason)
