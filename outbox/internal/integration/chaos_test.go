@@ -1,0 +1,277 @@
+//go:build unix
+
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+var (
+	chaosKills    = flag.Int("chaos.kills", 25, "workers killed")
+	chaosCrashes  = flag.Int("chaos.crashes", 3, "crashes of the database")
+	chaosStops    = flag.Int("chaos.stops", 1, "workers frozen past their deadline")
+	chaosLose     = flag.Float64("chaos.lose", 0.01, "how many replies are lost")
+	chaosMessages = flag.Int("chaos.messages", 4000, "orders")
+	chaosSpread   = flag.Duration("chaos.spread", 12*time.Second, "how long the orders take to come")
+	chaosVia      = flag.String("chaos.via", "", "what stands before the database: pgbouncer, cutter or nothing")
+)
+
+// chaosWorkers are the workers, each with as many uploads at a time.
+const chaosWorkers, chaosConcurrency = 2, 2
+
+// Workers are killed and frozen and the database crashes while a shop takes orders. The gateway's ledger, in a process of
+// its own as the workers see it, says how often each message was sent.
+func TestChaos(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
+		if *chaosVia != "" && (server == nil || *chaosVia == "pgbouncer" && config.Dialect != "postgres") {
+			t.Skip("there is nothing to stand before the database")
+		}
+		_ = mysql.SetLogger(&mysql.NopLogger{})
+		lostReplies := new(atomic.Int64)
+		b := newBench(t, config, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+			if rand.Float64() < *chaosLose {
+				lostReplies.Add(1)
+				return smslinktest.LoseReply()
+			}
+			return smslinktest.Delay(time.Duration(rand.Int64N(int64(100 * time.Millisecond))))
+		}})
+		b.config.Messages, b.config.Concurrency, b.config.Timeout = 20, chaosConcurrency, 4*time.Second
+		switch *chaosVia {
+		case "pgbouncer":
+			bouncer, err := server.PgBouncer()
+			b.config.DSN = started(t, bouncer, err).DSN
+		case "cutter":
+			b.config.DSN = server.Through(newProxy(t, server.Port, 1500*time.Millisecond).port)
+		}
+		c := &chaos{bench: b, server: server, logs: t.TempDir()}
+		c.shop()
+		began := time.Now()
+		c.harm()
+		c.finish()
+		c.judge(lostReplies.Load())
+		t.Logf("%v in all", time.Since(began).Round(time.Second))
+	})
+}
+
+type chaos struct {
+	*bench
+	server *servers.Server
+	logs   string
+
+	trade   sync.WaitGroup
+	orders  []bool // by number: committed
+	kills   atomic.Int64
+	stops   atomic.Int64
+	crashes int
+	workers [chaosWorkers]*worker
+}
+
+// shop takes orders in the background until all have come. Each is in one transaction with its SMS, and one of twenty is
+// rolled back.
+func (c *chaos) shop() {
+	_, err := c.db.ExecContext(c.Context(), "CREATE TABLE IF NOT EXISTS shop_order (id BIGINT PRIMARY KEY)")
+	require.NoError(c, err)
+	_, err = c.db.ExecContext(c.Context(), "DELETE FROM shop_order")
+	require.NoError(c, err)
+	c.orders = make([]bool, *chaosMessages)
+	const batch = 10
+	pause := *chaosSpread / time.Duration(max(1, len(c.orders)/batch))
+	ctx := c.Context()
+	c.trade.Go(func() {
+		for first := 0; first < len(c.orders); first += batch {
+			commit := rand.IntN(20) > 0
+			for ctx.Err() == nil && !c.order(ctx, first, min(batch, len(c.orders)-first), commit) {
+				time.Sleep(50 * time.Millisecond)
+			}
+			time.Sleep(pause)
+		}
+	})
+}
+
+// order reports whether the orders came to their end.
+func (c *chaos) order(ctx context.Context, first, n int, commit bool) bool {
+	var there int
+	if err := c.db.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM shop_order WHERE id = %d", first)).Scan(&there); err != nil {
+		return false
+	}
+	if there == 0 {
+		tx, err := c.db.BeginTx(ctx, nil)
+		if err != nil {
+			return false
+		}
+		defer func() { _ = tx.Rollback() }()
+		var sms []outbox.Message
+		for i := first; i < first+n; i++ {
+			if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO shop_order (id) VALUES (%d)", i)); err != nil {
+				return false
+			}
+			sms = append(sms, outbox.Message{Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i), Text: fmt.Sprintf("Comanda %d a fost predată curierului.", i)})
+		}
+		if added, err := c.box.Enqueue(ctx, tx, sms...); err != nil || added != n {
+			return false
+		}
+		if !commit {
+			return tx.Rollback() == nil
+		}
+		if tx.Commit() != nil {
+			return false // it may have happened: see above
+		}
+	}
+	for i := first; i < first+n; i++ {
+		c.orders[i] = true
+	}
+	return true
+}
+
+// worker is a process that is started again each time it is killed.
+type worker struct {
+	*exec.Cmd
+	start func()
+}
+
+// harm kills and freezes workers, and crashes the database.
+func (c *chaos) harm() {
+	var harm sync.WaitGroup
+	for i := range c.workers {
+		w := &worker{}
+		w.start = func() { w.Cmd = spawn(c.T, c.config, filepath.Join(c.logs, fmt.Sprintf("worker-%d.log", i))) }
+		c.workers[i] = w
+		w.start()
+		c.Cleanup(func() { _ = w.Process.Kill() })
+		harm.Go(func() {
+			for int(c.kills.Load()) < *chaosKills {
+				time.Sleep(200*time.Millisecond + rand.N(600*time.Millisecond))
+				if int(c.stops.Load()) < *chaosStops && rand.IntN(4) == 0 {
+					c.stops.Add(1)
+					_ = w.Process.Signal(syscall.SIGSTOP)
+					time.Sleep(c.config.Timeout + c.config.Timeout/2)
+					_ = w.Process.Signal(syscall.SIGCONT)
+					time.Sleep(time.Second)
+					continue
+				}
+				_ = w.Process.Kill()
+				_ = w.Wait()
+				c.kills.Add(1)
+				w.start()
+			}
+		})
+	}
+	if c.server != nil {
+		harm.Go(func() {
+			for c.crashes < *chaosCrashes {
+				time.Sleep(time.Second + rand.N(2500*time.Millisecond))
+				if err := c.server.Crash(); err != nil {
+					c.Error(err)
+				}
+				if err := c.server.Start(); err != nil {
+					c.Error(err)
+				}
+				c.crashes++
+			}
+		})
+	}
+	harm.Wait()
+	c.trade.Wait()
+}
+
+// finish waits until nothing is queued or being sent.
+func (c *chaos) finish() {
+	require.Eventually(c, func() bool {
+		stats, err := c.box.Stats(c.Context())
+		if err != nil {
+			return false
+		}
+		require.Empty(c, stats.Paused)
+		return stats.Sending == 0 && stats.Lanes[outbox.Bulk].Queued == 0
+	}, 3*time.Minute, 200*time.Millisecond, "messages are left")
+	for _, w := range c.workers {
+		_ = w.Process.Signal(syscall.SIGTERM)
+		_ = w.Wait()
+	}
+}
+
+// judge compares the database with the gateway's ledger.
+func (c *chaos) judge(lostReplies int64) {
+	sent := map[int]int{}
+	twice := 0
+	for _, m := range c.gateway.Messages() {
+		number, err := strconv.Atoi(strings.TrimPrefix(m.To, "07"))
+		require.NoError(c, err)
+		if sent[number]++; sent[number] == 2 {
+			twice++
+		}
+	}
+	committed, lost, unsent, settled, doubtful, phantom := 0, 0, 0, 0, 0, 0
+	states := c.states()
+	for i, order := range c.orders {
+		state := states[fmt.Sprintf("order-%d", i)]
+		switch {
+		case !order:
+			if sent[i] > 0 || state != "" {
+				phantom++
+			}
+			continue
+		case state == outbox.Settled:
+			settled++
+			if sent[i] == 0 {
+				unsent++
+			}
+		case state == outbox.InDoubt:
+			doubtful++
+		default:
+			lost++
+		}
+		committed++
+	}
+	doubts, err := c.box.Doubts(c.Context())
+	require.NoError(c, err)
+	limit := (int(c.kills.Load())+c.crashes)*chaosConcurrency + int(lostReplies)
+	c.Logf("%d orders, %d kills, %d crashes, %d stops, %d lost replies: %d settled, %d in doubt in %d packages (at most %d), twice %d, lost %d, settled and not in the ledger %d, rolled back and sent %d",
+		committed, c.kills.Load(), c.crashes, c.stops.Load(), lostReplies, settled, doubtful, len(doubts), limit, twice, lost, unsent, phantom)
+	require.Zero(c, twice, "sent twice")
+	require.Zero(c, lost, "lost")
+	require.Zero(c, unsent, "settled and not in the ledger")
+	require.Zero(c, phantom, "rolled back and sent, or kept")
+	require.LessOrEqual(c, len(doubts), limit)
+	require.Positive(c, settled)
+}
+
+func (c *chaos) states() map[string]outbox.State {
+	rows, err := c.db.QueryContext(c.Context(), "SELECT message_key, state, status FROM smslink_outbox")
+	require.NoError(c, err)
+	defer func() { require.NoError(c, rows.Close()) }()
+	states := map[string]outbox.State{}
+	for rows.Next() {
+		var key string
+		var state outbox.State
+		var status sql.NullInt64
+		require.NoError(c, rows.Scan(&key, &state, &status))
+		if state == outbox.Settled {
+			require.EqualValues(c, smslink.StatusSuccess, status.Int64, key)
+		}
+		states[key] = state
+	}
+	require.NoError(c, rows.Err())
+	return states
+}
