@@ -24,7 +24,7 @@ func TestReadme_snippetsAreTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	var examples string
-	for _, file := range []string{"example_test.go", "delivery/example_test.go"} {
+	for _, file := range []string{"example_test.go", "examples/reports/reports.go"} {
 		raw, err := os.ReadFile(file)
 		require.NoError(t, err)
 		examples += string(raw)

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func TestRun(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, run(&out, t.TempDir()))
+	require.Equal(t, `run 1: smslink: the stream stopped: the gateway refused with ERROR 3: the user is suspended
+     1 smslink: message 1: To is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again
+   200 success
+   200 unknown
+   200 rejected
+   149 not sent
+run 2: <nil>
+     1 smslink: message 1: To is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again
+   549 success
+   200 unreported
+749 messages arrived, each once
+`, out.String())
+}
+
+// A run that loses its database leaves what it knows to the journal, and the next run keeps it.
+func TestRemind_databaseThatFails(t *testing.T) {
+	folder := t.TempDir()
+	db, err := open(folder)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	_, err = db.Exec(`CREATE TRIGGER full BEFORE UPDATE ON invoice BEGIN SELECT raise(abort, 'the disk is full'); END`)
+	require.NoError(t, err)
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	file := filepath.Join(folder, "journal")
+	require.ErrorContains(t, remind(context.Background(), gateway.Client(), db, file), "the disk is full")
+	_, err = db.Exec(`DROP TRIGGER full`)
+	require.NoError(t, err)
+	require.NoError(t, remind(context.Background(), gateway.Client(), db, file))
+
+	var kept, remotes int
+	require.NoError(t, db.QueryRow(`SELECT count(*), count(DISTINCT remote) FROM invoice WHERE sms = 'success'`).Scan(&kept, &remotes))
+	require.Equal(t, 749, kept)
+	require.Equal(t, 749, remotes)
+	require.Len(t, gateway.Messages(), 749, "nothing was sent twice")
+}

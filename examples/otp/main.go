@@ -1,0 +1,60 @@
+// Command otp is a service that texts one-time codes, and a sandbox for it. See otp.go for the
+// service, and otp_test.go for the tests of such a program.
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func main() {
+	if err := run(os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run asks the service for codes, each time the sandbox behaves in another way.
+func run(out io.Writer) error {
+	gateway := smslinktest.NewGateway(nil) // in place of the live one
+	defer gateway.Close()
+	codes := map[string]string{}
+	server := httptest.NewServer(&service{
+		sms:  gateway.Client(), // smslink.NewClient(connectionID, password, nil) in earnest
+		keep: func(phone, code string) { codes[phone] = code },
+	})
+	defer server.Close()
+
+	for _, visit := range []struct {
+		phone  string
+		faults []smslinktest.Fault
+	}{
+		{"0712345678", nil},
+		{"+40 21 312 3456", nil},
+		{"0723456789", []smslinktest.Fault{smslinktest.Refuse("3", "user suspended")}},
+		{"0734567890", []smslinktest.Fault{smslinktest.LoseReply()}},
+	} {
+		gateway.Inject(visit.faults...)
+		resp, err := http.PostForm(server.URL, url.Values{"phone": {visit.phone}})
+		if err != nil {
+			return err
+		}
+		answer, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s asks for a code: %d %s\n", visit.phone, resp.StatusCode, strings.TrimSpace(string(answer)))
+	}
+	for _, m := range gateway.Messages() {
+		fmt.Fprintf(out, "the sandbox has for %s: %s\n", m.To, strings.ReplaceAll(m.Text, codes[m.To], "******"))
+	}
+	return nil
+}
