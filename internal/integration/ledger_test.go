@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
@@ -25,7 +26,6 @@ import (
 
 var (
 	packages = flag.Int("packages", 500, "packages that TestLedger sends")
-	junk     = flag.Bool("junk", false, "let TestLedger's gateways write second responses and replies that were cut unnoticed")
 	seed     = flag.Uint64("seed", 1, "where TestLedger's packages and faults come from")
 )
 
@@ -34,7 +34,7 @@ var (
 // by message. The seed fixes the packages and the faults of each lane, in their order; how
 // they fall together is a matter of timing too.
 func TestLedger(t *testing.T) {
-	const lanes = 8
+	lanes := 2 * len(roads)
 	results := make([]*lane, lanes)
 	var running sync.WaitGroup
 	for i := range results {
@@ -64,6 +64,7 @@ func TestLedger(t *testing.T) {
 type lane struct {
 	number uint64
 	random *rand.Rand // the program's; proxy and gateway have their own
+	road   road
 
 	gateway *smslinktest.Gateway
 	link    *proxy
@@ -138,34 +139,59 @@ func (l *lane) run(packages int) {
 	l.audit()
 }
 
-// start gives the lane one of four transports: the client's own, and a caller's over
-// plain HTTP, TLS and HTTP/2. Every second gateway closes kept connections at once.
+// road is a transport.
+type road struct {
+	name          string
+	tls, http2    bool
+	make          func(trusting *http.Transport) http.RoundTripper // from one that trusts the gateway; nil means the client's own
+	ownConnection bool                                             // for each upload
+	resends       bool                                             // by itself: what it sends twice is its own doing
+}
+
+// roads are the transports of the lanes in turn.
+var roads = []road{
+	{name: "own", ownConnection: true},
+	{name: "otelhttp", ownConnection: true, make: func(*http.Transport) http.RoundTripper { return otelhttp.NewTransport(smslink.NewTransport()) }},
+	{name: "http.Transport", make: func(*http.Transport) http.RoundTripper { return &http.Transport{} }},
+	{name: "http.Transport over TLS", tls: true, make: func(t *http.Transport) http.RoundTripper {
+		return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: t.TLSClientConfig.RootCAs}}
+	}},
+	{name: "HTTP/2", tls: true, http2: true, make: func(t *http.Transport) http.RoundTripper { return t }},
+	{name: "otelhttp over TLS", tls: true, ownConnection: true, make: func(t *http.Transport) http.RoundTripper {
+		own := smslink.NewTransport()
+		own.TLSClientConfig.RootCAs = t.TLSClientConfig.RootCAs
+		return otelhttp.NewTransport(own)
+	}},
+	{name: "own over TLS", tls: true, ownConnection: true, make: func(t *http.Transport) http.RoundTripper {
+		own := smslink.NewTransport()
+		own.TLSClientConfig.RootCAs = t.TLSClientConfig.RootCAs
+		return own
+	}},
+	{name: "go-retryablehttp", ownConnection: true, resends: true, make: func(*http.Transport) http.RoundTripper { return retrying(smslink.NewTransport()) }},
+}
+
+// start gives the lane one of the transports. Every second gateway closes kept connections at once.
 func (l *lane) start(t *testing.T) {
+	l.road = roads[l.number%uint64(len(roads))]
 	l.gateway = smslinktest.NewUnstartedGateway(&smslinktest.Options{Fault: l.gatewayFault})
 	l.gateway.Server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	if l.number%2 == 1 {
+	if l.number/uint64(len(roads))%2 == 1 {
 		l.gateway.Server.Config.IdleTimeout = time.Millisecond
 	}
 	opts := &smslink.Options{Timeout: patience}
-	scheme, kind := "http://", l.number/2%4
-	switch kind {
-	case 0:
-		l.gateway.Start()
-	case 1:
-		l.gateway.Start()
-		opts.HTTPClient = &http.Client{Transport: &http.Transport{}}
-	default:
+	scheme := "http://"
+	var trusting *http.Transport
+	if l.road.tls {
 		scheme = "https://"
-		l.gateway.Server.EnableHTTP2 = kind == 3
+		l.gateway.Server.EnableHTTP2 = l.road.http2
 		l.gateway.StartTLS()
-		transport := l.gateway.Server.Client().Transport.(*http.Transport)
-		if kind == 2 {
-			transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs}}
-		}
-		opts.HTTPClient = &http.Client{Transport: transport}
+		trusting = l.gateway.Server.Client().Transport.(*http.Transport)
+	} else {
+		l.gateway.Start()
 	}
 	l.idle = func() {}
-	if opts.HTTPClient != nil {
+	if l.road.make != nil {
+		opts.HTTPClient = &http.Client{Transport: l.road.make(trusting)}
 		l.idle = opts.HTTPClient.CloseIdleConnections
 	}
 	faults := rand.New(rand.NewPCG(*seed, 1000+l.number))
@@ -254,6 +280,7 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	resp, err := l.client.Send(ctx, p)
 	outcome := smslink.OutcomeOf(err)
 	l.count("outcome: " + outcome.String())
+	l.count(fmt.Sprintf("%s: %s", l.road.name, outcome))
 	switch outcome {
 	case smslink.OutcomeAccepted:
 		s.accepted++
@@ -268,7 +295,7 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	if l.random.IntN(10) == 0 && (outcome == smslink.OutcomeAccepted || outcome == smslink.OutcomeUnknown) {
 		l.count("program: sends a sealed package again")
 		_, err := l.client.Send(context.Background(), p)
-		if !errors.Is(err, smslink.ErrSealed) && !errors.Is(err, smslink.ErrSealed) {
+		if !errors.Is(err, smslink.ErrSealed) {
 			l.breach("a sealed package was not refused: %v", err)
 		}
 	}
@@ -277,7 +304,7 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 
 // audit holds the ledger against what the client said.
 func (l *lane) audit() {
-	if uploads := len(l.gateway.Uploads()); uploads > l.departed {
+	if uploads := len(l.gateway.Uploads()); uploads > l.departed && !l.road.resends {
 		l.breach("%d whole uploads arrived, of %d Sends", uploads, l.departed)
 	}
 	ledger := map[int64][]smslinktest.Message{}
@@ -294,6 +321,8 @@ func (l *lane) audit() {
 			switch {
 			case len(taken) < s.accepted:
 				l.breach("message %d lost: accepted %d times, in the ledger %d times", m.ID, s.accepted, len(taken))
+			case len(taken) > s.accepted+s.unknown && l.road.resends && s.accepted+s.unknown > 0:
+				l.count(l.road.name + ": message sent more than once by it")
 			case len(taken) > s.accepted+s.unknown:
 				l.breach("message %d sent twice: accepted %d times, unknown %d times, in the ledger %d times", m.ID, s.accepted, s.unknown, len(taken))
 			}
@@ -388,7 +417,7 @@ func (l *lane) gatewayFault(n int) smslinktest.Fault {
 		{"answers in another order", smslinktest.ShuffleEntries(random.Uint64())},
 		{"answers with foreign and broken entries", smslinktest.AddEntries("999999999:1:3", "1:", ":::", "x:y:z")},
 	}
-	if *junk {
+	if l.road.ownConnection {
 		cut := random.IntN(1000)
 		faults = append(faults, []named{
 			{"takes it and writes a 403 behind the reply", behind("403 Forbidden", "")},
