@@ -3,12 +3,10 @@ package smslink
 import (
 	"fmt"
 	"slices"
-	"sync"
-
-	"github.com/klauspost/compress/zlib"
 
 	"github.com/go-smslink/smslink/internal/bzip2"
 	"github.com/go-smslink/smslink/internal/lzf"
+	"github.com/go-smslink/smslink/internal/zlib"
 )
 
 // Codec compresses a package's plain form (see [Package.AppendPlain]) for the
@@ -36,7 +34,8 @@ var (
 
 	// CodecZlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
 	// vendor calls it "Zlib Gzip", but it is no gzip file. It is a package's default.
-	CodecZlib Codec = newZlib(6)
+	// Above 512 kB it compresses on up to GOMAXPROCS cores, to the same bytes on any number.
+	CodecZlib = mustZlib(6)
 
 	// CodecBZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
 	// packs texts tightest and takes several times as long as CodecZlib, on as many cores
@@ -69,7 +68,7 @@ func ParseCodec(name string) (Codec, error) {
 func appendPieces(codec Codec, dst []byte, pieces [][]byte) ([]byte, error) {
 	switch own := codec.(type) {
 	case *zlibCodec:
-		return own.appendPieces(dst, pieces)
+		return own.encoder.AppendCompress(dst, pieces...)
 	case bzip2Codec:
 		return bzip2.AppendCompress(dst, pieces...)
 	case lzfCodec:
@@ -92,55 +91,31 @@ func (none) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return append(dst, plain...), nil
 }
 
-// zlibCodec keeps its writers, which are large, for the next package.
-type zlibCodec struct {
-	level   int
-	writers sync.Pool
-}
+type zlibCodec struct{ encoder *zlib.Encoder }
 
-// ZlibLevel gives a zlib codec of level 1 (fastest) to 9 (smallest); the
-// reference uses 9, and the gateway decodes any. Keep the codec and use it again:
-// it keeps its memory. The error is for any other level.
+// ZlibLevel returns a zlib codec of level 1 (fastest) to 9 (smallest). The reference uses 9, and the
+// gateway decodes any. Use the codec again rather than a new one: it keeps its memory. The error is for
+// any other level.
 func ZlibLevel(level int) (Codec, error) {
-	if level < zlib.BestSpeed || level > zlib.BestCompression {
-		return nil, fmt.Errorf("smslink: zlib level %d is not from 1 to 9", level)
+	encoder, err := zlib.NewEncoder(level)
+	if err != nil {
+		return nil, fmt.Errorf("smslink: %w", err)
 	}
-	return newZlib(level), nil
+	return &zlibCodec{encoder}, nil
 }
 
-func newZlib(level int) *zlibCodec {
-	z := &zlibCodec{level: level}
-	z.writers.New = func() any {
-		w, err := zlib.NewWriterLevel(nil, level)
-		if err != nil {
-			panic(err) // a level that ZlibLevel let through
-		}
-		return w
+func mustZlib(level int) Codec {
+	codec, err := ZlibLevel(level)
+	if err != nil {
+		panic(err)
 	}
-	return z
+	return codec
 }
 
 func (z *zlibCodec) Method() int    { return 1 }
 func (z *zlibCodec) String() string { return "zlib" }
 func (z *zlibCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
-	return z.appendPieces(dst, [][]byte{plain})
-}
-
-func (z *zlibCodec) appendPieces(dst []byte, pieces [][]byte) ([]byte, error) {
-	w := z.writers.Get().(*zlib.Writer)
-	defer z.writers.Put(w)
-	out := appender{dst}
-	w.Reset(&out)
-	for _, piece := range pieces {
-		if _, err := w.Write(piece); err != nil {
-			return dst, err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return dst, err
-	}
-	w.Reset(nil) // keep no hold of the package
-	return out.dst, nil
+	return z.encoder.AppendCompress(dst, plain)
 }
 
 type bzip2Codec struct{}
@@ -157,12 +132,4 @@ func (lzfCodec) Method() int    { return 3 }
 func (lzfCodec) String() string { return "lzf" }
 func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return lzf.AppendCompress(dst, plain), nil
-}
-
-// appender is an io.Writer that appends.
-type appender struct{ dst []byte }
-
-func (a *appender) Write(p []byte) (int, error) {
-	a.dst = append(a.dst, p...)
-	return len(p), nil
 }

@@ -1,0 +1,164 @@
+package zlib_test
+
+import (
+	"bytes"
+	std "compress/zlib"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	klauspost "github.com/klauspost/compress/zlib"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/internal/corpus"
+	"github.com/go-smslink/smslink/internal/zlib"
+)
+
+const chunk = 4 * 65535 // of an input above 512 kB
+
+// lines are n bytes of a package of the corpus.
+func lines(n int) []byte {
+	var plain []byte
+	for _, m := range corpus.Messages(n/80 + 1) {
+		plain = fmt.Appendf(plain, "%d;%s;numeric;%s;0\r\n", m.ID, m.To, m.Text)
+	}
+	return plain[:n]
+}
+
+// cut cuts plain into pieces of that size.
+func cut(plain []byte, size int) [][]byte {
+	var pieces [][]byte
+	for len(plain) > size {
+		pieces = append(pieces, plain[:size])
+		plain = plain[size:]
+	}
+	return append(pieces, plain)
+}
+
+func encoder(t testing.TB, level int) *zlib.Encoder {
+	e, err := zlib.NewEncoder(level)
+	require.NoError(t, err)
+	return e
+}
+
+func inflate(t testing.TB, packed []byte) []byte {
+	in := bytes.NewReader(packed)
+	r, err := std.NewReader(in)
+	require.NoError(t, err)
+	plain, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Zero(t, in.Len(), "it is one stream")
+	return plain
+}
+
+func TestAppendCompress_isOneStreamAtEverySize(t *testing.T) {
+	sizes := []int{0, 1, 2, 100, 65535, 65536, chunk, 512<<10 - 1, 512 << 10, 512<<10 + 1}
+	for n := 3; n <= 4; n++ {
+		sizes = append(sizes, n*chunk-1, n*chunk, n*chunk+1)
+	}
+	all := lines(4*chunk + 1)
+	for _, level := range []int{1, 6, 9} {
+		e := encoder(t, level)
+		for _, size := range sizes {
+			packed, err := e.AppendCompress([]byte("head"), all[:size])
+			require.NoError(t, err)
+			require.Equal(t, "head", string(packed[:4]))
+			require.True(t, bytes.Equal(all[:size], inflate(t, packed[4:])), "level %d, %d bytes", level, size)
+		}
+	}
+}
+
+func TestAppendCompress_whateverItHolds(t *testing.T) {
+	noise := make([]byte, 2*chunk+9999)
+	_, _ = rand.NewChaCha8([32]byte{5}).Read(noise)
+	for name, plain := range map[string][]byte{
+		"noise":                noise,
+		"zeros":                make([]byte, 2*chunk+9999),
+		"noise, then its like": append(noise[:2*chunk:2*chunk], noise[2*chunk-9999:2*chunk]...),
+	} {
+		for _, level := range []int{1, 6, 9} {
+			packed, err := encoder(t, level).AppendCompress(nil, plain)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(plain, inflate(t, packed)), "%s, level %d", name, level)
+		}
+	}
+}
+
+// The stream hangs on the bytes alone: neither on the pieces that they stand in, nor on the cores.
+func TestAppendCompress_isTheSameEverywhere(t *testing.T) {
+	plain := lines(2*chunk + 12_345)
+	for _, level := range []int{1, 6, 9} {
+		e := encoder(t, level)
+		want, err := e.AppendCompress(nil, plain)
+		require.NoError(t, err)
+		for _, cores := range []int{1, 3} {
+			before := runtime.GOMAXPROCS(cores)
+			for _, size := range []int{chunk - 95, chunk + 1, 5000} {
+				packed, err := e.AppendCompress(nil, cut(plain, size)...)
+				require.NoError(t, err)
+				require.True(t, bytes.Equal(want, packed), "level %d, %d cores, pieces of %d", level, cores, size)
+			}
+			runtime.GOMAXPROCS(before)
+		}
+	}
+}
+
+func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
+	plain := lines(512 << 10)
+	for level := 1; level <= 9; level++ {
+		for _, size := range []int{0, 1, 113, 70_000, 512 << 10} {
+			var want bytes.Buffer
+			w, err := klauspost.NewWriterLevel(&want, level)
+			require.NoError(t, err)
+			_, err = w.Write(plain[:size])
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			e := encoder(t, level)
+			for range 2 { // the second time with memory that was used before
+				packed, err := e.AppendCompress(nil, plain[:size])
+				require.NoError(t, err)
+				require.True(t, bytes.Equal(want.Bytes(), packed), "level %d, %d bytes", level, size)
+			}
+		}
+	}
+}
+
+// The dictionaries make up for the cuts.
+func TestAppendCompress_longInputTakesHardlyMore(t *testing.T) {
+	plain := lines(8*chunk + 1)
+	for _, level := range []int{1, 5, 6, 7, 9} {
+		var serial bytes.Buffer
+		w, err := klauspost.NewWriterLevel(&serial, level)
+		require.NoError(t, err)
+		_, err = w.Write(plain)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		packed, err := encoder(t, level).AppendCompress(nil, cut(plain, chunk-95)...)
+		require.NoError(t, err)
+		require.LessOrEqual(t, float64(len(packed)), 1.002*float64(serial.Len()), "level %d", level)
+	}
+}
+
+func TestNewEncoder_refusesOtherLevels(t *testing.T) {
+	for _, level := range []int{-2, -1, 0, 10} {
+		_, err := zlib.NewEncoder(level)
+		require.EqualError(t, err, fmt.Sprintf("zlib level %d is not from 1 to 9", level))
+	}
+}
+
+func BenchmarkAppendCompress(b *testing.B) {
+	e := encoder(b, 6)
+	for _, size := range []int{113, 512 << 10, 10 << 20} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			pieces := cut(lines(size), chunk-95)
+			var packed []byte
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				packed, _ = e.AppendCompress(packed[:0], pieces...)
+			}
+		})
+	}
+}
