@@ -6,8 +6,11 @@ type Disk = disk
 // Intercept puts a Disk before the one that j writes to.
 func (j *File) Intercept(wrap func(Disk) Disk) { j.lines.disk = wrap(j.lines.disk) }
 
-// OpenOn opens a journal that is no file, for as long as neither its place nor its end matters.
+// OpenOn opens a journal on a disk that has no files: Intend and Close can't be called.
 func OpenOn(d Disk) (*File, error) {
 	j := &File{lines: lines{disk: d}}
 	return j, j.replay()
 }
+
+// Add is Intend without the look at the file's place.
+func (j *File) Add(ids []int64) error { return j.change(&record{run: true, intend: ids}) }

@@ -30,7 +30,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -198,8 +198,8 @@ func (j *File) change(r *record) error {
 }
 
 // Known returns what the file has of these ids; see [smslink.Journal]. A remote id that is not a
-// number comes back empty: it is a server's own word, and is not written. Known fails only if the file
-// was closed, or was found not to be at its path any more ([ErrMoved]).
+// number of at most 19 digits comes back empty: it is a server's own word, and is not written. Known
+// fails only if the file was closed, or was found not to be at its path any more ([ErrMoved]).
 func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -255,16 +255,14 @@ func settlement(judged []smslink.Result, forgotten []int64) *record {
 	return r
 }
 
-// plainNumber returns a remote id as the gateway's are, or 0. Receivers as they are on the wire start with 0.
+// plainNumber returns a remote id as the gateway's are, or 0. Receivers as they are on the wire start
+// with 0.
 func plainNumber(remoteID string) uint64 {
-	if remoteID == "" || remoteID[0] == '0' {
-		return 0
+	const most = len("9999999999999999999") // which 64 bits hold
+	if n, rest := parseDigits(remoteID); rest == "" && len(remoteID) <= most && !strings.HasPrefix(remoteID, "0") {
+		return n
 	}
-	n, err := strconv.ParseUint(remoteID, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return 0
 }
 
 // Forget makes ids unknown again that were judged as anything except [smslink.StatusSuccess],

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -23,7 +22,7 @@ import (
 
 var background = context.Background()
 
-func open(t *testing.T, path string) *journal.File {
+func open(t testing.TB, path string) *journal.File {
 	t.Helper()
 	j, err := journal.Open(path)
 	require.NoError(t, err)
@@ -40,7 +39,7 @@ func inDoubt(j *journal.File) (ids []int64) {
 
 // filled is the path of a journal of three packages: one judged, one forgotten and
 // one in doubt.
-func filled(t *testing.T) string {
+func filled(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
 	j := open(t, path)
@@ -342,6 +341,11 @@ func TestFile_isWhereALinkLeads(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Skip(err)
 	}
+	held, err := os.Stat(target)
+	require.NoError(t, err)
+	if there, err := os.Stat(link); err != nil || !os.SameFile(held, there) {
+		t.Skip("links lead nowhere here, as under Wine")
+	}
 	j := open(t, link)
 	require.Equal(t, []int64{4, 5}, inDoubt(j))
 	require.NoError(t, j.Intend(background, []int64{100}))
@@ -435,37 +439,6 @@ func TestFile_forgottenIsSentByTheNextStream(t *testing.T) {
 	require.Equal(t, []smslink.Result{{ID: 1, RemoteID: "2", Status: smslink.StatusSuccess}}, send())
 	require.Len(t, gateway.Messages(), 1)
 	require.Len(t, send(), 2)
-}
-
-// BenchmarkFile_million measures the memory of a million judged messages, and the
-// time to open their journal.
-func BenchmarkFile_million(b *testing.B) {
-	const packages, perPackage = 100, 10_000
-	path := filepath.Join(b.TempDir(), "journal")
-	j, err := journal.Open(path)
-	require.NoError(b, err)
-	for n := range int64(packages) {
-		ids := make([]int64, perPackage)
-		results := make([]smslink.Result, perPackage)
-		for i := range ids {
-			ids[i] = n*perPackage + int64(i)
-			results[i] = smslink.Result{ID: ids[i], Status: smslink.StatusSuccess, RemoteID: strconv.FormatInt(220_000_000+ids[i], 10)}
-		}
-		require.NoError(b, j.Intend(background, ids))
-		require.NoError(b, j.Settle(background, results, nil))
-	}
-	require.NoError(b, j.Close())
-	for b.Loop() {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		j, err := journal.Open(path)
-		require.NoError(b, err)
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(packages*perPackage), "B/message")
-		require.NoError(b, j.Close())
-	}
 }
 
 // The file that the package's comment shows is a journal.

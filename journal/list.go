@@ -71,7 +71,7 @@ func parseList[N number](dst []N, text []byte) (list []N, ok bool) {
 }
 
 // parseDigits reads the number that text begins with.
-func parseDigits(text []byte) (n uint64, rest []byte) {
+func parseDigits[T []byte | string](text T) (n uint64, rest T) {
 	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' {
 		n = 10*n + uint64(text[0]-'0')
 		text = text[1:]
