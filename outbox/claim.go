@@ -56,15 +56,15 @@ var (
 	ErrUnsafe = errors.New("outbox: the database's settings are not safe")
 )
 
-// queue is what a look at a lane finds.
+// queue is what is due in a lane.
 type queue struct {
 	messages int
 	now      int64 // microseconds since 1970, by the database's clock
 	oldest   int64
 }
 
-// look counts the messages of a lane that have been due since from, up to a full package.
-func (o *Outbox) look(ctx context.Context, lane string, from int64) (q queue, err error) {
+// peek counts the messages of a lane that have been due since from, up to a full package.
+func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, err error) {
 	d := o.dialect
 	err = o.db.QueryRowContext(ctx, d.sql(fmt.Sprintf("SELECT count(*), COALESCE(min(due), 0), %[1]s FROM (SELECT due FROM smslink_message%[2]s"+
 		" WHERE package IS NULL AND lane = ? AND due >= ? AND due <= (SELECT %[1]s) ORDER BY due LIMIT %[3]d) AS q", d.now, d.queueIndex, o.lanes[lane].Messages)),
@@ -75,14 +75,14 @@ func (o *Outbox) look(ctx context.Context, lane string, from int64) (q queue, er
 // claim puts messages of a lane that have been due since from into a package. If the commit fails, the
 // claim comes with the error: it may have happened, and must be withdrawn. The error is errNothing if
 // another worker was faster or if all that was due has expired.
-func (o *Outbox) claim(ctx context.Context, worker, lane string, from int64, witness string) (*claim, error) {
+func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error) {
 	began := time.Now()
-	c := &claim{token: worker + "/" + rand.Text(), worker: worker, lane: lane, pkg: o.newPackage(), began: began, deadline: began.Add(o.opts.Timeout)}
-	tx, err := o.begin(ctx)
+	c := &claim{token: r.worker + "/" + rand.Text(), worker: r.worker, lane: lane, pkg: r.newPackage(), began: began, deadline: began.Add(r.opts.Timeout)}
+	tx, err := r.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.fill(ctx, tx, c, from, witness); err != nil {
+	if err := r.fill(ctx, tx, c, from); err != nil {
 		_ = tx.Rollback()
 		return nil, err
 	}
@@ -91,23 +91,26 @@ func (o *Outbox) claim(ctx context.Context, worker, lane string, from int64, wit
 	if c.id == 0 { // there was only what could not be sent
 		return nil, orElse(err, errNothing)
 	}
+	if err == nil {
+		r.memory.add(c)
+	}
 	return c, err
 }
 
 // fill does all of a claim except its commit.
-func (o *Outbox) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64, witness string) error {
-	s, err := o.state(ctx, tx, witness)
+func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error {
+	s, err := r.look(ctx, tx)
 	switch {
 	case err != nil:
 		return err
-	case s.unsafe != "" && !o.opts.AllowLoss:
+	case s.unsafe != "" && !r.opts.AllowLoss:
 		return unsafe(s)
 	case s.moved:
 		return errMoved
 	case s.paused != "":
 		return errPaused
 	}
-	dead, err := o.add(ctx, tx, c, from, s.now)
+	dead, err := r.add(ctx, tx, c, from, s.now)
 	switch {
 	case err != nil:
 		return err
@@ -115,22 +118,22 @@ func (o *Outbox) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64, wit
 		return errNothing
 	}
 	if len(dead.expired) > 0 {
-		if _, err := o.exec(ctx, tx, fmt.Sprintf(o.dialect.take, atEnd(expiredPackage, o.dialect), "package IS NULL"), asciiJSON(dead.expired)); err != nil {
+		if _, err := r.exec(ctx, tx, fmt.Sprintf(r.dialect.take, atEnd(expiredPackage, r.dialect), "package IS NULL"), asciiJSON(dead.expired)); err != nil {
 			return err
 		}
 	}
 	for id, refusal := range dead.refused {
-		if _, err := o.exec(ctx, tx, "UPDATE smslink_message SET "+atEnd(refusedPackage, o.dialect)+", note = ? WHERE id = ?", refusal, id); err != nil {
+		if _, err := r.exec(ctx, tx, "UPDATE smslink_message SET "+atEnd(refusedPackage, r.dialect)+", note = ? WHERE id = ?", refusal, id); err != nil {
 			return err
 		}
 	}
 	if len(c.ids) == 0 {
 		return nil
 	}
-	if err := o.insertPackage(ctx, tx, c, stateSending, s.now); err != nil {
+	if err := r.insertPackage(ctx, tx, c, stateSending, s.now); err != nil {
 		return err
 	}
-	n, err := o.exec(ctx, tx, fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", c.id), "package IS NULL"), asciiJSON(c.ids))
+	n, err := r.exec(ctx, tx, fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), "package IS NULL"), asciiJSON(c.ids))
 	if err == nil && n != int64(len(c.ids)) {
 		err = fmt.Errorf("outbox: a claim of %d messages took %d", len(c.ids), n)
 	}

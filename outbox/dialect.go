@@ -13,7 +13,7 @@ type Dialect struct {
 
 	now        string // microseconds since 1970 of the database's clock, in UTC
 	begin      string // the first statement of each of our transactions
-	state      string // now, paused, recorded epoch, epoch, what may lose or alter data, packages of one token
+	state      string // now, the epoch, and what may lose or alter data, or an empty text
 	enqueue    string // from one JSON parameter
 	take       string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
 	takeKeys   string // the same with keys
@@ -43,18 +43,14 @@ func (d *Dialect) sql(statement string) string {
 	return b.String()
 }
 
-// The columns of each dialect's state that are alike.
-const recorded = "(SELECT value FROM smslink_meta WHERE name = 'paused'), (SELECT value FROM smslink_meta WHERE name = 'epoch')"
-
 // Postgres is PostgreSQL 14 or later, also behind PgBouncer in transaction mode.
 var Postgres = &Dialect{
 	name:  "postgres",
 	now:   "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
 	begin: "SET LOCAL synchronous_commit = on",
-	state: "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, " + recorded + `,
+	state: `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
 		(SELECT system_identifier::text FROM pg_control_system()) || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || ' ' || 'smslink_message'::regclass::oid::text,
-		CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END,
-		(SELECT count(*) FROM smslink_package WHERE token = ?)`,
+		CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END`,
 	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
 		SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e END
 		FROM json_to_recordset(CAST(CAST(? AS text) AS json)) AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint),
@@ -79,9 +75,8 @@ var SQLite = &Dialect{
 	name:  "sqlite",
 	now:   "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	begin: "UPDATE smslink_meta SET value = value WHERE name = 'paused'", // takes the write lock before anything is read
-	state: "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER), " + recorded + `, 'sqlite',
-		CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2 THEN 'PRAGMA synchronous below FULL' ELSE '' END,
-		(SELECT count(*) FROM smslink_package WHERE token = ?)`,
+	state: `CAST(unixepoch('subsec') * 1000000 AS INTEGER), 'sqlite',
+		CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2 THEN 'PRAGMA synchronous below FULL' ELSE '' END`,
 	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
 		SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s', max(value->>'n', now), CASE WHEN value->>'e' > 0 THEN now + (value->>'e') END
 		FROM json_each(?), (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now) AS clock
@@ -113,11 +108,10 @@ func mysql(epoch string) *Dialect {
 	return &Dialect{
 		name: "mysql",
 		now:  now,
-		state: "SELECT " + now + ", " + recorded + ", CAST(" + epoch + ` AS CHAR),
+		state: now + ", CAST(" + epoch + ` AS CHAR),
 			CASE WHEN @@innodb_flush_log_at_trx_commit <> 1 THEN 'innodb_flush_log_at_trx_commit other than 1'
 				WHEN @@log_bin AND @@sync_binlog <> 1 THEN 'sync_binlog other than 1'
-				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4' THEN 'a character_set_results other than utf8mb4' ELSE '' END,
-			(SELECT count(*) FROM smslink_package WHERE token = ?)`,
+				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4' THEN 'a character_set_results other than utf8mb4' ELSE '' END`,
 		enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
 			SELECT k, l, t, f, b, s, greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e END
 			FROM JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100)` + text + `'$.k', l VARCHAR(32)` + text + `'$.l', t VARCHAR(64)` + text + `'$.t', f VARCHAR(64)` + text + `'$.f',

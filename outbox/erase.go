@@ -9,7 +9,7 @@ import (
 // Erase erases the receivers, senders and texts of messages that came to their end longer than [Options].EraseAfter
 // ago, and deletes what is older than [Options].ForgetAfter. Run calls it at its start and each hour.
 func (o *Outbox) Erase(ctx context.Context) error {
-	s, err := o.state(ctx, o.db, "")
+	s, err := o.state(ctx, o.db, witness{})
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (o *Outbox) Erase(ctx context.Context) error {
 		"UPDATE smslink_package SET erased = 1, digest = NULL WHERE id = ?"); err != nil {
 		return err
 	}
-	return o.eachEnded(ctx, "erased = 1", forget,
+	return o.eachEnded(ctx, "erased = 1 AND id < (SELECT max(id) FROM smslink_package)", forget, // the newest one is the workers' witness
 		"DELETE FROM smslink_message WHERE package = ?", "DELETE FROM smslink_result WHERE package = ?", "DELETE FROM smslink_package WHERE id = ?")
 }
 

@@ -16,8 +16,8 @@ type memory struct {
 	mu       sync.Mutex
 	claims   []*claim // in the order of their claims
 	messages int
-	settled  *claim // the last one of which the database holds the end
-	told     bool   // all of it, after a fail-over
+	seen     witness // the newest package of any worker
+	told     bool    // all of it, after a fail-over
 }
 
 // What is remembered: the packages of an hour, and half a million messages.
@@ -29,6 +29,9 @@ const (
 func (m *memory) add(c *claim) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if c.id > m.seen.id {
+		m.seen = witness{c.id, c.token}
+	}
 	m.claims = append(m.claims, c)
 	m.messages += len(c.ids)
 	for old := m.claims[0]; old.done && (m.messages > memoryMessages || time.Since(old.began) > memoryAge); old = m.claims[0] {
@@ -44,28 +47,22 @@ func (m *memory) settle(c *claim, resp *smslink.Response, err error) {
 	c.resp, c.err, c.done, c.pkg = resp, err, true, nil
 }
 
-// forgetTold has the next halt write back again.
-func (m *memory) forgetTold() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.told = false
-}
-
-// recorded keeps a claim as the witness: if the database loses it, it has lost commits.
-func (m *memory) recorded(c *claim) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.settled = c
-}
-
-// witness returns the token of a package that the database must hold, or an empty one.
-func (m *memory) witness() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.settled == nil || time.Since(m.settled.began) > memoryAge {
-		return ""
+// look reads the state, and notices if a package is gone that was seen before.
+func (r *run) look(ctx context.Context, q querier) (state, error) {
+	r.memory.mu.Lock()
+	seen := r.memory.seen
+	r.memory.mu.Unlock()
+	s, err := r.state(ctx, q, seen)
+	if err != nil || s.moved {
+		return s, err
 	}
-	return m.settled.token
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	r.memory.told = false
+	if s.newest.id > r.memory.seen.id {
+		r.memory.seen = s.newest
+	}
+	return s, nil
 }
 
 // markMoved has all workers halt, since the database has lost a commit.
@@ -108,7 +105,7 @@ func (r *run) halt(ctx context.Context) {
 		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
 		return
 	}
-	r.memory.told, r.memory.settled = true, nil
+	r.memory.told, r.memory.seen = true, witness{}
 	r.logger.ErrorContext(ctx, "outbox: halted, since the database has failed over, was restored or has lost commits; a person must resume it",
 		"worker", r.worker, "packages", len(r.memory.claims), "written_back", forgotten)
 }
@@ -175,7 +172,7 @@ func (o *Outbox) claimAnew(ctx context.Context, tx *sql.Tx, c *claim) (*claim, e
 		}
 		anew.resp = &resp
 	}
-	s, err := o.state(ctx, tx, "")
+	s, err := o.state(ctx, tx, witness{})
 	if err != nil {
 		return nil, err
 	}

@@ -196,19 +196,31 @@ type querier interface {
 
 // state is what the database says of itself and of the outbox.
 type state struct {
-	now    int64  // microseconds since 1970
-	paused string // why, or empty
-	moved  bool   // the database has failed over, was restored or has lost commits
-	epoch  string // of the database as it is now
-	unsafe string // the setting that may lose or alter data, or empty
+	now    int64   // microseconds since 1970
+	paused string  // why, or empty
+	moved  bool    // the database has failed over, was restored or has lost commits
+	epoch  string  // of the database as it is now
+	unsafe string  // the setting that may lose or alter data, or empty
+	newest witness // its newest package
 }
 
-// state reads the state. A witness is the token of a package that the database must hold, or empty.
-func (o *Outbox) state(ctx context.Context, q querier, witness string) (s state, err error) {
-	var recorded string
-	var held int
-	err = q.QueryRowContext(ctx, o.dialect.sql(o.dialect.state), witness).Scan(&s.now, &s.paused, &recorded, &s.epoch, &s.unsafe, &held)
-	s.moved = recorded != "" && recorded != s.epoch || witness != "" && held == 0
+// witness is a package that the database held once. If it no longer does, commits were lost. Since ids may come again,
+// the token is compared.
+type witness struct {
+	id    int64
+	token string
+}
+
+// state reads the state. The zero witness is none.
+func (o *Outbox) state(ctx context.Context, q querier, seen witness) (s state, err error) {
+	var recorded, token string
+	err = q.QueryRowContext(ctx, o.dialect.sql("SELECT "+o.dialect.state+`,
+		(SELECT value FROM smslink_meta WHERE name = 'paused'), (SELECT value FROM smslink_meta WHERE name = 'epoch'),
+		COALESCE((SELECT max(id) FROM smslink_package), 0),
+		COALESCE((SELECT token FROM smslink_package WHERE id = (SELECT max(id) FROM smslink_package)), ''),
+		COALESCE((SELECT token FROM smslink_package WHERE id = ?), '')`), seen.id).
+		Scan(&s.now, &s.epoch, &s.unsafe, &s.paused, &recorded, &s.newest.id, &s.newest.token, &token)
+	s.moved = recorded != "" && recorded != s.epoch || token != seen.token
 	return s, err
 }
 

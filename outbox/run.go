@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -32,12 +31,13 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
 		return errors.New("outbox: the client is nil")
 	}
-	if err := o.check(ctx); err != nil {
+	newest, err := o.check(ctx)
+	if err != nil {
 		return err
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail}
+	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail, memory: memory{seen: newest}}
 	r.lasting, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.giveUp()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(o.opts.Timeout, r.giveUp) })()
@@ -49,7 +49,7 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 			parts.Go(func() { r.serve(ctx, name, lane) })
 		}
 	}
-	parts.Go(func() { r.every(ctx, time.Second, r.sweepOnce) })
+	parts.Go(func() { r.every(ctx, time.Second, r.watch) })
 	parts.Go(func() { r.every(ctx, time.Hour, r.Erase) })
 	parts.Wait()
 	if n := r.unsettled.Load(); n > 0 {
@@ -61,19 +61,19 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	return nil
 }
 
-// check reports why Run cannot begin, and records the database's epoch if none is recorded.
-func (o *Outbox) check(ctx context.Context) error {
-	s, err := o.state(ctx, o.db, "")
+// check reports why Run cannot begin, records the database's epoch if none is recorded, and returns the newest package.
+func (o *Outbox) check(ctx context.Context) (witness, error) {
+	s, err := o.state(ctx, o.db, witness{})
 	if err != nil {
-		return fmt.Errorf("outbox: the tables can't be read; has Migrate run, and is the dialect the database's? %w", err)
+		return witness{}, fmt.Errorf("outbox: the tables can't be read; has Migrate run, and is the dialect the database's? %w", err)
 	}
 	if s.unsafe != "" && !o.opts.AllowLoss {
-		return unsafe(s)
+		return witness{}, unsafe(s)
 	}
 	if _, err := o.exec(ctx, o.db, "UPDATE smslink_meta SET value = ? WHERE name = 'epoch' AND value = ''", s.epoch); err != nil {
-		return fmt.Errorf("outbox: recording the database's epoch: %w", err)
+		return witness{}, fmt.Errorf("outbox: recording the database's epoch: %w", err)
 	}
-	return nil
+	return s.newest, nil
 }
 
 // workerName tells people which process it is, and never comes again.
@@ -142,7 +142,7 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 			if time.Since(looked) > wholeLook {
 				from, looked = 0, time.Now()
 			}
-			q, err := r.look(ctx, name, from)
+			q, err := r.peek(ctx, name, from)
 			switch {
 			case err != nil:
 			case q.messages == 0:
@@ -176,19 +176,8 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 	}
 }
 
-func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error) {
-	c, err := r.Outbox.claim(ctx, r.worker, lane, from, r.memory.witness())
-	if err == nil {
-		r.memory.add(c)
-	}
-	return c, err
-}
-
 // idle waits after a claim that came to nothing.
 func (r *run) idle(ctx context.Context, lane Lane, err error) {
-	if !errors.Is(err, errMoved) {
-		r.memory.forgetTold()
-	}
 	switch {
 	case errors.Is(err, errNothing):
 		sleep(ctx, min(lane.Poll, errorPause), nil)
@@ -218,15 +207,13 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
 	}
 	r.memory.settle(c, resp, err)
-	if r.insist(func(settling context.Context) error {
+	r.insist(func(settling context.Context) error {
 		err := r.settle(settling, c, stop)
 		if errors.Is(err, errForgotten) { // halt writes it back
 			return r.markMoved(settling)
 		}
 		return err
-	}) {
-		r.memory.recorded(c)
-	}
+	})
 	step.Reach(ctx, step.Settled)
 }
 
@@ -256,20 +243,20 @@ func (r *run) stopReason(resp *smslink.Response, err error) error {
 	return smslink.StopReason(resp, err)
 }
 
-// insist repeats f until it succeeds, or until Run gives up. It reports whether f has succeeded.
-func (r *run) insist(f func(ctx context.Context) error) bool {
+// insist repeats f until it succeeds, or until Run gives up.
+func (r *run) insist(f func(ctx context.Context) error) {
 	pause := 20 * time.Millisecond
 	for {
 		ctx, cancel := context.WithTimeout(r.lasting, claimBudget)
 		err := f(ctx)
 		cancel()
 		if err == nil {
-			return true
+			return
 		}
 		r.logger.WarnContext(r.lasting, "outbox: recording failed and is repeated", "error", err)
 		if !sleep(r.lasting, pause, nil) {
 			r.unsettled.Add(1)
-			return false
+			return
 		}
 		pause = min(2*pause, time.Second)
 	}
@@ -287,10 +274,18 @@ func (r *run) every(ctx context.Context, interval time.Duration, f func(ctx cont
 	}
 }
 
-func (r *run) sweepOnce(ctx context.Context) error {
+// watch puts packages in doubt, and notices a fail-over also if nothing is due.
+func (r *run) watch(ctx context.Context) error {
+	s, err := r.look(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	if s.moved {
+		r.halt(ctx)
+	}
 	n, err := r.sweep(ctx)
 	if n > 0 {
-		r.logger.LogAttrs(ctx, slog.LevelError, "outbox: packages in doubt", slog.Int64("packages", n))
+		r.logger.ErrorContext(ctx, "outbox: packages in doubt", "packages", n)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ type LaneStats struct {
 
 // Stats returns the counts as they are now. It reads the whole queue: call it every few seconds at most.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
-	s, err := o.state(ctx, o.db, "")
+	s, err := o.state(ctx, o.db, witness{})
 	if err != nil {
 		return Stats{}, err
 	}
@@ -129,7 +129,7 @@ func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
 	}
-	s, err := o.state(ctx, o.db, "")
+	s, err := o.state(ctx, o.db, witness{})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ var cases = []struct {
 	{"a delivery report may come first, and twice", reported},
 	{"five packages in a row that are unknown pause all workers", unknownInARow},
 	{"a lane does not wait behind another", lanes},
+	{"workers of a database that has lost commits halt and write back what they sent", commitsLost},
 	{"numbers and texts are erased, and all of it is forgotten", erased},
 }
 
@@ -306,6 +307,48 @@ func unknownInARow(k *kit) {
 	require.Equal(k, 15, stats.Lanes[outbox.Bulk].Queued)
 }
 
+func commitsLost(k *kit) {
+	sent := messages(3)
+	k.enqueue(sent...)
+	k.start()
+	for _, m := range sent {
+		k.await(m.Key, outbox.Settled)
+	}
+	other := k.outbox(nil)
+	k.run(other, k.gateway.Client())
+	time.Sleep(1500 * time.Millisecond) // until it has seen what is there, too
+
+	// What a restored backup looks like. Its ids come again, here for other messages.
+	tx, err := k.db.BeginTx(k.Context(), nil)
+	require.NoError(k, err)
+	for _, statement := range []string{
+		"DELETE FROM smslink_package", "DELETE FROM smslink_result",
+		"UPDATE smslink_message SET package = NULL, id = id + 1000",
+	} {
+		_, err := tx.ExecContext(k.Context(), statement)
+		require.NoError(k, err)
+	}
+	require.NoError(k, tx.Commit())
+
+	require.Contains(k, k.awaitPaused(), "lost commits")
+	for _, m := range sent {
+		r := k.await(m.Key, outbox.Settled)
+		require.Equal(k, smslink.StatusSuccess, r.Result.Status)
+		require.NotEmpty(k, r.Result.RemoteID)
+	}
+	require.Eventually(k, func() bool {
+		stats, err := k.box.Stats(k.Context())
+		require.NoError(k, err)
+		return len(stats.WroteBack) == 2 && len(stats.Silent) == 0
+	}, 15*time.Second, 10*time.Millisecond)
+	k.enqueue(message("later"))
+	settle()
+	require.Equal(k, outbox.Queued, k.record("later").State)
+	k.resume()
+	k.await("later", outbox.Settled)
+	require.Len(k, k.gateway.Messages(), 4)
+}
+
 func lanes(k *kit) {
 	k.enqueue(messages(300)...)
 	box := k.outbox(func(opts *outbox.Options) { opts.Lanes[outbox.Bulk] = outbox.Lane{Concurrency: -1} })
@@ -328,6 +371,8 @@ func erased(k *kit) {
 	require.Equal(k, 1, n)
 	stop := k.start()
 	k.await("sent", outbox.Settled)
+	k.enqueue(message("newest"))
+	k.await("newest", outbox.Settled)
 	stop()
 	k.enqueue(message("queued"))
 	time.Sleep(10 * time.Millisecond)

@@ -223,7 +223,7 @@ func (c *chaos) judge(lostReplies int64) {
 		}
 	}
 	committed, lost, unsent, settled, doubtful, phantom := 0, 0, 0, 0, 0, 0
-	states := c.states()
+	states := states(c.T, c.db)
 	for i, order := range c.orders {
 		state := states[fmt.Sprintf("order-%d", i)]
 		switch {
@@ -257,21 +257,22 @@ func (c *chaos) judge(lostReplies int64) {
 	require.Positive(c, settled)
 }
 
-func (c *chaos) states() map[string]outbox.State {
-	rows, err := c.db.QueryContext(c.Context(), "SELECT message_key, state, status FROM smslink_outbox")
-	require.NoError(c, err)
-	defer func() { require.NoError(c, rows.Close()) }()
+// states returns the states of all messages, by key.
+func states(t *testing.T, db *sql.DB) map[string]outbox.State {
+	rows, err := db.QueryContext(t.Context(), "SELECT message_key, state, status FROM smslink_outbox")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
 	states := map[string]outbox.State{}
 	for rows.Next() {
 		var key string
 		var state outbox.State
 		var status sql.NullInt64
-		require.NoError(c, rows.Scan(&key, &state, &status))
+		require.NoError(t, rows.Scan(&key, &state, &status))
 		if state == outbox.Settled {
-			require.EqualValues(c, smslink.StatusSuccess, status.Int64, key)
+			require.EqualValues(t, smslink.StatusSuccess, status.Int64, key)
 		}
 		states[key] = state
 	}
-	require.NoError(c, rows.Err())
+	require.NoError(t, rows.Err())
 	return states
 }

@@ -16,8 +16,9 @@ import (
 
 // proxy stands between a worker and its database, and cuts connections.
 type proxy struct {
-	port int
-	deaf atomic.Bool // what the server answers does not come back
+	port   int
+	target atomic.Int64 // the server's port
+	deaf   atomic.Bool  // what the server answers does not come back
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -29,6 +30,7 @@ func newProxy(t *testing.T, port int, life time.Duration) *proxy {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	p := &proxy{port: l.Addr().(*net.TCPAddr).Port, conns: map[net.Conn]bool{}}
+	p.target.Store(int64(port))
 	t.Cleanup(func() {
 		_ = l.Close()
 		p.cut()
@@ -39,7 +41,7 @@ func newProxy(t *testing.T, port int, life time.Duration) *proxy {
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}).String())
+			server, err := net.Dial("tcp", (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(p.target.Load())}).String())
 			if err != nil {
 				_ = client.Close()
 				continue

@@ -154,15 +154,16 @@ func (s *Server) Through(port int) string {
 // Open opens the server's database.
 func (s *Server) Open() (*sql.DB, error) { return sql.Open(s.Driver, s.DSN) }
 
-// find returns the path of a program, also of one that Debian keeps out of PATH.
+// find returns the path of a program. Debian keeps PostgreSQL's out of PATH, and has wrappers of the same names there.
 func find(name string) (string, error) {
-	if path, err := exec.LookPath(name); err == nil {
-		return filepath.EvalSymlinks(path)
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
+		return found[len(found)-1], nil
 	}
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/usr/sbin/"} {
-		if found, _ := filepath.Glob(pattern + name); len(found) > 0 {
-			return found[len(found)-1], nil
-		}
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	if path, err := exec.LookPath("/usr/sbin/" + name); err == nil {
+		return path, nil
 	}
 	return "", fmt.Errorf("servers: there is no %s: %w", name, exec.ErrNotFound)
 }

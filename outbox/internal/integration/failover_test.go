@@ -1,0 +1,103 @@
+//go:build unix
+
+package integration
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+var failoverRuns = flag.Int("failover.runs", 1, "fail-overs to an asynchronous standby")
+
+// The primary dies with commits that its asynchronous standby has not received, while two workers send a backlog. They
+// live, so that no message is sent twice.
+func TestRun_failover(t *testing.T) {
+	for n := range *failoverRuns {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			primary := startPostgres(t)
+			b := newBench(t, workerConfig{Dialect: "postgres", Driver: primary.Driver, DSN: primary.DSN}, &smslinktest.Options{
+				Fault: func(int) smslinktest.Fault { return smslinktest.Delay(20 * time.Millisecond) },
+			})
+			const messages, workers = 4000, 2
+			var sms []outbox.Message
+			for i := range messages {
+				sms = append(sms, outbox.Message{Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i), Text: "Comanda a fost predată curierului."})
+			}
+			_, err := b.box.Enqueue(t.Context(), b.db, sms...)
+			require.NoError(t, err)
+			standby, err := primary.Standby()
+			started(t, standby, err)
+			behind := opened(t, standby)
+			front := newProxy(t, primary.Port, 0)
+			b.config.DSN, b.config.Messages, b.config.Timeout = primary.Through(front.port), 20, 5*time.Second
+			for i := range workers {
+				worker := spawn(t, b.config, filepath.Join(t.TempDir(), fmt.Sprintf("worker-%d.log", i)))
+				t.Cleanup(func() {
+					_ = worker.Process.Signal(syscall.SIGTERM)
+					_ = worker.Wait()
+				})
+			}
+			require.Eventually(t, func() bool { return len(b.gateway.Messages()) > 500 }, 30*time.Second, 10*time.Millisecond)
+
+			// The standby hears no more of the primary, which works on for a while and dies.
+			for _, statement := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
+				_, err := behind.ExecContext(t.Context(), statement)
+				require.NoError(t, err)
+			}
+			time.Sleep(500 * time.Millisecond)
+			require.NoError(t, primary.Crash())
+			front.cut()
+			require.NoError(t, standby.Promote())
+			var known int
+			require.NoError(t, behind.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_outbox WHERE state <> 'queued'").Scan(&known))
+			require.Less(t, known, len(b.gateway.Messages()), "the standby has lost nothing")
+			front.target.Store(int64(standby.Port))
+
+			box, err := outbox.New(behind, outbox.Postgres, nil)
+			require.NoError(t, err)
+			var stats outbox.Stats
+			require.Eventually(t, func() bool {
+				stats, err = box.Stats(t.Context())
+				require.NoError(t, err)
+				return len(stats.WroteBack) == workers && len(stats.Silent) == 0
+			}, time.Minute, 50*time.Millisecond, "the workers have not written back")
+			require.Contains(t, stats.Paused, "failed over")
+			halted := len(b.gateway.Messages())
+			time.Sleep(500 * time.Millisecond)
+			require.Len(t, b.gateway.Messages(), halted, "sent after the fail-over and before a person resumed")
+			require.Less(t, halted, messages, "there was no backlog left")
+			require.NoError(t, box.Resume(t.Context(), "a test", "both have written back"))
+			require.Eventually(t, func() bool {
+				stats, err := box.Stats(t.Context())
+				require.NoError(t, err)
+				return stats.Lanes[outbox.Bulk].Queued == 0 && stats.Sending == 0
+			}, time.Minute, 50*time.Millisecond)
+			numbers, doubtful := map[string]int{}, 0
+			for _, m := range b.gateway.Messages() {
+				numbers[m.To]++
+			}
+			require.Len(t, b.gateway.Messages(), len(numbers), "sent twice")
+			for key, state := range states(t, behind) {
+				switch state {
+				case outbox.Settled:
+					require.Equal(t, 1, numbers["07"+fmt.Sprintf("%08s", strings.TrimPrefix(key, "order-"))], key)
+				case outbox.InDoubt:
+					doubtful++
+				default:
+					require.Failf(t, "lost", "%s is %s", key, state)
+				}
+			}
+			t.Logf("%d messages sent before the fail-over, of which the standby knew %d; %d in doubt", halted, known, doubtful)
+		})
+	}
+}
