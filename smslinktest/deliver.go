@@ -16,8 +16,8 @@ type Delivery struct {
 	Err       error     // of the callback; nil where it was answered with a 2xx or there was none to make
 }
 
-// Message is the message with that remote id, if there is one.
-func (g *Gateway) Message(remoteID string) (Message, bool) {
+// message is the message with that remote id, if there is one.
+func (g *Gateway) message(remoteID string) (Message, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m := g.find(remoteID); m != nil {
@@ -46,7 +46,7 @@ func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) 
 	g.mu.Lock()
 	batch := g.batch
 	g.mu.Unlock()
-	m, ok := g.Message(remoteID)
+	m, ok := g.message(remoteID)
 	switch {
 	case !ok:
 		return fmt.Errorf("smslinktest: no message has the remote id %q", remoteID)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,13 +63,6 @@ func (g *Gateway) Inject(faults ...Fault) {
 	defer g.mu.Unlock()
 	g.faults = append(g.faults, faults...)
 	g.notify()
-}
-
-// Faults are those injected and not yet met.
-func (g *Gateway) Faults() []Fault {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.faults)
 }
 
 // turn is an upload's turn to meet a fault.

@@ -2,6 +2,7 @@ package smslinktest_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,16 +57,21 @@ func TestParseFault_saysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestFaults_areThoseNotYetMet(t *testing.T) {
+func faultsToCome(gateway *smslinktest.Gateway) (faults []smslinktest.Fault) {
+	gateway.Inspect(func(s smslinktest.Snapshot) { faults = slices.Clone(s.Faults) })
+	return faults
+}
+
+func TestInject_faultsComeInOrder(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.Refuse("8", "no credit"), smslinktest.Fault{}, smslinktest.LoseReply())
 	var words []string
 	for range 3 {
-		words = append(words, gateway.Faults()[0].String())
+		words = append(words, faultsToCome(gateway)[0].String())
 		_, _ = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
 	}
 	require.Equal(t, []string{"refuse 8 no credit", "none", "lose-reply"}, words)
-	require.Empty(t, gateway.Faults())
+	require.Empty(t, faultsToCome(gateway))
 	var met []string
 	for _, upload := range gateway.Uploads() {
 		met = append(met, upload.Fault)

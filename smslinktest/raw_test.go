@@ -45,6 +45,7 @@ func TestRaw_secondResponseWaitsForTheNextUpload(t *testing.T) {
 			require.NoError(t, req.Write(conn))
 			resp, err := http.ReadResponse(replies, req)
 			require.NoError(t, err)
+			defer resp.Body.Close()
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
 			return resp.StatusCode, string(body)

@@ -92,7 +92,7 @@ func (g *Gateway) schedule(taken []Message) {
 // reportDue makes one report whose time has come, unless Deliver was first.
 func (g *Gateway) reportDue(batch *batch, m Message) {
 	var err error
-	if known, _ := g.Message(m.RemoteID); known.Delivery == nil {
+	if known, _ := g.message(m.RemoteID); known.Delivery == nil {
 		undelivered := g.opts.Reports.Undelivered
 		err = g.deliver(batch.ctx, batch, m, undelivered == nil || !undelivered(m))
 	}

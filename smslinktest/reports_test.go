@@ -126,8 +126,7 @@ func TestReports_failuresDoNotQuoteTheURL(t *testing.T) {
 			remoteID := send(t, gateway, packageOf(t, nil, 1)).Results[0].RemoteID
 			err := gateway.Deliver(t.Context(), remoteID, true)
 			require.ErrorContains(t, err, "smslinktest: delivery report of 220000001: ")
-			message, _ := gateway.Message(remoteID)
-			require.Equal(t, err, message.Delivery.Err)
+			require.Equal(t, err, deliveryOf(t, gateway, remoteID).Err)
 			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err)), "/hunter2")
 		}
 		gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: away.URL + "/sms/hunter2", Post: post}})

@@ -16,33 +16,23 @@ func (g *Gateway) WaitMessages(ctx context.Context, n int) (messages []Message, 
 	return messages, err
 }
 
-// Changed is closed when anything that the gateway remembers next changes: its
-// ledger, a delivery, the credit, the faults injected. Take it before you look, so
-// that no change is missed.
-func (g *Gateway) Changed() <-chan struct{} {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.changed
+// Snapshot is what a gateway holds at one moment; see [Gateway.Inspect].
+type Snapshot struct {
+	Messages []Message // as [Gateway.Messages] returns them
+	Uploads  []Upload  // as [Gateway.Uploads] returns them
+	Faults   []Fault   // injected and not yet met
+
+	// Changed is closed when any of these, a delivery or the credit next changes.
+	Changed <-chan struct{}
 }
 
-// MessagesFrom are up to limit messages from the n-th on, n from 0, of those that
-// Messages gives: for looking at a long ledger a part at a time.
-func (g *Gateway) MessagesFrom(n, limit int) []Message {
+// Inspect calls f with what the gateway holds, without a copy: for a program that looks at a long
+// ledger again and again, as the sandbox's page does. Everything else that the gateway does waits
+// until f returns. F must not change the slices, keep them, or call the gateway.
+func (g *Gateway) Inspect(f func(Snapshot)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return part(g.messages, n, limit)
-}
-
-// UploadsFrom is for Uploads what MessagesFrom is for Messages.
-func (g *Gateway) UploadsFrom(n, limit int) []Upload {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return part(g.uploads, n, limit)
-}
-
-func part[T any](all []T, n, limit int) []T {
-	n = min(max(n, 0), len(all))
-	return slices.Clone(all[n : n+min(max(limit, 0), len(all)-n)])
+	f(Snapshot{g.messages, g.uploads, g.faults, g.changed})
 }
 
 // wait asks enough, under the mutex, until it is.

@@ -9,27 +9,24 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-func TestMessagesFrom_isAPart(t *testing.T) {
+func TestInspect_showsTheLedgerAndTheFaultsToCome(t *testing.T) {
 	gateway := newGateway(t, nil)
-	send(t, gateway, packageOf(t, nil, 0, 1, 2, 3))
-	send(t, gateway, packageOf(t, nil, 4))
-	for _, c := range []struct{ n, limit, first, count int }{
-		{0, 9, 0, 5}, {0, 2, 0, 2}, {3, 2, 3, 2}, {4, 2, 4, 1}, {5, 2, 0, 0}, {99, 2, 0, 0}, {-1, 1, 0, 1}, {2, 0, 0, 0}, {2, -1, 0, 0},
-	} {
-		got := gateway.MessagesFrom(c.n, c.limit)
-		require.Len(t, got, c.count, "%+v", c)
-		if c.count > 0 {
-			require.EqualValues(t, c.first, got[0].ID, "%+v", c)
-		}
-	}
-	require.Len(t, gateway.UploadsFrom(0, 9), 2)
-	require.Equal(t, gateway.Uploads()[1], gateway.UploadsFrom(1, 9)[0])
-
-	gateway.MessagesFrom(0, 1)[0].Text = "changed"
-	require.NotEqual(t, "changed", gateway.Messages()[0].Text)
+	send(t, gateway, packageOf(t, nil, 0, 1))
+	gateway.Inject(smslinktest.Refuse("8", "no credit"))
+	calls := 0
+	gateway.Inspect(func(s smslinktest.Snapshot) {
+		calls++
+		require.Len(t, s.Messages, 2)
+		require.EqualValues(t, 1, s.Messages[1].ID)
+		require.Len(t, s.Uploads, 1)
+		require.Equal(t, "1001", s.Uploads[0].PackageID)
+		require.Len(t, s.Faults, 1)
+		require.Equal(t, "refuse 8 no credit", s.Faults[0].String())
+	})
+	require.Equal(t, 1, calls)
 }
 
-func TestChanged_tellsOfEveryChange(t *testing.T) {
+func TestInspect_changedIsClosedByEveryChange(t *testing.T) {
 	gateway := newGateway(t, nil)
 	for _, c := range []struct {
 		name   string
@@ -42,7 +39,8 @@ func TestChanged_tellsOfEveryChange(t *testing.T) {
 		{"a fault met", func() { _, _ = gateway.Client().Send(context.Background(), packageOf(t, nil, 2)) }},
 		{"a reset", func() { gateway.Reset() }},
 	} {
-		changed := gateway.Changed()
+		var changed <-chan struct{}
+		gateway.Inspect(func(s smslinktest.Snapshot) { changed = s.Changed })
 		select {
 		case <-changed:
 			t.Fatal("changed before ", c.name)

@@ -37,7 +37,7 @@ type sandboxOptions struct {
 	deliverAfter string
 }
 
-// manual is the --deliver-after that leaves reports to the page's buttons.
+// manual is the value of --deliver-after that leaves reports to the page's buttons.
 const manual = "manual"
 
 func newSandboxCommand(c console) *cobra.Command {
@@ -46,17 +46,18 @@ func newSandboxCommand(c console) *cobra.Command {
 		Use:   "sandbox [flags]",
 		Short: "Serve a local SMSLink with a web page, to point any program at",
 		Long: `Serve a local SMSLink until Ctrl-C: the bulk endpoint, the balance, delivery
-reports, and a web page where messages appear as they arrive. Nothing is sent to
-a phone, and what it holds is gone when it ends.
+reports, and a web page that shows messages as they arrive. Nothing is sent to a
+phone, and nothing is kept when it ends.
 
-It takes the account of ` + envConnectionID + ` and ` + envPassword + ` where
-both are set, else test-connection and test-password.
+Its account is ` + envConnectionID + ` and ` + envPassword + ` if both are set,
+else test-connection and test-password.
 
-A message that was taken is delivered after --deliver-after: a time, or "manual"
-for the page's buttons. --callback is told of it as the gateway tells a customer.
+Accepted messages are delivered after --deliver-after: a time, or "manual" for
+the page's buttons. --callback receives delivery reports as a customer does from
+the live gateway.
 
---faults FILE holds a fault a line, and the uploads meet them in order; a line
-that starts with # is a comment. --fault adds to them:
+--faults FILE has one fault a line, which the uploads meet in order. Lines that
+start with # are comments. --fault adds to them:
   none                let one upload through
   lose-reply          take the package, lose the reply
   hang-up, reset      end the connection before taking it
@@ -68,14 +69,14 @@ that starts with # is a comment. --fault adds to them:
   omit 1 2            leave these local ids out of the reply; or repeat, malform
   add 9:9:3           put an entry into the reply; shuffle 1: mix its entries
 With after-taking or before-reading in front, hang-up, reset, answer, refuse and
-redirect come once the package is taken, or before it is read.
+redirect come after the package is taken, or before it is read.
 
-Only this machine reaches it, unless --listen says otherwise. A web page that
+Only this machine can reach it, unless --listen says otherwise. A web page that
 is not its own can neither read nor use it.
 
 Exit codes:
-  0  it was stopped by Ctrl-C
-  2  wrong usage, a line of --faults included
+  0  stopped by Ctrl-C
+  2  wrong usage, including a bad line in --faults
   3  it could not start`,
 		Example: `  smslink sandbox
   smslink sandbox --callback http://127.0.0.1:3000/sms/reports --deliver-after 5s
@@ -94,7 +95,7 @@ Exit codes:
 	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
 	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
 	flags.Lookup("credit").DefValue = "unlimited"
-	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one a line, that the uploads meet in order")
+	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one a line, which uploads meet in order")
 	flags.StringArrayVar(&opts.fault, "fault", nil, "one fault in `WORDS`, after those of --faults; may be repeated")
 	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
 	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
@@ -122,6 +123,7 @@ func sandbox(ctx context.Context, c console, opts sandboxOptions) error {
 	use := newUsage(gateway, listener, settings)
 	page := inbox.New(gateway, inbox.Usage{
 		Endpoint: use.Endpoint, ConnectionID: use.ConnectionID, Password: use.Password, Callback: opts.callback,
+		Export: use.export(), Command: use.firstCommand(),
 	})
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -134,6 +136,7 @@ func sandbox(ctx context.Context, c console, opts sandboxOptions) error {
 	server := &http.Server{
 		Handler:           page,
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0), // faults abort handlers on purpose
 	}
 	if err := serve(ctx, server, listener); err != nil {
@@ -142,7 +145,7 @@ func sandbox(ctx context.Context, c console, opts sandboxOptions) error {
 	return nil
 }
 
-// gateway checks the flags and makes the gateway's settings of them.
+// gateway checks the flags and returns the gateway's settings and faults.
 func (o *sandboxOptions) gateway(c console) (*smslinktest.Options, []smslinktest.Fault, error) {
 	settings := &smslinktest.Options{Reports: &smslinktest.Reports{URL: o.callback, Post: o.callbackPost}}
 	if id, password := c.getenv(envConnectionID), c.getenv(envPassword); id != "" && password != "" {
@@ -179,7 +182,7 @@ func (o *sandboxOptions) gateway(c console) (*smslinktest.Options, []smslinktest
 	return settings, faults, err
 }
 
-// readFaults reads the faults of a file, where there is one, and those of flags.
+// readFaults reads the faults of a file, if there is one, and of the flags.
 func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 	var faults []smslinktest.Fault
 	if file != "" {
@@ -217,7 +220,7 @@ type usage struct {
 	Endpoint     string `json:"endpoint"`
 	Balance      string `json:"balance"`
 	ConnectionID string `json:"connection_id"`
-	Password     string `json:"password,omitempty"` // left out where it is the environment's, which may be a real account's
+	Password     string `json:"password,omitempty"` // empty if it is the environment's, which may be a real account's
 }
 
 func newUsage(gateway *smslinktest.Gateway, listener net.Listener, settings *smslinktest.Options) usage {
@@ -244,9 +247,9 @@ func (u *usage) print(out io.Writer, asJSON bool) error {
 		_, err = fmt.Fprintf(out, "%s\n", raw)
 		return err
 	}
-	account := fmt.Sprintf("export %s=%s %s=%s", envConnectionID, u.ConnectionID, envPassword, u.Password)
-	if u.Password == "" {
-		account = fmt.Sprintf("# with the %s and %s of this shell", envConnectionID, envPassword)
+	account := u.export()
+	if account == "" {
+		account = fmt.Sprintf("# %s and %s as in this shell", envConnectionID, envPassword)
 	}
 	_, err := fmt.Fprintf(out, `A local SMSLink. Nothing that arrives here is sent to a phone.
 
@@ -254,12 +257,29 @@ func (u *usage) print(out io.Writer, asJSON bool) error {
   endpoint  %s
   balance   %s
 
-Send a file to it from another shell:
+Send a first message to it from another shell:
 
   %s
-  smslink send --endpoint %s campaign.csv
+  %s
 
 A program in any language needs the endpoint and the same two values. Ctrl-C ends it.
-`, u.URL, u.Endpoint, u.Balance, account, u.Endpoint)
+`, u.URL, u.Endpoint, u.Balance, account, u.firstCommand())
 	return err
+}
+
+// export returns the shell command that sets the account, or "" if the password must not be shown.
+func (u *usage) export() string {
+	if u.Password == "" {
+		return ""
+	}
+	return fmt.Sprintf("export %s=%s %s=%s", envConnectionID, u.ConnectionID, envPassword, u.Password)
+}
+
+// firstCommand returns a shell command that sends one message.
+func (u *usage) firstCommand() string {
+	endpoint := u.Endpoint
+	if strings.Contains(endpoint, "[") { // an IPv6 address, which shells would take for a pattern
+		endpoint = "'" + endpoint + "'"
+	}
+	return `printf 'id,to,text\n1,0712345678,Salut!\n' | smslink send --endpoint ` + endpoint + ` -`
 }

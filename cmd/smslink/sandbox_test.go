@@ -150,7 +150,7 @@ func TestSandbox_saysHowToUseIt(t *testing.T) {
 	code := run(ctx, console{strings.NewReader(""), &out, &errOut, func(string) string { return "" }}, []string{"sandbox", "--listen", "127.0.0.1:0"})
 	require.Equal(t, exitAccepted, code, errOut.String())
 	require.Contains(t, out.String(), "export SMSLINK_CONNECTION_ID=test-connection SMSLINK_PASSWORD=test-password\n")
-	require.Regexp(t, `smslink send --endpoint http://127\.0\.0\.1:\d+/sms/gateway/communicate/bulk-v3\.php campaign\.csv\n`, out.String())
+	require.Regexp(t, `printf 'id,to,text\\n1,0712345678,Salut!\\n' \| smslink send --endpoint http://127\.0\.0\.1:\d+/sms/gateway/communicate/bulk-v3\.php -\n`, out.String())
 }
 
 func TestSandbox_usage(t *testing.T) {

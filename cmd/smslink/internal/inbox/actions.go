@@ -11,20 +11,21 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// notice tells what a button did.
+// notice says what a button did.
 type notice struct {
 	Words  string
 	Failed bool
 }
 
-// notices are the last ones, by their numbers from 1. They stand here, not in a
-// link, so that a link can't put words into the page.
+// notices are the last ones, by their numbers from 1. They are kept here and not in a link, so that
+// a link can't put words into the page.
 type notices struct {
 	last  int
 	words [32]notice
 }
 
 func (n *notices) add(words notice) int {
+	words.Words = clipped(words.Words, fieldShown)
 	n.last++
 	n.words[n.last%len(n.words)] = words
 	return n.last
@@ -37,7 +38,7 @@ func (n *notices) numbered(number int) notice {
 	return n.words[number%len(n.words)]
 }
 
-// done leads back to the page that the button stood on, which tells the notice.
+// done redirects to the page that the button is on, which shows the notice.
 func (h *Handler) done(w http.ResponseWriter, r *http.Request, words string, err error) {
 	said := notice{Words: words}
 	if err != nil {
@@ -47,7 +48,7 @@ func (h *Handler) done(w http.ResponseWriter, r *http.Request, words string, err
 	number := h.notices.add(said)
 	h.mu.Unlock()
 	back := &url.URL{Path: "/controls"}
-	// Only a path of our own: the form's field is the browser's word.
+	// Only a path of our own: whoever posts the form chooses the field's value.
 	if asked, err := url.Parse(r.PostFormValue("back")); err == nil && strings.HasPrefix(asked.Path, "/") && !strings.HasPrefix(asked.Path, "//") {
 		back = &url.URL{Path: asked.Path, RawQuery: asked.RawQuery}
 	}
@@ -101,14 +102,14 @@ func (h *Handler) injectFault(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		h.gateway.Inject(fault)
 	}
-	h.done(w, r, fmt.Sprintf("The next upload meets: %s.", fault), err)
+	h.done(w, r, fmt.Sprintf("The next upload meets %s.", fault), err)
 }
 
-// clear empties the gateway and what is known of it, together.
+// clear empties the gateway and the page's index of it together.
 func (h *Handler) clear(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.gateway.Reset()
 	h.ledger = newLedger()
 	h.mu.Unlock()
-	h.done(w, r, "All is cleared.", nil)
+	h.done(w, r, "Everything is cleared.", nil)
 }

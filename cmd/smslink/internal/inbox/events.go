@@ -1,15 +1,54 @@
 package inbox
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// gather is how long changes are gathered before a page hears of them, so that ten
-// thousand messages at once are a few events.
-const gather = 250 * time.Millisecond
+const (
+	// gather is how long changes are gathered before a page hears of them, so that ten
+	// thousand messages at once are a few events.
+	gather = 250 * time.Millisecond
+
+	// maxStreams is how many event streams are open at once. One more ends the oldest, whose
+	// page asks again after a few seconds if somebody still looks at it.
+	maxStreams = 32
+)
+
+// streams are the event streams that are open, the oldest first.
+type streams struct {
+	mu   sync.Mutex
+	open []*stream
+}
+
+type stream struct{ end context.CancelFunc }
+
+// begin opens a stream and returns its context, which is done when the stream shall end, and the
+// function to call when it has ended.
+func (s *streams) begin(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	begun := &stream{cancel}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) == maxStreams {
+		s.open[0].end()
+		s.open = slices.Delete(s.open, 0, 1)
+	}
+	s.open = append(s.open, begun)
+	return ctx, func() {
+		cancel()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.open = slices.DeleteFunc(s.open, func(other *stream) bool { return other == begun })
+	}
+}
 
 // change is what an event tells a page, which asks for the rest.
 type change struct {
@@ -17,16 +56,21 @@ type change struct {
 	Uploads  int `json:"uploads"`
 }
 
-// serveEvents tells a page of changes by server-sent events, until it goes away or
-// the server stops.
+// serveEvents tells a page of changes by server-sent events, until the page goes away, the server
+// stops, or too many other pages listen.
 func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Content-Type", "text/event-stream")
+	ctx, ended := h.streams.begin(r.Context())
+	defer ended()
+	w.Header().Set("Content-Type", "text/event-stream")
 	conn := http.NewResponseController(w)
 	_ = conn.SetReadDeadline(time.Time{})
 	for {
-		changed := h.gateway.Changed()
-		raw, err := json.Marshal(h.change())
+		var now change
+		var changed <-chan struct{}
+		h.gateway.Inspect(func(s smslinktest.Snapshot) {
+			now, changed = change{len(s.Messages), len(s.Uploads)}, s.Changed
+		})
+		raw, err := json.Marshal(now)
 		if err != nil {
 			return
 		}
@@ -36,20 +80,13 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-changed:
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		}
 		select {
 		case <-time.After(gather):
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		}
 	}
-}
-
-func (h *Handler) change() change {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ledger.sync(h.gateway)
-	return change{len(h.ledger.before), h.ledger.uploads}
 }

@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// ownPagesOnly keeps other sites' pages from reading ours and from posting to them.
-// A Host that is a name gets nowhere, but for localhost: a page elsewhere whose name
-// is made to lead here (DNS rebinding) has one. A browser's Origin must be our own,
-// and its Sec-Fetch-Site say so; only a link may come from elsewhere. What is no
-// browser sends neither, and passes.
+// ownPagesOnly keeps other sites' pages from reading ours and from posting to them:
+//
+//   - A Host that is a name is refused, except localhost. A page elsewhere whose name is made to
+//     lead here (DNS rebinding) has a name as its Host.
+//   - An Origin must be our own, and Sec-Fetch-Site must say so. Only a link may come from elsewhere.
+//
+// Programs other than browsers send neither Origin nor Sec-Fetch-Site, and pass.
 func ownPagesOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -37,7 +39,7 @@ func ownPagesOnly(next http.Handler) http.Handler {
 	})
 }
 
-// strangers says why a request is not our own page's; empty where it may be.
+// strangers returns why a request is not our own page's, or "" if it may be.
 func strangers(r *http.Request) string {
 	if !directHost(r.Host) {
 		return "open this page by an IP address or as localhost, not by another name"
@@ -57,7 +59,7 @@ func strangers(r *http.Request) string {
 	return "another site's page may not use this one"
 }
 
-// directHost tells whether a Host leads to a machine without a name server's help.
+// directHost reports whether a Host leads to a machine without a name server's help.
 func directHost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -69,10 +71,9 @@ func directHost(hostport string) bool {
 	return strings.EqualFold(host, "localhost")
 }
 
-// notFromPages refuses what a browser sends on behalf of a page, on the gateway's
-// endpoints: the sandbox's credentials are no secret, so without this any page that
-// a developer looks at could fill the inbox and make delivery reports. Programs send
-// neither header.
+// notFromPages refuses what a browser sends on behalf of a page to the gateway's endpoints. The
+// sandbox's credentials are no secret, so any page that a developer looks at could fill the inbox
+// and make delivery reports. Programs send neither Origin nor Sec-Fetch-Site.
 func notFromPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if site := r.Header.Get("Sec-Fetch-Site"); len(r.Header.Values("Origin")) > 0 || site != "" && site != "none" {

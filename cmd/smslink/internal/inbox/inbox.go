@@ -1,9 +1,9 @@
-// Package inbox is the sandbox's web page: the phones that a test gateway's
-// messages arrived at, its uploads, and buttons for what a tester wants to happen.
+// Package inbox is the sandbox's web page: the phones that received a test gateway's messages, its
+// uploads, and buttons for what a tester wants to happen.
 //
-// The pages are made on the server and hold some dozens of rows, however many
-// messages there are. A little JavaScript asks for a page anew when the gateway
-// tells of a change; without it everything works by links and forms.
+// The server makes the pages. A page shows some dozens of rows and the start of long texts, however
+// many messages there are and however long they are. A little JavaScript asks for a page anew when
+// the gateway changes. Without JavaScript everything works by links and forms, except copying.
 package inbox
 
 import (
@@ -19,28 +19,31 @@ import (
 //go:embed pages static
 var files embed.FS
 
-// Usage is how to reach the sandbox, for its page to show.
+// Usage says how to reach the sandbox, for its page to show.
 type Usage struct {
 	Endpoint     string // URL of its bulk-v3.php
 	ConnectionID string
-	Password     string // empty = not to be shown
-	Callback     string // where delivery reports go; empty = nowhere
+	Password     string // empty if it must not be shown
+	Export       string // the shell command that sets the account; empty if the shell has it
+	Command      string // a shell command that sends a first message
+	Callback     string // URL that delivery reports go to; empty if they go nowhere
 }
 
-// Handler serves the pages and, behind them, the gateway's own endpoints. Several
-// goroutines may use it. Only its own button may Reset the gateway.
+// Handler serves the pages and the gateway's own endpoints. It is safe for concurrent use. Only its
+// own button may reset the gateway.
 type Handler struct {
 	gateway *smslinktest.Gateway
 	usage   Usage
 	routes  http.Handler
 	pages   *template.Template
+	streams streams
 
 	mu      sync.Mutex
 	ledger  ledger
 	notices notices
 }
 
-// New makes the page of a gateway. It panics where its own files are broken.
+// New returns the page of a gateway.
 func New(gateway *smslinktest.Gateway, usage Usage) *Handler {
 	h := &Handler{gateway: gateway, usage: usage, ledger: newLedger()}
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
@@ -71,6 +74,6 @@ func New(gateway *smslinktest.Gateway, usage Usage) *Handler {
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.ServeHTTP(w, r) }
 
-// A page's reader and writer have this long, so that none of them keeps a
+// patience is how long a page's request may take to read or write, so that no client keeps a
 // connection for ever.
 const patience = 30 * time.Second

@@ -272,12 +272,12 @@ func TestButtons(t *testing.T) {
 	press("/credit", url.Values{"do": {"unlimited"}})
 	require.Equal(t, smslinktest.Unlimited, s.gateway.Credit())
 
-	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {""}}), "The next upload meets: lose-reply.")
-	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {"answer 413"}}), "The next upload meets: answer 413.")
+	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {""}}), "The next upload meets lose-reply.")
+	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {"answer 413"}}), "The next upload meets answer 413.")
 	require.Contains(t, press("/faults", url.Values{"words": {"explode"}}), "is not one of none")
-	require.Len(t, s.gateway.Faults(), 2)
+	s.gateway.Inspect(func(s smslinktest.Snapshot) { require.Len(t, s.Faults, 2) })
 
-	require.Contains(t, press("/clear", nil), "All is cleared.")
+	require.Contains(t, press("/clear", nil), "Everything is cleared.")
 	require.Empty(t, s.gateway.Messages())
 	require.Contains(t, s.page("/"), "No messages yet")
 	s.send(smslink.Message{ID: 1, To: "0700000002", Text: "după"})

@@ -2,46 +2,60 @@ package inbox
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// page is what a page shows: a list, and beside it a conversation, an upload or the
-// controls.
+// page is what a page shows: a list, and beside it the tab's main pane.
 type page struct {
 	Title  string
 	Tab    string // inbox, uploads or controls
 	Detail bool   // what stands beside the list was asked for, and a narrow page shows that alone
+	Gone   bool   // there is no such phone or upload
 
-	Query         string
-	Rows          []row
-	UploadRows    []uploadView
-	Newer, Older  string // links to more of the list
-	OnlyNewest    bool   // the search looked at the newest messages only
-	Messages      int
-	Uploads       int
-	Phones        int
-	Credit        string
-	Faults        []string
-	Usage         Usage
-	Notice        notice
+	Filter       filter
+	Choices      []choice
+	AllPackages  string // link that shows the messages of every package
+	Back         string // link to the list
+	Rows         []row
+	UploadRows   []uploadView
+	Newer, Older string // links to more of the list
+	Hits         string // how many were found; empty if nothing was searched for
+	OnlyNewest   bool   // the search looked at the newest messages only
+
+	Messages, Uploads, Phones int
+	Credit                    string
+	NoCredit                  bool
+	Faults                    []string // the first ones
+	MoreFaults                int
+	Usage                     Usage
+	Notice                    notice
+
+	Overview      []total // of the tab
 	Conversation  *conversation
 	Upload        *uploadView
 	FaultProposal []proposal
 }
 
-// row is a phone in the list, with its last message or the one that was searched.
+// row is a phone in the list, with its last message, or a message that was found.
 type row struct {
 	Number  string
-	Count   int
+	Count   int // of the phone's messages; 0 for a message that was found
 	Message messageView
 	Link    string
 	Current bool
+}
+
+// total is a line of an overview.
+type total struct {
+	Words string
+	Count string
+	Link  string // may be empty
 }
 
 type conversation struct {
@@ -51,12 +65,14 @@ type conversation struct {
 	Newer, Older string
 }
 
+// messageView is a message with its strings cut to what is shown.
 type messageView struct {
 	smslinktest.Message
 	Number string // of its phone
 	Link   string // to its phone
 	State  state
 	Upload int // from 1
+	Long   int // bytes of its text if it was cut, else 0
 }
 
 // state is what became of a message, for the eye and in words.
@@ -66,15 +82,22 @@ type state struct {
 	Reportable         bool
 }
 
-func (l *ledger) view(m smslinktest.Message) messageView {
+func (l *ledger) view(m *smslinktest.Message, textShown int) messageView {
 	number := numberOf(m.To)
-	return messageView{
-		Message: m, Number: number, Link: (&url.URL{Path: "/phones/" + number}).EscapedPath(),
-		State: stateOf(m), Upload: l.packages[m.PackageID].upload + 1,
+	v := messageView{
+		Message: *m, Number: number, Link: (&url.URL{Path: "/phones/" + number}).EscapedPath(), State: stateOf(m),
 	}
+	if p := l.packages[m.PackageID]; p != nil {
+		v.Upload = p.upload + 1
+	}
+	v.To, v.From, v.Text = clipped(m.To, fieldShown), clipped(m.From, fieldShown), clipped(m.Text, textShown)
+	if v.Text != m.Text {
+		v.Long = len(m.Text)
+	}
+	return v
 }
 
-func stateOf(m smslinktest.Message) state {
+func stateOf(m *smslinktest.Message) state {
 	switch {
 	case m.Status != smslink.StatusSuccess:
 		return state{Class: "failed", Mark: "✕", Words: m.Status.String(), Why: m.Status.Advice()}
@@ -88,32 +111,54 @@ func stateOf(m smslinktest.Message) state {
 		s.Class, s.Mark, s.Words = "undelivered", "✕", "not delivered"
 	}
 	if m.Delivery.Err != nil {
-		s.Why = strings.TrimPrefix(m.Delivery.Err.Error(), "smslinktest: ")
+		s.Why = clipped(strings.TrimPrefix(m.Delivery.Err.Error(), "smslinktest: "), fieldShown)
 	}
 	return s
 }
 
+// uploadView is an upload with its strings cut to what is shown.
 type uploadView struct {
 	smslinktest.Upload
-	Number   int // from 1
-	Link     string
-	Current  bool
-	Codec    string
-	Ratio    int // SizeCompressed of SizePlain, in percent
-	Code     string
-	Words    string        // the refusal's
-	Messages []messageView // its first ones
+	Number  int // from 1
+	Link    string
+	Current bool
+
+	Codec string
+	Ratio string // SizeCompressed of SizePlain, such as "28 %"
+	Part  int    // the same in percent, 100 at the most
+	Grown bool   // SizeCompressed is the larger one
+
+	Code  string // of the refusal
+	Words string // of the refusal
+
+	Accepted, Failed         int
+	AcceptedLink, FailedLink string // to its messages
+	AllLink                  string
+	Messages                 []messageView // its first ones
 }
 
-func viewUpload(u smslinktest.Upload, number int) uploadView {
-	v := uploadView{Upload: u, Number: number, Link: "/uploads/" + strconv.Itoa(number)}
+func (l *ledger) viewUpload(u *smslinktest.Upload, number int) uploadView {
+	v := uploadView{Upload: *u, Number: number, Link: "/uploads/" + strconv.Itoa(number)}
 	if codecs := []string{"none", "zlib", "bzip2", "LZF"}; u.Compression >= 0 && u.Compression < len(codecs) {
 		v.Codec = codecs[u.Compression]
 	}
 	if u.SizePlain > 0 {
-		v.Ratio = int(float64(u.SizeCompressed) / float64(u.SizePlain) * 100)
+		percent := 100 * float64(u.SizeCompressed) / float64(u.SizePlain)
+		v.Ratio, v.Part, v.Grown = "under 1 %", min(int(math.Round(percent)), 100), u.SizeCompressed > u.SizePlain
+		if percent >= 1 {
+			v.Ratio = fmt.Sprintf("%.0f %%", percent)
+		}
 	}
-	v.Code, v.Words, _ = strings.Cut(u.Refusal, ";")
+	v.Refusal, v.Fault = clipped(u.Refusal, fieldShown), clipped(u.Fault, fieldShown)
+	v.Code, v.Words, _ = strings.Cut(v.Refusal, ";")
+	v.Fields = nil
+	for _, field := range u.Fields {
+		v.Fields = append(v.Fields, smslinktest.Field{Name: clipped(field.Name, fieldShown), Value: clipped(field.Value, fieldShown)})
+	}
+	if p := l.packages[u.PackageID]; p != nil {
+		v.Accepted, v.Failed = p.accepted, p.failed
+		v.AcceptedLink, v.FailedLink, v.AllLink = packageLink(u.PackageID, "accepted"), packageLink(u.PackageID, "failed"), packageLink(u.PackageID, "")
+	}
 	return v
 }
 
@@ -133,24 +178,4 @@ func proposals() []proposal {
 		{"answer 200 <h1>It works</h1>", "Answer HTML in place of a reply"},
 		{"none", "Nothing: let one upload through"},
 	}
-}
-
-func clock(t time.Time) string { return t.Local().Format("15:04:05") }
-func date(t time.Time) string  { return t.Local().Format("2 Jan 2006, 15:04 MST") }
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// grouped is a number with its thousands apart.
-func grouped(n int) string {
-	digits := strconv.Itoa(n)
-	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
-		digits = digits[:at] + "," + digits[at:]
-	}
-	return digits
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%s %ss", grouped(n), noun)
 }

@@ -1,7 +1,9 @@
-// What the page does beyond links and forms: it asks for itself anew when the
-// sandbox tells of a change, and presses its buttons without leaving the page.
-// It makes no HTML of its own, and takes none but the sandbox's.
+// What the page does beyond links and forms: it asks for itself anew when the sandbox reports a
+// change, submits its forms without leaving the page, and copies commands. It makes no HTML of its
+// own, and takes none except the sandbox's.
 "use strict";
+
+document.documentElement.classList.add("js"); // shows what needs JavaScript
 
 const byID = (id) => document.getElementById(id);
 const still = 300; // ms between two looks at the server
@@ -18,8 +20,8 @@ function page(method, url, form) {
   });
 }
 
-// merge makes each live part as it is in the new page, and leaves alone what is the
-// same: where the reader is, what has the focus and what stands open stays.
+// merge makes each live part as it is in the new page, and leaves alone what is the same. The
+// scroll position, the focus and open details stay.
 function merge(doc) {
   const focused = document.activeElement && document.activeElement.id;
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -79,7 +81,7 @@ const scroller = () => getComputedStyle(byID("detail")).overflowY === "auto" ? b
 const atBottom = () => byID("bubbles") && scroller().scrollHeight - scroller().scrollTop - scroller().clientHeight < 40;
 const toBottom = () => { scroller().scrollTop = scroller().scrollHeight; };
 
-// announce tells of arrivals to those who do not see them, at most every 2 seconds.
+// announce reports arrivals to screen readers, at most every 2 seconds.
 let seen = null, latest = 0, telling = null;
 function announce(messages) {
   if (seen === null || messages < seen) seen = messages;
@@ -92,7 +94,7 @@ function announce(messages) {
     if (n > 0) byID("arrivals").textContent = n === 1 ? "1 new message" : n + " new messages";
   }, 2000);
 }
-// Events come while the page is seen; a browser has few connections to one host.
+// Events come while the page is visible: a browser opens few connections to one host.
 let events = null;
 function listen() {
   if (document.hidden) {
@@ -131,21 +133,40 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-// Searching shows what it finds while one types.
+// A search shows what it finds while one types or chooses.
 let typing = null;
-const search = byID("q");
+const search = byID("search");
 if (search) {
   search.addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(() => {
       const url = new URL(location.href);
-      for (const name of ["q", "skip", "notice"]) url.searchParams.delete(name);
-      if (search.value.trim()) url.searchParams.set("q", search.value.trim());
+      for (const name of ["q", "status", "skip", "notice"]) url.searchParams.delete(name);
+      for (const name of ["q", "status"]) {
+        const value = byID(name).value.trim();
+        if (value) url.searchParams.set(name, value);
+      }
       history.replaceState(null, "", url);
       refresh();
     }, 200);
   });
 }
+
+// Copy buttons. A page that is not of this machine has no clipboard API.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = byID(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) return; // it is selected at least
+  }
+  button.textContent = "Copied";
+  byID("arrivals").textContent = "Copied";
+  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+});
 
 document.addEventListener("visibilitychange", listen);
 addEventListener("pagehide", () => { if (events) events.close(); events = null; });
