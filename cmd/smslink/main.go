@@ -100,7 +100,7 @@ func run(ctx context.Context, c console, args []string) int {
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.AddCommand(newSendCommand(c), newCheckCommand(c), newSandboxCommand(c),
-		newReportsCommand(c), newBalanceCommand(c), newEncodeCommand(c), newVersionCommand(c))
+		newReportsCommand(c), newBalanceCommand(c), newProbeCommand(c), newEncodeCommand(c), newVersionCommand(c))
 
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *exitError

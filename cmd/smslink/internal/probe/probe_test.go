@@ -1,0 +1,273 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// needs are the checks that a check does not go without.
+func needs(name string) []string {
+	if strings.HasPrefix(name, "package-") {
+		return []string{"test-mode", name}
+	}
+	return []string{name}
+}
+
+func TestChecks_allHaveACase(t *testing.T) {
+	var names []string
+	for _, c := range Checks() {
+		names = append(names, c.Name)
+		require.NotEmpty(t, cases[c.Name].breaks, c.Name)
+		require.Equal(t, strings.HasSuffix(c.Fact, "?"), cases[c.Name].breaks[0].verdict == Noted, "%s asks, or assumes", c.Name)
+		require.Contains(t, []Source{Ref, Public, Unknown}, c.Source)
+	}
+	require.Len(t, cases, len(names))
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(names))), len(names), "names are unique")
+}
+
+func TestChecks_gatewayThatMeetsTheAssumption(t *testing.T) {
+	for _, c := range Checks() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			gateway, server := scripted(t)
+			findings := probed(t, gateway, server, nil, needs(c.Name)...)
+			got := findings[len(findings)-1]
+			require.Equal(t, c.Name, got.Check)
+			require.Contains(t, got.Seen, cases[c.Name].seen)
+			want := Holds
+			if strings.HasSuffix(c.Fact, "?") {
+				want = Noted
+			}
+			require.Equal(t, want, got.Verdict, got.Seen)
+		})
+	}
+}
+
+func TestChecks_gatewayThatBreaksTheAssumption(t *testing.T) {
+	for name, c := range cases {
+		for _, d := range c.breaks {
+			t.Run(name+"/"+d.seen, func(t *testing.T) {
+				t.Parallel()
+				var wrappers []wrapper
+				if d.wrap != nil {
+					wrappers = []wrapper{d.wrap}
+				}
+				gateway, server := scripted(t, wrappers...)
+				if d.server != nil {
+					d.server(server)
+				}
+				findings := probed(t, gateway, server, nil, needs(name)...)
+				got := findings[len(findings)-1]
+				require.Contains(t, got.Seen, d.seen)
+				require.Equal(t, d.verdict, got.Verdict, got.Seen)
+			})
+		}
+	}
+}
+
+// A whole probe of a gateway that meets every assumption: all that reaches it is in test mode, with the right password.
+func TestFindings_onlyTestModeAndTheRightPassword(t *testing.T) {
+	var uploads []*form
+	gateway, server := scripted(t, onUpload(func(_ http.ResponseWriter, f *form) bool {
+		uploads = append(uploads, f)
+		return false
+	}))
+	findings := probed(t, gateway, server, func(o *Options) { o.MaxMessages = 10_000 })
+	require.Len(t, findings, len(Checks()))
+	require.Greater(t, len(uploads), 30)
+	for _, f := range uploads {
+		require.Equal(t, "1", f.get("test"))
+		require.Equal(t, gateway.ConnectionID, f.get("connection_id"))
+		require.Equal(t, gateway.Password, f.get("password"))
+	}
+	for _, f := range findings[:len(findings)-1] {
+		require.Contains(t, []Verdict{Holds, Noted}, f.Verdict, "%s: %s", f.Check, f.Seen)
+	}
+	last := findings[len(findings)-1]
+	require.Equal(t, Unclear, last.Verdict)
+	require.Equal(t, "not tried: at most 10000 messages are wanted", last.Seen)
+}
+
+func TestTransport_letsNothingPassThatIsNotInTestMode(t *testing.T) {
+	for name, change := range map[string]func(f *form){
+		"in earnest":         func(f *form) { f.set("test", "0") },
+		"another password":   func(f *form) { f.set("password", "guess") },
+		"another connection": func(f *form) { f.set("connection_id", "guess") },
+	} {
+		reached := false
+		gateway, server := scripted(t, onUpload(func(http.ResponseWriter, *form) bool { reached = true; return false }))
+		server.Start()
+		s, err := newSession(Options{ConnectionID: gateway.ConnectionID, Password: gateway.Password, Endpoint: server.URL + smslinktest.BulkPath, To: "0712345678", Transport: smslink.NewTransport()})
+		require.NoError(t, err)
+		x := s.send(t.Context(), &shot{change: change}, s.message(1, s.text()))
+		require.ErrorIs(t, x.err, errNotTestMode, name)
+		require.False(t, reached, name)
+	}
+}
+
+// A refused account is not tried again, so that no address gets banned.
+func TestFindings_aRefusedAccountEndsIt(t *testing.T) {
+	for _, code := range []string{"2", "3", "4", "5", "6", "7"} {
+		uploads := 0
+		gateway, server := scripted(t, onUpload(func(w http.ResponseWriter, _ *form) bool {
+			uploads++
+			_, _ = io.WriteString(w, "ERROR;"+code+";no")
+			return true
+		}))
+		var names []string
+		for _, c := range Checks()[len(connectionChecks):] {
+			names = append(names, c.Name)
+		}
+		findings := probed(t, gateway, server, nil, names...)
+		require.Equal(t, 1, uploads)
+		require.Len(t, findings, len(names))
+		for _, f := range findings[1:] {
+			require.Equal(t, "not tried: the account was refused, with ERROR "+code, f.Seen, f.Check)
+			require.Equal(t, Unclear, f.Verdict)
+		}
+	}
+}
+
+func TestFindings_testModeThatCostsEndsIt(t *testing.T) {
+	gateway, server := scripted(t, spending)
+	findings := probed(t, gateway, server, nil)
+	require.Len(t, gateway.Messages(), 2, "of credentials and test-mode")
+	require.Equal(t, "not tried: test mode spends credit", findings[len(findings)-1].Seen)
+}
+
+// No large package goes out before it was seen that test mode is free.
+func TestFindings_largePackagesNeedTestModeSeen(t *testing.T) {
+	gateway, server := scripted(t, onReply("/index.php", func(string) string { return "ERROR;14;unknown mode" }))
+	findings := probed(t, gateway, server, nil, "test-mode", "package-1", "package-100", "package-10000")
+	require.Equal(t, []Verdict{Unclear, Holds, Unclear, Unclear}, verdicts(findings))
+	require.Equal(t, "not tried: it was not seen that test mode spends no credit", findings[2].Seen)
+}
+
+func TestFindings_sizesEndAtTheFirstThatIsNotTaken(t *testing.T) {
+	gateway, server := scripted(t, refuse("900", func(f *form) bool { return f.get("Receivers") == "1000" }))
+	findings := probed(t, gateway, server, nil, "test-mode", "package-100", "package-1000", "package-10000", "package-50000")
+	require.Equal(t, []Verdict{Holds, Holds, Deviates, Unclear, Unclear}, verdicts(findings))
+	require.Equal(t, "not tried: a package of 1000 was not taken", findings[4].Seen)
+}
+
+func verdicts(findings []Finding) (all []Verdict) {
+	for _, f := range findings {
+		all = append(all, f.Verdict)
+	}
+	return all
+}
+
+// No answer is no verdict, and no crash.
+func TestFindings_gatewayThatHangsUp(t *testing.T) {
+	gateway, server := scripted(t, raw(""))
+	findings := probed(t, gateway, server, nil)
+	require.Len(t, findings, len(Checks()))
+	for _, f := range findings {
+		require.Equal(t, Unclear, f.Verdict, "%s: %s", f.Check, f.Seen)
+		require.NotEmpty(t, f.Seen)
+		require.Empty(t, f.Reply)
+	}
+}
+
+func TestFindings_timeOutIsUnclear(t *testing.T) {
+	gateway, server := scripted(t, onUpload(func(http.ResponseWriter, *form) bool { time.Sleep(300 * time.Millisecond); return false }))
+	findings := probed(t, gateway, server, func(o *Options) { o.Timeout = 100 * time.Millisecond }, "credentials", "chunked", "wrong-md5-plain")
+	for _, f := range findings {
+		require.Equal(t, Unclear, f.Verdict)
+		require.Contains(t, f.Seen, "outcome unknown: context deadline exceeded")
+	}
+}
+
+func TestFindings_interrupted(t *testing.T) {
+	gateway, server := scripted(t)
+	server.StartTLS()
+	p, err := New(Options{ConnectionID: gateway.ConnectionID, Password: gateway.Password, Endpoint: server.URL + smslinktest.BulkPath, To: "0712345678", Pause: time.Hour})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	findings := slices.Collect(p.Findings(ctx))
+	require.Len(t, findings, len(Checks()))
+	for _, f := range findings {
+		require.Equal(t, Unclear, f.Verdict)
+		require.Equal(t, "interrupted", f.Seen)
+	}
+}
+
+func TestFindings_areMasked(t *testing.T) {
+	gateway, server := scripted(t, onUpload(func(w http.ResponseWriter, f *form) bool {
+		_, _ = io.WriteString(w, "ERROR;900;"+f.get("password")+" "+f.get("Package")+"\xff")
+		return true
+	}))
+	findings := probed(t, gateway, server, func(o *Options) {
+		o.Mask = func(words string) string {
+			return strings.NewReplacer(gateway.Password, "***", "0712345678", "***").Replace(words)
+		}
+	}, "credentials")
+	require.Equal(t, "HTTP/1.1 200, text/plain; charset=utf-8\nERROR;900;*** 1;***;numeric;Proba 1;0?", findings[0].Reply)
+}
+
+func TestNew_refuses(t *testing.T) {
+	good := Options{ConnectionID: "c", Password: "p", Endpoint: smslink.EndpointHTTPS, To: "0712345678"}
+	_, err := New(good)
+	require.NoError(t, err)
+	for want, change := range map[string]func(*Options){
+		"the connection id is empty":       func(o *Options) { o.ConnectionID = "" },
+		"the password is empty":            func(o *Options) { o.Password = "" },
+		"not an absolute URL":              func(o *Options) { o.Endpoint = "x" },
+		"the receiver is empty":            func(o *Options) { o.To = "" },
+		"is a Romanian landline number":    func(o *Options) { o.To = "0213123456" },
+		`there is no check "nonsense"`:     func(o *Options) { o.Only = []string{"tls", "nonsense"} },
+		"a size or a time is below zero":   func(o *Options) { o.Pause = -1 },
+		"a size or a time is below zero ":  func(o *Options) { o.MaxMessages = -1 },
+		"a size or a time is below zero  ": func(o *Options) { o.Timeout = -1 },
+	} {
+		opts := good
+		change(&opts)
+		_, err := New(opts)
+		require.ErrorContains(t, err, strings.TrimSpace(want))
+	}
+}
+
+// A form that nothing is changed in is the client's own, byte for byte.
+func TestForm_isTheClientsOwn(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	same := 0
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		f, err := parseForm(r.Header.Get("Content-Type"), body)
+		require.NoError(t, err)
+		rewritten, err := f.bytes()
+		require.NoError(t, err)
+		require.Equal(t, string(body), string(rewritten))
+		same++
+		f.setPlain(f.get("Package"))
+		unchanged, err := f.bytes()
+		require.NoError(t, err)
+		require.Equal(t, string(body), string(unchanged), "sizes and digests fit")
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return http.DefaultTransport.RoundTrip(r)
+	})}})
+	require.NoError(t, err)
+	p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: smslink.CodecNone}}
+	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "a\nb;c ș"}))
+	_, err = client.Send(t.Context(), &p)
+	require.NoError(t, err)
+	require.Equal(t, 1, same)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/probe"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
+)
+
+// probeOptions are the flags of probe.
+type probeOptions struct {
+	probe.Options
+	json   bool
+	report string
+	yes    bool
+}
+
+func newProbeCommand(c console) *cobra.Command {
+	var opts probeOptions
+	cmd := &cobra.Command{
+		Use:   "probe --to NUMBER [flags]",
+		Short: "Check what the library assumes of the gateway, in test mode",
+		Long: `Ask the gateway about each fact that the library assumes of it and that nobody
+has confirmed: docs/gateway.md lists them.
+
+All uploads are in test mode, in which the gateway sends and bills nothing. Give
+a number of your own with --to, in case it does. The balance is compared before
+anything large is sent, and the probe ends if test mode has spent credit. It never
+gives a wrong password, and ends if the account is refused.
+
+A table is written to standard output. With --report it is also written to a file
+in Markdown, ready for an issue: with the answers, and without the password, the
+connection id and phone numbers. Read it before you publish it.
+
+` + accountHelp + `
+
+Exit codes:
+  0  every assumption holds
+  1  an assumption does not hold, or could not be checked
+  2  wrong usage
+  3  it could not begin, or the report could not be written`,
+		Example: `  smslink probe --to 07xxxxxxxx --report report.md
+  smslink probe --to 07xxxxxxxx --only tls,balance,codec-lzf`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return probeGateway(cmd.Context(), c, opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&opts.To, "to", "", "receiver of the test messages: a `NUMBER` of your own")
+	flags.StringVar(&opts.From, "from", "", "`SENDER` of the test messages (default numeric)")
+	flags.StringSliceVar(&opts.Only, "only", nil, "make these checks only: `NAMES`, with commas between")
+	flags.IntVar(&opts.MaxMessages, "max", 50_000, "`MESSAGES` in the largest package")
+	flags.DurationVar(&opts.Pause, "pause", time.Second, "wait so long before each request")
+	flags.DurationVar(&opts.Timeout, "timeout", 2*time.Minute, "bound each request")
+	flags.DurationVar(&opts.IdleWait, "idle-wait", 2*time.Minute, "wait at most so long for the server to close an idle connection")
+	flags.StringVar(&opts.report, "report", "", "write a report in Markdown to `FILE`, which must not exist")
+	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each check, and one for the summary")
+	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
+	flags.StringVar(&opts.Endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
+	_ = cmd.MarkFlagRequired("to")
+	_ = cmd.RegisterFlagCompletionFunc("only", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, check := range probe.Checks() {
+			names = append(names, check.Name)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	return cmd
+}
+
+func probeGateway(ctx context.Context, c console, opts probeOptions) error {
+	id, password := c.getenv(envConnectionID), c.getenv(envPassword)
+	if id == "" || password == "" {
+		return fmt.Errorf("set %s and %s to your account's", envConnectionID, envPassword)
+	}
+	if opts.MaxMessages < 1 || opts.Timeout <= 0 || opts.IdleWait <= 0 {
+		return errors.New("--max, --timeout and --idle-wait must be above 0")
+	}
+	opts.ConnectionID, opts.Password = id, password
+	opts.Mask = func(words string) string { return withoutAccount(words, id, password) }
+	p, err := probe.New(opts.Options)
+	if err != nil {
+		return terminal.Error(err)
+	}
+	if err := opts.ask(c, p.Len()); err != nil {
+		return err
+	}
+	var report *os.File
+	if opts.report != "" {
+		report, err = os.OpenFile(opts.report, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return &exitError{exitNotSent, fmt.Errorf("--report: %w", err)}
+		}
+	}
+
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	out := newOutput(c.out)
+	var findings []probe.Finding
+	for f := range p.Findings(ctx) {
+		findings = append(findings, f)
+		if opts.json {
+			out.json(f)
+		}
+		fmt.Fprintf(c.err, "smslink: %d of %d: %s: %s\n", len(findings), p.Len(), f.Check, f.Verdict)
+	}
+	summary := probe.Summarize(findings)
+	code := exitAccepted
+	if !summary.AllHold() {
+		code = exitSomeBad
+	}
+	if opts.json {
+		out.json(map[string]any{"summary": struct {
+			probe.Summary
+			ExitCode int `json:"exit_code"`
+		}{summary, code}})
+	} else {
+		probe.WriteTable(out, findings)
+		fmt.Fprintf(out, "%s\n", summary)
+	}
+	if report != nil {
+		written := newOutput(terminal.NewWriter(report))
+		probe.WriteReport(written, about(opts.Endpoint), findings)
+		out.fail(errors.Join(written.err, report.Close()))
+	}
+	switch {
+	case out.err != nil:
+		return &exitError{exitNotSent, out.err}
+	case code != exitAccepted:
+		return &exitError{code, nil}
+	}
+	return nil
+}
+
+// ask asks for consent, unless --yes is given.
+func (o probeOptions) ask(c console, checks int) error {
+	if o.yes {
+		return nil
+	}
+	if !isTerminal(c.in) {
+		return errors.New("nobody can be asked where standard input is no terminal; add --yes")
+	}
+	host := o.Endpoint
+	if u, err := url.Parse(o.Endpoint); err == nil {
+		host = u.Host
+	}
+	return sendOptions{}.confirm(c, fmt.Sprintf("%s of %s, with packages of up to %d messages in test mode, in which nothing is sent or billed. Begin?", campaign.Plural(checks, "check"), host, o.MaxMessages))
+}
+
+// withoutAccount masks the account and phone numbers in a server's words.
+func withoutAccount(words, id, password string) string {
+	words = withoutPassword(words, password)
+	if len(id) >= 4 { // a shorter one stands in any words
+		words = strings.ReplaceAll(words, id, passwordMask)
+	}
+	return longNumber.ReplaceAllStringFunc(words, masked)
+}
+
+// about says what was probed, with what, and when.
+func about(endpoint string) string {
+	return fmt.Sprintf("Endpoint %s, probed on %s by smslink %s, %s, %s/%s.", endpoint, time.Now().UTC().Format("2006-01-02 15:04 UTC"), version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}

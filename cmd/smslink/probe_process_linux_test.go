@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/probe"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// Against a gateway with TLS that meets every assumption but one, which is left out, the exit code is 0.
+func TestProbe_everyAssumptionHolds(t *testing.T) {
+	gateway := smslinktest.NewUnstartedGateway(&smslinktest.Options{Rules: []smslinktest.Rule{
+		smslinktest.ApprovedSenders(),
+		func(m smslink.Message) smslink.Status {
+			if len(m.To) < 10 {
+				return smslink.StatusNumberFailed
+			}
+			return smslink.StatusSuccess
+		},
+	}})
+	gateway.StartTLS()
+	t.Cleanup(gateway.Close)
+	certificate := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: gateway.Server.Certificate().Raw}), 0o600))
+	t.Setenv("SSL_CERT_FILE", certificate)
+
+	var names []string
+	for _, c := range probe.Checks() {
+		if c.Name != "schedule-past" { // which the test gateway does not look at
+			names = append(names, c.Name)
+		}
+	}
+	args := []string{"probe", "--endpoint", gateway.URL, "--to", "0712345678", "--pause", "0", "--idle-wait", "2100ms", "--yes"}
+	p := start(t, gateway, append(args, "--only", strings.Join(names, ","))...)
+	require.Equal(t, exitAccepted, p.end(), "%s%s", p.out.String(), p.err.String())
+	require.Contains(t, p.out.String(), " 0 deviate, 0 unclear. Questions: 6 answered, 0 not.\n")
+	require.Contains(t, p.out.String(), "TLS 1.3")
+	require.Equal(t, 1+len(names)+1, strings.Count(p.out.String(), "\n"))
+
+	p = start(t, gateway, append(args, "--only", "schedule-past")...)
+	require.Equal(t, exitSomeBad, p.end())
+}
+
+// On a terminal it asks first, and sends nothing before it is told to.
+func TestProbe_asksFirst(t *testing.T) {
+	gateway := newGateway(t, nil)
+	term := newTerminal(t, gateway, 200)
+	probe := "smslink probe --to 0712345678 --pause 0 --only credentials --endpoint " + gateway.URL
+	term.types(probe, "Enter")
+	term.shows("1 check of 127.0.0.1:", "in test mode", "Begin? [y/N]")
+	term.types("n", "Enter")
+	term.shows("not confirmed")
+	require.Empty(t, gateway.Uploads())
+	term.clear()
+	term.types(probe, "Enter")
+	term.shows("Begin? [y/N]")
+	term.types("y", "Enter")
+	term.shows("1 hold, 0 deviate")
+	require.Len(t, gateway.Uploads(), 1)
+}
