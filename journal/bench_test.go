@@ -63,8 +63,8 @@ func TestFile_takesLittleOnTheDisk(t *testing.T) {
 	}
 }
 
-// BenchmarkFile_million records a million messages, and opens their journal. It also measures their bytes on
-// the disk and in memory.
+// BenchmarkFile_million records a million messages, and opens their journal. It also measures their
+// bytes on the disk and in memory.
 func BenchmarkFile_million(b *testing.B) {
 	const packages, perPackage = 100, 10_000
 	for _, c := range campaigns {

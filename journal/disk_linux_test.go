@@ -13,8 +13,8 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// A journal fills a disk of 64 kB, which needs root to be mounted, to its last byte, and goes on once
-// there is room.
+// A journal fills a disk of 64 kB, which needs root to be mounted, to its last byte, and goes on
+// once there is room.
 func TestFile_onADiskThatIsFull(t *testing.T) {
 	folder := t.TempDir()
 	err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=64k,mode=0700")

@@ -18,8 +18,8 @@ import (
 
 var errFault = errors.New("the disk is on fire")
 
-// faults are the calls of a disk that fail, counted from 1. A change makes a write and a sync, and after a failure a
-// truncate and a sync.
+// faults are the calls of a disk that fail, counted from 1. A change makes a write and a sync, and
+// after a failure a truncate and a sync.
 type faults []int
 
 // faulty is a disk with faults. A write writes a part before it fails.
@@ -147,8 +147,8 @@ func TestFile_aFailedChangeHasChangedNothing(t *testing.T) {
 	}
 }
 
-// A disk is full at the third package of a first run. Nothing is in doubt, neither then nor in the next run,
-// which sends what is left.
+// A disk is full at the third package of a first run. Nothing is in doubt, neither then nor in the
+// next run, which sends what is left.
 func TestFile_aFullDiskPutsNothingInDoubt(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()

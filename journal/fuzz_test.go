@@ -148,8 +148,9 @@ func sealed(payloads []byte) []byte {
 	return file
 }
 
-// Whatever is in a file, it is refused and left as it is; or every line that is believed is whole, nothing is
-// changed except its end, and the journal says what the lines say. With isSealed the file has good checksums.
+// Whatever is in a file, it is refused and left as it is; or every line that is believed is whole,
+// nothing is changed except its end, and the journal says what the lines say. With isSealed the
+// file has good checksums.
 func FuzzOpen(f *testing.F) {
 	path := filled(f)
 	raw, err := os.ReadFile(path)

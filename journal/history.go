@@ -13,7 +13,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Doubt is a message that may have been sent. Times in this package are in UTC and in whole seconds.
+// Doubt is a message that may have been sent. Times in this package are in UTC and in whole
+// seconds.
 type Doubt struct {
 	ID    int64
 	Since time.Time // when it was intended
@@ -65,14 +66,15 @@ func (j *File) Runs() []Run {
 }
 
 // Resolve records what became of messages in doubt, as a person has found out, for example from the
-// account's reports: judged are those that were sent or refused for good, and forgotten those
-// that were not sent and may be sent again. The journal keeps who says so and why, which are 1 to
-// 200 and 1 to 1,000 bytes. Control characters in them become spaces. Write no phone number and no
-// text of a message into them.
+// account's reports. The judged ones were sent, or refused for good. The forgotten ones were not
+// sent, and may be sent again. Both lists have at most 1,048,576 ids. Do not call Resolve while a
+// stream uses the journal: what is on its way is in doubt, too.
 //
-// It is an error, and nothing is changed, if one of the ids is not in doubt or comes twice
-// ([ErrNotInDoubt]). Messages that a stream is sending at this time are in doubt, too: don't call Resolve
-// meanwhile. Errors are those of [File.Settle] otherwise.
+// The journal keeps by, the person's name, of 1 to 200 bytes, and reason, of 1 to 1,000 bytes.
+// Control characters in them become spaces. Write no phone number and no message into them.
+//
+// The error matches [ErrNotInDoubt], and nothing is changed, if one of the ids is not in doubt or
+// comes twice.
 func (j *File) Resolve(judged []smslink.Result, forgotten []int64, by, reason string) error {
 	by, err := words("name", by, 200)
 	if err != nil {
@@ -106,9 +108,9 @@ func (j *File) Campaign() string {
 	return j.states.campaign
 }
 
-// SetCampaign records what the journal belongs to, such as the digest of a campaign's file, so that
-// a program can refuse to use it for another one. It is 1 to 200 bytes. Control characters in it
-// become spaces.
+// SetCampaign records what the journal belongs to, such as the digest of a campaign's file, in 1 to
+// 200 bytes. A program can then refuse to use the journal for another campaign; the File itself
+// compares nothing. Control characters become spaces.
 func (j *File) SetCampaign(campaign string) error {
 	campaign, err := words("campaign", campaign, 200)
 	if err != nil {

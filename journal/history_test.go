@@ -95,7 +95,7 @@ func TestFile_saysSinceWhenAMessageIsInDoubt(t *testing.T) {
 	const at, next = `2026-11-24T17:40:09Z `, `2026-11-25T08:00:00Z `
 	j, err := journal.Open(payloads(t, `smslink journal 2`, at+`run intend=3-1x2`, at+`forget=2`, next+`run intend=2`))
 	require.NoError(t, err)
-	defer j.Close()
+	defer func() { require.NoError(t, j.Close()) }()
 	day := time.Date(2026, 11, 24, 17, 40, 9, 0, time.UTC)
 	require.Equal(t, []journal.Doubt{{1, day}, {2, time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}, {3, day}}, j.InDoubt())
 }

@@ -3,10 +3,7 @@
 //
 // # The file
 //
-// The file is text, to which lines are only ever added. The first line names the version of the
-// format. Every line begins with the CRC-32C, in hexadecimal, of what lies between checksums and
-// line ends from the file's beginning to this line's end, and ends with a semicolon, which is
-// nowhere else in a line, and a line feed:
+// The file is text, to which lines are only ever added:
 //
 //	482622a9 smslink journal 2;
 //	9ab552f1 2026-11-24T17:40:09Z run intend=1+1x9999;
@@ -14,14 +11,21 @@
 //	f8922bd3 2026-11-24T17:41:30Z intend=10001+1x4;
 //	62e99b8a 2026-11-25T08:12:44Z by="Ana" reason="the account's report" judge=10001 status=3 remote=0 forget=10002+1x2;
 //
-// A list is its first number and the steps from each number to the next: 1+1x9999 is 1 to 10,000,
-// and 7+1+3x2-4 is 7, 8, 11, 14, 10. A line says what happened at its time in UTC:
-//   - intend: these ids are about to be uploaded; with run, they are the first since the file was opened;
-//   - judge, status, remote: the gateway's word on ids in doubt, with its own ids, of which 0 is none;
-//   - forget: ids in doubt that were not sent;
-//   - by, reason: a person has found that out;
-//   - again: ids that were refused and may be sent again;
+// Each line begins with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. The
+// checksum is that of all lines up to this one, without their checksums, the space behind those,
+// and their ends. There is no other semicolon in a line. The first line names the version of the
+// format. Each other line has the time in UTC, and says what happened then:
+//   - intend: these ids are about to be uploaded. With run, they are the first since the file was
+//     opened.
+//   - judge, status, remote: the gateway's word on ids in doubt, and its own ids for them, of which
+//     0 is none.
+//   - forget: these ids were in doubt and were not sent.
+//   - by, reason: a person has found out what this line says.
+//   - again: these ids were refused and may be sent again.
 //   - campaign: what the journal belongs to.
+//
+// A list is its first number and the steps from each number to the next. A step that comes several
+// times is followed by x and how often: 7+1+3x2-4 is 7, 8, 11, 14, 10.
 package journal
 
 import (
@@ -38,20 +42,20 @@ import (
 )
 
 var (
-	// ErrCorrupt says that the file is no journal, was changed after it was written, or is of another
-	// version of the format.
+	// ErrCorrupt says that the file is no journal, was changed after it was written, or is of
+	// another version of the format.
 	ErrCorrupt = errors.New("journal: the file is corrupt")
 	// ErrLocked says that a process, perhaps this one, has the file open as a journal.
 	ErrLocked = errors.New("journal: the file is open as a journal already")
-	// ErrCannotLock says that no lock on the file can be had, so that two programs could send the
-	// same messages: the file system has no locks, or the operating system has none that serve. Put the file on a local
-	// disk of Linux, macOS, Windows, illumos or a BSD, or keep a [smslink.Journal] in a database.
+	// ErrCannotLock says that the operating system or the file system has no lock that would keep
+	// two programs from sending the same messages. Put the file on a local disk of Linux, macOS,
+	// Windows, illumos or a BSD, or write a [smslink.Journal] that keeps a table in a database.
 	ErrCannotLock = errors.New("journal: the file can't be locked")
-	// ErrMoved says that the file that is open was renamed, replaced or deleted. Who opens
-	// its path now would not know what it holds.
+	// ErrMoved says that the file that is open was renamed, replaced or deleted. A program that
+	// opens its path now would not know what the file holds.
 	ErrMoved = errors.New("journal: the file that is open is no longer at its path")
-	// ErrBroken says that a write has failed, and that what it may have left at the file's end could
-	// not be cut off. Nothing can be added to the file until it is closed and opened again.
+	// ErrBroken says that a write has failed, and that what it may have left at the file's end
+	// could not be cut off. Nothing can be added to the file until it is closed and opened again.
 	ErrBroken = errors.New("journal: the file's end is uncertain after a failed write")
 	// ErrKnown says that an id was to be intended that the journal has, or twice.
 	ErrKnown = errors.New("journal: an id is known already")
@@ -61,26 +65,26 @@ var (
 	errClosed = errors.New("journal: the file is closed")
 )
 
-// File is a journal in a file; the package's comment describes the format. It holds local ids, statuses,
-// and the gateway's ids if they are plain numbers. It is given neither a receiver nor a text; but a server may
-// answer with a receiver, without its + or 00, for an id. A person's words are kept as [File.Resolve] is given them.
+// File is a journal in a file, in the format that the package's comment describes. It holds local
+// ids, statuses, and the gateway's ids if they are plain numbers. No receiver and no text is given
+// to it. But a server may answer with a receiver, without its + or 00, in place of an id, and a
+// person may write anything for [File.Resolve] and [File.SetCampaign].
 //
 // Each call that changes something adds one line and has it written through to the disk before it
-// returns: two lines for a package. If ids lie close together, a message takes 2 to 10 bytes on the disk,
-// and next to nothing if the gateway's ids rise with them; in memory it takes about 10
-// bytes. Ids that are far apart take about 50 bytes on the disk and 40 in memory.
+// returns. A package takes two lines. A message takes 2 to 6 bytes on the disk and 9 to 16 in
+// memory if ids lie close together, and about 50 and 40 if they are far apart.
 //
 // # Errors of the disk
 //
-// A call that fails has changed nothing: what the File answers changes only after the disk
-// has the line. What the failed write may have left at the file's end is cut off at once, so that a later call
-// can succeed if the disk has room again, and the next program finds nothing of it. Known goes on to
-// answer. The messages of a failed Intend are then certainly not sent.
+// A call that fails has changed nothing: the File's answers change only after the disk has the
+// line. A part of the line that the disk may have is cut off at once. The next program then finds
+// nothing of it, and the call can be made again once the disk has room. Known goes on to answer.
+// The messages of a failed Intend were certainly not sent.
 //
-// If the end can't be cut off, either, the error matches [ErrBroken], and every later change fails with
-// it. Known still answers, and the messages of a failed Intend are still not sent. But whoever opens the
-// file next may find the line whole, and then it counts: the messages of a failed Intend are in doubt there, though they
-// were not sent.
+// If the part can't be cut off, the error matches [ErrBroken], and so does that of every later
+// change. Known still answers, and the messages of a failed Intend were still not sent. But the
+// line may be whole, and then whoever opens the file next believes it: there the messages of a
+// failed Intend are in doubt, though they were not sent.
 //
 // Goroutines may share a File.
 type File struct {
@@ -96,19 +100,22 @@ type File struct {
 // Open opens the journal at path, or makes one if there is no file or an empty one. Close it when
 // done.
 //
-// Only its owner can read a new file. Open takes the permissions of group and others away from one that is
-// there, empty or not, and fails if it can't; on Windows the folder's permissions apply.
+// Only its owner can read a new file. Open takes the permissions of group and others away from a
+// journal that has them, empty or not, and fails if it can't. On Windows the folder's permissions
+// apply.
 //
-// A last line without its end, and NULs at the end, are what a crash leaves in the
-// middle of a write, of which nobody was told that it was done: they are cut off. A file
-// that somebody has shortened, or an older copy, can't be told from that: what it lacks
-// is forgotten, and would be sent again. Any other line that is not as it was written
-// is [ErrCorrupt], which names it, and so is a file that is not regular or that another version of
-// this package has written.
+// A crash in the middle of a write leaves a last line without its end, or NULs at the end. Nobody
+// was told that this write was done, and Open cuts it off. A file that somebody has shortened, or
+// an older copy, looks the same: what it lacks is forgotten, and would be sent again.
 //
-// A journal that is open already is [ErrLocked]. On a system or a file system without locks Open
-// refuses every file with [ErrCannotLock]. A file that is moved while it is being opened is
-// [ErrMoved]. Other errors are the system's.
+// The error matches
+//   - [ErrCorrupt] if any other line is not as it was written, and names that line; or if the file
+//     is not regular, or has the format of another version of this package;
+//   - [ErrLocked] if the journal is open already;
+//   - [ErrCannotLock] on a system or a file system without locks, whatever the file;
+//   - [ErrMoved] if the file is moved while it is being opened.
+//
+// Other errors are the system's.
 func Open(path string) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -180,7 +187,7 @@ func (j *File) inPlace() error {
 	return nil
 }
 
-// change writes r and applies it, in this order: what the states say must be on the disk. The caller holds
+// change writes r and then applies it: what the states say must be on the disk. The caller holds
 // the mutex.
 func (j *File) change(r *record) error {
 	if j.err != nil {
@@ -198,8 +205,9 @@ func (j *File) change(r *record) error {
 }
 
 // Known returns what the file has of these ids; see [smslink.Journal]. A remote id that is not a
-// number of at most 19 digits comes back empty: it is a server's own word, and is not written. Known
-// fails only if the file was closed, or was found not to be at its path any more ([ErrMoved]).
+// number of at most 19 digits comes back empty: it is a server's own word, and is not written.
+// Known fails only if the file was closed, or was found not to be at its path any more
+// ([ErrMoved]).
 func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -255,8 +263,8 @@ func settlement(judged []smslink.Result, forgotten []int64) *record {
 	return r
 }
 
-// plainNumber returns a remote id as the gateway's are, or 0. Receivers as they are on the wire start
-// with 0.
+// plainNumber returns a remote id as the gateway's are, or 0. Receivers as they are on the wire
+// start with 0.
 func plainNumber(remoteID string) uint64 {
 	const most = len("9999999999999999999") // which 64 bits hold
 	if n, rest := parseDigits(remoteID); rest == "" && len(remoteID) <= most && !strings.HasPrefix(remoteID, "0") {

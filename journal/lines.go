@@ -26,8 +26,8 @@ type lines struct {
 	buf    []byte
 }
 
-// replay reads the lines, hands each record to apply, and mends the end, to which lines are added from
-// then on. A new file is given its first line. The record is valid until apply returns.
+// replay reads the lines, hands each record to apply, and mends the end, to which lines are added
+// from then on. A new file is given its first line. The record is valid until apply returns.
 func (l *lines) replay(apply func(*record) error) error {
 	first, sum := sealLine([]byte("00000000 "+version), 0, 0)
 	l.sum = sum

@@ -81,7 +81,8 @@ func (s *states) apply(r *record) {
 
 var errShape = errors.New("journal: a record is none of those that there are")
 
-// check returns the reason why r can't be applied, or nil. Nothing of r is applied if any of it can't be.
+// check returns the reason why r can't be applied, or nil. Nothing of r is applied if any of it
+// can't be.
 func (s *states) check(r *record) error {
 	intends, settles, sendsAgain, names := len(r.intend) > 0, len(r.judge)+len(r.forget) > 0, len(r.again) > 0, r.campaign != ""
 	kinds := 0
