@@ -61,6 +61,9 @@ type Options struct {
 	// debug.
 	Logger *slog.Logger
 
+	// Tracer is told of each upload; nil means that nobody is.
+	Tracer Tracer
+
 	// UserAgent is the request header, of visible ASCII and spaces; empty means "smslink-go".
 	UserAgent string
 }
@@ -79,6 +82,7 @@ type Client struct {
 	testMode bool
 	timeout  time.Duration
 	logger   *slog.Logger
+	tracer   Tracer
 	agent    string
 
 	now      func() time.Time
@@ -101,6 +105,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		testMode: opts.TestMode,
 		timeout:  opts.Timeout,
 		logger:   opts.Logger,
+		tracer:   opts.Tracer,
 		agent:    opts.UserAgent,
 		now:      time.Now,
 		boundary: rand.Text,
@@ -212,6 +217,11 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 // the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is
 // written to disk.
 func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
+	return c.send(ctx, p, 1)
+}
+
+// send is Send, as the attempt of that number.
+func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, error) {
 	start := c.now()
 	switch {
 	case ctx == nil:
@@ -226,7 +236,14 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	defer func() { p.endSend(outcome) }()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	resp, sendErr := c.exchange(ctx, p)
+	var sent sentUpload
+	var resp *Response
+	var sendErr *SendError
+	if c.tracer != nil {
+		ctx = c.traceStart(ctx, p, attempt)
+		defer func() { c.traceEnd(ctx, p, sent, resp, sendErr) }()
+	}
+	resp, sendErr = c.exchange(ctx, p, &sent)
 	if sendErr != nil {
 		outcome = sendErr.Outcome
 		return nil, c.failed(ctx, p.Len(), sendErr)
@@ -245,8 +262,14 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(ctx, c.timeout)
 }
 
+// sentUpload is what a tracer is told of the upload itself.
+type sentUpload struct {
+	bytes      int64
+	statusCode int // of HTTP
+}
+
 // exchange makes the upload, posts it and reads the reply.
-func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendError) {
+func (c *Client) exchange(ctx context.Context, p *Package, sent *sentUpload) (*Response, *SendError) {
 	if p.Len() == 0 {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
 	}
@@ -258,11 +281,13 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
 	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "upload_bytes", u.size, "test", c.testMode)
+	sent.bytes = u.size
 	var resp *Response
 	sendErr := c.post(ctx, u, p.Len(), func(reply wire.Reply) (err error) {
 		resp, err = newResponse(p.lines, reply)
 		return err
 	})
+	sent.statusCode = u.statusCode
 	if sendErr != nil {
 		return nil, sendErr
 	}
@@ -272,10 +297,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) (*Response, *SendErro
 
 // pack compresses the package and builds the form around it. The digest is the plain form's.
 func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
-	codec := p.Codec
-	if codec == nil {
-		codec = CodecZlib
-	}
+	codec := p.codec()
 	method := codec.Method()
 	if method < 0 || method > 3 {
 		return nil, wire.Digest{}, fmt.Errorf("%w (%s has %d)", ErrCodecMethod, codec, method)

@@ -82,6 +82,13 @@ type PackageOptions struct {
 	LenientReceivers bool
 }
 
+func (o *PackageOptions) codec() Codec {
+	if o.Codec == nil {
+		return CodecZlib
+	}
+	return o.Codec
+}
+
 // Package accumulates messages for one upload. The zero value is empty and ready to use. Settings
 // that change after a message was added apply to those added later; Codec applies to the Send.
 //

@@ -25,7 +25,7 @@ type Retry struct {
 func (r *run) attempt(p *Package) (*Response, error) {
 	retry := r.stream.opts.Retry
 	for n := 1; ; n++ {
-		resp, err := r.upload(p)
+		resp, err := r.upload(p, n)
 		if n >= retry.Attempts || !mayWork(err) {
 			return resp, err
 		}
@@ -48,10 +48,10 @@ func (r *run) attempt(p *Package) (*Response, error) {
 
 // upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
 // take all of its time.
-func (r *run) upload(p *Package) (*Response, error) {
+func (r *run) upload(p *Package, attempt int) (*Response, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, r.stream.client.timeout)
 	defer cancel()
-	return r.stream.client.Send(ctx, p)
+	return r.stream.client.send(ctx, p, attempt)
 }
 
 // mayWork reports whether another attempt may do better: nothing was sent, for want of a connection

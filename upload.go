@@ -22,6 +22,7 @@ type upload struct {
 	contentType string
 	parts       [][]byte
 	size        int64 // bytes of all parts
+	statusCode  int   // of the response; 0 if there was none
 
 	mu      sync.Mutex
 	current *body // the only one that may be read; nil once the upload is closed
@@ -47,6 +48,7 @@ func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(w
 		return &SendError{Outcome: OutcomeUnknown, Err: withoutQuotes(ctx, err)}
 	}
 	defer resp.Body.Close()
+	u.statusCode = resp.StatusCode
 	sendErr := readReply(ctx, resp, messages, parse)
 	touched, conns := u.close()
 	switch {

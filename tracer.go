@@ -1,0 +1,70 @@
+package smslink
+
+import "context"
+
+// Tracer is told of each upload of a [Client], for example to make spans and metrics of it. The
+// module github.com/go-smslink/smslink/smslinkotel has one for OpenTelemetry.
+//
+// The goroutine that called [Client.Send] calls both methods, and waits for them. Goroutines call
+// them concurrently for different packages. What they are told holds no receiver, text or
+// credential, and no URL.
+type Tracer interface {
+	// TraceUploadStart is called when Send begins with a package that it may send, before the
+	// package is compressed. The context that it returns must descend from ctx. It is that of the
+	// HTTP request, of the log events, and of TraceUploadEnd.
+	TraceUploadStart(ctx context.Context, data UploadStart) context.Context
+
+	// TraceUploadEnd is called once for each TraceUploadStart, before Send returns. If a codec or
+	// a transport panics, the outcome is [OutcomeUnknown] and Err is nil.
+	TraceUploadEnd(ctx context.Context, data UploadEnd)
+}
+
+// UploadStart is what is known before an upload.
+type UploadStart struct {
+	Messages int    // in the package
+	Bytes    int    // of the package's plain form
+	Codec    string // its name, such as "zlib"
+	TestMode bool   // see [Options]
+	Attempt  int    // 1, or n if a [Stream] sends the package for the n-th time
+}
+
+// UploadEnd is what became of an upload.
+type UploadEnd struct {
+	Outcome    Outcome
+	StatusCode int            // of HTTP; 0 if there was no response
+	Bytes      int64          // of the request's body; 0 if it was not made
+	Statuses   map[Status]int // how many messages have which status; nil unless the outcome is accepted
+	Segments   int            // SMS that the messages with StatusSuccess make
+	Err        error          // as Send returns it
+}
+
+// traceStart tells the tracer that an upload begins.
+func (c *Client) traceStart(ctx context.Context, p *Package, attempt int) context.Context {
+	return c.tracer.TraceUploadStart(ctx, UploadStart{
+		Messages: p.Len(),
+		Bytes:    p.Size(),
+		Codec:    p.codec().String(),
+		TestMode: c.testMode,
+		Attempt:  attempt,
+	})
+}
+
+// traceEnd tells the tracer what became of an upload. Of resp and err one is nil, or both after a
+// panic.
+func (c *Client) traceEnd(ctx context.Context, p *Package, sent sentUpload, resp *Response, err *SendError) {
+	end := UploadEnd{StatusCode: sent.statusCode, Bytes: sent.bytes}
+	switch {
+	case err != nil:
+		end.Outcome, end.Err = err.Outcome, err
+	case resp != nil:
+		end.Outcome, end.Statuses = OutcomeAccepted, map[Status]int{}
+		p.lines.countSegments(func(place, segments int) {
+			status := resp.Results[place].Status
+			end.Statuses[status]++
+			if status == StatusSuccess {
+				end.Segments += segments
+			}
+		})
+	}
+	c.tracer.TraceUploadEnd(ctx, end)
+}
