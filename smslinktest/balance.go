@@ -7,11 +7,10 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// unlimitedBalance is what an account without a limit is said to have.
+// unlimitedBalance is the balance of an account without a limit.
 const unlimitedBalance = 1_000_000
 
-// serveBalance answers what the account has left: its credit, for national and
-// international messages alike.
+// serveBalance answers with the credit that is left, for national and international messages alike.
 func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {

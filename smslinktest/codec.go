@@ -13,12 +13,16 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// TestCodec tests a codec of one's own, as testing/fstest.TestFS does a file
-// system: that what it makes of plain forms from one line to two megabytes, and of
-// other bytes, is what the gateway's decoder for its Method undoes, in one stream
-// with nothing behind it; that it appends to any dst, never writes to plain, and may
-// be called concurrently. Run it with -race, which sees more. The error joins all
-// that is wrong.
+// TestCodec tests an implementation of [smslink.Codec], as testing/fstest.TestFS tests a file
+// system. It checks that
+//
+//   - the gateway's decoder for its Method restores what it compresses, from one line to two
+//     megabytes, in one stream with nothing behind it
+//   - it appends to any dst
+//   - it does not write to plain
+//   - it can be called concurrently
+//
+// Run it with the race detector, which sees more. TestCodec returns all errors, joined.
 //
 //	if err := smslinktest.TestCodec(myCodec); err != nil {
 //		t.Fatal(err)
@@ -50,7 +54,7 @@ func TestCodec(codec smslink.Codec) error {
 	return errors.Join(errs...)
 }
 
-// codecInput is bytes that a codec only reads, and their digest.
+// codecInput is an input that a codec must not change, and its digest.
 type codecInput struct {
 	name  string
 	plain []byte

@@ -9,14 +9,14 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Delivery is what was reported of a message.
+// Delivery is what was last reported of a message.
 type Delivery struct {
 	Time      time.Time // when the report was made
 	Delivered bool      // else undelivered, or expired
-	Err       error     // of the callback; nil where it was answered with a 2xx or there was none to make
+	Err       error     // of the callback; nil if it was answered with a 2xx or there is no URL to call
 }
 
-// message is the message with that remote id, if there is one.
+// message returns the message with that remote id, and reports whether there is one.
 func (g *Gateway) message(remoteID string) (Message, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -26,8 +26,7 @@ func (g *Gateway) message(remoteID string) (Message, bool) {
 	return Message{}, false
 }
 
-// find is where the message with that remote id stands, or nil. The caller holds
-// the mutex.
+// find returns the recorded message with that remote id, or nil. The caller holds the mutex.
 func (g *Gateway) find(remoteID string) *Message {
 	id, err := strconv.Atoi(remoteID)
 	if at := id - firstRemoteID; err == nil && at >= 0 && at < len(g.messages) && g.messages[at].RemoteID == remoteID {
@@ -36,12 +35,13 @@ func (g *Gateway) find(remoteID string) *Message {
 	return nil
 }
 
-// Deliver reports now that a message was delivered, or was not, whatever was
-// reported of it before. It makes the callback of [Options.Reports], where there is
-// a URL, within 10 seconds, and keeps the Delivery. A report of the same message
-// still to come is dropped. Its error is the callback's, or says that there is no
-// such message, or none that a report can be about: one that was not taken with
-// [smslink.StatusSuccess], or in test mode.
+// Deliver reports now that a message was delivered or was not, even if something was reported of it
+// before. It calls the URL of [Options].Reports, if there is one, within 10 seconds, and records
+// the Delivery. A report of the message that is still to come is dropped.
+//
+// It returns the error of the callback. It is an error if no message has that remote id, or if no
+// report can be about the message: because its status is not [smslink.StatusSuccess], or in test
+// mode.
 func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) error {
 	g.mu.Lock()
 	batch := g.batch
@@ -58,7 +58,7 @@ func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) 
 
 func (m *Message) reportable() bool { return m.Status == smslink.StatusSuccess && !m.Test }
 
-// deliver makes a report and keeps it, unless the gateway was reset meanwhile.
+// deliver makes a report and records it, unless the gateway was reset meanwhile.
 func (g *Gateway) deliver(ctx context.Context, batch *batch, m Message, delivered bool) error {
 	err := g.report(ctx, m, delivered)
 	g.mu.Lock()

@@ -15,19 +15,19 @@ import (
 
 // Fault is something that goes wrong with one upload. The zero Fault is nothing.
 //
-// The outcomes that the docs name are those of an upload that the gateway would
-// have taken. One that it refuses, for a wrong password say, meets no fault but
-// those before reading, and leaves an injected one to the next.
+// The outcomes in the docs are those of an upload that the gateway would otherwise take. An upload
+// that the gateway refuses, for a wrong password for example, meets only faults before reading. It
+// leaves an injected fault to the next upload.
 //
-// A fault has a form in words, see [ParseFault].
+// [ParseFault] reads a fault from words.
 type Fault struct {
 	words string // without its stage
 	stage stage
 	edit  func(entries string) string
-	serve func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) // in place of writing the reply
+	serve func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) // instead of writing the reply
 }
 
-// stage is when a fault comes.
+// stage is when a fault happens.
 type stage int
 
 const (
@@ -36,28 +36,26 @@ const (
 	beforeReading
 )
 
-// AfterTaking lets a [HangUp], [ResetConnection] or [Answer] come once the package
-// is taken and in the ledger. A client can't tell, and reports the same outcome:
-// for one that the fault makes it take for refused, such as Answer(403, "") or a
-// [Refuse] or [Redirect], that is then wrong, and the messages may be sent twice.
-// The live gateway is not known to do so.
+// AfterTaking moves a [HangUp], [ResetConnection] or [Answer] to after the package is taken and
+// recorded. A client cannot tell, and reports the same outcome. If that is
+// [smslink.OutcomeRejected], as for Answer(403, ""), [Refuse] and [Redirect], it is then wrong, and
+// the messages may be sent twice. The live gateway is not known to do so.
 func (f Fault) AfterTaking() Fault {
 	f.stage = afterTaking
 	return f
 }
 
-// BeforeReading lets a [HangUp], [ResetConnection], [Answer], [Refuse] or
-// [Redirect] come as soon as the request's header is read, as a server does that
-// limits uploads. The outcome is the same as without it, but that a client still
-// busy writing a large package may see the connection break before it sees an
-// answer: [smslink.OutcomeUnknown].
+// BeforeReading moves a [HangUp], [ResetConnection], [Answer], [Refuse] or [Redirect] to when the
+// request's header has been read, as in a server that limits uploads. The outcome is the same, with
+// one exception: a client that is still writing a large package may see the connection break before
+// it reads the answer. Then it is [smslink.OutcomeUnknown].
 func (f Fault) BeforeReading() Fault {
 	f.stage = beforeReading
 	return f
 }
 
-// Inject lets these faults happen to the next uploads, one each, in order. The
-// zero Fault lets one through.
+// Inject makes these faults happen to the next uploads, one each, in order. The zero Fault lets one
+// upload through.
 func (g *Gateway) Inject(faults ...Fault) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -65,7 +63,7 @@ func (g *Gateway) Inject(faults ...Fault) {
 	g.notify()
 }
 
-// turn is an upload's turn to meet a fault.
+// turn decides an upload's fault.
 type turn struct {
 	g      *Gateway
 	number int
@@ -79,7 +77,7 @@ func (g *Gateway) newTurn() *turn {
 	return &turn{g: g, number: g.requests}
 }
 
-// before is the fault that comes before reading, if one does.
+// before returns the fault that happens before reading, if there is one.
 func (t *turn) before() (Fault, bool) {
 	comesNow := func(f Fault) bool { return f.stage == beforeReading && f.serve != nil }
 	fault, injected := t.injected(comesNow)
@@ -89,7 +87,7 @@ func (t *turn) before() (Fault, bool) {
 	return fault, comesNow(fault)
 }
 
-// after is the fault of an upload that was read and found right.
+// after returns the fault of an upload that was read and is right.
 func (t *turn) after() Fault {
 	if fault, ok := t.injected(func(Fault) bool { return true }); ok {
 		return fault
@@ -97,8 +95,8 @@ func (t *turn) after() Fault {
 	return t.choose()
 }
 
-// injected takes the next injected fault, if there is one and it is wanted. Where
-// there is one that is not, it is the zero Fault.
+// injected takes the next injected fault, if there is one and it is wanted. If it is not wanted,
+// injected returns the zero Fault and true.
 func (t *turn) injected(wanted func(Fault) bool) (Fault, bool) {
 	t.g.mu.Lock()
 	defer t.g.mu.Unlock()
@@ -124,33 +122,33 @@ func (t *turn) choose() Fault {
 	return *t.chosen
 }
 
-// HangUp ends the connection in order, without an answer, after the upload was
-// read and before it is taken: [smslink.OutcomeUnknown].
+// HangUp closes the connection in order, without an answer, after the upload is read and before it
+// is taken: [smslink.OutcomeUnknown].
 func HangUp() Fault {
 	return Fault{words: "hang-up", stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
 		panic(http.ErrAbortHandler)
 	}}
 }
 
-// ResetConnection is HangUp with a TCP reset in place of an orderly end:
-// [smslink.OutcomeUnknown]. Over HTTP/2 it is the stream that is reset.
+// ResetConnection is HangUp with a TCP reset: [smslink.OutcomeUnknown]. Over HTTP/2 it resets the
+// stream.
 func ResetConnection() Fault {
 	return Fault{words: "reset", stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		resetConnection(w)
 	}}
 }
 
-// LoseReply takes the package and ends the connection without an answer: the case
-// that costs money where a program sends again. [smslink.OutcomeUnknown].
+// LoseReply takes the package and closes the connection without an answer:
+// [smslink.OutcomeUnknown]. A program that sends such a package again pays twice.
 func LoseReply() Fault {
 	fault := HangUp().AfterTaking()
 	fault.words = "lose-reply"
 	return fault
 }
 
-// CutReply takes the package and ends the connection after the first n bytes of
-// the reply's body: [smslink.OutcomeUnknown], or [smslink.OutcomeAccepted] where
-// the reply is no longer than n.
+// CutReply takes the package and closes the connection after the first n bytes of the reply's body:
+// [smslink.OutcomeUnknown], or [smslink.OutcomeAccepted] if the reply is not longer than n bytes.
+// It panics if n is negative.
 func CutReply(n int) Fault {
 	if n < 0 {
 		panic("smslinktest: CutReply of less than 0 bytes")
@@ -165,13 +163,12 @@ func CutReply(n int) Fault {
 	}}
 }
 
-// Answer gives an HTTP status, from 200 to 599, and a body in place of taking the
-// package.
+// Answer answers with an HTTP status, from 200 to 599, and a body instead of taking the package. It
+// panics for other statuses.
 //
-// With a status of 200 to 299: [smslink.OutcomeUnknown] for a body that is no
-// reply, such as an empty one, HTML or garbage. With 300 to 499:
-// [smslink.OutcomeRejected], unless the body is a MESSAGE. With 500 and more:
-// [smslink.OutcomeUnknown].
+//   - 200 to 299: [smslink.OutcomeUnknown], if the body is not a reply (empty, HTML or garbage)
+//   - 300 to 499: [smslink.OutcomeRejected], unless the body is a MESSAGE
+//   - 500 to 599: [smslink.OutcomeUnknown]
 func Answer(status int, body string) Fault {
 	if status < 200 || status > 599 {
 		panic("smslinktest: Answer with an HTTP status that is not from 200 to 599")
@@ -184,8 +181,9 @@ func Answer(status int, body string) Fault {
 	}}
 }
 
-// Refuse answers ERROR with that code and text, neither with a semicolon, in place
-// of taking the package: [smslink.OutcomeRejected], with a [*smslink.GatewayError].
+// Refuse answers ERROR with that code and text instead of taking the package:
+// [smslink.OutcomeRejected], with a [*smslink.GatewayError]. It panics if the code or text contains
+// a semicolon.
 func Refuse(code, text string) Fault {
 	if strings.Contains(code+text, ";") {
 		panic("smslinktest: Refuse with a semicolon, which ends a field of the reply")
@@ -195,8 +193,9 @@ func Refuse(code, text string) Fault {
 	return fault
 }
 
-// Redirect answers with a status from 300 to 399 and a Location in place of taking
-// the package: [smslink.OutcomeRejected], and the Location is not followed.
+// Redirect answers with a status from 300 to 399 and a Location instead of taking the package:
+// [smslink.OutcomeRejected]. The client does not follow the Location. Redirect panics for other
+// statuses.
 func Redirect(status int, location string) Fault {
 	if status < 300 || status > 399 {
 		panic("smslinktest: Redirect with an HTTP status that is not from 300 to 399")
@@ -208,9 +207,8 @@ func Redirect(status int, location string) Fault {
 	}}
 }
 
-// Delay takes the package and keeps the reply back for so long:
-// [smslink.OutcomeAccepted] for a client that waits, [smslink.OutcomeUnknown] for
-// one that gives up.
+// Delay takes the package and holds the reply back for d: [smslink.OutcomeAccepted] for a client
+// that waits, [smslink.OutcomeUnknown] for one that gives up.
 func Delay(d time.Duration) Fault {
 	return Fault{words: "delay " + d.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		if g.pause(r, d) {
@@ -219,8 +217,8 @@ func Delay(d time.Duration) Fault {
 	}}
 }
 
-// Trickle takes the package and sends the reply byte by byte, with a pause before
-// each: outcomes as for Delay.
+// Trickle takes the package and sends the reply byte by byte, with a pause before each. The
+// outcomes are those of Delay.
 func Trickle(pause time.Duration) Fault {
 	return Fault{words: "trickle " + pause.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
@@ -234,8 +232,8 @@ func Trickle(pause time.Duration) Fault {
 	}}
 }
 
-// EndlessReply takes the package and never stops replying: [smslink.OutcomeUnknown],
-// with [smslink.ErrReplyTooLarge].
+// EndlessReply takes the package and never stops replying: [smslink.OutcomeUnknown], with
+// [smslink.ErrReplyTooLarge].
 func EndlessReply() Fault {
 	return Fault{words: "endless-reply", serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
 		for err := error(nil); err == nil && g.closing.Err() == nil; reply = []byte(",0:0:3") {
@@ -244,8 +242,7 @@ func EndlessReply() Fault {
 	}}
 }
 
-// pause waits, and tells whether the time passed before the client or the gateway
-// went away.
+// pause waits for d, and reports whether neither the client nor the gateway went away meanwhile.
 func (g *Gateway) pause(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -259,8 +256,8 @@ func (g *Gateway) pause(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// resetConnection ends the connection by a TCP reset, or the request as net/http
-// knows to where the connection can't be had, as with HTTP/2.
+// resetConnection ends the connection by a TCP reset. If net/http does not give the connection
+// away, as for HTTP/2, it resets the request.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// String is the fault in the words that [ParseFault] reads, on one line unless a
-// text given to it holds line ends; "none" for the zero Fault.
+// String returns the fault in the words that [ParseFault] reads, and "none" for the zero Fault. It
+// is one line, unless a text given to the fault has line ends.
 func (f Fault) String() string {
 	switch {
 	case f.words == "":
@@ -23,14 +23,13 @@ func (f Fault) String() string {
 	return f.words
 }
 
-// movable tells whether the fault of these words comes before taking unless told
-// otherwise.
+// movable reports whether the fault with these words happens before taking unless it is moved.
 func movable(words string) bool {
 	name, _, _ := strings.Cut(words, " ")
 	return slices.Contains([]string{"hang-up", "reset", "answer", "refuse", "redirect"}, name)
 }
 
-// ParseFault reads a fault in words, for scripts and command lines: one of
+// ParseFault parses a fault in words, for scripts and command lines:
 //
 //	none                  the upload goes through
 //	lose-reply            [LoseReply]
@@ -49,8 +48,8 @@ func movable(words string) bool {
 //	add 9:9:3 x           [AddEntries]
 //	shuffle 1             [ShuffleEntries]
 //
-// with after-taking or before-reading in front of hang-up, reset, answer, refuse and
-// redirect for [Fault.AfterTaking] and [Fault.BeforeReading].
+// Before hang-up, reset, answer, refuse and redirect, after-taking and before-reading mean
+// [Fault.AfterTaking] and [Fault.BeforeReading]. The error names the word at fault.
 func ParseFault(words string) (Fault, error) {
 	words = strings.TrimSpace(words)
 	stage, rest, _ := strings.Cut(words, " ")
@@ -177,7 +176,7 @@ func idsFault(name string, words []string) (Fault, error) {
 	return MalformEntries(ids...), nil
 }
 
-// listed is what a fault is about, each after a space.
+// listed returns the values, each after a space.
 func listed[T any](values []T) string {
 	var b strings.Builder
 	for _, v := range values {

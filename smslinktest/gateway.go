@@ -1,29 +1,38 @@
-// Package smslinktest is an SMSLink gateway for tests and for trying things out,
-// as net/http/httptest is for HTTP. It speaks to a real [smslink.Client] over real
-// HTTP, on this machine only, and sends nothing.
+// Package smslinktest provides an SMSLink gateway for tests, as net/http/httptest provides a
+// server. It speaks HTTP to a real [smslink.Client] on this machine, and sends nothing.
 //
-// A [Gateway] takes an upload only if everything in it agrees: the fields and their
-// order, the credentials, sizes, both MD5s, the compressed bytes, and each line of
-// the package. It gives each message a status by its [Rule]s and its credit, keeps
-// it for the test to look at ([Gateway.Messages]), and reports its delivery to a
-// URL of the test's ([Reports]), by itself or when told to ([Gateway.Deliver]).
+// # Uploads
 //
-// An upload that does not agree it refuses: with ERROR 1 where the form is at fault,
-// 2 for another connection id, 7 for another password and 6 after several of
-// those, and 900, a code of its own, for a package that is not what its form says
-// or is over 256 MiB, or 512 MiB when decoded. How the live gateway words these is
-// unknown, and so is what it makes of a local id that a package repeats; this one
-// takes both messages.
+// A [Gateway] takes an upload only if everything in it agrees: the fields and their order, the
+// credentials, the sizes, both MD5s, the compressed bytes, and each line of the package. Each
+// message of a package that is taken gets a status from the [Rule]s and the credit.
+// [Gateway.Messages] returns the messages.
 //
-// It tells the account's balance, too: the credit, or 1,000,000 where it is
-// [Unlimited].
+// Other uploads are refused:
 //
-// What can go wrong on the way is a [Fault]: [Gateway.Inject] one, and see what the
-// program under test makes of it. Each fault's doc says which [smslink.Outcome] a
-// correct client reports. "smslink sandbox" of cmd/smslink is this gateway with a web
-// page.
+//   - ERROR 1 if the form is wrong
+//   - ERROR 2 for another connection id
+//   - ERROR 7 for another password, and ERROR 6 after several of them
+//   - ERROR 900, a code of its own, for a package that does not match its form, has over 256 MiB,
+//     or has over 512 MiB when decoded
 //
-// All that is here may be used by several goroutines concurrently.
+// How the live gateway words these is unknown. What it does with a local id that a package repeats
+// is unknown, too; this gateway takes both messages.
+//
+// # Faults
+//
+// A [Fault] is something that goes wrong with an upload. [Gateway.Inject] injects one. The doc
+// comment of each fault says which [smslink.Outcome] a correct client reports. To change what a
+// gateway says in any other way, wrap it in an http.Handler of your own; see the example of
+// [NewUnstartedGateway].
+//
+// # Balance and delivery reports
+//
+// The gateway answers a request for the account's balance with its credit. It reports deliveries to
+// a URL of the test ([Reports]), after a time or when the test calls [Gateway.Deliver].
+//
+// Everything in this package is safe for concurrent use. The command "smslink sandbox" is this
+// gateway with a web page.
 package smslinktest
 
 import (
@@ -38,29 +47,28 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Options are a gateway's settings. Nil and zero fields mean the defaults.
+// Options configures a gateway. Nil and zero fields mean the defaults.
 type Options struct {
-	// ConnectionID and Password are what the gateway wants to see; empty means
+	// ConnectionID and Password are the account that the gateway accepts. The defaults are
 	// "test-connection" and "test-password".
 	ConnectionID string
 	Password     string
 
-	// BanAfter is how many wrong passwords in a row get ERROR 6 for all that
-	// follows, until [Gateway.Reset]; 0 means 5, and a negative number never. The
-	// live gateway's number is unknown.
+	// BanAfter is the number of wrong passwords in a row after which every upload is refused
+	// with ERROR 6, until [Gateway.Reset]. 0 means 5; a negative number means never. The live
+	// gateway's number is unknown.
 	BanAfter int
 
-	// Rules say what becomes of each message of a package that is taken: the first
-	// one that does not return [smslink.StatusSuccess] counts. Credit comes after them.
+	// Rules decide the status of each message of a package that is taken. The first rule that
+	// does not return [smslink.StatusSuccess] decides. The credit comes after the rules.
 	Rules []Rule
 
-	// Fault chooses what goes wrong with an upload for which none is injected; the
-	// zero [Fault] means nothing. It is given the upload's number, of all that came
-	// since the start or the last [Gateway.Reset], from 1. Goroutines call it
-	// concurrently.
+	// Fault returns the fault of an upload for which none is injected. The zero [Fault] means
+	// none. Uploads are numbered from 1 since the start or the last [Gateway.Reset]. Fault is
+	// called concurrently.
 	Fault func(n int) Fault
 
-	// Reports is where delivery reports go; nil means nowhere.
+	// Reports configures delivery reports. Nil means that none are made.
 	Reports *Reports
 }
 
@@ -70,15 +78,14 @@ const (
 	BalancePath = "/sms/gateway/communicate/index.php"
 )
 
-// Gateway is a running test gateway. It is also an http.Handler, to be mounted on a
-// server of the test's own, and answers on any path that ends in /bulk-v3.php or
-// /index.php.
+// Gateway is a running test gateway. It is also an http.Handler for a server of your own, and
+// answers on any path that ends in /bulk-v3.php or /index.php.
 type Gateway struct {
-	URL          string // of its bulk-v3.php: the client's Options.Endpoint
+	URL          string // of bulk-v3.php, for the client's Options.Endpoint
 	ConnectionID string
 	Password     string
 
-	// Server is the server behind URL, for what NewUnstartedGateway is for.
+	// Server serves URL. It can be changed before Start or StartTLS is called.
 	Server *httptest.Server
 
 	opts       Options
@@ -91,16 +98,16 @@ type Gateway struct {
 	state
 }
 
-// NewGateway starts a gateway on a free port of 127.0.0.1. Call Close when done.
-// It panics where there is no port to be had, as httptest.NewServer does.
+// NewGateway starts a gateway on a free port of 127.0.0.1. Call Close when done. Like
+// httptest.NewServer, it panics if it cannot listen.
 func NewGateway(opts *Options) *Gateway {
 	g := NewUnstartedGateway(opts)
 	g.Start()
 	return g
 }
 
-// NewUnstartedGateway makes a gateway whose Server can be changed (its Listener,
-// its TLS settings) before Start or StartTLS is called.
+// NewUnstartedGateway returns a gateway whose Server can be changed, for example its Handler,
+// Listener or TLS, before Start or StartTLS is called.
 func NewUnstartedGateway(opts *Options) *Gateway {
 	if opts == nil {
 		opts = &Options{}
@@ -125,21 +132,21 @@ func NewUnstartedGateway(opts *Options) *Gateway {
 	return g
 }
 
-// Start starts a gateway from NewUnstartedGateway.
+// Start starts a gateway that NewUnstartedGateway returned.
 func (g *Gateway) Start() {
 	g.Server.Start()
 	g.URL = g.Server.URL + BulkPath
 }
 
-// StartTLS starts a gateway from NewUnstartedGateway with TLS, under httptest's
-// certificate, which the clients of [Gateway.Client] trust.
+// StartTLS starts a gateway that NewUnstartedGateway returned with TLS. The clients of
+// [Gateway.Client] trust its certificate, which is httptest's.
 func (g *Gateway) StartTLS() {
 	g.Server.StartTLS()
 	g.URL = g.Server.URL + BulkPath
 }
 
-// Close stops the gateway: faults that wait give up, uploads under way have a
-// second to come to their end, and delivery reports not yet made are dropped.
+// Close stops the gateway. Faults that wait end at once, uploads in progress have a second to end,
+// and delivery reports not yet made are dropped.
 func (g *Gateway) Close() {
 	g.mu.Lock() // so that no report is scheduled any more
 	g.close()
@@ -151,11 +158,11 @@ func (g *Gateway) Close() {
 	}
 }
 
-// Client is a new client of the started gateway, with default options. For others,
-// give [smslink.NewClient] the gateway's ConnectionID, Password and URL.
+// Client returns a new client of the gateway, which must be started, with default options. For
+// other options, call [smslink.NewClient] with the gateway's ConnectionID, Password and URL.
 func (g *Gateway) Client() *smslink.Client {
 	if g.URL == "" {
-		panic("smslinktest: Client of a gateway that is not started") // it would be a client of the live one
+		panic("smslinktest: Client of a gateway that is not started") // or it would be a client of the live gateway
 	}
 	opts := &smslink.Options{Endpoint: g.URL}
 	if g.Server.TLS != nil {
@@ -168,8 +175,8 @@ func (g *Gateway) Client() *smslink.Client {
 	return client
 }
 
-// ServeHTTP answers a request, in HTTP 200 with MESSAGE or ERROR as the gateway
-// does, or as a fault has it.
+// ServeHTTP answers a request with HTTP 200 and MESSAGE or ERROR, as the live gateway does, unless
+// a fault says otherwise.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method != http.MethodPost:
@@ -228,5 +235,5 @@ const closingGrace = time.Second
 
 func writeReply(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write(body) // a client gone away is no fault of the gateway's
+	_, _ = w.Write(body) // a client that is gone is not the gateway's error
 }

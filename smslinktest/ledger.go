@@ -12,9 +12,9 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Upload is one upload, taken or not. One whose form could not be read has its
-// Refusal, and of the form's fields those before the fault. One that met a fault
-// before it was read is none.
+// Upload is one upload, taken or not. If its form could not be read, it has a Refusal and only the
+// fields before the first wrong one. Uploads that meet a fault before they are read are not
+// recorded.
 type Upload struct {
 	Time           time.Time
 	Test           bool   // it asked for test mode
@@ -22,23 +22,23 @@ type Upload struct {
 	SizePlain      int    // bytes, as its form says
 	SizeCompressed int    // bytes, as its form says
 	Receivers      int    // messages, as its form says
-	PackageID      string // empty where it was not taken
-	Refusal        string // the ERROR's code and text; empty where it was taken or met a fault
-	Fault          string // what it met, in the words of [ParseFault]; empty where it met none
+	PackageID      string // empty if it was not taken
+	Refusal        string // the ERROR's code and text; empty if it was taken or met a fault
+	Fault          string // in the words of [ParseFault]; empty if it met none
 
-	// Fields are the form's fields as they came, in order, but for the password and
-	// the package: all, or those up to the one at fault.
+	// Fields are the form's fields as received, in order, without the password and the
+	// package: all of them, or those before the first wrong one.
 	Fields []Field
 }
 
 // Field is one field of an upload's form.
 type Field struct{ Name, Value string }
 
-// Message is one message that the gateway took, as it reads it.
+// Message is one message that the gateway took, as the gateway reads it.
 type Message struct {
 	Time      time.Time // when it was taken
 	PackageID string
-	RemoteID  string // also where the reply leaves the message out
+	RemoteID  string // set even if the reply omits the message
 	Status    smslink.Status
 	Test      bool // the upload asked for test mode
 
@@ -53,16 +53,16 @@ type Message struct {
 	Delivery *Delivery // what was last reported of it; nil = nothing yet
 }
 
-// Unlimited is the credit of a gateway that was told of none.
+// Unlimited is the credit of a gateway until [Gateway.SetCredit] is called.
 const Unlimited = math.MaxInt
 
-// Ids of the order that the live gateway's are seen to have [ref].
+// Ids of the live gateway's order of magnitude [ref].
 const (
 	firstPackageID = 1_001
 	firstRemoteID  = 220_000_001
 )
 
-// state is what a gateway remembers, under its mutex.
+// state is what a gateway remembers, guarded by its mutex.
 type state struct {
 	uploads  []Upload
 	messages []Message
@@ -79,25 +79,23 @@ func newState(closing context.Context) state {
 	return state{credit: Unlimited, changed: make(chan struct{}), batch: newBatch(closing)}
 }
 
-// Messages are the messages taken so far, whatever their status and in test mode
-// or not, in the order in which they came.
+// Messages returns the messages taken so far, in order, with any status, in test mode or not.
 func (g *Gateway) Messages() []Message {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.messages)
 }
 
-// Uploads are the uploads read so far, taken or not, in the order in which they
-// were judged.
+// Uploads returns the uploads read so far, taken or not, in the order in which they were judged.
 func (g *Gateway) Uploads() []Upload {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.uploads)
 }
 
-// Reset makes the gateway as it was when it started, but for its credit: it forgets
-// the ledger, the wrong passwords, the faults injected but not yet met and the
-// delivery reports still to come, and its ids and the numbers of uploads start anew.
+// Reset returns the gateway to its state at the start, except for its credit. It forgets the
+// messages and uploads, the wrong passwords, the injected faults and the delivery reports to come.
+// Ids and the numbers of uploads start again.
 func (g *Gateway) Reset() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -108,10 +106,10 @@ func (g *Gateway) Reset() {
 	g.state = fresh
 }
 
-// SetCredit sets how many SMS the account can still pay for; [Unlimited] is
-// the default, and below 0 is 0. Each success spends one a segment,
-// except in test mode. From the first message of a package that it does not cover,
-// all have [smslink.StatusInsufficientCredit].
+// SetCredit sets how many segments the account can pay for. The default is [Unlimited]; a negative
+// number means 0. Each message accepted outside test mode spends its segments. From the first
+// message of a package that the credit does not cover, all messages of the package have
+// [smslink.StatusInsufficientCredit].
 func (g *Gateway) SetCredit(segments int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -119,14 +117,14 @@ func (g *Gateway) SetCredit(segments int) {
 	g.notify()
 }
 
-// Credit is what SetCredit has set, less what was spent.
+// Credit returns what is left of the credit that SetCredit set.
 func (g *Gateway) Credit() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.credit
 }
 
-// take gives each message its status and ids, and keeps it.
+// take gives each message its status and ids, and records it.
 func (g *Gateway) take(form form, messages []smslink.Message, fault Fault) wire.Reply {
 	taken := make([]Message, len(messages))
 	for i, m := range messages {
@@ -165,8 +163,8 @@ func (g *Gateway) take(form form, messages []smslink.Message, fault Fault) wire.
 	return wire.Reply{Accepted: true, Code: "1", Text: "package accepted", PackageID: packageID, Entries: string(entries)}
 }
 
-// spend pays for the successes of one package while the credit lasts. The caller
-// holds the mutex.
+// spend pays for the accepted messages of one package while the credit lasts. The caller holds the
+// mutex.
 func (g *Gateway) spend(messages []Message) {
 	if g.credit == Unlimited {
 		return
@@ -184,7 +182,7 @@ func (g *Gateway) spend(messages []Message) {
 	}
 }
 
-// keep keeps an upload that was not taken.
+// keep records an upload that was not taken.
 func (g *Gateway) keep(upload Upload) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

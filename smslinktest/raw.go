@@ -10,23 +10,23 @@ import (
 )
 
 // Raw takes the package and writes what response returns to the connection, byte for byte and in
-// one write, in place of an HTTP response. Response is given the reply's body, such as
-// "MESSAGE;1;…", and returns the status line, the header and the body to write. Goroutines may
-// call it concurrently. The outcome depends on what it returns:
+// one write, instead of an HTTP response. Response is called, concurrently, with the reply's body,
+// such as "MESSAGE;1;…". It returns the status line, the header and the body to write. The outcome
+// depends on what it returns:
 //
 //   - A second response behind the reply waits on the connection for the next upload.
-//     [smslink.OutcomeAccepted]; a client that keeps the connection takes it for the reply to its
-//     next package.
-//   - A reply with neither Content-Length nor chunks ends where the connection does, so that
-//     nobody can tell whether it was cut. [smslink.OutcomeAccepted]; the last entry is in doubt.
+//     [smslink.OutcomeAccepted]; a client that keeps the connection takes the second response for
+//     the reply to its next package.
+//   - A reply with neither Content-Length nor chunks ends when the connection does, so that nobody
+//     can tell whether it was cut. [smslink.OutcomeAccepted]; the last entry is in doubt.
 //   - A body that is shorter than its Content-Length was cut. [smslink.OutcomeUnknown], or
-//     [smslink.OutcomeRejected] if its status is from 300 to 499 and it can't be the start of a
-//     MESSAGE.
+//     [smslink.OutcomeRejected] if the status is from 300 to 499 and the body cannot be the start
+//     of a MESSAGE.
 //
-// The connection then serves further requests, or is closed if the text that response returns
-// contains the header line "Connection: close". Over HTTP/2, Raw is [LoseReply].
+// The connection then serves further requests. It is closed instead if the written text contains
+// the header line "Connection: close". Over HTTP/2, Raw is [LoseReply].
 //
-// [ParseFault] can't read the words of this fault, "raw".
+// [ParseFault] does not read the words of this fault, "raw".
 func Raw(response func(reply string) string) Fault {
 	return Fault{words: "raw", serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		_, _ = io.Copy(io.Discard, r.Body) // or the rest would be read as the next request

@@ -65,11 +65,40 @@ func TestRaw_secondResponseWaitsForTheNextUpload(t *testing.T) {
 	}
 }
 
-func TestRaw_aloneIsOnlyItsOwnUploads(t *testing.T) {
-	gateway := newGateway(t, nil)
-	gateway.Inject(behind(403, ""))
-	send(t, gateway, packageOf(t, nil, 1))
-	require.Equal(t, "raw", gateway.Uploads()[0].Fault)
+// What Raw's doc says of each kind of bytes, with the client's own transport.
+func TestRaw_outcomes(t *testing.T) {
+	all := []smslink.Status{smslink.StatusSuccess, smslink.StatusSuccess}
+	lastInDoubt := []smslink.Status{smslink.StatusSuccess, smslink.StatusUnreported}
+	for _, c := range []struct {
+		name     string
+		response func(reply string) string
+		want     smslink.Outcome
+		statuses []smslink.Status
+	}{
+		{"a second response", func(reply string) string { return framed(200, reply) + framed(403, "no") }, smslink.OutcomeAccepted, all},
+		{"no length", func(reply string) string { return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + reply }, smslink.OutcomeAccepted, lastInDoubt},
+		{"no length, and cut", func(reply string) string {
+			return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + reply[:len(reply)-4]
+		}, smslink.OutcomeAccepted, lastInDoubt},
+		{"a cut page under a 403", func(string) string {
+			return "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 99\r\n\r\n<html>"
+		}, smslink.OutcomeRejected, nil},
+		{"half a MESSAGE under a 403", func(reply string) string {
+			return "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 99\r\n\r\n\ufeff " + reply[:4]
+		}, smslink.OutcomeUnknown, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			gateway.Inject(smslinktest.Raw(c.response))
+			resp, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1, 2))
+			require.Equal(t, c.want, smslink.OutcomeOf(err), "%v", err)
+			require.Len(t, gateway.Messages(), 2)
+			require.Equal(t, "raw", gateway.Uploads()[0].Fault)
+			if c.want == smslink.OutcomeAccepted {
+				require.Equal(t, c.statuses, statuses(resp))
+			}
+		})
+	}
 }
 
 func TestRaw_endsTheConnectionIfTold(t *testing.T) {

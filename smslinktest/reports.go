@@ -12,40 +12,37 @@ import (
 	"time"
 )
 
-// Reports says how a gateway reports deliveries: one callback for each message that
-// was taken with [smslink.StatusSuccess], outside test mode, after the package was taken,
-// maybe before its reply has arrived. The parameters are those that the vendor
-// describes ([public]): message_id, status and timestamp.
+// Reports configures how a gateway reports deliveries. It makes one callback for each message that
+// was taken with [smslink.StatusSuccess] outside test mode. A callback may arrive before the reply
+// to the upload does. Its parameters are those that the vendor describes [public]: message_id,
+// status and timestamp.
 type Reports struct {
-	// URL is the test's own, on this machine; its query is kept. Where it is empty
-	// nothing is called, and deliveries are in the ledger alone.
+	// URL is called, and its query is kept. If it is empty, nothing is called, and deliveries
+	// are only recorded in [Message].Delivery.
 	URL  string
-	Post bool // a form POST in place of a GET
+	Post bool // a form POST instead of a GET
 
-	// Manual leaves it to [Gateway.Deliver] to make the reports; Delay and Undelivered
-	// then say nothing.
+	// Manual leaves the reports to [Gateway.Deliver]. Delay and Undelivered are then ignored.
 	Manual bool
 
-	// Delay is how long after taking a package its reports are made, whatever the
-	// time that its messages are scheduled for.
+	// Delay is the time from taking a package to its reports. The times that its messages are
+	// scheduled for are ignored.
 	Delay time.Duration
 
-	// Client makes the callbacks; nil means one of the gateway's own. Each has 10
-	// seconds, and one after another those of a package.
+	// Client makes the callbacks; nil means a client of the gateway's own. Each callback may
+	// take 10 seconds. Those of a package are made one after another.
 	Client *http.Client
 
-	// Undelivered tells which messages are reported as not delivered, status 0; nil
-	// means none. Goroutines call it concurrently.
+	// Undelivered reports whether a message is reported as not delivered, status 0. Nil means
+	// that all are delivered. It is called concurrently.
 	Undelivered func(Message) bool
 
-	// Optional adds the parameters that an account may switch on: network_id (always
-	// 1), network_type, delivery_report, connection_id and message_count (the
-	// segments).
+	// Optional adds the parameters that an account may switch on: network_id (always 1),
+	// network_type, delivery_report, connection_id and message_count (the segments).
 	Optional bool
 }
 
-// batch is the delivery reports of a gateway since its start or last Reset, under
-// its mutex.
+// batch is a gateway's delivery reports since its start or last Reset, guarded by its mutex.
 type batch struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -59,8 +56,8 @@ func newBatch(closing context.Context) *batch {
 	return b
 }
 
-// schedule makes the reports of a package, in a goroutine that ends with them, or
-// with their batch. The caller holds the mutex.
+// schedule makes the reports of a package, in a goroutine that ends with them or with their batch.
+// The caller holds the mutex.
 func (g *Gateway) schedule(taken []Message) {
 	if g.opts.Reports == nil || g.opts.Reports.Manual || g.closing.Err() != nil {
 		return
@@ -89,7 +86,7 @@ func (g *Gateway) schedule(taken []Message) {
 	})
 }
 
-// reportDue makes one report whose time has come, unless Deliver was first.
+// reportDue makes one report that is due, unless Deliver was first.
 func (g *Gateway) reportDue(batch *batch, m Message) {
 	var err error
 	if known, _ := g.message(m.RemoteID); known.Delivery == nil {
@@ -105,9 +102,9 @@ func (g *Gateway) reportDue(batch *batch, m Message) {
 	g.notify()
 }
 
-// WaitReports waits until no delivery report is to come. Its error joins those of
-// the reports that were not answered with a 2xx, and quotes no URL; or it is the
-// context's or, where the gateway was closed, another.
+// WaitReports waits until no delivery report is to come. If callbacks failed or were not answered
+// with a 2xx, it returns their errors, joined; they quote no URL. If ctx is done or the gateway is
+// closed first, it returns the cause of ctx, or an error that says that the gateway was closed.
 func (g *Gateway) WaitReports(ctx context.Context) error {
 	var lost error
 	err := g.wait(ctx, func() bool {
@@ -143,8 +140,8 @@ func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
 	return nil
 }
 
-// withoutURL is the cause of an error that would quote the callback's URL, in which
-// there is a secret.
+// withoutURL returns the cause of an error that would quote the callback's URL, which contains a
+// secret.
 func withoutURL(err error) error {
 	var quoting *url.Error
 	if errors.As(err, &quoting) {

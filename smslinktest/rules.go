@@ -7,21 +7,20 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Rule says what becomes of a message of a package that is taken: [smslink.StatusSuccess]
-// where it has nothing against it, else the status that the reply shall hold, from
-// 1 to 999. [smslink.StatusUnreported] leaves the message out of the reply. The
-// message is as the gateway reads it: receiver in digits, text decoded, time in UTC.
-// Goroutines call a rule concurrently.
+// Rule returns the status of a message of a package that is taken: [smslink.StatusSuccess] to
+// accept it, or another status from 1 to 999. [smslink.StatusUnreported] leaves the message out of
+// the reply. The message is as the gateway reads it: the receiver in digits, the text decoded, the
+// time in UTC. Rules are called concurrently.
 type Rule func(m smslink.Message) smslink.Status
 
-// UnknownNumbers fails these receivers with [smslink.StatusNumberFailed]. They are given
-// as the gateway reads them, such as 0712345678 or 0040712345678.
+// UnknownNumbers returns a rule that fails these receivers with [smslink.StatusNumberFailed]. They
+// are given as the gateway reads them, such as 0712345678 or 0040712345678.
 func UnknownNumbers(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusNumberFailed)
 }
 
-// Blacklist fails these receivers with [smslink.StatusInternalOrBlacklisted]. They are
-// given as the gateway reads them, such as 0712345678 or 0040712345678.
+// Blacklist returns a rule that fails these receivers with [smslink.StatusInternalOrBlacklisted].
+// They are given as the gateway reads them, such as 0712345678 or 0040712345678.
 func Blacklist(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusInternalOrBlacklisted)
 }
@@ -36,8 +35,8 @@ func failing(receivers []string, status smslink.Status) Rule {
 	}
 }
 
-// ApprovedSenders fails every sender but these with [smslink.StatusSenderFailed].
-// [smslink.SenderNumeric] and [smslink.SenderTest] are approved anyway.
+// ApprovedSenders returns a rule that fails all other senders with [smslink.StatusSenderFailed].
+// [smslink.SenderNumeric] and [smslink.SenderTest] are always approved.
 func ApprovedSenders(senders ...string) Rule {
 	senders = append([]string{smslink.SenderNumeric, smslink.SenderTest}, senders...)
 	return func(m smslink.Message) smslink.Status {
@@ -48,7 +47,7 @@ func ApprovedSenders(senders ...string) Rule {
 	}
 }
 
-// judge asks the rules in turn.
+// judge returns the status that the rules give a message.
 func (g *Gateway) judge(m smslink.Message) smslink.Status {
 	for _, rule := range g.opts.Rules {
 		switch status := rule(m); {

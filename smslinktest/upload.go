@@ -20,8 +20,8 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// The most that an upload may hold, in bytes: far over what a test sends, and
-// what keeps a decompression bomb from the memory.
+// The limits of an upload in bytes: far more than a test sends, and small enough that a
+// decompression bomb does no harm.
 const (
 	maxPacked = 256 << 20
 	maxPlain  = 512 << 20
@@ -33,8 +33,7 @@ type refusal struct{ code, text string }
 
 func (r *refusal) reply() wire.Reply { return wire.Reply{Code: r.code, Text: r.text} }
 
-// Codes of the published table [public], and one of our own for what the table
-// has no word for.
+// Codes of the published table [public], and one of our own for what the table does not have.
 const (
 	codeTooFewArguments = "1"
 	codeConnectionID    = "2"
@@ -44,7 +43,7 @@ const (
 	codeBadPackage      = "900"
 )
 
-// form is an upload's form, and its fields as they came.
+// form is an upload's form, and its fields as received.
 type form struct {
 	wire.Form
 	fields []Field
@@ -124,8 +123,8 @@ func unpack(form wire.Form, packed []byte) ([]smslink.Message, error) {
 	return messages, nil
 }
 
-// decompress undoes the gateway's Compression method. What decodes to more than
-// size bytes is an error, and takes no more memory than that.
+// decompress undoes the gateway's Compression method. It is an error if the result has more than
+// size bytes; no more than that is kept in memory.
 func decompress(method int, packed []byte, size int) ([]byte, error) {
 	in := bytes.NewReader(packed)
 	switch method {
@@ -152,9 +151,8 @@ func decompress(method int, packed []byte, size int) ([]byte, error) {
 	return nil, errors.New("field Compression is not one of 0, 1, 2 and 3")
 }
 
-// holdsSecondStream looks for the start of a bzip2 stream, its header and the magic
-// of a block or of the stream's end, anywhere but at the very start. Go's reader
-// would read on through it.
+// holdsSecondStream reports whether a bzip2 stream begins anywhere except at the start: its header,
+// and the magic of a block or of the stream's end. Go's reader would read on through it.
 func holdsSecondStream(packed []byte) bool {
 	for level := byte('1'); level <= '9'; level++ {
 		for _, magic := range []string{"\x31\x41\x59\x26\x53\x59", "\x17\x72\x45\x38\x50\x90"} {

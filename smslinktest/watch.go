@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// WaitMessages waits until at least n messages are taken and returns them all; or
-// what there is, and the context's error or, where the gateway was closed, another.
+// WaitMessages waits until at least n messages are taken, and returns all messages. If ctx is done
+// or the gateway is closed first, it returns the messages so far and an error: the cause of ctx, or
+// one that says that the gateway was closed.
 func (g *Gateway) WaitMessages(ctx context.Context, n int) (messages []Message, err error) {
 	err = g.wait(ctx, func() bool {
 		messages = slices.Clone(g.messages)
@@ -35,7 +36,7 @@ func (g *Gateway) Inspect(f func(Snapshot)) {
 	f(Snapshot{g.messages, g.uploads, g.faults, g.changed})
 }
 
-// wait asks enough, under the mutex, until it is.
+// wait calls enough, with the mutex held, until it returns true.
 func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
 	for {
 		g.mu.Lock()
@@ -54,7 +55,7 @@ func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
 	}
 }
 
-// notify wakes who waits. The caller holds the mutex.
+// notify wakes those who wait. The caller holds the mutex.
 func (g *Gateway) notify() {
 	close(g.changed)
 	g.changed = make(chan struct{})

@@ -99,7 +99,7 @@ Exit codes:
 	flags.StringArrayVar(&opts.fault, "fault", nil, "one fault in `WORDS`, after those of --faults; may be repeated")
 	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
 	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
-	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST in place of GET")
+	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST instead of GET")
 	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "`TIME` from an upload to its deliveries, or "+manual)
 	return cmd
 }

@@ -175,7 +175,7 @@ func proposals() []proposal {
 		{"refuse 7 wrong password", "Refuse: ERROR 7, wrong password"},
 		{"delay 5s", "Take it, reply after 5 seconds"},
 		{"cut-reply 10", "Cut the reply after 10 bytes"},
-		{"answer 200 <h1>It works</h1>", "Answer HTML in place of a reply"},
+		{"answer 200 <h1>It works</h1>", "Answer HTML instead of a reply"},
 		{"none", "Nothing: let one upload through"},
 	}
 }
