@@ -65,7 +65,7 @@ func balance(ctx context.Context, c console, endpoint string, asJSON bool) error
 		fmt.Fprintf(out, "%d SMS left to Romanian networks, %d to others\n", left.National, left.International)
 	}
 	if out.err != nil {
-		return &exitError{exitNotSent, out.err}
+		return &exitError{exitNotSent, out.failure()}
 	}
 	return nil
 }

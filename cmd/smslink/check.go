@@ -2,21 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
 )
 
 // checkOptions are the flags of check.
 type checkOptions struct {
-	price float64
-	fold  bool
+	inputOptions
+	price price
 	json  bool
 }
 
@@ -45,22 +42,20 @@ Exit codes:
   smslink check --json campaign.csv | jq -r 'select(.alphabet == "UCS-2") | [.line, .foreign] | @tsv'`,
 		Args: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.price < 0 || math.IsNaN(opts.price) || math.IsInf(opts.price, 0) {
-				return errors.New("--price is not a number from 0 on")
-			}
 			return check(cmd.Context(), c, opts, args)
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Float64Var(&opts.price, "price", 0, "of one SMS, in any currency")
+	flags.Var(&opts.price, "price", "of one SMS, in any currency: 0.04 or 0,04")
 	flags.BoolVar(&opts.fold, "fold", false, "check the texts as send --fold sends them")
+	opts.addFlags(cmd)
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and last one with the summary")
 	return cmd
 }
 
 func check(ctx context.Context, c console, opts checkOptions, names []string) error {
-	campaign, err := campaign.Open(names, campaign.Options{Stdin: c.in, Fold: opts.fold})
+	campaign, err := opts.open(c, names, nil)
 	if err != nil {
 		return &exitError{exitNotSent, err}
 	}
@@ -77,17 +72,20 @@ func check(ctx context.Context, c console, opts checkOptions, names []string) er
 	for rows.Next(ctx) {
 		row := rows.Row()
 		text := examine(row)
-		u.add(row, text)
+		u.count(row, text)
 		bar.add(1)
 		if opts.json {
 			out.json(checked(row, text))
 		} else if row.Bad != nil {
-			bad.add(row.File, row.Line, row.Bad.Error())
+			bad.addRow(row)
+		}
+		if out.err != nil {
+			break
 		}
 	}
 	bar.end()
 	bad.print(c.err, keptPlaces, "--json shows every row")
-	u.end(opts.price)
+	u.end(float64(opts.price))
 	if opts.json {
 		out.json(map[string]any{"summary": u})
 	} else if u.Rows > 0 {
@@ -97,7 +95,7 @@ func check(ctx context.Context, c console, opts checkOptions, names []string) er
 	case err != nil:
 		return &exitError{exitNotSent, fmt.Errorf("%w; what follows was not checked", err)}
 	case out.err != nil:
-		return &exitError{exitSomeBad, out.err}
+		return &exitError{exitSomeBad, out.failure()}
 	case u.BadRows > 0:
 		return &exitError{code: exitSomeBad}
 	}

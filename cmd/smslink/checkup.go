@@ -63,8 +63,8 @@ func examine(r *campaign.Row) examined {
 	return examined{slices.Compact(characters), gsm7.Measure(gsm7.Fold(r.Text)).Segments}
 }
 
-func (u *checkup) add(r *campaign.Row, text examined) {
-	u.Survey.Add(r)
+func (u *checkup) count(r *campaign.Row, text examined) {
+	u.Add(r)
 	if r.Bad != nil {
 		u.Reasons[r.Bad.Error()]++
 		return
@@ -117,7 +117,7 @@ func (u *checkup) print(out *output, opts checkOptions) {
 		if opts.price == 0 {
 			return ""
 		}
-		return fmt.Sprintf(", %.2f", float64(segments)*opts.price)
+		return fmt.Sprintf(", %.2f", float64(segments)*float64(opts.price))
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, reason := range u.Reasons.Sorted() {

@@ -11,14 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 )
 
 // encodeOptions are the flags of encode.
 type encodeOptions struct {
+	inputOptions
 	reveal bool
-	fold   bool
 	json   bool
 }
 
@@ -53,6 +52,7 @@ Exit codes:
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.reveal, "reveal", false, "show numbers and texts as they are")
 	flags.BoolVar(&opts.fold, "fold", false, "encode the texts as send --fold sends them")
+	opts.addFlags(cmd)
 	flags.BoolVar(&opts.json, "json", false, "write one JSON object")
 	return cmd
 }
@@ -66,7 +66,7 @@ type encoding struct {
 }
 
 func encode(ctx context.Context, c console, opts encodeOptions, names []string) error {
-	campaign, err := campaign.Open(names, campaign.Options{Stdin: c.in, Fold: opts.fold})
+	campaign, err := opts.open(c, names, nil)
 	if err != nil {
 		return &exitError{exitNotSent, err}
 	}
@@ -86,7 +86,7 @@ func encode(ctx context.Context, c console, opts encodeOptions, names []string) 
 			}
 			continue
 		}
-		bad.add(row.File, row.Line, row.Bad.Error())
+		bad.addRow(row)
 	}
 	if err := rows.Err(); err != nil {
 		return &exitError{exitNotSent, err}
@@ -131,7 +131,7 @@ func encode(ctx context.Context, c console, opts encodeOptions, names []string) 
 	}
 	switch {
 	case out.err != nil:
-		return &exitError{exitSomeBad, out.err}
+		return &exitError{exitSomeBad, out.failure()}
 	case len(bad.order) > 0:
 		return &exitError{code: exitSomeBad}
 	}

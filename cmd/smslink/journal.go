@@ -2,81 +2,102 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
 )
 
-// openJournal opens the journal in a folder, or makes both. A journal belongs to
-// one campaign and one gateway: with another one's it would take messages for sent
-// that never were. So the folder has a second file that tells whose it is, as far as the input
-// can be read twice.
+// journalFile returns the name of the journal in a folder.
+func journalFile(dir string) string { return filepath.Join(dir, "journal") }
+
+// openJournal opens the journal in a folder, or makes both. A journal belongs to one campaign and
+// one gateway, since with another one's it would take messages for sent that never were. So it keeps
+// whose it is, as far as the input can be read twice.
 func openJournal(dir string, c *campaign.Campaign, gateway string, sameCampaign bool) (*journal.File, error) {
+	now, err := ownerOf(c, gateway)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	digest, err := c.Digest()
+	j, err := journal.Open(journalFile(dir))
 	if err != nil {
-		return nil, err
+		return nil, terminal.Error(err)
 	}
-	if digest == "" {
-		digest = stream
-	}
-	owner := filepath.Join(dir, "campaign")
-	before, err := os.ReadFile(owner)
-	now := gateway + "\n" + digest + "\n"
-	switch wasGateway, wasDigest, whole := strings.Cut(string(before), "\n"); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, err
-	case !whole:
-		return nil, fmt.Errorf("%s is damaged; see to it that the folder is this campaign's, and take that file away", owner)
-	case wasGateway != gateway:
-		return nil, fmt.Errorf("%s belongs to what was sent to another gateway; name another folder", dir)
-	case sameCampaign:
-	case digest == stream:
-		return nil, fmt.Errorf("%s has been used, and standard input can't be compared with what was sent then; name another folder for a new campaign, or add --same-campaign where it is the same", dir)
-	case wasDigest != digest+"\n":
-		return nil, fmt.Errorf("%s belongs to another campaign, or the files have changed since; name another folder for a new campaign, or add --same-campaign where only rows were corrected", dir)
-	}
-	j, err := journal.Open(filepath.Join(dir, "journal"))
-	if err != nil {
-		return nil, err
-	}
-	if now != string(before) {
-		err = replace(owner, now)
-	}
-	if err != nil {
+	if err := own(j, dir, now, sameCampaign); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
 }
 
-// replace writes a file whole or not at all.
-func replace(name, content string) error {
-	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // one name, which the next run uses again
-	if err != nil {
-		return err
+func own(j *journal.File, dir string, now owner, sameCampaign bool) error {
+	kept := j.Campaign()
+	before, ok := parseOwner(kept)
+	switch {
+	case kept == "":
+	case !ok:
+		return fmt.Errorf("%s belongs to another program; name another folder", dir)
+	case before.gateway != now.gateway:
+		return fmt.Errorf("%s belongs to what was sent to another gateway; name another folder", dir)
+	case before == now && now.digest != "":
+		return nil
+	case before.rowIDs || now.rowIDs:
+		return fmt.Errorf("%s belongs to another campaign, or the file has changed since; there is no id column, so nobody can tell which row is which; add one and name another folder", dir)
+	case sameCampaign:
+	case now.digest == "":
+		return fmt.Errorf("%s has been used, and standard input can't be compared with what was sent then; name another folder for a new campaign, or add --same-campaign if it is the same", dir)
+	default:
+		return fmt.Errorf("%s belongs to another campaign, or the files have changed since; name another folder for a new campaign, or add --same-campaign if only rows were corrected", dir)
 	}
-	_, err = f.WriteString(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return j.SetCampaign(now.String())
 }
 
-// stream is the digest of what can't be read twice.
-const stream = "a stream"
+// owner is what a journal belongs to.
+type owner struct {
+	gateway string // a digest of its URL, or sandbox
+	digest  string // of the files; empty if they can't be read twice
+	rowIDs  bool   // the ids are row numbers
+}
+
+func ownerOf(c *campaign.Campaign, gateway string) (owner, error) {
+	digest, err := c.Digest()
+	if gateway != sandboxGateway { // a URL may hold what is secret
+		sum := sha256.Sum256([]byte(gateway))
+		gateway = hex.EncodeToString(sum[:8])
+	}
+	return owner{gateway, digest, c.RowIDs()}, err
+}
+
+// sandboxGateway stands for the test gateway of --sandbox.
+const sandboxGateway = "sandbox"
+
+// String returns the owner as the journal keeps it.
+func (o owner) String() string {
+	ids := "column"
+	if o.rowIDs {
+		ids = "row-numbers"
+	}
+	return fmt.Sprintf("smslink-send gateway=%s ids=%s files=%s", o.gateway, ids, o.digest)
+}
+
+func parseOwner(words string) (o owner, ok bool) {
+	fields := strings.Split(words, " ")
+	if len(fields) != 4 || fields[0] != "smslink-send" {
+		return owner{}, false
+	}
+	o = owner{strings.TrimPrefix(fields[1], "gateway="), strings.TrimPrefix(fields[3], "files="), fields[2] == "ids=row-numbers"}
+	return o, o.String() == words
+}
 
 // forgetFailed lets the rows be sent again whose sender or number had failed. What failed for a reason
 // that may be a blacklist stays as it is.

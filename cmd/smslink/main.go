@@ -90,7 +90,7 @@ func run(ctx context.Context, c console, args []string) int {
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
 		PersistentPreRunE: noEmptyFlags,
@@ -99,6 +99,7 @@ func run(ctx context.Context, c console, args []string) int {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
+	root.SetFlagErrorFunc(noSuchFlag)
 	root.AddCommand(newSendCommand(c), newCheckCommand(c), newSandboxCommand(c),
 		newReportsCommand(c), newBalanceCommand(c), newProbeCommand(c), newEncodeCommand(c), newVersionCommand(c))
 

@@ -2,11 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 )
 
 // output is what a command writes to standard output. It keeps the first error, and then writes no
@@ -35,6 +39,14 @@ func (o *output) Write(p []byte) (int, error) {
 // json writes a line of JSON. That v has no form in JSON is an error of the output, too.
 func (o *output) json(v any) { o.fail(o.encoder.Encode(v)) }
 
+// failure returns the error to be told of: none if the reader has had enough, as head has.
+func (o *output) failure() error {
+	if errors.Is(o.err, syscall.EPIPE) {
+		return nil
+	}
+	return o.err
+}
+
 func (o *output) fail(err error) {
 	if o.err == nil && err != nil {
 		o.err = fmt.Errorf("the output could not be written: %w", err)
@@ -51,16 +63,14 @@ type complaints struct {
 	of    map[string]*places
 }
 
-// places are where a complaint was met: a file's name and its first lines.
+// places are where a complaint was met.
 type places struct {
 	first []place
 	count int
 }
 
-type place struct {
-	file string
-	line int
-}
+// place is a file and a line of it, or a cell, and what stands there, if that may be shown.
+type place struct{ file, at, shown string }
 
 // keptPlaces is how many places of one complaint are kept, and keptComplaints of how many.
 const (
@@ -68,7 +78,16 @@ const (
 	keptComplaints = 100
 )
 
-func (c *complaints) add(file string, line int, complaint string) {
+// addRow adds a bad row.
+func (c *complaints) addRow(row *campaign.Row) {
+	at := row.Bad.Cell
+	if at == "" {
+		at = strconv.Itoa(row.Line)
+	}
+	c.add(row.File, at, row.Bad.Shown, row.Bad.Error())
+}
+
+func (c *complaints) add(file, at, shown, complaint string) {
 	if c == nil {
 		return
 	}
@@ -89,7 +108,7 @@ func (c *complaints) add(file string, line int, complaint string) {
 	}
 	met.count++
 	if len(met.first) < keptPlaces {
-		met.first = append(met.first, place{file, line})
+		met.first = append(met.first, place{file, at, shown})
 	}
 }
 
@@ -110,20 +129,24 @@ func (c *complaints) print(out io.Writer, shown int, elsewhere string) {
 	}
 }
 
-// words returns the first places: the lines of the first file, and a count of the others.
+// words returns the first places, those of the first file, a count of the others, and what stands
+// in the very first.
 func (p *places) words(shown int) string {
 	file := p.first[0].file
-	other := slices.IndexFunc(p.first, func(at place) bool { return at.file != file })
+	other := slices.IndexFunc(p.first, func(p place) bool { return p.file != file })
 	if other < 0 {
 		other = len(p.first)
 	}
-	var lines []string
-	for _, at := range p.first[:min(shown, other)] {
-		lines = append(lines, strconv.Itoa(at.line))
+	var list []string
+	for _, place := range p.first[:min(shown, other)] {
+		list = append(list, place.at)
 	}
-	words := file + ":" + strings.Join(lines, ", ")
-	if more := p.count - len(lines); more > 0 {
+	words := file + ":" + strings.Join(list, ", ")
+	if more := p.count - len(list); more > 0 {
 		words += fmt.Sprintf(" and %d more", more)
+	}
+	if p.first[0].shown != "" {
+		words += ": " + p.first[0].shown
 	}
 	return words
 }

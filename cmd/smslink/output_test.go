@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -9,20 +10,20 @@ import (
 
 func TestComplaints(t *testing.T) {
 	var c complaints
-	c.add("a.csv", 2, "id is bad")
-	c.add("a.csv", 3, "to is bad")
+	c.add("a.csv", "2", "", "id is bad")
+	c.add("a.csv", "3", "", "to is bad")
 	for line := range 1000 {
-		c.add("a.csv", 4+line, "text is empty")
+		c.add("a.csv", strconv.Itoa(4+line), "", "text is empty")
 	}
-	c.add("a.csv", 2000, "to is bad")
-	c.add("b.csv", 2, "to is bad")
+	c.add("a.csv", "2000", "", "to is bad")
+	c.add("b.csv", "2", "", "to is bad")
 	var out strings.Builder
 	c.print(&out, 3, "look elsewhere")
 	require.Equal(t, "a.csv:2: id is bad\na.csv:3, 2000 and 1 more: to is bad\na.csv:4, 5, 6 and 997 more: text is empty\nlook elsewhere\n", out.String())
 
 	var few strings.Builder
 	c = complaints{}
-	c.add("a.csv", 2, "id is bad")
+	c.add("a.csv", "2", "", "id is bad")
 	c.print(&few, 3, "look elsewhere")
 	(*complaints)(nil).print(&few, 3, "nothing")
 	require.Equal(t, "a.csv:2: id is bad\n", few.String())
@@ -32,7 +33,7 @@ func TestComplaints(t *testing.T) {
 func TestComplaints_manyReasons(t *testing.T) {
 	var c complaints
 	for line := range 10_000 {
-		c.add("a.csv", line, strings.Repeat("x", line))
+		c.add("a.csv", strconv.Itoa(line), "", strings.Repeat("x", line))
 	}
 	var out strings.Builder
 	c.print(&out, 3, "")

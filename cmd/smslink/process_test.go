@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
@@ -60,6 +62,23 @@ func numbered(t *testing.T, n int) string {
 	return file
 }
 
+// numberedBook writes the same as a workbook of phones and texts, without ids.
+func numberedBook(t *testing.T, n int) string {
+	t.Helper()
+	book := excelize.NewFile()
+	defer func() { require.NoError(t, book.Close()) }()
+	rows, err := book.NewStreamWriter("Sheet1")
+	require.NoError(t, err)
+	require.NoError(t, rows.SetRow("A1", []any{"Telefon", "Mesaj"}))
+	for i := range n {
+		require.NoError(t, rows.SetRow(fmt.Sprintf("A%d", i+2), []any{fmt.Sprintf("07%08d", i), fmt.Sprintf("Codul dvs. este %d.", i)}))
+	}
+	require.NoError(t, rows.Flush())
+	file := filepath.Join(t.TempDir(), "campaign.xlsx")
+	require.NoError(t, book.SaveAs(file))
+	return file
+}
+
 // summary is the last line that --json writes.
 func summary(t *testing.T, out string) (s struct {
 	Rows, Accepted, Not_sent, Unknown, Earlier, Exit_code int
@@ -76,7 +95,7 @@ func summary(t *testing.T, out string) (s struct {
 func TestSend_interrupted(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(300 * time.Millisecond) }})
 	results := filepath.Join(t.TempDir(), "results.csv")
-	p := start(t, gateway, "send", "--json", "--package-size", "10", "--results", results, "--endpoint", gateway.URL, numbered(t, 100))
+	p := start(t, gateway, "send", "--json", "--package-size", "10", "--results", results, "--endpoint", gateway.URL, numberedBook(t, 100))
 	_, err := gateway.WaitMessages(t.Context(), 20) // the first package's reply is in, the second is on its way
 	require.NoError(t, err)
 	require.NoError(t, p.Process.Signal(os.Interrupt))
@@ -135,6 +154,9 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 			return smslinktest.Delay(time.Duration(n%3) * time.Millisecond)
 		}})
 		folder, file := t.TempDir(), numbered(t, messages)
+		if round%3 == 2 {
+			file = numberedBook(t, messages)
+		}
 		args := []string{
 			"send", "--json", "--package-size", "100", "--concurrency", "2", "--journal", filepath.Join(folder, "journal"),
 			"--results", filepath.Join(folder, "results.csv"), "--endpoint", gateway.URL, file,
@@ -211,7 +233,7 @@ func TestSend_resultsThatCannotBeWrittenToTheirEnd(t *testing.T) {
 
 // The file that was confirmed is the one that is sent.
 func TestSend_fileThatChangesMeanwhile(t *testing.T) {
-	file := numbered(t, 100)
+	file := numberedBook(t, 100)
 	change := func() {
 		f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
 		if err == nil {
@@ -227,7 +249,7 @@ func TestSend_fileThatChangesMeanwhile(t *testing.T) {
 	}})
 	p := start(t, gateway, "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, file)
 	require.Equal(t, exitSomeBad, p.end())
-	require.Contains(t, p.out.String(), "campaign.csv was changed while this command was reading it")
+	require.Contains(t, p.out.String(), "campaign.xlsx was changed while this command was reading it")
 	require.Len(t, gateway.Messages(), 20)
 }
 
@@ -309,4 +331,27 @@ func TestSend_unreachableGatewayIsNotTriedForEveryPackage(t *testing.T) {
 	s := summary(t, p.out.String())
 	require.Equal(t, 50, s.Not_sent)
 	require.Less(t, strings.Count(p.out.String(), closed.URL), 25, "reasons are few")
+}
+
+// A workbook costs little more than the same rows in a CSV.
+func TestSend_workbookOf100000Rows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	gateway := newGateway(t, nil)
+	cost := func(file string) (time.Duration, int) {
+		p := start(t, gateway, "send", "--test-mode", "--endpoint", gateway.URL, file)
+		require.Equal(t, exitAccepted, p.end(), p.err.String())
+		usage := p.ProcessState.SysUsage().(*syscall.Rusage)
+		memory := int(usage.Maxrss) // kilobytes on Linux
+		gateway.Reset()
+		return p.ProcessState.UserTime() + p.ProcessState.SystemTime(), memory
+	}
+	csv, _ := cost(numbered(t, 100_000))
+	book, memory := cost(numberedBook(t, 100_000))
+	t.Logf("CSV %v, workbook %v, %d kB", csv, book, memory)
+	require.Less(t, book, 3*csv)
+	if runtime.GOOS == "linux" && !raceEnabled {
+		require.Less(t, memory, 150_000)
+	}
 }

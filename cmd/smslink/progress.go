@@ -106,13 +106,6 @@ func (p *progress) show(t *outcome.Tally) {
 	}
 }
 
-// clear takes the bar off the line, for something else to be written there.
-func (p *progress) clear() {
-	if p != nil {
-		_ = p.bar.Clear()
-	}
-}
-
 func (p *progress) end() {
 	if p != nil {
 		_ = p.bar.Finish()

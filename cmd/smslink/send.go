@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +20,9 @@ import (
 
 // sendOptions are the flags of send.
 type sendOptions struct {
+	inputOptions
 	sandbox      bool
 	testMode     bool
-	fold         bool
 	yes          bool
 	json         bool
 	verbose      bool
@@ -42,15 +43,6 @@ type sendOptions struct {
 // maxConcurrency bounds --concurrency: each package on its way is held in memory, and no account
 // has been known to take more at a time.
 const maxConcurrency = 64
-
-const inputHelp = `FILE is CSV with a header, or JSON lines, one object a line. Its columns are
-  id       local message id, a whole number from 0, unique among all FILEs
-  to       receiver: 07xyzzzzzz, or + or 00 with the country code
-  from     sender: numeric (also what an empty one means) or an approved name
-  text     the message
-  send_at  RFC 3339, as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
-of which from and send_at may be left out. A CSV may be separated by commas,
-semicolons or tabs. "-" is standard input.`
 
 const accountHelp = `The account is read from the environment: ` + envConnectionID + ` and
 ` + envPassword + `.`
@@ -105,6 +97,7 @@ Exit codes:
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again what the --journal knows as sender failed or number failed")
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "`stop|skip`: stop before anything is sent (of standard input: send what came before it), or send the rest")
 	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by the nearest cheap ones: ș by s; see check")
+	opts.addFlags(cmd)
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "messages in a package")
 	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages on their way at a time, up to %d", maxConcurrency))
 	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, on average; a whole package goes at once; 0 = no limit")
@@ -114,6 +107,10 @@ Exit codes:
 	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and at last one with the summary; nothing where it could not begin")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
+	complete(cmd, "codec", oneOf("none", "zlib", "bzip2", "lzf"))
+	complete(cmd, "on-bad-row", oneOf("stop", "skip"))
+	complete(cmd, "journal", folders)
+	complete(cmd, "timeout", oneOf("1m", "5m", "15m"))
 	return cmd
 }
 
@@ -167,7 +164,7 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 	defer closeGateway()
 	nothingSent := func(err error) error { return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)} }
 
-	campaign, err := campaign.Open(names, campaign.Options{Stdin: c.in, Fold: opts.fold})
+	campaign, err := opts.open(c, names, opts.needIDs(names))
 	if err != nil {
 		return nothingSent(err)
 	}
@@ -187,7 +184,7 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 	if opts.journal != "" && !opts.testMode {
 		gateway := opts.endpoint
 		if opts.sandbox {
-			gateway = "sandbox"
+			gateway = sandboxGateway
 		}
 		journal, err := openJournal(opts.journal, campaign, gateway, opts.sameCampaign)
 		if err != nil {
@@ -223,7 +220,7 @@ func (o sendOptions) survey(ctx context.Context, c console, rowsOf *campaign.Cam
 		row := rows.Row()
 		survey.Add(row)
 		if row.Bad != nil {
-			bad.add(row.File, row.Line, row.Bad.Error())
+			bad.addRow(row)
 		}
 		bar.add(1)
 	}
@@ -240,6 +237,15 @@ func (o sendOptions) survey(ctx context.Context, c console, rowsOf *campaign.Cam
 		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
 	return &survey, nil
+}
+
+// needIDs is why a campaign without an id column is refused, or nil: the row numbers of what can't
+// be read twice can't be held against a journal's.
+func (o sendOptions) needIDs(names []string) error {
+	if o.journal != "" && !o.testMode && slices.Contains(names, "-") {
+		return errors.New("line 1: there is no id column, and a --journal can't tell one standard input's rows from another's; add one")
+	}
+	return nil
 }
 
 // question is what is asked before the first upload.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -137,7 +138,7 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 				continue
 			}
 			s.record(pendingOf(row).outcome().Refused(row.Bad))
-			s.bad.add(row.File, row.Line, row.Bad.Error())
+			s.bad.addRow(row)
 			if s.opts.onBadRow == "stop" {
 				s.ended = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
 				return
@@ -263,6 +264,6 @@ func (s *sending) record(r outcome.Row) {
 		s.out.json(r)
 	}
 	if r.Kind == outcome.Failed || r.Kind == outcome.Unknown && r.Text != smslink.OutcomeUnknown.String() { // which is a whole package's
-		s.failed.add(r.File, r.Line, r.Text+": "+r.Note)
+		s.failed.add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)
 	}
 }

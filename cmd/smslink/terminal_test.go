@@ -58,6 +58,15 @@ func (t *tmuxTerminal) clear() {
 	}, 20*time.Second, 20*time.Millisecond)
 }
 
+// prompts waits until the shell does, so that nothing typed is lost to what runs before it.
+func (t *tmuxTerminal) prompts() {
+	t.t.Helper()
+	require.Eventually(t.t, func() bool {
+		screen := strings.TrimSpace(t.tmux("capture-pane", "-p"))
+		return strings.HasSuffix(screen, "\n$")
+	}, 20*time.Second, 20*time.Millisecond)
+}
+
 // shows waits until the screen holds all of these, and gives it.
 func (t *tmuxTerminal) shows(words ...string) (screen string) {
 	t.t.Helper()
@@ -103,7 +112,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.types(command, "Enter")
 	term.shows("[y/N]")
 	term.types("C-c")
-	term.shows("^C")
+	term.prompts()
 	term.types("echo ended $?", "Enter")
 	term.shows("ended 130")
 	require.Len(t, gateway.Messages(), taken)

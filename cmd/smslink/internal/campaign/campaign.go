@@ -5,6 +5,7 @@ package campaign
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,9 +20,20 @@ type Options struct {
 	// Fold replaces characters that make an SMS dearer by near ones, as smslink.Package does.
 	Fold bool
 
-	// OnColumns is called with the columns of each file once they are known. Nil means no call.
-	OnColumns func(Columns)
+	// Columns are the names of columns that are not to be found by their names: the campaign's
+	// column, such as to, and what the file calls it.
+	Columns map[string]string
+
+	// Sheet is the sheet of a workbook; empty means the first one.
+	Sheet string
+
+	// OnColumns is called with the columns of each file once they are known. An error of it ends the
+	// reading. Nil means no call.
+	OnColumns func(*Columns) error
 }
+
+// Names returns the names of the campaign's own columns.
+func Names() []string { return columnNames[:] }
 
 // Campaign is the files that a command was given. It is read a row at a time, and as often as
 // wanted unless one of them is standard input or a pipe. Goroutines must not share it.
@@ -29,6 +41,7 @@ type Campaign struct {
 	opts   Options
 	files  []*file
 	passed bool // a whole pass found every row good
+	rowIDs bool // a file has no id column
 }
 
 type file struct {
@@ -36,6 +49,7 @@ type file struct {
 	in   io.Reader
 	info fs.FileInfo // of a regular file when it was opened; nil for any other
 	told bool        // OnColumns was called
+	book *workbook   // that was read; nil for any other file
 }
 
 // Open opens all files, so that a wrong name stops a command before it begins.
@@ -89,6 +103,25 @@ func (c *Campaign) Rereadable() bool {
 		}
 	}
 	return true
+}
+
+// RowIDs reports whether the ids are row numbers, as far as the files were read.
+func (c *Campaign) RowIDs() bool { return c.rowIDs }
+
+// begin is called with the columns of a file that is about to be read.
+func (c *Campaign) begin(f *file, columns *Columns) error {
+	if columns == nil || f.told {
+		return nil
+	}
+	f.told = true
+	c.rowIDs = c.rowIDs || columns.RowIDs()
+	if c.rowIDs && len(c.files) > 1 {
+		return errors.New("line 1: one of the FILEs has no id column, and the row numbers of several are not unique; add one to each")
+	}
+	if c.opts.OnColumns != nil {
+		return c.opts.OnColumns(columns)
+	}
+	return nil
 }
 
 // Unchanged returns an error if a file has changed since it was opened.

@@ -34,7 +34,7 @@ func (c *checker) check(r *Row) {
 		}
 	}
 	if !c.passed && !c.ids.add(r.Message.ID) {
-		r.Bad = &Refusal{"id", errRepeatedID}
+		r.Bad = &Refusal{Column: "id", Cause: errRepeatedID}
 		return
 	}
 	r.Text = r.Message.Text
@@ -57,13 +57,16 @@ func isSentAsItStands(text string) bool {
 func refusalOf(err error) *Refusal {
 	var refusal *smslink.MessageError
 	if !errors.As(err, &refusal) {
-		return &Refusal{"", err}
+		return &Refusal{Cause: err}
 	}
 	column := strings.ToLower(refusal.Field)
 	if column == "sendat" {
 		column = "send_at"
 	}
-	return &Refusal{column, refusal.Err}
+	if errors.Is(refusal.Err, smslink.ErrInvalidUTF8) {
+		return refuse(column, "is not in UTF-8; save the file as CSV UTF-8")
+	}
+	return &Refusal{Column: column, Cause: refusal.Err}
 }
 
 // idSet holds ids from 0 on, 64 in a word: less than a byte for each if they lie close together,

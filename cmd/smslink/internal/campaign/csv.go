@@ -1,6 +1,8 @@
 package campaign
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/xlsx"
 )
 
 // csvSource reads the rows that follow a header.
@@ -17,14 +20,21 @@ type csvSource struct {
 	in        *csv.Reader
 	limited   *rowReader
 	separator string
-	header    []int // the column of each field
-	nextLine  int   // behind the last row
+	columns   *Columns
+	before    int // lines before the header, which the csv.Reader has not seen
+	nextLine  int // behind the last row
 }
 
-func newCSV(in io.Reader, separator rune) (source, error) {
-	s := &csvSource{limited: &rowReader{in: in}, separator: string(separator)}
+func newCSV(in *bufio.Reader, name string, firstLine []byte, opts Options) (source, error) {
+	s := &csvSource{limited: &rowReader{in: in}, separator: separatorOf(firstLine)}
+	if declared := declaredSeparator(firstLine); declared != "" {
+		s.separator, s.before = declared, 1
+		if _, err := in.ReadSlice('\n'); err != nil {
+			return nil, errors.New("line 1: the file is empty; " + wantHeader)
+		}
+	}
 	s.in = csv.NewReader(s.limited)
-	s.in.Comma = separator
+	s.in.Comma = []rune(s.separator)[0]
 	s.in.FieldsPerRecord = -1
 	s.in.ReuseRecord = true
 
@@ -33,51 +43,116 @@ func newCSV(in io.Reader, separator rune) (source, error) {
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("line 1: the file is empty; " + wantHeader)
 	case err != nil:
-		return nil, csvFault(err, 1)
+		return nil, s.fault(err, 1)
 	}
-	if s.header, err = parseHeader(fields); err != nil {
-		line, _ := s.in.FieldPos(0)
-		return nil, fmt.Errorf("line %d: %w", line, err)
+	if s.columns, err = newColumns(fields, opts.Columns); err != nil {
+		return nil, fmt.Errorf("line %d: %w", s.line(0), err)
 	}
+	s.columns.File = name
 	s.end(fields)
 	return s, nil
+}
+
+func (s *csvSource) cols() *Columns { return s.columns }
+
+// declaredSeparator returns what a first line such as sep=; declares, as Excel reads and writes it.
+func declaredSeparator(firstLine []byte) string {
+	line := strings.Trim(strings.TrimRight(string(firstLine), "\r\n"), `"`)
+	if len(line) != len("sep=;") || !strings.EqualFold(line[:4], "sep=") {
+		return ""
+	}
+	switch separator := line[4:]; separator {
+	case ",", ";", "\t", "|":
+		return separator
+	}
+	return ""
+}
+
+// separatorOf returns the sign that separates the fields of a header. Excel writes semicolons if the
+// comma is the decimal sign.
+func separatorOf(header []byte) string {
+	separator := ","
+	for _, other := range []string{";", "\t"} {
+		if bytes.Count(header, []byte(other)) > bytes.Count(header, []byte(separator)) {
+			separator = other
+		}
+	}
+	return separator
+}
+
+// line returns where a field starts.
+func (s *csvSource) line(field int) int {
+	line, _ := s.in.FieldPos(field)
+	return line + s.before
 }
 
 // end notes where a row ends.
 func (s *csvSource) end(fields []string) (unended bool) {
 	last := len(fields) - 1
-	line, _ := s.in.FieldPos(last)
-	s.nextLine = line + strings.Count(fields[last], "\n") + 1
+	s.nextLine = s.line(last) + strings.Count(fields[last], "\n") + 1
 	return s.limited.next(s.in.InputOffset())
 }
 
+// next reads the next row that is not blank, as a spreadsheet writes those behind its last one.
 func (s *csvSource) next(r *record) error {
-	fields, err := s.in.Read()
-	switch {
-	case errors.Is(err, io.EOF):
-		return err
-	case err != nil:
-		return csvFault(err, s.nextLine)
-	}
-	r.line, _ = s.in.FieldPos(0)
-	r.unended = s.end(fields)
-	if len(fields) != len(s.header) {
-		r.bad = refuse("", fmt.Sprintf("has %d fields, the header %d; a separator or line end inside a field needs quotes around it", len(fields), len(s.header)))
-		return nil
-	}
-	for i, column := range s.header {
-		if s.holdsRow(fields[i]) {
-			r.bad = refuse(columnNames[column], "holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines")
+	for {
+		fields, err := s.in.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return err
+		case err != nil:
+			return s.fault(err, s.nextLine)
+		}
+		r.line = s.line(0)
+		r.unended = s.end(fields)
+		if !areBlank(fields) {
+			s.fill(r, fields)
 			return nil
 		}
-		r.fields[column] = fields[i]
 	}
-	return nil
 }
 
-// csvFault words a *csv.ParseError, or an error of the file itself, for the row that starts
-// at that line.
-func csvFault(err error, line int) error {
+func (s *csvSource) fill(r *record, fields []string) {
+	columns := s.columns.fields
+	const quoteIt = "; a separator or line end inside a field needs quotes around it"
+	for i, field := range fields {
+		if s.holdsRow(field) {
+			name := "column " + xlsx.ColumnName(i)
+			if i < len(columns) && columns[i] != columnIgnored {
+				name = columnNames[columns[i]]
+			}
+			r.bad = refuse(name, "holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines")
+			return
+		}
+		if i < len(columns) && columns[i] == columnIgnored && strings.TrimSpace(s.columns.names[i]) == "" && field != "" {
+			r.bad = refuse("", "has a value in column "+xlsx.ColumnName(i)+", which has no name"+quoteIt)
+			return
+		}
+	}
+	missing := columns[min(len(fields), len(columns)):]
+	if len(fields) > len(columns) && !areBlank(fields[len(columns):]) || slices.ContainsFunc(missing, func(column int) bool { return column != columnIgnored }) {
+		r.bad = refuse("", fmt.Sprintf("has %d fields, the header %d%s", len(fields), len(columns), quoteIt))
+		return
+	}
+	for i, column := range columns {
+		if column != columnIgnored && i < len(fields) {
+			r.fields[column] = fields[i]
+		}
+	}
+}
+
+func areBlank(fields []string) bool {
+	for _, field := range fields {
+		if strings.TrimSpace(field) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// fault words a *csv.ParseError, or an error of the file itself, for the row that starts at that
+// line.
+func (s *csvSource) fault(err error, line int) error {
 	var parse *csv.ParseError
 	if errors.Is(err, errLongRow) {
 		return fmt.Errorf("line %d: %w", line, err)
@@ -85,6 +160,7 @@ func csvFault(err error, line int) error {
 	if !errors.As(err, &parse) {
 		return err
 	}
+	parse.StartLine, parse.Line = parse.StartLine+s.before, parse.Line+s.before
 	if parse.StartLine != parse.Line {
 		return fmt.Errorf("line %d: a quote that opens here is broken (seen on line %d); write a quote inside a quoted field twice, and close the field", parse.StartLine, parse.Line)
 	}

@@ -23,6 +23,9 @@ type jsonLines struct {
 	end  bool
 }
 
+// cols returns nil: the keys of an object are its columns.
+func (s *jsonLines) cols() *Columns { return nil }
+
 func (s *jsonLines) next(r *record) error {
 	for !s.end {
 		s.line++
@@ -70,7 +73,7 @@ func (r *record) parseObject(object []byte) {
 	if r.bad = r.parseFields(object, &seen); r.bad != nil {
 		return
 	}
-	for _, column := range needed {
+	for _, column := range []int{columnID, columnTo, columnText} {
 		if !seen[column] {
 			r.bad = refuse("", "key "+columnNames[column]+" is missing")
 			return

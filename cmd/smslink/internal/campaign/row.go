@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,11 @@ type Row struct {
 	Size gsm7.Measurement // of Text
 }
 
-// Refusal says what is wrong with a row. It quotes nothing of the file.
+// Refusal says what is wrong with a row. It quotes nothing of the file, except in Shown.
 type Refusal struct {
 	Column string // id, to, from, text or send_at; empty if it is about the row
+	Cell   string // in a workbook, such as B17; empty otherwise
+	Shown  string // what stands there, as far as it may be shown; may be empty
 	Cause  error
 }
 
@@ -39,7 +42,9 @@ func (r *Refusal) Error() string {
 // Unwrap returns the cause.
 func (r *Refusal) Unwrap() error { return r.Cause }
 
-func refuse(column, cause string) *Refusal { return &Refusal{column, errors.New(cause)} }
+func refuse(column, cause string) *Refusal {
+	return &Refusal{Column: column, Cause: errors.New(cause)}
+}
 
 // record is the fields of a row as they stand in a file.
 type record struct {
@@ -53,6 +58,7 @@ type record struct {
 // since no later record can be trusted, and names the line.
 type source interface {
 	next(*record) error
+	cols() *Columns // nil if the file has no header
 }
 
 // row returns the message that the record holds.
@@ -68,7 +74,10 @@ func (r *record) row(file string) Row {
 	}
 	at, err := parseTime(strings.TrimSpace(r.fields[columnSendAt]))
 	if err != nil {
-		row.Bad = &Refusal{"send_at", err}
+		row.Bad = &Refusal{Column: "send_at", Cause: err}
+		return row
+	}
+	if row.Bad = checkSpreadsheetNumber(r.fields[columnTo]); row.Bad != nil {
 		return row
 	}
 	row.Message = smslink.Message{ID: id, To: r.fields[columnTo], From: r.fields[columnFrom], Text: r.fields[columnText], SendAt: at}
@@ -95,4 +104,17 @@ func checkTime(at time.Time) (time.Time, error) {
 		return time.Time{}, errors.New("lies before 1970 or after 2099; as a number it is Unix seconds, not milliseconds")
 	}
 	return at, nil
+}
+
+// exponent is a number as a spreadsheet writes it that has too many digits for its cell.
+var exponent = regexp.MustCompile(`^\s*([0-9][.,]?[0-9]?[0-9]?)[0-9]*(E\+[0-9]+)\s*$`)
+
+// checkSpreadsheetNumber refuses a receiver that a spreadsheet has made a number of and rounded, and
+// shows as much of it as makes it out.
+func checkSpreadsheetNumber(to string) *Refusal {
+	m := exponent.FindStringSubmatch(to)
+	if m == nil {
+		return nil
+	}
+	return &Refusal{Column: "to", Shown: m[1] + "…" + m[2], Cause: errors.New("is a number that a spreadsheet has rounded; format the column as text, type the number again and export it")}
 }

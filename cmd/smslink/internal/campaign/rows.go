@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 )
 
 // Rows reads the rows of a Campaign, one after another:
@@ -115,6 +116,9 @@ func (r *Rows) read() error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.name, err)
 			}
+			if err := r.campaign.begin(f, source.cols()); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
 			r.source, r.count = source, 0
 		}
 		r.record = record{}
@@ -140,7 +144,13 @@ func (r *Rows) take(f *file) {
 	if r.record.bad == nil && r.record.unended && f.info == nil {
 		r.record.bad = refuse("", "has no line end: the input may have been cut off")
 	}
+	if columns := r.source.cols(); columns != nil && columns.RowIDs() {
+		r.record.fields[columnID] = strconv.Itoa(r.record.line)
+	}
 	r.row = r.record.row(f.name)
 	r.checker.check(&r.row)
+	if columns := r.source.cols(); r.row.Bad != nil && columns != nil && columns.Sheet != "" {
+		r.row.Bad.Cell = columns.cell(r.row.Bad.Column, r.row.Line)
+	}
 	r.bad = r.bad || r.row.Bad != nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -270,7 +271,8 @@ func TestRows_badRows(t *testing.T) {
 		{"two pluses", "id,to,text\n1,++40712345678,a\n", "to holds more than one number"},
 		{"a JSON number", "{\"id\":1,\"to\":712345678,\"text\":\"a\"}\n", "key to is a number; put it in quotes"},
 		{"a letter in a number", "id,to,text\n1,O712345678,a\n", "to holds something other than the digits"},
-		{"a spreadsheet's number", "id,to,text\n1,7.12E+08,a\n", "to is a number in scientific notation"},
+		{"a spreadsheet's number", "id,to,text\n1,7.12346E+08,a\n", "to is a number that a spreadsheet has rounded; format the column as text"},
+		{"a spreadsheet's number with a comma", "id;to;text\n1;7,12346E+08;a\n", "to is a number that a spreadsheet has rounded; format the column as text"},
 		{"a plus inside a number", "id,to,text\n1,07+12,a\n", "to holds more than one number"},
 		{"a number and a name", "id,to,text\n1,0712345678 (Ana 2),a\n", "to holds something other than the digits"},
 		{"a negative time", "id,to,text,send_at\n1,0712345678,a,-62135596800\n", "send_at lies before 1970 or after 2099"},
@@ -316,6 +318,28 @@ func TestRows_waysToWriteANumber(t *testing.T) {
 		require.NoError(t, err)
 		require.Nil(t, rows[0].Bad, to)
 		require.Equal(t, to, rows[0].Message.To)
+	}
+}
+
+// A row costs few allocations: the record's fields, and nothing more in a second pass.
+func TestRows_allocations(t *testing.T) {
+	const n = 1000
+	var file strings.Builder
+	file.WriteString("id,to,text\n")
+	for i := range n {
+		fmt.Fprintf(&file, "%d,07%08d,Codul este %d.\n", i, i, i)
+	}
+	c := open(t, file.String())
+	for _, limit := range []float64{2.2, 1.2} {
+		rows, err := c.Rows()
+		require.NoError(t, err)
+		var stats [2]runtime.MemStats
+		runtime.ReadMemStats(&stats[0])
+		for rows.Next(t.Context()) {
+		}
+		runtime.ReadMemStats(&stats[1])
+		require.NoError(t, rows.Err())
+		require.Less(t, float64(stats[1].Mallocs-stats[0].Mallocs)/n, limit)
 	}
 }
 

@@ -3,35 +3,51 @@ package campaign
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"unicode"
 )
 
-// newSource begins to read a file: CSV, or JSON lines if the first byte that is not blank is a
-// brace. No error of a source quotes a value of the file.
-func newSource(f *file, _ Options) (source, error) {
+// newSource begins to read a file: a workbook, JSON lines if the first byte that is not blank is a
+// brace, and else CSV. No error of a source quotes a value of the file, other than a column's name.
+func newSource(f *file, opts Options) (source, error) {
 	r := bufio.NewReader(f.in)
-	if start, _ := r.Peek(3); string(start) == "\ufeff" {
+	start, _ := r.Peek(4)
+	switch {
+	case bytes.HasPrefix(start, []byte("PK\x03\x04")):
+		if f.info == nil {
+			return nil, errors.New("a workbook can't be read from a pipe; name the file")
+		}
+		return newWorkbook(f, opts)
+	case bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0")):
+		return nil, errors.New("the file is an old .xls or has a password; save it as .xlsx without one, or as CSV")
+	case bytes.HasPrefix(start, []byte("\ufeff")):
 		_, _ = r.Discard(3)
+	case bytes.HasPrefix(start, []byte("\xff\xfe")):
+		r = newUTF16(r, binary.LittleEndian)
+	case bytes.HasPrefix(start, []byte("\xfe\xff")):
+		r = newUTF16(r, binary.BigEndian)
 	}
 	header := firstLine(r)
-	switch {
-	case bytes.HasPrefix(header, []byte("\xff\xfe")) || bytes.HasPrefix(header, []byte("\xfe\xff")):
-		return nil, errors.New("line 1: the file is UTF-16; save it as CSV in UTF-8")
+	switch isJSON := bytes.HasPrefix(header, []byte("{")); {
+	case opts.Sheet != "":
+		return nil, errors.New("--sheet is for workbooks, and the file is none")
+	case isJSON && len(opts.Columns) > 0:
+		return nil, errors.New("--column is for files with a header, and JSON lines have none")
+	case isJSON:
+		return &jsonLines{in: r}, nil
 	case bytes.HasPrefix(header, []byte("[")):
 		return nil, errors.New("line 1: the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them")
-	case bytes.HasPrefix(header, []byte("{")):
-		return &jsonLines{in: r}, nil
+	case bytes.IndexByte(header, 0) >= 0:
+		return nil, errors.New("line 1: the file is no text in UTF-8; save it as CSV in UTF-8")
 	}
-	// Excel writes semicolons where the comma is the decimal sign.
-	separator := ','
-	for _, other := range ";\t" {
-		if bytes.Count(header, []byte(string(other))) > bytes.Count(header, []byte(string(separator))) {
-			separator = other
-		}
-	}
-	return newCSV(r, separator)
+	return newCSV(r, f.name, header, opts)
+}
+
+func newUTF16(in *bufio.Reader, order binary.ByteOrder) *bufio.Reader {
+	_, _ = in.Discard(2)
+	return bufio.NewReader(&utf16Reader{in: in, order: order})
 }
 
 // firstLine returns the first line that is not blank, as far as the buffer can hold it. It is left

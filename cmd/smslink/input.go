@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
+)
+
+const inputHelp = `FILE is CSV, a workbook (.xlsx) or JSON lines, one object a line. Its columns are
+  id       local message id, a whole number from 0, unique among all FILEs;
+           without such a column, each row's number is its id
+  to       receiver: 07xyzzzzzz, or + or 00 with the country code
+  from     sender: numeric (also what an empty one means) or an approved name
+  text     the message
+  send_at  RFC 3339, as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
+of which from and send_at may be left out. A header may also call them telefon,
+mobil or phone; mesaj or message; expeditor or sender; data or programare; or
+--column says which is which. Other columns are ignored. What was found is shown
+first. A CSV may be separated by commas, semicolons or tabs, and be UTF-8 or
+UTF-16. "-" is standard input.`
+
+// inputOptions are the flags that say how FILEs are read.
+type inputOptions struct {
+	fold    bool
+	columns columnNames
+	sheet   string
+}
+
+func (o *inputOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().Var(&o.columns, "column", "what the header calls a column, as in to=telefon; may be repeated")
+	cmd.Flags().StringVar(&o.sheet, "sheet", "", "`NAME` of the workbook's sheet; otherwise the first one")
+	cmd.ValidArgsFunction = completeFiles
+	complete(cmd, "column", func() (values []string, _ cobra.ShellCompDirective) {
+		for _, name := range campaign.Names() {
+			values = append(values, name+"=")
+		}
+		return values, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// open opens the FILEs, and tells of the columns of each once they are known. A file without an id
+// column is refused with needIDs, unless that is nil.
+func (o *inputOptions) open(c console, names []string, needIDs error) (*campaign.Campaign, error) {
+	return campaign.Open(names, campaign.Options{
+		Stdin: c.in, Fold: o.fold, Columns: o.columns, Sheet: o.sheet,
+		OnColumns: func(columns *campaign.Columns) error {
+			if columns.RowIDs() && needIDs != nil {
+				return needIDs
+			}
+			if words := columns.String(); words != "" {
+				fmt.Fprintln(c.err, words)
+			}
+			return nil
+		},
+	})
+}
+
+// columnNames is the value of --column: the campaign's columns and what a header calls them.
+type columnNames map[string]string
+
+var _ pflag.Value = (*columnNames)(nil)
+
+// String returns the value as it was given, in any order.
+func (n *columnNames) String() string {
+	var words []string
+	for column, name := range *n {
+		words = append(words, column+"="+name)
+	}
+	return strings.Join(words, ",")
+}
+
+// Type is what help calls the value.
+func (n *columnNames) Type() string { return "COLUMN=NAME" }
+
+// Set adds a name.
+func (n *columnNames) Set(words string) error {
+	column, name, ok := strings.Cut(words, "=")
+	switch {
+	case !ok || strings.TrimSpace(name) == "":
+		return errors.New("it is not of the form COLUMN=NAME, such as to=telefon")
+	case !slices.Contains(campaign.Names(), column):
+		return fmt.Errorf("the columns are %s", strings.Join(campaign.Names(), ", "))
+	case (*n)[column] != "":
+		return fmt.Errorf("column %s was given before", column)
+	}
+	if *n == nil {
+		*n = columnNames{}
+	}
+	(*n)[column] = name
+	return nil
+}
+
+// completeFiles completes FILE.
+func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"csv", "xlsx", "jsonl", "ndjson", "txt"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// complete completes the value of a flag.
+func complete(cmd *cobra.Command, flag string, values func() ([]string, cobra.ShellCompDirective)) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return values()
+	}) // which fails only for a flag that does not exist
+}
+
+// oneOf completes a flag that takes one of these values.
+func oneOf(values ...string) func() ([]string, cobra.ShellCompDirective) {
+	return func() ([]string, cobra.ShellCompDirective) { return values, cobra.ShellCompDirectiveNoFileComp }
+}
+
+// folders completes a flag that takes a folder.
+func folders() ([]string, cobra.ShellCompDirective) { return nil, cobra.ShellCompDirectiveFilterDirs }

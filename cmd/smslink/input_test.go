@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const filesFolder = "internal/campaign/testdata/files/"
+
+// The columns that were found are shown before anything is sent.
+func TestSend_columnsAreShown(t *testing.T) {
+	gateway := newGateway(t, nil)
+	file := filesFolder + "libreoffice-text.xlsx"
+	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, file)
+	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, file+": to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so each row's number is its id; ignored: column A 'Nume', column D 'Oraș'\n"+
+		"2 messages, 2 SMS (2 in UCS-2), 0 bad rows\n", got.err)
+	require.Len(t, gateway.Messages(), 2)
+	require.EqualValues(t, 2, gateway.Messages()[0].ID, "the row's number")
+
+	got = smslinkIn(nil, "", "check", "--column", "to=mobil", filesFolder+"two-phones.csv")
+	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Contains(t, got.err, "to = column C 'mobil'")
+	got = smslinkIn(nil, "", "encode", "--reveal", "--sheet", "Ascunsă", filesFolder+"excel.xlsx")
+	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Contains(t, got.out, "2;0712345678;numeric;din a doua foaie;0\n")
+}
+
+// A refusal names the cell, and shows no more of a number than makes it out.
+func TestSend_refusalsNameTheCell(t *testing.T) {
+	got := smslinkIn(nil, "", "send", "--sandbox", filesFolder+"excel.xlsx")
+	require.Equal(t, exitNotSent, got.code)
+	require.Contains(t, got.err, "excel.xlsx:B5: to is a number that the spreadsheet has rounded; format the column as text and type it again\n")
+	got = smslinkIn(nil, "", "send", "--sandbox", filesFolder+"excel-rounded.csv")
+	require.Equal(t, exitNotSent, got.code)
+	require.Contains(t, got.err, "excel-rounded.csv:2, 4: 7,12…E+08: to is a number that a spreadsheet has rounded; format the column as text, type the number again and export it\n")
+	for _, args := range [][]string{{"check", "--json"}, {"check"}, {"send", "--sandbox", "--json", "--on-bad-row", "skip"}, {"encode"}} {
+		got = smslinkIn(nil, "", append(args, filesFolder+"excel-rounded.csv")...)
+		require.NotContains(t, got.out+got.err, "12346")
+	}
+}
+
+// Row numbers are ids only as long as the file is the same.
+func TestSend_rowNumbersAndTheJournal(t *testing.T) {
+	gateway := newGateway(t, nil)
+	folder := t.TempDir()
+	file, journal := filepath.Join(folder, "a.csv"), filepath.Join(folder, "journal")
+	write := func(rows string) { require.NoError(t, os.WriteFile(file, []byte("telefon,mesaj\n"+rows), 0o600)) }
+	send := func(args ...string) ran {
+		return smslinkIn(accountOf(gateway), "telefon,mesaj\n0700000001,a\n", append([]string{"send", "--endpoint", gateway.URL, "--journal", journal}, args...)...)
+	}
+	write("0700000001,a\n0700000002,b\n")
+	require.Equal(t, exitAccepted, send(file).code)
+	got := send(file)
+	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Contains(t, got.out, "2 from an earlier run")
+
+	write("0700000003,c\n0700000001,a\n0700000002,b\n")
+	for _, args := range [][]string{{file}, {"--same-campaign", file}} {
+		got = send(args...)
+		require.Equal(t, exitNotSent, got.code)
+		require.Contains(t, got.err, "there is no id column, so nobody can tell which row is which; add one and name another folder; nothing was sent\n")
+	}
+	journal = filepath.Join(folder, "another")
+	got = send("-")
+	require.Equal(t, exitNotSent, got.code)
+	require.Contains(t, got.err, "standard input: line 1: there is no id column, and a --journal can't tell one standard input's rows from another's; add one")
+	got = smslinkIn(nil, "", "check", file, file)
+	require.Equal(t, exitNotSent, got.code)
+	require.Contains(t, got.err, "one of the FILEs has no id column, and the row numbers of several are not unique; add one to each")
+	require.Len(t, gateway.Messages(), 2)
+
+	for name, want := range map[string]os.FileMode{"journal": 0o700, "journal/journal": 0o600} {
+		info, err := os.Stat(filepath.Join(folder, name))
+		require.NoError(t, err)
+		require.Equal(t, want, info.Mode().Perm())
+	}
+}
+
+func TestCheck_price(t *testing.T) {
+	for _, price := range []string{"0,05", "0.05", "5e-2"} {
+		got := smslinkIn(nil, "", "check", "--price", price, campaignFile)
+		require.Equal(t, exitAccepted, got.code, got.err)
+		require.Contains(t, got.out, "SMS          342, 17.10\n")
+	}
+	for _, price := range []string{"1.000,50", "-1", "0,04 lei", "NaN", "+Inf", "1,000,000"} {
+		got := smslinkIn(nil, "", "check", "--price", price, campaignFile)
+		require.Equal(t, exitUsage, got.code)
+		require.Contains(t, got.err, "such as 0.04 or 0,04")
+	}
+}
+
+func TestRun_suggestions(t *testing.T) {
+	for _, c := range []struct{ args, says string }{
+		{"sned x", `smslink: unknown command "sned"; did you mean send?`},
+		{"chek", `smslink: unknown command "chek"; did you mean check?`},
+		{"repotrs", `; did you mean reports?`},
+		{"fly", "smslink: unknown command \"fly\"\nSee 'smslink --help'."},
+		{"send --jurnal x y", "smslink: unknown flag: --jurnal; did you mean --journal?\nSee 'smslink send --help'."},
+		{"send --on-bad-rows skip y", "; did you mean --on-bad-row?"},
+		{"send -sandbox y", "in -sandbox; did you mean --sandbox?"},
+		{"check --prices 1 y", "; did you mean --price?"},
+		{"send --zzz y", "smslink: unknown flag: --zzz\n"},
+		{"send --column y=z y", `smslink: invalid argument "y=z" for "--column" flag: the columns are id, to, from, text, send_at`},
+		{"send --column to y", `is not of the form COLUMN=NAME, such as to=telefon`},
+		{"send --column to=a --column to=b y", `column to was given before`},
+	} {
+		got := smslinkIn(nil, "", strings.Fields(c.args)...)
+		require.Equal(t, exitUsage, got.code)
+		require.Contains(t, got.err, c.says)
+	}
+}
+
+func TestRun_completions(t *testing.T) {
+	for args, want := range map[string]string{
+		"send --codec":      "none\nzlib\nbzip2\nlzf\n:4\n",
+		"send --on-bad-row": "stop\nskip\n:4\n",
+		"check --column":    "id=\nto=\nfrom=\ntext=\nsend_at=\n:6\n",
+		"send --journal":    ":16\n",
+		"send":              "csv\nxlsx\njsonl\nndjson\ntxt\n:8\n",
+	} {
+		got := smslinkIn(nil, "", append(append([]string{"__complete"}, strings.Fields(args)...), "")...)
+		require.Equal(t, exitAccepted, got.code)
+		require.Equal(t, want, got.out)
+	}
+}
+
+// head and its like have enough at some point, which is nobody's fault.
+func TestCheck_closedPipe(t *testing.T) {
+	for _, command := range []string{"check --json", "encode --reveal", "encode --json", "send --help"} {
+		p := exec.CommandContext(t.Context(), "smslink", append(strings.Fields(command), campaignFile)...)
+		var errOut strings.Builder
+		p.Stderr = &errOut
+		out, err := p.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, p.Start())
+		if strings.HasPrefix(command, "check") {
+			_, err = bufio.NewReaderSize(out, 16).ReadByte()
+			require.NoError(t, err)
+		}
+		require.NoError(t, out.Close())
+		_ = p.Wait() // the code is said by the last one in the pipe
+		require.Empty(t, errOut.String(), command)
+	}
+}
+
+// A thousand rows with the same complaint are one line.
+func TestCheck_equalComplaintsAreOneLine(t *testing.T) {
+	var rows strings.Builder
+	rows.WriteString("id,to,text\n")
+	for i := range 1000 {
+		fmt.Fprintf(&rows, "%d,0700000001,\n", i)
+	}
+	got := smslinkIn(nil, rows.String(), "send", "--sandbox", "--on-bad-row", "skip", "-")
+	require.Contains(t, got.err, "standard input:2, 3, 4 and 997 more: text is empty")
+	require.Equal(t, 1, strings.Count(got.err, "text is empty"))
+	got = smslinkIn(nil, rows.String(), "check", "-")
+	require.Equal(t, 1, strings.Count(got.err, "text is empty"))
+	require.Contains(t, got.err, " and 980 more: ")
+	require.Contains(t, got.err, "--json shows every row\n")
+}
