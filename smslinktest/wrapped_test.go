@@ -147,8 +147,7 @@ func TestGateway_thatTakesOtherUploads(t *testing.T) {
 	require.Empty(t, refuses.Uploads())
 	takes := deviating(t, nil, func(gateway http.Handler) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			require.NoError(t, err)
+			body, _ := io.ReadAll(r.Body)
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 			gateway.ServeHTTP(w, r)
 		}

@@ -67,6 +67,7 @@ func TestEvents_areBounded(t *testing.T) {
 		ended[i] = make(chan error, 1)
 		events := bufio.NewScanner(resp.Body)
 		require.True(t, events.Scan(), "the first event comes at once")
+		require.True(t, resp.Close, "the connection ends with the stream")
 		if i == len(ended)-1 {
 			newest = events
 			break

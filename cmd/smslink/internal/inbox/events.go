@@ -62,6 +62,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	ctx, ended := h.streams.begin(r.Context())
 	defer ended()
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Connection", "close") // its end frees a file descriptor
 	conn := http.NewResponseController(w)
 	_ = conn.SetReadDeadline(time.Time{})
 	for {
