@@ -136,7 +136,8 @@ func required(values []string) (string, error) {
 	return value, nil
 }
 
-// alike reports whether there is at least one value and all are equal except for surrounding white space.
+// alike reports whether there is at least one value and all are equal, except for surrounding white
+// space.
 func alike(values []string) bool {
 	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) != strings.TrimSpace(values[0]) })
 }

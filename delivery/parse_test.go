@@ -33,7 +33,7 @@ func TestParseRequest(t *testing.T) {
 		{"blanks around the optional", plainReport + "&message_count=%202+&connection_id=%09C1%0D%0A&delivery_report=+x+",
 			with(func(r *delivery.Report) { r.Segments, r.ConnectionID, r.Text = 2, "C1", " x " })},
 		{"a form that ends in a line end", plainReport + "&connection_id=C1\r\n", with(func(r *delivery.Report) { r.ConnectionID = "C1" })},
-		{"everything twice, but for blanks", "message_id=220000001%20&status=1%0D&timestamp=+1700000000&connection_id=C1+&message_count=2+&" + plainReport + "&connection_id=C1&message_count=2",
+		{"everything twice, except for blanks", "message_id=220000001%20&status=1%0D&timestamp=+1700000000&connection_id=C1+&message_count=2+&" + plainReport + "&connection_id=C1&message_count=2",
 			with(func(r *delivery.Report) { r.Segments, r.ConnectionID = 2, "C1" })},
 		{"two counts of one number", plainReport + "&message_count=2&message_count=02", other(url.Values{"message_count": {"2", "02"}})},
 		{"one broken escape", plainReport + "&delivery_report=50%&network_id=1", with(func(r *delivery.Report) {

@@ -14,7 +14,8 @@
 // The same report may come several times, and reports of one message may come
 // in any order. A table that is keyed by the report makes both harmless:
 //
-//	CREATE TABLE report (remote TEXT, at BIGINT, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));
+//	CREATE TABLE report (
+//		remote TEXT, at BIGINT, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));
 //	INSERT INTO report VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
 //
 // The latest row of a remote id is then what is known of its message.

@@ -153,7 +153,7 @@ func (o probeOptions) ask(c console, checks int) error {
 		return nil
 	}
 	if !isTerminal(c.in) {
-		return errors.New("nobody can be asked where standard input is no terminal; add --yes")
+		return errors.New("standard input is not a terminal, so nobody can be asked; add --yes")
 	}
 	host := o.Endpoint
 	if u, err := url.Parse(o.Endpoint); err == nil {

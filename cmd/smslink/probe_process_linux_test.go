@@ -14,7 +14,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Against a gateway with TLS that meets every assumption but one, which is left out, the exit code is 0.
+// The gateway meets every assumption except one, whose check is left out.
 func TestProbe_everyAssumptionHolds(t *testing.T) {
 	gateway := smslinktest.NewUnstartedGateway(&smslinktest.Options{Rules: []smslinktest.Rule{
 		smslinktest.ApprovedSenders(),

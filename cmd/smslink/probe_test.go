@@ -98,7 +98,7 @@ func TestProbe_usage(t *testing.T) {
 	}{
 		{`required flag(s) "to" not set`, accountOf(gateway), nil},
 		{"set SMSLINK_CONNECTION_ID and SMSLINK_PASSWORD", nil, []string{"--to", "0712345678"}},
-		{"nobody can be asked where standard input is no terminal; add --yes", accountOf(gateway), []string{"--to", "0712345678"}},
+		{"standard input is not a terminal, so nobody can be asked; add --yes", accountOf(gateway), []string{"--to", "0712345678"}},
 		{"is a Romanian landline number", accountOf(gateway), []string{"--to", "0213123456", "--yes"}},
 		{`there is no check "nonsense"`, accountOf(gateway), []string{"--to", "0712345678", "--yes", "--only", "nonsense"}},
 		{"must be above 0", accountOf(gateway), []string{"--to", "0712345678", "--yes", "--max", "0"}},

@@ -135,7 +135,7 @@ func readSecret(name string, notes io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // its modes mean nothing there
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // whose modes say nothing
 		if err := f.Chmod(0o600); err != nil {
 			return "", fmt.Errorf("everybody can read it, and that can't be changed: %w", err)
 		}
@@ -153,7 +153,7 @@ func makeSecret(name string) (string, error) {
 	}
 	_, err = f.WriteString(secret + "\n")
 	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(name) // a part of a secret is none
+		_ = os.Remove(name) // so that no part of a secret is read as one
 		return "", err
 	}
 	return secret, nil

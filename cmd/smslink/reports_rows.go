@@ -22,8 +22,7 @@ type reportedRow struct {
 	ID   string `json:"id"`
 }
 
-// resultRows finds rows by their remote ids. Its caller sees to it that one goroutine
-// at a time uses it.
+// resultRows finds rows by their remote ids. Goroutines must not share it.
 type resultRows struct {
 	files  []*resultsFile
 	rows   map[string]reportedRow
@@ -33,9 +32,9 @@ type resultRows struct {
 // resultsFile is a results file as it was when it was last read.
 type resultsFile struct {
 	name  string
-	info  fs.FileInfo // nil before
-	read  int64       // up to the end of its last whole line
-	lines int         // until there
+	info  fs.FileInfo // nil if it was not read yet
+	read  int64       // bytes, up to the end of the last whole line
+	lines int         // whole lines
 }
 
 func newResultRows(names []string, logger *slog.Logger) *resultRows {
@@ -46,6 +45,7 @@ func newResultRows(names []string, logger *slog.Logger) *resultRows {
 	return r
 }
 
+// find returns the row of a message, or nil. It reads what was added to the files if it has to.
 func (r *resultRows) find(remoteID string) *reportedRow {
 	row, ok := r.rows[remoteID]
 	if !ok {
@@ -60,7 +60,7 @@ func (r *resultRows) find(remoteID string) *reportedRow {
 	return &row
 }
 
-// load reads what the files have got since. A file that can't be read keeps none of the others back.
+// load reads what was added to the files. It reads the others if one can't be read.
 func (r *resultRows) load() error {
 	var errs []error
 	for _, f := range r.files {
@@ -83,11 +83,11 @@ func (r *resultRows) loadFile(f *resultsFile) error {
 		return err
 	}
 	defer in.Close()
-	info, err = in.Stat() // of this one, were it replaced just now
+	info, err = in.Stat() // of the open file, in case it was replaced meanwhile
 	if err != nil {
 		return err
 	}
-	if f.info == nil || !os.SameFile(info, f.info) || info.Size() <= f.info.Size() { // it is another, or was written anew
+	if f.info == nil || !os.SameFile(info, f.info) || info.Size() <= f.info.Size() { // another file, or rewritten
 		*f = resultsFile{name: f.name}
 	}
 	if _, err := in.Seek(f.read, io.SeekStart); err != nil {
@@ -100,8 +100,8 @@ func (r *resultRows) loadFile(f *resultsFile) error {
 	return nil
 }
 
-// read reads whole lines. One that is being written is read when the file has grown. No row that
-// was sent has a line end in it, so that a line is a record, and a broken one breaks no other.
+// read reads whole lines. A line that is still being written is read the next time. Each line is a
+// record of its own, since no row that was sent has a line end in it, so a broken line breaks no other.
 func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 	lines, one := bufio.NewReader(in), strings.NewReader("")
 	records := csv.NewReader(one)
@@ -113,7 +113,7 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 			return err
 		}
 		if f.lines == 0 && !isHeader(line, whole) {
-			return fmt.Errorf("%s is no results file of send", f.name)
+			return fmt.Errorf("%s is not a results file of send", f.name)
 		}
 		if !whole {
 			return nil
@@ -126,7 +126,7 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 		one.Reset(line)
 		record, err := records.Read()
 		if err != nil {
-			r.logger.Warn("smslink: a broken line of a results file is passed over", "file", f.name, "line", f.lines)
+			r.logger.Warn("smslink: a broken line of a results file is skipped", "file", f.name, "line", f.lines)
 			continue
 		}
 		if remoteID := outcome.PlainCell(record[5]); remoteID != "" {
@@ -136,7 +136,7 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 	}
 }
 
-// isHeader tells whether a line is the first one of a results file, or the start of it.
+// isHeader reports whether a line is the header of a results file, or the start of it.
 func isHeader(line string, whole bool) bool {
 	header := strings.Join(outcome.ResultsHeader, ",")
 	if whole {

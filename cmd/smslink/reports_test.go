@@ -85,7 +85,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	require.Equal(t, exitSomeBad, <-code)
 }
 
-// A results file is read on as it grows, and anew where it is another.
+// A results file is read on as it grows, and read again if it was replaced.
 func TestResultRows(t *testing.T) {
 	folder := t.TempDir()
 	name := filepath.Join(folder, "results.csv")
@@ -145,7 +145,7 @@ func TestResultRows(t *testing.T) {
 	require.Equal(t, 3, lineOf("203"))
 
 	write("id,to,text\n")
-	require.ErrorContains(t, rows.load(), "is no results file of send")
+	require.ErrorContains(t, rows.load(), "is not a results file of send")
 	require.Equal(t, 2, lineOf("100"), "what is known stays known")
 	require.NoError(t, os.Remove(name))
 	require.Zero(t, lineOf("300"))
@@ -167,7 +167,7 @@ func TestReports_usage(t *testing.T) {
 		{exitNotSent, "--secret-file: ", []string{"--secret-file", filepath.Join(folder, "no", "file")}},
 		{exitNotSent, "--listen: ", []string{"--secret-file", filepath.Join(folder, "new"), "--listen", "127.0.0.1:-1"}},
 		{exitNotSent, "--results: ", []string{"--secret-file", filepath.Join(folder, "new"), "--results", filepath.Join(short, "none")}},
-		{exitNotSent, "is no results file of send", []string{"--secret-file", filepath.Join(folder, "new"), "--results", short}},
+		{exitNotSent, "is not a results file of send", []string{"--secret-file", filepath.Join(folder, "new"), "--results", short}},
 	} {
 		got := smslinkIn(nil, "", append([]string{"reports"}, c.args...)...)
 		require.Equal(t, c.code, got.code, c.args)

@@ -87,7 +87,7 @@ func (w *lineWriter) write(line []byte) error {
 	f, ok := w.out.(*os.File)
 	ok = ok && isRegular(f)
 	if ok && err == nil {
-		err = f.Sync() // on some file systems this is where a full disk shows
+		err = f.Sync() // some file systems report a full disk only here
 	}
 	if err == nil {
 		w.broken = false

@@ -15,7 +15,7 @@ import (
 // service is an HTTP handler that texts a one-time code to the number it is given.
 type service struct {
 	sms  *smslink.Client
-	keep func(phone, code string) // where the log-in looks for it
+	keep func(phone, code string) // for the log-in, which compares it
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {

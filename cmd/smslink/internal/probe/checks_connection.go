@@ -125,7 +125,7 @@ func keepAlive(ctx context.Context, s *session) (seen string, verdict Verdict) {
 	}
 }
 
-// watchedConn is a connection that tells when it ends: nothing but the other side ends one that is idle.
+// watchedConn is a connection that tells when it ends. Only the other side ends an idle one.
 type watchedConn struct {
 	net.Conn
 	ended func()

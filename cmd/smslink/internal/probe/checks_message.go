@@ -9,7 +9,7 @@ import (
 )
 
 var messageChecks = []Check{
-	{"bad-number", "A number that is none has status 2, and the package's other messages are accepted.", Ref, func(ctx context.Context, s *session) (string, Verdict) {
+	{"bad-number", "An invalid number has status 2, and the package's other messages are accepted.", Ref, func(ctx context.Context, s *session) (string, Verdict) {
 		bad := s.message(2, s.text())
 		bad.To = "07"
 		x := s.sendPackage(ctx, &shot{}, smslink.PackageOptions{Codec: smslink.CodecNone, LenientReceivers: true}, s.message(1, s.text()), bad)

@@ -79,7 +79,7 @@ type Check struct {
 	ask    func(ctx context.Context, s *session) (seen string, verdict Verdict)
 }
 
-// Probe is a set of checks, ready to be made. Make it with [New]. Its Findings are ranged over once.
+// Probe is a set of checks. Make it with [New], and range over its Findings once.
 type Probe struct {
 	checks  []Check
 	session *session

@@ -76,7 +76,7 @@ func TestChecks_gatewayThatBreaksTheAssumption(t *testing.T) {
 	}
 }
 
-// A whole probe of a gateway that meets every assumption: all that reaches it is in test mode, with the right password.
+// All that reaches a gateway in a whole probe is in test mode, with the right password.
 func TestFindings_onlyTestModeAndTheRightPassword(t *testing.T) {
 	var uploads []*form
 	gateway, server := scripted(t, onUpload(func(_ http.ResponseWriter, f *form) bool {

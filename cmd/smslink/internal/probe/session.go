@@ -45,7 +45,7 @@ func (s *session) message(id int64, text string) smslink.Message {
 	return smslink.Message{ID: id, To: s.opts.To, From: s.opts.From, Text: text}
 }
 
-// text returns a text that was not sent before, so that no check meets a filter of repeated messages.
+// text returns a text that was not sent before, so that no filter of repeated messages is met.
 func (s *session) text() string {
 	s.texts++
 	return fmt.Sprintf("Proba %d", s.texts)
