@@ -24,7 +24,10 @@ type claim struct {
 	pkg      *smslink.Package
 	ids      []int64  // of the messages
 	keys     []string // of the messages
+	enqueued []int64  // when, of the messages: microseconds since 1970, by the database's clock
+	traces   []string // see [PackageStart]; one more than maxTraces if there are too many
 	attempts int64    // the most that any of the messages has behind it
+	now      int64    // of the claim, by the database's clock
 
 	began    time.Time // before the claim, by this machine's clock
 	deadline time.Time // of the upload
@@ -153,7 +156,7 @@ type unsendable struct {
 // add fills the claim's package.
 func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64) (dead unsendable, err error) {
 	lane := o.lanes[c.lane]
-	rows, err := tx.QueryContext(ctx, o.dialect.sql("SELECT id, message_key, receiver, sender, body, send_at, COALESCE(expires, 0), attempts FROM smslink_message"+
+	rows, err := tx.QueryContext(ctx, o.dialect.sql("SELECT id, message_key, receiver, sender, body, send_at, COALESCE(expires, 0), attempts, enqueued, COALESCE(trace, '') FROM smslink_message"+
 		o.dialect.queueIndex+" WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ? ORDER BY due, id LIMIT "+fmt.Sprint(lane.Messages)+o.dialect.skipLocked),
 		c.lane, from, now)
 	if err != nil {
@@ -162,9 +165,9 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var m smslink.Message
-		var key string
-		var sendAt, expires, attempts int64
-		if err := rows.Scan(&m.ID, &key, &m.To, &m.From, &m.Text, &sendAt, &expires, &attempts); err != nil {
+		var key, trace string
+		var sendAt, expires, attempts, enqueued int64
+		if err := rows.Scan(&m.ID, &key, &m.To, &m.From, &m.Text, &sendAt, &expires, &attempts, &enqueued, &trace); err != nil {
 			return dead, err
 		}
 		if expires > 0 && expires <= now {
@@ -186,6 +189,8 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 			break
 		}
 		c.ids, c.keys, c.attempts = append(c.ids, m.ID), append(c.keys, key), max(c.attempts, attempts)
+		c.enqueued = append(c.enqueued, enqueued)
+		c.addTrace(trace)
 		if expires > 0 {
 			startBy := c.began.Add(time.Duration(expires-now) * time.Microsecond)
 			if c.startBy.IsZero() || startBy.Before(c.startBy) {

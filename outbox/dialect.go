@@ -51,9 +51,9 @@ var Postgres = &Dialect{
 	state: `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
 		(SELECT system_identifier::text FROM pg_control_system()) || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || ' ' || 'smslink_message'::regclass::oid::text,
 		CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END`,
-	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
-		SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e END
-		FROM json_to_recordset(CAST(CAST(? AS text) AS json)) AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint),
+	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+		SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e END, now, c
+		FROM json_to_recordset(CAST(CAST(? AS text) AS json)) AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint, c text),
 			(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) AS clock
 		ORDER BY k ON CONFLICT (message_key) DO NOTHING`,
 	take:     "UPDATE smslink_message SET %s WHERE %s AND id = ANY(ARRAY(SELECT value::bigint FROM json_array_elements_text(CAST(CAST(? AS text) AS json))))",
@@ -77,8 +77,8 @@ var SQLite = &Dialect{
 	begin: "UPDATE smslink_meta SET value = value WHERE name = 'paused'", // takes the write lock before anything is read
 	state: `CAST(unixepoch('subsec') * 1000000 AS INTEGER), 'sqlite',
 		CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2 THEN 'PRAGMA synchronous below FULL' ELSE '' END`,
-	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
-		SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s', max(value->>'n', now), CASE WHEN value->>'e' > 0 THEN now + (value->>'e') END
+	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+		SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s', max(value->>'n', now), CASE WHEN value->>'e' > 0 THEN now + (value->>'e') END, now, value->>'c'
 		FROM json_each(?), (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now) AS clock
 		WHERE true ORDER BY value->>'k' ON CONFLICT (message_key) DO NOTHING`,
 	take:     "UPDATE smslink_message SET %s WHERE %s AND id IN (SELECT value FROM json_each(?))",
@@ -112,10 +112,10 @@ func mysql(epoch string) *Dialect {
 			CASE WHEN @@innodb_flush_log_at_trx_commit <> 1 THEN 'innodb_flush_log_at_trx_commit other than 1'
 				WHEN @@log_bin AND @@sync_binlog <> 1 THEN 'sync_binlog other than 1'
 				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4' THEN 'a character_set_results other than utf8mb4' ELSE '' END`,
-		enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires)
-			SELECT k, l, t, f, b, s, greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e END
+		enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+			SELECT k, l, t, f, b, s, greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e END, ` + now + `, c
 			FROM JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100)` + text + `'$.k', l VARCHAR(32)` + text + `'$.l', t VARCHAR(64)` + text + `'$.t', f VARCHAR(64)` + text + `'$.f',
-				b MEDIUMTEXT` + text + `'$.b', s BIGINT PATH '$.s', n BIGINT PATH '$.n', e BIGINT PATH '$.e')) AS x
+				b MEDIUMTEXT` + text + `'$.b', s BIGINT PATH '$.s', n BIGINT PATH '$.n', e BIGINT PATH '$.e', c VARCHAR(64)` + text + `'$.c')) AS x
 			ORDER BY k ON DUPLICATE KEY UPDATE smslink_message.id = smslink_message.id`,
 		take:     "UPDATE " + ids + " STRAIGHT_JOIN smslink_message ON smslink_message.id = x.k SET %s WHERE %s", // IN reads the whole table
 		takeKeys: "UPDATE " + keys + " STRAIGHT_JOIN smslink_message ON smslink_message.message_key = x.k SET %s WHERE %s",

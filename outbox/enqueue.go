@@ -89,6 +89,11 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 	if err != nil {
 		return 0, err
 	}
+	if word := o.trace(ctx); word != "" {
+		for i := range rows {
+			rows[i].Trace = word
+		}
+	}
 	n, err := o.exec(ctx, tx, o.dialect.enqueue, asciiJSON(rows))
 	return int(n), err
 }
@@ -103,6 +108,7 @@ type row struct {
 	SendAt    int64  `json:"s"` // Unix seconds
 	NotBefore int64  `json:"n"` // microseconds since 1970
 	Expires   int64  `json:"e"` // microseconds
+	Trace     string `json:"c,omitempty"`
 }
 
 // rows checks the messages and returns them as a package sends them.

@@ -38,6 +38,9 @@ type Options struct {
 	// be sent twice.
 	AllowLoss bool
 
+	// Tracer is told of what is enqueued and of each package; nil means that nobody is.
+	Tracer Tracer
+
 	// Logger receives counts, ids, lanes and errors, and never a receiver, a text or a key. Nil
 	// means no logging.
 	Logger *slog.Logger

@@ -197,7 +197,9 @@ func (r *run) idle(ctx context.Context, lane Lane, err error) {
 // upload sends the claim's package, whether or not ctx is done meanwhile, and records what became of it.
 func (r *run) upload(ctx context.Context, c *claim) {
 	step.Reach(ctx, step.Claimed)
-	resp, err := r.send(context.WithoutCancel(ctx), c)
+	traced := r.traceStart(context.WithoutCancel(ctx), c)
+	resp, err := r.send(traced, c)
+	replied := time.Now()
 	step.Reach(ctx, step.Uploaded)
 	var stop string
 	if reason := r.stopReason(resp, err); reason != nil {
@@ -207,13 +209,16 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
 	}
 	r.memory.settle(c, resp, err)
+	recorded := false
 	r.insist(func(settling context.Context) error {
 		err := r.settle(settling, c, stop)
+		recorded = err == nil
 		if errors.Is(err, errForgotten) { // halt writes it back
 			return r.markMoved(settling)
 		}
 		return err
 	})
+	r.traceEnd(traced, c, stop, replied, recorded)
 	step.Reach(ctx, step.Settled)
 }
 

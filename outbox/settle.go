@@ -32,19 +32,33 @@ func (o *Outbox) settle(ctx context.Context, c *claim, stop string) error {
 }
 
 func (o *Outbox) record(ctx context.Context, tx *sql.Tx, c *claim, stop string) error {
-	switch outcome := smslink.OutcomeOf(c.err); {
-	case outcome == smslink.OutcomeAccepted:
+	switch state := stateAfter(c.err, stop); {
+	case state == stateAccepted:
 		return o.settleAccepted(ctx, tx, c)
-	case outcome == smslink.OutcomeNotSent:
+	case state == stateNotSent && smslink.OutcomeOf(c.err) == smslink.OutcomeNotSent:
 		return o.settleNotSent(ctx, tx, c, backoff(c.attempts))
-	case outcome == smslink.OutcomeRejected && stop != "": // it was the account that was refused, and not the package
+	case state == stateNotSent:
 		return o.settleNotSent(ctx, tx, c, 0)
-	case outcome == smslink.OutcomeRejected:
-		_, err := o.end(ctx, tx, c, stateHeld, "")
-		return err
 	default:
-		_, err := o.end(ctx, tx, c, stateInDoubt, "")
+		_, err := o.end(ctx, tx, c, state, "")
 		return err
+	}
+}
+
+// stateAfter returns the state of a package after its upload.
+func stateAfter(err error, stop string) int {
+	switch smslink.OutcomeOf(err) {
+	case smslink.OutcomeAccepted:
+		return stateAccepted
+	case smslink.OutcomeNotSent:
+		return stateNotSent
+	case smslink.OutcomeRejected:
+		if stop != "" { // it was the account that was refused, and not the package
+			return stateNotSent
+		}
+		return stateHeld
+	default:
+		return stateInDoubt
 	}
 }
 

@@ -35,6 +35,7 @@ var cases = []struct {
 	{"five packages in a row that are unknown pause all workers", unknownInARow},
 	{"a lane does not wait behind another", lanes},
 	{"workers of a database that has lost commits halt and write back what they sent", commitsLost},
+	{"a tracer is told of each package, with the words of those who enqueued it", traced},
 	{"numbers and texts are erased, and all of it is forgotten", erased},
 }
 

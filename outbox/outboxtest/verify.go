@@ -129,10 +129,16 @@ func (k *kit) record(key string) outbox.Record {
 	return records[0]
 }
 
+// How long a case waits for what must come, and how often it looks.
+const (
+	eventually = 15 * time.Second
+	tick       = 10 * time.Millisecond
+)
+
 // await waits until a key's message is in a state.
 func (k *kit) await(key string, want outbox.State) outbox.Record {
 	k.Helper()
-	require.Eventually(k, func() bool { return k.record(key).State == want }, 15*time.Second, 10*time.Millisecond, "%s is not %s", key, want)
+	require.Eventually(k, func() bool { return k.record(key).State == want }, eventually, tick, "%s is not %s", key, want)
 	return k.record(key)
 }
 

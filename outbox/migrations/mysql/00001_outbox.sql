@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS smslink_message (
   expires     bigint,
   package     bigint,          -- NULL queued, -1 cancelled, -2 expired, -3 refused, -4 abandoned, else its last package
   attempts    bigint NOT NULL DEFAULT 0,
+  enqueued    bigint NOT NULL,
+  trace       varchar(64),     -- what the enqueuer's tracer said, such as a traceparent
   note        text,            -- why it was refused
   KEY smslink_message_queue (package, lane, due, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

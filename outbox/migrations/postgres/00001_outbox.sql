@@ -12,6 +12,8 @@ CREATE TABLE smslink_message (
   expires     bigint,
   package     bigint,          -- NULL queued, -1 cancelled, -2 expired, -3 refused, -4 abandoned, else its last package
   attempts    bigint NOT NULL DEFAULT 0,
+  enqueued    bigint NOT NULL,
+  trace       text,            -- what the enqueuer's tracer said, such as a traceparent
   note        text             -- why it was refused
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX smslink_message_queue ON smslink_message (lane, due, id) WHERE package IS NULL;

@@ -12,6 +12,8 @@ CREATE TABLE smslink_message (
   expires     INTEGER,
   package     INTEGER,          -- NULL queued, -1 cancelled, -2 expired, -3 refused, -4 abandoned, else its last package
   attempts    INTEGER NOT NULL DEFAULT 0,
+  enqueued    INTEGER NOT NULL,
+  trace       TEXT,            -- what the enqueuer's tracer said, such as a traceparent
   note        TEXT             -- why it was refused
 );
 CREATE INDEX smslink_message_queue ON smslink_message (lane, due, id) WHERE package IS NULL;
