@@ -5,9 +5,9 @@ import (
 	stdbzip2 "compress/bzip2"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"runtime"
-	"strings"
+	"runtime/debug"
+	"slices"
 	"testing"
 
 	dsnet "github.com/dsnet/compress/bzip2"
@@ -16,110 +16,130 @@ import (
 	"github.com/go-smslink/smslink/internal/bzip2"
 )
 
-// alone is what dsnet's writer makes by itself.
-func alone(t testing.TB, plain []byte) []byte {
+func compress(t testing.TB, src ...[]byte) []byte {
 	t.Helper()
-	var out bytes.Buffer
-	w, err := dsnet.NewWriter(&out, &dsnet.WriterConfig{Level: 9})
+	packed, err := bzip2.AppendCompress(nil, src...)
 	require.NoError(t, err)
-	_, err = w.Write(plain)
+	return packed
+}
+
+// requireReadable fails t unless both of Go's decoders read plain from packed.
+func requireReadable(t testing.TB, plain, packed []byte) {
+	t.Helper()
+	got, err := io.ReadAll(stdbzip2.NewReader(bytes.NewReader(packed)))
+	require.NoError(t, err, "compress/bzip2")
+	require.True(t, bytes.Equal(plain, got), "compress/bzip2 reads something else")
+	in, err := dsnet.NewReader(bytes.NewReader(packed), nil)
 	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	return out.Bytes()
+	got, err = io.ReadAll(in)
+	require.NoError(t, err, "dsnet/compress")
+	require.True(t, bytes.Equal(plain, got), "dsnet/compress reads something else")
 }
 
-func noise(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{7}).Read(b)
-	return b
-}
-
-func campaign(n int) []byte {
-	var b bytes.Buffer
-	for id := 1; b.Len() < n; id++ {
-		fmt.Fprintf(&b, "%d;07%08d;numeric;Bună ziua! Codul dvs. este %d.%%0AMulțumim%%3B o zi frumoasă;0\r\n", id, id*7919%1e8, id*104729%1e6)
-	}
-	return b.Bytes()[:n]
-}
-
-// runs are long and short runs of equal bytes, whose first encoding is longer or far
-// shorter than they are.
-func runs(n int) []byte {
-	random := rand.New(rand.NewPCG(1, 2))
-	var b []byte
-	for len(b) < n {
-		b = append(b, bytes.Repeat([]byte{byte(random.IntN(3))}, 1+random.IntN(6)*random.IntN(80))...)
-	}
-	return b[:n]
-}
-
-// The sizes around a block's end are those where a mistake about what fills it
-// would show.
-func TestAppendCompress_makesWhatOneWriterMakes(t *testing.T) {
-	const block = 900_000
-	inputs := map[string][]byte{
-		"nothing": nil, "one byte": []byte("a"), "noise": noise(block + 1), "a campaign": campaign(1_000_000), "runs": runs(1_300_000), "one letter": bytes.Repeat([]byte("a"), 47_000_000),
-	}
-	for n := block - 1; n <= block+1; n++ {
-		inputs[fmt.Sprintf("four and more up to %d", n)] = append(campaign(n-5), "bbbbb"...)
-	}
-	for name, plain := range inputs {
+func TestAppendCompress_isRead(t *testing.T) {
+	for name, plain := range inputs() {
 		t.Run(name, func(t *testing.T) {
-			dst := []byte("head")
-			got, err := bzip2.AppendCompress(dst, plain)
-			require.NoError(t, err)
-			require.Equal(t, "head", string(got[:4]))
-			require.True(t, bytes.Equal(alone(t, plain), got[4:]), "not dsnet's stream")
-			decoded, err := io.ReadAll(stdbzip2.NewReader(bytes.NewReader(got[4:])))
-			require.NoError(t, err)
-			require.True(t, bytes.Equal(plain, decoded))
-
-			var pieces [][]byte
-			for rest := plain; len(rest) > 0; {
-				n := min(len(rest), 123_457)
-				pieces = append(pieces, rest[:n], nil)
-				rest = rest[n:]
-			}
-			again, err := bzip2.AppendCompress(nil, pieces...)
-			require.NoError(t, err)
-			require.True(t, bytes.Equal(got[4:], again), "not the same from pieces")
+			t.Parallel()
+			packed := compress(t, plain)
+			requireReadable(t, plain, packed)
+			require.Equal(t, "BZh9", string(packed[:4]))
 		})
 	}
 }
 
+func TestAppendCompress_appends(t *testing.T) {
+	plain := campaign(10)
+	got, err := bzip2.AppendCompress([]byte("head"), plain)
+	require.NoError(t, err)
+	require.Equal(t, "head", string(got[:4]))
+	require.Equal(t, compress(t, plain), got[4:])
+}
+
+func TestAppendCompress_isTheSameFromPieces(t *testing.T) {
+	for name, plain := range map[string][]byte{"campaign": campaign(10_000), "runs": runs(1_000_000)} {
+		t.Run(name, func(t *testing.T) {
+			whole := compress(t, plain)
+			for _, size := range []int{7, 123_457, 900_000} {
+				pieces := append([][]byte{nil}, slices.Collect(slices.Chunk(plain, size))...)
+				before := slices.Clone(pieces)
+				require.True(t, bytes.Equal(whole, compress(t, pieces...)), "pieces of %d bytes", size)
+				require.Len(t, pieces, len(before))
+				for i := range pieces {
+					require.Len(t, pieces[i], len(before[i]), "the caller's pieces have changed")
+				}
+			}
+		})
+	}
+}
+
+func TestAppendCompress_isTheSameOnAnyNumberOfCores(t *testing.T) {
+	plain := campaign(20_000) // three blocks
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	want := compress(t, plain)
+	for _, cores := range []int{2, 16} {
+		runtime.GOMAXPROCS(cores)
+		require.True(t, bytes.Equal(want, compress(t, plain)), "%d cores", cores)
+	}
+}
+
+// A short input needs little memory, even with none left from before.
+func TestAppendCompress_memoryOfOneMessage(t *testing.T) {
+	plain := campaign(1)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	runtime.GC() // what was kept is first set aside,
+	runtime.GC() // and then let go
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	packed, err := bzip2.AppendCompress(nil, plain)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	requireReadable(t, plain, packed)
+	require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(40_000))
+}
+
 func FuzzAppendCompress(f *testing.F) {
-	f.Add([]byte("Salut"), uint16(1))
-	f.Add([]byte("aaaab"), uint16(9000))
-	f.Add(noise(100), uint16(10_000))
-	f.Fuzz(func(t *testing.T, piece []byte, times uint16) {
+	f.Add([]byte("Salut"), uint16(1), uint16(0))
+	f.Add([]byte("aaaab"), uint16(9000), uint16(3))
+	f.Add([]byte("a"), uint16(260), uint16(259))
+	f.Add(noise(100), uint16(10_000), uint16(50))
+	f.Fuzz(func(t *testing.T, piece []byte, times, cut uint16) {
 		if len(piece)*int(times) > 2_000_000 {
-			return // as slow as it is large, and no different
+			return // slow, and no different
 		}
-		plain := []byte(strings.Repeat(string(piece), int(times)))
-		got, err := bzip2.AppendCompress(nil, plain)
-		require.NoError(t, err)
-		decoded, err := io.ReadAll(stdbzip2.NewReader(bytes.NewReader(got)))
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(plain, decoded))
-		require.True(t, bytes.Equal(alone(t, plain), got))
+		plain := bytes.Repeat(piece, int(times))
+		packed := compress(t, plain)
+		requireReadable(t, plain, packed)
+		at := min(int(cut), len(plain))
+		require.True(t, bytes.Equal(packed, compress(t, plain[:at], plain[at:])), "not the same from pieces")
 	})
 }
 
-// Ours against one writer, both in one run: the ratio should be the number of cores.
+// Ours beside dsnet's writer, both on one core and in one run.
 func BenchmarkAppendCompress(b *testing.B) {
-	plain := campaign(12_000_000)
-	b.Run(fmt.Sprintf("cores=%d", runtime.GOMAXPROCS(0)), func(b *testing.B) {
-		b.SetBytes(int64(len(plain)))
-		b.ReportAllocs()
-		for b.Loop() {
-			_, _ = bzip2.AppendCompress(nil, plain)
-		}
-	})
-	b.Run("dsnet alone", func(b *testing.B) {
-		b.SetBytes(int64(len(plain)))
-		b.ReportAllocs()
-		for b.Loop() {
-			alone(b, plain)
-		}
-	})
+	for _, messages := range []int{1, 10, 100, 1000, 100_000} {
+		plain := campaign(messages)
+		b.Run(fmt.Sprintf("messages=%d/ours", messages), func(b *testing.B) {
+			b.SetBytes(int64(len(plain)))
+			b.ReportAllocs()
+			var packed []byte
+			for b.Loop() {
+				packed, _ = bzip2.AppendCompress(packed[:0], plain)
+			}
+			b.ReportMetric(float64(len(packed)), "packed-B")
+		})
+		b.Run(fmt.Sprintf("messages=%d/dsnet", messages), func(b *testing.B) {
+			b.SetBytes(int64(len(plain)))
+			b.ReportAllocs()
+			w, err := dsnet.NewWriter(nil, &dsnet.WriterConfig{Level: dsnet.BestCompression})
+			require.NoError(b, err)
+			var packed bytes.Buffer
+			for b.Loop() {
+				packed.Reset()
+				_ = w.Reset(&packed)
+				_, _ = w.Write(plain)
+				_ = w.Close()
+			}
+			b.ReportMetric(float64(packed.Len()), "packed-B")
+		})
+	}
 }
