@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -58,6 +60,18 @@ func TestScripts(t *testing.T) {
 				fault, err := smslinktest.ParseFault(strings.Join(args, " "))
 				ts.Check(err)
 				gatewayOf(ts).Inject(fault)
+			},
+			// until PATTERN COMMAND…: the command is run until its output matches.
+			"until": func(ts *testscript.TestScript, _ bool, args []string) {
+				wanted := regexp.MustCompile(args[0])
+				for range 200 {
+					_ = ts.Exec(args[1], args[2:]...)
+					if wanted.MatchString(ts.ReadFile("stdout")) {
+						return
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+				ts.Fatalf("it never matched\n%s\n%s", ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 			},
 			// credit N: SMS that the account has left.
 			"credit": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os/signal"
+	"os/user"
+	"strings"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // for postgres:
+	"github.com/spf13/cobra"
+	_ "modernc.org/sqlite" // for sqlite:
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
+	"github.com/go-smslink/smslink/outbox"
+)
+
+// envDB is the environment's --db: a URL may hold a password, and a command line is seen by every user of the machine.
+const envDB = "SMSLINK_OUTBOX_DB"
+
+func newOutboxCommand(c console) *cobra.Command {
+	var at outboxAt
+	cmd := &cobra.Command{
+		Use:   "outbox COMMAND",
+		Short: "Send what programs have queued in a database, and look after it",
+		Long: `Send what programs have queued in their own database by the Go package outbox,
+and look after it.
+
+--db, or ` + envDB + ` in the environment, is the database:
+  sqlite:FILE
+  postgres://USER:PASSWORD@HOST/DATABASE
+  mysql://USER:PASSWORD@HOST/DATABASE     mariadb://… the same of MariaDB
+
+Exit codes:
+  0  done
+  1  not all of it was done
+  2  wrong usage
+  3  nothing was done: the database can't be used, or what was asked is not possible`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentFlags().StringVar(&at.url, "db", c.getenv(envDB), "`URL` of the database")
+	cmd.PersistentFlags().Lookup("db").DefValue = "" // which may hold a password
+	at.console = c
+	cmd.AddCommand(newOutboxMigrateCommand(&at), newOutboxRunCommand(&at), newOutboxEnqueueCommand(&at), newOutboxStatusCommand(&at),
+		newOutboxDoubtsCommand(&at), newOutboxResolveCommand(&at), newOutboxLookupCommand(&at), newOutboxCancelCommand(&at),
+		newOutboxPauseCommand(&at), newOutboxResumeCommand(&at))
+	return cmd
+}
+
+// outboxAt is where the outbox is.
+type outboxAt struct {
+	console console
+	url     string
+}
+
+// do opens the outbox, and calls f until a signal comes.
+func (at *outboxAt) do(ctx context.Context, opts *outbox.Options, f func(ctx context.Context, box *outbox.Outbox, db *sql.DB) error) error {
+	db, dialect, err := openDatabase(at.url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	box, err := outbox.New(db, dialect, opts)
+	if err != nil {
+		return terminal.Error(err)
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err = f(ctx, box, db)
+	if err == nil || errors.As(err, new(*exitError)) || errors.As(err, new(usageError)) {
+		return err
+	}
+	if strings.Contains(err.Error(), "smslink_meta") { // which every command reads
+		err = fmt.Errorf("run smslink outbox migrate first: %w", err)
+	}
+	return &exitError{exitNotSent, terminal.Error(err)}
+}
+
+// usageError is one that only the database could tell.
+type usageError struct{ error }
+
+// openDatabase opens the database of a URL. Its errors quote nothing of the URL, which may hold a password.
+func openDatabase(database string) (*sql.DB, *outbox.Dialect, error) {
+	scheme, rest, _ := strings.Cut(database, ":")
+	switch scheme {
+	case "":
+		return nil, nil, fmt.Errorf("name the database with --db or %s", envDB)
+	case "sqlite":
+		if rest == "" || strings.ContainsAny(rest, "?#") {
+			return nil, nil, errors.New("--db: sqlite: wants the name of a file without ? and #")
+		}
+		db, err := sql.Open("sqlite", "file:"+rest+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(20000)&_txlock=immediate")
+		return db, outbox.SQLite, err
+	case "postgres", "postgresql":
+		db, err := sql.Open("pgx", database)
+		return db, outbox.Postgres, err
+	case "mysql", "mariadb":
+		dsn, err := mysqlDSN(database)
+		if err != nil {
+			return nil, nil, err
+		}
+		dialect := outbox.MySQL
+		if scheme == "mariadb" {
+			dialect = outbox.MariaDB
+		}
+		db, err := sql.Open("mysql", dsn)
+		return db, dialect, err
+	}
+	return nil, nil, errors.New("--db is no URL of sqlite, postgres, mysql or mariadb")
+}
+
+func mysqlDSN(database string) (string, error) {
+	u, err := url.Parse(database)
+	if err != nil || u.Host == "" || len(u.Path) < 2 {
+		return "", errors.New("--db is no URL such as mysql://USER:PASSWORD@HOST/DATABASE")
+	}
+	config := mysql.NewConfig()
+	config.User = u.User.Username()
+	config.Passwd, _ = u.User.Password()
+	config.Net, config.Addr, config.DBName = "tcp", u.Host, u.Path[1:]
+	if u.Port() == "" {
+		config.Addr += ":3306"
+	}
+	config.InterpolateParams = true
+	config.Logger = &mysql.NopLogger{} // it logs to standard error by itself
+	if u.RawQuery != "" {
+		return config.FormatDSN() + "&" + u.RawQuery, nil
+	}
+	return config.FormatDSN(), nil
+}
+
+// signature is who does something that is recorded, and why.
+type signature struct{ by, reason string }
+
+func (s *signature) flags(cmd *cobra.Command) {
+	name := ""
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	cmd.Flags().StringVar(&s.by, "by", name, "`NAME` of who says so, which is recorded")
+	cmd.Flags().StringVar(&s.reason, "reason", "", "why, which is recorded")
+	_ = cmd.MarkFlagRequired("reason")
+}
+
+func newOutboxMigrateCommand(at *outboxAt) *cobra.Command {
+	return &cobra.Command{
+		Use:     "migrate",
+		Short:   "Create the outbox's tables, or bring them up to date",
+		Example: "  smslink outbox migrate --db sqlite:shop.db",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Migrate(ctx) })
+		},
+	}
+}
+
+func newOutboxCancelCommand(at *outboxAt) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel KEY…",
+		Short: "Take messages out of the queue",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, keys []string) error {
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, db *sql.DB) error {
+				n, err := box.Cancel(ctx, db, keys...)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(at.console.out, "%d of %d cancelled\n", n, len(keys))
+				if n < len(keys) {
+					return &exitError{exitSomeBad, errors.New("the others are not queued: see smslink outbox lookup")}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func newOutboxPauseCommand(at *outboxAt) *cobra.Command {
+	var s signature
+	cmd := &cobra.Command{
+		Use:   "pause --reason TEXT",
+		Short: "Let no worker begin another upload",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Pause(ctx, s.by, s.reason) })
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+func newOutboxResumeCommand(at *outboxAt) *cobra.Command {
+	var s signature
+	cmd := &cobra.Command{
+		Use:   "resume --reason TEXT",
+		Short: "Let workers begin uploads again",
+		Long: `Let workers begin uploads again, once what paused them is gone: see smslink
+outbox status. After a fail-over or a restore, wait until every worker that lives
+has written back what it sent; what a dead one sent may be queued again.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Resume(ctx, s.by, s.reason) })
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
