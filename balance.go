@@ -47,12 +47,12 @@ func (c *Client) askBalance(ctx context.Context) (Balance, *SendError) {
 	connectionID, password := c.login()
 	form := url.Values{"connection_id": {connectionID}, "password": {password}, "mode": {"account-balance"}}.Encode()
 	var left wire.Balance
-	err := c.post(ctx, &upload{
-		target:      c.endpoint.ResolveReference(&url.URL{Path: "index.php"}).String(),
+	u := &upload{
+		target:      *c.endpoint.ResolveReference(&url.URL{Path: "index.php"}),
 		contentType: "application/x-www-form-urlencoded",
-		parts:       [][]byte{[]byte(form)},
-		size:        int64(len(form)),
-	}, 0, func(reply wire.Reply) error {
+	}
+	u.add([]byte(form))
+	err := c.post(ctx, u, 0, func(reply wire.Reply) error {
 		var ok bool
 		if left, ok = wire.ParseBalance(reply); !ok {
 			return ErrUnreadableReply

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +38,15 @@ type Options struct {
 	//   - An *http.Transport that turns TLS verification off, or allows TLS below 1.2, is
 	//     refused. In any other RoundTripper verification is the caller's to keep.
 	HTTPClient *http.Client
+
+	// ReuseConnections lets the client's own transport keep a connection for 2 seconds, for the
+	// next upload. By default each upload has a connection of its own, as with the reference
+	// client. A TLS handshake takes more than ten times the processor time of a small upload, so
+	// a program that sends hundreds of small packages a second may want to save it. The risk:
+	// bytes that a server, or a box before it, writes behind one reply can be taken for the reply
+	// to the next upload, so that messages are called rejected although they were taken; and a
+	// kept connection that dies as it is used makes an upload of unknown outcome.
+	ReuseConnections bool
 
 	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default), [EndpointHTTP] or a test
 	// gateway's. It has no user, query or fragment.
@@ -78,6 +86,7 @@ const (
 type Client struct {
 	login    func() (connectionID, password string) // a function, of which fmt prints the address alone
 	http     http.Client
+	own      bool // the transport is the client's own
 	endpoint *url.URL
 	testMode bool
 	timeout  time.Duration
@@ -95,7 +104,8 @@ type Client struct {
 //
 // The error names the argument or option at fault: an empty credential; an endpoint that is not a
 // plain http or https URL, or ends in .php/; a negative Timeout; a UserAgent that is not a header
-// value; a Transport that does not verify TLS or allows it below 1.2.
+// value; a Transport that does not verify TLS or allows it below 1.2; ReuseConnections with a
+// Transport.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -145,13 +155,18 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts.HTTPClient != nil {
 		c.http = *opts.HTTPClient
 	}
-	if c.http.Transport == nil {
-		c.http.Transport = NewTransport()
-	}
-	if t, ok := c.http.Transport.(*http.Transport); ok {
+	switch t := c.http.Transport.(type) {
+	case nil:
+		own := NewTransport()
+		own.DisableKeepAlives = !opts.ReuseConnections
+		c.http.Transport, c.own = own, true
+	case *http.Transport:
 		if err := checkTransport(t); err != nil {
 			return nil, err
 		}
+	}
+	if opts.ReuseConnections && !c.own {
+		return nil, errors.New("smslink: ReuseConnections is for the client's own transport; set DisableKeepAlives of the given one to false instead")
 	}
 	c.http.Transport = &noRedirects{c.http.Transport}
 	return c, nil
@@ -280,7 +295,8 @@ func (c *Client) exchange(ctx context.Context, p *Package, sent *sentUpload) (*R
 	if err != nil {
 		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
 	}
-	c.logger.DebugContext(ctx, "smslink: uploading", "messages", p.Len(), "plain_bytes", p.Size(), "upload_bytes", u.size, "test", c.testMode)
+	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()), slog.Int("plain_bytes", p.Size()),
+		slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
 	sent.bytes = u.size
 	var resp *Response
 	sendErr := c.post(ctx, u, p.Len(), func(reply wire.Reply) (err error) {
@@ -331,23 +347,42 @@ func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 	}
 
 	boundary := c.boundary()
-	target := *c.endpoint
-	target.RawQuery = "timestamp=" + strconv.FormatInt(form.Timestamp, 10)
-	head, tail := form.AppendHead(nil, boundary), wire.AppendTail(nil, boundary)
-	return &upload{
-		target:      target.String(),
+	u := &upload{
+		target:      *c.endpoint,
 		contentType: "multipart/form-data; boundary=" + boundary,
-		parts:       slices.Concat([][]byte{head}, packed, [][]byte{tail}),
-		size:        int64(len(head) + form.SizeCompressed + len(tail)),
-	}, form.MD5Plain, nil
+	}
+	u.target.RawQuery = string(strconv.AppendInt([]byte("timestamp="), form.Timestamp, 10))
+	head := make([]byte, 0, form.MaxOverhead(boundary)+min(form.SizeCompressed, smallUpload))
+	head = form.AppendHead(head, boundary)
+	if form.SizeCompressed > smallUpload {
+		u.add(head)
+		u.add(packed...)
+		u.add(wire.AppendTail(nil, boundary))
+		return u, form.MD5Plain, nil
+	}
+	for _, piece := range packed {
+		head = append(head, piece...)
+	}
+	u.add(wire.AppendTail(head, boundary))
+	u.inMemory = c.own
+	return u, form.MD5Plain, nil
 }
+
+// smallUpload is the size of a compressed package, in bytes, up to which the form is copied into
+// one piece, and what takes less time than it takes to start a goroutine is done without one.
+const smallUpload = 32 << 10
 
 // compress runs the codec, and computes the plain form's digest beside it.
 func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
+	packed = make([]byte, 0, size/3+64)
+	if size <= smallUpload {
+		packed, err = appendPieces(codec, packed, plain)
+		return packed, digest(plain), err
+	}
 	var digesting sync.WaitGroup
 	defer digesting.Wait() // even where the codec panics
 	digesting.Go(func() { sum = digest(plain) })
-	packed, err = appendPieces(codec, make([]byte, 0, size/3+64), plain)
+	packed, err = appendPieces(codec, packed, plain)
 	digesting.Wait()
 	return packed, sum, err
 }
@@ -382,7 +417,8 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 	if succeeded < len(r.Results) || len(r.Unmatched) > 0 {
 		level = slog.LevelWarn
 	}
-	c.logger.Log(ctx, level, "smslink: package accepted", "package", numeric(r.PackageID), "messages", len(r.Results), "succeeded", succeeded, "unmatched", len(r.Unmatched), "elapsed", r.Elapsed)
+	c.logger.LogAttrs(ctx, level, "smslink: package accepted", slog.String("package", numeric(r.PackageID)), slog.Int("messages", len(r.Results)),
+		slog.Int("succeeded", succeeded), slog.Int("unmatched", len(r.Unmatched)), slog.Duration("elapsed", r.Elapsed))
 }
 
 // numeric returns id if it is a number, as the gateway's are. A server's other words stay out of

@@ -91,7 +91,8 @@ func readCapped(ctx context.Context, resp *http.Response, messages int) (string,
 	}
 	var b strings.Builder
 	b.Grow(int(likely))
-	_, err := io.CopyBuffer(&b, io.LimitReader(resp.Body, limit+1), make([]byte, min(likely+512, 32<<10)))
+	limited := io.LimitedReader{R: resp.Body, N: limit + 1}
+	_, err := io.CopyBuffer(&b, &limited, make([]byte, min(likely+512, 32<<10)))
 	switch body := b.String(); {
 	case err != nil:
 		return body, withoutQuotes(ctx, err)

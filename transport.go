@@ -21,10 +21,8 @@ import (
 // seconds each to dial and for the TLS handshake, and gives each request a connection of its own.
 // TLS sessions are resumed.
 //
-// A caller may set DisableKeepAlives to false, to send many small packages with fewer handshakes.
-// The risk: bytes that a server, or a box before it, writes behind one reply can then be taken for
-// the reply to the next upload, and a kept connection that dies as it is used makes an upload of
-// unknown outcome. The settings of the transport must not change while it is in use.
+// Its settings must not change while it is in use. If a caller sets DisableKeepAlives to false, the
+// risk is that of [Options.ReuseConnections].
 func NewTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2's transport sends a refused stream again by itself

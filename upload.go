@@ -1,13 +1,16 @@
 package smslink
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"os"
 	"sync"
 	"syscall"
@@ -18,11 +21,19 @@ import (
 // upload is a request body that knows how far it was read. A package's has the form's head, the
 // compressed bytes, which stand once in memory, in one piece or several, and the form's tail.
 type upload struct {
-	target      string // a URL
+	target      url.URL
 	contentType string
 	parts       [][]byte
 	size        int64 // bytes of all parts
 	statusCode  int   // of the response; 0 if there was none
+
+	// inMemory means that the upload is one part, which nobody else uses, for the client's own
+	// transport. That sends the headers and the part in one write, since it knows the reader, and
+	// reads nothing before it has got a connection.
+	inMemory bool
+
+	first [1][]byte             // of parts, so that one takes no memory of its own
+	trace httptrace.ClientTrace // counts conns
 
 	mu      sync.Mutex
 	current *body // the only one that may be read; nil once the upload is closed
@@ -31,16 +42,23 @@ type upload struct {
 	conns   int   // connections that the transport got for it
 }
 
+// add appends parts.
+func (u *upload) add(parts ...[]byte) {
+	if u.parts == nil {
+		u.parts = u.first[:0]
+	}
+	u.parts = append(u.parts, parts...)
+	for _, part := range parts {
+		u.size += int64(len(part))
+	}
+}
+
 // post sends the upload once and hands a MESSAGE reply, of a size for that many messages, to parse.
 // Everything else, and parse's error, is an error with its outcome. Nothing reads the upload after
 // post has returned.
 func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(wire.Reply) error) *SendError {
 	defer u.close()
-	req, err := c.request(ctx, u)
-	if err != nil {
-		return &SendError{Outcome: OutcomeNotSent, Err: err}
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.do(c.newRequest(ctx, u))
 	if err != nil {
 		if touched, _ := u.close(); !touched {
 			return &SendError{Outcome: OutcomeNotSent, Err: &reworded{printable(err.Error()), err}}
@@ -64,59 +82,75 @@ func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(w
 	return sendErr
 }
 
-// request returns the POST of an upload.
-func (c *Client) request(ctx context.Context, u *upload) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(u.trace(ctx), http.MethodPost, u.target, u.body())
-	if err != nil {
-		return nil, err
+// do sends a request as http.Client does. If the transport is the client's own, and there is neither
+// a cookie jar nor a time-out, all that http.Client adds is its wording of errors.
+func (c *Client) do(req *http.Request) (*http.Response, error) {
+	if !c.own || c.http.Jar != nil || c.http.Timeout != 0 {
+		return c.http.Do(req)
 	}
-	req.Header.Set("Content-Type", u.contentType)
-	req.Header.Set("User-Agent", c.agent)
-	req.ContentLength = u.size
-	req.GetBody = u.again
-	return req, nil
+	resp, err := c.http.Transport.RoundTrip(req)
+	if err == nil {
+		return resp, nil
+	}
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) && string(header.RecordHeader[:]) == "HTTP/" {
+		err = http.ErrSchemeMismatch
+	}
+	return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: err}
 }
 
-// trace counts the connections that the upload gets. One that gets a second may have been sent
-// twice, by a transport that buffers bodies and retries.
-func (u *upload) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) {
-			u.mu.Lock()
-			defer u.mu.Unlock()
-			u.conns++
-		},
-	})
+// newRequest returns the POST of an upload.
+func (c *Client) newRequest(ctx context.Context, u *upload) *http.Request {
+	header := [...]string{u.contentType, c.agent}
+	u.trace.GotConn = u.gotConn
+	req := (&http.Request{
+		Method: http.MethodPost,
+		URL:    &u.target,
+		Host:   u.target.Host,
+		Header: http.Header{"Content-Type": header[0:1:1], "User-Agent": header[1:2:2]},
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: u.size,
+		GetBody:       u.again,
+	}).WithContext(httptrace.WithClientTrace(ctx, &u.trace))
+	req.Body, _ = u.again()
+	return req
 }
 
-// body returns a new reader of the whole form, which takes the place of any before it.
-func (u *upload) body() io.ReadCloser {
+// gotConn counts the connections that the upload gets. If it gets a second one, it may have been
+// sent twice, by a transport that buffers bodies and retries.
+func (u *upload) gotConn(httptrace.GotConnInfo) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.current = &body{upload: u, rest: u.parts}
-	return u.current
+	u.conns++
 }
 
-// again returns a new body for a transport that begins anew, unless it may have sent a whole one.
-// Over HTTP/1.1 net/http begins anew only if a kept connection did not take even the headers, but
-// over HTTP/2 also if the server says, having read all of it, that it did not process it.
+// again returns a new reader of the whole form, which takes the place of any before it, unless a
+// transport may have sent a whole one. Over HTTP/1.1 net/http begins anew only if a kept connection
+// did not take even the headers, but over HTTP/2 also if the server says, having read all of it,
+// that it did not process it.
 func (u *upload) again() (io.ReadCloser, error) {
+	if u.inMemory {
+		return io.NopCloser(bytes.NewReader(u.parts[0])), nil
+	}
 	u.mu.Lock()
-	spent := u.spent
-	u.mu.Unlock()
-	if spent {
+	defer u.mu.Unlock()
+	if u.spent {
 		return nil, errSpent
 	}
-	return u.body(), nil
+	u.current = &body{upload: u, rest: u.parts}
+	return u.current, nil
 }
 
-// close ends all reading of the upload, and returns whether any byte was read and the number of
-// connections it got. A transport may go on reading a body after it has answered or failed, when
-// the memory is the caller's again.
+// close ends all reading of the upload, unless it is in memory of its own, and returns whether any
+// byte may have been read and the number of connections it got. A transport may go on reading a
+// body after it has answered or failed, when the memory is the caller's again.
 func (u *upload) close() (touched bool, conns int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.current = nil
+	if u.inMemory {
+		return u.conns > 0, u.conns
+	}
 	return u.touched, u.conns
 }
 

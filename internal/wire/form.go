@@ -39,37 +39,66 @@ type Form struct {
 	Receivers      int   // messages in the package
 }
 
-// field is one field's name and where its value stands.
+// field is one of the form's fields: its name, and how its value is appended and parsed.
 type field struct {
-	name  string
-	value value
+	name   string
+	append func(dst []byte, f *Form) []byte
+	parse  func(f *Form, value string) bool
 }
 
-// fields lists the form's fields in the order in which the reference sends them.
-func (f *Form) fields() []field {
-	return []field{
-		{"connection_id", (*text)(&f.ConnectionID)},
-		{"password", (*text)(&f.Password)},
-		{"test", (*flag)(&f.Test)},
-		{"Compression", (*number)(&f.Compression)},
-		{"MD5Plain", (*digest)(&f.MD5Plain)},
-		{"MD5Compressed", (*digest)(&f.MD5Compressed)},
-		{"SizePlain", (*number)(&f.SizePlain)},
-		{"SizeCompressed", (*number)(&f.SizeCompressed)},
-		{"Timestamp", (*seconds)(&f.Timestamp)},
-		{"Buffering", constant(buffering)},
-		{"Version", constant(version)},
-		{"Receivers", (*number)(&f.Receivers)},
-	}
+// fields are the form's, in the order in which the reference sends them.
+var fields = [...]field{
+	{"connection_id",
+		func(dst []byte, f *Form) []byte { return append(dst, f.ConnectionID...) },
+		func(f *Form, s string) bool { f.ConnectionID = s; return s != "" }},
+	{"password",
+		func(dst []byte, f *Form) []byte { return append(dst, f.Password...) },
+		func(f *Form, s string) bool { f.Password = s; return s != "" }},
+	{"test",
+		func(dst []byte, f *Form) []byte { return appendFlag(dst, f.Test) },
+		func(f *Form, s string) bool { f.Test = s == "1"; return s == "0" || s == "1" }},
+	{"Compression",
+		func(dst []byte, f *Form) []byte { return strconv.AppendInt(dst, int64(f.Compression), 10) },
+		func(f *Form, s string) bool { return parseInt(&f.Compression, s) }},
+	{"MD5Plain",
+		func(dst []byte, f *Form) []byte { return hex.AppendEncode(dst, f.MD5Plain[:]) },
+		func(f *Form, s string) bool { return parseDigest(&f.MD5Plain, s) }},
+	{"MD5Compressed",
+		func(dst []byte, f *Form) []byte { return hex.AppendEncode(dst, f.MD5Compressed[:]) },
+		func(f *Form, s string) bool { return parseDigest(&f.MD5Compressed, s) }},
+	{"SizePlain",
+		func(dst []byte, f *Form) []byte { return strconv.AppendInt(dst, int64(f.SizePlain), 10) },
+		func(f *Form, s string) bool { return parseInt(&f.SizePlain, s) }},
+	{"SizeCompressed",
+		func(dst []byte, f *Form) []byte { return strconv.AppendInt(dst, int64(f.SizeCompressed), 10) },
+		func(f *Form, s string) bool { return parseInt(&f.SizeCompressed, s) }},
+	{"Timestamp",
+		func(dst []byte, f *Form) []byte { return strconv.AppendInt(dst, f.Timestamp, 10) },
+		func(f *Form, s string) (ok bool) { f.Timestamp, ok = parseNumber(s); return ok }},
+	{"Buffering",
+		func(dst []byte, _ *Form) []byte { return append(dst, buffering...) },
+		func(_ *Form, s string) bool { return s == buffering }},
+	{"Version",
+		func(dst []byte, _ *Form) []byte { return append(dst, version...) },
+		func(_ *Form, s string) bool { return s == version }},
+	{"Receivers",
+		func(dst []byte, f *Form) []byte { return strconv.AppendInt(dst, int64(f.Receivers), 10) },
+		func(f *Form, s string) bool { return parseInt(&f.Receivers, s) }},
 }
 
-// AppendHead appends the fields and the header of the file. The package's bytes
-// come next, then the tail.
+// MaxOverhead returns the most bytes that AppendHead and AppendTail append in all.
+func (f *Form) MaxOverhead(boundary string) int {
+	const part, values = 72, 256 // bytes around a value, and of all values that are not text
+	return len(f.ConnectionID) + len(f.Password) + values + (len(fields)+2)*(part+len(boundary))
+}
+
+// AppendHead appends the fields and the header of the file. The package's bytes come next, then the
+// tail.
 func (f *Form) AppendHead(dst []byte, boundary string) []byte {
-	for _, field := range f.fields() {
+	for _, field := range fields {
 		dst = appendPart(dst, boundary, field.name)
 		dst = append(dst, "\r\n\r\n"...)
-		dst = field.value.append(dst)
+		dst = field.append(dst, f)
 		dst = append(dst, "\r\n"...)
 	}
 	dst = appendPart(dst, boundary, packageField)
@@ -97,7 +126,7 @@ func appendPart(dst []byte, boundary, name string) []byte {
 // given each field's value as it came, a malformed one too.
 func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string)) (Form, []byte, error) {
 	var f Form
-	for _, field := range f.fields() {
+	for _, field := range fields {
 		raw, err := readPart(r, field.name, maxValue)
 		if err != nil {
 			return f, nil, err
@@ -105,7 +134,7 @@ func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string)) 
 		if seen != nil {
 			seen(field.name, string(raw))
 		}
-		if !field.value.parse(string(raw)) {
+		if !field.parse(&f, string(raw)) {
 			return f, nil, fmt.Errorf("field %s: malformed value", field.name)
 		}
 	}
@@ -140,52 +169,21 @@ func readPart(r *multipart.Reader, name string, limit int64) ([]byte, error) {
 	return raw, nil
 }
 
-// value is one field's value in both directions.
-type value interface {
-	append(dst []byte) []byte
-	parse(s string) bool
-}
-
-type (
-	text     string
-	flag     bool
-	number   int
-	seconds  int64
-	digest   Digest
-	constant string
-)
-
-func (t *text) append(dst []byte) []byte { return append(dst, *t...) }
-func (t *text) parse(s string) bool      { *t = text(s); return s != "" }
-
-func (f *flag) append(dst []byte) []byte {
-	if *f {
+func appendFlag(dst []byte, flag bool) []byte {
+	if flag {
 		return append(dst, '1')
 	}
 	return append(dst, '0')
 }
-func (f *flag) parse(s string) bool { *f = s == "1"; return s == "0" || s == "1" }
 
-func (n *number) append(dst []byte) []byte { return strconv.AppendInt(dst, int64(*n), 10) }
-func (n *number) parse(s string) bool {
+func parseInt(n *int, s string) bool {
 	v, ok := parseNumber(s)
-	*n = number(v)
+	*n = int(v)
 	return ok && int64(*n) == v
 }
 
-func (n *seconds) append(dst []byte) []byte { return strconv.AppendInt(dst, int64(*n), 10) }
-func (n *seconds) parse(s string) bool {
-	v, ok := parseNumber(s)
-	*n = seconds(v)
-	return ok
-}
-
-func (d *digest) append(dst []byte) []byte { return hex.AppendEncode(dst, d[:]) }
-func (d *digest) parse(s string) bool {
+func parseDigest(d *Digest, s string) bool {
 	raw, err := hex.DecodeString(s)
 	copy(d[:], raw)
 	return err == nil && len(raw) == len(d) && hex.EncodeToString(raw) == s
 }
-
-func (c constant) append(dst []byte) []byte { return append(dst, c...) }
-func (c constant) parse(s string) bool      { return s == string(c) }
