@@ -65,7 +65,7 @@ func (l *lines) add(m Message) (wire.Field, error) {
 	l.blocks[l.last] = plain
 	l.size += len(plain) - len(block)
 	if len(l.index) == cap(l.index) {
-		l.index = slices.Grow(l.index, max(16, len(l.index)))
+		l.index = slices.Grow(l.index, max(8, min(3*len(l.index), 4096), len(l.index)))
 	}
 	l.index = append(l.index, line{m.ID, int32(l.last), int32(len(plain))})
 	return "", nil
@@ -83,7 +83,7 @@ func (l *lines) makeRoom(m Message) {
 	switch used := len(block); {
 	case used < blockSize && cap(block)-used >= longest:
 	case used+longest <= blockSize:
-		l.blocks[l.last] = slices.Grow(block, min(max(longest, used), blockSize-used))
+		l.blocks[l.last] = slices.Grow(block, min(max(longest, 3*used), blockSize-used))
 	default:
 		l.last++
 		if l.last == len(l.blocks) {
