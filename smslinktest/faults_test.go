@@ -1,15 +1,12 @@
 package smslinktest_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -213,42 +210,6 @@ func TestFaults_overHTTP2(t *testing.T) {
 
 // A client that stalls, in its upload or in reading an endless reply, keeps Close
 // waiting for no more than a moment.
-func TestClose_doesNotWaitForAClientThatStalls(t *testing.T) {
-	for name, fault := range map[string]smslinktest.Fault{"half an upload": {}, "an endless reply": smslinktest.EndlessReply().BeforeReading()} {
-		t.Run(name, func(t *testing.T) {
-			gateway := smslinktest.NewGateway(nil)
-			var conn net.Conn
-			if name == "half an upload" {
-				var err error
-				conn, err = net.Dial("tcp", gateway.Server.Listener.Addr().String())
-				require.NoError(t, err)
-				fmt.Fprintf(conn, "POST %s?timestamp=1 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 1000\r\n\r\n--B\r\n", smslinktest.BulkPath)
-				time.Sleep(20 * time.Millisecond)
-			} else {
-				gateway.Inject(fault)
-				var err error
-				conn, err = net.Dial("tcp", gateway.Server.Listener.Addr().String())
-				require.NoError(t, err)
-				fmt.Fprintf(conn, "POST %s?timestamp=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", smslinktest.BulkPath)
-				line, err := bufio.NewReader(conn).ReadString('\n')
-				require.NoError(t, err)
-				require.True(t, strings.HasPrefix(line, "HTTP/1.1 200"))
-			}
-			defer conn.Close()
-			closed := make(chan struct{})
-			go func() {
-				gateway.Close()
-				close(closed)
-			}()
-			select {
-			case <-closed:
-			case <-time.After(15 * time.Second):
-				t.Fatal("Close hangs")
-			}
-		})
-	}
-}
-
 func TestFaults_refuseBadArguments(t *testing.T) {
 	for name, call := range map[string]func(){
 		"CutReply": func() { smslinktest.CutReply(-1) },
@@ -282,19 +243,4 @@ func TestInject_comesInOrderAndBeforeTheRule(t *testing.T) {
 	}
 	require.Equal(t, []string{"first", "second", "accepted", "unknown", "accepted"}, got)
 	require.Equal(t, []int{3, 4, 5}, asked)
-}
-
-func TestClose_endsAFaultThatWaits(t *testing.T) {
-	gateway := smslinktest.NewGateway(nil)
-	gateway.Inject(smslinktest.Delay(time.Hour))
-	sent := make(chan error, 1)
-	client, p := gateway.Client(), packageOf(t, nil, 1)
-	go func() {
-		_, err := client.Send(context.Background(), p)
-		sent <- err
-	}()
-	_, err := gateway.WaitMessages(t.Context(), 1)
-	require.NoError(t, err)
-	gateway.Close()
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(<-sent))
 }

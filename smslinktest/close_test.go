@@ -1,0 +1,67 @@
+package smslinktest_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func TestClose_doesNotWaitForAClientThatStalls(t *testing.T) {
+	for name, fault := range map[string]smslinktest.Fault{"half an upload": {}, "an endless reply": smslinktest.EndlessReply().BeforeReading()} {
+		t.Run(name, func(t *testing.T) {
+			gateway := smslinktest.NewGateway(nil)
+			var conn net.Conn
+			if name == "half an upload" {
+				var err error
+				conn, err = net.Dial("tcp", gateway.Server.Listener.Addr().String())
+				require.NoError(t, err)
+				fmt.Fprintf(conn, "POST %s?timestamp=1 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 1000\r\n\r\n--B\r\n", smslinktest.BulkPath)
+				time.Sleep(20 * time.Millisecond)
+			} else {
+				gateway.Inject(fault)
+				var err error
+				conn, err = net.Dial("tcp", gateway.Server.Listener.Addr().String())
+				require.NoError(t, err)
+				fmt.Fprintf(conn, "POST %s?timestamp=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", smslinktest.BulkPath)
+				line, err := bufio.NewReader(conn).ReadString('\n')
+				require.NoError(t, err)
+				require.True(t, strings.HasPrefix(line, "HTTP/1.1 200"))
+			}
+			defer conn.Close()
+			closed := make(chan struct{})
+			go func() {
+				gateway.Close()
+				close(closed)
+			}()
+			select {
+			case <-closed:
+			case <-time.After(15 * time.Second):
+				t.Fatal("Close hangs")
+			}
+		})
+	}
+}
+
+func TestClose_endsAFaultThatWaits(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	gateway.Inject(smslinktest.Delay(time.Hour))
+	sent := make(chan error, 1)
+	client, p := gateway.Client(), packageOf(t, nil, 1)
+	go func() {
+		_, err := client.Send(context.Background(), p)
+		sent <- err
+	}()
+	_, err := gateway.WaitMessages(t.Context(), 1)
+	require.NoError(t, err)
+	gateway.Close()
+	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(<-sent))
+}
