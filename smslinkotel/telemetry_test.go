@@ -1,7 +1,6 @@
 package smslinkotel_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,71 +15,27 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinkotel"
+	"github.com/go-smslink/smslink/smslinkotel/internal/oteltest"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
 // collector has what was told to OpenTelemetry.
 type collector struct {
 	*smslinkotel.Telemetry
-	spans  *tracetest.InMemoryExporter
-	reader *metric.ManualReader
-	traces *trace.TracerProvider
+	*oteltest.Collector
 }
 
 func newCollector(t testing.TB) *collector {
 	t.Helper()
-	c := &collector{spans: tracetest.NewInMemoryExporter(), reader: metric.NewManualReader()}
-	c.traces = trace.NewTracerProvider(trace.WithSyncer(c.spans))
-	meters := metric.NewMeterProvider(metric.WithReader(c.reader))
-	var err error
-	c.Telemetry, err = smslinkotel.New(&smslinkotel.Options{TracerProvider: c.traces, MeterProvider: meters})
+	c := oteltest.New()
+	telemetry, err := smslinkotel.New(c.Options())
 	require.NoError(t, err)
-	return c
-}
-
-// metrics returns the value of each counter and gauge, and the count of each histogram, by the
-// name and its attributes, as in "smslink.messages smslink.outcome=rejected".
-func (c *collector) metrics(t testing.TB) map[string]int {
-	t.Helper()
-	var collected metricdata.ResourceMetrics
-	require.NoError(t, c.reader.Collect(context.Background(), &collected))
-	values := map[string]int{}
-	for _, scope := range collected.ScopeMetrics {
-		require.Equal(t, "github.com/go-smslink/smslink/smslinkotel", scope.Scope.Name)
-		for _, m := range scope.Metrics {
-			name := func(set attribute.Set) string {
-				return strings.TrimSpace(m.Name + " " + set.Encoded(attribute.DefaultEncoder()))
-			}
-			switch data := m.Data.(type) {
-			case metricdata.Sum[int64]:
-				require.True(t, data.IsMonotonic)
-				for _, point := range data.DataPoints {
-					values[name(point.Attributes)] = int(point.Value)
-				}
-			case metricdata.Gauge[int64]:
-				for _, point := range data.DataPoints {
-					values[name(point.Attributes)] = int(point.Value)
-				}
-			case metricdata.Histogram[int64]:
-				for _, point := range data.DataPoints {
-					values[name(point.Attributes)] = int(point.Count)
-				}
-			case metricdata.Histogram[float64]:
-				for _, point := range data.DataPoints {
-					values[name(point.Attributes)] = int(point.Count)
-				}
-			default:
-				t.Fatalf("%s is a %T", m.Name, data)
-			}
-		}
-	}
-	return values
+	return &collector{telemetry, c}
 }
 
 func (c *collector) client(t testing.TB, gateway *smslinktest.Gateway, opts smslink.Options) *smslink.Client {
@@ -142,7 +97,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 					return http.DefaultTransport.RoundTrip(r)
 				})},
 			})
-			ctx, root := collector.traces.Tracer("test").Start(t.Context(), "campaign")
+			ctx, root := collector.Traces.Tracer("test").Start(t.Context(), "campaign")
 			stream := client.Stream(texts(4000), &smslink.StreamOptions{MaxMessages: 50, Retry: smslink.Retry{MinBackoff: time.Millisecond}})
 			refused := 0
 			for batch := range collector.Batches(ctx, stream.Batches(ctx)) {
@@ -157,19 +112,19 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 			}
 			notSent := dials / 4
 			want := ledgerCounts(gateway, suffix)
-			want["smslink.messages smslink.outcome=not_sent"+suffix] = sumMessages(collector.spans.GetSpans(), "not_sent")
+			want["smslink.messages smslink.outcome=not_sent"+suffix] = sumMessages(collector.Spans(), "not_sent")
 			want["smslink.upload.duration smslink.outcome=not_sent"+suffix] = notSent
 			want["smslink.retries"+strings.Replace(suffix, ",", " ", 1)] = notSent // none is the last attempt
 			want["smslink.package.size"+strings.Replace(suffix, ",", " ", 1)] = dials
 			want["smslink.messages.refused"] = refused
 			require.Equal(t, 1, refused)
-			require.Equal(t, want, collector.metrics(t))
+			require.Equal(t, want, collector.Metrics(t))
 			for _, sought := range []string{"accepted", "rejected", "unknown"} {
 				require.Positive(t, want["smslink.upload.duration smslink.outcome="+sought+suffix]+
 					want["smslink.upload.duration http.response.status_code=200,smslink.outcome="+sought+suffix], sought)
 			}
 
-			spans := collector.spans.GetSpans()
+			spans := collector.Spans()
 			require.Len(t, spans, dials+1)
 			for _, span := range spans[:dials] {
 				require.Equal(t, root.SpanContext().SpanID(), span.Parent.SpanID())
@@ -218,16 +173,11 @@ func ledgerCounts(gateway *smslinktest.Gateway, suffix string) map[string]int {
 // sumMessages adds up the messages of the spans of an outcome.
 func sumMessages(spans tracetest.SpanStubs, outcome string) (sum int) {
 	for _, span := range spans {
-		if set := attribute.NewSet(span.Attributes...); value(set, "smslink.outcome").AsString() == outcome {
-			sum += int(value(set, "messaging.batch.message_count").AsInt64())
+		if oteltest.Value(span.Attributes, "smslink.outcome").AsString() == outcome {
+			sum += int(oteltest.Value(span.Attributes, "messaging.batch.message_count").AsInt64())
 		}
 	}
 	return sum
-}
-
-func value(set attribute.Set, key attribute.Key) attribute.Value {
-	v, _ := set.Value(key)
-	return v
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -252,19 +202,19 @@ func TestTelemetry_spanOfAnAcceptedUpload(t *testing.T) {
 	_, err := collector.client(t, gateway, smslink.Options{TestMode: true}).Send(t.Context(), p)
 	require.NoError(t, err)
 
-	spans := collector.spans.GetSpans()
+	spans := collector.Spans()
 	require.Len(t, spans, 1)
 	require.Equal(t, "send smslink", spans[0].Name)
 	require.Equal(t, codes.Unset, spans[0].Status.Code)
-	set := attribute.NewSet(spans[0].Attributes...)
-	require.Positive(t, value(set, "smslink.upload.size").AsInt64())
+	size := oteltest.Value(spans[0].Attributes, "smslink.upload.size").AsInt64()
+	require.Positive(t, size)
 	require.Equal(t, attribute.NewSet(
 		attribute.String("messaging.system", "smslink"),
 		attribute.String("messaging.operation.name", "send"),
 		attribute.String("messaging.operation.type", "send"),
 		attribute.Int("messaging.batch.message_count", 3),
 		attribute.Int("smslink.package.size", p.Size()),
-		attribute.Int64("smslink.upload.size", value(set, "smslink.upload.size").AsInt64()),
+		attribute.Int64("smslink.upload.size", size),
 		attribute.String("smslink.codec", "zlib"),
 		attribute.Int("smslink.attempt", 1),
 		attribute.Bool("smslink.test_mode", true),
@@ -274,7 +224,7 @@ func TestTelemetry_spanOfAnAcceptedUpload(t *testing.T) {
 		attribute.Int("smslink.messages.success", 1),
 		attribute.Int("smslink.messages.number_failed", 1),
 		attribute.Int("smslink.messages.unreported", 1),
-	), set)
+	), attribute.NewSet(spans[0].Attributes...))
 }
 
 func TestTelemetry_spanOfAnErrorHasItsText(t *testing.T) {
@@ -285,11 +235,10 @@ func TestTelemetry_spanOfAnErrorHasItsText(t *testing.T) {
 	_, err := collector.client(t, gateway, smslink.Options{}).Send(t.Context(), packageOf(t, smslink.Message{To: "0712345678", Text: "a"}))
 	require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))
 
-	span := collector.spans.GetSpans()[0]
+	span := collector.Spans()[0]
 	require.Equal(t, trace.Status{Code: codes.Error, Description: err.Error()}, span.Status)
-	set := attribute.NewSet(span.Attributes...)
-	require.Equal(t, "rejected", value(set, "smslink.outcome").AsString())
-	require.Equal(t, "8", value(set, "smslink.gateway.code").AsString())
+	require.Equal(t, "rejected", oteltest.Value(span.Attributes, "smslink.outcome").AsString())
+	require.Equal(t, "8", oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
 }
 
 // Whatever a server says, the attributes of metrics have few values.
@@ -303,7 +252,7 @@ func TestTelemetry_attributesAreBounded(t *testing.T) {
 	}
 	_, err := collector.client(t, gateway, smslink.Options{}).Send(t.Context(), packageOf(t, messages...))
 	require.NoError(t, err)
-	require.Equal(t, 900, collector.metrics(t)["smslink.messages smslink.outcome=accepted,smslink.status=other"])
+	require.Equal(t, 900, collector.Metrics(t)["smslink.messages smslink.outcome=accepted,smslink.status=other"])
 
 	code := 599
 	client := collector.client(t, gateway, smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -318,10 +267,9 @@ func TestTelemetry_attributesAreBounded(t *testing.T) {
 		_, err := client.Send(t.Context(), packageOf(t, messages[0]))
 		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
 	}
-	require.Equal(t, 400, collector.metrics(t)["smslink.upload.duration http.response.status_code=0,smslink.outcome=unknown"])
-	for _, span := range collector.spans.GetSpans() {
-		set := attribute.NewSet(span.Attributes...)
-		require.False(t, set.HasValue("smslink.gateway.code"))
+	require.Equal(t, 400, collector.Metrics(t)["smslink.upload.duration http.response.status_code=0,smslink.outcome=unknown"])
+	for _, span := range collector.Spans() {
+		require.Empty(t, oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
 	}
 }
 
@@ -346,8 +294,8 @@ func TestTelemetry_hasNoSecrets(t *testing.T) {
 			})
 			require.NoError(t, err)
 			_, _ = client.Send(t.Context(), packageOf(t, smslink.Message{ID: 1, To: number, Text: text}))
-			require.Len(t, collector.spans.GetSpans(), 1)
-			told := fmt.Sprintf("%+v %+v", collector.spans.GetSpans(), collector.metrics(t))
+			require.Len(t, collector.Spans(), 1)
+			told := fmt.Sprintf("%+v %+v", collector.Spans(), collector.Metrics(t))
 			for _, secret := range []string{password, number[1:], text, "timestamp", "https"} {
 				require.NotContains(t, told, secret, answer, status)
 			}
@@ -362,11 +310,11 @@ func TestObserveBalance_asksNoMoreOftenThanTold(t *testing.T) {
 	collector := newCollector(t)
 	registration, err := collector.ObserveBalance(collector.client(t, gateway, smslink.Options{}), time.Nanosecond)
 	require.NoError(t, err)
-	require.Equal(t, 500, collector.metrics(t)["smslink.credit smslink.network=national"])
+	require.Equal(t, 500, collector.Metrics(t)["smslink.credit smslink.network=national"])
 	gateway.SetCredit(400)
-	require.Equal(t, 500, collector.metrics(t)["smslink.credit smslink.network=national"])
+	require.Equal(t, 500, collector.Metrics(t)["smslink.credit smslink.network=national"])
 	require.NoError(t, registration.Unregister())
-	require.NotContains(t, collector.metrics(t), "smslink.credit smslink.network=national")
+	require.NotContains(t, collector.Metrics(t), "smslink.credit smslink.network=national")
 }
 
 func TestObserveBalance_isAbsentAfterARejection(t *testing.T) {
@@ -377,7 +325,7 @@ func TestObserveBalance_isAbsentAfterARejection(t *testing.T) {
 	require.NoError(t, err)
 	_, err = collector.ObserveBalance(client, 0)
 	require.NoError(t, err)
-	require.Empty(t, collector.metrics(t))
+	require.Empty(t, collector.Metrics(t))
 
 	_, err = collector.ObserveBalance(nil, 0)
 	require.EqualError(t, err, "smslinkotel: the client is nil")
