@@ -9,21 +9,21 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Balance is what an account has left, as [Client.Balance] was told [public].
+// Balance is what an account has left [public].
 type Balance struct {
 	National      int64     // SMS to Romanian networks
 	International int64     // SMS to all others
-	Time          time.Time // the gateway's, in UTC, to the second; zero where it tells none, or none from 2000 on
+	Time          time.Time // the gateway's, in UTC, to the second; zero if it has none, or one before 2000
 }
 
-// Balance asks how many SMS the account has left, of index.php beside the client's
-// endpoint [public]. The password travels in the body of a form POST. [Options].Timeout,
-// test mode and redirects are as in [Client.Send]; test mode changes nothing here.
+// Balance asks index.php beside the client's endpoint how many SMS the account has left [public]. The
+// password travels in the body of a form POST. Time-outs and redirects are treated as by
+// [Client.Send]; test mode changes nothing.
 //
-// Every error is a [*SendError], of the same causes as a Send's. A reply without two
-// whole numbers is [ErrUnreadableReply]; SendError.Reply holds it. Asking spends nothing,
-// so you may ask again whatever the Outcome; but not in a loop after a rejection:
-// repeated wrong passwords get the address banned.
+// Every error is a [*SendError] with the same causes as a Send's. A reply without two whole numbers
+// is [ErrUnreadableReply], and SendError.Reply holds it. Asking spends nothing, so you may ask again
+// whatever the Outcome, but never in a loop after a rejection: repeated wrong passwords get the
+// address banned.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	start := c.now()
 	if ctx == nil {
@@ -36,7 +36,8 @@ func (c *Client) Balance(ctx context.Context) (Balance, error) {
 		c.logger.WarnContext(ctx, "smslink: balance failed", err.attrs()...)
 		return Balance{}, err
 	}
-	c.logger.LogAttrs(ctx, slog.LevelInfo, "smslink: balance", slog.Int64("national", balance.National), slog.Int64("international", balance.International), slog.Duration("elapsed", c.now().Sub(start)))
+	c.logger.LogAttrs(ctx, slog.LevelInfo, "smslink: balance", slog.Int64("national", balance.National),
+		slog.Int64("international", balance.International), slog.Duration("elapsed", c.now().Sub(start)))
 	return balance, nil
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// lines are the package's plain form and where each line of it ends. The form
-// stands in blocks, so that a package of megabytes grows without being moved. Each
-// line but the first has the line end that parts it from the one before it, so that
-// the blocks one after another are the form.
+// lines is a package's plain form, and the place where each line of it ends. The form stands in
+// blocks, so that a package of megabytes grows without being moved. Each line except the first
+// begins with the line end that parts it from the one before, so that the blocks one after another
+// are the form.
 type lines struct {
-	blocks [][]byte // those past the last are empty, and kept for what comes
-	last   int      // the one that lines are appended to
+	blocks [][]byte // those after the last are empty, and kept for later lines
+	last   int      // the block that lines are appended to
 	size   int      // bytes in all
 	index  []line
 	maxID  int64
@@ -27,13 +27,12 @@ type line struct {
 	block, end int32 // where it ends
 }
 
-// blockSize is a block's, in bytes. The first one grows to it, and a block is
-// larger where a single line is.
+// blockSize is the size of a block in bytes. The first one grows to it. A block is larger if a
+// single line is.
 const blockSize = 256 << 10
 
-// maxField is what a message's receiver, sender and text may each have, in bytes:
-// far beyond any SMS, and what keeps a line's end, in a block that was not full
-// before it, within its index.
+// maxField bounds a message's receiver, sender and text, each in bytes. It is far beyond any SMS, and
+// keeps the end of a line within the index's 32 bits.
 const maxField = 256 << 20
 
 func (l *lines) add(m Message) (wire.Field, error) {
@@ -71,8 +70,8 @@ func (l *lines) add(m Message) (wire.Field, error) {
 	return "", nil
 }
 
-// makeRoom readies the last block for m, or begins another where m may not fit. A
-// message too long for any block makes its own longer, as it is appended.
+// makeRoom prepares the last block for m, or begins another one if m may not fit. A message that is
+// too long for any block makes its own longer as it is appended.
 func (l *lines) makeRoom(m Message) {
 	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
 	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)
@@ -92,8 +91,8 @@ func (l *lines) makeRoom(m Message) {
 	}
 }
 
-// claim notes that id is taken, or tells that it already was. Ids that rise need
-// no memory of their own; the first one that does not makes the set.
+// claim records that id is taken, and reports whether it was free. Ids that rise need no memory of
+// their own; the first one that does not makes the set.
 func (l *lines) claim(id int64) bool {
 	if id <= l.maxID {
 		if l.seen == nil {
@@ -122,7 +121,7 @@ func (l *lines) remove(id int64) bool {
 	return true
 }
 
-// cut takes bytes out of a block that stand before those of line at.
+// cut removes bytes of a block that stand before those of line at.
 func (l *lines) cut(at int, block, from, to int32) {
 	l.blocks[block] = slices.Delete(l.blocks[block], int(from), int(to))
 	l.size -= int(to - from)
@@ -131,7 +130,7 @@ func (l *lines) cut(at int, block, from, to int32) {
 	}
 }
 
-// before is where line i starts in its block, with the line end before it.
+// before returns the place in its block at which line i begins, with the line end before it.
 func (l *lines) before(i int, block int32) int32 {
 	if i == 0 || l.index[i-1].block != block {
 		return 0
@@ -158,7 +157,7 @@ func (l *lines) countSegments(count func(place, segments int)) {
 	}
 }
 
-// text is line i.
+// text returns line i.
 func (l *lines) text(i int) string {
 	line := l.index[i]
 	return strings.TrimPrefix(string(l.blocks[line.block][l.before(i, line.block):line.end]), wire.LineEnd)

@@ -5,30 +5,29 @@ import (
 	"fmt"
 )
 
-// Status is what the gateway said of one message. The values from 1 are the
-// gateway's own [ref]; one past 5 is kept as it came.
+// Status is what the gateway said of one message. The values from 1 are the gateway's own [ref]; a
+// value above 5 is kept as it came.
 type Status int
 
 const (
-	// StatusUnreported says that the package was accepted, but that the reply names no
-	// status for this message. It may have been taken.
+	// StatusUnreported means that the gateway accepted the package, but that its reply has no
+	// status for the message, or several that contradict each other. It may have been taken.
 	StatusUnreported Status = iota
-	// StatusSenderFailed says that the sender is not one that this account may use.
+	// StatusSenderFailed means that the account may not use the sender.
 	StatusSenderFailed
-	// StatusNumberFailed says that the receiver is no number that the gateway can reach.
+	// StatusNumberFailed means that the gateway can't reach the receiver's number.
 	StatusNumberFailed
-	// StatusSuccess says that the message was accepted for sending, not that it was
+	// StatusSuccess means that the gateway accepted the message for sending, not that it was
 	// delivered. Delivery reports carry its remote id.
 	StatusSuccess
-	// StatusInternalOrBlacklisted says that the gateway had an internal error, or that the
-	// receiver is on the blacklist. The gateway does not tell the two apart.
+	// StatusInternalOrBlacklisted means that the gateway had an internal error or that the
+	// receiver is on the blacklist. The two can't be told apart.
 	StatusInternalOrBlacklisted
-	// StatusInsufficientCredit says that the account's credit ran out before this message.
+	// StatusInsufficientCredit means that the account's credit ran out before this message.
 	StatusInsufficientCredit
 )
 
-// The errors of a message's status: with [errors.Is], a [*ResultError] matches the
-// one of its status.
+// A [*ResultError] matches the error of its status with [errors.Is].
 var (
 	ErrUnreported            = errors.New("the reply says nothing of it")
 	ErrSenderFailed          = errors.New("sender failed")
@@ -38,7 +37,7 @@ var (
 	ErrUnknownStatus         = errors.New("a status that is not documented")
 )
 
-// statuses holds a row a documented status: its name, its error and what to do.
+// statuses has a row for each documented status: its name, its error and what to do.
 var statuses = [...]struct {
 	name   string
 	err    error
@@ -60,8 +59,7 @@ func (s Status) refused() bool {
 
 func (s Status) documented() bool { return 0 <= s && int(s) < len(statuses) }
 
-// String names the status in lower case, or gives its number where it is not
-// documented.
+// String returns the status's name in lower case, or its number if it is not documented.
 func (s Status) String() string {
 	if !s.documented() {
 		return fmt.Sprintf("status %d", int(s))
@@ -69,7 +67,7 @@ func (s Status) String() string {
 	return statuses[s].name
 }
 
-// Advice is what the vendor advises, in half a sentence; empty for StatusSuccess.
+// Advice returns what the vendor advises [ref], as half a sentence. It is empty for StatusSuccess.
 func (s Status) Advice() string {
 	if !s.documented() {
 		return "it is not documented; ask the vendor"
@@ -77,7 +75,7 @@ func (s Status) Advice() string {
 	return statuses[s].advice
 }
 
-// err is the status's sentinel; nil for StatusSuccess.
+// err returns the status's sentinel; nil for StatusSuccess.
 func (s Status) err() error {
 	if !s.documented() {
 		return ErrUnknownStatus

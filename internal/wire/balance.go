@@ -18,7 +18,7 @@ const (
 	lastSecond  = 253_402_300_799
 )
 
-// AppendBalance appends the reply that tells b [public].
+// AppendBalance appends the reply that reports b [public].
 func AppendBalance(dst []byte, b Balance) []byte {
 	numbers := strconv.AppendInt(nil, b.National, 10)
 	numbers = strconv.AppendInt(append(numbers, ','), b.International, 10)
@@ -28,10 +28,10 @@ func AppendBalance(dst []byte, b Balance) []byte {
 	return appendFields(dst, accepted, "4", "account balance", string(numbers))
 }
 
-// ParseBalance reads a balance's reply, whatever its code and text. White space
-// around a number and what follows the third is passed over, and so is a third that
-// is no time. ok is false if the first two are not whole numbers, or if there is an
-// entry, as of a package. A last number that may be cut is passed over.
+// ParseBalance reads a balance's reply, whatever its code and text. It ignores white space around a
+// number, what follows the third, a third that is not a time, and a last number that may be cut. ok
+// is false if the first two are not whole numbers, or if there is an entry, as in the reply to a
+// package.
 func ParseBalance(r Reply) (b Balance, ok bool) {
 	numbers := strings.Split(r.PackageID, ",")
 	if r.MayBeCut && r.Entries == "" {
@@ -59,8 +59,7 @@ func ParseBalance(r Reply) (b Balance, ok bool) {
 	return b, true
 }
 
-// wholeNumber reads one as it is written out: with leading zeros it may be a part of
-// another one.
+// wholeNumber reads a number without leading zeros, with which it may be a part of another one.
 func wholeNumber(text string) (n int64, ok bool) {
 	text = strings.TrimSpace(text)
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -120,10 +120,9 @@ func appendPart(dst []byte, boundary, name string) []byte {
 	return append(dst, '"')
 }
 
-// ParseForm reads an upload whose fields stand in the reference's order, and its
-// package of at most limit bytes. It checks the form of each value, not whether
-// the values are right. Its errors quote no value. Seen, where it is not nil, is
-// given each field's value as it came, a malformed one too.
+// ParseForm reads an upload whose fields stand in the reference's order, and its package of at most
+// limit bytes. It checks the form of each value, not whether the values are right. Its errors quote
+// no value. If seen is not nil, it is called with each field's value as it came, malformed or not.
 func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string)) (Form, []byte, error) {
 	var f Form
 	for _, field := range fields {

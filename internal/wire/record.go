@@ -21,7 +21,7 @@ const SenderNumeric = "numeric"
 // The rules a field of a record can break. The root package exports them.
 var (
 	ErrNegativeID       = errors.New("is negative; local message ids start at 0")
-	ErrNoDigit          = errors.New("holds no digit, so it is no phone number")
+	ErrNoDigit          = errors.New("holds no digit, so it is not a phone number")
 	ErrSeparator        = errors.New("holds a semicolon, which ends a field on the wire")
 	ErrControlCharacter = errors.New("holds a control character, which would break the package or garble the message; remove it")
 	ErrInvalidUTF8      = errors.New("is not valid UTF-8; convert it before adding it")
@@ -30,8 +30,8 @@ var (
 	ErrBefore1970       = errors.New("lies before 1970; leave it zero to send at once")
 )
 
-// Record is one message of a package. AppendRecord takes it as a caller wrote
-// it; ParseRecord gives it as the gateway reads it.
+// Record is one message of a package. AppendRecord takes it as a caller wrote it; ParseRecord returns
+// it as the gateway reads it.
 type Record struct {
 	ID       int64
 	Receiver string
@@ -40,7 +40,7 @@ type Record struct {
 	At       int64 // Unix seconds; 0 = now
 }
 
-// Time is At in UTC, or the zero Time for now.
+// Time returns At in UTC, or the zero Time for now.
 func (r Record) Time() time.Time {
 	if r.At == 0 {
 		return time.Time{}
@@ -60,9 +60,8 @@ const (
 	FieldSendAt Field = "SendAt"
 )
 
-// AppendRecord appends r as one line, without a line end. It changes a receiver
-// and a text exactly as the reference client does. Where r breaks a rule it
-// returns dst as it was, the field and the rule; else the rule is nil.
+// AppendRecord appends r as one line, without a line end. It changes a receiver and a text exactly as
+// the reference client does. If r breaks a rule, it returns dst unchanged, the field and the rule.
 func AppendRecord(dst []byte, r Record) (line []byte, field Field, rule error) {
 	switch {
 	case r.ID < 0:
@@ -87,7 +86,7 @@ func AppendRecord(dst []byte, r Record) (line []byte, field Field, rule error) {
 	return strconv.AppendInt(line, r.At, 10), "", nil
 }
 
-// appendReceiver writes every + as 00 and drops whatever else is no digit.
+// appendReceiver writes every + as 00 and drops everything else that is not a digit.
 func appendReceiver(dst []byte, receiver string) ([]byte, error) {
 	digits := 0
 	for i := range len(receiver) {
@@ -144,11 +143,10 @@ func appendText(dst []byte, text string) ([]byte, error) {
 	return appendEscaped(dst[:start+plain], text[plain:])
 }
 
-// plainPrefix tells how many of text's first bytes stand for themselves, rounded
-// down to eight where it is not all of them, and whether all of text is ASCII; it
-// may say no to that where it is. It looks at eight bytes at once: taking a limit
-// from each, or 1 where they were made 0 by ^, borrows from a highest bit that was 0
-// exactly if one of them lies below.
+// plainPrefix returns how many of text's first bytes stand for themselves, rounded down to a multiple
+// of eight unless all of them do, and reports whether all of text is ASCII; the report may be a
+// false no. It looks at eight bytes at once: subtracting a limit from each, or 1 from those that ^
+// has made 0, borrows from a highest bit that was 0 exactly if one of them lies below.
 func plainPrefix(text []byte) (plain int, ascii bool) {
 	const (
 		ones  = 0x0101010101010101
@@ -204,8 +202,8 @@ func appendEscaped(dst []byte, text string) ([]byte, error) {
 	return append(dst, text[copied:]...), nil
 }
 
-// startsEscape tells whether text, which starts with a %, would start with %0A
-// or %3B once its tabs and carriage returns are dropped.
+// startsEscape reports whether text, which starts with a %, would start with %0A or %3B once its tabs
+// and carriage returns are dropped.
 func startsEscape(text string) bool {
 	escape := make([]byte, 0, 3)
 	for i := 0; i < len(text) && len(escape) < 3; i++ {
@@ -225,7 +223,7 @@ func ParseRecord(line string) (Record, error) {
 	}
 	id, ok := parseNumber(fields[0])
 	if !ok {
-		return Record{}, errors.New("local id is no whole number from 0")
+		return Record{}, errors.New("local id is not a whole number from 0")
 	}
 	receiver, sender, text := fields[1], fields[2], fields[3]
 	if receiver == "" || strings.IndexFunc(receiver, func(r rune) bool { return r < '0' || r > '9' }) >= 0 {
@@ -242,7 +240,7 @@ func ParseRecord(line string) (Record, error) {
 	}
 	at, ok := parseNumber(fields[4])
 	if !ok {
-		return Record{}, errors.New("programmed time is no whole number from 0")
+		return Record{}, errors.New("programmed time is not a whole number from 0")
 	}
 	return Record{ID: id, Receiver: receiver, Sender: sender, Text: decodeText(text), At: at}, nil
 }
@@ -271,7 +269,7 @@ func AppendText(dst, line []byte) []byte {
 	}
 }
 
-// Trimmed is a text as AppendRecord writes it, but for what it escapes.
+// Trimmed returns a text as AppendRecord writes it, except for what that escapes.
 func Trimmed(text string) string {
 	text = strings.Trim(text, trimmed)
 	if strings.ContainsAny(text, "\t\r") {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrUnreadable says that a reply is neither MESSAGE nor ERROR with its fields.
+// ErrUnreadable means that a reply is neither MESSAGE nor ERROR with its fields.
 var ErrUnreadable = errors.New("the reply can't be read")
 
 const (
@@ -32,8 +32,7 @@ type Entry struct {
 	Status   int    // 1 to 999; 1–5 have a meaning
 }
 
-// AppendReply appends r. A semicolon in its Code, Text or PackageID would break
-// the form; the caller sees to that.
+// AppendReply appends r, whose Code, Text and PackageID must hold no semicolon.
 func AppendReply(dst []byte, r Reply) []byte {
 	if !r.Accepted {
 		return appendFields(dst, refused, r.Code, r.Text)
@@ -51,10 +50,9 @@ func appendFields(dst []byte, fields ...string) []byte {
 	return dst
 }
 
-// ParseReply reads a reply's body. A byte order mark, white space around it and
-// fields past the last known one are passed over; the fields after the third may
-// be missing. All that it returns shares body's memory. The error is
-// ErrUnreadable.
+// ParseReply reads a reply's body. It ignores a byte order mark, white space around it and fields
+// after the last known one; the fields after the third may be missing. All that it returns shares
+// body's memory. The error is ErrUnreadable.
 func ParseReply(body string) (Reply, error) {
 	body = TrimReply(body)
 	fields := strings.SplitN(body, ";", 6)
@@ -90,8 +88,8 @@ func EndsField(body string) bool {
 	return body == "" || strings.ContainsRune(";, \t\r\n", rune(body[len(body)-1]))
 }
 
-// All iterates over the entries as they stand, without the white space around
-// them; empty ones are passed over. ParseEntry reads one.
+// All iterates over the entries as they stand, without the white space around them, and skips empty
+// ones. ParseEntry reads one.
 func (r Reply) All() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for rest, more := r.Entries, true; more; {
@@ -116,8 +114,8 @@ func AppendEntry(dst []byte, e Entry) []byte {
 	return strconv.AppendInt(dst, int64(e.Status), 10)
 }
 
-// ParseEntry reads one entry; ok is false where it is malformed. RemoteID, which is
-// visible ASCII, since it ends up in terminals and files, shares s's memory.
+// ParseEntry reads one entry; ok is false if it is malformed. RemoteID, which is visible ASCII since
+// it ends up in terminals and files, shares s's memory.
 func ParseEntry(s string) (e Entry, ok bool) {
 	id := 0
 	for id < len(s) && isDigit(s[id]) {
