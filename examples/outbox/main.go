@@ -1,0 +1,159 @@
+// Command outbox is a shop that texts its customers: an order and its SMS are committed together, two workers send what is
+// queued, and the delivery reports come back. See shop.go for the shop. The gateway is a sandbox in this process, and the
+// database is a SQLite file; --db postgres://… has it on PostgreSQL.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // a driver
+	_ "modernc.org/sqlite"             // a driver
+
+	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+func main() {
+	url := flag.String("db", "", "`URL` of a PostgreSQL database; otherwise a SQLite file is made")
+	flag.Parse()
+	if err := run(context.Background(), os.Stdout, *url); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, url string) error {
+	driver, dialect := "pgx", outbox.Postgres
+	if url == "" {
+		folder, err := os.MkdirTemp("", "outbox")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(folder) }()
+		url = filepath.Join(folder, "shop.db") + "?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_txlock=immediate"
+		driver, dialect = "sqlite", outbox.SQLite
+	}
+	db, err := sql.Open(driver, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	box, err := outbox.New(db, dialect, &outbox.Options{
+		Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: 100 * time.Millisecond, Poll: 50 * time.Millisecond}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := box.Migrate(ctx); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, createOrders); err != nil {
+		return err
+	}
+
+	gateway, stop, err := sandbox(box)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer cancel()
+	for range 2 { // in earnest: in processes of their own, on machines of their own
+		workers.Go(func() {
+			if err := box.Run(ctx, gateway.Client()); err != nil {
+				log.Print(err)
+			}
+		})
+	}
+	return trade(ctx, out, &shop{db, box})
+}
+
+// sandbox starts a gateway in place of the live one, and the server that takes its delivery reports.
+func sandbox(box *outbox.Outbox) (gateway *smslinktest.Gateway, stop func(), err error) {
+	secret := rand.Text() // in earnest: made once and kept, as it stands in the account's settings
+	reports, err := delivery.NewHandler(secret, box.Report, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/sms/reports/{secret}", reports)
+	server := httptest.NewServer(mux) // in earnest: one with https
+	gateway = smslinktest.NewGateway(&smslinktest.Options{
+		Rules:   []smslinktest.Rule{smslinktest.UnknownNumbers("0700000003")},
+		Reports: &smslinktest.Reports{URL: server.URL + "/sms/reports/" + secret},
+	})
+	return gateway, func() {
+		gateway.Close()
+		server.Close()
+	}, nil
+}
+
+// trade takes four orders, of which one can't be paid, and tells what became of their messages.
+func trade(ctx context.Context, out io.Writer, s *shop) error {
+	var keys []string
+	for number := 1; number <= 4; number++ {
+		o := order{number, fmt.Sprintf("07%08d", number)}
+		keys = append(keys, o.sms().Key)
+		err := s.take(ctx, o, func() error {
+			if number == 2 {
+				return errors.New("the card was refused")
+			}
+			return nil
+		})
+		if err != nil {
+			fmt.Fprintf(out, "order %d: %v\n", number, err)
+		}
+	}
+	records, err := s.ended(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		r, ok := records[key]
+		switch {
+		case !ok:
+			fmt.Fprintf(out, "%s: no message\n", key)
+		case r.Report == nil:
+			fmt.Fprintf(out, "%s: %s, %s\n", key, r.State, r.Result.Status)
+		default:
+			fmt.Fprintf(out, "%s: %s, %s, delivered %v\n", key, r.State, r.Result.Status, r.Report.Delivered)
+		}
+	}
+	return nil
+}
+
+// ended waits until all messages have come to their end, and those that were accepted were reported.
+func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Record, error) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		records, err := s.box.Lookup(ctx, keys...)
+		if err != nil {
+			return nil, err
+		}
+		byKey, waiting := map[string]outbox.Record{}, 0
+		for _, r := range records {
+			byKey[r.Key] = r
+			if r.State != outbox.Settled || r.Result.Err() == nil && r.Report == nil {
+				waiting++
+			}
+		}
+		if waiting == 0 {
+			return byKey, nil
+		}
+	}
+	return nil, errors.New("the messages have not come to their end")
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/go-smslink/smslink/outbox"
+)
+
+// shop takes orders. A customer is texted if the order was committed, and only then.
+type shop struct {
+	db  *sql.DB
+	box *outbox.Outbox
+}
+
+// order is what a customer orders.
+type order struct {
+	number int
+	phone  string
+}
+
+// sms returns the order's message. Its key has it enqueued once, however often the order is tried.
+func (o order) sms() outbox.Message {
+	return outbox.Message{
+		Key:  fmt.Sprintf("order-%d-taken", o.number),
+		To:   o.phone,
+		Text: fmt.Sprintf("Am primit comanda %d. Vă mulțumim!", o.number),
+	}
+}
+
+const createOrders = "CREATE TABLE IF NOT EXISTS shop_order (number BIGINT PRIMARY KEY, paid BIGINT NOT NULL)"
+
+// take takes an order, and rolls it back if it can't be paid.
+func (s *shop) take(ctx context.Context, o order, pay func() error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO shop_order (number, paid) VALUES (%d, 1)", o.number)); err != nil {
+		return err
+	}
+	if _, err := s.box.Enqueue(ctx, tx, o.sms()); err != nil {
+		return err
+	}
+	if err := pay(); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// takePgx takes an order in a transaction of pgx itself.
+func takePgx(ctx context.Context, conn *pgx.Conn, box *outbox.Outbox, o order) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO shop_order (number, paid) VALUES ($1, 1)", o.number); err != nil {
+			return err
+		}
+		_, err := box.Enqueue(ctx, pgxTx(tx), o.sms())
+		return err
+	})
+}
+
+// pgxTx makes a pgx.Tx an outbox.Tx.
+func pgxTx(tx pgx.Tx) outbox.TxFunc {
+	return func(ctx context.Context, query string, args ...any) (int64, error) {
+		tag, err := tx.Exec(ctx, query, args...)
+		return tag.RowsAffected(), err
+	}
+}
