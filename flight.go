@@ -131,6 +131,7 @@ func (r *run) settle(f *flight) {
 	var forgotten []int64
 	switch OutcomeOf(f.Err) {
 	case OutcomeAccepted:
+		judged = make([]Result, 0, len(f.Response.Results))
 		for _, result := range f.Response.Results {
 			switch result.Status {
 			case StatusUnreported:
@@ -143,7 +144,7 @@ func (r *run) settle(f *flight) {
 	case OutcomeNotSent, OutcomeRejected:
 		forgotten = f.Package.ids()
 	}
-	if judged == nil && forgotten == nil {
+	if len(judged)+len(forgotten) == 0 {
 		return
 	}
 	if err := r.stream.opts.Journal.Settle(r.lasting, judged, forgotten); err != nil {

@@ -69,19 +69,23 @@ func BenchmarkFile_million(b *testing.B) {
 	const packages, perPackage = 100, 10_000
 	for _, c := range campaigns {
 		path := filepath.Join(b.TempDir(), "journal")
+		send := func() {
+			require.NoError(b, os.RemoveAll(path))
+			j, err := journal.Open(path)
+			require.NoError(b, err)
+			c.sent(b, j, packages, perPackage)
+			require.NoError(b, j.Close())
+		}
 		b.Run(c.name+"/send", func(b *testing.B) {
 			for b.Loop() {
-				require.NoError(b, os.RemoveAll(path))
-				j, err := journal.Open(path)
-				require.NoError(b, err)
-				c.sent(b, j, packages, perPackage)
-				require.NoError(b, j.Close())
+				send()
 			}
 			info, err := os.Stat(path)
 			require.NoError(b, err)
 			b.ReportMetric(float64(info.Size())/(packages*perPackage), "disk-B/message")
 		})
 		b.Run(c.name+"/open", func(b *testing.B) {
+			send()
 			for b.Loop() {
 				var before, after runtime.MemStats
 				runtime.GC()

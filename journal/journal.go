@@ -71,7 +71,7 @@ var (
 // person may write anything for [File.Resolve] and [File.SetCampaign].
 //
 // Each call that changes something adds one line and has it written through to the disk before it
-// returns. A package takes two lines. A message takes 2 to 6 bytes on the disk and 9 to 16 in
+// returns. A package takes two lines. A message takes up to 6 bytes on the disk and 6 to 14 in
 // memory if ids lie close together, and about 50 and 40 if they are far apart.
 //
 // # Errors of the disk

@@ -2,12 +2,13 @@ package idset
 
 import (
 	"iter"
+	"math"
 	"math/bits"
 	"slices"
 )
 
-// Map maps ids to numbers, in words of 64 neighbours. It takes about 9 bytes an id if ids lie close
-// together, and at most 40 if they do not. Ids that are looked up or set in ascending order cost
+// Map maps ids to numbers, in words of 64 neighbours. It takes about 5 bytes an id if ids lie close
+// together and their numbers do, and at most 40 if they do not. Ids that are looked up or set in ascending order cost
 // least. The zero value is an empty map. Goroutines may not share a Map, even to read it.
 type Map struct {
 	words map[int64]word
@@ -36,23 +37,63 @@ func single(id int64, number uint64) word { return isSingle | word(number)<<6 | 
 
 func (w word) number() uint64 { return uint64(w&^isSingle) >> 6 }
 
-// page has a bit for each of its ids, and the numbers in the order of their ids.
+// page has a bit for each of its ids, and the numbers in the order of their ids: what they are more
+// than base, or the numbers themselves if one of them is too far from base.
 type page struct {
-	ids     uint64
-	numbers []uint64
+	ids  uint64
+	base uint64
+	near []uint32
+	far  []uint64 // nil, or in place of near
 }
 
 // before counts the ids of the page that are less than bit's.
 func (p *page) before(bit uint64) int { return bits.OnesCount64(p.ids & (bit - 1)) }
 
-func (p *page) set(bit, number uint64) (added bool) {
-	if p.ids&bit != 0 {
-		p.numbers[p.before(bit)] = number
-		return false
+func (p *page) number(i int) uint64 {
+	if p.far != nil {
+		return p.far[i]
 	}
-	p.numbers = slices.Insert(p.numbers, p.before(bit), number)
+	return p.base + uint64(p.near[i])
+}
+
+func (p *page) set(bit, number uint64) (added bool) {
+	if p.ids == 0 {
+		p.base, p.far = number-1<<31, nil // other numbers may be less, and it may wrap
+	}
+	if p.far == nil && number-p.base > math.MaxUint32 {
+		far := make([]uint64, len(p.near), len(p.near)+1)
+		for i := range far {
+			far[i] = p.number(i)
+		}
+		p.near, p.far = p.near[:0], far
+	}
+	i := p.before(bit)
+	added = p.ids&bit == 0
 	p.ids |= bit
-	return true
+	if p.far != nil {
+		p.far = put(p.far, i, number, added)
+	} else {
+		p.near = put(p.near, i, uint32(number-p.base), added)
+	}
+	return added
+}
+
+func put[N uint32 | uint64](numbers []N, i int, number N, added bool) []N {
+	if added {
+		return slices.Insert(numbers, i, number)
+	}
+	numbers[i] = number
+	return numbers
+}
+
+func (p *page) remove(bit uint64) {
+	i := p.before(bit)
+	p.ids &^= bit
+	if p.far != nil {
+		p.far = slices.Delete(p.far, i, i+1)
+	} else {
+		p.near = slices.Delete(p.near, i, i+1)
+	}
 }
 
 // use makes the word of id the recent one.
@@ -96,7 +137,7 @@ func (m *Map) Get(id int64) (number uint64, ok bool) {
 	m.use(id)
 	if p := m.page(m.recent); p != nil {
 		if _, bit := place(id); p.ids&bit != 0 {
-			return p.numbers[p.before(bit)], true
+			return p.number(p.before(bit)), true
 		}
 		return 0, false
 	}
@@ -151,9 +192,8 @@ func (m *Map) Delete(id int64) {
 		return
 	}
 	_, bit := place(id)
-	at := p.before(bit)
-	p.numbers = slices.Delete(p.numbers, at, at+1)
-	if p.ids &^= bit; p.ids == 0 {
+	p.remove(bit)
+	if p.ids == 0 {
 		m.free = append(m.free, m.recent)
 		m.change(0)
 	}
@@ -171,12 +211,10 @@ func (m *Map) All() iter.Seq2[int64, uint64] {
 				}
 				continue
 			}
-			ids := p.ids
-			for _, number := range p.numbers {
-				if !yield(key<<6|int64(bits.TrailingZeros64(ids)), number) {
+			for i, ids := 0, p.ids; ids != 0; i, ids = i+1, ids&(ids-1) {
+				if !yield(key<<6|int64(bits.TrailingZeros64(ids)), p.number(i)) {
 					return
 				}
-				ids &= ids - 1
 			}
 		}
 	}

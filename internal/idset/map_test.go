@@ -17,14 +17,17 @@ func TestMap_isAMap(t *testing.T) {
 	var m idset.Map
 	plain := map[int64]uint64{}
 	edges := []int64{0, 63, 64, 65, -1, -64, -65, math.MaxInt64, math.MinInt64}
-	for step := range 50_000 {
+	for step := range 100_000 {
 		id := random.Int64N(300) - 100
 		if random.IntN(10) == 0 {
 			id = edges[random.IntN(len(edges))]
 		}
 		switch chance := random.IntN(100); {
 		case chance < 45+30*(step/5000%2): // it fills for a while, and then empties
-			number := random.Uint64() >> random.IntN(64)
+			number := 220_000_000 + random.Uint64N(1000)
+			if random.IntN(200) == 0 {
+				number = random.Uint64() >> random.IntN(64)
+			}
 			m.Set(id, number)
 			plain[id] = number
 		case chance < 90:
