@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// gather is how long changes are gathered before a page hears of them, so that ten
-	// thousand messages at once are a few events.
-	gather = 250 * time.Millisecond
+	// eventPause is the time between two events of a stream, so that ten thousand messages at
+	// once are a few events.
+	eventPause = 250 * time.Millisecond
 
 	// maxStreams is how many event streams are open at once. One more ends the oldest, whose
 	// page asks again after a few seconds if somebody still looks at it.
@@ -50,13 +50,13 @@ func (s *streams) begin(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// change is what an event tells a page, which asks for the rest.
+// change is the data of an event; the page asks for the rest.
 type change struct {
 	Messages int `json:"messages"` // in the inbox
 	Uploads  int `json:"uploads"`
 }
 
-// serveEvents tells a page of changes by server-sent events, until the page goes away, the server
+// serveEvents sends a page changes as server-sent events, until the page goes away, the server
 // stops, or too many other pages listen.
 func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	ctx, ended := h.streams.begin(r.Context())
@@ -75,7 +75,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		_ = conn.SetWriteDeadline(time.Now().Add(patience))
+		_ = conn.SetWriteDeadline(time.Now().Add(pageTimeout))
 		if _, err := fmt.Fprintf(w, "data: %s\n\n", raw); err != nil || conn.Flush() != nil {
 			return
 		}
@@ -85,7 +85,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		select {
-		case <-time.After(gather):
+		case <-time.After(eventPause):
 		case <-ctx.Done():
 			return
 		}

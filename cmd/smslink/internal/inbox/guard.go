@@ -27,20 +27,20 @@ func ownPagesOnly(next http.Handler) http.Handler {
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")
-		if words := strangers(r); words != "" {
+		if words := foreign(r); words != "" {
 			http.Error(w, "refused: "+words, http.StatusForbidden)
 			return
 		}
 		conn := http.NewResponseController(w)
-		_ = conn.SetReadDeadline(time.Now().Add(patience)) // a test's recorder has none
-		_ = conn.SetWriteDeadline(time.Now().Add(patience))
+		_ = conn.SetReadDeadline(time.Now().Add(pageTimeout)) // a test's recorder has none
+		_ = conn.SetWriteDeadline(time.Now().Add(pageTimeout))
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		next.ServeHTTP(w, r)
 	})
 }
 
-// strangers returns why a request is not our own page's, or "" if it may be.
-func strangers(r *http.Request) string {
+// foreign returns why a request is not our own page's, or "" if it may be.
+func foreign(r *http.Request) string {
 	if !directHost(r.Host) {
 		return "open this page by an IP address or as localhost, not by another name"
 	}

@@ -74,6 +74,6 @@ func New(gateway *smslinktest.Gateway, usage Usage) *Handler {
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.ServeHTTP(w, r) }
 
-// patience is how long a page's request may take to read or write, so that no client keeps a
+// pageTimeout is how long a page's request may take to read or write, so that no client keeps a
 // connection for ever.
-const patience = 30 * time.Second
+const pageTimeout = 30 * time.Second
