@@ -64,7 +64,7 @@ func ExampleClient_Send() {
 		}
 		resp, err := client.Send(ctx, &pkg)
 		if err != nil {
-			return err // smslink.OutcomeOf(err): not sent, rejected, or nobody can tell
+			return err // smslink.OutcomeOf(err): not sent, rejected or unknown
 		}
 		for _, r := range resp.Results {
 			fmt.Println(r.ID, r.Status, r.RemoteID)

@@ -9,6 +9,21 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
+// A reply that is lost leaves the message in doubt, and the ledger knows what became of it.
+func ExampleGateway() {
+	ctx := context.Background()
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.Inject(smslinktest.LoseReply()) // the first upload is taken, and its reply is lost
+
+	_, err := gateway.Client().SendMessage(ctx, smslink.Message{To: "0712345678", Text: "Salut!"})
+	fmt.Println(smslink.OutcomeOf(err), smslink.SafeToResend(err))
+	fmt.Println(len(gateway.Messages()), "message arrived")
+	// Output:
+	// unknown false
+	// 1 message arrived
+}
+
 // order is what a shop's backend has of an order.
 type order struct {
 	id    int64
