@@ -43,7 +43,7 @@ var (
 	CodecBZip2 Codec = bzip2Codec{}
 
 	// CodecLZF makes bare liblzf blocks, what PECL's lzf_decompress reads. It is the
-	// fastest and packs least.
+	// fastest and packs least. Above 512 kB it compresses on up to GOMAXPROCS cores.
 	CodecLZF Codec = lzfCodec{}
 )
 
@@ -72,10 +72,7 @@ func appendPieces(codec Codec, dst []byte, pieces [][]byte) ([]byte, error) {
 	case bzip2Codec:
 		return bzip2.AppendCompress(dst, pieces...)
 	case lzfCodec:
-		for _, piece := range pieces { // one may follow another
-			dst = lzf.AppendCompress(dst, piece)
-		}
-		return dst, nil
+		return lzf.AppendCompress(dst, pieces...)
 	}
 	if len(pieces) == 1 {
 		return codec.AppendCompress(dst, pieces[0])
@@ -131,5 +128,5 @@ type lzfCodec struct{}
 func (lzfCodec) Method() int    { return 3 }
 func (lzfCodec) String() string { return "lzf" }
 func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
-	return lzf.AppendCompress(dst, plain), nil
+	return lzf.AppendCompress(dst, plain)
 }

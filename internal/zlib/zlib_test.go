@@ -148,6 +148,17 @@ func TestNewEncoder_refusesOtherLevels(t *testing.T) {
 	}
 }
 
+// A writer that is not reused would take a dozen allocations. The race detector has some thrown away.
+func TestAppendCompress_reusesItsMemory(t *testing.T) {
+	e := encoder(t, 6)
+	pieces := [][]byte{lines(113)}
+	packed := make([]byte, 0, 1000)
+	allocations := testing.AllocsPerRun(1000, func() { packed, _ = e.AppendCompress(packed[:0], pieces...) })
+	require.LessOrEqual(t, allocations, 4.0)
+	once := testing.AllocsPerRun(10, func() { _, _ = encoder(t, 6).AppendCompress(nil, pieces...) })
+	require.Greater(t, once, 8.0)
+}
+
 func BenchmarkAppendCompress(b *testing.B) {
 	e := encoder(b, 6)
 	for _, size := range []int{113, 512 << 10, 10 << 20} {

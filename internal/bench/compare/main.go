@@ -165,7 +165,7 @@ func (c *comparison) codecs(lzfPeer string) error {
 		r.liblzfPack, r.liblzfUnpack, r.liblzfSize = append(r.liblzfPack, pack), append(r.liblzfUnpack, unpack), packed
 
 		var ours []byte
-		r.lzfPack = append(r.lzfPack, best(func() { ours = lzf.AppendCompress(ours[:0], plain) }))
+		r.lzfPack = append(r.lzfPack, best(func() { ours, err = lzf.AppendCompress(ours[:0], plain) }))
 		back := make([]byte, 0, len(plain))
 		r.lzfUnpack = append(r.lzfUnpack, best(func() { back, err = lzf.AppendDecompress(back[:0], ours, len(plain)) }))
 		if err != nil || len(back) != len(plain) {

@@ -1,0 +1,190 @@
+package lzf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math/bits"
+	"slices"
+	"sync"
+
+	"github.com/go-smslink/smslink/internal/parallel"
+)
+
+// A long input is compressed in chunks, side by side if it is longer than serialSize. Each refers back
+// to the end of the one before it, so that the cuts cost hardly a byte.
+const (
+	chunkSize  = 256 << 10
+	serialSize = 512 << 10
+)
+
+// AppendCompress appends the compressed form of all pieces, one after another, to dst and returns it.
+// It is never longer than they are by more than one byte in 32 and two for each piece and each 256 kB,
+// and empty if they are. It depends on how they are cut, but not on the number of cores. dst and the
+// pieces must not overlap. With an error it returns dst as it was.
+func AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
+	size := 0
+	for _, piece := range pieces {
+		size += len(piece)
+	}
+	if size <= serialSize {
+		for c := range chunks(pieces) {
+			dst = c.appendTo(dst, pieces)
+		}
+		return dst, nil
+	}
+	all := slices.Collect(chunks(pieces))
+	dst, err := parallel.Append(dst, len(all), func(dst []byte, i int) ([]byte, error) {
+		c := all[i]
+		return c.appendTo(slices.Grow(dst, (c.to-c.from)/3), pieces), nil
+	})
+	if err != nil {
+		return dst, fmt.Errorf("lzf: %w", err)
+	}
+	return dst, nil
+}
+
+// chunk is what one piece holds from from to to.
+type chunk struct{ piece, from, to int }
+
+func chunks(pieces [][]byte) iter.Seq[chunk] {
+	return func(yield func(chunk) bool) {
+		for i, piece := range pieces {
+			for from := 0; from < len(piece); from += chunkSize {
+				if !yield(chunk{i, from, min(from+chunkSize, len(piece))}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c chunk) appendTo(dst []byte, pieces [][]byte) []byte {
+	m := memories.Get().(*memory)
+	defer memories.Put(m)
+	piece := pieces[c.piece][:c.to]
+	if c.from > 0 || c.piece == 0 {
+		start := max(0, c.from-maxDistance)
+		return m.table.append(dst, piece[start:], c.from-start)
+	}
+	// The first bytes may refer to other pieces, with whose end they are put together.
+	m.joined = appendEnd(m.joined[:0], pieces[:c.piece])
+	before, first := len(m.joined), min(len(piece), maxDistance)
+	m.joined = append(m.joined, piece[:first]...)
+	dst = m.table.append(dst, m.joined, before)
+	return m.table.append(dst, piece, first)
+}
+
+// appendEnd appends the last bytes of pieces, as far as can be referred to.
+func appendEnd(dst []byte, pieces [][]byte) []byte {
+	first, n := len(pieces), 0
+	for first > 0 && n < maxDistance {
+		first--
+		n += len(pieces[first])
+	}
+	skip := max(0, n-maxDistance)
+	for _, piece := range pieces[first:] {
+		dst = append(dst, piece[skip:]...)
+		skip = 0
+	}
+	return dst
+}
+
+// memory is what compressing a chunk takes.
+type memory struct {
+	table  table
+	joined []byte
+}
+
+var memories = sync.Pool{New: func() any { return new(memory) }}
+
+const tableBits = 15
+
+// table has where four bytes of a hash were last seen. An entry is only a hint, as others have the same
+// hash, and an empty one is 0.
+type table [1 << tableBits]uint32
+
+// append appends the compressed form of src from start on, which may refer to all of src.
+func (t *table) append(dst, src []byte, start int) []byte {
+	// A short input needs, and pays for the clearing of, a part of the table only.
+	hashBits := min(bits.Len(uint(len(src)))+1, tableBits)
+	shift := 32 - hashBits
+	clear(t[:1<<hashBits])
+	t.learn(src[:start], shift)
+
+	literal := start // where the bytes not yet written start
+	last := len(src) - 4
+	for at := max(start, 1); at <= last; {
+		word := binary.LittleEndian.Uint32(src[at:])
+		slot := &t[hash(word, shift)]
+		from := int(*slot)
+		*slot = uint32(at)
+		if at-from > maxDistance || binary.LittleEndian.Uint32(src[from:]) != word {
+			at++
+			continue
+		}
+		length := matchLength(src, from, at)
+		for at > literal && from > 0 && length < maxMatch && src[at-1] == src[from-1] {
+			at, from, length = at-1, from-1, length+1
+		}
+		dst = appendLiterals(dst, src[literal:at])
+		dst = appendReference(dst, at-from, length)
+		at += length
+		literal = at
+		// The match's last positions are worth finding again; all of them would cost
+		// more time than they save space.
+		for back := max(at-4, at-length+1); back < at && back <= last; back++ {
+			t[hash(binary.LittleEndian.Uint32(src[back:]), shift)] = uint32(back)
+		}
+	}
+	return appendLiterals(dst, src[literal:])
+}
+
+// learn notes where every other four bytes of src are: all would cost more time than they save space.
+func (t *table) learn(src []byte, shift int) {
+	for at := 1; at+4 <= len(src); at += 2 {
+		t[hash(binary.LittleEndian.Uint32(src[at:]), shift)] = uint32(at)
+	}
+}
+
+// hash mixes four bytes, although three make a match: a reference to three gains a byte or none, and
+// looking for those takes longer and hides longer ones.
+func hash(word uint32, shift int) uint16 {
+	return uint16(word * 2654435761 >> (shift & 31))
+}
+
+// matchLength returns how many bytes at from and at at agree. The first four are known to.
+func matchLength(src []byte, from, at int) int {
+	length := 4
+	if at+maxMatch <= len(src) {
+		for ; length+8 <= maxMatch; length += 8 {
+			if diff := binary.LittleEndian.Uint64(src[at+length:]) ^ binary.LittleEndian.Uint64(src[from+length:]); diff != 0 {
+				return length + bits.TrailingZeros64(diff)/8
+			}
+		}
+	}
+	limit := min(len(src)-at, maxMatch)
+	for length < limit && src[from+length] == src[at+length] {
+		length++
+	}
+	return length
+}
+
+func appendLiterals(dst, literals []byte) []byte {
+	for len(literals) > 0 {
+		n := min(len(literals), maxLiteral)
+		dst = append(dst, byte(n-1))
+		dst = append(dst, literals[:n]...)
+		literals = literals[n:]
+	}
+	return dst
+}
+
+func appendReference(dst []byte, distance, length int) []byte {
+	distance--
+	length -= minMatch - 1
+	if length < 7 {
+		return append(dst, byte(length<<5|distance>>8), byte(distance))
+	}
+	return append(dst, byte(7<<5|distance>>8), byte(length-7), byte(distance))
+}
