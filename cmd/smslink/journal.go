@@ -62,6 +62,16 @@ func own(j *journal.File, dir string, now owner, sameCampaign bool) error {
 	return j.SetCampaign(now.String())
 }
 
+// belong returns an error if the journal belongs to other files.
+func belong(j *journal.File, c *campaign.Campaign) error {
+	before, ok := parseOwner(j.Campaign())
+	digest, err := c.Digest()
+	if err == nil && ok && before.digest != "" && before.digest != digest {
+		err = errors.New("the FILEs are not those that the journal belongs to, or have changed since")
+	}
+	return err
+}
+
 // owner is what a journal belongs to.
 type owner struct {
 	gateway string // a digest of its URL, or sandbox

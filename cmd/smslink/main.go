@@ -101,7 +101,8 @@ func run(ctx context.Context, c console, args []string) int {
 	root.SetErr(c.err)
 	root.SetFlagErrorFunc(noSuchFlag)
 	root.AddCommand(newSendCommand(c), newCheckCommand(c), newSandboxCommand(c),
-		newReportsCommand(c), newOutboxCommand(c), newBalanceCommand(c), newProbeCommand(c), newEncodeCommand(c), newVersionCommand(c))
+		newReportsCommand(c), newJournalCommand(c), newOutboxCommand(c), newBalanceCommand(c), newProbeCommand(c), newEncodeCommand(c),
+		newVersionCommand(c))
 
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *exitError

@@ -10,6 +10,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
+	"github.com/go-smslink/smslink/journal"
 )
 
 // report ends a sending: first what can't be had again, then what a person wants to know.
@@ -27,7 +28,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	}
 	switch n := s.tally.Count(outcome.Unknown); {
 	case n > 0:
-		problems = append(problems, fmt.Errorf("it is not known whether %s were sent; look into the account's reports before you send any of them again", campaign.Plural(n, "message")))
+		problems = append(problems, fmt.Errorf("it is not known whether %s were sent; look into the account's reports before you send any of them again%s", campaign.Plural(n, "message"), s.howToSettle()))
 	case code == exitNotSent:
 		problems = append(problems, errors.New("nothing was sent"))
 	}
@@ -46,6 +47,14 @@ func (s *sending) report(elapsed time.Duration) error {
 		return nil
 	}
 	return &exitError{code, errors.Join(problems...)}
+}
+
+// howToSettle says how to tell the journal what the account's reports say.
+func (s *sending) howToSettle() string {
+	if s.journal == nil {
+		return ""
+	}
+	return ", and say what they say with smslink journal settle"
 }
 
 // exitCode is as the help has it.
@@ -72,6 +81,9 @@ func (s *sending) print(elapsed time.Duration) {
 	}
 	table.Flush()
 
+	if words := s.nothingLeft(); words != "" {
+		fmt.Fprintln(s.out, words)
+	}
 	fmt.Fprint(s.out, &s.tally)
 	if s.strays > 0 {
 		fmt.Fprintf(s.out, "; entries of replies that fit no message: %d", s.strays)
@@ -94,6 +106,42 @@ func (s *sending) print(elapsed time.Duration) {
 		fmt.Fprint(s.out, "; test mode")
 	}
 	fmt.Fprintln(s.out)
+}
+
+// nothingLeft says what an earlier run has done, if this one had nothing to do, or is empty.
+func (s *sending) nothingLeft() string {
+	kept, ok := s.journal.(*journal.File)
+	if !ok || !s.whole || s.tried {
+		return ""
+	}
+	words := "nothing left to send"
+	if n := s.tally.Count(outcome.Accepted); n > 0 {
+		words += fmt.Sprintf(": %d %s accepted%s", n, map[bool]string{true: "was", false: "were"}[n == 1], acceptedOn(kept.Runs()))
+	}
+	if n := s.tally.Count(outcome.Failed); n > 0 {
+		words += fmt.Sprintf("; %d failed, which --resend-failed sends again if its number or sender was corrected", n)
+	}
+	if n := s.tally.Count(outcome.Unknown); n > 0 {
+		words += fmt.Sprintf("; %d in doubt, which smslink journal settle is for", n)
+	}
+	return words
+}
+
+// acceptedOn returns the day or the days of the runs in which messages were accepted.
+func acceptedOn(runs []journal.Run) string {
+	var days []string
+	for _, run := range runs {
+		if run.Accepted > 0 {
+			days = append(days, run.Start.Local().Format(time.DateOnly), run.End.Local().Format(time.DateOnly))
+		}
+	}
+	switch {
+	case len(days) == 0:
+		return "" // as a person has settled it
+	case days[0] == days[len(days)-1]:
+		return " on " + days[0]
+	}
+	return " from " + days[0] + " to " + days[len(days)-1]
 }
 
 // summary is what machines read.

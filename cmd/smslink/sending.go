@@ -33,8 +33,9 @@ type sending struct {
 	strays    int               // entries of replies that fit no message
 	words     map[string]string // of the server, by reason
 	packageID string            // the last one's
-	stopped   error             // why the stream stopped, or its last package was not accepted
+	stopped   error             // why the stream stopped before its end; nil if it did not
 	whole     bool              // all rows were read
+	tried     bool              // a package was to be sent
 	ended     error             // why the rows ended before their end
 
 	halting context.Context // done, with the reason, once no more is to be sent
@@ -96,9 +97,7 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	for batch := range stream.Batches(ctx) {
 		s.take(batch)
 	}
-	if err := stream.Err(); err != nil {
-		s.stopped = err
-	}
+	s.stopped = stream.Err()
 	s.leave(ctx)
 	s.bar.end()
 	s.bad.print(s.console.err, shownPlaces, "")
@@ -157,6 +156,7 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 
 // take records what became of a batch.
 func (s *sending) take(b smslink.Batch) {
+	s.tried = s.tried || b.Package.Len() > 0
 	for _, refused := range b.Refused { // by what the campaign's own check lets pass
 		s.record(s.settled(refused.ID).Unsent(refused))
 	}
@@ -172,7 +172,6 @@ func (s *sending) take(b smslink.Batch) {
 			s.record(s.settled(result.ID).Replied(result))
 		}
 	case b.Err != nil:
-		s.stopped = errors.Unwrap(b.Err)
 		if words := serversWords(b.Err, s.console.getenv(envPassword)); words != "" {
 			s.words[outcome.Reason(b.Err)] = words
 		}
@@ -254,7 +253,7 @@ func (s *sending) settled(id int64) outcome.Row {
 // record keeps and tells the outcome of one row.
 func (s *sending) record(r outcome.Row) {
 	if s.opts.testMode && r.Kind == outcome.Accepted {
-		r.Note = "in test mode: checked, and not sent"
+		r.Note = outcome.TestModeNote
 	}
 	s.tally.Add(r)
 	if err := s.results.Add(r); err != nil {

@@ -24,6 +24,9 @@ type Options struct {
 	// column, such as to, and what the file calls it.
 	Columns map[string]string
 
+	// TextsOnly ignores all columns except to and text, as for a report of what was sent.
+	TextsOnly bool
+
 	// Sheet is the sheet of a workbook; empty means the first one.
 	Sheet string
 
@@ -93,6 +96,15 @@ func (c *Campaign) Close() {
 			closer.Close()
 		}
 	}
+}
+
+// Files returns the names of the files.
+func (c *Campaign) Files() []string {
+	names := make([]string, len(c.files))
+	for i, f := range c.files {
+		names[i] = f.name
+	}
+	return names
 }
 
 // Rereadable reports whether all rows can be read more than once.

@@ -57,7 +57,8 @@ func (c *Columns) RowIDs() bool { return c.of[columnID] < 0 }
 
 // newColumns finds the columns by the names in a header. chosen are the names that were chosen for
 // columns of the campaign. No error quotes a name that may be a number.
-func newColumns(names []string, chosen map[string]string) (*Columns, error) {
+func newColumns(names []string, opts Options) (*Columns, error) {
+	chosen := opts.Columns
 	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names))}
 	if len(chosen) == 0 && !c.hasKnown() {
 		return nil, errors.New("there is no header with a known column; " + wantHeader)
@@ -69,6 +70,10 @@ func newColumns(names []string, chosen map[string]string) (*Columns, error) {
 		}
 	}
 	for column, name := range columnNames {
+		if opts.TextsOnly && column != columnTo && column != columnText {
+			c.of[column] = -1
+			continue
+		}
 		at, err := c.find(column, chosen[name])
 		if err != nil {
 			return nil, err

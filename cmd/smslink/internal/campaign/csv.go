@@ -45,7 +45,7 @@ func newCSV(in *bufio.Reader, name string, firstLine []byte, opts Options) (sour
 	case err != nil:
 		return nil, s.fault(err, 1)
 	}
-	if s.columns, err = newColumns(fields, opts.Columns); err != nil {
+	if s.columns, err = newColumns(fields, opts); err != nil {
 		return nil, fmt.Errorf("line %d: %w", s.line(0), err)
 	}
 	s.columns.File = name

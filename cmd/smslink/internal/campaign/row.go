@@ -112,6 +112,9 @@ var exponent = regexp.MustCompile(`^\s*([0-9][.,]?[0-9]?[0-9]?)[0-9]*(E\+[0-9]+)
 // checkSpreadsheetNumber refuses a receiver that a spreadsheet has made a number of and rounded, and
 // shows as much of it as makes it out.
 func checkSpreadsheetNumber(to string) *Refusal {
+	if strings.IndexByte(to, 'E') < 0 { // nearly all
+		return nil
+	}
 	m := exponent.FindStringSubmatch(to)
 	if m == nil {
 		return nil

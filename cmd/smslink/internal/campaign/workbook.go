@@ -47,7 +47,7 @@ func readSheet(book *xlsx.Book, opts Options) (*workbook, error) {
 	w := &workbook{}
 	for rows.Next() {
 		if w.columns == nil {
-			if w.columns, err = newColumns(headerOf(rows.Cells()), opts.Columns); err != nil {
+			if w.columns, err = newColumns(headerOf(rows.Cells()), opts); err != nil {
 				return nil, fmt.Errorf("row %d: %w", rows.Number(), err)
 			}
 			w.columns.Sheet, w.columns.sheets = name, len(book.Sheets())

@@ -41,6 +41,9 @@ const (
 	kinds
 )
 
+// TestModeNote is the note of a row that was accepted in test mode.
+const TestModeNote = "in test mode: checked, and not sent"
+
 // Refused adds why the row is bad.
 func (r Row) Refused(cause error) Row {
 	r.Kind, r.Text, r.Note = Bad, "bad row", cause.Error()
@@ -78,13 +81,13 @@ func (r Row) Known(result smslink.Result) Row {
 func (r Row) Unsent(err error) Row {
 	r.Text, r.Note = smslink.OutcomeOf(err).String(), terminal.Error(err).Error()
 	r.Reason = Reason(err)
-	switch smslink.OutcomeOf(err) {
-	case smslink.OutcomeNotSent:
-		r.Kind = NotSent
-	case smslink.OutcomeRejected:
+	switch {
+	case !smslink.SafeToResend(err):
+		r.Kind = Unknown
+	case smslink.OutcomeOf(err) == smslink.OutcomeRejected:
 		r.Kind = Rejected
 	default:
-		r.Kind = Unknown
+		r.Kind = NotSent
 	}
 	return r
 }

@@ -44,7 +44,7 @@ func makeWorkbook(name string) error {
 		{"ID", "Telefon", "Expeditor", "Mesaj", "Data", "Total"},
 		{1, 712345678, "", nil, nil, 10.5},
 		{2, "0712345679", nil, "un rând\nși altul"},
-		{3, 40712345680, "MAGAZIN", 1234},
+		{3, int64(40712345680), "MAGAZIN", 1234},
 		{4, 7.1234567890123456e17, nil, "a"},
 		{5, "0712345682", nil, time.Date(2030, 1, 31, 9, 0, 0, 0, time.UTC)},
 		{6, "0712345683", nil, nil},

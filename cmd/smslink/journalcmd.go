@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/evidence"
+	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
+	"github.com/go-smslink/smslink/journal"
+)
+
+func newJournalCommand(c console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "journal",
+		Short: "Show what a send's journal knows, and settle what is in doubt",
+		Long: `Show what the journal of send --journal DIR knows, and settle what is in doubt: a
+message whose reply was lost, or that was on its way when a run was killed. The
+next send neither sends it nor forgets it until it is settled.`,
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newJournalListCommand(c), newJournalShowCommand(c), newJournalSettleCommand(c), newJournalForgetCommand(c))
+	for _, command := range cmd.Commands() {
+		command.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 || command.Name() == "list" {
+				return nil, cobra.ShellCompDirectiveFilterDirs
+			}
+			return completeFiles(command, args, "")
+		}
+	}
+	return cmd
+}
+
+const journalExitCodes = `
+
+Exit codes:
+  0  it is done
+  2  wrong usage
+  3  a journal or a file can't be read; nothing was changed
+  4  messages are still in doubt`
+
+// aDir wants DIR, and allows FILEs behind it.
+func aDir(_ *cobra.Command, args []string) error {
+	if len(args) == 0 || args[0] == "" {
+		return errors.New("name the DIR of the journal")
+	}
+	return files(nil, args)
+}
+
+// useJournal opens a journal that is there, and closes it after use.
+func useJournal(dir string, use func(*journal.File) error) (err error) {
+	failed := func(err error) error { return &exitError{exitNotSent, fmt.Errorf("%s: %w", dir, terminal.Error(err))} }
+	switch _, err := os.Stat(journalFile(dir)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return failed(errors.New("there is no journal in this folder"))
+	case err != nil:
+		return failed(err)
+	}
+	j, err := journal.Open(journalFile(dir))
+	if errors.Is(err, journal.ErrLocked) {
+		return failed(errors.New("a send is using this journal; wait for its end"))
+	}
+	if err != nil {
+		return failed(err)
+	}
+	err = use(j)
+	if closeErr := j.Close(); err == nil && closeErr != nil {
+		err = failed(closeErr)
+	}
+	return err
+}
+
+// inDoubt ends a command: with its code for messages that are still in doubt.
+func inDoubt(j *journal.File) error {
+	if len(j.InDoubt()) > 0 {
+		return &exitError{code: exitUnknown}
+	}
+	return nil
+}
+
+// state returns what a journal comes to, in one line.
+func state(j *journal.File) string {
+	accepted, failed := 0, 0
+	runs := j.Runs()
+	for _, run := range runs {
+		accepted += run.Accepted
+		failed += run.Failed
+	}
+	settled := 0
+	for _, r := range j.Resolutions() {
+		settled += len(r.Judged)
+	}
+	words := fmt.Sprintf("%d accepted, %d failed, ", accepted, failed)
+	if settled > 0 {
+		words += fmt.Sprintf("%d settled as sent, ", settled)
+	}
+	words += fmt.Sprintf("%d in doubt", len(j.InDoubt()))
+	if len(runs) > 0 {
+		words += "; last run " + local(runs[len(runs)-1].End)
+	}
+	return words
+}
+
+// local writes a time as a person at this machine reads it.
+func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+
+func newJournalListCommand(c console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list DIR…",
+		Short:   "Say in one line what each journal comes to",
+		Long:    "Say in one line how many messages each journal knows as accepted and failed, how\nmany are in doubt, and when it was last sent to." + journalExitCodes,
+		Example: `  smslink journal list june july`,
+		Args:    aDir,
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			var doubt error
+			for _, dir := range dirs {
+				err := useJournal(dir, func(j *journal.File) error {
+					fmt.Fprintf(c.out, "%s: %s\n", dir, state(j))
+					return inDoubt(j)
+				})
+				var exit *exitError
+				if errors.As(err, &exit) && exit.err != nil {
+					return err
+				}
+				if err != nil {
+					doubt = err
+				}
+			}
+			return doubt
+		},
+	}
+}
+
+func newJournalShowCommand(c console) *cobra.Command {
+	var input inputOptions
+	cmd := &cobra.Command{
+		Use:   "show [flags] DIR [FILE…]",
+		Short: "Show the runs, what is in doubt and since when, and what was settled",
+		Long: `Show each run of a journal, what was settled by whom and why, and what is in doubt
+and since when; with the campaign's FILEs, from which row.` + journalExitCodes,
+		Example: `  smslink journal show june campaign.csv`,
+		Args:    aDir,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return useJournal(args[0], func(j *journal.File) error { return show(cmd.Context(), c, j, args[0], &input, args[1:]) })
+		},
+	}
+	input.addFlags(cmd)
+	return cmd
+}
+
+func show(ctx context.Context, c console, j *journal.File, dir string, input *inputOptions, names []string) error {
+	rows := map[int64]string{}
+	if len(names) > 0 {
+		campaign, err := input.open(c, names, nil)
+		if err != nil {
+			return &exitError{exitNotSent, err}
+		}
+		defer campaign.Close()
+		if err := belong(j, campaign); err != nil {
+			return &exitError{exitNotSent, err}
+		}
+		if rows, err = evidence.Rows(ctx, campaign, ids(j.InDoubt())); err != nil {
+			return &exitError{exitNotSent, err}
+		}
+	}
+	out := newOutput(c.out)
+	fmt.Fprintf(out, "%s: %s\n", dir, state(j))
+	if before, ok := parseOwner(j.Campaign()); ok && before.rowIDs {
+		fmt.Fprintln(out, "the ids are row numbers")
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, run := range j.Runs() {
+		fmt.Fprintf(table, "%s\t%s to %s\t%d accepted, %d failed\n", heading(i, "run"), local(run.Start), local(run.End), run.Accepted, run.Failed)
+	}
+	for i, r := range j.Resolutions() {
+		fmt.Fprintf(table, "%s\t%s by %s\t%s: %s\n", heading(i, "settled"), local(r.Time), r.By, settled(len(r.Judged), len(r.Forgotten)), r.Reason)
+	}
+	for i, group := range grouped(j.InDoubt(), len(rows) > 0) {
+		at := rows[group.first]
+		if at == "" && len(names) > 0 {
+			at = "in none of the FILEs"
+		}
+		if at != "" {
+			at = "\t" + at
+		}
+		fmt.Fprintf(table, "%s\tid %s since %s%s\n", heading(i, "in doubt"), group, local(group.since), at)
+	}
+	table.Flush()
+	if out.err != nil {
+		return &exitError{exitSomeBad, out.failure()}
+	}
+	return inDoubt(j)
+}
+
+// settled words how many messages were settled as what.
+func settled(sent, notSent int) string {
+	var words []string
+	if sent > 0 {
+		words = append(words, fmt.Sprintf("%d as sent", sent))
+	}
+	if notSent > 0 {
+		words = append(words, fmt.Sprintf("%d as not sent", notSent))
+	}
+	return strings.Join(words, ", ")
+}
+
+func ids(doubts []journal.Doubt) []int64 {
+	ids := make([]int64, len(doubts))
+	for i, doubt := range doubts {
+		ids[i] = doubt.ID
+	}
+	return ids
+}
+
+// group is ids in doubt that follow one another, since the same time.
+type group struct {
+	first, last int64
+	since       time.Time
+}
+
+func (g group) String() string {
+	if g.first == g.last {
+		return fmt.Sprint(g.first)
+	}
+	return fmt.Sprintf("%d-%d", g.first, g.last)
+}
+
+// grouped puts ids together that follow one another, unless each is to stand alone.
+func grouped(doubts []journal.Doubt, alone bool) (groups []group) {
+	for _, doubt := range doubts {
+		last := len(groups) - 1
+		if !alone && last >= 0 && groups[last].last+1 == doubt.ID && groups[last].since.Equal(doubt.Since) {
+			groups[last].last = doubt.ID
+			continue
+		}
+		groups = append(groups, group{doubt.ID, doubt.ID, doubt.Since})
+	}
+	return groups
+}
+
+func newJournalForgetCommand(c console) *cobra.Command {
+	var chosen idRanges
+	cmd := &cobra.Command{
+		Use:   "forget --id ID… DIR",
+		Short: "Forget what the gateway refused, so that the next send sends it again",
+		Long: `Forget messages that the gateway refused for good, so that the next send sends
+them again: the sender was approved meanwhile, say. What was accepted or is in
+doubt is not forgotten. send --resend-failed does it for a whole campaign.` + strings.Replace(journalExitCodes, "\n  4  messages are still in doubt", "", 1),
+		Example: `  smslink journal forget --id 17 --id 20-25 june`,
+		Args:    aDir,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("name one DIR")
+			}
+			if len(chosen) == 0 {
+				return errors.New("say which messages with --id")
+			}
+			return useJournal(args[0], func(j *journal.File) error {
+				list, err := chosen.list()
+				if err != nil {
+					return err
+				}
+				if err := j.Forget(list); err != nil {
+					return &exitError{exitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err))}
+				}
+				fmt.Fprintf(c.out, "%s forgotten; the next send sends what stands in its files of them\n", campaign.Plural(len(list), "message"))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().Var(&chosen, "id", "ids of messages, as in 7 or 20-25; may be repeated")
+	return cmd
+}
