@@ -18,13 +18,17 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/corpus"
+	"github.com/go-smslink/smslink/journal"
 )
 
 const perPackage = 10_000
@@ -51,13 +55,17 @@ func main() {
 }
 
 // sides are the ways to send that are compared.
-var sides = []string{"Send", "Stream, 1 in flight", "Stream, 2 in flight"}
+var sides = []string{"Send", "Stream, 1 in flight", "Stream, 2 in flight", "Stream, each id once", "Stream, each id once, with a journal"}
+
+// onlyOnce are the sides whose ids do not come again in the next package.
+const onlyOnce = 3
 
 // run is what one process told and used.
 type run struct {
 	took time.Duration
-	rss  int64     // KiB, at the peak
-	heap []float64 // MB in use, after each tenth package
+	cpu  time.Duration // of the processors
+	rss  int64         // KiB, at the peak
+	heap []float64     // MB in use, after each tenth package
 }
 
 func measure(messages, runs int, plot string) error {
@@ -78,8 +86,9 @@ func measure(messages, runs int, plot string) error {
 		}
 	}
 	fmt.Printf("%d messages in packages of %d, %d runs each, %s, %d cores\n\n", messages, perPackage, runs, runtime.Version(), runtime.NumCPU())
-	fmt.Print("| | time, median (all) | of Send's | peak RSS, the largest | heap in use, least to most |\n|---|---|---|---|---|\n")
-	base := median(results[sides[0]])
+	fmt.Print("| | time, median (all) | of Send's | processor time | of Send's | peak memory, the largest | heap in use, least to most |\n|---|---|---|---|---|---|---|\n")
+	took := func(r run) time.Duration { return r.took }
+	cpu := func(r run) time.Duration { return r.cpu }
 	for _, side := range sides {
 		var times []string
 		var rss int64
@@ -89,8 +98,9 @@ func measure(messages, runs int, plot string) error {
 			rss = max(rss, r.rss)
 			heap = append(heap, r.heap...)
 		}
-		fmt.Printf("| %s | %.2f s %v | %.2f | %.1f MB | %.1f to %.1f MB |\n", side, median(results[side]).Seconds(), times,
-			float64(median(results[side]))/float64(base), float64(rss)*1024/1e6, slices.Min(heap), slices.Max(heap))
+		fmt.Printf("| %s | %.2f s %v | %.2f | %.2f s | %.2f | %.1f MB | %.1f to %.1f MB |\n", side,
+			median(results[side], took).Seconds(), times, ratio(results[side], results[sides[0]], took),
+			median(results[side], cpu).Seconds(), ratio(results[side], results[sides[0]], cpu), float64(rss)*1024/1e6, slices.Min(heap), slices.Max(heap))
 	}
 	if plot == "" {
 		return nil
@@ -98,10 +108,14 @@ func measure(messages, runs int, plot string) error {
 	return drawHeap(plot, results)
 }
 
-func median(runs []run) time.Duration {
+func ratio(a, b []run, of func(run) time.Duration) float64 {
+	return float64(median(a, of)) / float64(median(b, of))
+}
+
+func median(runs []run, of func(run) time.Duration) time.Duration {
 	var times []time.Duration
 	for _, r := range runs {
-		times = append(times, r.took)
+		times = append(times, of(r))
 	}
 	slices.Sort(times)
 	return times[len(times)/2]
@@ -116,7 +130,7 @@ func process(self, side, url string, messages int) (run, error) {
 	}
 	in := bytes.NewReader(out)
 	var r run
-	if _, err := fmt.Fscan(in, &r.took, &r.rss); err != nil {
+	if _, err := fmt.Fscan(in, &r.took, &r.cpu, &r.rss); err != nil {
 		return run{}, err
 	}
 	for {
@@ -130,30 +144,48 @@ func process(self, side, url string, messages int) (run, error) {
 	}
 }
 
-// newReceiver reads each upload and answers at once that ids 1 to 10,000 are
-// accepted.
+// newReceiver reads each upload and answers at once that ids 1 to 10,000 are accepted; or, under a
+// path that names a run, the next 10,000 of it.
 func newReceiver() *httptest.Server {
-	reply := []byte("MESSAGE;1;ok;77;")
-	for id := range perPackage {
-		if id > 0 {
-			reply = append(reply, ',')
-		}
-		reply = fmt.Appendf(reply, "%d:%d:3", id+1, 220_000_001+id)
-	}
+	same := replyFrom(0)
+	var mu sync.Mutex
+	packages := map[string]int{} // of each run
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		reply := same
+		if r.URL.Path != "/" {
+			mu.Lock()
+			reply = replyFrom(packages[r.URL.Path] * perPackage)
+			packages[r.URL.Path]++
+			mu.Unlock()
+		}
 		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 		_, _ = w.Write(reply)
 	}))
 }
 
-// source makes messages as a database cursor would, of a corpus of one package.
-func source(messages int) iter.Seq2[smslink.Message, error] {
+func replyFrom(first int) []byte {
+	reply := []byte("MESSAGE;1;ok;77;")
+	for i := range perPackage {
+		if i > 0 {
+			reply = append(reply, ',')
+		}
+		reply = fmt.Appendf(reply, "%d:%d:3", first+i+1, 220_000_001+first+i)
+	}
+	return reply
+}
+
+// source makes messages as a database cursor would, of a corpus of one package. Their ids rise, or are
+// the same in each package.
+func source(messages int, rising bool) iter.Seq2[smslink.Message, error] {
 	texts := corpus.Messages(perPackage)
 	return func(yield func(smslink.Message, error) bool) {
 		for i := range messages {
-			m := texts[i%perPackage]
-			if !yield(smslink.Message{ID: int64(i%perPackage + 1), To: m.To, Text: m.Text}, nil) {
+			m, id := texts[i%perPackage], i%perPackage
+			if rising {
+				id = i
+			}
+			if !yield(smslink.Message{ID: int64(id + 1), To: m.To, Text: m.Text}, nil) {
 				return
 			}
 		}
@@ -161,11 +193,34 @@ func source(messages int) iter.Seq2[smslink.Message, error] {
 }
 
 func job(side, url string, messages int) error {
+	number := slices.Index(sides, side)
+	if number >= onlyOnce {
+		url += fmt.Sprintf("/%d", os.Getpid())
+	} else {
+		url += "/"
+	}
 	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: url})
 	if err != nil {
 		return err
 	}
-	all := source(messages)
+	opts := &smslink.StreamOptions{MaxMessages: perPackage}
+	switch side {
+	case sides[2]:
+		opts.Concurrency = 2
+	case sides[4]:
+		folder, err := os.MkdirTemp("", "journal")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(folder)
+		j, err := journal.Open(filepath.Join(folder, "journal"))
+		if err != nil {
+			return err
+		}
+		defer j.Close()
+		opts.Journal = j
+	}
+	all := source(messages, number >= onlyOnce)
 	var heap []float64
 	packages, accepted := 0, 0
 	note := func(resp *smslink.Response) {
@@ -176,15 +231,11 @@ func job(side, url string, messages int) error {
 			heap = append(heap, float64(stats.HeapAlloc)/1e6)
 		}
 	}
-	start := time.Now()
-	if side == sides[0] {
+	start, used := time.Now(), processorTime()
+	if number == 0 {
 		err = sendOneByOne(client, all, note)
 	} else {
-		inFlight := 1
-		if side == sides[2] {
-			inFlight = 2
-		}
-		for batch := range client.Stream(all, &smslink.StreamOptions{MaxMessages: perPackage, Concurrency: inFlight}).Batches(context.Background()) {
+		for batch := range client.Stream(all, opts).Batches(context.Background()) {
 			if batch.Err != nil {
 				return batch.Err
 			}
@@ -192,6 +243,7 @@ func job(side, url string, messages int) error {
 		}
 	}
 	took := time.Since(start)
+	used = processorTime() - used
 	if err != nil {
 		return err
 	}
@@ -202,7 +254,7 @@ func job(side, url string, messages int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(took.Nanoseconds(), rss)
+	fmt.Println(took.Nanoseconds(), used.Nanoseconds(), rss)
 	for _, mb := range heap {
 		fmt.Println(mb)
 	}
@@ -231,6 +283,14 @@ func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error],
 		p.Reset()
 	}
 	return nil
+}
+
+func processorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		log.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // peak is this process's largest resident memory so far, in KiB.
