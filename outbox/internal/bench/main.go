@@ -1,0 +1,254 @@
+//go:build unix
+
+// Command bench measures the outbox on a PostgreSQL server of its own, and River beside it on the same server. Compare by
+// ratio: both run on one machine, which also runs the server and the gateway.
+package main
+
+import (
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"log"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+var (
+	behind  = flag.Int("behind", 1_000_000, "messages queued behind the codes")
+	dead    = flag.Int("dead", 500_000, "dead rows in the codes' lane, under an open transaction")
+	codes   = flag.Int("codes", 300, "codes")
+	drained = flag.Int("drain", 300_000, "messages that are drained")
+	batched = flag.Int("batch", 200_000, "messages enqueued by a thousand")
+	singles = flag.Int("singles", 8_000, "messages enqueued one by one")
+	writers = flag.Int("writers", 8, "who enqueue one by one")
+	rivers  = flag.Bool("river", true, "measure River, too")
+)
+
+func main() {
+	flag.Parse()
+	if err := measure(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func measure(ctx context.Context) error {
+	server, err := servers.Postgres("shared_buffers=512MB", "max_wal_size=4GB")
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	db, err := server.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	db.SetMaxIdleConns(32)
+	b := &bench{db: db, gateway: smslinktest.NewGateway(nil)}
+	defer b.gateway.Close()
+	if b.box, err = outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: 2, Poll: 100 * time.Millisecond}}}); err != nil {
+		return err
+	}
+	if b.codesOnly, err = outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: -1}}}); err != nil {
+		return err
+	}
+	if err := b.box.Migrate(ctx); err != nil {
+		return err
+	}
+	for _, f := range []func(context.Context) error{b.enqueueBatches, b.enqueueSingles, b.drain, b.latency} {
+		if err := f(ctx); err != nil {
+			return err
+		}
+	}
+	if *rivers {
+		return b.river(ctx, server.DSN)
+	}
+	return nil
+}
+
+type bench struct {
+	db             *sql.DB
+	gateway        *smslinktest.Gateway
+	box, codesOnly *outbox.Outbox
+
+	batchRate, singleRate, drainRate float64 // messages a second
+}
+
+func text(i int) string {
+	return fmt.Sprintf("Buna, Ioana! Comanda %d a fost predata curierului. Urmariti-o: https://magazin.example/c/%x Va multumim!", i, i*7919)
+}
+
+func messages(prefix, lane string, first, n int) []outbox.Message {
+	all := make([]outbox.Message, n)
+	for i := range all {
+		all[i] = outbox.Message{Key: fmt.Sprintf("%s-%d", prefix, first+i), Lane: lane, To: fmt.Sprintf("07%08d", first+i), Text: text(first + i)}
+	}
+	return all
+}
+
+func (b *bench) clear(ctx context.Context) error {
+	b.gateway.Reset()
+	_, err := b.db.ExecContext(ctx, "TRUNCATE smslink_message, smslink_package, smslink_result")
+	return err
+}
+
+func (b *bench) enqueueBatches(ctx context.Context) error {
+	const batch = 1000
+	start := time.Now()
+	for first := 0; first < *batched; first += batch {
+		if err := b.inTx(ctx, messages("batch", outbox.Bulk, first, batch)); err != nil {
+			return err
+		}
+	}
+	b.batchRate = float64(*batched) / time.Since(start).Seconds()
+	fmt.Printf("enqueue, %d a transaction, 1 writer: %.0f messages a second\n", batch, b.batchRate)
+	return b.clear(ctx)
+}
+
+func (b *bench) inTx(ctx context.Context, m []outbox.Message) error {
+	tx, err := b.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := b.box.Enqueue(ctx, tx, m...); err != nil {
+		_ = tx.Rollback()
+		return err
+	}
+	return tx.Commit()
+}
+
+func (b *bench) enqueueSingles(ctx context.Context) (err error) {
+	b.singleRate, err = single(func(i int) error { return b.inTx(ctx, messages("single", outbox.Urgent, i, 1)) })
+	fmt.Printf("enqueue, 1 a transaction, %d writers: %.0f messages a second\n", *writers, b.singleRate)
+	if err != nil {
+		return err
+	}
+	return b.clear(ctx)
+}
+
+// single returns how many calls a second the writers make.
+func single(enqueue func(i int) error) (float64, error) {
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var all sync.WaitGroup
+	start := time.Now()
+	for range *writers {
+		all.Go(func() {
+			for i := int(next.Add(1)); i <= *singles; i = int(next.Add(1)) {
+				if err := enqueue(i); err != nil {
+					failed.Store(&err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return float64(*singles) / time.Since(start).Seconds(), nil
+}
+
+func (b *bench) drain(ctx context.Context) error {
+	for first := 0; first < *drained; first += 10_000 {
+		if err := b.inTx(ctx, messages("drain", outbox.Bulk, first, 10_000)); err != nil {
+			return err
+		}
+	}
+	start := time.Now()
+	stop := b.run(ctx, b.box)
+	if _, err := b.gateway.WaitMessages(ctx, *drained); err != nil {
+		return err
+	}
+	stop()
+	b.drainRate = float64(*drained) / time.Since(start).Seconds()
+	fmt.Printf("drain in packages of 10,000, 2 uploads at a time: %.0f messages a second\n", b.drainRate)
+	return b.clear(ctx)
+}
+
+func (b *bench) run(ctx context.Context, box *outbox.Outbox) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- box.Run(ctx, b.gateway.Client()) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			log.Print(err)
+		}
+	}
+}
+
+// latency is the time from a code's commit to its being taken.
+func (b *bench) latency(ctx context.Context) error {
+	// what Enqueue does, a few times as fast
+	if _, err := b.db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, enqueued)
+		SELECT 'behind-' || g, 'bulk', '07' || lpad(g::text, 8, '0'), 'numeric', 'Comanda ' || g || ' a fost predata curierului. Va multumim pentru comanda!', 0,
+			(extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0 FROM generate_series(1, %d) g`, *behind)); err != nil {
+		return err
+	}
+	if _, err := b.db.ExecContext(ctx, "VACUUM ANALYZE smslink_message"); err != nil {
+		return err
+	}
+	if err := b.sendCodes(ctx, b.codesOnly, "quiet", fmt.Sprintf("one code, %d queued behind", *behind)); err != nil {
+		return err
+	}
+	tx, err := b.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var n int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM smslink_meta").Scan(&n); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		fmt.Sprintf(`INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, enqueued)
+			SELECT 'dead-' || g, 'urgent', '0712345678', 'numeric', 'Cod', 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0 FROM generate_series(1, %d) g`, *dead),
+		"UPDATE smslink_message SET package = -1 WHERE lane = 'urgent' AND package IS NULL",
+	} {
+		if _, err := b.db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if err := b.sendCodes(ctx, b.codesOnly, "dead", fmt.Sprintf("  and with %d dead rows under an open transaction", *dead)); err != nil {
+		return err
+	}
+	return b.sendCodes(ctx, b.box, "busy", "  and while those behind are sent, too")
+}
+
+func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what string) error {
+	defer b.run(ctx, box)()
+	time.Sleep(2 * time.Second)
+	committed := map[string]time.Time{}
+	for i := range *codes {
+		m := messages(prefix, outbox.Urgent, 50_000_000+i, 1)
+		m[0].To = fmt.Sprintf("0799%06d", i)
+		if err := b.inTx(ctx, m); err != nil {
+			return err
+		}
+		committed[m[0].To] = time.Now()
+		time.Sleep(30 * time.Millisecond)
+	}
+	time.Sleep(2 * time.Second)
+	var took []time.Duration
+	for _, m := range b.gateway.Messages() {
+		if at, ok := committed[m.To]; ok {
+			took = append(took, max(0, m.Time.Sub(at)))
+			delete(committed, m.To)
+		}
+	}
+	slices.Sort(took)
+	if len(took) == 0 {
+		return fmt.Errorf("%s: none was taken", what)
+	}
+	fmt.Printf("%s: p50 %v, p99 %v, the longest %v, %d of %d taken\n", what, took[len(took)/2].Round(time.Millisecond),
+		took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), len(took), *codes)
+	b.gateway.Reset()
+	return nil
+}

@@ -1,0 +1,112 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+// job is a message as a job of River.
+type job struct {
+	To   string `json:"to"`
+	Text string `json:"text"`
+}
+
+// Kind names the job.
+func (job) Kind() string { return "sms" }
+
+// worker does nothing with its jobs, so that what is measured is River's own work.
+type worker struct {
+	river.WorkerDefaults[job]
+	worked *atomic.Int64
+}
+
+// Work counts the job.
+func (w *worker) Work(context.Context, *river.Job[job]) error {
+	w.worked.Add(1)
+	return nil
+}
+
+// river measures River with the same messages, a job each.
+func (b *bench) river(ctx context.Context, dsn string) error {
+	pool, err := pgxpool.New(ctx, dsn+"&pool_max_conns=32")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	driver := riverpgxv5.New(pool)
+	migrator, err := rivermigrate.New(driver, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return err
+	}
+	var worked atomic.Int64
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker{worked: &worked})
+	client, err := river.NewClient(driver, &river.Config{Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 500}}, Workers: workers})
+	if err != nil {
+		return err
+	}
+
+	const batch = 1000
+	start := time.Now()
+	for first := 0; first < *batched; first += batch {
+		jobs := make([]river.InsertManyParams, batch)
+		for i := range jobs {
+			jobs[i].Args = job{fmt.Sprintf("07%08d", first+i), text(first + i)}
+		}
+		tx, err := pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := client.InsertManyTx(ctx, tx, jobs); err != nil {
+			return err
+		}
+		if err := tx.Commit(ctx); err != nil {
+			return err
+		}
+	}
+	show := func(what string, rate, ours float64) {
+		fmt.Printf("River, %s: %.0f a second; the outbox's rate is %.2f times that\n", what, rate, ours/rate)
+	}
+	show("enqueueing a thousand a transaction", float64(*batched)/time.Since(start).Seconds(), b.batchRate)
+	rate, err := single(func(i int) error {
+		tx, err := pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := client.InsertTx(ctx, tx, job{fmt.Sprintf("07%08d", i), text(i)}, nil); err != nil {
+			_ = tx.Rollback(ctx)
+			return err
+		}
+		return tx.Commit(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	show("enqueueing one a transaction", rate, b.singleRate)
+
+	start = time.Now()
+	if err := client.Start(ctx); err != nil {
+		return err
+	}
+	for worked.Load() < int64(*batched+*singles) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	took := time.Since(start).Seconds()
+	if err := client.Stop(ctx); err != nil {
+		return err
+	}
+	show("working jobs that do nothing", float64(*batched+*singles)/took, b.drainRate)
+	return nil
+}
