@@ -45,7 +45,7 @@ func newSetup(t *testing.T, gateway *smslinktest.Options) *setup {
 	require.NoError(t, err)
 	s.db, err = sql.Open("sqlite", filepath.Join(t.TempDir(), "outbox.db")+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(20000)&_txlock=immediate")
 	require.NoError(t, err)
-	t.Cleanup(func() { s.db.Close() })
+	t.Cleanup(func() { _ = s.db.Close() })
 	s.box, err = outbox.New(s.db, outbox.SQLite, &outbox.Options{
 		Tracer: s.telemetry,
 		Lanes:  map[string]outbox.Lane{outbox.Bulk: {Messages: 20, Wait: -1, Poll: time.Millisecond}},
