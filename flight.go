@@ -12,6 +12,8 @@ type flight struct {
 	segments  int  // SMS of the accepted messages
 	mayBeSent bool // by this stream or another one, should the goroutine end now
 	panicked  any
+
+	settlement func() error // tells the journal what became of the batch; nil if there is nothing more to tell
 }
 
 func (f *flight) isEmpty() bool {
@@ -147,7 +149,10 @@ func (r *run) settle(f *flight) {
 	if len(judged)+len(forgotten) == 0 {
 		return
 	}
-	if err := r.stream.opts.Journal.Settle(r.lasting, judged, forgotten); err != nil {
+	f.settlement = func() error { return r.stream.opts.Journal.Settle(r.lasting, judged, forgotten) }
+	if err := f.settlement(); err != nil {
 		r.journalFailed(err)
+		return
 	}
+	f.settlement = nil
 }

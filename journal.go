@@ -34,6 +34,7 @@ type Journal interface {
 	// stream may have intended them first, and the messages that it omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
-	// Settle judges some of the ids in doubt and forgets others.
+	// Settle judges some of the ids in doubt and forgets others. After it has failed, the stream calls
+	// it with the same arguments once more at its end.
 	Settle(ctx context.Context, judged []Result, forgotten []int64) error
 }

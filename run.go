@@ -24,6 +24,8 @@ type run struct {
 	left     bool // the loop was
 	panicked any  // the first panic of a flight's goroutine
 
+	unsettled []func() error // settlements that failed
+
 	// shared
 	ctx      context.Context // of uploads
 	lasting  context.Context // of the journal: never done
@@ -184,6 +186,9 @@ func (r *run) deliverLanded() {
 
 func (r *run) deliver(f *flight) {
 	r.flying--
+	if f.settlement != nil {
+		r.unsettled = append(r.unsettled, f.settlement)
+	}
 	if r.panicked == nil {
 		r.panicked = f.panicked
 	}
@@ -210,6 +215,9 @@ func (r *run) finish() {
 	}
 	for r.flying > 0 {
 		r.deliver(<-r.landed)
+	}
+	for _, settle := range r.unsettled { // a disk may have room by now, and what stays in doubt costs a person's time
+		_ = settle()
 	}
 	if r.next.isEmpty() {
 		return

@@ -51,6 +51,9 @@ func (j *memory) Intend(_ context.Context, ids []int64) error {
 func (j *memory) Settle(_ context.Context, judged []smslink.Result, forgotten []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err := j.failure("Settle"); err != nil {
+		return err
+	}
 	for _, result := range judged {
 		if held, ok := j.states[result.ID]; !ok || held.Status != smslink.StatusUnreported || result.Status == smslink.StatusUnreported {
 			return errors.New("an id is not in doubt, or not judged")
@@ -63,7 +66,7 @@ func (j *memory) Settle(_ context.Context, judged []smslink.Result, forgotten []
 		}
 		delete(j.states, id)
 	}
-	return j.failure("Settle")
+	return nil
 }
 
 func (j *memory) failure(call string) error {
@@ -392,4 +395,26 @@ func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 	require.Len(t, gateway.Uploads(), 1)
 	require.Equal(t, upTo(read), idsOf(batches))
 	require.Empty(t, j.states)
+}
+
+// A disk that was full has room again when the stream ends: what it could not settle is settled then.
+func TestStream_settlesAtItsEndWhatItCouldNot(t *testing.T) {
+	gateway := newGateway(t, nil)
+	j, read, calls := newSpy(), 0, 0
+	j.fail = "Settle"
+	j.settling = func([]int64) {
+		if calls++; calls > 1 {
+			j.fail = ""
+		}
+	}
+	stream := gateway.Client().Stream(numbered(30, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j})
+	batches := collect(t, t.Context(), stream)
+	require.ErrorContains(t, stream.Err(), "the journal: out of ink")
+	require.Equal(t, 2, calls)
+	require.NoError(t, batches[0].Err)
+	require.Len(t, gateway.Messages(), 10)
+	require.Len(t, j.states, 10)
+	for _, result := range j.states {
+		require.Equal(t, smslink.StatusSuccess, result.Status)
+	}
 }
