@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,6 +42,20 @@ func TestAppend_appendsInOrder(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		}
+	})
+}
+
+func TestAppend_takesAsManyAtATimeAsThereAreCores(t *testing.T) {
+	onCores(t, func(t *testing.T, cores int) {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			_, err := parallel.Append(nil, 30, func(dst []byte, _ int) ([]byte, error) {
+				time.Sleep(time.Second)
+				return dst, nil
+			})
+			require.NoError(t, err)
+			require.Equal(t, time.Duration(30/cores)*time.Second, time.Since(start))
+		})
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -84,6 +85,9 @@ func compare(runs int, quick, write bool) error {
 		return err
 	}
 	if err := c.codecs(lzfPeer); err != nil {
+		return err
+	}
+	if err := c.cores(); err != nil {
 		return err
 	}
 	if !quick {
@@ -165,7 +169,9 @@ func (c *comparison) codecs(lzfPeer string) error {
 		r.liblzfPack, r.liblzfUnpack, r.liblzfSize = append(r.liblzfPack, pack), append(r.liblzfUnpack, unpack), packed
 
 		var ours []byte
+		cores := runtime.GOMAXPROCS(1) // liblzf has one, too
 		r.lzfPack = append(r.lzfPack, best(func() { ours, err = lzf.AppendCompress(ours[:0], plain) }))
+		runtime.GOMAXPROCS(cores)
 		back := make([]byte, 0, len(plain))
 		r.lzfUnpack = append(r.lzfUnpack, best(func() { back, err = lzf.AppendDecompress(back[:0], ours, len(plain)) }))
 		if err != nil || len(back) != len(plain) {

@@ -34,6 +34,8 @@ type report struct {
 	dsnet, bzip2                                 []float64
 	dsnetSize, bzip2Size                         float64
 
+	cores coresResult
+
 	bench map[string][]float64 // nil where they were left out
 }
 
@@ -102,13 +104,14 @@ func (r *report) markdown(runs int) string {
 	cores := float64(min(4, runtime.GOMAXPROCS(0)))
 	t.row("what", "target", "measured", "met", "from")
 	t.row("---", "---", "---", "---", "---")
-	t.judged("LZF compress, throughput ÷ liblzf's", median(r.liblzfPack)/median(r.lzfPack), "≥", 0.9, spread(r.lzfPack, ms, "ms")+" and "+spread(r.liblzfPack, ms, "ms"))
+	t.judged("LZF compress on one core, throughput ÷ liblzf's", median(r.liblzfPack)/median(r.lzfPack), "≥", 1, spread(r.lzfPack, ms, "ms")+" and "+spread(r.liblzfPack, ms, "ms"))
 	t.judged("LZF size ÷ liblzf's", r.lzfSize/r.liblzfSize, "≤", 1.02, fmt.Sprintf("%.0f and %.0f bytes", r.lzfSize, r.liblzfSize))
 	t.judged("LZF decompress, throughput ÷ liblzf's", median(r.liblzfUnpack)/median(r.lzfUnpack), "≥", 0.8, spread(r.lzfUnpack, ms, "ms")+" and "+spread(r.liblzfUnpack, ms, "ms"))
 	t.judged(fmt.Sprintf("bzip2 on %.0f cores, throughput ÷ dsnet's alone", cores), median(r.dsnet)/median(r.bzip2), "≥", 0.85*cores, spread(r.bzip2, ms, "ms")+" and "+spread(r.dsnet, ms, "ms"))
 	t.judged("bzip2 size ÷ dsnet's", r.bzip2Size/r.dsnetSize, "≤", 1.01, fmt.Sprintf("%.0f and %.0f bytes", r.bzip2Size, r.dsnetSize))
 	t.judged("zlib level 6, time ÷ PHP's level 9", median(r.zlib)/median(r.phpZlib), "≤", 0.4, spread(r.zlib, ms, "ms")+" and "+spread(r.phpZlib, ms, "ms"))
 	t.judged("zlib level 6, size ÷ PHP's level 9", r.zlibSize/r.phpZlibSize, "≤", 1.03, fmt.Sprintf("%.0f and %.0f bytes", r.zlibSize, r.phpZlibSize))
+	r.cores.rows(&t)
 	if r.bench != nil {
 		r.benchRows(&t)
 	}

@@ -25,10 +25,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/bench/processor"
 	"github.com/go-smslink/smslink/internal/corpus"
 )
 
@@ -284,7 +284,7 @@ func (c capture) RoundTrip(req *http.Request) (*http.Response, error) {
 func rate(f func() error, lasting time.Duration) (perSecond, cpu float64, err error) {
 	var count atomic.Int64
 	var failed atomic.Value
-	before, start := processorTime(), time.Now()
+	before, start := processor.Time(), time.Now()
 	var lanes sync.WaitGroup
 	for range inFlight {
 		lanes.Go(func() {
@@ -303,7 +303,7 @@ func rate(f func() error, lasting time.Duration) (perSecond, cpu float64, err er
 		return 0, 0, err
 	}
 	n := float64(count.Load())
-	return n / took.Seconds(), (processorTime() - before).Seconds() / n, nil
+	return n / took.Seconds(), (processor.Time() - before).Seconds() / n, nil
 }
 
 // allocations returns the allocations and bytes of one call, all goroutines counted.
@@ -318,14 +318,6 @@ func allocations(f func() error) (n, bytes float64, err error) {
 	}
 	runtime.ReadMemStats(&after)
 	return float64(after.Mallocs-before.Mallocs) / calls, float64(after.TotalAlloc-before.TotalAlloc) / calls, nil
-}
-
-func processorTime() time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		log.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func median(values []float64) float64 {
