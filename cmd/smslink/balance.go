@@ -16,13 +16,13 @@ func newBalanceCommand(c console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "balance [flags]",
-		Short: "Tell how many SMS the account has left",
+		Short: "Show how many SMS the account has left",
 		Long: `Ask the gateway how many SMS the account has left.
 
 ` + accountHelp + `
 
 Exit codes:
-  0  the gateway told
+  0  the gateway answered
   2  wrong usage
   3  it did not`,
 		Example: `  smslink balance
@@ -32,7 +32,7 @@ Exit codes:
 			return balance(cmd.Context(), c, endpoint, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php; index.php beside it is asked")
+	cmd.Flags().StringVar(&endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of the gateway's bulk-v3.php; index.php beside it is asked")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object")
 	return cmd
 }

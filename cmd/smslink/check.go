@@ -21,24 +21,23 @@ func newCheckCommand(c console) *cobra.Command {
 	var opts checkOptions
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…",
-		Short: "Check the messages of files and tell what they will cost, without sending",
-		Long: `Check every row of FILE…, and tell what is wrong with the bad ones, how many SMS
+		Short: "Check a campaign's files, and say what they will cost, without sending",
+		Long: `Check every row of FILE…, and say what is wrong with the bad ones, how many SMS
 the good ones make and what that costs, which characters make them dearer, what
 --fold would save, and which receivers have more than one message.
 
 ` + inputHelp + `
 
-A text has 160 characters in one SMS, or 153 in each of several; but 70 and 67
-once it holds a character that the GSM alphabet lacks, such as ă or ș. No account
-is needed, and nothing is sent. It remembers every receiver: a million take 170 MB
-of memory.
+An SMS has 160 characters, or 153 if the text needs several. If the text holds a
+character that the GSM alphabet lacks, such as ă or ș, it has 70, or 67. No
+account is needed, and nothing is sent. A million receivers take 170 MB of memory.
 
 Exit codes:
   0  every row is good
   1  some row is bad
   2  wrong usage
   3  a file can't be read, or not to its end`,
-		Example: `  smslink check --price 0.04 campaign.csv
+		Example: `  smslink check --price 0,04 campaign.xlsx
   smslink check --json campaign.csv | jq -r 'select(.alphabet == "UCS-2") | [.line, .foreign] | @tsv'`,
 		Args: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,7 +49,7 @@ Exit codes:
 	flags.Var(&opts.price, "price", "of one SMS, in any currency: 0.04 or 0,04")
 	flags.BoolVar(&opts.fold, "fold", false, "check the texts as send --fold sends them")
 	opts.addFlags(cmd)
-	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and last one with the summary")
+	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")
 	return cmd
 }
 

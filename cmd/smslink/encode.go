@@ -28,14 +28,13 @@ func newEncodeCommand(c console) *cobra.Command {
 		Short: "Show the wire form, sizes and digests of files, for support cases",
 		Long: `Put the messages of FILE… into one package and show what would be uploaded: its
 plain form, and its sizes and MD5 digests with each codec, as the upload's form
-has them. Bad rows are told of and left out. It is one package of all messages;
-send begins a new one after each --package-size.
+has them. Bad rows are named and left out. All messages are in one package; send
+begins a new one after each --package-size.
 
 Numbers and texts are masked, a letter by x and a digit by 0, unless --reveal is
 given. A character that can't be seen, such as a no-break space, is shown as
-\u00a0; a backslash is shown as it is, and so is \u00a0 where a text has just
-that. With --json they stand as they are in the package. The sizes and digests are those of the package as it is: who has the
-digest of a package of one message can try out what stands in it.
+\u00a0, except with --json. The sizes and digests are those of the package itself:
+whoever has the digest of a package of one message can try out what it says.
 
 ` + inputHelp + `
 

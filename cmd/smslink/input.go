@@ -19,11 +19,10 @@ const inputHelp = `FILE is CSV, a workbook (.xlsx) or JSON lines, one object a l
   from     sender: numeric (also what an empty one means) or an approved name
   text     the message
   send_at  RFC 3339, as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
-of which from and send_at may be left out. A header may also call them telefon,
-mobil or phone; mesaj or message; expeditor or sender; data or programare; or
---column says which is which. Other columns are ignored. What was found is shown
-first. A CSV may be separated by commas, semicolons or tabs, and be UTF-8 or
-UTF-16. "-" is standard input.`
+from and send_at may be left out. A header may also say telefon, mobil or phone;
+mesaj or message; expeditor or sender; data or programare; --column names any
+other. The columns that were found are shown, and others are ignored. A CSV has
+commas, semicolons or tabs, in UTF-8 or UTF-16. "-" is standard input.`
 
 // inputOptions are the flags that say how FILEs are read.
 type inputOptions struct {
@@ -34,7 +33,7 @@ type inputOptions struct {
 
 func (o *inputOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().Var(&o.columns, "column", "what the header calls a column, as in to=telefon; may be repeated")
-	cmd.Flags().StringVar(&o.sheet, "sheet", "", "`NAME` of the workbook's sheet; otherwise the first one")
+	cmd.Flags().StringVar(&o.sheet, "sheet", "", "the `NAME` of the workbook's sheet, instead of the first one")
 	cmd.ValidArgsFunction = completeFiles
 	complete(cmd, "column", func() (values []string, _ cobra.ShellCompDirective) {
 		for _, name := range campaign.Names() {
@@ -44,7 +43,7 @@ func (o *inputOptions) addFlags(cmd *cobra.Command) {
 	})
 }
 
-// open opens the FILEs, and tells of the columns of each once they are known. A file without an id
+// open opens the FILEs, and shows the columns of each once they are known. A file without an id
 // column is refused with needIDs, unless that is nil.
 func (o *inputOptions) open(c console, names []string, needIDs error) (*campaign.Campaign, error) {
 	return campaign.Open(names, campaign.Options{

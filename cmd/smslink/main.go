@@ -27,7 +27,7 @@ const (
 	exitSomeBad  = 1 // some message failed or some row was bad
 	exitUsage    = 2
 	exitNotSent  = 3 // nothing was sent
-	exitUnknown  = 4 // of some message nobody can tell whether it was sent
+	exitUnknown  = 4 // it is not known whether some message was sent
 )
 
 func main() {
@@ -50,7 +50,7 @@ type console struct {
 // exitError ends the command with a code other than that of a usage error.
 type exitError struct {
 	code int
-	err  error // nil where everything has been said
+	err  error // nil if everything has been said
 }
 
 func (e *exitError) Error() string { return fmt.Sprint(e.err) }
@@ -130,7 +130,7 @@ func version() string {
 func newVersionCommand(c console) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Tell the version of this command, and of what it was built with",
+		Short:   "Show the version of this command, and of what it was built with",
 		Example: "  smslink version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

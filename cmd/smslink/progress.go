@@ -35,7 +35,7 @@ type progress struct {
 	bar    *progressbar.ProgressBar
 	start  time.Time
 	held   int  // rows that came before firstShown
-	counts bool // there is room to tell what became of the rows
+	counts bool // there is room for what became of the rows
 }
 
 // firstShown is when the bar is first drawn: sooner, its rate means nothing.

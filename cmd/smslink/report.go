@@ -28,7 +28,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	}
 	switch n := s.tally.Count(outcome.Unknown); {
 	case n > 0:
-		problems = append(problems, fmt.Errorf("it is not known whether %s were sent; look into the account's reports before you send any of them again%s", campaign.Plural(n, "message"), s.howToSettle()))
+		problems = append(problems, fmt.Errorf("it is not known whether %s sent; look into the account's reports before you send any of them again%s", wereMessages(n), s.howToSettle()))
 	case code == exitNotSent:
 		problems = append(problems, errors.New("nothing was sent"))
 	}
@@ -49,12 +49,21 @@ func (s *sending) report(elapsed time.Duration) error {
 	return &exitError{code, errors.Join(problems...)}
 }
 
-// howToSettle says how to tell the journal what the account's reports say.
+func wereMessages(n int) string { return campaign.Plural(n, "message") + " " + wasOrWere(n) }
+
+func wasOrWere(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+// howToSettle names the command for messages in doubt, if there is a journal.
 func (s *sending) howToSettle() string {
 	if s.journal == nil {
 		return ""
 	}
-	return ", and say what they say with smslink journal settle"
+	return ", and settle them with smslink journal settle"
 }
 
 // exitCode is as the help has it.
@@ -116,7 +125,7 @@ func (s *sending) nothingLeft() string {
 	}
 	words := "nothing left to send"
 	if n := s.tally.Count(outcome.Accepted); n > 0 {
-		words += fmt.Sprintf(": %d %s accepted%s", n, map[bool]string{true: "was", false: "were"}[n == 1], acceptedOn(kept.Runs()))
+		words += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(kept.Runs()))
 	}
 	if n := s.tally.Count(outcome.Failed); n > 0 {
 		words += fmt.Sprintf("; %d failed, which --resend-failed sends again if its number or sender was corrected", n)

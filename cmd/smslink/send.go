@@ -51,33 +51,33 @@ func newSendCommand(c console) *cobra.Command {
 	var opts sendOptions
 	cmd := &cobra.Command{
 		Use:   "send [flags] FILE…",
-		Short: "Send the messages of CSV or JSON lines files",
+		Short: "Send the messages of a campaign's files",
 		Long: `Send the messages of FILE… in packages, and say what became of each.
 
 ` + inputHelp + `
 
-The files are read twice, a row at a time: first to check every row and to state
-what will be sent, then to send it. Standard input and pipes are read once, and
-sent as they come.
+The files are read twice: first to check every row and to say what will be sent,
+then to send it. Standard input and pipes are read once, and sent as they come.
 
-` + accountHelp + ` With --sandbox none is needed: it proves the file and the
-way, not the numbers and senders.
+` + accountHelp + ` With --sandbox none is needed: a test gateway
+takes the messages, whatever their numbers and senders.
 
 With --journal the same command can be run again after Ctrl-C, a crash or a
-power cut: what was sent is not sent again, and what may have been sent is
-reported. What the gateway refused is not sent again either, but with
---resend-failed, where its number or sender failed. Test mode leaves the journal alone.
+power cut: what was sent is not sent again. What may have been sent is not sent
+again either, until it is settled with smslink journal settle. What the gateway
+refused is sent again only with --resend-failed, if its number or sender failed.
+Test mode does not touch the journal.
 
 Ctrl-C lets the packages on their way come to their end, and sends no more. A
-second one breaks them off: then their outcome is most likely unknown.
+second Ctrl-C breaks them off, and their outcome is most likely unknown.
 
 Exit codes:
   0  every message was accepted, now or in an earlier run of the journal
   1  some message failed or was not sent, or some row was bad
   2  wrong usage
   3  nothing was sent
-  4  of some message nobody can tell whether it was sent: do not send it again
-     before you have looked into the account's reports`,
+  4  it is not known whether some message was sent: look into the account's
+     reports before you send it again`,
 		Example: `  smslink send --sandbox campaign.csv
   smslink send --journal june --results june.csv campaign.csv
   psql -c "copy (select …) to stdout csv header" | smslink send -`,
@@ -89,23 +89,23 @@ Exit codes:
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
-	flags.BoolVar(&opts.testMode, "test-mode", false, "ask the gateway to check the packages and to send and bill nothing")
-	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; otherwise a terminal is asked, and a script is not")
-	flags.StringVar(&opts.results, "results", "", "write what became of each row to this CSV `FILE`, which must be new or empty; with --journal, it may be an earlier run's")
-	flags.StringVar(&opts.journal, "journal", "", "remember in this `DIR` what was sent; a campaign has its own")
-	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal though the files have changed: rows were corrected")
+	flags.BoolVar(&opts.testMode, "test-mode", false, "have the gateway check the packages; nothing is sent or billed")
+	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; without it, a terminal is asked and a script is not")
+	flags.StringVar(&opts.results, "results", "", "write what became of each row to `FILE`, a new CSV, or with --journal that of an earlier run")
+	flags.StringVar(&opts.journal, "journal", "", "remember what was sent in `DIR`, a folder for this campaign alone")
+	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal although the files have changed, because rows were corrected")
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again what the --journal knows as sender failed or number failed")
-	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "`stop|skip`: stop before anything is sent (of standard input: send what came before it), or send the rest")
-	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by the nearest cheap ones: ș by s; see check")
+	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "at a bad row, `stop|skip`: send nothing (of standard input, nothing after it), or send the others")
+	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by near ones, such as ș by s; see check")
 	opts.addFlags(cmd)
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "messages in a package")
 	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages on their way at a time, up to %d", maxConcurrency))
-	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, on average; a whole package goes at once; 0 = no limit")
-	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
-	flags.IntVar(&opts.attempts, "attempts", 5, "how often to try where the gateway can't be reached, which sends nothing")
-	flags.StringVar(&opts.codec, "codec", "zlib", "`NAME` of the compression: none, zlib, bzip2 or lzf")
-	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
-	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and at last one with the summary; nothing where it could not begin")
+	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, on average, though a whole package goes at once; 0 = no limit")
+	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "the `TIME` that one upload may take, such as 90s")
+	flags.IntVar(&opts.attempts, "attempts", 5, "how often to try if the gateway can't be reached, which sends nothing")
+	flags.StringVar(&opts.codec, "codec", "zlib", "the `NAME` of the compression: none, zlib, bzip2 or lzf")
+	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of the gateway's bulk-v3.php")
+	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
 	complete(cmd, "codec", oneOf("none", "zlib", "bzip2", "lzf"))
 	complete(cmd, "on-bad-row", oneOf("stop", "skip"))
@@ -129,7 +129,7 @@ func (o sendOptions) stream(c console) (*smslink.StreamOptions, error) {
 	case o.concurrency < 1 || o.concurrency > maxConcurrency:
 		return nil, fmt.Errorf("--concurrency is not from 1 to %d", maxConcurrency)
 	case !(o.rate >= 0) || math.IsInf(o.rate, 1):
-		return nil, errors.New("--rate is no number from 0")
+		return nil, errors.New("--rate is not a number from 0 on")
 	case o.timeout <= 0:
 		return nil, errors.New("--timeout is not above 0")
 	case o.resendFailed && o.journal == "":
@@ -253,13 +253,13 @@ func question(s *campaign.Survey) string {
 	return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(s.Messages, "message"), campaign.Plural(s.Segments, "SMS"))
 }
 
-// confirm asks where there is somebody to ask, and something at stake.
+// confirm asks if there is somebody to ask, and something at stake.
 func (o sendOptions) confirm(c console, question string) error {
 	switch {
 	case o.yes || o.sandbox || o.testMode || !isTerminal(c.in):
 		return nil
 	case !isTerminal(c.err):
-		return errors.New("nobody can be asked where standard error is no terminal; add --yes")
+		return errors.New("standard error is no terminal, so nobody can be asked; add --yes")
 	}
 	fmt.Fprintf(c.err, "%s [y/N] ", question)
 	answer := make([]byte, 0, 8)

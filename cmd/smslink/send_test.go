@@ -255,7 +255,7 @@ func TestSend_outcomes(t *testing.T) {
 				require.NoFileExists(t, file, "nothing to keep, and the command can be run again")
 				return
 			}
-			require.Contains(t, got.err, "smslink: it is not known whether 1 message were sent; look into the account's reports before you send any of them again\n")
+			require.Contains(t, got.err, "smslink: it is not known whether 1 message was sent; look into the account's reports before you send any of them again\n")
 			records := readResults(t, file)
 			require.Equal(t, []string{"standard input", "3", "2", "", "bad row"}, records[0][:5])
 			require.Equal(t, []string{"standard input", "2", "1", "", "unknown", "", "1"}, records[1][:7])
@@ -304,7 +304,7 @@ func TestSend_usage(t *testing.T) {
 		{"more concurrency than memory", account, []string{"send", "--concurrency", "4611686018427387904", campaignFile}, "--concurrency is not from 1 to 64"},
 		{"a FILE without a name", account, []string{"send", campaignFile, ""}, "the name of a FILE is empty; is a variable unset?"},
 		{"no attempts", account, []string{"send", "--attempts", "0", campaignFile}, "--attempts is less than 1"},
-		{"a negative rate", account, []string{"send", "--rate", "-1", campaignFile}, "--rate is no number from 0"},
+		{"a negative rate", account, []string{"send", "--rate", "-1", campaignFile}, "--rate is not a number from 0 on"},
 		{"no time", account, []string{"send", "--timeout", "0", campaignFile}, "--timeout is not above 0"},
 		{"results on standard output", account, []string{"send", "--results", "-", campaignFile}, "--results takes the name of a file"},
 		{"an unknown flag", account, []string{"send", "--fast", "a"}, "unknown flag: --fast"},
@@ -372,7 +372,7 @@ func TestSend_unreportedMessages(t *testing.T) {
 	require.Equal(t, exitUnknown, got.code)
 	require.Contains(t, got.out, "3 rows: 1 accepted, 1 failed, 0 bad, 1 unknown; 1 SMS; package 1001, ")
 	require.Contains(t, got.err, "standard input:4: unreported: it may have been taken; ")
-	require.Contains(t, got.err, "smslink: it is not known whether 1 message were sent; ")
+	require.Contains(t, got.err, "smslink: it is not known whether 1 message was sent; ")
 }
 
 func TestSend_packageIDIsShownAsItIs(t *testing.T) {

@@ -250,7 +250,7 @@ func (s *sending) settled(id int64) outcome.Row {
 	return p.outcome()
 }
 
-// record keeps and tells the outcome of one row.
+// record keeps and shows the outcome of one row.
 func (s *sending) record(r outcome.Row) {
 	if s.opts.testMode && r.Kind == outcome.Accepted {
 		r.Note = outcome.TestModeNote

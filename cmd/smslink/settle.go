@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/evidence"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
@@ -22,6 +21,7 @@ import (
 // settleOptions are the flags of journal settle.
 type settleOptions struct {
 	inputOptions
+	reportColumns      columnNames
 	sent, notSent, all bool
 	ids                idRanges
 	report             string
@@ -59,11 +59,12 @@ What is not in the report stays in doubt: it may be late.` + journalExitCodes,
 	flags.SortFlags = false
 	flags.BoolVar(&opts.sent, "sent", false, "they were sent")
 	flags.BoolVar(&opts.notSent, "not-sent", false, "they were not sent, and may be sent again")
-	flags.StringVar(&opts.report, "from-report", "", "find it out from this `FILE`")
+	flags.StringVar(&opts.report, "from-report", "", "find it out from `FILE`, a report")
 	flags.Var(&opts.ids, "id", "only these messages in doubt, as in 7 or 20-25; may be repeated")
 	flags.BoolVar(&opts.all, "all", false, "all messages in doubt")
 	flags.StringVar(&opts.by, "by", "", "your `NAME`, which the journal keeps")
 	flags.StringVar(&opts.reason, "reason", "", "why you are sure, in `WORDS` that the journal keeps")
+	flags.Var(&opts.reportColumns, "report-column", "what the report's header calls to or text, as in to=destinatie; may be repeated")
 	opts.addFlags(cmd)
 	return cmd
 }
@@ -149,9 +150,9 @@ func isOrAre(n int) string {
 
 // search looks for the ids in the report.
 func (o *settleOptions) search(ctx context.Context, c console, j *journal.File, chosen []int64, names []string) (*evidence.Found, error) {
-	settings := evidence.Options{Columns: o.columns, Sheet: o.sheet}
+	settings := evidence.Options{Columns: o.reportColumns}
 	if len(names) > 0 {
-		opened, err := campaign.Open(names, campaign.Options{Stdin: c.in})
+		opened, err := o.open(c, names, nil)
 		if err != nil {
 			return nil, err
 		}

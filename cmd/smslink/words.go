@@ -25,7 +25,7 @@ func masked(receiver string) string {
 }
 
 // serversWords are the start of what the server said in place of an answer,
-// quoted; empty where it said nothing.
+// quoted, or nothing if it said nothing.
 func serversWords(err error, password string) string {
 	var gatewayErr *smslink.GatewayError
 	var sendErr *smslink.SendError

@@ -28,9 +28,8 @@ type Options struct {
 	// and for any other that speaks of several files.
 	Campaign *campaign.Campaign
 
-	// Columns and Sheet are those of the report; see campaign.Options.
+	// Columns are those of the account's report; see campaign.Options.
 	Columns map[string]string
-	Sheet   string
 }
 
 // Found is what a report says of messages in doubt.
@@ -214,7 +213,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	if opts.Campaign == nil {
 		return nil, nil, errors.New("the account's report has no ids; name the campaign's FILEs, too, so that receivers and texts can be compared")
 	}
-	report, err := campaign.Open([]string{name}, campaign.Options{Columns: opts.Columns, Sheet: opts.Sheet, TextsOnly: true})
+	report, err := campaign.Open([]string{name}, campaign.Options{Columns: opts.Columns, TextsOnly: true})
 	if err != nil {
 		return nil, nil, err
 	}
