@@ -35,7 +35,8 @@ type claim struct {
 
 	resp *smslink.Response
 	err  error
-	done bool // resp and err say what became of the package
+	stop string // why no more should be uploaded after this one, or empty
+	done bool   // resp, err and stop say what became of the package
 }
 
 // Package states, as smslink_package has them.
@@ -133,7 +134,7 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	if len(c.ids) == 0 {
 		return nil
 	}
-	if err := r.insertPackage(ctx, tx, c, stateSending, s.now); err != nil {
+	if err := r.insertPackage(ctx, tx, c, s.now); err != nil {
 		return err
 	}
 	n, err := r.exec(ctx, tx, fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), "package IS NULL"), asciiJSON(c.ids))
@@ -201,14 +202,14 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 	return dead, rows.Err()
 }
 
-func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, state int, now int64) error {
+func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, now int64) error {
 	var digest any
 	if c.pkg != nil {
 		sum := md5.Sum(c.pkg.AppendPlain(nil))
 		digest = hex.EncodeToString(sum[:])
 	}
 	if _, err := o.exec(ctx, tx, "INSERT INTO smslink_package (token, worker, lane, state, messages, digest, began, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"+o.dialect.ignore,
-		c.token, c.worker, c.lane, state, len(c.ids), digest, now, now+(o.opts.Timeout+o.opts.Timeout/5).Microseconds()); err != nil {
+		c.token, c.worker, c.lane, stateSending, len(c.ids), digest, now, now+(o.opts.Timeout+o.opts.Timeout/5).Microseconds()); err != nil {
 		return err
 	}
 	return tx.QueryRowContext(ctx, o.dialect.sql("SELECT id FROM smslink_package WHERE token = ?"), c.token).Scan(&c.id)

@@ -41,10 +41,10 @@ func (m *memory) add(c *claim) {
 }
 
 // settle keeps what became of a package, and lets go of its texts.
-func (m *memory) settle(c *claim, resp *smslink.Response, err error) {
+func (m *memory) settle(c *claim, resp *smslink.Response, err error, stop string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c.resp, c.err, c.done, c.pkg = resp, err, true, nil
+	c.resp, c.err, c.stop, c.done, c.pkg = resp, err, stop, true, nil
 }
 
 // look reads the state, and notices if a package is gone that was seen before.
@@ -126,22 +126,22 @@ const toldPrefix = "told "
 // writeBack gives the database a package that it has forgotten, with what became of it. Messages are found by
 // their keys, since an id may be another message's by now.
 func (o *Outbox) writeBack(ctx context.Context, c *claim) (forgotten bool, err error) {
-	if smslink.OutcomeOf(c.err) == smslink.OutcomeNotSent {
-		return false, nil // its messages are queued, as they should be
-	}
 	err = o.inTx(ctx, func(tx *sql.Tx) error {
 		var found int
 		if err := tx.QueryRowContext(ctx, o.dialect.sql("SELECT count(*) FROM smslink_package WHERE token = ?"), c.token).Scan(&found); err != nil {
 			return err
 		}
 		if forgotten = found == 0; !forgotten {
-			return o.record(ctx, tx, c, "")
+			return o.record(ctx, tx, c)
+		}
+		if stateAfter(c.err, c.stop) == stateNotSent {
+			return nil // its messages are queued, as they should be
 		}
 		anew, err := o.claimAnew(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		return o.record(ctx, tx, anew, "")
+		return o.record(ctx, tx, anew)
 	})
 	return forgotten, err
 }
@@ -176,7 +176,7 @@ func (o *Outbox) claimAnew(ctx context.Context, tx *sql.Tx, c *claim) (*claim, e
 	if err != nil {
 		return nil, err
 	}
-	if err := o.insertPackage(ctx, tx, &anew, stateSending, s.now); err != nil {
+	if err := o.insertPackage(ctx, tx, &anew, s.now); err != nil {
 		return nil, err
 	}
 	_, err = o.exec(ctx, tx, fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", anew.id), "package IS NULL"), asciiJSON(anew.ids))

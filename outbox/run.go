@@ -208,17 +208,17 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		defer r.stopping.Add(-1)
 		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
 	}
-	r.memory.settle(c, resp, err)
+	r.memory.settle(c, resp, err, stop)
 	recorded := false
 	r.insist(func(settling context.Context) error {
-		err := r.settle(settling, c, stop)
+		err := r.settle(settling, c)
 		recorded = err == nil
 		if errors.Is(err, errForgotten) { // halt writes it back
 			return r.markMoved(settling)
 		}
 		return err
 	})
-	r.traceEnd(traced, c, stop, replied, recorded)
+	r.traceEnd(traced, c, replied, recorded)
 	step.Reach(ctx, step.Settled)
 }
 

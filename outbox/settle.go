@@ -16,23 +16,23 @@ import (
 // claim was committed.
 var errForgotten = errors.New("outbox: the database has lost the claim of a package")
 
-// settle records what became of a claim's package, and pauses the outbox if stop is not empty. It may be
+// settle records what became of a claim's package, and pauses the outbox if that has to stop. It may be
 // repeated. A package that a person has resolved stays as it is.
-func (o *Outbox) settle(ctx context.Context, c *claim, stop string) error {
+func (o *Outbox) settle(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
-		if stop != "" {
-			if err := o.pause(ctx, tx, c.worker, stop); err != nil {
+		if c.stop != "" {
+			if err := o.pause(ctx, tx, c.worker, c.stop); err != nil {
 				return err
 			}
 		}
-		err := o.record(ctx, tx, c, stop)
+		err := o.record(ctx, tx, c)
 		step.Reach(ctx, step.Settling)
 		return err
 	})
 }
 
-func (o *Outbox) record(ctx context.Context, tx *sql.Tx, c *claim, stop string) error {
-	switch state := stateAfter(c.err, stop); {
+func (o *Outbox) record(ctx context.Context, tx *sql.Tx, c *claim) error {
+	switch state := stateAfter(c.err, c.stop); {
 	case state == stateAccepted:
 		return o.settleAccepted(ctx, tx, c)
 	case state == stateNotSent && smslink.OutcomeOf(c.err) == smslink.OutcomeNotSent:
@@ -145,7 +145,7 @@ func backoff(attempts int64) time.Duration {
 func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		withdrawn := &claim{token: c.token, worker: c.worker, lane: c.lane, err: errUncertain}
-		if err := o.insertPackage(ctx, tx, withdrawn, stateNotSent, 0); err != nil {
+		if err := o.insertPackage(ctx, tx, withdrawn, 0); err != nil {
 			return err
 		}
 		return o.settleNotSent(ctx, tx, withdrawn, 0)

@@ -78,13 +78,12 @@ func (r *run) traceStart(ctx context.Context, c *claim) context.Context {
 	return r.opts.Tracer.TracePackageStart(ctx, data)
 }
 
-// traceEnd tells the tracer what became of a package whose reply came at a time of this machine's clock. What the
-// database has is what stop, as in settle, made of it.
-func (r *run) traceEnd(ctx context.Context, c *claim, stop string, replied time.Time, recorded bool) {
+// traceEnd tells the tracer what became of a package whose reply came at a time of this machine's clock.
+func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorded bool) {
 	if r.opts.Tracer == nil {
 		return
 	}
-	data := PackageEnd{State: messageState(stateAfter(c.err, stop)), Recorded: recorded, Err: c.err}
+	data := PackageEnd{State: messageState(stateAfter(c.err, c.stop)), Recorded: recorded, Err: c.err}
 	if c.resp != nil {
 		sinceClaim := replied.Sub(c.began)
 		for i, result := range c.resp.Results {

@@ -46,6 +46,9 @@ func migrate(t *testing.T, db *sql.DB, dialect *outbox.Dialect) {
 	require.False(t, t.Failed(), "migrating failed")
 }
 
+// tables are emptied before each case.
+var tables = []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report"}
+
 // kit is what a case works with: an empty outbox and a gateway.
 type kit struct {
 	*testing.T
@@ -56,7 +59,7 @@ type kit struct {
 }
 
 func newKit(t *testing.T, db *sql.DB, dialect *outbox.Dialect) *kit {
-	for _, table := range []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report"} {
+	for _, table := range tables {
 		_, err := db.ExecContext(t.Context(), "DELETE FROM "+table)
 		require.NoError(t, err)
 	}

@@ -55,7 +55,15 @@ func startMariaDB(t *testing.T, options ...string) *servers.Server {
 	return started(t, s, err)
 }
 
-func TestVerify_sqlite(t *testing.T) { outboxtest.Verify(t, openSQLite(t), outbox.SQLite) }
+func TestVerify_sqlite(t *testing.T) {
+	t.Run("as the documentation says", func(t *testing.T) { outboxtest.Verify(t, openSQLite(t), outbox.SQLite) })
+	t.Run("with a rollback journal and deferred transactions", func(t *testing.T) {
+		db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "outbox.db")+"?_pragma=busy_timeout(20000)")
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		outboxtest.Verify(t, db, outbox.SQLite)
+	})
+}
 
 func TestVerify_postgres(t *testing.T) {
 	server := startPostgres(t)

@@ -43,7 +43,7 @@ func TestCommand(t *testing.T) {
 			server := start(t)
 			url := server.DSN
 			if scheme == "mariadb" {
-				url = fmt.Sprintf("mariadb://root@127.0.0.1:%d/test", server.Port)
+				url = fmt.Sprintf("mariadb://root@127.0.0.1:%d/outbox", server.Port)
 			}
 			smslink := func(args ...string) (string, error) {
 				cmd := exec.CommandContext(t.Context(), command, append([]string{"outbox"}, args...)...)

@@ -3,8 +3,10 @@
 package servers
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -24,7 +26,7 @@ func MariaDB(options ...string) (*Server, error) {
 		return nil, err
 	}
 	s.binary = binary
-	s.DSN = fmt.Sprintf("root@tcp(127.0.0.1:%d)/test?interpolateParams=true", s.Port)
+	s.DSN = fmt.Sprintf("root@tcp(127.0.0.1:%d)/?interpolateParams=true", s.Port)
 	s.args = append([]string{
 		"--no-defaults", "--datadir=" + s.data(), "--port=" + fmt.Sprint(s.Port), "--bind-address=127.0.0.1", "--socket=" + filepath.Join(s.Dir, "s"),
 		"--pid-file=" + filepath.Join(s.Dir, "pid"), "--character-set-server=latin1", "--innodb-buffer-pool-size=256M",
@@ -32,5 +34,14 @@ func MariaDB(options ...string) (*Server, error) {
 	if err := s.once(install, "--no-defaults", "--datadir="+s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve"); err != nil {
 		return nil, err
 	}
-	return s, s.Start()
+	return s, firstError(s.Start, func() error {
+		db, err := s.Open()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = db.Close() }()
+		_, err = db.ExecContext(context.Background(), "CREATE DATABASE outbox") // "test" is everybody's
+		s.DSN = strings.Replace(s.DSN, "/?", "/outbox?", 1)
+		return err
+	})
 }
