@@ -23,10 +23,10 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/bench/processor"
 	"github.com/go-smslink/smslink/internal/corpus"
 	"github.com/go-smslink/smslink/journal"
 )
@@ -231,7 +231,7 @@ func job(side, url string, messages int) error {
 			heap = append(heap, float64(stats.HeapAlloc)/1e6)
 		}
 	}
-	start, used := time.Now(), processorTime()
+	start, used := time.Now(), processor.Time()
 	if number == 0 {
 		err = sendOneByOne(client, all, note)
 	} else {
@@ -243,7 +243,7 @@ func job(side, url string, messages int) error {
 		}
 	}
 	took := time.Since(start)
-	used = processorTime() - used
+	used = processor.Time() - used
 	if err != nil {
 		return err
 	}
@@ -283,14 +283,6 @@ func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error],
 		p.Reset()
 	}
 	return nil
-}
-
-func processorTime() time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		log.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // peak is this process's largest resident memory so far, in KiB.
