@@ -209,6 +209,10 @@ func outboxEnqueue(ctx context.Context, c console, box *outbox.Outbox, db *sql.D
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("whether the messages were queued is not known; run the same command again: %w", terminal.Error(err))
 	}
-	fmt.Fprintf(c.out, "%d of %d messages queued; the others were queued before\n", added, read)
+	before := ""
+	if added < read {
+		before = "; the others were queued before"
+	}
+	fmt.Fprintf(c.out, "%d of %d messages queued%s\n", added, read, before)
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
@@ -47,7 +46,6 @@ func TestChaos(t *testing.T) {
 		if *chaosVia != "" && (server == nil || *chaosVia == "pgbouncer" && config.Dialect != "postgres") {
 			t.Skip("there is nothing to stand before the database")
 		}
-		_ = mysql.SetLogger(&mysql.NopLogger{})
 		lostReplies := new(atomic.Int64)
 		b := newBench(t, config, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
 			if rand.Float64() < *chaosLose {

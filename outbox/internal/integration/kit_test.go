@@ -56,6 +56,7 @@ func startMariaDB(t *testing.T, options ...string) *servers.Server {
 }
 
 func TestVerify_sqlite(t *testing.T) {
+	t.Parallel()
 	t.Run("as the documentation says", func(t *testing.T) { outboxtest.Verify(t, openSQLite(t), outbox.SQLite) })
 	t.Run("with a rollback journal and deferred transactions", func(t *testing.T) {
 		db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "outbox.db")+"?_pragma=busy_timeout(20000)")
@@ -66,6 +67,7 @@ func TestVerify_sqlite(t *testing.T) {
 }
 
 func TestVerify_postgres(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	t.Run("directly", func(t *testing.T) { outboxtest.Verify(t, opened(t, server), outbox.Postgres) })
 	bouncer, err := server.PgBouncer()
@@ -74,6 +76,7 @@ func TestVerify_postgres(t *testing.T) {
 }
 
 func TestVerify_mariadb(t *testing.T) {
+	t.Parallel()
 	server := startMariaDB(t)
 	t.Run("parameters in the text", func(t *testing.T) { outboxtest.Verify(t, opened(t, server), outbox.MariaDB) })
 	server.DSN = server.DSN[:len(server.DSN)-len("?interpolateParams=true")]

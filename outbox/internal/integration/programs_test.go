@@ -19,6 +19,7 @@ const repository = "../../.."
 
 // The shop of examples/outbox on PostgreSQL, with database/sql and with pgx itself.
 func TestExample_postgres(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^TestRun_postgres$", "./outbox")
 	cmd.Dir = filepath.Join(repository, "examples")
@@ -30,6 +31,7 @@ func TestExample_postgres(t *testing.T) {
 
 // The command on both servers, by their URLs.
 func TestCommand(t *testing.T) {
+	t.Parallel()
 	command := filepath.Join(t.TempDir(), "smslink")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, ".")
 	build.Dir = filepath.Join(repository, "cmd", "smslink")

@@ -20,6 +20,7 @@ import (
 )
 
 func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		open func(t *testing.T) *sql.DB
 		d    *outbox.Dialect
@@ -61,6 +62,7 @@ func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
 
 // The claim is durable although the server's own commits are not.
 func TestRun_synchronousCommitOff(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t, "synchronous_commit=off")
 	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
 	b.enqueue("order-1")
@@ -69,6 +71,7 @@ func TestRun_synchronousCommitOff(t *testing.T) {
 }
 
 func TestRun_needsItsTables(t *testing.T) {
+	t.Parallel()
 	box, err := outbox.New(openSQLite(t), outbox.SQLite, nil)
 	require.NoError(t, err)
 	client, err := smslink.NewClient("id", "password", &smslink.Options{Endpoint: "http://127.0.0.1:1/"})
@@ -78,6 +81,7 @@ func TestRun_needsItsTables(t *testing.T) {
 
 // An order and its SMS in one transaction of pgx itself.
 func TestEnqueue_inPgxTransaction(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
@@ -117,6 +121,7 @@ func pgxTx(tx pgx.Tx) outbox.TxFunc {
 
 // A role that may read and write the outbox's tables, and no more, is enough for a worker.
 func TestRun_leastPrivileges(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		start  func(t *testing.T) *servers.Server
 		grants []string

@@ -38,6 +38,7 @@ type workerConfig struct {
 const workerEnv = "SMSLINK_TEST_OUTBOX_WORKER"
 
 func TestMain(m *testing.M) {
+	_ = mysql.SetLogger(&mysql.NopLogger{}) // it logs to standard error by itself
 	if raw := os.Getenv(workerEnv); raw != "" {
 		if err := work(raw); err != nil {
 			slog.Error(err.Error())
@@ -56,7 +57,6 @@ func work(raw string) error {
 	if err := json.Unmarshal([]byte(raw), &c); err != nil {
 		return err
 	}
-	_ = mysql.SetLogger(&mysql.NopLogger{}) // it logs by itself
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	died := false
