@@ -54,8 +54,8 @@ var (
 	errMoved   = errors.New("outbox: the database has failed over, was restored or has lost commits")
 	errNothing = errors.New("outbox: nothing is due")
 
-	// ErrUnsafe is the error of [Outbox.Run] if a setting of the database may lose a commit, so that
-	// messages could be sent twice, or may alter a text. The text names the setting. See
+	// ErrUnsafe is the error of [Outbox.Run] if a setting of the database may lose a commit, so
+	// that messages could be sent twice, or may alter a text. The text names the setting. See
 	// [Options].AllowLoss.
 	ErrUnsafe = errors.New("outbox: the database's settings are not safe")
 )
@@ -76,9 +76,9 @@ func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, er
 	return q, err
 }
 
-// claim puts messages of a lane that have been due since from into a package. If the commit fails, the
-// claim comes with the error: it may have happened, and must be withdrawn. The error is errNothing if
-// another worker was faster or if all that was due has expired.
+// claim puts messages of a lane that have been due since from into a package. If the commit fails,
+// the claim comes with the error: it may have happened, and must be withdrawn. The error is
+// errNothing if another worker was faster or if all that was due has expired.
 func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error) {
 	began := time.Now()
 	c := &claim{token: r.worker + "/" + rand.Text(), worker: r.worker, lane: lane, pkg: r.newPackage(), began: began, deadline: began.Add(r.opts.Timeout)}

@@ -94,8 +94,8 @@ var SQLite = &Dialect{
 // MySQL is MySQL 8.0 or later.
 var MySQL = mysql("@@server_uuid")
 
-// MariaDB is MariaDB 10.6 or later. It has no identity that a replica does not copy except server_id:
-// give each server its own.
+// MariaDB is MariaDB 10.6 or later. It has no identity that a replica does not copy except
+// server_id: give each server its own.
 var MariaDB = mysql("@@server_id")
 
 func mysql(epoch string) *Dialect {

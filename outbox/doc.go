@@ -1,8 +1,8 @@
 // Package outbox queues SMS in tables of your own database and sends each of them once.
 //
-// [Outbox.Enqueue] writes messages in your own transaction, so that an order and its SMS are committed together or not
-// at all. [Outbox.Run], in any number of processes on any number of machines, puts what is due into packages and sends
-// each by [smslink.Client.Send].
+// [Outbox.Enqueue] writes messages in your own transaction, so that an order and its SMS are
+// committed together or not at all. [Outbox.Run], in any number of processes on any number of
+// machines, puts what is due into packages and sends each by [smslink.Client.Send].
 //
 //	box, err := outbox.New(db, outbox.Postgres, nil)
 //	...
@@ -14,17 +14,19 @@
 //
 // # What is promised
 //
-// A package is claimed before it is uploaded: one transaction selects messages and inserts the package's row. Its commit
-// is the right to upload the package once. A worker that ends without saying what became of its package leaves it in
-// doubt. A package in doubt is never sent again by itself: see [Outbox.Doubts] and [Outbox.Resolve].
+// A package is claimed before it is uploaded: one transaction selects messages and inserts the
+// package's row. Its commit is the right to upload the package once. A worker that ends without
+// saying what became of its package leaves it in doubt. A package in doubt is never sent again by
+// itself: see [Outbox.Doubts] and [Outbox.Resolve].
 //
-// No message is sent twice as long as the database keeps what it has committed. Run refuses a database that is set not
-// to ([ErrUnsafe]), and halts when it notices that commits were lost: see [Stats].WroteBack. No message is lost as long
-// as your own transaction is not.
+// No message is sent twice as long as the database keeps what it has committed. Run refuses a
+// database that is set not to ([ErrUnsafe]), and halts when it notices that commits were lost: see
+// [Stats].WroteBack. No message is lost as long as your own transaction is not.
 //
 // # Databases
 //
-// The outbox works on database/sql alone, with a driver of yours: PostgreSQL 14, MySQL 8.0, MariaDB 10.6, SQLite 3.42 and
-// later. Package outboxtest holds a database and its driver to the rules. A MySQL driver must report changed rows, not
-// found rows (clientFoundRows=false, which is go-sql-driver's default).
+// The outbox works on database/sql alone, with a driver of yours: PostgreSQL 14, MySQL 8.0, MariaDB
+// 10.6, SQLite 3.42 and later. Package outboxtest holds a database and its driver to the rules. A
+// MySQL driver must report changed rows, not found rows (clientFoundRows=false, which is
+// go-sql-driver's default).
 package outbox

@@ -18,8 +18,8 @@ type Doubt struct {
 	Digest   string // MD5 of its plain form in hex, as the upload has it
 	Why      string
 
-	// Strays counts the delivery reports of messages that nobody knows, received since the package began: signs that it
-	// was accepted.
+	// Strays counts the delivery reports of messages that nobody knows, received since the package
+	// began: signs that it was accepted.
 	Strays int
 }
 
@@ -65,11 +65,12 @@ var (
 	ErrTooSoon = errors.New("outbox: the package's worker may still send it")
 )
 
-// Resolve says what became of a package, and records who said so and why. by and reason must not be empty.
+// Resolve says what became of a package, and records who said so and why. by and reason must not be
+// empty.
 //
-// It returns [ErrNoDoubt] if the package does not wait for a person, or no longer. It returns [ErrTooSoon] for NotSent
-// until twice [Options].Timeout after the package's deadline if its worker has not said that the upload has ended: a worker that was
-// frozen may still send.
+// It returns [ErrNoDoubt] if the package does not wait for a person, or no longer. It returns
+// [ErrTooSoon] for NotSent until twice [Options].Timeout after the package's deadline if its worker
+// has not said that the upload has ended: a worker that was frozen may still send.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, v Verdict, by, reason string) error {
 	if v < WasSent || v > Abandon {
 		return errors.New("outbox: the verdict is neither WasSent, NotSent nor Abandon")

@@ -78,9 +78,9 @@ const (
 // is there already is left as it is. They are sent once tx is committed, and never if it is rolled
 // back. What a message's own fields become is stored: see [smslink.Message].
 //
-// If a message is refused, none is enqueued. The error is then a [*smslink.MessageError], whose ID is
-// the message's index. It holds one of the errors of [smslink.Package.Add], or [ErrKey], [ErrLane],
-// [ErrTooLong] or [ErrExpires]. Any other error is the database's.
+// If a message is refused, none is enqueued. The error is then a [*smslink.MessageError], whose ID
+// is the message's index. It holds one of the errors of [smslink.Package.Add], or [ErrKey],
+// [ErrLane], [ErrTooLong] or [ErrExpires]. Any other error is the database's.
 func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added int, err error) {
 	if len(messages) == 0 {
 		return 0, nil

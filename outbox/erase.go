@@ -6,8 +6,9 @@ import (
 	"fmt"
 )
 
-// Erase erases the receivers, senders and texts of messages that came to their end longer than [Options].EraseAfter
-// ago, and deletes what is older than [Options].ForgetAfter. Run calls it at its start and each hour.
+// Erase erases the receivers, senders and texts of messages that came to their end longer than
+// [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. Run calls it at
+// its start and each hour.
 func (o *Outbox) Erase(ctx context.Context) error {
 	s, err := o.state(ctx, o.db, witness{})
 	if err != nil {
@@ -33,8 +34,8 @@ func (o *Outbox) Erase(ctx context.Context) error {
 		"DELETE FROM smslink_message WHERE package = ?", "DELETE FROM smslink_result WHERE package = ?", "DELETE FROM smslink_package WHERE id = ?")
 }
 
-// eachEnded runs statements, in one transaction a package, for those packages that ended before a time and wait for
-// nobody.
+// eachEnded runs statements, in one transaction a package, for those packages that ended before a
+// time and wait for nobody.
 func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, statements ...string) error {
 	const batch = 1000
 	for {

@@ -71,8 +71,9 @@ func (o *Outbox) markMoved(ctx context.Context) error {
 	return err
 }
 
-// halt tells the database what it may have forgotten of this run's packages, once none is on its way, and then
-// that it was told. It does so once; the outbox stays halted until a person resumes it.
+// halt tells the database what it may have forgotten of this run's packages, once none is on its
+// way, and then that it was told. It does so once; the outbox stays halted until a person resumes
+// it.
 func (r *run) halt(ctx context.Context) {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
@@ -123,8 +124,8 @@ func (r *run) tell(ctx context.Context) error {
 
 const toldPrefix = "told "
 
-// writeBack gives the database a package that it has forgotten, with what became of it. Messages are found by
-// their keys, since an id may be another message's by now.
+// writeBack gives the database a package that it has forgotten, with what became of it. Messages
+// are found by their keys, since an id may be another message's by now.
 func (o *Outbox) writeBack(ctx context.Context, c *claim) (forgotten bool, err error) {
 	err = o.inTx(ctx, func(tx *sql.Tx) error {
 		var found int
@@ -146,7 +147,8 @@ func (o *Outbox) writeBack(ctx context.Context, c *claim) (forgotten bool, err e
 	return forgotten, err
 }
 
-// claimAnew inserts the row of a forgotten package, and returns the claim with the ids that its messages have now.
+// claimAnew inserts the row of a forgotten package, and returns the claim with the ids that its
+// messages have now.
 func (o *Outbox) claimAnew(ctx context.Context, tx *sql.Tx, c *claim) (*claim, error) {
 	present, err := o.idsOf(ctx, tx, c.keys)
 	if err != nil {

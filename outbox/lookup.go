@@ -36,8 +36,8 @@ type Record struct {
 	Note     string           // why it was refused, or why its package was not accepted; else empty
 }
 
-// Lookup returns the records of the given keys, in no order. Keys that are not known are left out. The view
-// smslink_outbox shows the same to SQL.
+// Lookup returns the records of the given keys, in no order. Keys that are not known are left out.
+// The view smslink_outbox shows the same to SQL.
 func (o *Outbox) Lookup(ctx context.Context, keys ...string) (_ []Record, err error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -63,8 +63,8 @@ func (o *Outbox) Lookup(ctx context.Context, keys ...string) (_ []Record, err er
 	return records, rows.Err()
 }
 
-// Report keeps a delivery report: give it to [delivery.NewHandler]. It may come before its message is settled, and
-// any number of times. Of several, the one with the latest Time counts.
+// Report keeps a delivery report: give it to [delivery.NewHandler]. It may come before its message
+// is settled, and any number of times. Of several, the one with the latest Time counts.
 func (o *Outbox) Report(ctx context.Context, report delivery.Report) error {
 	delivered := 0
 	if report.Delivered {

@@ -15,15 +15,16 @@ import (
 
 // Options are an outbox's settings. Nil and zero fields mean the defaults.
 type Options struct {
-	// PackageOptions are those of the packages. Fold and LenientReceivers also apply when a message is enqueued.
+	// PackageOptions are those of the packages. Fold and LenientReceivers also apply when a message
+	// is enqueued.
 	smslink.PackageOptions
 
 	// Lanes adds lanes to "urgent" and "bulk", or changes these two. A message never waits for
 	// those of another lane. A name has 1 to 32 characters of visible ASCII.
 	Lanes map[string]Lane
 
-	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. The package's deadline is a
-	// fifth later: if its worker has not said by then what became of it, it is in doubt.
+	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. The package's deadline is
+	// a fifth later: if its worker has not said by then what became of it, it is in doubt.
 	Timeout time.Duration
 
 	// EraseAfter is how long receivers, senders and texts are kept after a message has come to its
@@ -49,7 +50,8 @@ type Options struct {
 // Lane says how the messages of one lane become packages. Zero fields mean the defaults, which are
 // given for "urgent" and for all others.
 type Lane struct {
-	// Messages is the most that a package holds; 0 means 100, and 10,000 in other lanes (1,000 on SQLite).
+	// Messages is the most that a package holds; 0 means 100, and 10,000 in other lanes (1,000 on
+	// SQLite).
 	Messages int
 
 	// Bytes is the most that a package's plain form takes; 0 means 2,000,000. A longer message is a
@@ -207,8 +209,8 @@ type state struct {
 	newest witness // its newest package
 }
 
-// witness is a package that the database held once. If it no longer does, commits were lost. Since ids may come again,
-// the token is compared.
+// witness is a package that the database held once. If it no longer does, commits were lost. Since
+// ids may come again, the token is compared.
 type witness struct {
 	id    int64
 	token string

@@ -14,19 +14,20 @@ import (
 	"github.com/go-smslink/smslink/outbox/internal/step"
 )
 
-// Run sends what is due until ctx is done, then lets the uploads that have begun come to their end and
-// returns nil. Any number of processes may run on one database at a time.
+// Run sends what is due until ctx is done, then lets the uploads that have begun come to their end
+// and returns nil. Any number of processes may run on one database at a time.
 //
 // Run pauses the outbox, for all workers and until [Outbox.Resume], when further uploads would most
-// likely fare no better: the gateway refuses the account or this program, the credit runs out, or five
-// packages of this Run in a row are unknown. It halts in the same way when it notices that the database
-// has failed over, was restored or has lost commits. It then writes back what it has sent in the last
-// hour.
+// likely fare no better: the gateway refuses the account or this program, the credit runs out, or
+// five packages of this Run in a row are unknown. It halts in the same way when it notices that the
+// database has failed over, was restored or has lost commits. It then writes back what it has sent
+// in the last hour.
 //
-// Errors of the database are logged, and what failed is tried again. Run returns an error if it cannot
-// begin: the database cannot be reached, [Outbox.Migrate] has not run, or the database's settings are not
-// safe ([ErrUnsafe], also later). It returns an error, too, if the database is down when Run is to end, and
-// stays so for [Options].Timeout: the packages whose end could not be recorded are then in doubt.
+// Errors of the database are logged, and what failed is tried again. Run returns an error if it
+// cannot begin: the database cannot be reached, [Outbox.Migrate] has not run, or the database's
+// settings are not safe ([ErrUnsafe], also later). It returns an error, too, if the database is
+// down when Run is to end, and stays so for [Options].Timeout: the packages whose end could not be
+// recorded are then in doubt.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
 		return errors.New("outbox: the client is nil")
@@ -61,7 +62,8 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	return nil
 }
 
-// check reports why Run cannot begin, records the database's epoch if none is recorded, and returns the newest package.
+// check reports why Run cannot begin, records the database's epoch if none is recorded, and returns
+// the newest package.
 func (o *Outbox) check(ctx context.Context) (witness, error) {
 	s, err := o.state(ctx, o.db, witness{})
 	if err != nil {
@@ -132,8 +134,8 @@ const (
 	claimBudget = 30 * time.Second
 )
 
-// claimer returns a function that waits for the lane's next claim. It returns nil once ctx is done. A claim
-// that is not certain must be withdrawn.
+// claimer returns a function that waits for the lane's next claim. It returns nil once ctx is done.
+// A claim that is not certain must be withdrawn.
 func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *claim, certain bool) {
 	var from int64       // where to look: nothing that is due was left before it
 	var looked time.Time // at the lane's beginning
@@ -194,7 +196,8 @@ func (r *run) idle(ctx context.Context, lane Lane, err error) {
 	}
 }
 
-// upload sends the claim's package, whether or not ctx is done meanwhile, and records what became of it.
+// upload sends the claim's package, whether or not ctx is done meanwhile, and records what became
+// of it.
 func (r *run) upload(ctx context.Context, c *claim) {
 	step.Reach(ctx, step.Claimed)
 	traced := r.traceStart(context.WithoutCancel(ctx), c)
@@ -295,8 +298,8 @@ func (r *run) watch(ctx context.Context) error {
 	return err
 }
 
-// Wake has this Outbox's Run look at a lane at once, for a process that enqueues for itself. Call it after the
-// commit.
+// Wake has this Outbox's Run look at a lane at once, for a process that enqueues for itself. Call
+// it after the commit.
 func (o *Outbox) Wake(lane string) {
 	select {
 	case o.wake[lane] <- struct{}{}:

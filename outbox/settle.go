@@ -16,8 +16,8 @@ import (
 // claim was committed.
 var errForgotten = errors.New("outbox: the database has lost the claim of a package")
 
-// settle records what became of a claim's package, and pauses the outbox if that has to stop. It may be
-// repeated. A package that a person has resolved stays as it is.
+// settle records what became of a claim's package, and pauses the outbox if that has to stop. It
+// may be repeated. A package that a person has resolved stays as it is.
 func (o *Outbox) settle(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		if c.stop != "" {
@@ -62,7 +62,8 @@ func stateAfter(err error, stop string) int {
 	}
 }
 
-// end moves the claim's package to a state. It reports whether it did: a repeated settlement does not.
+// end moves the claim's package to a state. It reports whether it did: a repeated settlement does
+// not.
 func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state int, remote string) (bool, error) {
 	var note any
 	if c.err != nil {
@@ -134,14 +135,14 @@ func (o *Outbox) queued(wait time.Duration) string {
 	return fmt.Sprintf("package = NULL, attempts = attempts + 1, due = %s + %d", o.dialect.now, wait.Microseconds())
 }
 
-// backoff is how long messages wait that were not sent for the (attempts+1)th time: a second, doubled each
-// time, up to a minute.
+// backoff is how long messages wait that were not sent for the (attempts+1)th time: a second,
+// doubled each time, up to a minute.
 func backoff(attempts int64) time.Duration {
 	return min(time.Second<<min(attempts, 6), time.Minute)
 }
 
-// withdraw gives back a claim whose commit may not have happened. Inserting the same token waits for that
-// commit if it is still under way, and keeps it from happening later.
+// withdraw gives back a claim whose commit may not have happened. Inserting the same token waits
+// for that commit if it is still under way, and keeps it from happening later.
 func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		withdrawn := &claim{token: c.token, worker: c.worker, lane: c.lane, err: errUncertain}
@@ -154,7 +155,8 @@ func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 
 var errUncertain = errors.New("the claim's commit may not have happened; nothing was uploaded")
 
-// sweep puts packages in doubt whose workers have not said what became of them. It returns how many.
+// sweep puts packages in doubt whose workers have not said what became of them. It returns how
+// many.
 func (o *Outbox) sweep(ctx context.Context) (int64, error) {
 	return o.exec(ctx, o.db, "UPDATE smslink_package SET state = 5, note = 'its worker has not said what became of it' WHERE state = 1 AND deadline < "+o.dialect.now)
 }
@@ -165,7 +167,8 @@ const (
 	maxNote   = 500
 )
 
-// tidy returns s cut to n bytes, with a ? for each character that a database or a terminal may not take.
+// tidy returns s cut to n bytes, with a ? for each character that a database or a terminal may not
+// take.
 func tidy(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

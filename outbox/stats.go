@@ -16,8 +16,8 @@ type Stats struct {
 
 	Sending, InDoubt, Held int // packages
 
-	// After a fail-over or a restore: the workers that have written back what they sent, and the others that claimed
-	// something in the last hour. Resume once those are known to have ended.
+	// After a fail-over or a restore: the workers that have written back what they sent, and the
+	// others that claimed something in the last hour. Resume once those are known to have ended.
 	WroteBack, Silent []string
 }
 
@@ -28,7 +28,8 @@ type LaneStats struct {
 	Accepted int           // messages of packages that were accepted in the last minute
 }
 
-// Stats returns the counts as they are now. It reads the whole queue: call it every few seconds at most.
+// Stats returns the counts as they are now. It reads the whole queue: call it every few seconds at
+// most.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	s, err := o.state(ctx, o.db, witness{})
 	if err != nil {
@@ -110,7 +111,8 @@ func (o *Outbox) each(ctx context.Context, query string, args []any, f func(scan
 	return rows.Err()
 }
 
-// Pause keeps every worker from beginning another upload, until [Outbox.Resume]. by and reason must not be empty.
+// Pause keeps every worker from beginning another upload, until [Outbox.Resume]. by and reason must
+// not be empty.
 func (o *Outbox) Pause(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
@@ -123,8 +125,9 @@ func (o *Outbox) pause(ctx context.Context, tx Tx, by, reason string) error {
 	return err
 }
 
-// Resume lets workers begin uploads again, after a pause or a halt, and records who said so and why. by and reason must
-// not be empty. After a fail-over or a restore, see [Stats].WroteBack first.
+// Resume lets workers begin uploads again, after a pause or a halt, and records who said so and
+// why. by and reason must not be empty. After a fail-over or a restore, see [Stats].WroteBack
+// first.
 func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned

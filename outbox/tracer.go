@@ -8,20 +8,23 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Tracer is told of messages that are enqueued and of each package that [Outbox.Run] uploads, for example to make spans
-// and metrics. Package github.com/go-smslink/smslink/smslinkotel/outboxotel has one for OpenTelemetry. Goroutines call
-// its methods concurrently, and wait for them. What they are told holds no receiver, text, key or credential.
+// Tracer is told of messages that are enqueued and of each package that [Outbox.Run] uploads, for
+// example to make spans and metrics. Package github.com/go-smslink/smslink/smslinkotel/outboxotel
+// has one for OpenTelemetry. Goroutines call its methods concurrently, and wait for them. What they
+// are told holds no receiver, text, key or credential.
 type Tracer interface {
-	// TraceEnqueue returns a word that is stored with the messages that [Outbox.Enqueue] is given under ctx, so that their
-	// packages can be linked to the one who enqueued them: a traceparent, for example. More than 64 characters, or any
-	// other than visible ASCII, are stored as none.
+	// TraceEnqueue returns a word that is stored with the messages that [Outbox.Enqueue] is given
+	// under ctx, so that their packages can be linked to the one who enqueued them: a traceparent,
+	// for example. More than 64 characters, or any other than visible ASCII, are stored as none.
 	TraceEnqueue(ctx context.Context) string
 
-	// TracePackageStart is called when a package is claimed and about to be uploaded. The context that it returns must
-	// descend from ctx. It is that of [smslink.Client.Send] and of TracePackageEnd.
+	// TracePackageStart is called when a package is claimed and about to be uploaded. The context
+	// that it returns must descend from ctx. It is that of [smslink.Client.Send] and of
+	// TracePackageEnd.
 	TracePackageStart(ctx context.Context, data PackageStart) context.Context
 
-	// TracePackageEnd is called once for each TracePackageStart, after the database was told what became of the package.
+	// TracePackageEnd is called once for each TracePackageStart, after the database was told what
+	// became of the package.
 	TracePackageEnd(ctx context.Context, data PackageEnd)
 }
 
@@ -41,7 +44,8 @@ type PackageEnd struct {
 	Err      error           // as [smslink.Client.Send] returned it
 }
 
-// The most different words of TraceEnqueue that a package is traced with, and the most characters of each.
+// The most different words of TraceEnqueue that a package is traced with, and the most characters
+// of each.
 const (
 	maxTraces = 16
 	maxTrace  = 64
@@ -78,7 +82,8 @@ func (r *run) traceStart(ctx context.Context, c *claim) context.Context {
 	return r.opts.Tracer.TracePackageStart(ctx, data)
 }
 
-// traceEnd tells the tracer what became of a package whose reply came at a time of this machine's clock.
+// traceEnd tells the tracer what became of a package whose reply came at a time of this machine's
+// clock.
 func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorded bool) {
 	if r.opts.Tracer == nil {
 		return

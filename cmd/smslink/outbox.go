@@ -20,7 +20,8 @@ import (
 	"github.com/go-smslink/smslink/outbox"
 )
 
-// envDB is the environment's --db: a URL may hold a password, and a command line is seen by every user of the machine.
+// envDB is the environment's --db: a URL may hold a password, and a command line is seen by every
+// user of the machine.
 const envDB = "SMSLINK_OUTBOX_DB"
 
 func newOutboxCommand(c console) *cobra.Command {
@@ -85,7 +86,8 @@ func (at *outboxAt) do(ctx context.Context, opts *outbox.Options, f func(ctx con
 // usageError is one that only the database could tell.
 type usageError struct{ error }
 
-// openDatabase opens the database of a URL. Its errors quote nothing of the URL, which may hold a password.
+// openDatabase opens the database of a URL. Its errors quote nothing of the URL, which may hold a
+// password.
 func openDatabase(database string) (*sql.DB, *outbox.Dialect, error) {
 	scheme, rest, _ := strings.Cut(database, ":")
 	switch scheme {

@@ -1,6 +1,7 @@
-// Command outbox is a shop that texts its customers: an order and its SMS are committed together, two workers send what is
-// queued, and the delivery reports come back. See shop.go for the shop. The gateway is a sandbox in this process, and the
-// database is a SQLite file; --db postgres://… has it on PostgreSQL.
+// Command outbox is a shop that texts its customers: an order and its SMS are committed together,
+// two workers send what is queued, and the delivery reports come back. See shop.go for the shop.
+// The gateway is a sandbox in this process, and the database is a SQLite file; --db postgres://…
+// has it on PostgreSQL.
 package main
 
 import (
@@ -83,7 +84,8 @@ func run(ctx context.Context, out io.Writer, url string) error {
 	return trade(ctx, out, &shop{db, box})
 }
 
-// sandbox starts a gateway in place of the live one, and the server that takes its delivery reports.
+// sandbox starts a gateway in place of the live one, and the server that takes its delivery
+// reports.
 func sandbox(box *outbox.Outbox) (gateway *smslinktest.Gateway, stop func(), err error) {
 	secret := rand.Text() // in earnest: made once and kept, as it stands in the account's settings
 	reports, err := delivery.NewHandler(secret, box.Report, nil)
@@ -137,7 +139,8 @@ func trade(ctx context.Context, out io.Writer, s *shop) error {
 	return nil
 }
 
-// ended waits until all messages have come to their end, and those that were accepted were reported.
+// ended waits until all messages have come to their end, and those that were accepted were
+// reported.
 func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Record, error) {
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		records, err := s.box.Lookup(ctx, keys...)

@@ -16,8 +16,9 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Verify runs an outbox on db, against a gateway of its own on 127.0.0.1, and fails t if a rule does not hold. It creates
-// the outbox's tables and empties them: give it a database that holds nothing else. It takes half a minute at most.
+// Verify runs an outbox on db, against a gateway of its own on 127.0.0.1, and fails t if a rule
+// does not hold. It creates the outbox's tables and empties them: give it a database that holds
+// nothing else. It takes half a minute at most.
 func Verify(t *testing.T, db *sql.DB, dialect *outbox.Dialect) {
 	migrate(t, db, dialect)
 	for _, c := range cases {

@@ -1,7 +1,8 @@
 //go:build unix
 
-// Command bench measures the outbox on a PostgreSQL server of its own, and River beside it on the same server. Compare by
-// ratio: both run on one machine, which also runs the server and the gateway.
+// Command bench measures the outbox on a PostgreSQL server of its own, and River beside it on the
+// same server. Compare by ratio: both run on one machine, which also runs the server and the
+// gateway.
 package main
 
 import (

@@ -39,8 +39,8 @@ var (
 // chaosWorkers are the workers, each with as many uploads at a time.
 const chaosWorkers, chaosConcurrency = 2, 2
 
-// Workers are killed and frozen and the database crashes while a shop takes orders. The gateway's ledger, in a process of
-// its own as the workers see it, says how often each message was sent.
+// Workers are killed and frozen and the database crashes while a shop takes orders. The gateway's
+// ledger, in a process of its own as the workers see it, says how often each message was sent.
 func TestChaos(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
 		if *chaosVia != "" && (server == nil || *chaosVia == "pgbouncer" && config.Dialect != "postgres") {
@@ -85,8 +85,8 @@ type chaos struct {
 	workers [chaosWorkers]*worker
 }
 
-// shop takes orders in the background until all have come. Each is in one transaction with its SMS, and one of twenty is
-// rolled back.
+// shop takes orders in the background until all have come. Each is in one transaction with its SMS,
+// and one of twenty is rolled back.
 func (c *chaos) shop() {
 	_, err := c.db.ExecContext(c.Context(), "CREATE TABLE IF NOT EXISTS shop_order (id BIGINT PRIMARY KEY)")
 	require.NoError(c, err)

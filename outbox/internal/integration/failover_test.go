@@ -19,8 +19,8 @@ import (
 
 var failoverRuns = flag.Int("failover.runs", 1, "fail-overs to an asynchronous standby")
 
-// The primary dies with commits that its asynchronous standby has not received, while two workers send a backlog. They
-// live, so that no message is sent twice.
+// The primary dies with commits that its asynchronous standby has not received, while two workers
+// send a backlog. They live, so that no message is sent twice.
 func TestRun_failover(t *testing.T) {
 	t.Parallel()
 	for n := range *failoverRuns {

@@ -27,8 +27,8 @@ func openSQLite(t *testing.T) *sql.DB {
 	return db
 }
 
-// started ends the server with the test. It skips the test if the server is not installed, except if
-// SMSLINK_NEED_SERVERS is set.
+// started ends the server with the test. It skips the test if the server is not installed, except
+// if SMSLINK_NEED_SERVERS is set.
 func started(t *testing.T, s *servers.Server, err error) *servers.Server {
 	if errors.Is(err, exec.ErrNotFound) && os.Getenv("SMSLINK_NEED_SERVERS") == "" {
 		t.Skip(err)

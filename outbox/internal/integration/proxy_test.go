@@ -24,8 +24,8 @@ type proxy struct {
 	conns map[net.Conn]bool
 }
 
-// newProxy starts a proxy before a port. If life is not 0, each connection is cut after twice that at most: the
-// answers first, the questions 30 ms later.
+// newProxy starts a proxy before a port. If life is not 0, each connection is cut after twice that
+// at most: the answers first, the questions 30 ms later.
 func newProxy(t *testing.T, port int, life time.Duration) *proxy {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// MariaDB starts a MariaDB server with these options, such as "--innodb-flush-log-at-trx-commit=2". Its own character
-// set is latin1, as those of many old servers are. The error wraps exec.ErrNotFound if MariaDB is not installed.
+// MariaDB starts a MariaDB server with these options, such as "--innodb-flush-log-at-trx-commit=2".
+// Its own character set is latin1, as those of many old servers are. The error wraps
+// exec.ErrNotFound if MariaDB is not installed.
 func MariaDB(options ...string) (*Server, error) {
 	binary, err := find("mariadbd")
 	if err != nil {

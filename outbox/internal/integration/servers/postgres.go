@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Postgres starts a PostgreSQL server with these settings, such as "fsync=off". The error wraps exec.ErrNotFound if
-// PostgreSQL is not installed.
+// Postgres starts a PostgreSQL server with these settings, such as "fsync=off". The error wraps
+// exec.ErrNotFound if PostgreSQL is not installed.
 func Postgres(settings ...string) (*Server, error) {
 	initdb, err := find("initdb")
 	if err != nil {

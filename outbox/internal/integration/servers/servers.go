@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package servers starts PostgreSQL, MariaDB and PgBouncer on 127.0.0.1, each in a folder of its own and as an
-// unprivileged user, for tests that also crash them.
+// Package servers starts PostgreSQL, MariaDB and PgBouncer on 127.0.0.1, each in a folder of its
+// own and as an unprivileged user, for tests that also crash them.
 package servers
 
 import (
@@ -154,7 +154,8 @@ func (s *Server) Through(port int) string {
 // Open opens the server's database.
 func (s *Server) Open() (*sql.DB, error) { return sql.Open(s.Driver, s.DSN) }
 
-// find returns the path of a program. Debian keeps PostgreSQL's out of PATH, and has wrappers of the same names there.
+// find returns the path of a program. Debian keeps PostgreSQL's out of PATH, and has wrappers of
+// the same names there.
 func find(name string) (string, error) {
 	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
 		return found[len(found)-1], nil
