@@ -43,13 +43,13 @@ func (o *inputOptions) addFlags(cmd *cobra.Command) {
 	})
 }
 
-// open opens the FILEs, and shows the columns of each once they are known. A file without an id
-// column is refused with needIDs, unless that is nil.
-func (o *inputOptions) open(c console, names []string, needIDs error) (*campaign.Campaign, error) {
-	return campaign.Open(names, campaign.Options{
+// open opens the FILEs, and shows the columns of each once they are known. If they can't be read
+// twice, one without an id column is refused with needIDs, unless that is nil.
+func (o *inputOptions) open(c console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
+	opened, err = campaign.Open(names, campaign.Options{
 		Stdin: c.in, Fold: o.fold, Columns: o.columns, Sheet: o.sheet,
 		OnColumns: func(columns *campaign.Columns) error {
-			if columns.RowIDs() && needIDs != nil {
+			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
 			}
 			if words := columns.String(); words != "" {
@@ -58,6 +58,7 @@ func (o *inputOptions) open(c console, names []string, needIDs error) (*campaign
 			return nil
 		},
 	})
+	return opened, err
 }
 
 // columnNames is the value of --column: the campaign's columns and what a header calls them.

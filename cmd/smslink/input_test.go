@@ -71,7 +71,7 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	journal = filepath.Join(folder, "another")
 	got = send("-")
 	require.Equal(t, exitNotSent, got.code)
-	require.Contains(t, got.err, "standard input: line 1: there is no id column, and a --journal can't tell one standard input's rows from another's; add one")
+	require.Contains(t, got.err, "standard input: line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
 	got = smslinkIn(nil, "", "check", file, file)
 	require.Equal(t, exitNotSent, got.code)
 	require.Contains(t, got.err, "one of the FILEs has no id column, and the row numbers of several are not unique; add one to each")

@@ -414,6 +414,23 @@ func TestSend_killedAndSettled(t *testing.T) {
 	t.Logf("%d of 5 rounds left a doubt", doubts)
 }
 
+// A pipe has no row numbers that a journal could rely on, whatever it is called.
+func TestSend_rowNumbersOfAPipe(t *testing.T) {
+	gateway := newGateway(t, nil)
+	folder := t.TempDir()
+	pipe := filepath.Join(folder, "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	p := start(t, gateway, "send", "--journal", filepath.Join(folder, "journal"), "--endpoint", gateway.URL, pipe)
+	out, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = out.WriteString("telefon,mesaj\n0700000001,a\n")
+	require.NoError(t, err)
+	require.NoError(t, out.Close())
+	require.Equal(t, exitNotSent, p.end())
+	require.Contains(t, p.err.String(), "there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
+	require.Empty(t, gateway.Uploads())
+}
+
 // A journal that a send has open is left alone.
 func TestJournal_inUse(t *testing.T) {
 	came := make(chan struct{})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -164,7 +163,7 @@ func send(ctx context.Context, c console, opts sendOptions, names []string) erro
 	defer closeGateway()
 	nothingSent := func(err error) error { return &exitError{exitNotSent, fmt.Errorf("%w; nothing was sent", err)} }
 
-	campaign, err := opts.open(c, names, opts.needIDs(names))
+	campaign, err := opts.open(c, names, opts.needIDs())
 	if err != nil {
 		return nothingSent(err)
 	}
@@ -239,11 +238,10 @@ func (o sendOptions) survey(ctx context.Context, c console, rowsOf *campaign.Cam
 	return &survey, nil
 }
 
-// needIDs is why a campaign without an id column is refused, or nil: the row numbers of what can't
-// be read twice can't be held against a journal's.
-func (o sendOptions) needIDs(names []string) error {
-	if o.journal != "" && !o.testMode && slices.Contains(names, "-") {
-		return errors.New("line 1: there is no id column, and a --journal can't tell one standard input's rows from another's; add one")
+// needIDs returns why what can't be read twice is refused without an id column, or nil.
+func (o sendOptions) needIDs() error {
+	if o.journal != "" && !o.testMode {
+		return errors.New("line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
 	}
 	return nil
 }
