@@ -3,193 +3,14 @@ package smslink
 import (
 	"context"
 	"crypto/md5"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/go-smslink/smslink/internal/wire"
 )
-
-// The gateway's bulk endpoints [ref].
-const (
-	EndpointHTTPS = "https://secure.smslink.ro/sms/gateway/communicate/bulk-v3.php"
-	EndpointHTTP  = "http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php" // the password travels in clear
-)
-
-// Options are a client's settings. Nil and zero fields mean the defaults.
-type Options struct {
-	// HTTPClient carries the requests; nil, or one without a Transport, means that the client
-	// makes a transport with [NewTransport]. The HTTP client is copied and never changed. Its
-	// Timeout applies, too. Redirects are never followed, whatever its CheckRedirect says.
-	//
-	// Choose a transport with care:
-	//   - A wrapper for tracing or logging should wrap NewTransport's, not
-	//     http.DefaultTransport, which keeps connections for 90 seconds: see NewTransport for
-	//     what that risks.
-	//   - A RoundTripper that buffers a request and sends it again by itself, such as
-	//     hashicorp/go-retryablehttp's, sends SMS twice. The client can't prevent that.
-	//   - An *http.Transport that turns TLS verification off, or allows TLS below 1.2, is
-	//     refused. In any other RoundTripper verification is the caller's to keep.
-	HTTPClient *http.Client
-
-	// ReuseConnections lets the client's own transport keep a connection for 2 seconds, for the
-	// next upload. By default each upload has a connection of its own, as with the reference
-	// client. A TLS handshake takes more than ten times the processor time of a small upload, so
-	// a program that sends hundreds of small packages a second may want to save it. The risk:
-	// bytes that a server, or a box before it, writes behind one reply can be taken for the reply
-	// to the next upload, so that messages are called rejected although they were taken; and a
-	// kept connection that dies as it is used makes an upload of unknown outcome.
-	ReuseConnections bool
-
-	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default), [EndpointHTTP] or a test
-	// gateway's. It has no user, query or fragment.
-	Endpoint string
-
-	// TestMode asks the gateway to check each package, and to send and bill nothing [ref]. A
-	// package accepted in test mode is sealed like any other: [Package.Reopen] it to send it in
-	// earnest.
-	TestMode bool
-
-	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. If the context has
-	// a deadline, Timeout is ignored, except by a [Stream], which lets no upload take longer.
-	// A Send that runs out of time most likely has an unknown outcome, so leave it room.
-	Timeout time.Duration
-
-	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
-	// nil means no logging. Each call ends in one event: for a package, info if it was accepted,
-	// warn if messages of it failed or it was not sent or rejected, error if its outcome is
-	// unknown; for a balance, info, or warn if it could not be had. An upload starts with one at
-	// debug.
-	Logger *slog.Logger
-
-	// Tracer is told of each upload; nil means that nobody is.
-	Tracer Tracer
-
-	// UserAgent is the request header, of visible ASCII and spaces; empty means "smslink-go".
-	UserAgent string
-}
-
-const (
-	defaultTimeout   = 5 * time.Minute
-	defaultUserAgent = "smslink-go"
-)
-
-// Client talks to the gateway as one account. Make it with [NewClient] and keep it. Goroutines may
-// use it concurrently.
-type Client struct {
-	login    func() (connectionID, password string) // a function, of which fmt prints the address alone
-	http     http.Client
-	own      bool // the transport is the client's own
-	endpoint *url.URL
-	testMode bool
-	timeout  time.Duration
-	logger   *slog.Logger
-	tracer   Tracer
-	agent    string
-
-	now      func() time.Time
-	boundary func() string
-}
-
-// NewClient returns a client for the connection id and password of an SMSLink "SMS Gateway (BULK)"
-// connection, which may hold any bytes. Nil options mean the defaults. It does no I/O: the first
-// call checks the credentials.
-//
-// The error names the argument or option at fault: an empty credential; an endpoint that is not a
-// plain http or https URL, or ends in .php/; a negative Timeout; a UserAgent that is not a header
-// value; a Transport that does not verify TLS or allows it below 1.2; ReuseConnections with a
-// Transport.
-func NewClient(connectionID, password string, opts *Options) (*Client, error) {
-	if opts == nil {
-		opts = &Options{}
-	}
-	c := &Client{
-		login:    func() (string, string) { return connectionID, password },
-		testMode: opts.TestMode,
-		timeout:  opts.Timeout,
-		logger:   opts.Logger,
-		tracer:   opts.Tracer,
-		agent:    opts.UserAgent,
-		now:      time.Now,
-		boundary: rand.Text,
-	}
-	if connectionID == "" {
-		return nil, errors.New("smslink: the connection id is empty")
-	}
-	if password == "" {
-		return nil, errors.New("smslink: the password is empty")
-	}
-
-	endpoint := opts.Endpoint
-	if endpoint == "" {
-		endpoint = EndpointHTTPS
-	}
-	var err error
-	if c.endpoint, err = parseEndpoint(endpoint); err != nil {
-		return nil, err
-	}
-
-	switch {
-	case c.timeout < 0:
-		return nil, fmt.Errorf("smslink: the time-out is negative: %v", c.timeout)
-	case c.timeout == 0:
-		c.timeout = defaultTimeout
-	}
-	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
-	}
-	if c.agent == "" {
-		c.agent = defaultUserAgent
-	}
-	if strings.ContainsFunc(c.agent, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return nil, errors.New("smslink: the user agent holds a character other than visible ASCII and spaces")
-	}
-
-	if opts.HTTPClient != nil {
-		c.http = *opts.HTTPClient
-	}
-	switch t := c.http.Transport.(type) {
-	case nil:
-		own := NewTransport()
-		own.DisableKeepAlives = !opts.ReuseConnections
-		c.http.Transport, c.own = own, true
-	case *http.Transport:
-		if err := checkTransport(t); err != nil {
-			return nil, err
-		}
-	}
-	if opts.ReuseConnections && !c.own {
-		return nil, errors.New("smslink: ReuseConnections is for the client's own transport; set DisableKeepAlives of the given one to false instead")
-	}
-	c.http.Transport = &noRedirects{c.http.Transport}
-	return c, nil
-}
-
-// parseEndpoint refuses what a request could not be sent to as it is. Its errors
-// don't quote the URL, which may hold a password.
-func parseEndpoint(endpoint string) (*url.URL, error) {
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("smslink: the endpoint is neither https nor http")
-	case u.User != nil:
-		return nil, errors.New("smslink: the endpoint holds a user or password; leave them out")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("smslink: the endpoint holds a query or a fragment; leave it out")
-	case strings.HasSuffix(u.Path, ".php/"): // beside which there is no index.php
-		return nil, errors.New("smslink: the endpoint has a slash after its .php; leave it out")
-	}
-	return u, nil
-}
 
 // SendMessage sends one message. The error is nil only if the gateway accepted that message, which
 // does not mean that it was delivered: delivery reports tell that, by the Result's RemoteID.
@@ -269,14 +90,6 @@ func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, 
 	return resp, nil
 }
 
-// bounded returns a context with the client's time-out, unless ctx has a deadline.
-func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, c.timeout)
-}
-
 // sentUpload is what a tracer is told of the upload itself.
 type sentUpload struct {
 	bytes      int64
@@ -300,7 +113,7 @@ func (c *Client) exchange(ctx context.Context, p *Package, sent *sentUpload) (*R
 	sent.bytes = u.size
 	var resp *Response
 	sendErr := c.post(ctx, u, p.Len(), func(reply wire.Reply) (err error) {
-		resp, err = newResponse(p.lines, reply)
+		resp, err = newResponse(p.unreported(), p.lines.finder(), reply)
 		return err
 	})
 	sent.statusCode = u.statusCode
@@ -368,34 +181,6 @@ func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 	return u, form.MD5Plain, nil
 }
 
-// smallUpload is the size of a compressed package, in bytes, up to which the form is copied into
-// one piece, and what takes less time than it takes to start a goroutine is done without one.
-const smallUpload = 32 << 10
-
-// compress runs the codec, and computes the plain form's digest beside it.
-func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
-	packed = make([]byte, 0, size/3+64)
-	if size <= smallUpload {
-		packed, err = appendPieces(codec, packed, plain)
-		return packed, digest(plain), err
-	}
-	var digesting sync.WaitGroup
-	defer digesting.Wait() // even where the codec panics
-	digesting.Go(func() { sum = digest(plain) })
-	packed, err = appendPieces(codec, packed, plain)
-	digesting.Wait()
-	return packed, sum, err
-}
-
-func digest(pieces [][]byte) (sum wire.Digest) {
-	h := md5.New()
-	for _, piece := range pieces {
-		h.Write(piece)
-	}
-	h.Sum(sum[:0])
-	return sum
-}
-
 // failed logs the end of a Send of that many messages; 0 means that the package is not this call's
 // to look into.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
@@ -428,4 +213,35 @@ func numeric(id string) string {
 		return "(not a number)"
 	}
 	return id
+}
+
+// traceStart tells the tracer that an upload begins.
+func (c *Client) traceStart(ctx context.Context, p *Package, attempt int) context.Context {
+	return c.tracer.TraceUploadStart(ctx, UploadStart{
+		Messages: p.Len(),
+		Bytes:    p.Size(),
+		Codec:    p.codec().String(),
+		TestMode: c.testMode,
+		Attempt:  attempt,
+	})
+}
+
+// traceEnd tells the tracer what became of an upload. Of resp and err one is nil, or both after a
+// panic.
+func (c *Client) traceEnd(ctx context.Context, p *Package, sent sentUpload, resp *Response, err *SendError) {
+	end := UploadEnd{StatusCode: sent.statusCode, Bytes: sent.bytes}
+	switch {
+	case err != nil:
+		end.Outcome, end.Err = err.Outcome, err
+	case resp != nil:
+		end.Outcome, end.Statuses = OutcomeAccepted, map[Status]int{}
+		p.lines.countSegments(func(place, segments int) {
+			status := resp.Results[place].Status
+			end.Statuses[status]++
+			if status == StatusSuccess {
+				end.Segments += segments
+			}
+		})
+	}
+	c.tracer.TraceUploadEnd(ctx, end)
 }

@@ -1,11 +1,14 @@
 package smslink
 
 import (
+	"crypto/md5"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/go-smslink/smslink/internal/bzip2"
 	"github.com/go-smslink/smslink/internal/lzf"
+	"github.com/go-smslink/smslink/internal/wire"
 	"github.com/go-smslink/smslink/internal/zlib"
 )
 
@@ -129,4 +132,32 @@ func (lzfCodec) Method() int    { return 3 }
 func (lzfCodec) String() string { return "lzf" }
 func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return lzf.AppendCompress(dst, plain)
+}
+
+// smallUpload is the size of a compressed package, in bytes, up to which the form is copied into
+// one piece, and what takes less time than it takes to start a goroutine is done without one.
+const smallUpload = 32 << 10
+
+// compress runs the codec, and computes the plain form's digest beside it.
+func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
+	packed = make([]byte, 0, size/3+64)
+	if size <= smallUpload {
+		packed, err = appendPieces(codec, packed, plain)
+		return packed, digest(plain), err
+	}
+	var digesting sync.WaitGroup
+	defer digesting.Wait() // even where the codec panics
+	digesting.Go(func() { sum = digest(plain) })
+	packed, err = appendPieces(codec, packed, plain)
+	digesting.Wait()
+	return packed, sum, err
+}
+
+func digest(pieces [][]byte) (sum wire.Digest) {
+	h := md5.New()
+	for _, piece := range pieces {
+		h.Write(piece)
+	}
+	h.Sum(sum[:0])
+	return sum
 }

@@ -1,8 +1,11 @@
 package smslink
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 )
 
 // flight is a batch on its way through a goroutine of its own. Before and after that it is the
@@ -20,35 +23,56 @@ func (f *flight) isEmpty() bool {
 	return f.Package.Len() == 0 && len(f.Refused) == 0 && len(f.Earlier) == 0
 }
 
+// uploader sends the flights of a run. Their goroutines share it.
+type uploader struct {
+	client  *Client
+	opts    StreamOptions
+	ctx     context.Context // of uploads
+	lasting context.Context // of the journal: never done
+	going   context.Context // done, with its reason, once nothing more is to be sent
+	stop    context.CancelCauseFunc
+
+	heldBack atomic.Bool  // a package was not sent, or the journal not told of it, because the run stopped
+	unknown  atomic.Int32 // packages in a row
+}
+
+func newUploader(ctx context.Context, client *Client, opts StreamOptions) *uploader {
+	u := &uploader{client: client, opts: opts, ctx: ctx, lasting: context.WithoutCancel(ctx)}
+	u.going, u.stop = context.WithCancelCause(ctx)
+	return u
+}
+
+func (u *uploader) stopped() bool { return u.going.Err() != nil }
+
 // send does with one batch all that comes after its filling. The journal records an upload before
 // its first byte leaves.
-func (r *run) send(f *flight) {
-	r.skipKnown(f)
+func (u *uploader) send(f *flight) {
+	u.skipKnown(f)
 	messages := f.Package.Len()
 	if f.Err != nil || messages == 0 {
 		return
 	}
-	if limiter := r.stream.opts.Limiter; limiter != nil && !r.stopped() {
-		if err := limiter.WaitN(r.going, messages); err != nil {
-			r.stop(fmt.Errorf("smslink: the limiter: %w", err))
+	if limiter := u.opts.Limiter; limiter != nil && !u.stopped() {
+		if err := limiter.WaitN(u.going, messages); err != nil {
+			u.stop(fmt.Errorf("smslink: the limiter: %w", err))
 		}
 	}
-	if r.stopped() {
-		f.Err = r.heldBackAs(OutcomeNotSent)
+	if u.stopped() {
+		f.Err = u.heldBackAs(OutcomeNotSent)
 		return
 	}
-	if !r.intend(f) {
+	if !u.intend(f) {
 		return
 	}
-	if r.stopped() {
-		f.Err = r.heldBackAs(OutcomeNotSent)
+	if u.stopped() {
+		f.Err = u.heldBackAs(OutcomeNotSent)
 	} else {
-		f.Response, f.Err = r.attempt(f.Package)
-		if reason := r.stopReason(&f.Batch); reason != nil {
-			r.stop(reason)
+		f.Response, f.Err = u.attempt(f.Package)
+		if reason := u.stopReason(&f.Batch); reason != nil {
+			u.stop(reason)
 		}
 	}
-	r.settle(f)
+	u.settle(f)
 	if f.Response != nil {
 		f.Package.lines.countSegments(func(place, segments int) {
 			if f.Response.Results[place].Status == StatusSuccess {
@@ -60,20 +84,20 @@ func (r *run) send(f *flight) {
 
 // skipKnown moves the messages that the journal knows from the package to Earlier. If the journal
 // fails, each of them may have been sent by another stream.
-func (r *run) skipKnown(f *flight) {
-	if r.stream.opts.Journal == nil || f.Package.Len() == 0 {
+func (u *uploader) skipKnown(f *flight) {
+	if u.opts.Journal == nil || f.Package.Len() == 0 {
 		return
 	}
 	f.mayBeSent = true
-	known, err := r.stream.opts.Journal.Known(r.lasting, f.Package.ids())
+	known, err := u.opts.Journal.Known(u.lasting, f.Package.ids())
 	f.mayBeSent = false
 	if err == nil && len(known) > 0 {
 		err = f.skip(known)
 	}
 	if err != nil {
-		r.journalFailed(err)
+		u.journalFailed(err)
 		f.Package.endSend(OutcomeUnknown)
-		f.Err = r.heldBackAs(OutcomeUnknown)
+		f.Err = u.heldBackAs(OutcomeUnknown)
 	}
 }
 
@@ -99,34 +123,34 @@ func (f *flight) skip(known []Result) error {
 	return nil
 }
 
-func (r *run) journalFailed(err error) {
-	r.heldBack.Store(true)
-	r.stop(fmt.Errorf("smslink: the journal: %w", err))
+func (u *uploader) journalFailed(err error) {
+	u.heldBack.Store(true)
+	u.stop(fmt.Errorf("smslink: the journal: %w", err))
 }
 
 // intend tells the journal that the batch is about to be uploaded, and reports whether it may be.
 // If not, another stream may have been faster since skipKnown.
-func (r *run) intend(f *flight) bool {
+func (u *uploader) intend(f *flight) bool {
 	f.mayBeSent = true
-	if r.stream.opts.Journal == nil {
+	if u.opts.Journal == nil {
 		return true
 	}
-	err := r.stream.opts.Journal.Intend(r.lasting, f.Package.ids())
+	err := u.opts.Journal.Intend(u.lasting, f.Package.ids())
 	if err == nil {
 		return true
 	}
-	r.journalFailed(err)
-	r.skipKnown(f)
+	u.journalFailed(err)
+	u.skipKnown(f)
 	if f.Err == nil && f.Package.Len() > 0 {
-		f.Err = r.heldBackAs(OutcomeNotSent)
+		f.Err = u.heldBackAs(OutcomeNotSent)
 	}
 	return false
 }
 
 // settle tells the journal what became of the batch. What is left out stays in doubt. A message
 // that was not paid for may be sent another time.
-func (r *run) settle(f *flight) {
-	if r.stream.opts.Journal == nil {
+func (u *uploader) settle(f *flight) {
+	if u.opts.Journal == nil {
 		return
 	}
 	var judged []Result
@@ -149,10 +173,71 @@ func (r *run) settle(f *flight) {
 	if len(judged)+len(forgotten) == 0 {
 		return
 	}
-	f.settlement = func() error { return r.stream.opts.Journal.Settle(r.lasting, judged, forgotten) }
+	f.settlement = func() error { return u.opts.Journal.Settle(u.lasting, judged, forgotten) }
 	if err := f.settlement(); err != nil {
-		r.journalFailed(err)
+		u.journalFailed(err)
 		return
 	}
 	f.settlement = nil
+}
+
+// heldBackAs returns the error of a package that the run's stop has kept from being sent.
+func (u *uploader) heldBackAs(outcome Outcome) error {
+	u.heldBack.Store(true)
+	return &SendError{Outcome: outcome, Err: u.stopError()}
+}
+
+func (u *uploader) stopError() error { return &stopError{context.Cause(u.going)} }
+
+// maxUnknown is the number of packages of unknown outcome in a row after which a run stops: a
+// gateway that can't answer must not put a whole campaign in doubt.
+const maxUnknown = 5
+
+// stopReason returns the error after which further packages would fare no better, or nil.
+func (u *uploader) stopReason(b *Batch) error {
+	var failure *SendError
+	switch unknown := errors.As(b.Err, &failure) && failure.Outcome == OutcomeUnknown; {
+	case unknown && u.unknown.Add(1) >= maxUnknown:
+		return fmt.Errorf("smslink: %d packages in a row are of unknown outcome, the last one: %w", maxUnknown, failure.Err)
+	case !unknown && OutcomeOf(b.Err) != OutcomeNotSent:
+		u.unknown.Store(0)
+	}
+	reason := StopReason(b.Response, b.Err)
+	if u.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
+		return nil
+	}
+	return reason
+}
+
+// attempt sends the package until it may have been sent, or all attempts are used up.
+func (u *uploader) attempt(p *Package) (*Response, error) {
+	retry := u.opts.Retry
+	for n := 1; ; n++ {
+		resp, err := u.upload(p, n)
+		if n >= retry.Attempts || !mayWork(err) {
+			return resp, err
+		}
+		if !u.stopped() {
+			pause := retry.pause(n)
+			if retry.OnRetry != nil {
+				retry.OnRetry(n, pause, err)
+			}
+			select {
+			case <-time.After(pause):
+			case <-u.going.Done():
+			}
+		}
+		if u.stopped() {
+			u.heldBack.Store(true)
+			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", u.stopError(), errors.Unwrap(err))}
+		}
+	}
+}
+
+// upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
+// take all of its time.
+func (u *uploader) upload(p *Package, attempt int) (*Response, error) {
+	ctx, cancel := context.WithTimeout(u.ctx, u.client.timeout)
+	defer cancel()
+	return u.client.send(ctx, p, attempt)
 }

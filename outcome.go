@@ -1,9 +1,7 @@
 package smslink
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 )
 
 // Outcome is what became of a whole package, as far as this process can know.
@@ -113,45 +111,4 @@ func outcomeIn(err error) (worst Outcome, found bool) {
 func SafeToResend(err error) bool {
 	outcome := OutcomeOf(err)
 	return outcome == OutcomeNotSent || outcome == OutcomeRejected
-}
-
-// StopReason returns the reason why every further package would most likely fare no better than
-// the one that [Client.Send] returned resp and err for, or nil. The reason is
-//
-//   - a [*GatewayError] of code 1 to 7 or 14, which is about the account or this program, whatever
-//     the HTTP status;
-//   - [ErrInsufficientCredit], for such a message in resp, or a [*GatewayError] of code 8, which
-//     matches it;
-//   - an error naming the HTTP status, if a server refused with a 3xx, 401, 403, 404, 407 or 429
-//     and no word of the gateway's;
-//   - the cause of a [*SendError] of [OutcomeNotSent] that is not the network's, such as a codec's
-//     error.
-//
-// A [Stream] stops for these reasons.
-func StopReason(resp *Response, err error) error {
-	var refusal *GatewayError
-	if errors.As(err, &refusal) && (refusal.isAboutAccount() || refusal.isCredit()) {
-		return refusal
-	}
-	var failure *SendError
-	switch {
-	case err == nil && resp != nil && resp.Count(StatusInsufficientCredit) > 0:
-		return ErrInsufficientCredit
-	case !errors.As(err, &failure):
-		return nil
-	case failure.Outcome == OutcomeRejected && refusal == nil && barsAll(failure.StatusCode):
-		return failure.Err
-	case failure.Outcome == OutcomeNotSent && !failure.isNetworks():
-		return failure.Err
-	}
-	return nil
-}
-
-// barsAll reports whether a refusal with that HTTP status awaits every other upload, too.
-func barsAll(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusTooManyRequests:
-		return true
-	}
-	return status >= 300 && status < 400
 }

@@ -1,9 +1,7 @@
 package smslink
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -19,39 +17,6 @@ type Retry struct {
 	// OnRetry, if not nil, is called after each attempt that failed and will be followed by
 	// another one, before the pause. Goroutines call it concurrently.
 	OnRetry func(attempt int, pause time.Duration, err error)
-}
-
-// attempt sends the package until it may have been sent, or all attempts are used up.
-func (r *run) attempt(p *Package) (*Response, error) {
-	retry := r.stream.opts.Retry
-	for n := 1; ; n++ {
-		resp, err := r.upload(p, n)
-		if n >= retry.Attempts || !mayWork(err) {
-			return resp, err
-		}
-		if !r.stopped() {
-			pause := retry.pause(n)
-			if retry.OnRetry != nil {
-				retry.OnRetry(n, pause, err)
-			}
-			select {
-			case <-time.After(pause):
-			case <-r.going.Done():
-			}
-		}
-		if r.stopped() {
-			r.heldBack.Store(true)
-			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", r.stopError(), errors.Unwrap(err))}
-		}
-	}
-}
-
-// upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
-// take all of its time.
-func (r *run) upload(p *Package, attempt int) (*Response, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.stream.client.timeout)
-	defer cancel()
-	return r.stream.client.send(ctx, p, attempt)
 }
 
 // mayWork reports whether another attempt may do better: nothing was sent, for want of a connection

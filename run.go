@@ -3,18 +3,18 @@ package smslink
 import (
 	"context"
 	"errors"
-	"fmt"
+	"iter"
 	"sync"
-	"sync/atomic"
 
 	"github.com/go-smslink/smslink/internal/idset"
 )
 
-// run is one Stream under way. It reads the source and packs its messages in the caller's
-// goroutine, and sends each package in a goroutine of its own. Its fields belong to the caller's
-// goroutine, except those under "shared".
+// run is a Stream under way. It reads the source and packs its messages in the caller's goroutine,
+// to which its fields belong. Its uploader sends each package in a goroutine of its own.
 type run struct {
-	stream *Stream
+	*uploader
+	source iter.Seq2[Message, error]
+	totals *totals
 	yield  func(Batch) bool
 
 	next     *flight // being filled
@@ -24,63 +24,48 @@ type run struct {
 	left     bool // the loop was
 	panicked any  // the first panic of a flight's goroutine
 
+	landed    chan *flight
+	flights   sync.WaitGroup
 	unsettled []func() error // settlements that failed
-
-	// shared
-	ctx      context.Context // of uploads
-	lasting  context.Context // of the journal: never done
-	going    context.Context // done, with its reason, once nothing more is to be sent
-	stop     context.CancelCauseFunc
-	landed   chan *flight
-	flights  sync.WaitGroup
-	heldBack atomic.Bool  // a package was not sent, or the journal not told of it, because the run stopped
-	unknown  atomic.Int32 // packages in a row
 }
 
-func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
-	r := &run{stream: s, yield: yield, ctx: ctx, lasting: context.WithoutCancel(ctx)}
-	r.going, r.stop = context.WithCancelCause(ctx)
-	if s.opts.UniqueIDs || s.opts.Journal != nil {
+// errLeft is the reason of a run whose loop was left, and of one that has ended.
+var errLeft = errors.New("smslink: the loop over the batches was left")
+
+func newRun(u *uploader, source iter.Seq2[Message, error], totals *totals, yield func(Batch) bool) *run {
+	r := &run{uploader: u, source: source, totals: totals, yield: yield}
+	if r.opts.UniqueIDs || r.opts.Journal != nil {
 		r.ids = idset.Set{}
 	}
-	r.landed = make(chan *flight, s.opts.Concurrency)
+	r.landed = make(chan *flight, r.opts.Concurrency)
 	r.next = r.newFlight()
 	return r
 }
 
 func (r *run) newFlight() *flight {
-	return &flight{Batch: Batch{Package: &Package{PackageOptions: r.stream.opts.PackageOptions}}}
+	return &flight{Batch: Batch{Package: &Package{PackageOptions: r.opts.PackageOptions}}}
 }
 
-// end waits for what is on its way, also if the source or the loop panics, and gives the stream its
-// reason.
-func (r *run) end() {
-	var reason error
+// end waits for what is on its way, also if the source or the loop panics, and returns the reason
+// why the run stopped, or nil.
+func (r *run) end() (reason error) {
 	if !r.complete || r.heldBack.Load() {
 		r.stop(errLeft) // unless it has stopped before
 		reason = context.Cause(r.going)
 	}
 	r.stop(errLeft)
 	r.flights.Wait()
-	s := r.stream
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stop = nil
-	if s.reason == nil {
-		s.reason = reason
-	}
+	return reason
 }
-
-func (r *run) stopped() bool { return r.going.Err() != nil }
 
 // readAll takes in the messages until they end or the run stops.
 func (r *run) readAll() {
-	for m, err := range r.stream.source {
+	for m, err := range r.source {
 		if err != nil {
 			r.stop(err)
 			return
 		}
-		r.stream.read.Add(1)
+		r.totals.read.Add(1)
 		r.take(m)
 		r.deliverLanded()
 		if r.stopped() {
@@ -106,12 +91,12 @@ func (r *run) take(m Message) {
 	if r.ids != nil {
 		r.ids.Add(m.ID)
 	}
-	if p.Size() > r.stream.opts.MaxBytes && p.Len() > 1 {
+	if p.Size() > r.opts.MaxBytes && p.Len() > 1 {
 		p.Remove(m.ID)
 		r.launch()
 		_ = r.next.Package.Add(m) // which was added before
 	}
-	if r.next.Package.Len() >= r.stream.opts.MaxMessages {
+	if r.next.Package.Len() >= r.opts.MaxMessages {
 		r.launch()
 	}
 }
@@ -119,7 +104,7 @@ func (r *run) take(m Message) {
 // refuse notes a refused message. Batches are bounded in these, too.
 func (r *run) refuse(err *MessageError) {
 	r.next.Refused = append(r.next.Refused, err)
-	if len(r.next.Refused) >= r.stream.opts.MaxMessages {
+	if len(r.next.Refused) >= r.opts.MaxMessages {
 		r.launch()
 	}
 }
@@ -131,7 +116,7 @@ var (
 
 // launch sends the next batch on its way once there is room, unless the run has stopped by then.
 func (r *run) launch() {
-	for r.flying == r.stream.opts.Concurrency && !r.stopped() {
+	for r.flying == r.opts.Concurrency && !r.stopped() {
 		r.deliver(<-r.landed)
 	}
 	if r.stopped() {
@@ -197,7 +182,7 @@ func (r *run) deliver(f *flight) {
 
 // hand yields a batch, unless it is empty or the loop was left.
 func (r *run) hand(f *flight) {
-	r.stream.count(&f.Batch, f.segments)
+	r.totals.count(&f.Batch, f.segments)
 	if f.isEmpty() || r.left {
 		return
 	}
@@ -227,32 +212,4 @@ func (r *run) finish() {
 		r.next.Err = r.heldBackAs(OutcomeNotSent)
 	}
 	r.hand(r.next)
-}
-
-// heldBackAs returns the error of a package that the run's stop has kept from being sent.
-func (r *run) heldBackAs(outcome Outcome) error {
-	r.heldBack.Store(true)
-	return &SendError{Outcome: outcome, Err: r.stopError()}
-}
-
-func (r *run) stopError() error { return &stopError{context.Cause(r.going)} }
-
-// maxUnknown is the number of packages of unknown outcome in a row after which a run stops: a
-// gateway that can't answer must not put a whole campaign in doubt.
-const maxUnknown = 5
-
-// stopReason returns the error after which further packages would fare no better, or nil.
-func (r *run) stopReason(b *Batch) error {
-	var failure *SendError
-	switch unknown := errors.As(b.Err, &failure) && failure.Outcome == OutcomeUnknown; {
-	case unknown && r.unknown.Add(1) >= maxUnknown:
-		return fmt.Errorf("smslink: %d packages in a row are of unknown outcome, the last one: %w", maxUnknown, failure.Err)
-	case !unknown && OutcomeOf(b.Err) != OutcomeNotSent:
-		r.unknown.Store(0)
-	}
-	reason := StopReason(b.Response, b.Err)
-	if r.stream.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
-		return nil
-	}
-	return reason
 }

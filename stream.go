@@ -5,123 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
-	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
-// StreamOptions are a stream's settings. Zero fields mean the defaults, and so do numbers below
-// zero, except for Retry's Jitter.
-type StreamOptions struct {
-	// PackageOptions are the settings of each package.
-	PackageOptions
-
-	// MaxMessages bounds the messages of a package; 0 means 10,000. How many the gateway takes is
-	// unknown.
-	MaxMessages int
-
-	// MaxBytes bounds the plain form of a package, in bytes; 0 means 2,000,000, which stays below
-	// the 2 MiB of PHP's stock upload limit with every codec of this module. What the gateway
-	// takes is unknown. A message that is longer by itself gets a package of its own.
-	MaxBytes int
-
-	// Concurrency is the number of packages on their way at a time, up to 1,000; 0 means 1. One
-	// more is filled meanwhile.
-	Concurrency int
-
-	// Limiter is asked before each upload to let that many messages pass; nil means no limit. A
-	// *rate.Limiter of golang.org/x/time/rate is one, if its burst is no less than MaxMessages.
-	// Its error stops the stream. Goroutines call it concurrently.
-	Limiter interface {
-		WaitN(ctx context.Context, messages int) error
-	}
-
-	// Retry configures retries of packages that were not sent.
-	Retry Retry
-
-	// UniqueIDs refuses a message whose id came before, anywhere in the stream, with
-	// [ErrRepeatedInStream]. It keeps every id in memory: less than a byte a message if they lie
-	// close together, and 40 at most. Without it only the ids of one package are compared. A
-	// Journal implies it.
-	UniqueIDs bool
-
-	// ContinueWithoutCredit lets the stream go on after the gateway has said that the credit ran
-	// out, by [StatusInsufficientCredit] or ERROR 8.
-	ContinueWithoutCredit bool
-
-	// Journal remembers what was sent, so that the same input can be sent again after a crash;
-	// nil means that nothing does. It is not used in test mode, in which nothing is sent.
-	Journal Journal
-}
-
-const maxConcurrency = 1000
-
-// withDefaults returns the options with each default in its place.
-func (o StreamOptions) withDefaults() StreamOptions {
-	setDefault(&o.MaxMessages, 10_000)
-	setDefault(&o.MaxBytes, 2_000_000)
-	setDefault(&o.Concurrency, 1)
-	setDefault(&o.Retry.Attempts, 5)
-	setDefault(&o.Retry.MinBackoff, time.Second)
-	setDefault(&o.Retry.MaxBackoff, time.Minute)
-	if o.Retry.Jitter == 0 {
-		o.Retry.Jitter = 0.5
-	}
-	return o
-}
-
-func setDefault[T int | time.Duration](value *T, otherwise T) {
-	if *value <= 0 {
-		*value = otherwise
-	}
-}
-
-// Batch is one package of a stream and what became of it. The receiver may keep and change it.
-type Batch struct {
-	// Package has the messages that were sent, or were to be. It may be empty; then nothing was
-	// sent. It is sealed as by [Client.Send]. One that was not sent can be sent with Send, but not
-	// if there is a Journal, which Send does not tell: run another stream over the same input.
-	Package *Package
-
-	// Response is the gateway's reply; nil if Err is not, or if Package is empty.
-	Response *Response
-
-	// Err is nil or a [*SendError] as from [Client.Send]. It matches [ErrStopped] if the package
-	// was not sent, or not retried, because the stream stopped.
-	Err error
-
-	// Refused has the error of each message that was not put into a package.
-	Refused []*MessageError
-
-	// Earlier has the messages that were not sent because the Journal knows them: the recorded
-	// results, with [StatusUnreported] for those in doubt.
-	Earlier []Result
-}
-
-// Stats are a stream's totals. Each message that was read counts in one of Accepted, Failed,
-// Refused, Earlier, NotSent, Rejected and Unknown once its batch is complete.
-type Stats struct {
-	Read     int            // messages read from the source
-	Accepted int            // StatusSuccess
-	Failed   map[Status]int // the other messages of packages that the gateway took, by status
-	Refused  int            // not put into a package
-	Earlier  int            // known to the Journal
-	NotSent  int            // in packages of OutcomeNotSent
-	Rejected int            // in packages of OutcomeRejected
-	Unknown  int            // in packages of OutcomeUnknown
-	Segments int            // SMS that the accepted messages make
-}
-
 var (
-	// ErrStopped means that a stream stopped before its end. The error that matches it wraps the
-	// reason.
-	ErrStopped = errors.New("smslink: the stream stopped")
-	// ErrRepeatedInStream is the rule broken by a message whose id came before in the stream.
-	ErrRepeatedInStream = errors.New("came in this stream before")
-
-	errLeft     = errors.New("smslink: the loop over the batches was left")
 	errRanged   = errors.New("smslink: Batches was ranged over before; make another Stream")
 	errNoSource = errors.New("smslink: the sequence of messages is nil")
 	errDrained  = errors.New("smslink: drained")
@@ -175,13 +62,12 @@ type Stream struct {
 	source iter.Seq2[Message, error]
 	opts   StreamOptions
 
-	read atomic.Int64
+	totals totals
 
 	mu     sync.Mutex
 	stop   func(reason error) // of the run; nil before it
 	ranged bool
 	reason error // why it is to stop, or has stopped; nil if neither
-	stats  Stats
 }
 
 // Stream returns a stream of the messages. Nil options mean the defaults. It does nothing before its
@@ -214,7 +100,7 @@ func (s *Stream) Batches(ctx context.Context) iter.Seq[Batch] {
 		if r == nil {
 			return
 		}
-		defer r.end()
+		defer func() { s.end(r.end()) }()
 		r.readAll()
 		r.finish()
 		if r.panicked != nil {
@@ -244,9 +130,19 @@ func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
 	if s.reason != nil {
 		return nil
 	}
-	r := newRun(ctx, s, yield)
+	r := newRun(newUploader(ctx, s.client, s.opts), s.source, &s.totals, yield)
 	s.stop = r.stop
 	return r
+}
+
+// end notes that the run has ended, and the reason for it unless the stream has one.
+func (s *Stream) end(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop = nil
+	if s.reason == nil {
+		s.reason = reason
+	}
 }
 
 // Drain stops the stream in good order, for that reason: no upload begins any more, and those that
@@ -281,57 +177,4 @@ func (s *Stream) Err() error {
 }
 
 // Stats returns the totals so far.
-func (s *Stream) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stats := s.stats
-	stats.Failed = maps.Clone(stats.Failed)
-	stats.Read = int(s.read.Load())
-	return stats
-}
-
-// count adds a complete batch to the totals.
-func (s *Stream) count(b *Batch, segments int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stats.Refused += len(b.Refused)
-	s.stats.Earlier += len(b.Earlier)
-	s.stats.Segments += segments
-	switch messages := b.Package.Len(); {
-	case b.Response != nil:
-		for _, result := range b.Response.Results {
-			if result.Status == StatusSuccess {
-				s.stats.Accepted++
-				continue
-			}
-			if s.stats.Failed == nil {
-				s.stats.Failed = map[Status]int{}
-			}
-			s.stats.Failed[result.Status]++
-		}
-	case messages == 0:
-	default:
-		switch OutcomeOf(b.Err) {
-		case OutcomeNotSent:
-			s.stats.NotSent += messages
-		case OutcomeRejected:
-			s.stats.Rejected += messages
-		default:
-			s.stats.Unknown += messages
-		}
-	}
-}
-
-// stopError is ErrStopped with its reason. It says nothing of any message's outcome, and neither
-// does the reason: the stream may have sent others.
-type stopError struct{ reason error }
-
-func (e *stopError) Error() string {
-	return printable(ErrStopped.Error() + ": " + strings.ReplaceAll(e.reason.Error(), "smslink: ", ""))
-}
-
-func (e *stopError) outcome() Outcome { return OutcomeUnknown }
-
-func (e *stopError) Is(target error) bool { return target == ErrStopped }
-
-func (e *stopError) Unwrap() error { return e.reason }
+func (s *Stream) Stats() Stats { return s.totals.soFar() }

@@ -37,34 +37,3 @@ type UploadEnd struct {
 	Segments   int            // SMS that the messages with StatusSuccess make
 	Err        error          // as Send returns it
 }
-
-// traceStart tells the tracer that an upload begins.
-func (c *Client) traceStart(ctx context.Context, p *Package, attempt int) context.Context {
-	return c.tracer.TraceUploadStart(ctx, UploadStart{
-		Messages: p.Len(),
-		Bytes:    p.Size(),
-		Codec:    p.codec().String(),
-		TestMode: c.testMode,
-		Attempt:  attempt,
-	})
-}
-
-// traceEnd tells the tracer what became of an upload. Of resp and err one is nil, or both after a
-// panic.
-func (c *Client) traceEnd(ctx context.Context, p *Package, sent sentUpload, resp *Response, err *SendError) {
-	end := UploadEnd{StatusCode: sent.statusCode, Bytes: sent.bytes}
-	switch {
-	case err != nil:
-		end.Outcome, end.Err = err.Outcome, err
-	case resp != nil:
-		end.Outcome, end.Statuses = OutcomeAccepted, map[Status]int{}
-		p.lines.countSegments(func(place, segments int) {
-			status := resp.Results[place].Status
-			end.Statuses[status]++
-			if status == StatusSuccess {
-				end.Segments += segments
-			}
-		})
-	}
-	c.tracer.TraceUploadEnd(ctx, end)
-}

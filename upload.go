@@ -7,13 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"os"
 	"sync"
-	"syscall"
 
 	"github.com/go-smslink/smslink/internal/wire"
 )
@@ -160,10 +157,7 @@ type body struct {
 	read   int      // bytes of the first of them
 }
 
-var (
-	errClosed = errors.New("smslink: the upload is over, or is read from its start again")
-	errSpent  = errors.New("smslink: the upload was read to its end, so that it may have arrived; it is not sent again")
-)
+var errClosed = errors.New("smslink: the upload is over, or is read from its start again")
 
 func (b *body) Read(p []byte) (int, error) {
 	u := b.upload
@@ -191,55 +185,3 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error { return nil }
-
-// withoutQuotes rewords an error of the exchange in words that can't be a server's or a
-// RoundTripper's: those of the context or of the network. Any others, such as net/http's "malformed
-// HTTP response", may quote the reply, and a reply may quote the request.
-func withoutQuotes(ctx context.Context, err error) error {
-	var words error
-	var opErr *net.OpError
-	switch cause := context.Cause(ctx); {
-	case cause != nil && errors.Is(err, cause):
-		words = cause
-	case errors.Is(err, errSpent):
-		words = errSpent
-	case errors.As(err, &opErr):
-		words = &net.OpError{Op: opErr.Op, Net: opErr.Net, Source: opErr.Source, Addr: opErr.Addr, Err: systemError(opErr.Err)}
-	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out
-		words = context.DeadlineExceeded
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		words = errNoMore
-	default:
-		words = errMayQuote
-	}
-	return &reworded{printable(words.Error()), err}
-}
-
-// systemError returns the operating system's part of a network error, whose words are its own.
-func systemError(err error) error {
-	var errno syscall.Errno
-	switch {
-	case errors.As(err, &errno):
-		return errno
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return os.ErrDeadlineExceeded
-	case errors.Is(err, net.ErrClosed):
-		return net.ErrClosed
-	}
-	return errMayQuote
-}
-
-var (
-	errNoMore   = errors.New("smslink: the connection ended before the reply did (EOF)")
-	errMayQuote = errors.New("smslink: the exchange broke off with an error that may quote the reply; errors.Unwrap returns it")
-)
-
-// reworded keeps an error for errors.Is and errors.As, and shows other words.
-type reworded struct {
-	words string
-	err   error
-}
-
-func (e *reworded) Error() string    { return e.words }
-func (e *reworded) GoString() string { return e.words }
-func (e *reworded) Unwrap() error    { return e.err }
