@@ -56,7 +56,7 @@ func TestAppendCompress_inPieces(t *testing.T) {
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(noise)
 	for name, all := range map[string][]byte{"lines": lines(600_000), "zeros": make([]byte, 600_000), "noise": noise} {
 		for _, size := range []int{1, 2, 5, 100, 8191, 8192, 8193, 16_384, 16_385, 1<<18 - 95, 1 << 18, 1<<18 + 1} {
-			plain := all[:min(len(all), 5000*size)]
+			plain := all[:min(len(all), 1000*size)]
 			pieces := cut(plain, size)
 			packed := compress(t, nil, pieces...)
 			requireUnpacks(t, plain, packed)
