@@ -42,7 +42,7 @@ var (
 
 	// CodecBZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
 	// packs texts tightest and takes several times as long as CodecZlib, on as many cores
-	// as there are blocks, up to GOMAXPROCS, with some 8 MB of memory each.
+	// as there are blocks, up to GOMAXPROCS, with some 12 MB of memory each.
 	CodecBZip2 Codec = bzip2Codec{}
 
 	// CodecLZF makes bare liblzf blocks, what PECL's lzf_decompress reads. It is the

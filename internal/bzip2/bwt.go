@@ -9,6 +9,7 @@ import (
 type sorter struct {
 	text     []byte
 	suffixes []int32
+	room     []int32
 }
 
 // transform sorts the rotations of block, which is not empty, and replaces block by their last
@@ -22,8 +23,9 @@ func (s *sorter) transform(block []byte) (position int) {
 	start := leastRotation(block)
 	s.text = append(append(s.text[:0], block[start:]...), block[:start]...)
 	s.suffixes = slices.Grow(s.suffixes[:0], n)[:n]
+	s.room = slices.Grow(s.room[:0], n)[:n]
 	var buckets [2 * 256]int32
-	sortSuffixes(s.text, s.suffixes, buckets[:])
+	sortSuffixes(s.text, s.suffixes, s.room, buckets[:])
 	first := int32((n - start) % n) // where block starts in text
 	for i, j := range s.suffixes {
 		if j == first {

@@ -70,7 +70,7 @@ func TestSortSuffixes_deepRecursion(t *testing.T) {
 		text = append(text, text[:len(text)*618/1000]...)
 	}
 	sa := make([]int32, len(text))
-	sortSuffixes(text, sa, make([]int32, 2*256))
+	sortSuffixes(text, sa, make([]int32, len(text)), make([]int32, 2*256))
 	seen := make([]bool, len(text))
 	for i, j := range sa {
 		require.False(t, seen[j])

@@ -26,7 +26,7 @@ const (
 // extended slice. The form is a single stream of 900 kB blocks. It does not depend on how src is
 // cut or on the number of cores.
 //
-// Blocks are compressed in parallel on up to GOMAXPROCS cores, with about 8 MB of memory for each.
+// Blocks are compressed in parallel on up to GOMAXPROCS cores, with about 12 MB of memory for each.
 // AppendCompress does not retain dst or src, which must not overlap, and is safe for concurrent
 // use. It returns an error only if there is a defect in this package.
 func AppendCompress(dst []byte, src ...[]byte) ([]byte, error) {

@@ -41,7 +41,8 @@ func (s *source) appendBlock(block []byte) ([]byte, uint32) {
 	run := 0 // of last
 	for ; len(s.pieces) > 0; s.pieces = s.pieces[1:] {
 		piece := s.pieces[0]
-		for i, c := range piece {
+		for i := 0; i < len(piece); i++ {
+			c := piece[i]
 			if c != last || run == longestRun {
 				last, run = c, 1
 			} else if run++; run > countedRun {
@@ -56,6 +57,16 @@ func (s *source) appendBlock(block []byte) ([]byte, uint32) {
 			block = append(block, c)
 			if run == countedRun {
 				block = append(block, 0)
+			}
+			// Most bytes differ from the one before them. Copy a stretch of such bytes at once.
+			end := i + 1
+			for most := min(len(piece), i+blockSize-len(block)); end < most && piece[end] != piece[end-1]; {
+				end++
+			}
+			if end > i+1 {
+				block = append(block, piece[i+1:end]...)
+				last, run = piece[end-1], 1
+				i = end - 1
 			}
 		}
 		s.sum.add(piece)

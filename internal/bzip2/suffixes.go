@@ -1,12 +1,10 @@
 package bzip2
 
-import (
-	"iter"
-	"slices"
-)
+import "slices"
 
-// sortSuffixes sets sa, which is as long as text, to the starts of the suffixes of text in
-// lexical order. It takes linear time. The symbols of text are less than half of len(buckets).
+// sortSuffixes sets sa to the starts of the suffixes of text in lexical order. It takes linear
+// time. The text is not empty, sa is as long, and room, which is scratch space, at least as long.
+// The symbols of text are less than half of len(buckets).
 //
 // The algorithm is SA-IS (Nong, Zhang and Chan, 2009). A suffix is of type S if it is less than
 // the suffix that starts one symbol later, and of type L if it is greater. The end of the text is
@@ -18,38 +16,32 @@ import (
 //  2. Replace each by its rank, which makes a text of at most half the length.
 //  3. If some ranks are equal, sort the suffixes of that text, which puts the LMS suffixes in order.
 //  4. Sort all suffixes, by induction from the LMS suffixes.
-func sortSuffixes[T byte | int32](text []T, sa, buckets []int32) {
+func sortSuffixes[T byte | int32](text []T, sa, room, buckets []int32) {
 	counts, next := buckets[:len(buckets)/2], buckets[len(buckets)/2:]
 	clear(counts)
 	for _, c := range text {
 		counts[c]++
 	}
 
+	lms, room := lmsPositions(text, room)
+	m := len(lms)
 	clear(sa)
 	bucketEnds(next, counts)
-	m := 0
-	for j := range lmsPositions(text) {
+	for _, j := range lms {
 		next[text[j]]--
 		sa[next[text[j]]] = j
-		m++
 	}
 	if m > 1 {
 		induce(text, sa, counts, next, keepLMS)
-		lms, ranks := sa[:m], sa[len(sa)-m:]
-		if n := rankSubstrings(text, sa, m); n < m {
+		sorted, ranks := sa[:m], sa[len(sa)-m:]
+		if n := rankSubstrings(text, sa, lms); n < m {
 			spare := sa[m : len(sa)-m]
 			if len(spare) < 2*n {
 				spare = make([]int32, 2*n)
 			}
-			sortSuffixes(ranks, lms, spare[:2*n])
-			positions := ranks // in the order of the text
-			i := m
-			for j := range lmsPositions(text) {
-				i--
-				positions[i] = j
-			}
-			for i, k := range lms {
-				lms[i] = positions[k]
+			sortSuffixes(ranks, sorted, room, spare[:2*n])
+			for i, k := range sorted {
+				sorted[i] = lms[k]
 			}
 		}
 		clear(sa[m:])
@@ -64,24 +56,27 @@ func sortSuffixes[T byte | int32](text []T, sa, buckets []int32) {
 	induce(text, sa, counts, next, keepAll)
 }
 
-// lmsPositions returns the LMS positions of text, from the last to the first.
-func lmsPositions[T byte | int32](text []T) iter.Seq[int32] {
-	return func(yield func(int32) bool) {
-		after := text[len(text)-1]
-		s := false // whether the suffix at i+1 is of type S
-		for i := len(text) - 2; i >= 0; i-- {
-			c := text[i]
-			if c < after {
-				s = true
-			} else if c > after {
-				if s && !yield(int32(i+1)) {
-					return
-				}
-				s = false
-			}
-			after = c
+// lmsPositions returns the LMS positions of text in order. It puts them at the end of room and
+// returns what is left of room.
+func lmsPositions[T byte | int32](text []T, room []int32) (lms, rest []int32) {
+	at := len(room)
+	after := text[len(text)-1]
+	s := 0 // 1 if the suffix at i+1 is of type S
+	for i := len(text) - 2; i >= 0; i-- {
+		c := text[i]
+		less, greater := 0, 0
+		if c < after {
+			less = 1
 		}
+		if c > after {
+			greater = 1
+		}
+		room[at-1] = int32(i + 1) // stays if it is LMS; a branch would be mispredicted too often
+		at -= s & greater
+		s = s&^greater | less
+		after = c
 	}
+	return room[at:], room[:at]
 }
 
 func bucketStarts(starts, counts []int32) {
@@ -118,12 +113,15 @@ func induce[T byte | int32](text []T, sa, counts, next []int32, keep int32) {
 	bucketStarts(next, counts)
 	put := func(j int32) {
 		c := text[j]
-		at := next[c]
-		next[c] = at + 1
-		if j > 0 && text[j-1] < c { // of type S
+		before := c
+		if j > 0 {
+			before = text[j-1]
+		}
+		if before < c { // of type S
 			j = ^j
 		}
-		sa[at] = j
+		sa[next[c]] = j
+		next[c]++
 	}
 	put(int32(len(text) - 1))
 	for i, j := range sa {
@@ -142,41 +140,44 @@ func induce[T byte | int32](text []T, sa, counts, next []int32, keep int32) {
 			sa[i] = j & keep
 			j--
 			c := text[j]
-			at := next[c] - 1
-			next[c] = at
-			if j > 0 && text[j-1] > c { // of type L, and so j is LMS
+			before := c
+			if j > 0 {
+				before = text[j-1]
+			}
+			if before > c { // of type L, and so j is LMS
 				j = ^j
 			}
-			sa[at] = j
+			next[c]--
+			sa[next[c]] = j
 		} else if j < 0 {
 			sa[i] = j ^ keep
 		}
 	}
 }
 
-// rankSubstrings ranks the m LMS substrings, given their positions as induce leaves them. It moves
-// the positions to the start of sa, in the order of their substrings. It puts the ranks, from 0, to
-// the end of sa, in the order of the text. It returns the number of different ranks.
-func rankSubstrings[T byte | int32](text []T, sa []int32, m int) int {
-	lms, notes := sa[:m], sa[m:]
+// rankSubstrings ranks the LMS substrings, given their positions as induce leaves them in sa, and
+// in order. It moves the former to the start of sa, and puts the ranks, from 0 and in the order of
+// the text, to the end of sa. It returns the number of different ranks.
+func rankSubstrings[T byte | int32](text []T, sa, lms []int32) int {
+	m := len(lms)
+	sorted, notes := sa[:m], sa[m:]
 	k := 0
 	for _, j := range sa {
 		if j < 0 {
-			lms[k] = ^j
+			sorted[k] = ^j
 			k++
 		}
 	}
 
 	// LMS positions are never adjacent, so there is room for a note about each at half of it: the
-	// length of its substring, and then its rank, from 1.
-	clear(notes)
-	end := 2 * int32(len(text)) // the last one ends with the text and is longer than any
-	for j := range lmsPositions(text) {
-		notes[j/2] = end - j
-		end = j + 1
+	// length of its substring, and then its rank.
+	for i, j := range lms[:m-1] {
+		notes[j/2] = lms[i+1] + 1 - j
 	}
-	var rank, before, length int32
-	for _, j := range lms {
+	notes[lms[m-1]/2] = int32(len(text)) + 1 // ends with the text, and so is equal to none
+	rank := int32(-1)
+	var before, length int32
+	for _, j := range sorted {
 		n := notes[j/2]
 		if n != length || !slices.Equal(text[j:j+n], text[before:before+n]) {
 			rank++
@@ -185,12 +186,9 @@ func rankSubstrings[T byte | int32](text []T, sa []int32, m int) int {
 		before, length = j, n
 	}
 
-	at := len(sa)
-	for i := len(sa) - 1; i >= m; i-- {
-		if sa[i] > 0 {
-			at--
-			sa[at] = sa[i] - 1
-		}
+	ranks := sa[len(sa)-m:]
+	for k := m - 1; k >= 0; k-- { // no rank moves to the left
+		ranks[k] = notes[lms[k]/2]
 	}
-	return int(rank)
+	return int(rank) + 1
 }

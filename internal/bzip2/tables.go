@@ -12,8 +12,8 @@ const (
 
 const (
 	// maxRounds limits how often groups select tables by one kind of costs. More rounds shorten a
-	// block by less than 0.1 %.
-	maxRounds = 4
+	// block by less than 0.2 %.
+	maxRounds = 3
 	// manySymbols are enough for all tables to pay for themselves.
 	manySymbols = 3000
 )
