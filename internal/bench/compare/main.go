@@ -18,10 +18,7 @@ import (
 	"strconv"
 	"time"
 
-	dsnet "github.com/dsnet/compress/bzip2"
-
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/internal/bzip2"
 	"github.com/go-smslink/smslink/internal/corpus"
 	"github.com/go-smslink/smslink/internal/lzf"
 )
@@ -38,6 +35,8 @@ func main() {
 	switch {
 	case flag.NArg() == 4 && flag.Arg(0) == "job": // what it runs itself
 		err = ourJob(flag.Arg(1), flag.Arg(2), flag.Arg(3))
+	case flag.NArg() == 4 && flag.Arg(0) == "bzip2": // and this
+		err = packBzip2(flag.Arg(1), flag.Arg(2), flag.Arg(3))
 	case flag.NArg() > 0:
 		err = fmt.Errorf("unknown argument %q", flag.Arg(0))
 	default:
@@ -88,6 +87,9 @@ func compare(runs int, quick, write bool) error {
 		return err
 	}
 	if err := c.cores(); err != nil {
+		return err
+	}
+	if err := c.bzip2(); err != nil {
 		return err
 	}
 	if !quick {
@@ -144,13 +146,10 @@ func writeMessages(file string, n int) error {
 
 // codecs compares the codecs alone, on 100,000 messages.
 func (c *comparison) codecs(lzfPeer string) error {
-	var p smslink.Package
-	for _, m := range corpus.Messages(100_000) {
-		if err := p.Add(smslink.Message{ID: m.ID, To: m.To, Text: m.Text}); err != nil {
-			return err
-		}
+	plain, err := plainForm(100_000)
+	if err != nil {
+		return err
 	}
-	plain := p.AppendPlain(nil)
 	file := filepath.Join(c.dir, "plain")
 	if err := os.WriteFile(file, plain, 0o600); err != nil {
 		return err
@@ -194,30 +193,18 @@ func (c *comparison) codecs(lzfPeer string) error {
 		}
 		r.zlib, r.zlibSize = append(r.zlib, float64(time.Since(start).Nanoseconds())), float64(len(ours))
 	}
-
-	log.Print("bzip2 beside dsnet's alone")
-	for range c.runs {
-		start := time.Now()
-		var alone appender
-		w, err := dsnet.NewWriter(&alone, &dsnet.WriterConfig{Level: dsnet.BestCompression})
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(plain); err != nil {
-			return err
-		}
-		if err := w.Close(); err != nil {
-			return err
-		}
-		r.dsnet, r.dsnetSize = append(r.dsnet, float64(time.Since(start).Nanoseconds())), float64(len(alone))
-		start = time.Now()
-		ours, err := bzip2.AppendCompress(nil, plain)
-		if err != nil {
-			return err
-		}
-		r.bzip2, r.bzip2Size = append(r.bzip2, float64(time.Since(start).Nanoseconds())), float64(len(ours))
-	}
 	return nil
+}
+
+// plainForm makes the plain form of a package of n messages.
+func plainForm(n int) ([]byte, error) {
+	var p smslink.Package
+	for _, m := range corpus.Messages(n) {
+		if err := p.Add(smslink.Message{ID: m.ID, To: m.To, Text: m.Text}); err != nil {
+			return nil, err
+		}
+	}
+	return p.AppendPlain(nil), nil
 }
 
 // best is the shortest of many rounds in half a second, in ns, as the C peer takes it.
@@ -236,11 +223,4 @@ func (c *comparison) benchmarks() (err error) {
 	log.Print("the packages' benchmarks")
 	c.report.bench, err = goBench(".", "^Benchmark(Add|Codec|Send|Reply|SmallPackages|Growth)$", c.runs)
 	return err
-}
-
-type appender []byte
-
-func (a *appender) Write(p []byte) (int, error) {
-	*a = append(*a, p...)
-	return len(p), nil
 }

@@ -16,7 +16,7 @@ import (
 const sources = "internal/bench/compare/peers"
 
 // findPeers looks for PHP with what its job needs and for a C compiler with
-// liblzf and libdeflate, installs what is missing where it can, and builds the C peers into dir.
+// liblzf, libbz2 and libdeflate, installs what is missing where it can, and builds the C peers into dir.
 func findPeers(dir string) (lzf string, err error) {
 	lzf = filepath.Join(dir, "lzf")
 	build := func() error {
@@ -26,18 +26,21 @@ func findPeers(dir string) (lzf string, err error) {
 		if err := run("gcc", "-O2", "-o", filepath.Join(dir, "deflate"), filepath.Join(sources, "deflate.c"), "-ldeflate"); err != nil {
 			return err
 		}
+		if err := run("gcc", "-O2", "-o", filepath.Join(dir, "libbz2"), filepath.Join(sources, "bzip2.c"), "-lbz2"); err != nil {
+			return err
+		}
 		return run("gcc", "-O2", "-o", lzf, filepath.Join(sources, "lzf.c"), "-llzf")
 	}
 	if build() == nil {
 		return lzf, nil
 	}
 	if os.Getuid() != 0 {
-		return "", errors.New("needs php-cli php-bz2 php-curl gcc libc6-dev liblzf-dev libdeflate-dev; install them, or run as root on Debian")
+		return "", errors.New("needs php-cli php-bz2 php-curl gcc libc6-dev liblzf-dev libbz2-dev libdeflate-dev; install them, or run as root on Debian")
 	}
 	if err := run("apt-get", "update"); err != nil {
 		return "", err
 	}
-	if err := run("apt-get", "install", "-y", "--no-install-recommends", "php-cli", "php-bz2", "php-curl", "gcc", "libc6-dev", "liblzf-dev", "libdeflate-dev"); err != nil {
+	if err := run("apt-get", "install", "-y", "--no-install-recommends", "php-cli", "php-bz2", "php-curl", "gcc", "libc6-dev", "liblzf-dev", "libbz2-dev", "libdeflate-dev"); err != nil {
 		return "", err
 	}
 	return lzf, build()
