@@ -33,6 +33,7 @@ var (
 	chaosLose     = flag.Float64("chaos.lose", 0.01, "how many replies are lost")
 	chaosMessages = flag.Int("chaos.messages", 4000, "orders")
 	chaosSpread   = flag.Duration("chaos.spread", 12*time.Second, "how long the orders take to come")
+	chaosPostgres = flag.String("chaos.postgres", "", "a setting of PostgreSQL, such as synchronous_commit=off")
 	chaosVia      = flag.String("chaos.via", "", "what stands before the database: pgbouncer, cutter or nothing")
 )
 
@@ -221,14 +222,15 @@ func (c *chaos) judge(lostReplies int64) {
 		}
 	}
 	committed, lost, unsent, settled, doubtful, phantom := 0, 0, 0, 0, 0, 0
-	states := states(c.T, c.db)
+	states, kept := states(c.T, c.db), c.kept()
 	for i, order := range c.orders {
 		state := states[fmt.Sprintf("order-%d", i)]
 		switch {
-		case !order:
+		case !kept[i]:
 			if sent[i] > 0 || state != "" {
 				phantom++
 			}
+			require.False(c, order && *chaosPostgres == "", "the database has lost the order %d", i)
 			continue
 		case state == outbox.Settled:
 			settled++
@@ -253,6 +255,21 @@ func (c *chaos) judge(lostReplies int64) {
 	require.Zero(c, phantom, "rolled back and sent, or kept")
 	require.LessOrEqual(c, len(doubts), limit)
 	require.Positive(c, settled)
+}
+
+// kept returns the orders that the database has.
+func (c *chaos) kept() map[int]bool {
+	rows, err := c.db.QueryContext(c.Context(), "SELECT id FROM shop_order")
+	require.NoError(c, err)
+	defer func() { require.NoError(c, rows.Close()) }()
+	kept := map[int]bool{}
+	for rows.Next() {
+		var id int
+		require.NoError(c, rows.Scan(&id))
+		kept[id] = true
+	}
+	require.NoError(c, rows.Err())
+	return kept
 }
 
 // states returns the states of all messages, by key.

@@ -40,7 +40,11 @@ func eachDatabase(t *testing.T, test func(t *testing.T, config workerConfig, ser
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		server := startPostgres(t)
+		var settings []string
+		if *chaosPostgres != "" {
+			settings = append(settings, *chaosPostgres)
+		}
+		server := startPostgres(t, settings...)
 		test(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, server)
 	})
 	t.Run("mariadb", func(t *testing.T) {
