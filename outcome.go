@@ -85,7 +85,7 @@ type outcomeError interface{ outcome() Outcome }
 // outcomeIn returns the most doubtful outcome among the errors joined in err. It looks at every
 // branch, as errors.As does not.
 func outcomeIn(err error) (worst Outcome, found bool) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // each branch of the tree is looked at in turn
 	case outcomeError:
 		return e.outcome(), true
 	case interface{ Unwrap() error }:

@@ -137,7 +137,7 @@ func measure(rounds int, lasting time.Duration, only, profile string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
+	defer func() { _ = os.Remove(file.Name()) }()
 	if _, err := file.WriteString(certificate.String()); err != nil {
 		return err
 	}

@@ -212,12 +212,12 @@ func job(side, url string, messages int) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(folder)
+		defer func() { _ = os.RemoveAll(folder) }()
 		j, err := journal.Open(filepath.Join(folder, "journal"))
 		if err != nil {
 			return err
 		}
-		defer j.Close()
+		defer func() { _ = j.Close() }()
 		opts.Journal = j
 	}
 	all := source(messages, number >= onlyOnce)
