@@ -16,14 +16,14 @@ type Balance struct {
 	Time          time.Time // the gateway's, in UTC, to the second; zero if it has none, or one before 2000
 }
 
-// Balance asks index.php beside the client's endpoint how many SMS the account has left [public]. The
-// password travels in the body of a form POST. Time-outs and redirects are treated as by
+// Balance asks index.php beside the client's endpoint how many SMS the account has left [public].
+// The password travels in the body of a form POST. Time-outs and redirects are treated as by
 // [Client.Send]; test mode changes nothing.
 //
 // Every error is a [*SendError] with the same causes as a Send's. A reply without two whole numbers
-// is [ErrUnreadableReply], and SendError.Reply holds it. Asking spends nothing, so you may ask again
-// whatever the Outcome, but never in a loop after a rejection: repeated wrong passwords get the
-// address banned.
+// is [ErrUnreadableReply], and SendError.Reply holds it. Asking spends nothing, so you may ask
+// again whatever the Outcome, but never in a loop after a rejection: repeated wrong passwords get
+// the address banned.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	start := c.now()
 	if ctx == nil {

@@ -40,8 +40,9 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 // that) and not that any was delivered (delivery reports tell that). The Response is nil if the
 // error is not.
 //
-// Every error is a [*SendError], whose Outcome is what became of the package; [SafeToResend] reports
-// whether it may be sent again. Send itself never sends anything twice. By outcome, the error wraps
+// Every error is a [*SendError], whose Outcome is what became of the package; [SafeToResend]
+// reports whether it may be sent again. Send itself never sends anything twice. By outcome, the
+// error wraps
 //
 //   - not sent: [ErrEmptyPackage], [ErrCodecMethod], the codec's own error, the context's error, or
 //     the network's, such as a certificate's;

@@ -93,9 +93,9 @@ func (none) AppendCompress(dst, plain []byte) ([]byte, error) {
 
 type zlibCodec struct{ encoder *zlib.Encoder }
 
-// ZlibLevel returns a zlib codec of level 1 (fastest) to 9 (smallest). The reference uses 9, and the
-// gateway decodes any. Use the codec again rather than a new one: it keeps its memory. The error is for
-// any other level.
+// ZlibLevel returns a zlib codec of level 1 (fastest) to 9 (smallest). The reference uses 9, and
+// the gateway decodes any. Use the codec again rather than a new one: it keeps its memory. The
+// error is for any other level.
 func ZlibLevel(level int) (Codec, error) {
 	encoder, err := zlib.NewEncoder(level)
 	if err != nil {

@@ -7,10 +7,11 @@
 //
 // # Sending
 //
-// [NewClient] makes a [Client]. [Client.SendMessage] sends one [Message]. To send many in one upload,
-// add them to a [Package], give it to [Client.Send] and read the [Response], which has a [Result] for
-// each message. A result of [StatusSuccess] means that the gateway accepted the message for sending,
-// not that it was delivered: package delivery takes the gateway's reports of that.
+// [NewClient] makes a [Client]. [Client.SendMessage] sends one [Message]. To send many in one
+// upload, add them to a [Package], give it to [Client.Send] and read the [Response], which has a
+// [Result] for each message. A result of [StatusSuccess] means that the gateway accepted the
+// message for sending, not that it was delivered: package delivery takes the gateway's reports of
+// that.
 //
 // # Outcomes
 //
@@ -21,9 +22,9 @@
 //
 // # Streams
 //
-// A [Stream] sends any number of messages in bounded memory, cut into packages. With a [Journal] the
-// same input can be sent again after a crash: what was sent, or may have been, is skipped. Package
-// journal keeps one in a file.
+// A [Stream] sends any number of messages in bounded memory, cut into packages. With a [Journal]
+// the same input can be sent again after a crash: what was sent, or may have been, is skipped.
+// Package journal keeps one in a file.
 //
 // # Costs
 //
@@ -33,6 +34,6 @@
 //
 // # Testing
 //
-// Package smslinktest has a gateway for tests, which checks uploads, keeps a ledger of what it took,
-// and fails where it hurts.
+// Package smslinktest has a gateway for tests, which checks uploads, keeps a ledger of what it
+// took, and fails where it hurts.
 package smslink

@@ -27,7 +27,7 @@ func (f *flight) isEmpty() bool {
 type uploader struct {
 	client  *Client
 	opts    StreamOptions
-	ctx     context.Context // of uploads
+	ctx     context.Context //nolint:containedctx // of uploads
 	lasting context.Context // of the journal: never done
 	going   context.Context // done, with its reason, once nothing more is to be sent
 	stop    context.CancelCauseFunc

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose outcome is
-// [OutcomeRejected], or [OutcomeUnknown] if the HTTP status was a 5xx.
+// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose outcome
+// is [OutcomeRejected], or [OutcomeUnknown] if the HTTP status was a 5xx.
 //
 // The codes were published for the older single-message interface ([public]); that the bulk
 // interface uses the same ones is unconfirmed:
@@ -64,8 +64,8 @@ func (e *GatewayError) isAboutAccount() bool {
 	return false
 }
 
-// Format prints what Error returns, whatever the verb, so that %+v and %#v do not show the gateway's
-// words.
+// Format prints what Error returns, whatever the verb, so that %+v and %#v do not show the
+// gateway's words.
 func (e GatewayError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 func newGatewayError(code, text string) *GatewayError {

@@ -14,8 +14,8 @@ import "context"
 // or not paid for. The others stay in doubt.
 //
 // An id stands for its message, whatever its text, so a journal belongs to one campaign. Package
-// journal keeps one in a file. In a database, a journal is a table of id, status and remote id, with
-// the id as the key.
+// journal keeps one in a file. In a database, a journal is a table of id, status and remote id,
+// with the id as the key.
 //
 // Goroutines call a Journal concurrently, and so may several streams, of which only one can intend
 // an id. What a call has changed must be durable when it returns. The contexts carry the values of
@@ -34,7 +34,7 @@ type Journal interface {
 	// stream may have intended them first, and the messages that it omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
-	// Settle judges some of the ids in doubt and forgets others. After it has failed, the stream calls
-	// it with the same arguments once more at its end.
+	// Settle judges some of the ids in doubt and forgets others. After it has failed, the stream
+	// calls it with the same arguments once more at its end.
 	Settle(ctx context.Context, judged []Result, forgotten []int64) error
 }

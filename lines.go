@@ -31,8 +31,8 @@ type line struct {
 // single line is.
 const blockSize = 256 << 10
 
-// maxField bounds a message's receiver, sender and text, each in bytes. It is far beyond any SMS, and
-// keeps the end of a line within the index's 32 bits.
+// maxField bounds a message's receiver, sender and text, each in bytes. It is far beyond any SMS,
+// and keeps the end of a line within the index's 32 bits.
 const maxField = 256 << 20
 
 func (l *lines) add(m Message) (wire.Field, error) {

@@ -146,7 +146,8 @@ func (p *Package) Add(m Message) error {
 	return nil
 }
 
-// folded returns the text as gsm7 folds it, if it then takes fewer SMS as it is sent, else as it is.
+// folded returns the text as gsm7 folds it, if it then takes fewer SMS as it is sent, else as it
+// is.
 func folded(text string) string {
 	sent := wire.Trimmed(text)
 	measured := gsm7.Measure(sent)

@@ -47,7 +47,8 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 //
 // The error matches [ErrReceiver], names the cause and does not quote the number. A nil error does
 // not mean that the number exists, nor that it is the one that was meant: +4 745 123 456, which has
-// lost a 0, is a Norwegian number. A program that sends to Romania alone can check for 07 and 00407.
+// lost a 0, is a Norwegian number. A program that sends to Romania alone can check for 07 and
+// 00407.
 func ParseReceiver(number string) (string, error) {
 	if canonical(number) {
 		return number, nil

@@ -11,7 +11,8 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// The most bytes of a reply: in all, and a message. An entry takes at most 45 with ids of 20 digits.
+// The most bytes of a reply: in all, and a message. An entry takes at most 45 with ids of 20
+// digits.
 const (
 	replyBase       = 64 << 10
 	replyPerMessage = 128

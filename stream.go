@@ -54,9 +54,9 @@ var (
 // [StreamOptions] Concurrency above 1, batches complete in any order. Drain and Stats may be called
 // from any goroutine. Nothing runs on once the loop has ended.
 //
-// If a hook, the Limiter, the Journal or the Codec panics in a goroutine of the stream's, the stream
-// stops, and then panics with the same value in the caller's. The package in question is of unknown
-// outcome if it was about to be uploaded.
+// If a hook, the Limiter, the Journal or the Codec panics in a goroutine of the stream's, the
+// stream stops, and then panics with the same value in the caller's. The package in question is of
+// unknown outcome if it was about to be uploaded.
 type Stream struct {
 	client *Client
 	source iter.Seq2[Message, error]
@@ -70,9 +70,9 @@ type Stream struct {
 	reason error // why it is to stop, or has stopped; nil if neither
 }
 
-// Stream returns a stream of the messages. Nil options mean the defaults. It does nothing before its
-// Batches are ranged over. A message that comes with an error is not read, and the error stops the
-// stream.
+// Stream returns a stream of the messages. Nil options mean the defaults. It does nothing before
+// its Batches are ranged over. A message that comes with an error is not read, and the error stops
+// the stream.
 func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions) *Stream {
 	if opts == nil {
 		opts = &StreamOptions{}

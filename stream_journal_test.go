@@ -336,8 +336,8 @@ func TestStream_whatAnotherStreamSentMeanwhile(t *testing.T) {
 	}
 }
 
-// One entry of the reply says that the message was not taken, and another one, which may be garbled,
-// that it was.
+// One entry of the reply says that the message was not taken, and another one, which may be
+// garbled, that it was.
 func TestStream_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
 	for _, entries := range []string{
 		"0::5,0:220000001:3", "0:220000001:3,0::5", "0::2,0:220000001:3", "0:220000001:3,0::1", "0::2,00:220000001:3", "0::1,x:220000001:3",
@@ -397,7 +397,8 @@ func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 	require.Empty(t, j.states)
 }
 
-// A disk that was full has room again when the stream ends: what it could not settle is settled then.
+// A disk that was full has room again when the stream ends: what it could not settle is settled
+// then.
 func TestStream_settlesAtItsEndWhatItCouldNot(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read, calls := newSpy(), 0, 0

@@ -79,8 +79,8 @@ func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(w
 	return sendErr
 }
 
-// do sends a request as http.Client does. If the transport is the client's own, and there is neither
-// a cookie jar nor a time-out, all that http.Client adds is its wording of errors.
+// do sends a request as http.Client does. If the transport is the client's own, and there is
+// neither a cookie jar nor a time-out, all that http.Client adds is its wording of errors.
 func (c *Client) do(req *http.Request) (*http.Response, error) {
 	if !c.own || c.http.Jar != nil || c.http.Timeout != 0 {
 		return c.http.Do(req)

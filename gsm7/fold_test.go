@@ -100,8 +100,8 @@ func TestFold_everyCharacterThereIs(t *testing.T) {
 	}
 }
 
-// Whether some characters are replaced, and by what, hangs on the one before or after them: every such
-// pair, in either order, with what folds and with what stays.
+// Whether some characters are replaced, and by what, hangs on the one before or after them: every
+// such pair, in either order, with what folds and with what stays.
 func TestFold_twiceChangesNothingMore(t *testing.T) {
 	var folds, contextual []string
 	for r := range rune(0x10000) {

@@ -1,12 +1,12 @@
 // Package gsm7 counts the SMS that a text takes, names the characters that make it
 // take more, and can replace them.
 //
-// A text whose characters all stand in the GSM 7-bit default alphabet or its extension table
-// (3GPP TS 23.038, formerly GSM 03.38) has room for 160 septets in one SMS, and 153 in each
-// segment of a longer one. One character outside, such as ă or ș, turns all of it into
-// UCS-2: 70 units of 16 bits, and 67 in each segment (3GPP TS 23.040, with the usual 8-bit
-// reference, which also allows 255 segments at the most; more are counted all the same). Each segment is billed as
-// an SMS. How SMSLink itself counts is not published; its delivery reports can carry its own count.
+// A text whose characters all stand in the GSM 7-bit default alphabet or its extension table (3GPP
+// TS 23.038, formerly GSM 03.38) has room for 160 septets in one SMS, and 153 in each segment of a
+// longer one. One character outside, such as ă or ș, turns all of it into UCS-2: 70 units of 16
+// bits, and 67 in each segment (3GPP TS 23.040, with the usual 8-bit reference, which also allows
+// 255 segments at the most; more are counted all the same). Each segment is billed as an SMS. How
+// SMSLink itself counts is not published; its delivery reports can carry its own count.
 //
 // National language shift tables are not used: the gateway is not known to.
 //
@@ -57,11 +57,11 @@ type Measurement struct {
 	Remaining int // units left in the last segment, or in the one SMS; a character of another alphabet changes all of this
 }
 
-// Measure returns what the text takes. It allocates nothing. Bytes that are not UTF-8 count as U+FFFD
-// each, which is in no GSM alphabet.
+// Measure returns what the text takes. It allocates nothing. Bytes that are not UTF-8 count as
+// U+FFFD each, which is in no GSM alphabet.
 //
-// No pair of units is split between segments, so a segment may end one unit short. What counts is the
-// text as it is sent: smslink's Package.Messages has it so, trimmed and without tabs.
+// No pair of units is split between segments, so a segment may end one unit short. What counts is
+// the text as it is sent: smslink's Package.Messages has it so, trimmed and without tabs.
 func Measure(text string) Measurement {
 	m := Measurement{Alphabet: GSM7}
 	size, runes, units := septets(text)
@@ -144,9 +144,9 @@ func utf16Units(text string, at int) (runes, units int) {
 	return runes, units
 }
 
-// shortRunes counts characters of one and two bytes from at on, eight bytes at a time. It stops at any
-// other, at what is not UTF-8, and in texts of less than eight bytes. So it counts all of a Romanian,
-// Greek or Russian text.
+// shortRunes counts characters of one and two bytes from at on, eight bytes at a time. It stops at
+// any other, at what is not UTF-8, and in texts of less than eight bytes. So it counts all of a
+// Romanian, Greek or Russian text.
 func shortRunes(text string, at int) (size, runes int) {
 	const (
 		tops  = 0x8080808080808080 // the highest bit of each byte
@@ -202,8 +202,8 @@ func (a Alphabet) fill(text string) (segments, left int) {
 	return segments, left
 }
 
-// Foreign iterates over the characters that force the text into UCS-2, each with
-// its offset in bytes: those that are not in the GSM alphabet. A byte that is not UTF-8 is [utf8.RuneError].
+// Foreign iterates over the characters that force the text into UCS-2, each with its offset in
+// bytes: those that are not in the GSM alphabet. A byte that is not UTF-8 is [utf8.RuneError].
 func Foreign(text string) iter.Seq2[int, rune] {
 	return func(yield func(int, rune) bool) {
 		for i, r := range text {
@@ -231,8 +231,8 @@ func septetsOf(r rune) int {
 	return 0
 }
 
-// ascii has, for the ASCII characters of the alphabet, their septets plus inside, and 0 for all other
-// bytes: the sum of eight tells their septets, and whether all are in the alphabet.
+// ascii has, for the ASCII characters of the alphabet, their septets plus inside, and 0 for all
+// other bytes: the sum of eight tells their septets, and whether all are in the alphabet.
 var ascii = [256]uint16{
 	'\n': one, '\r': one, ' ': one, '!': one, '"': one, '#': one, '$': one, '%': one, '&': one, '\'': one, '(': one, ')': one,
 	'*': one, '+': one, ',': one, '-': one, '.': one, '/': one, ':': one, ';': one, '<': one, '=': one, '>': one, '?': one, '@': one, '_': one,

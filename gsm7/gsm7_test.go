@@ -25,7 +25,8 @@ const defaultAlphabet = "@£$¥èéùìòÇ\nØø\rÅå" +
 	"¿abcdefghijklmno" +
 	"pqrstuvwxyzäöñüà"
 
-// extension is its extension table: form feed 0x0A, ^ 0x14, { 0x28, } 0x29, \ 0x2F, [ 0x3C, ~ 0x3D, ] 0x3E, | 0x40, € 0x65.
+// extension is its extension table: form feed 0x0A, ^ 0x14, { 0x28, } 0x29, \ 0x2F, [ 0x3C, ~ 0x3D,
+// ] 0x3E, | 0x40, € 0x65.
 const extension = "\f^{}\\[~]|€"
 
 // septets are what the tables say of a character.

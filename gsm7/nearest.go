@@ -106,7 +106,8 @@ func nearest(r rune) (string, bool) {
 	case 'ǌ':
 		return "nj", true
 
-	// Latin letters with marks: the letter, with the first of its marks that the alphabet has it with.
+	// Latin letters with marks: the letter, with the first of its marks that the alphabet has it
+	// with.
 	case 'À', 'Á', 'Â', 'Ã', 'Ā', 'Ă', 'Ą', 'Ǎ', 'Ǡ', 'Ȁ', 'Ȃ', 'Ȧ', 'Ḁ', 'Ạ', 'Ả', 'Ấ', 'Ầ', 'Ẩ', 'Ẫ', 'Ậ', 'Ắ', 'Ằ', 'Ẳ', 'Ẵ', 'Ặ':
 		return "A", true
 	case 'Ḃ', 'Ḅ', 'Ḇ', 'Ƀ':

@@ -56,8 +56,8 @@ func TestMeasure_asTwoOtherCalculators(t *testing.T) {
 			require.Equal(t, []any{m.Alphabet.String(), float64(m.Segments), float64(m.Remaining)}, theirs.SplitSMS, "%q", text)
 			compared++
 		}
-		// Twilio's keeps a letter and its marks, a sequence of emoji or a CRLF in one segment, which phones do not
-		// need, and takes a CRLF for UCS-2. A segment that it thus ends early
+		// Twilio's keeps a letter and its marks, a sequence of emoji or a CRLF in one segment,
+		// which phones do not need, and takes a CRLF for UCS-2. A segment that it thus ends early
 		// may make one more.
 		switch same := m.Segments == int(theirs.Twilio[1].(float64)) && m.Alphabet.String() == theirs.Twilio[0]; {
 		case text == "":

@@ -14,7 +14,8 @@
 // package was not accepted has the status Error and the error's text, which holds no receiver, text
 // or credential. It has these attributes:
 //
-//   - messaging.system, messaging.operation.name, messaging.operation.type: "smslink", "send", "send"
+//   - messaging.system, messaging.operation.name, messaging.operation.type: "smslink", "send",
+//     "send"
 //   - messaging.batch.message_count: messages in the package
 //   - smslink.package.size: bytes of the package's plain form
 //   - smslink.upload.size: bytes of the HTTP request's body

@@ -44,7 +44,7 @@ type Reports struct {
 
 // batch is a gateway's delivery reports since its start or last Reset, guarded by its mutex.
 type batch struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // of the callbacks
 	cancel  context.CancelFunc
 	pending int     // reports to come
 	lost    []error // those that failed

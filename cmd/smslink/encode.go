@@ -147,8 +147,8 @@ func visible(line string) string {
 }
 
 // maskedLines masks the numbers and texts of a plain form. What is the wire's own stays: lengths in
-// characters, signs and escapes. A line that has not the wire's five fields, which no package writes,
-// is masked as a whole.
+// characters, signs and escapes. A line that has not the wire's five fields, which no package
+// writes, is masked as a whole.
 func maskedLines(plain string) string {
 	lines := strings.Split(plain, "\r\n")
 	for i, line := range lines {

@@ -20,8 +20,8 @@ import (
 func journalFile(dir string) string { return filepath.Join(dir, "journal") }
 
 // openJournal opens the journal in a folder, or makes both. A journal belongs to one campaign and
-// one gateway, since with another one's it would take messages for sent that never were. So it keeps
-// whose it is, as far as the input can be read twice.
+// one gateway, since with another one's it would take messages for sent that never were. So it
+// keeps whose it is, as far as the input can be read twice.
 func openJournal(dir string, c *campaign.Campaign, gateway string, sameCampaign bool) (*journal.File, error) {
 	now, err := ownerOf(c, gateway)
 	if err != nil {
@@ -109,8 +109,8 @@ func parseOwner(words string) (o owner, ok bool) {
 	return o, o.String() == words
 }
 
-// forgetFailed lets the rows be sent again whose sender or number had failed. What failed for a reason
-// that may be a blacklist stays as it is.
+// forgetFailed lets the rows be sent again whose sender or number had failed. What failed for a
+// reason that may be a blacklist stays as it is.
 func forgetFailed(ctx context.Context, c *campaign.Campaign, j *journal.File) error {
 	if !c.Rereadable() {
 		return errors.New("takes files, which can be read twice")

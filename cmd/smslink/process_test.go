@@ -134,8 +134,8 @@ func TestSend_interruptedTwice(t *testing.T) {
 	require.Equal(t, "not sent", records[14][4])
 }
 
-// Killed at any moment and run again until it ends: each message is taken once, but for those in doubt, which
-// are told of and never sent again.
+// Killed at any moment and run again until it ends: each message is taken once, but for those in
+// doubt, which are told of and never sent again.
 func TestSend_killedAndRunAgain(t *testing.T) {
 	const messages, rounds = 3000, 12
 	random := rand.New(rand.NewPCG(20261122, 9))

@@ -79,7 +79,8 @@ func exitCode(t *outcome.Tally) int {
 	return exitAccepted
 }
 
-// print writes what became of all messages that were not accepted, by its reason, and a line of all.
+// print writes what became of all messages that were not accepted, by its reason, and a line of
+// all.
 func (s *sending) print(elapsed time.Duration) {
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, reason := range s.tally.Reasons.Sorted() {

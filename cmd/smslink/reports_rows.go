@@ -101,7 +101,8 @@ func (r *resultRows) loadFile(f *resultsFile) error {
 }
 
 // read reads whole lines. A line that is still being written is read the next time. Each line is a
-// record of its own, since no row that was sent has a line end in it, so a broken line breaks no other.
+// record of its own, since no row that was sent has a line end in it, so a broken line breaks no
+// other.
 func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 	lines, one := bufio.NewReader(in), strings.NewReader("")
 	records := csv.NewReader(one)

@@ -188,8 +188,8 @@ func (s *sending) take(b smslink.Batch) {
 	s.bar.show(&s.tally)
 }
 
-// leave records the rows that a stream which stopped has not read, if reading them can't block: what
-// a journal knows of them, and else that they were not sent.
+// leave records the rows that a stream which stopped has not read, if reading them can't block:
+// what a journal knows of them, and else that they were not sent.
 func (s *sending) leave(ctx context.Context) {
 	if s.stopped == nil || !s.campaign.Rereadable() {
 		return

@@ -60,8 +60,8 @@ func suggestion(word string, names []string, prefix string) string {
 	return fmt.Sprintf("; did you mean %s%s?", prefix, best)
 }
 
-// distance returns how many letters must be put in, taken out, replaced or swapped with the next one
-// to make b of a.
+// distance returns how many letters must be put in, taken out, replaced or swapped with the next
+// one to make b of a.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -22,8 +22,8 @@ type tmuxTerminal struct {
 	socket string
 }
 
-// newTerminal starts a shell in a terminal of that many columns. Without tmux the test is skipped, but
-// not in .ci/run, which installs it.
+// newTerminal starts a shell in a terminal of that many columns. Without tmux the test is skipped,
+// but not in .ci/run, which installs it.
 func newTerminal(t *testing.T, gateway *smslinktest.Gateway, columns int) *tmuxTerminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil && os.Getenv("SMSLINK_NEED_TMUX") == "" {

@@ -14,7 +14,8 @@ import "slices"
 //
 //  1. Sort the LMS substrings by induction.
 //  2. Replace each by its rank, which makes a text of at most half the length.
-//  3. If some ranks are equal, sort the suffixes of that text, which puts the LMS suffixes in order.
+//  3. If some ranks are equal, sort the suffixes of that text, which puts the LMS suffixes in
+//     order.
 //  4. Sort all suffixes, by induction from the LMS suffixes.
 func sortSuffixes[T byte | int32](text []T, sa, room, buckets []int32) {
 	counts, next := buckets[:len(buckets)/2], buckets[len(buckets)/2:]
@@ -107,8 +108,8 @@ const (
 //
 // Position j is put into its bucket when a pass over sa comes to j+1. The first pass, from left to
 // right, is for type L, and the second, from right to left, for type S. A position is complemented
-// if the suffix before it is not for this pass. With keepAll, sa is the suffix array in the end. With
-// keepLMS, the LMS positions remain, complemented, among zeros.
+// if the suffix before it is not for this pass. With keepAll, sa is the suffix array in the end.
+// With keepLMS, the LMS positions remain, complemented, among zeros.
 func induce[T byte | int32](text []T, sa, counts, next []int32, keep int32) {
 	bucketStarts(next, counts)
 	put := func(j int32) {

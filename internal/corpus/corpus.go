@@ -1,5 +1,5 @@
-// Package corpus makes the one corpus of all benchmarks: what shops, clinics, banks and couriers send,
-// the same on every run.
+// Package corpus makes the one corpus of all benchmarks: what shops, clinics, banks and couriers
+// send, the same on every run.
 package corpus
 
 import (
@@ -20,8 +20,8 @@ var names = []string{
 
 // templates are the texts, and how many of 100 messages have each. More than half are codes. Many
 // senders write without diacritics, which cost segments, and most offers name a percentage. The
-// arguments: a name, a number of six digits, one of 32 bits, a day, a digit, an hour and one of eight
-// digits.
+// arguments: a name, a number of six digits, one of 32 bits, a day, a digit, an hour and one of
+// eight digits.
 var templates = []struct {
 	share  int
 	format string

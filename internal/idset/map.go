@@ -8,8 +8,9 @@ import (
 )
 
 // Map maps ids to numbers, in words of 64 neighbours. It takes about 5 bytes an id if ids lie close
-// together and their numbers do, and at most 40 if they do not. Ids that are looked up or set in ascending order cost
-// least. The zero value is an empty map. Goroutines may not share a Map, even to read it.
+// together and their numbers do, and at most 40 if they do not. Ids that are looked up or set in
+// ascending order cost least. The zero value is an empty map. Goroutines may not share a Map, even
+// to read it.
 type Map struct {
 	words map[int64]word
 	pages []page

@@ -11,8 +11,8 @@ import (
 	"github.com/go-smslink/smslink/gsm7"
 )
 
-// Whatever Unicode composes of an ASCII letter and marks that strike nothing out folds to a character
-// of the alphabet, and to the same one whether it stands composed or not.
+// Whatever Unicode composes of an ASCII letter and marks that strike nothing out folds to a
+// character of the alphabet, and to the same one whether it stands composed or not.
 func TestFold_everyComposedLatinLetter(t *testing.T) {
 	seen := 0
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
@@ -28,7 +28,8 @@ func TestFold_everyComposedLatinLetter(t *testing.T) {
 	require.Greater(t, seen, 400)
 }
 
-// Where Unicode has a compatible form in the alphabet, Fold has no other one, but for those named here.
+// Where Unicode has a compatible form in the alphabet, Fold has no other one, but for those named
+// here.
 func TestFold_isUnicodesCompatibleForm(t *testing.T) {
 	others := map[string]string{"™": "(TM)", "ŀ": "l", "Ŀ": "L", "´": "'"}
 	seen := 0

@@ -126,7 +126,8 @@ func TestProduction_tableHasTheEventsThatAreLogged(t *testing.T) {
 	}
 }
 
-// Each alert rule has its runbook, which its annotation links to, and each runbook says the same four things.
+// Each alert rule has its runbook, which its annotation links to, and each runbook says the same
+// four things.
 func TestProduction_everyAlertHasItsRunbook(t *testing.T) {
 	rules, err := os.ReadFile("../../docs/alerts.yml")
 	require.NoError(t, err)

@@ -11,17 +11,17 @@ import (
 	"github.com/go-smslink/smslink/internal/parallel"
 )
 
-// A long input is compressed in chunks, side by side if it is longer than serialSize. Each refers back
-// to the end of the one before it, so that the cuts cost hardly a byte.
+// A long input is compressed in chunks, side by side if it is longer than serialSize. Each refers
+// back to the end of the one before it, so that the cuts cost hardly a byte.
 const (
 	chunkSize  = 256 << 10
 	serialSize = 512 << 10
 )
 
-// AppendCompress appends the compressed form of all pieces, one after another, to dst and returns it.
-// It is never longer than they are by more than one byte in 32 and two for each piece and each 256 kB,
-// and empty if they are. It depends on how they are cut, but not on the number of cores. dst and the
-// pieces must not overlap. With an error it returns dst as it was.
+// AppendCompress appends the compressed form of all pieces, one after another, to dst and returns
+// it. It is never longer than they are by more than one byte in 32 and two for each piece and each
+// 256 kB, and empty if they are. It depends on how they are cut, but not on the number of cores.
+// dst and the pieces must not overlap. With an error it returns dst as it was.
 func AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	size := 0
 	for _, piece := range pieces {
@@ -100,8 +100,8 @@ var memories = sync.Pool{New: func() any { return new(memory) }}
 
 const tableBits = 15
 
-// table has where four bytes of a hash were last seen. An entry is only a hint, as others have the same
-// hash, and an empty one is 0.
+// table has where four bytes of a hash were last seen. An entry is only a hint, as others have the
+// same hash, and an empty one is 0.
 type table [1 << tableBits]uint32
 
 // append appends the compressed form of src from start on, which may refer to all of src.
@@ -140,15 +140,16 @@ func (t *table) append(dst, src []byte, start int) []byte {
 	return appendLiterals(dst, src[literal:])
 }
 
-// learn notes where every other four bytes of src are: all would cost more time than they save space.
+// learn notes where every other four bytes of src are: all would cost more time than they save
+// space.
 func (t *table) learn(src []byte, shift int) {
 	for at := 1; at+4 <= len(src); at += 2 {
 		t[hash(binary.LittleEndian.Uint32(src[at:]), shift)] = uint32(at)
 	}
 }
 
-// hash mixes four bytes, although three make a match: a reference to three gains a byte or none, and
-// looking for those takes longer and hides longer ones.
+// hash mixes four bytes, although three make a match: a reference to three gains a byte or none,
+// and looking for those takes longer and hides longer ones.
 func hash(word uint32, shift int) uint16 {
 	return uint16(word * 2654435761 >> (shift & 31))
 }

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// Append appends parts 0 to n-1 to dst, in that order, and returns it. The function part appends part i
-// to the buffer that it is given; up to GOMAXPROCS goroutines call it concurrently. Twice as many parts
-// are held at a time, besides dst. If part fails or panics, Append returns dst as it was, and an error.
-// No goroutine outlives the call.
+// Append appends parts 0 to n-1 to dst, in that order, and returns it. The function part appends
+// part i to the buffer that it is given; up to GOMAXPROCS goroutines call it concurrently. Twice as
+// many parts are held at a time, besides dst. If part fails or panics, Append returns dst as it
+// was, and an error. No goroutine outlives the call.
 func Append(dst []byte, n int, part func(dst []byte, i int) ([]byte, error)) ([]byte, error) {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	if workers <= 1 {
@@ -72,7 +72,8 @@ func appendSerially(dst []byte, n int, part func(dst []byte, i int) ([]byte, err
 	return dst, nil
 }
 
-// guarded calls part, and makes an error of a panic, which nobody could recover in a goroutine of ours.
+// guarded calls part, and makes an error of a panic, which nobody could recover in a goroutine of
+// ours.
 func guarded(dst []byte, i int, part func(dst []byte, i int) ([]byte, error)) (made []byte, err error) {
 	defer func() {
 		if what := recover(); what != nil {

@@ -30,8 +30,8 @@ var (
 	ErrBefore1970       = errors.New("lies before 1970; leave it zero to send at once")
 )
 
-// Record is one message of a package. AppendRecord takes it as a caller wrote it; ParseRecord returns
-// it as the gateway reads it.
+// Record is one message of a package. AppendRecord takes it as a caller wrote it; ParseRecord
+// returns it as the gateway reads it.
 type Record struct {
 	ID       int64
 	Receiver string
@@ -60,8 +60,9 @@ const (
 	FieldSendAt Field = "SendAt"
 )
 
-// AppendRecord appends r as one line, without a line end. It changes a receiver and a text exactly as
-// the reference client does. If r breaks a rule, it returns dst unchanged, the field and the rule.
+// AppendRecord appends r as one line, without a line end. It changes a receiver and a text exactly
+// as the reference client does. If r breaks a rule, it returns dst unchanged, the field and the
+// rule.
 func AppendRecord(dst []byte, r Record) (line []byte, field Field, rule error) {
 	switch {
 	case r.ID < 0:
@@ -143,10 +144,10 @@ func appendText(dst []byte, text string) ([]byte, error) {
 	return appendEscaped(dst[:start+plain], text[plain:])
 }
 
-// plainPrefix returns how many of text's first bytes stand for themselves, rounded down to a multiple
-// of eight unless all of them do, and reports whether all of text is ASCII; the report may be a
-// false no. It looks at eight bytes at once: subtracting a limit from each, or 1 from those that ^
-// has made 0, borrows from a highest bit that was 0 exactly if one of them lies below.
+// plainPrefix returns how many of text's first bytes stand for themselves, rounded down to a
+// multiple of eight unless all of them do, and reports whether all of text is ASCII; the report may
+// be a false no. It looks at eight bytes at once: subtracting a limit from each, or 1 from those
+// that ^ has made 0, borrows from a highest bit that was 0 exactly if one of them lies below.
 func plainPrefix(text []byte) (plain int, ascii bool) {
 	const (
 		ones  = 0x0101010101010101
@@ -202,8 +203,8 @@ func appendEscaped(dst []byte, text string) ([]byte, error) {
 	return append(dst, text[copied:]...), nil
 }
 
-// startsEscape reports whether text, which starts with a %, would start with %0A or %3B once its tabs
-// and carriage returns are dropped.
+// startsEscape reports whether text, which starts with a %, would start with %0A or %3B once its
+// tabs and carriage returns are dropped.
 func startsEscape(text string) bool {
 	escape := make([]byte, 0, 3)
 	for i := 0; i < len(text) && len(escape) < 3; i++ {

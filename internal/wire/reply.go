@@ -114,8 +114,8 @@ func AppendEntry(dst []byte, e Entry) []byte {
 	return strconv.AppendInt(dst, int64(e.Status), 10)
 }
 
-// ParseEntry reads one entry; ok is false if it is malformed. RemoteID, which is visible ASCII since
-// it ends up in terminals and files, shares s's memory.
+// ParseEntry reads one entry; ok is false if it is malformed. RemoteID, which is visible ASCII
+// since it ends up in terminals and files, shares s's memory.
 func ParseEntry(s string) (e Entry, ok bool) {
 	id := 0
 	for id < len(s) && isDigit(s[id]) {

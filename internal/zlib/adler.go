@@ -6,9 +6,9 @@ const modulus = 65521
 // combine returns the Adler-32 of two runs of bytes, one after the other, from that of each and the
 // second one's length.
 //
-// The low half of a checksum is 1 plus the sum of the bytes. The high half is the sum of all values that
-// the low half had, one for each byte. The first run adds its low half, less the 1, to each value of the
-// second's.
+// The low half of a checksum is 1 plus the sum of the bytes. The high half is the sum of all values
+// that the low half had, one for each byte. The first run adds its low half, less the 1, to each
+// value of the second's.
 func combine(first, second uint32, length int) uint32 {
 	before := uint64(first&0xffff + modulus - 1)
 	low := before + uint64(second&0xffff)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzAppendChunks joins chunks of any size, of pieces of any size, and reads them with the standard
-// library's decoder, which verifies the checksum.
+// FuzzAppendChunks joins chunks of any size, of pieces of any size, and reads them with the
+// standard library's decoder, which verifies the checksum.
 func FuzzAppendChunks(f *testing.F) {
 	f.Add([]byte("1;0712345678;numeric;Salut!;0\r\n1;0712345678;numeric;Salut!;0"), uint16(200), uint16(1000), uint16(300), uint8(6))
 	f.Add([]byte("a"), uint16(65535), uint16(65535), uint16(1), uint8(1))

@@ -1,9 +1,9 @@
 // Package zlib makes zlib streams (RFC 1950), long ones on all cores.
 //
-// A long input is cut into chunks that are compressed side by side, as pigz does. Each has the end of
-// the one before it as its dictionary, ends at a whole byte, and is appended to the one before it: they
-// are one stream, whose checksum is combined from those of the chunks. The cuts depend on the length
-// alone, so that the same input makes the same stream on every machine.
+// A long input is cut into chunks that are compressed side by side, as pigz does. Each has the end
+// of the one before it as its dictionary, ends at a whole byte, and is appended to the one before
+// it: they are one stream, whose checksum is combined from those of the chunks. The cuts depend on
+// the length alone, so that the same input makes the same stream on every machine.
 package zlib
 
 import (
@@ -26,8 +26,8 @@ const (
 	// chunkSize is four of the blocks that flate makes.
 	chunkSize = 4 * 65535
 
-	// dictionarySize is half of what deflate can refer back to: the other half would cost more time than
-	// it saves space.
+	// dictionarySize is half of what deflate can refer back to: the other half would cost more time
+	// than it saves space.
 	dictionarySize = 16 << 10
 )
 
@@ -37,7 +37,8 @@ type Encoder struct {
 	writers sync.Pool
 }
 
-// NewEncoder returns an encoder of level 1 (fastest) to 9 (smallest). The error is for any other level.
+// NewEncoder returns an encoder of level 1 (fastest) to 9 (smallest). The error is for any other
+// level.
 func NewEncoder(level int) (*Encoder, error) {
 	if level < flate.BestSpeed || level > flate.BestCompression {
 		return nil, fmt.Errorf("zlib level %d is not from 1 to 9", level)
@@ -66,8 +67,9 @@ func header(level int) [2]byte {
 	return [2]byte{0x78, 0xda}
 }
 
-// AppendCompress appends the compressed form of all pieces, one after another, to dst and returns it.
-// It keeps no hold of dst and the pieces, which must not overlap. With an error it returns dst as it was.
+// AppendCompress appends the compressed form of all pieces, one after another, to dst and returns
+// it. It keeps no hold of dst and the pieces, which must not overlap. With an error it returns dst
+// as it was.
 func (e *Encoder) AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	size := 0
 	for _, piece := range pieces {
@@ -88,7 +90,8 @@ func (e *Encoder) AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(dst, sum), nil
 }
 
-// appendChunks appends pieces of size bytes in all, in chunks of chunk bytes, and returns their checksum.
+// appendChunks appends pieces of size bytes in all, in chunks of chunk bytes, and returns their
+// checksum.
 func (e *Encoder) appendChunks(dst []byte, pieces [][]byte, size, chunk int) (_ []byte, sum uint32, err error) {
 	sums := make([]uint32, (size+chunk-1)/chunk)
 	bounds := func(i int) (from, to int) { return i * chunk, min((i+1)*chunk, size) }
@@ -105,7 +108,8 @@ func (e *Encoder) appendChunks(dst []byte, pieces [][]byte, size, chunk int) (_ 
 	return dst, sum, err
 }
 
-// appendChunk appends the chunk from from to to, of pieces of size bytes in all, and returns its checksum.
+// appendChunk appends the chunk from from to to, of pieces of size bytes in all, and returns its
+// checksum.
 func (e *Encoder) appendChunk(dst []byte, pieces [][]byte, from, to, size int) (_ []byte, sum uint32, err error) {
 	w := e.writers.Get().(*writer)
 	w.dst = dst
@@ -144,8 +148,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// dictionary returns the bytes before at, as many as there are up to dictionarySize. It copies them if
-// they stand in several pieces.
+// dictionary returns the bytes before at, as many as there are up to dictionarySize. It copies them
+// if they stand in several pieces.
 func (w *writer) dictionary(pieces [][]byte, at int) []byte {
 	from := max(0, at-dictionarySize)
 	w.copied = w.copied[:0]

@@ -148,7 +148,8 @@ func TestNewEncoder_refusesOtherLevels(t *testing.T) {
 	}
 }
 
-// A writer that is not reused would take a dozen allocations. The race detector has some thrown away.
+// A writer that is not reused would take a dozen allocations. The race detector has some thrown
+// away.
 func TestAppendCompress_reusesItsMemory(t *testing.T) {
 	e := encoder(t, 6)
 	pieces := [][]byte{lines(113)}

@@ -1,5 +1,5 @@
-// Package outboxotel reports an outbox to OpenTelemetry: a span for each package, linked to the spans
-// that enqueued its messages, and metrics of what is due, in doubt and held.
+// Package outboxotel reports an outbox to OpenTelemetry: a span for each package, linked to the
+// spans that enqueued its messages, and metrics of what is due, in doubt and held.
 //
 //	telemetry, err := outboxotel.New(nil) // the global providers
 //	...
@@ -7,19 +7,20 @@
 //	...
 //	_, err = telemetry.Observe(box, 10*time.Second) // in one process of those that share the database
 //
-// Give the [smslink.Client] of [outbox.Outbox.Run] the [smslinkotel.Telemetry], too: its span of the
-// upload is then a child of the package's.
+// Give the [smslink.Client] of [outbox.Outbox.Run] the [smslinkotel.Telemetry], too: its span of
+// the upload is then a child of the package's.
 //
 // # Spans
 //
-// Each package that is uploaded is a span named "process smslink.outbox". If all of its messages were
-// enqueued under one span, that span is its parent, so that a trace leads from an order to its SMS. If
-// there were up to 16, it is linked to them. A span whose package was not accepted has the status
-// Error. It has these attributes:
+// Each package that is uploaded is a span named "process smslink.outbox". If all of its messages
+// were enqueued under one span, that span is its parent, so that a trace leads from an order to its
+// SMS. If there were up to 16, it is linked to them. A span whose package was not accepted has the
+// status Error. It has these attributes:
 //
 //   - smslink.outbox.lane
 //   - messaging.batch.message_count: messages in the package
-//   - smslink.outbox.state: "settled", "queued" (again, since it was not sent), "held" or "in_doubt"
+//   - smslink.outbox.state: "settled", "queued" (again, since it was not sent), "held" or
+//     "in_doubt"
 //   - smslink.outbox.recorded: false if the database could not be told; absent otherwise
 //
 // # Metrics
@@ -31,6 +32,6 @@
 //	smslink.outbox.packages    gauge      {package}  state: "sending", "in_doubt" or "held"
 //	smslink.outbox.paused      gauge                 1 if the outbox is paused or halted, else 0
 //
-// The lane and the state are in the attributes smslink.outbox.lane and smslink.outbox.state. The gauges
-// are those of [Telemetry.Observe].
+// The lane and the state are in the attributes smslink.outbox.lane and smslink.outbox.state. The
+// gauges are those of [Telemetry.Observe].
 package outboxotel

@@ -15,8 +15,8 @@ import (
 // sources is where the peers' sources are, from the repository's root.
 const sources = "internal/bench/compare/peers"
 
-// findPeers looks for PHP with what its job needs and for a C compiler with
-// liblzf, libbz2 and libdeflate, installs what is missing where it can, and builds the C peers into dir.
+// findPeers looks for PHP with what its job needs and for a C compiler with liblzf, libbz2 and
+// libdeflate, installs what is missing where it can, and builds the C peers into dir.
 func findPeers(dir string) (lzf string, err error) {
 	lzf = filepath.Join(dir, "lzf")
 	build := func() error {

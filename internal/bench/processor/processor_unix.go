@@ -1,6 +1,7 @@
 //go:build unix
 
-// Package processor measures processor time, which a busy machine changes less than time by the clock.
+// Package processor measures processor time, which a busy machine changes less than time by the
+// clock.
 package processor
 
 import (

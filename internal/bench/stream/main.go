@@ -175,8 +175,8 @@ func replyFrom(first int) []byte {
 	return reply
 }
 
-// source makes messages as a database cursor would, of a corpus of one package. Their ids rise, or are
-// the same in each package.
+// source makes messages as a database cursor would, of a corpus of one package. Their ids rise, or
+// are the same in each package.
 func source(messages int, rising bool) iter.Seq2[smslink.Message, error] {
 	texts := corpus.Messages(perPackage)
 	return func(yield func(smslink.Message, error) bool) {

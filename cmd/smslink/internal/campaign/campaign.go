@@ -30,8 +30,8 @@ type Options struct {
 	// Sheet is the sheet of a workbook; empty means the first one.
 	Sheet string
 
-	// OnColumns is called with the columns of each file once they are known. An error of it ends the
-	// reading. Nil means no call.
+	// OnColumns is called with the columns of each file once they are known. An error of it ends
+	// the reading. Nil means no call.
 	OnColumns func(*Columns) error
 }
 

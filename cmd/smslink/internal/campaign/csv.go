@@ -68,8 +68,8 @@ func declaredSeparator(firstLine []byte) string {
 	return ""
 }
 
-// separatorOf returns the sign that separates the fields of a header. Excel writes semicolons if the
-// comma is the decimal sign.
+// separatorOf returns the sign that separates the fields of a header. Excel writes semicolons if
+// the comma is the decimal sign.
 func separatorOf(header []byte) string {
 	separator := ","
 	for _, other := range []string{";", "\t"} {

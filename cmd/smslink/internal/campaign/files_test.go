@@ -10,8 +10,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 )
 
-// testdata/files holds files as spreadsheets write them, each with what a person expects of it. Those
-// called libreoffice were saved by LibreOffice 7.4, and the others are as Excel saves them.
+// testdata/files holds files as spreadsheets write them, each with what a person expects of it.
+// Those called libreoffice were saved by LibreOffice 7.4, and the others are as Excel saves them.
 func TestFiles(t *testing.T) {
 	for _, c := range []struct {
 		file    string

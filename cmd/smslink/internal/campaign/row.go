@@ -109,8 +109,8 @@ func checkTime(at time.Time) (time.Time, error) {
 // exponent is a number as a spreadsheet writes it that has too many digits for its cell.
 var exponent = regexp.MustCompile(`^\s*([0-9][.,]?[0-9]?[0-9]?)[0-9]*(E\+[0-9]+)\s*$`)
 
-// checkSpreadsheetNumber refuses a receiver that a spreadsheet has made a number of and rounded, and
-// shows as much of it as makes it out.
+// checkSpreadsheetNumber refuses a receiver that a spreadsheet has made a number of and rounded,
+// and shows as much of it as makes it out.
 func checkSpreadsheetNumber(to string) *Refusal {
 	if strings.IndexByte(to, 'E') < 0 { // nearly all
 		return nil

@@ -160,8 +160,9 @@ func receiverOf(digits string, exact bool) (string, *Refusal) {
 	return "", refuse("to", "is a number, of which the spreadsheet has dropped a + or the zeros in front; format the column as text and type it again")
 }
 
-// wholeNumber returns the digits of a number as a workbook writes it, which may have an exponent. It
-// is not exact if it has a fraction or a sign, or more than the 15 digits that a spreadsheet keeps.
+// wholeNumber returns the digits of a number as a workbook writes it, which may have an exponent.
+// It is not exact if it has a fraction or a sign, or more than the 15 digits that a spreadsheet
+// keeps.
 func wholeNumber(value string) (digits string, exact bool) {
 	const keeps = 15
 	if len(value) > 40 {

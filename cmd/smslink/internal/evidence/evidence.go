@@ -107,8 +107,8 @@ func (r rowsByFile) add(file, id string, status smslink.Status, remoteID string)
 	r[file][n] = smslink.Result{ID: n, Status: status, RemoteID: remoteID}
 }
 
-// of returns what is said of the campaign's files, or of the only one if there is no campaign: an id
-// of another file is another message.
+// of returns what is said of the campaign's files, or of the only one if there is no campaign: an
+// id of another file is another message.
 func (r rowsByFile) of(c *campaign.Campaign) (map[int64]smslink.Result, error) {
 	if c == nil && len(r) > 1 {
 		return nil, errors.New("it speaks of several files; name the campaign's FILEs, too")

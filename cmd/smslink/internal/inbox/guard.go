@@ -12,7 +12,8 @@ import (
 //
 //   - A Host that is a name is refused, except localhost. A page elsewhere whose name is made to
 //     lead here (DNS rebinding) has a name as its Host.
-//   - An Origin must be our own, and Sec-Fetch-Site must say so. Only a link may come from elsewhere.
+//   - An Origin must be our own, and Sec-Fetch-Site must say so. Only a link may come from
+//     elsewhere.
 //
 // Programs other than browsers send neither Origin nor Sec-Fetch-Site, and pass.
 func ownPagesOnly(next http.Handler) http.Handler {

@@ -24,8 +24,8 @@ type checkCase struct {
 	breaks []deviation
 }
 
-// cases has for each check what it sees of a gateway that meets the assumption, and of gateways that
-// do not.
+// cases has for each check what it sees of a gateway that meets the assumption, and of gateways
+// that do not.
 var cases = map[string]checkCase{
 	"tls": {"TLS 1.3", []deviation{
 		{nil, func(s *httptest.Server) { s.TLS.MaxVersion = tls.VersionTLS11 }, "protocol version", Deviates},

@@ -8,7 +8,8 @@ import (
 	"io"
 )
 
-// ChangePart returns a copy of the workbook in which that part is changed. It is an error if it is not.
+// ChangePart returns a copy of the workbook in which that part is changed. It is an error if it is
+// not.
 func ChangePart(book []byte, name string, change func(string) string) ([]byte, error) {
 	in, err := zip.NewReader(bytes.NewReader(book), int64(len(book)))
 	if err != nil {
