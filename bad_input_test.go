@@ -21,7 +21,7 @@ func TestSend_nilContext(t *testing.T) {
 	gw := newGateway(t, nil)
 	p := packageOf(t, 1)
 	_, err := gw.Client().Send(noContext, p)
-	requireFate(t, smslink.OutcomeNotSent, p, err)
+	requireOutcome(t, smslink.OutcomeNotSent, p, err)
 	require.EqualError(t, err, "smslink: not sent: the context is nil")
 	_, err = gw.Client().SendMessage(noContext, message(1))
 	require.ErrorIs(t, err, smslink.ErrNotSent)

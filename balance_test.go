@@ -107,7 +107,7 @@ func TestBalance_refusedByTheTestGateway(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Balance(context.Background())
 	require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
-	requireDiscreet(t, err)
+	requireNoSecrets(t, err)
 }
 
 func TestBalance_notSent(t *testing.T) {
@@ -194,7 +194,7 @@ func TestBalance_serverThatEchoesTheForm(t *testing.T) {
 		})
 		require.NoError(t, err)
 		_, err = client.Balance(context.Background())
-		requireDiscreet(t, err)
+		requireNoSecrets(t, err)
 		requireNoSecret(t, logged.String())
 		require.Equal(t, 1, strings.Count(logged.String(), "\n"), "one event a call")
 		if err == nil {

@@ -56,7 +56,7 @@ func TestSend_proxysWordsStayOutOfTheError(t *testing.T) {
 	transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("me", "proxy-password"), Host: listener.Addr().String()})
 	p := packageOf(t, 1)
 	_, err = newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: transport}}).Send(context.Background(), p)
-	requireFate(t, smslink.OutcomeNotSent, p, err)
+	requireOutcome(t, smslink.OutcomeNotSent, p, err)
 	require.ErrorContains(t, err, "the proxy answered CONNECT with HTTP status 407")
 	require.NotContains(t, err.Error(), "proxy-password")
 	requirePrintable(t, err.Error())

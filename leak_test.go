@@ -27,9 +27,9 @@ const (
 	secretText     = "Codul Ioanei este 482913"
 )
 
-// requireDiscreet prints a value in every way that a program would, and looks
+// requireNoSecrets prints a value in every way that a program would, and looks
 // for the secrets: as they are, and as the bytes that fmt makes of a []byte.
-func requireDiscreet(t *testing.T, values ...any) {
+func requireNoSecrets(t *testing.T, values ...any) {
 	t.Helper()
 	for _, v := range values {
 		printed := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q", v, v, v, v, v)
@@ -92,7 +92,7 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "m", m)
 		requireNoSecret(t, logged.String())
 	}
-	requireDiscreet(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p}, &holder{client, *client, p, p})
+	requireNoSecrets(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p}, &holder{client, *client, p, p})
 
 	for _, m := range []smslink.Message{
 		{ID: -1, To: secretNumber, Text: secretText},
@@ -102,7 +102,7 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 	} {
 		err := new(smslink.Package).Add(m)
 		require.Error(t, err)
-		requireDiscreet(t, err, fmt.Errorf("wrapped: %w", err))
+		requireNoSecrets(t, err, fmt.Errorf("wrapped: %w", err))
 	}
 }
 
@@ -147,10 +147,10 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 				requireNoSecret(t, printed)
 				return
 			}
-			requireDiscreet(t, err, fmt.Errorf("wrapped: %w", err))
+			requireNoSecrets(t, err, fmt.Errorf("wrapped: %w", err))
 			var gatewayErr *smslink.GatewayError
 			if errors.As(err, &gatewayErr) {
-				requireDiscreet(t, gatewayErr)
+				requireNoSecrets(t, gatewayErr)
 			}
 		})
 	}
@@ -189,8 +189,8 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 				ctx = context.Background()
 			}
 			_, err = client.Send(ctx, p)
-			requireFate(t, smslink.OutcomeUnknown, p, err)
-			requireDiscreet(t, err)
+			requireOutcome(t, smslink.OutcomeUnknown, p, err)
+			requireNoSecrets(t, err)
 			requireNoSecret(t, logged.String())
 			if inner != nil && !errors.Is(inner, errQuoting) {
 				require.ErrorIs(t, err, inner)

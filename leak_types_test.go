@@ -66,19 +66,19 @@ func echoed(t *testing.T) []error {
 
 // Every error, and every one that it wraps, printed in every way, as a pointer and
 // as a value; and no error type that the package declares is left out.
-func TestErrorTypes_areAllDiscreet(t *testing.T) {
+func TestErrorTypes_showNoSecrets(t *testing.T) {
 	met := map[string]bool{}
 	var walk func(err error)
 	walk = func(err error) {
 		if err == nil {
 			return
 		}
-		requireDiscreet(t, err, []error{err}, struct{ Err error }{err}, map[string]any{"err": err})
+		requireNoSecrets(t, err, []error{err}, struct{ Err error }{err}, map[string]any{"err": err})
 		typ := reflect.TypeOf(err)
 		if typ.Kind() == reflect.Pointer {
 			typ = typ.Elem()
 			if value := reflect.ValueOf(err).Elem(); ast.IsExported(typ.Name()) {
-				requireDiscreet(t, value.Interface())
+				requireNoSecrets(t, value.Interface())
 			}
 		}
 		met[typ.Name()] = met[typ.Name()] || typ.PkgPath() == "github.com/go-smslink/smslink"
@@ -130,7 +130,7 @@ func declaredErrorTypes(t *testing.T) []string {
 
 // A program that dies with one of our values in its panic prints it to a log that
 // strangers may read.
-func TestPanicTextIsDiscreet(t *testing.T) {
+func TestPanicText_showsNoSecrets(t *testing.T) {
 	const asked = "SMSLINK_TEST_PANIC"
 	if which := os.Getenv(asked); which != "" {
 		client, _ := smslink.NewClient("connection", secretPassword, nil)
@@ -142,7 +142,7 @@ func TestPanicTextIsDiscreet(t *testing.T) {
 		}
 	}
 	for _, which := range []string{"error", "client", "client value", "package", "message", "send error"} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestPanicTextIsDiscreet$")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestPanicText_showsNoSecrets$")
 		cmd.Env = append(os.Environ(), asked+"="+which, "GOTRACEBACK=all")
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)

@@ -23,9 +23,9 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// requireFate checks a failed Send's outcome, and that the package's seal goes
+// requireOutcome checks a failed Send's outcome, and that the package's seal goes
 // with it: open where nothing was taken, shut where something may have been.
-func requireFate(t testing.TB, want smslink.Outcome, p *smslink.Package, err error) {
+func requireOutcome(t testing.TB, want smslink.Outcome, p *smslink.Package, err error) {
 	t.Helper()
 	require.Equal(t, want, sendError(t, err).Outcome, "%v", err)
 	require.Equal(t, want, smslink.OutcomeOf(err))
@@ -101,7 +101,7 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			resp, p, err := sendTo(t, replying(t, c.answer), 1, 2)
 			require.Nil(t, resp)
-			requireFate(t, c.want, p, err)
+			requireOutcome(t, c.want, p, err)
 			sendErr := sendError(t, err)
 			require.Equal(t, c.status, sendErr.StatusCode)
 			require.Equal(t, c.reply, string(sendErr.Reply))
@@ -126,7 +126,7 @@ func TestSend_gatewayErrorHasTheGatewaysWords(t *testing.T) {
 
 func TestSend_resetAfterTheUploadIsUnknown(t *testing.T) {
 	_, p, err := sendTo(t, peer(t, func(conn net.Conn, _ []byte) { abort(conn) }), 1)
-	requireFate(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeUnknown, p, err)
 }
 
 func TestSend_resetDuringTheUploadIsUnknown(t *testing.T) {
@@ -146,7 +146,7 @@ func TestSend_resetDuringTheUploadIsUnknown(t *testing.T) {
 	p.Codec = smslink.CodecNone
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: strings.Repeat("a", 8<<20)}))
 	_, err = newClient(t, &smslink.Options{Endpoint: "http://" + listener.Addr().String()}).Send(context.Background(), &p)
-	requireFate(t, smslink.OutcomeUnknown, &p, err)
+	requireOutcome(t, smslink.OutcomeUnknown, &p, err)
 }
 
 func TestSend_lostReplyIsUnknown(t *testing.T) {
@@ -160,21 +160,21 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 		defer cancel()
 		p := packageOf(t, 1)
 		_, err := client.Send(ctx, p)
-		requireFate(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("time-out of the options", func(t *testing.T) {
 		client := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: time.Second})
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
-		requireFate(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("time-out of the caller's http.Client", func(t *testing.T) {
 		client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: &http.Client{Timeout: time.Second}})
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
-		requireFate(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("cancelled", func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		p := packageOf(t, 1)
 		_, err := client.Send(ctx, p)
-		requireFate(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }
@@ -197,7 +197,7 @@ func TestSend_switchOfProtocolsIsNotWaitedFor(t *testing.T) {
 	})
 	_, p, err := sendTo(t, endpoint, 1)
 	close(hang)
-	requireFate(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeUnknown, p, err)
 	require.Equal(t, http.StatusSwitchingProtocols, sendError(t, err).StatusCode)
 }
 
@@ -210,7 +210,7 @@ func TestSend_causeOfTheContextIsTold(t *testing.T) {
 	time.AfterFunc(time.Second, func() { cancel(shutdown) })
 	p := packageOf(t, 1)
 	_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
-	requireFate(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeUnknown, p, err)
 	require.ErrorIs(t, err, shutdown)
 	require.ErrorContains(t, err, "shutting down")
 }
@@ -262,7 +262,7 @@ func TestSend_notSent(t *testing.T) {
 			for _, own := range []*http.Client{nil, {Transport: &http.Transport{}}} {
 				p := packageOf(t, 1)
 				_, err := newClient(t, &smslink.Options{Endpoint: c.endpoint, HTTPClient: own}).Send(ctx, p)
-				requireFate(t, smslink.OutcomeNotSent, p, err)
+				requireOutcome(t, smslink.OutcomeNotSent, p, err)
 				require.ErrorContains(t, err, "smslink: not sent: ")
 				require.ErrorContains(t, err, c.says)
 			}
@@ -283,7 +283,7 @@ func TestSend_tlsIsVerified(t *testing.T) {
 
 	p := packageOf(t, 1)
 	_, err := newClient(t, &smslink.Options{Endpoint: server.URL}).Send(context.Background(), p)
-	requireFate(t, smslink.OutcomeNotSent, p, err)
+	requireOutcome(t, smslink.OutcomeNotSent, p, err)
 	require.ErrorAs(t, err, new(x509.UnknownAuthorityError))
 	require.Zero(t, uploads.Load())
 
@@ -318,7 +318,7 @@ func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 				})}})
 				p := packageOf(t, 1)
 				_, err := client.Send(context.Background(), p)
-				requireFate(t, want, p, err)
+				requireOutcome(t, want, p, err)
 				n, err := body.Read(make([]byte, 1))
 				require.Error(t, err)
 				require.Zero(t, n)
@@ -345,7 +345,7 @@ func TestSend_redirectsLeadNowhere(t *testing.T) {
 					requests.Store(0)
 					p := packageOf(t, 1)
 					_, err := newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: own}).Send(context.Background(), p)
-					requireFate(t, smslink.OutcomeRejected, p, err)
+					requireOutcome(t, smslink.OutcomeRejected, p, err)
 					require.Equal(t, status, sendError(t, err).StatusCode)
 					require.EqualValues(t, 1, requests.Load())
 				}
@@ -390,11 +390,11 @@ func TestSend_unknownPackageIsSealed(t *testing.T) {
 	client := gw.Client()
 	p := packageOf(t, 1)
 	_, err := client.Send(context.Background(), p)
-	requireFate(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeUnknown, p, err)
 
 	_, err = client.Send(context.Background(), p)
 	require.ErrorIs(t, err, smslink.ErrSealed)
-	requireFate(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeUnknown, p, err)
 	require.EqualError(t, err, "smslink: not sent again: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice")
 	require.Len(t, gw.Messages(), 1)
 
@@ -410,7 +410,7 @@ func TestSend_rejectedPackageCanBeSentAgain(t *testing.T) {
 	wrong, err := smslink.NewClient(gw.ConnectionID, "wrong", &smslink.Options{Endpoint: gw.URL})
 	require.NoError(t, err)
 	_, err = wrong.Send(context.Background(), p)
-	requireFate(t, smslink.OutcomeRejected, p, err)
+	requireOutcome(t, smslink.OutcomeRejected, p, err)
 	require.ErrorContains(t, err, "ERROR 7")
 	_, err = gw.Client().Send(context.Background(), p)
 	require.NoError(t, err)

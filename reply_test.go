@@ -78,24 +78,24 @@ func TestSend_halfAMESSAGEUnderA4xxIsUnknown(t *testing.T) {
 		for n := range len(whole) + 1 {
 			body := before + whole[:n]
 			_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n"+body), 1)
-			requireFate(t, smslink.OutcomeUnknown, p, err)
+			requireOutcome(t, smslink.OutcomeUnknown, p, err)
 			if n > 0 {
 				_, p, err = sendTo(t, replying(t, unframed("403 Forbidden", body)), 1)
-				requireFate(t, smslink.OutcomeUnknown, p, err)
+				requireOutcome(t, smslink.OutcomeUnknown, p, err)
 			}
 		}
 		_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n"+before+"MESSY"), 1)
-		requireFate(t, smslink.OutcomeRejected, p, err)
+		requireOutcome(t, smslink.OutcomeRejected, p, err)
 	}
 	_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n\xef\xbb"), 1)
-	requireFate(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeUnknown, p, err)
 }
 
 // A MESSAGE about other messages may be the reply to another package.
 func TestSend_replyAboutOtherMessagesIsUnknown(t *testing.T) {
 	for _, entries := range []string{"9:a:3", "9:a:3,8:b:3", "9:a:3,x", "0001:a:3", "1", "1:a"} {
 		_, p, err := sendTo(t, replying(t, http200("MESSAGE;1;ok;77;"+entries)), 1, 2)
-		requireFate(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
 		require.ErrorIs(t, err, smslink.ErrUnreadableReply)
 		require.Contains(t, string(sendError(t, err).Reply), entries)
 	}
@@ -170,12 +170,12 @@ func TestSend_refusalAfterASecondConnectionIsUnknown(t *testing.T) {
 		p := packageOf(t, 1)
 		_, err = client.Send(context.Background(), p)
 		require.Len(t, gw.Messages(), 1, "the first upload was taken")
-		requireFate(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
 		require.ErrorContains(t, err, "another connection")
 
 		gw.Inject(refusal) // at the first connection
 		p = packageOf(t, 2)
 		_, err = client.Send(context.Background(), p)
-		requireFate(t, smslink.OutcomeRejected, p, err)
+		requireOutcome(t, smslink.OutcomeRejected, p, err)
 	}
 }

@@ -41,7 +41,7 @@ func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
 		_, err := client.Send(context.Background(), p)
 		require.NotEmpty(t, first)
 		if short == 0 {
-			requireFate(t, smslink.OutcomeUnknown, p, err)
+			requireOutcome(t, smslink.OutcomeUnknown, p, err)
 			require.ErrorContains(t, err, "the upload was read to its end")
 			require.Error(t, again)
 			continue
@@ -167,7 +167,7 @@ func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 			p := packageOf(t, 1)
 			_, err = client.Send(context.Background(), p)
 			require.Len(t, gw.Messages(), 1)
-			requireFate(t, smslink.OutcomeUnknown, p, err)
+			requireOutcome(t, smslink.OutcomeUnknown, p, err)
 		})
 	}
 }
@@ -178,10 +178,10 @@ func TestSend_keptConnectionThatIsDead(t *testing.T) {
 	transport := smslink.NewTransport()
 	transport.DisableKeepAlives = false
 	defer transport.CloseIdleConnections()
-	var conns []*mortal
+	var conns []*breakableConn
 	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-		conns = append(conns, &mortal{Conn: conn})
+		conns = append(conns, &breakableConn{Conn: conn})
 		return conns[len(conns)-1], err
 	}
 	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL, HTTPClient: &http.Client{Transport: transport}})
@@ -195,13 +195,13 @@ func TestSend_keptConnectionThatIsDead(t *testing.T) {
 	require.Len(t, gw.Messages(), 2)
 }
 
-// mortal is a connection to which, once it is dead, nothing can be written.
-type mortal struct {
+// breakableConn is a connection to which, once it is dead, nothing can be written.
+type breakableConn struct {
 	net.Conn
 	dead atomic.Bool
 }
 
-func (m *mortal) Write(p []byte) (int, error) {
+func (m *breakableConn) Write(p []byte) (int, error) {
 	if m.dead.Load() {
 		return 0, net.ErrClosed
 	}

@@ -116,7 +116,7 @@ func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
 				require.EqualValues(t, 1, requests.Load())
 				return
 			}
-			requireFate(t, smslink.OutcomeNotSent, p, err)
+			requireOutcome(t, smslink.OutcomeNotSent, p, err)
 			require.ErrorContains(t, err, c.says)
 			require.Zero(t, requests.Load())
 		})
@@ -149,7 +149,7 @@ func TestSend_redirectGivesThePasswordToNobody(t *testing.T) {
 			location.Store(to)
 			p := packageOf(t, 1)
 			_, err := client.Send(context.Background(), p)
-			requireFate(t, smslink.OutcomeRejected, p, err)
+			requireOutcome(t, smslink.OutcomeRejected, p, err)
 			require.EqualValues(t, 1, here.Load(), "%d to %s", code, to)
 			require.Zero(t, there.Load(), "%d to %s", code, to)
 		}

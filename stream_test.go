@@ -305,7 +305,7 @@ func TestStream_aSlowLoopKeepsTheSourceWaiting(t *testing.T) {
 	require.Equal(t, 500, yielded)
 }
 
-func TestBatch_isDiscreet(t *testing.T) {
+func TestBatch_showsNoSecrets(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	source := func(yield func(smslink.Message, error) bool) {
@@ -313,7 +313,7 @@ func TestBatch_isDiscreet(t *testing.T) {
 			yield(smslink.Message{ID: 2, To: secretNumber, Text: secretText + "%0A"}, nil)
 	}
 	for _, b := range collect(t, t.Context(), gateway.Client().Stream(source, nil)) {
-		requireDiscreet(t, b, &b, []smslink.Batch{b})
+		requireNoSecrets(t, b, &b, []smslink.Batch{b})
 	}
 }
 

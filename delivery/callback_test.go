@@ -29,10 +29,10 @@ import (
 // outOfRange is an index that is a receiver.
 var outOfRange = 712345678
 
-type loudFault struct{}
+type quotingError struct{}
 
-func (loudFault) RuntimeError() {}
-func (loudFault) Error() string { return secretText }
+func (quotingError) RuntimeError() {}
+func (quotingError) Error() string { return secretText }
 
 type brokenFault struct{ p *error }
 
@@ -43,7 +43,7 @@ func TestNewHandler_callbackThatFails(t *testing.T) {
 	wantType := map[string]string{
 		"an error": "error_type=*errors.errorString\n", "a panic": "panic_type=string ", "a panic with an error": "panic_type=*errors.errorString ",
 		"a panic with a slice": "panic_type=[]string ", "a panic of the runtime": "panic_type=runtime.boundsError ",
-		"a panic that says it is the runtime's": "panic_type=delivery_test.loudFault ", "a panic with what panics itself": "panic_type=delivery_test.brokenFault ",
+		"a panic that says it is the runtime's": "panic_type=delivery_test.quotingError ", "a panic with what panics itself": "panic_type=delivery_test.brokenFault ",
 	}
 	for name, handle := range map[string]func(context.Context, delivery.Report) error{
 		"an error":                              func(context.Context, delivery.Report) error { return errors.New(secretText) },
@@ -51,7 +51,7 @@ func TestNewHandler_callbackThatFails(t *testing.T) {
 		"a panic with an error":                 func(context.Context, delivery.Report) error { panic(errors.New(secretPassword)) },
 		"a panic with a slice":                  func(context.Context, delivery.Report) error { panic([]string{secretText}) },
 		"a panic of the runtime":                func(context.Context, delivery.Report) error { return []error{}[outOfRange] },
-		"a panic that says it is the runtime's": func(context.Context, delivery.Report) error { panic(loudFault{}) },
+		"a panic that says it is the runtime's": func(context.Context, delivery.Report) error { panic(quotingError{}) },
 		"a panic with what panics itself":       func(context.Context, delivery.Report) error { panic(brokenFault{}) },
 	} {
 		t.Run(name, func(t *testing.T) {

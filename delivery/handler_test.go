@@ -99,7 +99,7 @@ func TestNewHandler_refuses(t *testing.T) {
 		h, err := delivery.NewHandler(c.secret, c.handle, c.opts)
 		require.Nil(t, h)
 		require.EqualError(t, err, c.want)
-		requireDiscreet(t, err)
+		requireNoSecrets(t, err)
 	}
 	for _, secret := range []string{"0123456789abcdef", strings.Repeat("s", 1024)} {
 		h, err := delivery.NewHandler(secret, take, &delivery.Options{})

@@ -118,9 +118,9 @@ const (
 	secretText     = "Codul Ioanei este 482913"
 )
 
-// requireDiscreet prints a value in every way that a program would, and looks
+// requireNoSecrets prints a value in every way that a program would, and looks
 // for the secrets: as they are, and as the bytes that fmt makes of a []byte.
-func requireDiscreet(t *testing.T, values ...any) {
+func requireNoSecrets(t *testing.T, values ...any) {
 	t.Helper()
 	for _, v := range values {
 		printed := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q", v, v, v, v, v)

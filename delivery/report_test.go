@@ -44,12 +44,12 @@ func TestReport_printsNobodysWords(t *testing.T) {
 
 func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 	handler := newHandler(t, new(reports).take, &delivery.Options{ConnectionID: secretPassword})
-	requireDiscreet(t, handler, &handler)
+	requireNoSecrets(t, handler, &handler)
 	for _, query := range []string{"message_id=" + secretNumber, "message_id=" + secretPassword + "&status=" + secretNumber} {
 		_, err := delivery.ParseRequest(byGet(query))
 		var parseErr *delivery.ParseError
 		require.ErrorAs(t, err, &parseErr)
-		requireDiscreet(t, err, *parseErr, parseErr.Err, fmt.Errorf("wrapped: %w", err), []error{err}, map[string]any{"err": err})
+		requireNoSecrets(t, err, *parseErr, parseErr.Err, fmt.Errorf("wrapped: %w", err), []error{err}, map[string]any{"err": err})
 	}
 }
 

@@ -18,26 +18,28 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// ram is a disk in memory.
-type ram struct{ data []byte }
+// memoryDisk is a disk in memory.
+type memoryDisk struct{ data []byte }
 
-func (d *ram) ReadAt(p []byte, at int64) (int, error) { return bytes.NewReader(d.data).ReadAt(p, at) }
+func (d *memoryDisk) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(d.data).ReadAt(p, at)
+}
 
-func (d *ram) WriteAt(p []byte, at int64) (int, error) {
+func (d *memoryDisk) WriteAt(p []byte, at int64) (int, error) {
 	if grow := int(at) + len(p) - len(d.data); grow > 0 {
 		d.data = append(d.data, make([]byte, grow)...)
 	}
 	return copy(d.data[at:], p), nil
 }
 
-func (d *ram) Truncate(size int64) error {
+func (d *memoryDisk) Truncate(size int64) error {
 	d.data = d.data[:size]
 	return nil
 }
 
-func (d *ram) Sync() error { return nil }
+func (d *memoryDisk) Sync() error { return nil }
 
-var _ io.ReaderAt = (*ram)(nil)
+var _ io.ReaderAt = (*memoryDisk)(nil)
 
 // model is what the lines of a journal say, read in the most simple-minded way.
 type model struct {
@@ -170,7 +172,7 @@ func FuzzOpen(f *testing.F) {
 		if isSealed {
 			file = sealed(file)
 		}
-		d := &ram{bytes.Clone(file)}
+		d := &memoryDisk{bytes.Clone(file)}
 		j, err := journal.OpenOn(d)
 		if err != nil {
 			require.ErrorIs(t, err, journal.ErrCorrupt)
@@ -194,7 +196,7 @@ func FuzzOpen(f *testing.F) {
 			require.Greater(t, len(d.data), before)
 			m.states[77] = smslink.Result{ID: 77}
 		}
-		again, err := journal.OpenOn(&ram{bytes.Clone(d.data)})
+		again, err := journal.OpenOn(&memoryDisk{bytes.Clone(d.data)})
 		require.NoError(t, err)
 		requireModel(t, m, again)
 	})

@@ -26,33 +26,33 @@ const (
 	killPackage  = 10
 )
 
-// suicidal is a journal whose process kills itself at its n-th step. Each call is two
+// killedAtStep is a journal whose process kills itself at its n-th step. Each call is two
 // steps: before it does anything, and once it has.
-type suicidal struct {
+type killedAtStep struct {
 	*journal.File
 	steps <-chan struct{}
 }
 
-func (j suicidal) step() {
+func (j killedAtStep) step() {
 	if _, alive := <-j.steps; !alive {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // until it comes
 	}
 }
 
-func (j suicidal) Known(ctx context.Context, ids []int64) ([]smslink.Result, error) {
+func (j killedAtStep) Known(ctx context.Context, ids []int64) ([]smslink.Result, error) {
 	j.step()
 	defer j.step()
 	return j.File.Known(ctx, ids)
 }
 
-func (j suicidal) Intend(ctx context.Context, ids []int64) error {
+func (j killedAtStep) Intend(ctx context.Context, ids []int64) error {
 	j.step()
 	defer j.step()
 	return j.File.Intend(ctx, ids)
 }
 
-func (j suicidal) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {
+func (j killedAtStep) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {
 	j.step()
 	defer j.step()
 	return j.File.Settle(ctx, judged, forgotten)
@@ -85,7 +85,7 @@ func stream(path, gateway, login, password string, steps, inFlight int) error {
 	}
 	close(left)
 	for b := range client.Stream(killSource(), &smslink.StreamOptions{
-		MaxMessages: killPackage, Concurrency: inFlight, Journal: suicidal{j, left},
+		MaxMessages: killPackage, Concurrency: inFlight, Journal: killedAtStep{j, left},
 	}).Batches(context.Background()) {
 		if b.Err != nil {
 			return b.Err
