@@ -1,17 +1,13 @@
 package smslink_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/md5"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -115,78 +111,6 @@ func TestReply_takesNoMemoryAnEntry(t *testing.T) {
 		return testing.AllocsPerRun(5, func() { _, _ = smslink.ReadReply(p, reply) })
 	}
 	require.LessOrEqual(t, allocs(10_000), allocs(100)+1)
-}
-
-// BenchmarkSmallPackages sends packages of a hundred messages over loopback, eight at
-// a time, beside a bare net/http client that posts the same bytes.
-func BenchmarkSmallPackages(b *testing.B) {
-	const perPackage = 100
-	reply := []byte(replyTo(perPackage))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = w.Write(reply)
-	}))
-	defer server.Close()
-	all := messages(perPackage)
-	inFlight := func(b *testing.B, send func() error) {
-		b.ReportAllocs()
-		b.ResetTimer()
-		var next atomic.Int64
-		var running sync.WaitGroup
-		for range 8 {
-			running.Go(func() {
-				for next.Add(1) <= int64(b.N) {
-					if err := send(); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		}
-		running.Wait()
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "packages/s")
-	}
-	for _, codec := range codecs {
-		b.Run(codec.String()+"/smslink", func(b *testing.B) {
-			client := newClient(b, &smslink.Options{Endpoint: server.URL})
-			packages := sync.Pool{New: func() any { return &smslink.Package{PackageOptions: smslink.PackageOptions{Codec: codec}} }}
-			inFlight(b, func() error {
-				p := packages.Get().(*smslink.Package)
-				defer packages.Put(p)
-				p.Reset()
-				for _, m := range all {
-					if err := p.Add(m); err != nil {
-						return err
-					}
-				}
-				_, err := client.Send(context.Background(), p)
-				return err
-			})
-		})
-		b.Run(codec.String()+"/net-http", func(b *testing.B) {
-			var body []byte
-			var contentType string
-			capture := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				body, _ = io.ReadAll(r.Body)
-				contentType = r.Header.Get("Content-Type")
-				return response(200, string(reply)), nil
-			})}})
-			p := packageOfAll(b, all)
-			p.Codec = codec
-			_, err := capture.Send(context.Background(), p)
-			require.NoError(b, err)
-			bare := &http.Client{Transport: smslink.NewTransport()}
-			inFlight(b, func() error {
-				resp, err := bare.Post(server.URL, contentType, bytes.NewReader(body))
-				if err != nil {
-					return err
-				}
-				defer resp.Body.Close()
-				_, err = io.Copy(io.Discard, resp.Body)
-				return err
-			})
-		})
-	}
 }
 
 // BenchmarkGrowth does the whole job but the network; its ns and bytes a message

@@ -127,5 +127,5 @@ func (r *coresResult) rows(t *table) {
 
 // told is a row without a target.
 func (t *table) told(what string, measured float64, from string) {
-	t.row(what, "", fmt.Sprintf("%.3g", measured), "", from)
+	t.row(what, "", digits(measured), "", from)
 }

@@ -221,6 +221,6 @@ func best(round func()) float64 {
 // benchmarks runs the packages' own.
 func (c *comparison) benchmarks() (err error) {
 	log.Print("the packages' benchmarks")
-	c.report.bench, err = goBench(".", "^Benchmark(Add|Codec|Send|Reply|SmallPackages|Growth)$", c.runs)
+	c.report.bench, err = goBench(".", "^Benchmark(Add|Codec|Send|Reply|Growth)$", c.runs)
 	return err
 }
