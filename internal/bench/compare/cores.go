@@ -110,22 +110,22 @@ func (c *comparison) cores() error {
 
 func (r *coresResult) rows(t *table) {
 	cores := runtime.GOMAXPROCS(0)
-	ratio := func(a, b []float64) float64 { return median(a) / median(b) }
+	of := func(a, b []float64) float64 { return median(a) / median(b) }
 	from := func(a, b []float64) string { return spread(a, ms, "ms") + " and " + spread(b, ms, "ms") }
 	if cores > 1 {
-		t.judged(fmt.Sprintf("zlib on %d cores, time ÷ its writer's alone", cores), ratio(r.zlib.wall, r.serial.wall), "≤", 0.6, from(r.zlib.wall, r.serial.wall))
+		t.judged(fmt.Sprintf("zlib on %d cores, time ÷ its writer's alone", cores), of(r.zlib.wall, r.serial.wall), "≤", 0.6, from(r.zlib.wall, r.serial.wall))
 	}
-	t.judged("its processor time ÷ its writer's alone", ratio(r.zlib.cpu, r.serial.cpu), "≤", 1.1, from(r.zlib.cpu, r.serial.cpu))
+	t.judged("its processor time ÷ its writer's alone", of(r.zlib.cpu, r.serial.cpu), "≤", 1.1, from(r.zlib.cpu, r.serial.cpu))
 	t.judged("its size ÷ its writer's alone", r.size/r.serialSize, "≤", 1.002, fmt.Sprintf("%.0f and %.0f bytes", r.size, r.serialSize))
-	t.told("zlib level 6, processor time ÷ libdeflate's level 6", ratio(r.zlib.cpu, r.libdeflate), from(r.zlib.cpu, r.libdeflate))
+	t.told("zlib level 6, processor time ÷ libdeflate's level 6", of(r.zlib.cpu, r.libdeflate), from(r.zlib.cpu, r.libdeflate))
 	t.told("zlib level 6, size ÷ libdeflate's level 6", r.size/r.libdeflateSize, fmt.Sprintf("%.0f and %.0f bytes", r.size, r.libdeflateSize))
 	if cores > 1 {
-		t.told(fmt.Sprintf("LZF on %d cores, time ÷ on one", cores), ratio(r.lzf.wall, r.one.wall), from(r.lzf.wall, r.one.wall))
+		t.told(fmt.Sprintf("LZF on %d cores, time ÷ on one", cores), of(r.lzf.wall, r.one.wall), from(r.lzf.wall, r.one.wall))
 	}
-	t.told("its processor time ÷ on one", ratio(r.lzf.cpu, r.one.cpu), from(r.lzf.cpu, r.one.cpu))
+	t.told("its processor time ÷ on one", of(r.lzf.cpu, r.one.cpu), from(r.lzf.cpu, r.one.cpu))
 }
 
 // told is a row without a target.
 func (t *table) told(what string, measured float64, from string) {
-	t.row(what, "", digits(measured), "", from)
+	t.row(what, "", ratio(measured), "", from)
 }

@@ -96,6 +96,14 @@ func kilobytes(runs []measured) (values []float64) {
 	return values
 }
 
+// ratio returns a number that may be close to 1.
+func ratio(value float64) string {
+	if value < 10 {
+		return fmt.Sprintf("%.3f", value)
+	}
+	return digits(value)
+}
+
 // table is a Markdown table in the making.
 type table struct{ strings.Builder }
 
@@ -111,7 +119,7 @@ func (t *table) judged(what string, measured float64, relation string, target fl
 	if !met {
 		verdict = "**no**"
 	}
-	t.row(what, fmt.Sprintf("%s %.4g", relation, target), digits(measured), verdict, from)
+	t.row(what, fmt.Sprintf("%s %.4g", relation, target), ratio(measured), verdict, from)
 }
 
 func (r *report) markdown(runs int) string {
