@@ -12,15 +12,15 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// SendMessage sends one message. The error is nil only if the gateway accepted that message, which
-// does not mean that it was delivered: delivery reports tell that, by the Result's RemoteID.
+// SendMessage sends one message. The error is nil only if the gateway accepted that message.
+// Accepted is not delivered: delivery reports, which carry the Result's RemoteID, say that.
 //
 // The error is a [*MessageError] if the message is refused before anything is sent, a [*SendError]
 // as from [Client.Send], or a [*ResultError] if the gateway did not accept the message.
 // [SafeToResend] reports whether the message can be sent again without the risk of a second SMS.
 //
-// The message's ID may be 0. The context should outlive the caller's, if that is a request which
-// a browser may cancel: a Send that is cut off has an unknown outcome.
+// The message's ID may be 0. If the caller's context is that of a request, which a browser may
+// cancel, give SendMessage one that outlives it: a Send that is cut off has an unknown outcome.
 //
 //	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
 func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
@@ -36,13 +36,13 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 }
 
 // Send uploads the package and reads what the gateway says of each message. A nil error means that
-// the gateway took the package, not that it accepted every message in it ([Response.Err] tells
-// that) and not that any was delivered (delivery reports tell that). The Response is nil if the
-// error is not.
+// the gateway took the package. It does not mean that the gateway accepted every message in it: see
+// [Response.Err]. Nor does it mean that any message was delivered: delivery reports say that. The
+// Response is nil if the error is not.
 //
-// Every error is a [*SendError], whose Outcome is what became of the package; [SafeToResend]
-// reports whether it may be sent again. Send itself never sends anything twice. By outcome, the
-// error wraps
+// Every error is a [*SendError], whose Outcome is what became of the package. [SafeToResend]
+// reports whether the package can be sent again without the risk of a second SMS. Send itself never
+// sends anything twice. By outcome, the error wraps
 //
 //   - not sent: [ErrEmptyPackage], [ErrCodecMethod], the codec's own error, the context's error, or
 //     the network's, such as a certificate's;
@@ -57,7 +57,7 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	return c.send(ctx, p, 1)
 }
 
-// send is Send, as the attempt of that number.
+// send is Send, with the number of the attempt for the tracer.
 func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, error) {
 	start := c.now()
 	switch {
@@ -91,7 +91,7 @@ func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, 
 	return resp, nil
 }
 
-// sentUpload is what a tracer is told of the upload itself.
+// sentUpload is what a tracer learns of the upload itself.
 type sentUpload struct {
 	bytes      int64
 	statusCode int // of HTTP
@@ -216,7 +216,7 @@ func numeric(id string) string {
 	return id
 }
 
-// traceStart tells the tracer that an upload begins.
+// traceStart calls the tracer before an upload.
 func (c *Client) traceStart(ctx context.Context, p *Package, attempt int) context.Context {
 	return c.tracer.TraceUploadStart(ctx, UploadStart{
 		Messages: p.Len(),
@@ -227,8 +227,7 @@ func (c *Client) traceStart(ctx context.Context, p *Package, attempt int) contex
 	})
 }
 
-// traceEnd tells the tracer what became of an upload. Of resp and err one is nil, or both after a
-// panic.
+// traceEnd calls the tracer after an upload. Either resp or err is nil, or both after a panic.
 func (c *Client) traceEnd(ctx context.Context, p *Package, sent sentUpload, resp *Response, err *SendError) {
 	end := UploadEnd{StatusCode: sent.statusCode, Bytes: sent.bytes}
 	switch {

@@ -25,22 +25,21 @@ type Options struct {
 	// Timeout applies, too. Redirects are never followed, whatever its CheckRedirect says.
 	//
 	// Choose a transport with care:
-	//   - A wrapper for tracing or logging should wrap NewTransport's, not
-	//     http.DefaultTransport, which keeps connections for 90 seconds: see NewTransport for
-	//     what that risks.
+	//   - For tracing or logging, wrap the transport of NewTransport. http.DefaultTransport keeps
+	//     connections for 90 seconds: see ReuseConnections for what that risks.
 	//   - A RoundTripper that buffers a request and sends it again by itself, such as
 	//     hashicorp/go-retryablehttp's, sends SMS twice. The client can't prevent that.
 	//   - An *http.Transport that turns TLS verification off, or allows TLS below 1.2, is
-	//     refused. In any other RoundTripper verification is the caller's to keep.
+	//     refused. The client can't check any other RoundTripper.
 	HTTPClient *http.Client
 
 	// ReuseConnections lets the client's own transport keep a connection for 2 seconds, for the
 	// next upload. By default each upload has a connection of its own, as with the reference
-	// client. A TLS handshake takes more than ten times the processor time of a small upload, so
-	// a program that sends hundreds of small packages a second may want to save it. The risk:
-	// bytes that a server, or a box before it, writes behind one reply can be taken for the reply
-	// to the next upload, so that messages are called rejected although they were taken; and a
-	// kept connection that dies as it is used makes an upload of unknown outcome.
+	// client. A kept connection saves a TLS handshake, which takes more than ten times the
+	// processor time of a small upload. It risks two things:
+	//   - Bytes that a server, or a proxy before it, writes behind one reply can be taken for the
+	//     reply to the next upload. Messages are then called rejected although they were taken.
+	//   - If a kept connection dies while it is used, the outcome of the upload is unknown.
 	ReuseConnections bool
 
 	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default), [EndpointHTTP] or a test
@@ -58,13 +57,13 @@ type Options struct {
 	Timeout time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
-	// nil means no logging. Each call ends in one event: for a package, info if it was accepted,
-	// warn if messages of it failed or it was not sent or rejected, error if its outcome is
-	// unknown; for a balance, info, or warn if it could not be had. An upload starts with one at
-	// debug.
+	// nil means no logging. An upload begins with an event at debug. Each call ends with one:
+	//   - for a package, info if it was accepted with all its messages, error if its outcome is
+	//     unknown, else warn;
+	//   - for a balance, info, or warn after an error.
 	Logger *slog.Logger
 
-	// Tracer is told of each upload; nil means that nobody is.
+	// Tracer is called for each upload; nil means no tracing.
 	Tracer Tracer
 
 	// UserAgent is the request header, of visible ASCII and spaces; empty means "smslink-go".
@@ -79,7 +78,7 @@ const (
 // Client talks to the gateway as one account. Make it with [NewClient] and keep it. Goroutines may
 // use it concurrently.
 type Client struct {
-	login    func() (connectionID, password string) // a function, of which fmt prints the address alone
+	login    func() (connectionID, password string) // a function, so that fmt prints an address
 	http     http.Client
 	own      bool // the transport is the client's own
 	endpoint *url.URL
@@ -97,10 +96,14 @@ type Client struct {
 // connection, which may hold any bytes. Nil options mean the defaults. It does no I/O: the first
 // call checks the credentials.
 //
-// The error names the argument or option at fault: an empty credential; an endpoint that is not a
-// plain http or https URL, or ends in .php/; a negative Timeout; a UserAgent that is not a header
-// value; a Transport that does not verify TLS or allows it below 1.2; ReuseConnections with a
-// Transport.
+// The error names the argument or option at fault:
+//
+//   - an empty credential;
+//   - an endpoint that is not a plain http or https URL, or that ends in .php/;
+//   - a negative Timeout;
+//   - a UserAgent that is not a header value;
+//   - a Transport that does not verify TLS, or allows it below 1.2;
+//   - ReuseConnections with a Transport.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
 		opts = &Options{}

@@ -36,7 +36,7 @@ var (
 	CodecNone Codec = none{}
 
 	// CodecZlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
-	// vendor calls it "Zlib Gzip", but it is no gzip file. It is a package's default.
+	// vendor calls it "Zlib Gzip", but it is not a gzip file. It is a package's default.
 	// Above 512 kB it compresses on up to GOMAXPROCS cores, to the same bytes on any number.
 	CodecZlib = mustZlib(6)
 
@@ -50,7 +50,7 @@ var (
 	CodecLZF Codec = lzfCodec{}
 )
 
-// ParseCodec gives the codec of that name: none, zlib (or gzip, the vendor's word
+// ParseCodec returns the codec of that name: none, zlib (or gzip, the vendor's word
 // for it), bzip2 or lzf. The error names those.
 func ParseCodec(name string) (Codec, error) {
 	switch name {
@@ -146,7 +146,7 @@ func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Di
 		return packed, digest(plain), err
 	}
 	var digesting sync.WaitGroup
-	defer digesting.Wait() // even where the codec panics
+	defer digesting.Wait() // even if the codec panics
 	digesting.Go(func() { sum = digest(plain) })
 	packed, err = appendPieces(codec, packed, plain)
 	digesting.Wait()

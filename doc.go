@@ -35,5 +35,5 @@
 // # Testing
 //
 // Package smslinktest has a gateway for tests, which checks uploads, keeps a ledger of what it
-// took, and fails where it hurts.
+// took, and fails on request.
 package smslink

@@ -41,8 +41,8 @@ func TestTrust_namesTestsThatExist(t *testing.T) {
 	require.Greater(t, named, 100)
 }
 
-// declares reports whether a test file in the folder declares a function of that name or, if start is
-// true, one whose name starts with it.
+// declares reports whether a test file in the folder declares a function of that name, or one whose
+// name starts with it if start is true.
 func declares(t *testing.T, folder, name string, start bool) bool {
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ type flight struct {
 	mayBeSent bool // by this stream or another one, should the goroutine end now
 	panicked  any
 
-	settlement func() error // tells the journal what became of the batch; nil if there is nothing more to tell
+	settlement func() error // has the journal record what became of the batch; nil if there is nothing to record
 }
 
 func (f *flight) isEmpty() bool {
@@ -32,7 +32,7 @@ type uploader struct {
 	going   context.Context // done, with its reason, once nothing more is to be sent
 	stop    context.CancelCauseFunc
 
-	heldBack atomic.Bool  // a package was not sent, or the journal not told of it, because the run stopped
+	heldBack atomic.Bool  // a package was not sent, or not recorded, because the run stopped
 	unknown  atomic.Int32 // packages in a row
 }
 
@@ -128,8 +128,8 @@ func (u *uploader) journalFailed(err error) {
 	u.stop(fmt.Errorf("smslink: the journal: %w", err))
 }
 
-// intend tells the journal that the batch is about to be uploaded, and reports whether it may be.
-// If not, another stream may have been faster since skipKnown.
+// intend has the journal put the batch in doubt, and reports whether it may be uploaded. If not,
+// another stream may have been faster since skipKnown.
 func (u *uploader) intend(f *flight) bool {
 	f.mayBeSent = true
 	if u.opts.Journal == nil {
@@ -147,8 +147,8 @@ func (u *uploader) intend(f *flight) bool {
 	return false
 }
 
-// settle tells the journal what became of the batch. What is left out stays in doubt. A message
-// that was not paid for may be sent another time.
+// settle has the journal record what became of the batch. What is left out stays in doubt. A
+// message that was not paid for may be sent another time.
 func (u *uploader) settle(f *flight) {
 	if u.opts.Journal == nil {
 		return

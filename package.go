@@ -48,14 +48,14 @@ func (o *PackageOptions) codec() Codec {
 //
 // # Concurrency
 //
-// A Package must not be copied after first use, and goroutines must not share one while any of them
-// changes it, except that of two concurrent Sends of the same package one fails. Reset and Reopen
-// panic during a Send. To fill packages from several goroutines, give each its own.
+// A Package must not be copied after first use. Goroutines must not share one while any of them
+// changes it: to fill packages from several goroutines, give each its own. Of two concurrent Sends
+// of one package, one fails. Reset and Reopen panic during a Send.
 type Package struct {
 	PackageOptions
 
 	state atomic.Int32 // a packageState
-	lines *lines       // a pointer, of which fmt prints the address alone
+	lines *lines       // a pointer, so that fmt prints an address
 }
 
 // packageState is what a package's seal says.

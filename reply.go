@@ -63,7 +63,7 @@ func readReply(ctx context.Context, resp *http.Response, messages int, parse fun
 }
 
 // isFramed reports whether the body says itself where it ends. Otherwise its end is the
-// connection's, and a body cut short can't be told from a whole one.
+// connection's, and a body cut short looks like a whole one.
 func isFramed(resp *http.Response) bool {
 	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 || resp.Uncompressed
 }

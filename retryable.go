@@ -8,10 +8,10 @@ import (
 
 var errOtherPackage = errors.New("smslink: the response is not this package's; their messages differ")
 
-// Retryable returns a new package, with the settings of p, of those messages of p that the gateway
-// certainly did not take: those whose [Result.Err] is [SafeToResend]. The new package is empty if
-// there are none. p is the package that the response is for, not changed or sent again since, and
-// is only read.
+// Retryable returns a new package of the messages of p that the gateway certainly did not take:
+// those whose [Result.Err] is [SafeToResend]. The new package has the settings of p, and is empty
+// if there are no such messages. p must be the package that the response is for, not changed or
+// sent again since. It is only read.
 //
 //   - Messages of [StatusInsufficientCredit] are in it as they are. Top up first, and mind that a
 //     SendAt may have passed by then.
@@ -20,7 +20,7 @@ var errOtherPackage = errors.New("smslink: the response is not this package's; t
 //
 // Two calls make two packages of the same messages: send only one. With a [Journal], give them to a
 // [Stream] with the same Journal, each corrected one under a new id that no other message has, and
-// never to [Client.Send], which tells a Journal nothing.
+// never to [Client.Send], which does not use a Journal.
 //
 // The error means that p is another package or has other messages by now; or it is the
 // [*MessageError] of a correction that Add refuses, or that takes the id of another message of p. A

@@ -2,12 +2,12 @@ package smslink
 
 import "context"
 
-// Tracer is told of each upload of a [Client], for example to make spans and metrics of it. The
+// Tracer observes the uploads of a [Client], for example to make spans and metrics of them. The
 // module github.com/go-smslink/smslink/smslinkotel has one for OpenTelemetry.
 //
 // The goroutine that called [Client.Send] calls both methods, and waits for them. Goroutines call
-// them concurrently for different packages. What they are told holds no receiver, text or
-// credential, and no URL.
+// them concurrently for different packages. Their arguments hold no receiver, text, credential
+// or URL.
 type Tracer interface {
 	// TraceUploadStart is called when Send begins with a package that it may send, before the
 	// package is compressed. The context that it returns must descend from ctx. It is that of the

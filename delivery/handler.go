@@ -42,7 +42,7 @@ const (
 //
 // # The secret
 //
-// A report has no signature: only the secret in its URL tells it from a stranger's, so
+// A report has no signature. Only the secret in its URL shows that it is the gateway's, so
 // serve it over https. The secret is the last element of the URL's path. It has 16 to
 // 1024 characters of A-Z, a-z, 0-9, -, ., _ and ~; crypto/rand.Text makes a good one.
 //
@@ -162,7 +162,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 // notTaken is the body of an answer after which the gateway may send the report again.
 const notTaken = "the delivery report was not kept"
 
-// verdict is what the callback returned or panicked with. It has none of the words of a panic:
+// verdict is what the callback returned or panicked with. It leaves out the words of a panic:
 // even the runtime's own may quote an index.
 type verdict struct {
 	err       error

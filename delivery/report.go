@@ -18,7 +18,7 @@
 //		remote TEXT, at BIGINT, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));
 //	INSERT INTO report VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
 //
-// The latest row of a remote id is then what is known of its message.
+// The latest row of a remote id then says what became of its message.
 package delivery
 
 import (

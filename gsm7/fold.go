@@ -137,7 +137,7 @@ func (f *folder) keep(folded string) {
 	}
 }
 
-// replacement is what takes the place of r, which stands at start.
+// replacement returns what takes the place of r, which stands at start.
 func (f *folder) replacement(r rune, start int) (to string, ok bool) {
 	switch {
 	case !unicode.IsSpace(r) && f.inLink(start):
@@ -191,7 +191,7 @@ func endsLinkMark(r rune) bool {
 	return strings.ContainsAny(to, "/.@")
 }
 
-// skip passes over what surely stays: ASCII of the alphabet, but for its last character, to which
+// skip passes over what surely stays: ASCII of the alphabet, except its last character, to which
 // something may cling.
 func (f *folder) skip() {
 	if bytes, _ := leading(f.text[f.at:]); bytes > 1 {
@@ -200,8 +200,8 @@ func (f *folder) skip() {
 	}
 }
 
-// clings tells whether a character only changes how the one before it looks: a combining mark that
-// strikes nothing out, a joiner, a variation selector, or one that can't be seen.
+// clings reports whether a character only changes how the one before it looks: a combining mark
+// that strikes nothing out, a joiner, a variation selector, or one that can't be seen.
 func clings(r rune) bool {
 	switch {
 	case '\u0334' <= r && r <= '\u0338':
@@ -213,13 +213,13 @@ func clings(r rune) bool {
 	return ok && to == "" || isInvisible(r)
 }
 
-// isInvisible tells a mark of writing direction, such as phones put around a copied
+// isInvisible reports whether r is a mark of writing direction, such as phones put around a copied
 // number. Beside a right-to-left text it has a meaning, and stays.
 func isInvisible(r rune) bool {
 	return r == '\u061c' || r == '\u180e' || r == '\u200e' || r == '\u200f' || '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
 }
 
-// compose is the character that a mark makes of base, if the alphabet has it; else base.
+// compose returns the character that a mark makes of base if the alphabet has it, else base.
 func compose(base string, mark rune) string {
 	switch base + string(mark) {
 	case "a\u0300":

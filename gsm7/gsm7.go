@@ -8,7 +8,7 @@
 // 255 segments at the most; more are counted all the same). Each segment is billed as an SMS. How
 // SMSLink itself counts is not published; its delivery reports can carry its own count.
 //
-// National language shift tables are not used: the gateway is not known to.
+// National language shift tables are not used: nothing says that the gateway knows them.
 //
 // All functions may be called concurrently.
 package gsm7
@@ -20,7 +20,7 @@ import (
 	"unicode/utf8"
 )
 
-// Alphabet is what a text is sent in.
+// Alphabet is the character set in which a text is sent.
 type Alphabet int
 
 const (
@@ -60,8 +60,8 @@ type Measurement struct {
 // Measure returns what the text takes. It allocates nothing. Bytes that are not UTF-8 count as
 // U+FFFD each, which is in no GSM alphabet.
 //
-// No pair of units is split between segments, so a segment may end one unit short. What counts is
-// the text as it is sent: smslink's Package.Messages has it so, trimmed and without tabs.
+// No pair of units is split between segments, so a segment may end one unit short. Give it
+// the text as it is sent, trimmed and without tabs, as smslink's Package.Messages returns it.
 func Measure(text string) Measurement {
 	m := Measurement{Alphabet: GSM7}
 	size, runes, units := septets(text)
@@ -214,7 +214,7 @@ func Foreign(text string) iter.Seq2[int, rune] {
 	}
 }
 
-// septetsOf is 1 for a character of the default alphabet, 2 for one of the extension
+// septetsOf returns 1 for a character of the default alphabet, 2 for one of the extension
 // table, and 0 for any other.
 func septetsOf(r rune) int {
 	if 0 <= r && r < utf8.RuneSelf {
@@ -232,7 +232,7 @@ func septetsOf(r rune) int {
 }
 
 // ascii has, for the ASCII characters of the alphabet, their septets plus inside, and 0 for all
-// other bytes: the sum of eight tells their septets, and whether all are in the alphabet.
+// other bytes: the sum of eight has their septets, and shows whether all are in the alphabet.
 var ascii = [256]uint16{
 	'\n': one, '\r': one, ' ': one, '!': one, '"': one, '#': one, '$': one, '%': one, '&': one, '\'': one, '(': one, ')': one,
 	'*': one, '+': one, ',': one, '-': one, '.': one, '/': one, ':': one, ';': one, '<': one, '=': one, '>': one, '?': one, '@': one, '_': one,

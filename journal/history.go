@@ -21,7 +21,7 @@ type Doubt struct {
 }
 
 // Run is a stretch of time in which a program had the journal open and sent messages. Opening a
-// journal without sending anything is no run.
+// journal without sending anything does not make a run.
 type Run struct {
 	Start, End       time.Time // the first Intend, and the last Intend or Settle
 	Accepted, Failed int       // how many messages were judged as StatusSuccess, and as anything else

@@ -17,8 +17,8 @@
 // format. Each other line has the time in UTC, and says what happened then:
 //   - intend: these ids are about to be uploaded. With run, they are the first since the file was
 //     opened.
-//   - judge, status, remote: the gateway's word on ids in doubt, and its own ids for them, of which
-//     0 is none.
+//   - judge, status, remote: the gateway's statuses of ids in doubt, and its own ids for them; 0
+//     means that it has none.
 //   - forget: these ids were in doubt and were not sent.
 //   - by, reason: a person has found out what this line says.
 //   - again: these ids were refused and may be sent again.
@@ -42,24 +42,25 @@ import (
 )
 
 var (
-	// ErrCorrupt says that the file is no journal, was changed after it was written, or is of
+	// ErrCorrupt means that the file is not a journal, was changed after it was written, or is of
 	// another version of the format.
 	ErrCorrupt = errors.New("journal: the file is corrupt")
-	// ErrLocked says that a process, perhaps this one, has the file open as a journal.
+	// ErrLocked means that a process, perhaps this one, has the file open as a journal.
 	ErrLocked = errors.New("journal: the file is open as a journal already")
-	// ErrCannotLock says that the operating system or the file system has no lock that would keep
+	// ErrCannotLock means that the operating system or the file system has no lock that would keep
 	// two programs from sending the same messages. Put the file on a local disk of Linux, macOS,
 	// Windows, illumos or a BSD, or write a [smslink.Journal] that keeps a table in a database.
 	ErrCannotLock = errors.New("journal: the file can't be locked")
-	// ErrMoved says that the file that is open was renamed, replaced or deleted. A program that
+	// ErrMoved means that the file that is open was renamed, replaced or deleted. A program that
 	// opens its path now would not know what the file holds.
 	ErrMoved = errors.New("journal: the file that is open is no longer at its path")
-	// ErrBroken says that a write has failed, and that what it may have left at the file's end
+	// ErrBroken means that a write has failed, and that what it may have left at the file's end
 	// could not be cut off. Nothing can be added to the file until it is closed and opened again.
 	ErrBroken = errors.New("journal: the file's end is uncertain after a failed write")
-	// ErrKnown says that an id was to be intended that the journal has, or twice.
+	// ErrKnown means that Intend was given an id that the journal knows, or an id twice.
 	ErrKnown = errors.New("journal: an id is known already")
-	// ErrNotInDoubt says that an id was to be settled that is not in doubt, or twice.
+	// ErrNotInDoubt means that Settle or Resolve was given an id that is not in doubt, or an id
+	// twice.
 	ErrNotInDoubt = errors.New("journal: an id is not in doubt")
 
 	errClosed = errors.New("journal: the file is closed")
@@ -94,7 +95,7 @@ type File struct {
 	lines  lines
 	states states
 	inRun  bool  // something was intended since Open
-	err    error // why the file is of no more use, not even to Known
+	err    error // why every call fails, even Known
 }
 
 // Open opens the journal at path, or makes one if there is no file or an empty one. Close it when
@@ -104,9 +105,9 @@ type File struct {
 // journal that has them, empty or not, and fails if it can't. On Windows the folder's permissions
 // apply.
 //
-// A crash in the middle of a write leaves a last line without its end, or NULs at the end. Nobody
-// was told that this write was done, and Open cuts it off. A file that somebody has shortened, or
-// an older copy, looks the same: what it lacks is forgotten, and would be sent again.
+// A crash in the middle of a write leaves a last line without its end, or NULs at the end. The call
+// that wrote it has not returned, and Open cuts it off. A file that somebody has shortened, or an
+// older copy, looks the same: what it lacks is forgotten, and would be sent again.
 //
 // The error matches
 //   - [ErrCorrupt] if any other line is not as it was written, and names that line; or if the file
@@ -139,7 +140,7 @@ func (j *File) open() error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: it is no regular file", ErrCorrupt)
+		return fmt.Errorf("%w: it is not a regular file", ErrCorrupt)
 	}
 	if err := lock(j.file); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"runtime"
 )
 
-// lock can't be had: plan9, js and wasip1 lack locks that end with their process, and the locks of
+// lock fails: plan9, js and wasip1 lack locks that end with their process, and the locks of
 // solaris and aix end as soon as any part of the program closes the file.
 func lock(*os.File) error {
-	return fmt.Errorf("%w: package journal knows no file lock of %s", ErrCannotLock, runtime.GOOS)
+	return fmt.Errorf("%w: package journal has no file lock for %s", ErrCannotLock, runtime.GOOS)
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // record is one change, and one line of the file. Its lists are parallel: a message of judge has
-// its status and its remote id at the same place of theirs. A remote id of 0 is none.
+// its status and its remote id at the same place of theirs. A remote id of 0 means that it has
+// none.
 type record struct {
 	at       time.Time
 	run      bool // a run begins with it

@@ -13,7 +13,7 @@ import (
 // states are what the records say of each id, and of the journal.
 type states struct {
 	doubt  idset.Map // since when, in Unix seconds
-	remote idset.Map // of each judged id the remote id; 0 is none
+	remote idset.Map // of each judged id the remote id; 0 if it has none
 	failed idset.Map // of each judged id that was no success the status
 
 	campaign    string
@@ -79,7 +79,7 @@ func (s *states) apply(r *record) {
 	}
 }
 
-var errShape = errors.New("journal: a record is none of those that there are")
+var errShape = errors.New("journal: a record has an unknown form")
 
 // check returns the reason why r can't be applied, or nil. Nothing of r is applied if any of it
 // can't be.

@@ -161,13 +161,13 @@ func idsFault(name string, words []string) (Fault, error) {
 	for _, word := range words {
 		id, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
-			return Fault{}, errors.New("takes local message ids, parted by spaces")
+			return Fault{}, errors.New("takes local message ids, separated by spaces")
 		}
 		ids = append(ids, id)
 	}
 	switch {
 	case len(ids) == 0:
-		return Fault{}, errors.New("takes local message ids, parted by spaces")
+		return Fault{}, errors.New("takes local message ids, separated by spaces")
 	case name == "omit":
 		return OmitEntries(ids...), nil
 	case name == "repeat":

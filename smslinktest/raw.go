@@ -17,8 +17,8 @@ import (
 //   - A second response behind the reply waits on the connection for the next upload.
 //     [smslink.OutcomeAccepted]; a client that keeps the connection takes the second response for
 //     the reply to its next package.
-//   - A reply with neither Content-Length nor chunks ends when the connection does, so that nobody
-//     can tell whether it was cut. [smslink.OutcomeAccepted]; the last entry is in doubt.
+//   - A reply with neither Content-Length nor chunks ends when the connection does, so that a
+//     cut reply looks like a whole one. [smslink.OutcomeAccepted]; the last entry is in doubt.
 //   - A body that is shorter than its Content-Length was cut. [smslink.OutcomeUnknown], or
 //     [smslink.OutcomeRejected] if the status is from 300 to 499 and the body cannot be the start
 //     of a MESSAGE.

@@ -37,7 +37,7 @@ var templates = []struct {
 	{2, "%[1]s, ai %[4]d lei cadou la comenzi peste 150 de lei, pana duminica. Codul tau: %[3]X"},
 }
 
-// Messages makes the first n messages, their ids from 1.
+// Messages returns the first n messages. Their ids start at 1.
 func Messages(n int) []Message {
 	random := rand.New(rand.NewPCG(20, 26))
 	all := make([]Message, n)

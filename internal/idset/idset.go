@@ -38,7 +38,7 @@ func (s Set) Remove(id int64) {
 	}
 }
 
-// All yields the ids, in no order.
+// All yields the ids, in no particular order.
 func (s Set) All() iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for word, held := range s {

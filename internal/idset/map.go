@@ -23,8 +23,8 @@ type Map struct {
 	changed   bool
 }
 
-// word is what a Map has of 64 neighbours. It is 0 if that is nothing; or a single id with a small
-// number, which stands above the id's six bits; or the index of a page.
+// word is what a Map has of 64 neighbours: 0 for nothing, or a single id with a small number, which
+// stands above the id's six bits, or the index of a page.
 type word uint64
 
 const (
@@ -200,7 +200,7 @@ func (m *Map) Delete(id int64) {
 	}
 }
 
-// All yields the ids and their numbers, in no order.
+// All yields the ids and their numbers, in no particular order.
 func (m *Map) All() iter.Seq2[int64, uint64] {
 	return func(yield func(int64, uint64) bool) {
 		m.flush()

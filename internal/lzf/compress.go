@@ -19,9 +19,10 @@ const (
 )
 
 // AppendCompress appends the compressed form of all pieces, one after another, to dst and returns
-// it. It is never longer than they are by more than one byte in 32 and two for each piece and each
-// 256 kB, and empty if they are. It depends on how they are cut, but not on the number of cores.
-// dst and the pieces must not overlap. With an error it returns dst as it was.
+// it. The form is longer than the pieces by at most one byte in 32, and two bytes for each piece
+// and each 256 kB. It is empty if they are. It depends on how they are cut, but not on the number
+// of cores. dst and the pieces must not overlap. After an error AppendCompress returns dst as it
+// was.
 func AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	size := 0
 	for _, piece := range pieces {

@@ -8,10 +8,9 @@ var (
 	ErrTooLarge = errors.New("lzf: more than the allowed bytes")
 )
 
-// AppendDecompress appends src's plain form, of at most limit bytes, to dst and
-// returns it. It fails with ErrCorrupt or ErrTooLarge, then returns dst as it
-// was, and never grows dst past the limit on the way. dst and src must not
-// overlap.
+// AppendDecompress appends src's plain form, of at most limit bytes, to dst and returns it. The
+// error is ErrCorrupt or ErrTooLarge, and dst is then returned as it was. dst never grows past the
+// limit on the way. dst and src must not overlap.
 func AppendDecompress(dst, src []byte, limit int) ([]byte, error) {
 	start := len(dst)
 	for len(src) > 0 {
@@ -55,7 +54,7 @@ func AppendDecompress(dst, src []byte, limit int) ([]byte, error) {
 	return dst, nil
 }
 
-// appendMatch repeats the length bytes that stand distance before dst's end. Where
+// appendMatch repeats the length bytes that stand distance before dst's end. If
 // the two overlap, what it has just written is repeated in turn.
 func appendMatch(dst []byte, distance, length int) []byte {
 	from := len(dst) - distance

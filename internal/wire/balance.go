@@ -9,7 +9,7 @@ import (
 type Balance struct {
 	National      int64
 	International int64
-	At            int64 // Unix seconds, of the years 2000 to 9999; 0 = not told
+	At            int64 // Unix seconds, of the years 2000 to 9999; 0 = not given
 }
 
 // What a balance's time can be: from 2000 to the last second of 9999.
@@ -59,7 +59,7 @@ func ParseBalance(r Reply) (b Balance, ok bool) {
 	return b, true
 }
 
-// wholeNumber reads a number without leading zeros, with which it may be a part of another one.
+// wholeNumber reads a number without leading zeros. One with them may be a part of another number.
 func wholeNumber(text string) (n int64, ok bool) {
 	text = strings.TrimSpace(text)
 	n, err := strconv.ParseInt(text, 10, 64)

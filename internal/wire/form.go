@@ -25,7 +25,7 @@ const maxValue = 64 << 10
 // Digest is the MD5 of a package's plain or compressed bytes.
 type Digest = [md5.Size]byte
 
-// Form is everything of an upload but the compressed package itself.
+// Form is everything of an upload except the compressed package itself.
 type Form struct {
 	ConnectionID   string
 	Password       string

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// LineEnd joins the lines of a package's plain form. None follows the last.
+// LineEnd joins the lines of a package's plain form. It does not follow the last line.
 const LineEnd = "\r\n"
 
 // SenderNumeric is what a sender left empty becomes.
