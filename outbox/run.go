@@ -41,7 +41,7 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail, memory: memory{seen: newest}}
 	r.lasting, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.giveUp()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(o.opts.Timeout, r.giveUp) })()
+	defer r.giveUpAfter(ctx)()
 
 	o.logger.InfoContext(ctx, "outbox: running", "worker", r.worker)
 	var parts sync.WaitGroup
@@ -60,6 +60,29 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 		return err
 	}
 	return nil
+}
+
+// giveUpAfter has what must be recorded given up a Timeout after ctx is done, unless stop is called
+// before.
+func (r *run) giveUpAfter(ctx context.Context) (stop func()) {
+	stopped := make(chan struct{})
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-stopped:
+			return
+		}
+		select {
+		case <-time.After(r.opts.Timeout):
+			r.giveUp()
+		case <-stopped:
+		}
+	})
+	return func() {
+		close(stopped)
+		waiting.Wait()
+	}
 }
 
 // check reports why Run cannot begin, records the database's epoch if none is recorded, and returns

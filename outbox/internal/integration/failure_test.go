@@ -322,3 +322,24 @@ func TestRun_gracefulStop(t *testing.T) {
 		require.Equal(t, outbox.Settled, b.state("order-1"))
 	})
 }
+
+// The database goes away while an upload is on its way, the worker is told to end, and the database
+// stays away.
+func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
+	server := startPostgres(t)
+	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+	b.enqueue("order-1")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := b.box.Run(step.With(ctx, func(at string) {
+		if at == step.Uploaded {
+			require.NoError(t, server.Crash())
+			cancel()
+		}
+	}), b.gateway.Client())
+	require.ErrorContains(t, err, "1 packages could not be recorded")
+	require.NoError(t, server.Start())
+	b.run(b.box, nil)
+	b.await("order-1", outbox.InDoubt)
+	require.Len(t, b.gateway.Messages(), 1)
+}
