@@ -9,8 +9,8 @@ import (
 // Batch is one package of a stream and what became of it. The receiver may keep and change it.
 type Batch struct {
 	// Package has the messages that were sent, or were to be. It may be empty; then nothing was
-	// sent. It is sealed as by [Client.Send]. One that was not sent can be sent with Send, but not
-	// if there is a Journal, which Send does not tell: run another stream over the same input.
+	// sent. It is sealed as by [Client.Send]. A package that was not sent can be sent with Send.
+	// With a Journal, which Send does not use, run another stream over the same input instead.
 	Package *Package
 
 	// Response is the gateway's reply; nil if Err is not, or if Package is empty.

@@ -35,7 +35,7 @@ type GatewayError struct {
 // Error returns the code and, if it is in the published table, its meaning.
 func (e *GatewayError) Error() string {
 	if e.Code == "" {
-		return "smslink: the gateway refused with an ERROR of no number; its Text says why"
+		return "smslink: the gateway refused with an ERROR without a code; its Text says why"
 	}
 	meaning, known := gatewayCodes[e.Code]
 	if !known {

@@ -14,10 +14,14 @@ const (
 	SenderTest    = "SMSLink.ro"       // the vendor's name, for tests only
 )
 
-// Message is one SMS to be sent. Whatever the verb, fmt prints its id and the size of its text, and
-// so does log/slog, so that no log shows a receiver or a text by accident. But encoding/json
-// writes it whole, and with it slog's JSON handler if the Message stands in a slice or a struct;
-// and no type can keep fmt from printing an unexported field.
+// Message is one SMS to be sent.
+//
+// Whatever the verb, fmt prints its id and the size of its text, and so does log/slog, so that no
+// log shows a receiver or a text by accident. There are two exceptions:
+//
+//   - encoding/json writes it whole, and so does slog's JSON handler if the Message stands in a
+//     slice or a struct;
+//   - fmt prints it whole if it stands in an unexported field of another struct.
 type Message struct {
 	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by
 	// it [ref]. If you send one message at a time, it may be 0.
@@ -26,7 +30,7 @@ type Message struct {
 	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and
 	// the number. Spaces and punctuation are dropped. Add refuses what is not certainly one
 	// phone number, as [ParseReceiver] does, unless [PackageOptions] say LenientReceivers.
-	// Whether the number exists is for the gateway to say: see [StatusNumberFailed].
+	// The gateway decides whether the number exists: see [StatusNumberFailed].
 	To string
 
 	// From is the sender: [SenderNumeric], which is also what an empty From means, [SenderTest],
@@ -45,9 +49,9 @@ type Message struct {
 	// gateway reads as a line feed and a semicolon. Every other % is fine.
 	Text string
 
-	// SendAt is the time to send at, to the second; the zero Time means now, and so does
-	// 1970-01-01 00:00:00 UTC, the wire's own word for it [ref]. How near or far a time may be,
-	// the gateway decides.
+	// SendAt is the time to send at, to the second. The zero Time means now, and so does
+	// 1970-01-01 00:00:00 UTC, which stands for it on the wire [ref]. The gateway decides how
+	// near or far a time may be.
 	SendAt time.Time
 }
 

@@ -4,9 +4,9 @@ import (
 	"fmt"
 )
 
-// Outcome is what became of a whole package, as far as this process can know.
-// Only [OutcomeNotSent] and [OutcomeRejected] allow sending the same messages again without the
-// risk of a second SMS: see [SafeToResend].
+// Outcome is what became of a whole package, as far as this process can know. Only [OutcomeNotSent]
+// and [OutcomeRejected] allow sending the same messages again without the risk of a second SMS: see
+// [SafeToResend].
 type Outcome int
 
 const (
@@ -106,8 +106,8 @@ func outcomeIn(err error) (worst Outcome, found bool) {
 // [OutcomeNotSent] and [OutcomeRejected], and false for nil and for every other error, of this
 // package or not.
 //
-// Safe is not wise: after a rejection, remove the cause first. Repeated wrong passwords get the
-// sender's address banned.
+// That resending is safe does not mean that it helps. After a rejection, remove the cause first:
+// repeated wrong passwords get the sender's address banned.
 func SafeToResend(err error) bool {
 	outcome := OutcomeOf(err)
 	return outcome == OutcomeNotSent || outcome == OutcomeRejected

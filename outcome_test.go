@@ -93,7 +93,7 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 		{"an ERROR with spaces and zeros", http200("ERROR; 007 ;wrong password"), smslink.OutcomeRejected, 200, "ERROR; 007 ;wrong password", "ERROR 7: wrong password"},
 		{"an ERROR of nothing but zeros", http200("ERROR;000;hm"), smslink.OutcomeRejected, 200, "ERROR;000;hm", "ERROR 0: its Text says why"},
 		{"an undocumented ERROR", http200("ERROR;77;hm"), smslink.OutcomeRejected, 200, "ERROR;77;hm", "ERROR 77: its Text says why"},
-		{"an ERROR without a numeric code", http200("ERROR;0712345678;hm"), smslink.OutcomeRejected, 200, "ERROR;0712345678;hm", "an ERROR of no number"},
+		{"an ERROR without a numeric code", http200("ERROR;0712345678;hm"), smslink.OutcomeRejected, 200, "ERROR;0712345678;hm", "an ERROR without a code"},
 		{"an ERROR cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nERROR;1;x", smslink.OutcomeUnknown, 200, "ERROR;1;x", "the connection ended before the reply did (EOF)"},
 		{"an endless reply", http200("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000)), smslink.OutcomeUnknown, 200,
 			("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000))[:64<<10+2*128], "longer than a reply to this request can be"},

@@ -34,8 +34,8 @@ func (o *PackageOptions) codec() Codec {
 	return o.Codec
 }
 
-// Package accumulates messages for one upload. The zero value is empty and ready to use. Settings
-// that change after a message was added apply to those added later; Codec applies to the Send.
+// Package accumulates messages for one upload. The zero value is empty and ready to use. A setting
+// that is changed applies to the messages added later. Codec applies when the package is sent.
 //
 // Add checks and encodes each message right away, in the wire's own form, so that [Client.Send]
 // has nothing left to refuse.
@@ -113,8 +113,7 @@ func (p *Package) unseal(method string) {
 }
 
 // Add checks m and appends it to the package. It allocates nothing once the package's memory has
-// grown, as long as the ids rise. The fields of [Message] say what it changes in a receiver and a
-// text.
+// grown, as long as the ids rise. See [Message] for what it changes in a receiver and a text.
 //
 // The error is a [*MessageError] that names the field and wraps one of [ErrNegativeID],
 // [ErrRepeatedID], [ErrReceiver], [ErrNoDigit] (with LenientReceivers), [ErrSeparator],

@@ -35,9 +35,13 @@ func (e receiverError) Error() string { return string(e) }
 // Is reports whether target is ErrReceiver.
 func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 
-// ParseReceiver reads a phone number as people write it and returns it in one of the two forms that
-// the gateway is meant to be given [ref]: 07 and 8 digits for a Romanian mobile, else 00, the
-// country code and the rest, 7 to 15 digits after the 00 as in E.164. It takes
+// ParseReceiver returns a phone number, as people write it, in one of the two forms that are meant
+// for the gateway [ref]:
+//
+//   - 07 and 8 digits for a Romanian mobile;
+//   - else 00, the country code and the rest: 7 to 15 digits after the 00, as in E.164.
+//
+// It takes
 //
 //   - a + in front for 00;
 //   - a Romanian mobile after +40 or 0040, with or without its own 0;
@@ -45,10 +49,11 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 //   - spaces, hyphens, dots and round brackets anywhere, and a slash or a bracketed 0 in a Romanian
 //     number.
 //
-// The error matches [ErrReceiver], names the cause and does not quote the number. A nil error does
-// not mean that the number exists, nor that it is the one that was meant: +4 745 123 456, which has
-// lost a 0, is a Norwegian number. A program that sends to Romania alone can check for 07 and
-// 00407.
+// The error matches [ErrReceiver], names the cause and does not quote the number.
+//
+// A nil error does not mean that the number exists, or that it is the one that was meant:
+// +4 745 123 456, which has lost a 0, is a Norwegian number. A program that sends to Romania alone
+// can check for 07 and 00407.
 func ParseReceiver(number string) (string, error) {
 	if canonical(number) {
 		return number, nil
@@ -61,7 +66,7 @@ func ParseReceiver(number string) (string, error) {
 	return string(digits), nil
 }
 
-// canonical reports whether a number is what most are, 07 and 8 digits.
+// canonical reports whether a number is 07 and 8 digits already, as most are.
 func canonical(number string) bool {
 	if len(number) != len("0712345678") || number[0] != '0' || number[1] != '7' {
 		return false

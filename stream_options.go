@@ -25,9 +25,9 @@ type StreamOptions struct {
 	// more is filled meanwhile.
 	Concurrency int
 
-	// Limiter is asked before each upload to let that many messages pass; nil means no limit. A
-	// *rate.Limiter of golang.org/x/time/rate is one, if its burst is no less than MaxMessages.
-	// Its error stops the stream. Goroutines call it concurrently.
+	// Limiter's WaitN is called before each upload with the number of its messages; nil means no
+	// limit. A *rate.Limiter of golang.org/x/time/rate will do, if its burst is no less than
+	// MaxMessages. An error of it stops the stream. Goroutines call it concurrently.
 	Limiter interface {
 		WaitN(ctx context.Context, messages int) error
 	}

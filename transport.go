@@ -17,12 +17,15 @@ import (
 //
 //	client := &http.Client{Transport: otelhttp.NewTransport(smslink.NewTransport())}
 //
-// It speaks HTTP/1.1 and TLS 1.2 or later, asks the environment for a proxy, takes at most 10
-// seconds each to dial and for the TLS handshake, and gives each request a connection of its own.
-// TLS sessions are resumed.
+// The transport
 //
-// Its settings must not change while it is in use. If a caller sets DisableKeepAlives to false, the
-// risk is that of [Options.ReuseConnections].
+//   - speaks HTTP/1.1, and TLS 1.2 or later;
+//   - gives each request a connection of its own, and resumes TLS sessions;
+//   - takes the proxy from the environment;
+//   - bounds dialing and the TLS handshake to 10 seconds each, and a reply's headers to 64 KiB.
+//
+// Its settings must not change while it is in use. To set DisableKeepAlives to false has the risks
+// of [Options.ReuseConnections].
 func NewTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2's transport sends a refused stream again by itself

@@ -6,21 +6,26 @@ import (
 	"unicode/utf8"
 )
 
-// Fold replaces characters that the GSM alphabet lacks by the nearest that it has: ă, â, î, ș and
-// ț, and Latin letters with other marks, as one character or as a letter and combining marks;
-// typographic quotes, dashes, ellipses and bullets; non-breaking and other odd spaces, including a
-// tab; and some signs. Characters of no width are dropped.
+// Fold replaces characters that the GSM alphabet lacks by the nearest that it has:
+//
+//   - ă, â, î, ș and ț, and Latin letters with other marks, as one character or as a letter and
+//     combining marks;
+//   - typographic quotes, dashes, ellipses and bullets;
+//   - non-breaking and other odd spaces, including a tab;
+//   - some signs.
+//
+// Characters of no width are dropped. [FoldChanges] returns what Fold would change.
+//
+// # What stays
 //
 // Characters of the alphabet stay, such as é, ñ, ü and €. So do those that have no near form, such
 // as an emoji or a Cyrillic letter, which then still force UCS-2: see [Foreign]. A word that holds
-// ://, www. or @, or would if it were folded, stays as it is: with another letter a link leads
-// elsewhere. Other names and codes are not recognized; [FoldChanges] returns what Fold would
-// change.
+// ://, www. or @, or would if it were folded, stays as it is, since a changed link leads elsewhere.
+// Other names and codes are not recognized. A text that is not UTF-8 stays as it is.
 //
 // A folded text never takes more segments than before: if the three dots of an ellipsis and the
 // like would cost one, every character that becomes longer stays. Folding a folded text changes
-// nothing. A text that is not UTF-8 stays as it is. Fold allocates nothing if there is nothing to
-// replace.
+// nothing. Fold allocates nothing if there is nothing to replace.
 func Fold(text string) string {
 	folded, _ := fold(text)
 	return folded

@@ -2,11 +2,13 @@
 // take more, and can replace them.
 //
 // A text whose characters all stand in the GSM 7-bit default alphabet or its extension table (3GPP
-// TS 23.038, formerly GSM 03.38) has room for 160 septets in one SMS, and 153 in each segment of a
-// longer one. One character outside, such as ă or ș, turns all of it into UCS-2: 70 units of 16
-// bits, and 67 in each segment (3GPP TS 23.040, with the usual 8-bit reference, which also allows
-// 255 segments at the most; more are counted all the same). Each segment is billed as an SMS. How
-// SMSLink itself counts is not published; its delivery reports can carry its own count.
+// TS 23.038, formerly GSM 03.38) has up to 160 septets in one SMS, or up to 153 in each segment.
+// One other character, such as ă or ș, turns the whole text into UCS-2: up to 70 units of 16 bits
+// in one SMS, or up to 67 in each segment (3GPP TS 23.040, with the usual 8-bit reference). That
+// reference allows 255 segments; more are counted all the same.
+//
+// Each segment is billed as an SMS. How SMSLink itself counts is not published. Its delivery
+// reports can carry its own count.
 //
 // National language shift tables are not used: nothing says that the gateway knows them.
 //

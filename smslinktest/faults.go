@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Fault is something that goes wrong with one upload. The zero Fault is nothing.
+// Fault is something that goes wrong with one upload. The zero Fault does nothing.
 //
 // The outcomes in the docs are those of an upload that the gateway would otherwise take. An upload
 // that the gateway refuses, for a wrong password for example, meets only faults before reading. It
