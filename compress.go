@@ -66,6 +66,34 @@ func ParseCodec(name string) (Codec, error) {
 	return nil, fmt.Errorf("smslink: codec %q is not one of none, zlib, bzip2 and lzf", name)
 }
 
+// compress runs the codec, and computes the plain form's digest beside it.
+func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
+	packed = make([]byte, 0, size/3+64)
+	if size <= smallUpload {
+		packed, err = appendPieces(codec, packed, plain)
+		return packed, digest(plain), err
+	}
+	var digesting sync.WaitGroup
+	defer digesting.Wait() // even if the codec panics
+	digesting.Go(func() { sum = digest(plain) })
+	packed, err = appendPieces(codec, packed, plain)
+	digesting.Wait()
+	return packed, sum, err
+}
+
+func digest(pieces [][]byte) (sum wire.Digest) {
+	h := md5.New()
+	for _, piece := range pieces {
+		h.Write(piece)
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// smallUpload is the size of a compressed package, in bytes, up to which the form is copied into
+// one piece, and what takes less time than it takes to start a goroutine is done without one.
+const smallUpload = 32 << 10
+
 // appendPieces compresses a plain form that stands in several pieces. Our own codecs
 // take them as they are.
 func appendPieces(codec Codec, dst []byte, pieces [][]byte) ([]byte, error) {
@@ -132,32 +160,4 @@ func (lzfCodec) Method() int    { return 3 }
 func (lzfCodec) String() string { return "lzf" }
 func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return lzf.AppendCompress(dst, plain)
-}
-
-// smallUpload is the size of a compressed package, in bytes, up to which the form is copied into
-// one piece, and what takes less time than it takes to start a goroutine is done without one.
-const smallUpload = 32 << 10
-
-// compress runs the codec, and computes the plain form's digest beside it.
-func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
-	packed = make([]byte, 0, size/3+64)
-	if size <= smallUpload {
-		packed, err = appendPieces(codec, packed, plain)
-		return packed, digest(plain), err
-	}
-	var digesting sync.WaitGroup
-	defer digesting.Wait() // even if the codec panics
-	digesting.Go(func() { sum = digest(plain) })
-	packed, err = appendPieces(codec, packed, plain)
-	digesting.Wait()
-	return packed, sum, err
-}
-
-func digest(pieces [][]byte) (sum wire.Digest) {
-	h := md5.New()
-	for _, piece := range pieces {
-		h.Write(piece)
-	}
-	h.Sum(sum[:0])
-	return sum
 }

@@ -123,11 +123,6 @@ func (f *flight) skip(known []Result) error {
 	return nil
 }
 
-func (u *uploader) journalFailed(err error) {
-	u.heldBack.Store(true)
-	u.stop(fmt.Errorf("smslink: the journal: %w", err))
-}
-
 // intend has the journal put the batch in doubt, and reports whether it may be uploaded. If not,
 // another stream may have been faster since skipKnown.
 func (u *uploader) intend(f *flight) bool {
@@ -146,6 +141,59 @@ func (u *uploader) intend(f *flight) bool {
 	}
 	return false
 }
+
+// attempt sends the package until it may have been sent, or all attempts are used up.
+func (u *uploader) attempt(p *Package) (*Response, error) {
+	retry := u.opts.Retry
+	for n := 1; ; n++ {
+		resp, err := u.upload(p, n)
+		if n >= retry.Attempts || !mayWork(err) {
+			return resp, err
+		}
+		if !u.stopped() {
+			pause := retry.pause(n)
+			if retry.OnRetry != nil {
+				retry.OnRetry(n, pause, err)
+			}
+			select {
+			case <-time.After(pause):
+			case <-u.going.Done():
+			}
+		}
+		if u.stopped() {
+			u.heldBack.Store(true)
+			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", u.stopError(), errors.Unwrap(err))}
+		}
+	}
+}
+
+// upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
+// take all of its time.
+func (u *uploader) upload(p *Package, attempt int) (*Response, error) {
+	ctx, cancel := context.WithTimeout(u.ctx, u.client.timeout)
+	defer cancel()
+	return u.client.send(ctx, p, attempt)
+}
+
+// stopReason returns the error after which further packages would fare no better, or nil.
+func (u *uploader) stopReason(b *Batch) error {
+	var failure *SendError
+	switch unknown := errors.As(b.Err, &failure) && failure.Outcome == OutcomeUnknown; {
+	case unknown && u.unknown.Add(1) >= maxUnknown:
+		return fmt.Errorf("smslink: %d packages in a row are of unknown outcome, the last one: %w", maxUnknown, failure.Err)
+	case !unknown && OutcomeOf(b.Err) != OutcomeNotSent:
+		u.unknown.Store(0)
+	}
+	reason := StopReason(b.Response, b.Err)
+	if u.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
+		return nil
+	}
+	return reason
+}
+
+// maxUnknown is the number of packages of unknown outcome in a row after which a run stops: a
+// gateway that can't answer must not put a whole campaign in doubt.
+const maxUnknown = 5
 
 // settle has the journal record what became of the batch. What is left out stays in doubt. A
 // message that was not paid for may be sent another time.
@@ -181,6 +229,11 @@ func (u *uploader) settle(f *flight) {
 	f.settlement = nil
 }
 
+func (u *uploader) journalFailed(err error) {
+	u.heldBack.Store(true)
+	u.stop(fmt.Errorf("smslink: the journal: %w", err))
+}
+
 // heldBackAs returns the error of a package that the run's stop has kept from being sent.
 func (u *uploader) heldBackAs(outcome Outcome) error {
 	u.heldBack.Store(true)
@@ -188,56 +241,3 @@ func (u *uploader) heldBackAs(outcome Outcome) error {
 }
 
 func (u *uploader) stopError() error { return &stopError{context.Cause(u.going)} }
-
-// maxUnknown is the number of packages of unknown outcome in a row after which a run stops: a
-// gateway that can't answer must not put a whole campaign in doubt.
-const maxUnknown = 5
-
-// stopReason returns the error after which further packages would fare no better, or nil.
-func (u *uploader) stopReason(b *Batch) error {
-	var failure *SendError
-	switch unknown := errors.As(b.Err, &failure) && failure.Outcome == OutcomeUnknown; {
-	case unknown && u.unknown.Add(1) >= maxUnknown:
-		return fmt.Errorf("smslink: %d packages in a row are of unknown outcome, the last one: %w", maxUnknown, failure.Err)
-	case !unknown && OutcomeOf(b.Err) != OutcomeNotSent:
-		u.unknown.Store(0)
-	}
-	reason := StopReason(b.Response, b.Err)
-	if u.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
-		return nil
-	}
-	return reason
-}
-
-// attempt sends the package until it may have been sent, or all attempts are used up.
-func (u *uploader) attempt(p *Package) (*Response, error) {
-	retry := u.opts.Retry
-	for n := 1; ; n++ {
-		resp, err := u.upload(p, n)
-		if n >= retry.Attempts || !mayWork(err) {
-			return resp, err
-		}
-		if !u.stopped() {
-			pause := retry.pause(n)
-			if retry.OnRetry != nil {
-				retry.OnRetry(n, pause, err)
-			}
-			select {
-			case <-time.After(pause):
-			case <-u.going.Done():
-			}
-		}
-		if u.stopped() {
-			u.heldBack.Store(true)
-			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", u.stopError(), errors.Unwrap(err))}
-		}
-	}
-}
-
-// upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
-// take all of its time.
-func (u *uploader) upload(p *Package, attempt int) (*Response, error) {
-	ctx, cancel := context.WithTimeout(u.ctx, u.client.timeout)
-	defer cancel()
-	return u.client.send(ctx, p, attempt)
-}

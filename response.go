@@ -31,6 +31,103 @@ type Result struct {
 	Status   Status // StatusUnreported if the reply was silent, or contradicted itself
 }
 
+// newResponse returns the Response that a reply makes of a package's unreported results, which find
+// looks up by id. A message stays unreported if entries contradict each other about it, or if its
+// entry may be cut: it may have been taken.
+func newResponse(unreported []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
+	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: unreported}
+	var garbled []string      // entries that can't be read
+	var doubtful map[int]bool // by place; nil if there is none
+	doubt := func(place int) {
+		if doubtful == nil {
+			doubtful = map[int]bool{}
+		}
+		doubtful[place] = true
+		result := &r.Results[place]
+		if result.Status != StatusUnreported {
+			entry := wire.Entry{ID: result.ID, RemoteID: result.RemoteID, Status: int(result.Status)}
+			r.Unmatched = append(r.Unmatched, string(wire.AppendEntry(nil, entry)))
+			*result = Result{ID: result.ID}
+		}
+	}
+	fits := false
+	last := -1 // the place of the last entry's message; -1 if it has none
+	for text := range reply.All() {
+		entry, ok := wire.ParseEntry(text)
+		if !ok {
+			garbled = append(garbled, text)
+		}
+		if last = -1; ok {
+			last = find(entry.ID)
+		}
+		fits = fits || last >= 0
+		if last >= 0 && r.Results[last].Status == StatusUnreported && !doubtful[last] {
+			r.Results[last].RemoteID, r.Results[last].Status = entry.RemoteID, Status(entry.Status)
+			continue
+		}
+		r.Unmatched = append(r.Unmatched, text)
+		if last >= 0 && r.Results[last].Status != Status(entry.Status) {
+			doubt(last)
+		}
+	}
+	switch onlyCut := reply.MayBeCut && len(garbled) == 1 && len(r.Unmatched) == 1; {
+	case len(r.Unmatched) == 0 && !reply.MayBeCut:
+		return r, nil
+	case len(r.Unmatched) > 0 && !fits && !onlyCut:
+		return nil, errOtherReply
+	}
+	if last >= 0 && reply.MayBeCut {
+		doubt(last)
+	}
+	if garbled != nil {
+		mayBeTaken := r.namedBy(garbled)
+		for place, result := range r.Results {
+			if result.Status.refused() && mayBeTaken(result.ID) {
+				doubt(place)
+			}
+		}
+	}
+	return r, nil
+}
+
+// errOtherReply is the error of a reply that may be another package's.
+var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages", ErrUnreadableReply)
+
+// namedBy returns a function that reports whether an entry that can't be read is about a message,
+// or may be. If the entry's id can't be read either, each number in it counts as one; if none of
+// the package's ids stands in the id's place, the entry may be about any message.
+func (r *Response) namedBy(garbled []string) func(id int64) bool {
+	ids := make(map[int64]bool, len(r.Results))
+	for _, result := range r.Results {
+		ids[result.ID] = true
+	}
+	named := map[int64]bool{}
+	for _, entry := range garbled {
+		place, _, _ := strings.Cut(entry, ":")
+		if id, err := strconv.ParseUint(strings.TrimSpace(place), 10, 63); err == nil {
+			named[int64(id)] = true
+			continue
+		}
+		if !slices.ContainsFunc(numbers(place), func(id int64) bool { return ids[id] }) {
+			return func(int64) bool { return true }
+		}
+		for _, id := range numbers(entry) {
+			named[id] = true
+		}
+	}
+	return func(id int64) bool { return named[id] }
+}
+
+// numbers returns the numbers in text that can be ids.
+func numbers(text string) (all []int64) {
+	for _, run := range strings.FieldsFunc(text, func(c rune) bool { return c < '0' || c > '9' }) {
+		if n, err := strconv.ParseUint(run, 10, 63); err == nil {
+			all = append(all, int64(n))
+		}
+	}
+	return all
+}
+
 // Err returns nil for [StatusSuccess], else a [*ResultError].
 func (r Result) Err() error {
 	if r.Status == StatusSuccess {
@@ -137,101 +234,4 @@ func (r *Response) Count(s Status) int {
 		}
 	}
 	return n
-}
-
-// errOtherReply is the error of a reply that may be another package's.
-var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages", ErrUnreadableReply)
-
-// newResponse returns the Response that a reply makes of a package's unreported results, which find
-// looks up by id. A message stays unreported if entries contradict each other about it, or if its
-// entry may be cut: it may have been taken.
-func newResponse(unreported []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
-	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: unreported}
-	var garbled []string      // entries that can't be read
-	var doubtful map[int]bool // by place; nil if there is none
-	doubt := func(place int) {
-		if doubtful == nil {
-			doubtful = map[int]bool{}
-		}
-		doubtful[place] = true
-		result := &r.Results[place]
-		if result.Status != StatusUnreported {
-			entry := wire.Entry{ID: result.ID, RemoteID: result.RemoteID, Status: int(result.Status)}
-			r.Unmatched = append(r.Unmatched, string(wire.AppendEntry(nil, entry)))
-			*result = Result{ID: result.ID}
-		}
-	}
-	fits := false
-	last := -1 // the place of the last entry's message; -1 if it has none
-	for text := range reply.All() {
-		entry, ok := wire.ParseEntry(text)
-		if !ok {
-			garbled = append(garbled, text)
-		}
-		if last = -1; ok {
-			last = find(entry.ID)
-		}
-		fits = fits || last >= 0
-		if last >= 0 && r.Results[last].Status == StatusUnreported && !doubtful[last] {
-			r.Results[last].RemoteID, r.Results[last].Status = entry.RemoteID, Status(entry.Status)
-			continue
-		}
-		r.Unmatched = append(r.Unmatched, text)
-		if last >= 0 && r.Results[last].Status != Status(entry.Status) {
-			doubt(last)
-		}
-	}
-	switch onlyCut := reply.MayBeCut && len(garbled) == 1 && len(r.Unmatched) == 1; {
-	case len(r.Unmatched) == 0 && !reply.MayBeCut:
-		return r, nil
-	case len(r.Unmatched) > 0 && !fits && !onlyCut:
-		return nil, errOtherReply
-	}
-	if last >= 0 && reply.MayBeCut {
-		doubt(last)
-	}
-	if garbled != nil {
-		mayBeTaken := r.namedBy(garbled)
-		for place, result := range r.Results {
-			if result.Status.refused() && mayBeTaken(result.ID) {
-				doubt(place)
-			}
-		}
-	}
-	return r, nil
-}
-
-// namedBy returns a function that reports whether an entry that can't be read is about a message,
-// or may be. If the entry's id can't be read either, each number in it counts as one; if none of
-// the package's ids stands in the id's place, the entry may be about any message.
-func (r *Response) namedBy(garbled []string) func(id int64) bool {
-	ids := make(map[int64]bool, len(r.Results))
-	for _, result := range r.Results {
-		ids[result.ID] = true
-	}
-	named := map[int64]bool{}
-	for _, entry := range garbled {
-		place, _, _ := strings.Cut(entry, ":")
-		if id, err := strconv.ParseUint(strings.TrimSpace(place), 10, 63); err == nil {
-			named[int64(id)] = true
-			continue
-		}
-		if !slices.ContainsFunc(numbers(place), func(id int64) bool { return ids[id] }) {
-			return func(int64) bool { return true }
-		}
-		for _, id := range numbers(entry) {
-			named[id] = true
-		}
-	}
-	return func(id int64) bool { return named[id] }
-}
-
-// numbers returns the numbers in text that can be ids.
-func numbers(text string) (all []int64) {
-	for _, run := range strings.FieldsFunc(text, func(c rune) bool { return c < '0' || c > '9' }) {
-		if n, err := strconv.ParseUint(run, 10, 63); err == nil {
-			all = append(all, int64(n))
-		}
-	}
-	return all
 }
