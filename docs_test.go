@@ -102,3 +102,21 @@ func TestDesign_filesUseTheOnesBelow(t *testing.T) {
 type noImports struct{}
 
 func (noImports) Import(string) (*types.Package, error) { return nil, errors.New("not needed") }
+
+// A local link in a document must lead to a file or a folder.
+func TestDocs_linksLeadSomewhere(t *testing.T) {
+	documents, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	link := regexp.MustCompile(`\]\(([^):#]+)[^):]*\)`)
+	links := 0
+	for _, document := range append(documents, "README.md", "CONTRIBUTING.md", "SECURITY.md") {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, found := range link.FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(filepath.Join(filepath.Dir(document), found[1]))
+			require.NoError(t, err, "linked in %s", document)
+			links++
+		}
+	}
+	require.Greater(t, links, 30)
+}

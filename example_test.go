@@ -107,7 +107,7 @@ func ExampleClient_SendMessage() {
 	result, err := client.SendMessage(ctx, smslink.Message{To: "0712345678", Text: "Codul dvs. este 4829."})
 	switch {
 	case err == nil:
-		fmt.Println("accepted:", result.RemoteID) // keep it: the delivery report names it
+		fmt.Println("accepted:", result.RemoteID) // keep the remote id: the delivery report names it
 	case smslink.SafeToResend(err):
 		fmt.Println("not taken:", err) // remove the cause, then send again
 	default:
@@ -275,8 +275,8 @@ func ExampleClient_Stream() {
 		}
 	}
 
-	opts := &smslink.StreamOptions{MaxMessages: 2} // 10,000 by default
-	stream := client.Stream(messages, opts)
+	opts := &smslink.StreamOptions{MaxMessages: 2}
+	stream := client.Stream(messages, opts) // nil options: up to 10,000 messages in a package
 	for batch := range stream.Batches(context.Background()) {
 		for _, err := range batch.Refused {
 			fmt.Println(err)
@@ -325,7 +325,8 @@ func ExampleClient_Stream_journal() {
 			return err
 		}
 		defer func() { _ = j.Close() }()
-		opts := &smslink.StreamOptions{MaxMessages: 2, Journal: j}
+		opts := &smslink.StreamOptions{Journal: j}
+		opts.MaxMessages = 2 // for several packages in this example
 		stream := client.Stream(messages, opts)
 		for batch := range stream.Batches(context.Background()) {
 			for _, r := range batch.Earlier {
