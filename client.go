@@ -58,8 +58,8 @@ type Options struct {
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
 	// nil means no logging. An upload begins with an event at debug. Each call ends with one:
-	//   - for a package, info if it was accepted with all its messages, error if its outcome is
-	//     unknown, else warn;
+	//   - for a package, info if it was accepted with all its messages, error if the outcome of
+	//     its upload is unknown, else warn;
 	//   - for a balance, info, or warn after an error.
 	Logger *slog.Logger
 

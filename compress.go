@@ -51,7 +51,7 @@ var (
 )
 
 // ParseCodec returns the codec of that name: none, zlib (or gzip, the vendor's word
-// for it), bzip2 or lzf. The error names those.
+// for it), bzip2 or lzf. The error of any other name lists these.
 func ParseCodec(name string) (Codec, error) {
 	switch name {
 	case "none":
@@ -121,9 +121,9 @@ func (none) AppendCompress(dst, plain []byte) ([]byte, error) {
 
 type zlibCodec struct{ encoder *zlib.Encoder }
 
-// ZlibLevel returns a zlib codec of level 1 (fastest) to 9 (smallest). The reference uses 9, and
-// the gateway decodes any. Use the codec again rather than a new one: it keeps its memory. The
-// error is for any other level.
+// ZlibLevel returns a zlib codec of level 1 (fastest) to 9 (smallest). Any other level is an error.
+// The reference uses 9, and the gateway decodes any. Use the codec again rather than a new one: it
+// keeps its memory.
 func ZlibLevel(level int) (Codec, error) {
 	encoder, err := zlib.NewEncoder(level)
 	if err != nil {

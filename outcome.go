@@ -11,7 +11,7 @@ type Outcome int
 
 const (
 	// OutcomeUnknown means that the gateway may or may not have taken the package: bytes of it
-	// were handed to the network, and what came back (a time-out, a reset, a 5xx, an unreadable
+	// were handed to a transport, and what came back (a time-out, a reset, a 5xx, an unreadable
 	// reply) does not decide it. The package is sealed. Look into the account's reports before
 	// you call [Package.Reopen]. Errors of this outcome match [ErrUnknown].
 	OutcomeUnknown Outcome = iota

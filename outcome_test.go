@@ -24,7 +24,7 @@ import (
 )
 
 // requireOutcome checks a failed Send's outcome, and that the package's seal goes
-// with it: open where nothing was taken, shut where something may have been.
+// with it: open if nothing was taken, shut if something may have been.
 func requireOutcome(t testing.TB, want smslink.Outcome, p *smslink.Package, err error) {
 	t.Helper()
 	require.Equal(t, want, sendError(t, err).Outcome, "%v", err)
@@ -441,7 +441,7 @@ func TestSend_twiceAtOnceIsSentOnce(t *testing.T) {
 }
 
 // A server that closes kept connections early must not make a fresh upload
-// unknown where net/http can tell that nothing of it was written.
+// unknown if net/http can tell that nothing of it was written.
 func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
 	endpoint := peer(t, func(conn net.Conn, _ []byte) {
 		_, _ = io.WriteString(conn, strings.Replace(http200("MESSAGE;1;ok;1;1:1:3"), "Connection: close\r\n", "", 1))

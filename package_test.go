@@ -301,7 +301,7 @@ func TestAppendPlain_appends(t *testing.T) {
 	require.True(t, strings.HasPrefix(string(p.AppendPlain([]byte("head:"))), "head:1;0712345678;numeric;"))
 }
 
-func TestPackage_panicsWhereItsMessagesAreChangedInALoop(t *testing.T) {
+func TestPackage_panicsIfItsMessagesAreChangedInALoop(t *testing.T) {
 	p := packageOf(t, 1, 2, 3)
 	require.PanicsWithValue(t, "smslink: a Package was changed while its Messages were being ranged over", func() {
 		for m := range p.Messages() {
@@ -311,7 +311,7 @@ func TestPackage_panicsWhereItsMessagesAreChangedInALoop(t *testing.T) {
 	require.Equal(t, []int64{2, 3}, ids(p))
 }
 
-func TestPackage_panicsWhereItIsBeingSent(t *testing.T) {
+func TestPackage_panicsIfItIsBeingSent(t *testing.T) {
 	gw := newGateway(t, nil)
 	p := packageOf(t, 1)
 	gw.Inject(smslinktest.Delay(300 * time.Millisecond))

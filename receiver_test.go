@@ -146,7 +146,7 @@ func TestAdd_lenientReceivers(t *testing.T) {
 	require.Equal(t, "7;07123456780723456789;numeric;a;0\r\n8;12;numeric;a;0", plain(p))
 }
 
-func TestAdd_foldingAndStrictAllocatesNothingWhereNothingChanges(t *testing.T) {
+func TestAdd_allocatesNothingIfFoldingChangesNothing(t *testing.T) {
 	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
 	id := int64(0)
 	add := func() {

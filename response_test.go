@@ -102,7 +102,7 @@ func TestResponse_Err(t *testing.T) {
 	}
 }
 
-func TestResponse_ErrIsNilWhereAllSucceeded(t *testing.T) {
+func TestResponse_ErrIsNilIfAllSucceeded(t *testing.T) {
 	resp, err := answered(t, packageOf(t, 1), "MESSAGE;1;ok;77;1:a:3")
 	require.NoError(t, err)
 	require.NoError(t, resp.Err())

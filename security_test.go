@@ -45,7 +45,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// sign makes a good certificate for 127.0.0.1 but for what change does to it. An
+// sign makes a good certificate for 127.0.0.1, except for what change does to it. An
 // authority without a key has it sign itself.
 func (a *authority) sign(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
@@ -216,7 +216,7 @@ func TestSend_injectionThroughEveryField(t *testing.T) {
 					if field == "From" {
 						require.Equal(t, m.From, got.From)
 					}
-					if field == "Text" { // but for what Message's doc says is dropped
+					if field == "Text" { // without what is dropped: see Message
 						require.Equal(t, strings.ReplaceAll(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\r", ""), got.Text)
 					}
 				}

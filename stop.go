@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// StopReason returns the reason why every further package would most likely fare no better than
-// the one that [Client.Send] returned resp and err for, or nil. The reason is
+// StopReason takes what [Client.Send] returned for a package. It returns the reason why every
+// further package would most likely fail, too, or nil. The reason is
 //
 //   - a [*GatewayError] of code 1 to 7 or 14, which is about the account or this program, whatever
 //     the HTTP status;
-//   - [ErrInsufficientCredit], for such a message in resp, or a [*GatewayError] of code 8, which
-//     matches it;
-//   - an error naming the HTTP status, if a server refused with a 3xx, 401, 403, 404, 407 or 429
-//     and no word of the gateway's;
+//   - [ErrInsufficientCredit], if a message in resp has [StatusInsufficientCredit];
+//   - a [*GatewayError] of code 8, which matches [ErrInsufficientCredit];
+//   - an error naming the HTTP status, if a server refused with a 3xx, 401, 403, 404, 407 or 429,
+//     and not with an ERROR of the gateway;
 //   - the cause of a [*SendError] of [OutcomeNotSent] that is not the network's, such as a codec's
 //     error.
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// memory is a journal in a map, as strict as one in a file, and fails where it is told to.
+// memory is a journal in a map, as strict as one in a file, and fails on request.
 type memory struct {
 	mu     sync.Mutex
 	states map[int64]smslink.Result

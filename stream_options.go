@@ -51,7 +51,7 @@ type StreamOptions struct {
 }
 
 // ErrRepeatedInStream is the rule broken by a message whose id came before in the stream. See
-// [StreamOptions] UniqueIDs.
+// [StreamOptions.UniqueIDs].
 var ErrRepeatedInStream = errors.New("came in this stream before")
 
 const maxConcurrency = 1000

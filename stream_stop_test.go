@@ -15,7 +15,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-func TestStream_stopsWhereTheSourceFails(t *testing.T) {
+func TestStream_stopsIfTheSourceFails(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	failed := errors.New("the cursor is gone")
@@ -44,7 +44,7 @@ func TestStream_stopsWhereTheSourceFails(t *testing.T) {
 	}
 }
 
-func TestStream_stopsWhereTheAccountIsRefused(t *testing.T) {
+func TestStream_stopsIfTheAccountIsRefused(t *testing.T) {
 	for _, said := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "14", "07", " 7 "} {
 		code := strings.TrimLeft(strings.TrimSpace(said), "0")
 		gateway := smslinktest.NewGateway(nil)
@@ -143,7 +143,7 @@ func (c broken) AppendCompress(_, _ []byte) ([]byte, error) { return nil, c.err 
 var errBroken = errors.New("it can't be compressed")
 
 // What a server or this program has against one package it will have against each.
-func TestStream_stopsWhereEveryPackageWouldFail(t *testing.T) {
+func TestStream_stopsIfEveryPackageWouldFail(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		fault   smslinktest.Fault
@@ -185,7 +185,7 @@ func TestStream_stopsWhereEveryPackageWouldFail(t *testing.T) {
 	}
 }
 
-func TestStream_stopsWhereNothingIsKnownAnyMore(t *testing.T) {
+func TestStream_stopsAfterFiveUnknownInARow(t *testing.T) {
 	down := smslinktest.Answer(502, "")
 	gateway := newGateway(t, nil)
 	gateway.Inject(down, down, down, down, down)
@@ -209,7 +209,7 @@ func TestStream_stopsWhereNothingIsKnownAnyMore(t *testing.T) {
 	}
 }
 
-func TestStream_goesOnAtERROR8WhereToldTo(t *testing.T) {
+func TestStream_continuesWithoutCreditIfAsked(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Refuse("8", "") }})
 	read := 0
 	require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(30, &read, nil), &smslink.StreamOptions{MaxMessages: 10, ContinueWithoutCredit: true})), 3)
@@ -242,7 +242,7 @@ func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	require.ErrorIs(t, batches[0].Err, context.DeadlineExceeded)
 }
 
-// within fails the test where f does not return.
+// within fails the test if f does not return.
 func within(t *testing.T, d time.Duration, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -332,8 +332,8 @@ func TestStream_anUploadThatHasBegunFinishes(t *testing.T) {
 	}
 }
 
-// optionsThatCall make a stream call call, in a goroutine of its own, where a caller's
-// code has its place.
+// optionsThatCall returns options with which a stream runs call in a goroutine of its own, at a
+// place for a caller's code.
 func optionsThatCall(place string, j *spy, call func()) *smslink.StreamOptions {
 	opts := &smslink.StreamOptions{Journal: j, Retry: quick}
 	switch place {
@@ -363,7 +363,7 @@ func (c calling) AppendCompress(dst, plain []byte) ([]byte, error) {
 }
 
 // Whatever ends a goroutine of the stream's from within, its batch is yielded, and
-// sealed where its messages may have been sent; a panic goes on in the caller's.
+// sealed if its messages may have been sent; a panic goes on in the caller's.
 func TestStream_panicsAndGoexits(t *testing.T) {
 	for place, outcome := range map[string]smslink.Outcome{
 		"OnRetry": smslink.OutcomeUnknown, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeUnknown,

@@ -76,8 +76,8 @@ func (v vector) fill(p *smslink.Package) []bool {
 	return accepted
 }
 
-// decoders undo the gateway's methods without our own code, but for LZF, which
-// the standard library does not have.
+// decoders undo the gateway's methods without our own code, except LZF, which the
+// standard library does not have.
 var decoders = map[int]func(t testing.TB, packed []byte) []byte{
 	0: func(_ testing.TB, packed []byte) []byte { return packed },
 	1: func(t testing.TB, packed []byte) []byte {

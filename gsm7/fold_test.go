@@ -133,7 +133,7 @@ func TestFold_twiceChangesNothingMore(t *testing.T) {
 	}
 }
 
-func TestFold_allocatesNothingWhereNothingChanges(t *testing.T) {
+func TestFold_allocatesNothingIfNothingChanges(t *testing.T) {
 	for _, text := range []string{"", "Salut!", strings.Repeat("Olé [€] ñandu Ω 😀 Привет ", 20)} {
 		require.Zero(t, testing.AllocsPerRun(100, func() { gsm7.Fold(text) }))
 		require.Zero(t, testing.AllocsPerRun(100, func() { gsm7.FoldChanges(text) }))

@@ -155,7 +155,7 @@ func TestMeasure_anyTwoBytesAnywhere(t *testing.T) {
 	}
 }
 
-func TestForeign_tellsWhichAndWhere(t *testing.T) {
+func TestForeign_returnsTheCharacterAndItsOffset(t *testing.T) {
 	var got []string
 	for at, r := range gsm7.Foreign("Vă așteptăm\xff! €é😀") {
 		got = append(got, fmt.Sprintf("%d %c", at, r))

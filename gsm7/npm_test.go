@@ -20,7 +20,7 @@ import (
 var texts = flag.Int("texts", 10_000, "how many texts to compare with other calculators")
 
 // TestMeasure_asTwoOtherCalculators compares with split-sms and Twilio's sms-segments-calculator,
-// which .ci/run installs where there is npm. SMSLINK_NPM is the folder that has their node_modules.
+// which .ci/run installs if there is npm. SMSLINK_NPM is the folder that has their node_modules.
 // With 100,000 texts it takes a minute, nearly all of it Twilio's.
 func TestMeasure_asTwoOtherCalculators(t *testing.T) {
 	folder := os.Getenv("SMSLINK_NPM")

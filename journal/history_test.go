@@ -110,7 +110,7 @@ func TestFile_keepsItsCampaign(t *testing.T) {
 	require.Equal(t, "https://gateway.example 60303ae2", open(t, path).Campaign())
 }
 
-func TestFile_recordsNothingWhereNothingHappens(t *testing.T) {
+func TestFile_recordsNothingIfNothingHappens(t *testing.T) {
 	path := filled(t)
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)

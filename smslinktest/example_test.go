@@ -32,7 +32,7 @@ type order struct {
 }
 
 // notifyShipped tells the customers of these orders, each once, and keeps what is
-// known of each SMS. It returns an error where somebody should look.
+// known of each SMS. It returns an error if somebody should look.
 func notifyShipped(ctx context.Context, client *smslink.Client, orders []*order) error {
 	var pkg smslink.Package
 	byID := map[int64]*order{}

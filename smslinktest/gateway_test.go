@@ -207,7 +207,7 @@ func TestGateway_boundsABomb(t *testing.T) {
 	}
 }
 
-// PHP sees an empty body where there is no Content-Length.
+// PHP sees an empty body if there is no Content-Length.
 func TestGateway_refusesAChunkedUpload(t *testing.T) {
 	gateway := newGateway(t, nil)
 	resp, err := http.Post(gateway.URL+"?timestamp=1", "multipart/form-data; boundary=B", struct{ io.Reader }{strings.NewReader("--B--")})

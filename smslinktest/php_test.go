@@ -120,8 +120,8 @@ func TestPHP_refusesOtherCredentials(t *testing.T) {
 }
 
 // PHP's stock limits are 2 MB a file and 8 MB a request. Over them PHP gives the
-// script no file, or nothing at all; what the client then hears is a refusal, or
-// PHP's own warning in place of a reply, where a server shows those.
+// script no file, or nothing at all. The client then gets a refusal, or PHP's own warning in
+// place of a reply, if a server shows those.
 func TestPHP_stockLimits(t *testing.T) {
 	stock := []string{"upload_max_filesize=2M", "post_max_size=8M"}
 	quiet := phpClient(t, servePHP(t, append(stock, "display_errors=0")...))

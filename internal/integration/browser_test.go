@@ -121,7 +121,7 @@ func (b *browser) view(width, height int64, scheme string) {
 	require.NoError(b.t, err)
 }
 
-// picture keeps the page as a PNG where the flag asks for it.
+// picture keeps the page as a PNG if the flag asks for it.
 func (b *browser) picture(name string) {
 	b.t.Helper()
 	if *screenshots == "" {

@@ -28,8 +28,7 @@ func TestFold_everyComposedLatinLetter(t *testing.T) {
 	require.Greater(t, seen, 400)
 }
 
-// Where Unicode has a compatible form in the alphabet, Fold has no other one, but for those named
-// here.
+// If Unicode has a compatible form in the alphabet, Fold has no other one, except those named here.
 func TestFold_isUnicodesCompatibleForm(t *testing.T) {
 	others := map[string]string{"™": "(TM)", "ŀ": "l", "Ŀ": "L", "´": "'"}
 	seen := 0

@@ -202,9 +202,8 @@ func (l *lane) start(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// ship sends a package as the docs advise: again where it was not sent, perhaps
-// again where it was rejected, and no more where nobody can tell, unless it is
-// reopened, and counted.
+// ship sends a package as the docs advise: again if it was not sent, perhaps again if it was
+// rejected, and not again if the outcome is unknown, unless it is reopened, and counted.
 func (l *lane) ship(number int) {
 	s := &shipment{messages: l.messagesOf(number)}
 	l.sent = append(l.sent, s)
