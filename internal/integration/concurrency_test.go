@@ -58,8 +58,8 @@ func TestClient_sharedBy64Goroutines(t *testing.T) {
 	}
 }
 
-// However a Send ends, nothing that it started runs on, except a connection that is kept for the next
-// one.
+// However a Send ends, nothing that it started runs on, except a connection that is kept for the
+// next one.
 func TestSend_leavesNoGoroutine(t *testing.T) {
 	for name, fault := range map[string]smslinktest.Fault{
 		"accepted": {}, "hang-up": smslinktest.HangUp(), "reset": smslinktest.ResetConnection(), "lost reply": smslinktest.LoseReply(),
