@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// Batch is one package of a stream and what became of it. The receiver may keep and change it.
+// Batch is one package of a stream and what became of it. The caller may keep and change it.
 type Batch struct {
 	// Package has the messages that were sent, or were to be. It may be empty; then nothing was
 	// sent. It is sealed as by [Client.Send]. A package that was not sent can be sent with Send.

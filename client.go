@@ -93,8 +93,8 @@ type Client struct {
 }
 
 // NewClient returns a client for the connection id and password of an SMSLink "SMS Gateway (BULK)"
-// connection, which may hold any bytes. Nil options mean the defaults. It does no I/O: the first
-// call checks the credentials.
+// connection. Both may hold any bytes. Nil options mean the defaults. NewClient does no I/O: the
+// gateway checks the credentials at the first call.
 //
 // The error names the argument or option at fault:
 //

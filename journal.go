@@ -13,9 +13,10 @@ import "context"
 // judges the messages that the gateway reported on and forgets those that certainly were not sent
 // or not paid for. The others stay in doubt.
 //
-// An id stands for its message, whatever its text, so a journal belongs to one campaign. Package
-// journal keeps one in a file. In a database, a journal is a table of id, status and remote id,
-// with the id as the key.
+// A Journal knows ids, not texts: an id that comes again with another text is skipped. So use a
+// Journal for one campaign, and give a message the same id in every run. Package journal keeps a
+// Journal in a file. In a database, it is a table of id, status and remote id, with the id as the
+// key.
 //
 // Goroutines call a Journal concurrently, and so may several streams, of which only one can intend
 // an id. What a call has changed must be durable when it returns. The contexts carry the values of
@@ -34,7 +35,7 @@ type Journal interface {
 	// stream may have intended them first, and the messages that it omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
-	// Settle judges some of the ids in doubt and forgets others. After it has failed, the stream
-	// calls it with the same arguments once more at its end.
+	// Settle judges some of the ids in doubt and forgets others. If it fails, the stream calls it
+	// once more at its end, with the same arguments.
 	Settle(ctx context.Context, judged []Result, forgotten []int64) error
 }

@@ -67,7 +67,8 @@ func (s sentinel) outcome() Outcome { return Outcome(s) }
 //     (statuses 1, 2 and 5), else [OutcomeUnknown];
 //   - [OutcomeUnknown] for every other error, such as [ErrSealed] and what [Stream.Err] returns.
 //
-// If several of them are joined in err, the most doubtful one counts.
+// If several of them are joined in err, OutcomeOf returns the most doubtful one: unknown before
+// rejected, and rejected before not sent.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeAccepted

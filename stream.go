@@ -145,9 +145,9 @@ func (s *Stream) end(reason error) {
 	}
 }
 
-// Drain stops the stream in good order: no upload begins any more, and those that have begun come
-// to their end. Err then matches reason, or a general error if reason is nil. If all messages are
-// on their way already, the stream is complete and Err returns nil.
+// Drain stops the stream and cuts nothing off: no upload begins any more, and those that have begun
+// come to their end. Err then matches reason, or a general error if reason is nil. If all messages
+// are on their way already, the stream is complete and Err returns nil.
 //
 // Drain does not wait, and it does not interrupt a source that is waiting. Before Batches is ranged
 // over, it keeps the stream from doing anything. After the stream's end, it does nothing.
