@@ -46,7 +46,10 @@ func TestSend_failuresThroughAnyTransport(t *testing.T) {
 	t.Cleanup(func() { close(ended) })
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	silent := listen(t, func(net.Conn) {})
+	silent := listen(t, func(conn net.Conn) {
+		<-ended
+		conn.Close() // not before, and not by the garbage collector
+	})
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
