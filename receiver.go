@@ -46,8 +46,8 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 //   - a + in front for 00;
 //   - a Romanian mobile after +40 or 0040, with or without its own 0;
 //   - after +7 or 007, 10 digits;
-//   - spaces, hyphens, dots and round brackets anywhere, and a slash or a bracketed 0 in a Romanian
-//     number.
+//   - spaces, hyphens, dots and round brackets anywhere, tabs and line ends around the number, and a
+//     slash or a bracketed 0 in a Romanian number.
 //
 // The error matches [ErrReceiver], names the cause and does not quote the number.
 //
@@ -134,6 +134,7 @@ func parseReceiver(buf *receiverBuffer, number string) ([]byte, error) {
 // readDigits writes the n digits of a number to buf, with 00 for a + in front. romanianOnly means
 // that the number holds what only a Romanian one may hold.
 func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, err error) {
+	number = strings.TrimFunc(number, isInvisible)
 	if isExponent(number) {
 		return 0, false, errExponent
 	}
@@ -152,7 +153,7 @@ func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, e
 			n++
 		case r == '+' && n == 0:
 			buf[0], buf[1], n = '0', '0', 2
-		case r == '+', r == ',', r == ';', r == '|':
+		case r == '+', r == ',', r == ';', r == '|', strings.ContainsRune(separators, r):
 			return 0, false, errSeveral
 		case r == '(':
 			opened = n
@@ -176,8 +177,13 @@ func isExponent(number string) bool {
 		strings.Trim(mantissa, "0123456789.,") == "" && strings.Trim(exponent, "0123456789") == ""
 }
 
-// isPunctuation reports whether r only parts groups of digits, or can't be seen at all, as the
-// marks that phones put around a copied number.
+// separators end a line or a cell, so that another number may follow.
+const separators = "\t\n\v\f\r\u0085\u2028\u2029"
+
+// isPunctuation reports whether r only parts groups of digits.
 func isPunctuation(r rune) bool {
-	return r == '.' || r == ')' || unicode.Is(unicode.Pd, r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
+	return r == '.' || r == ')' || unicode.Is(unicode.Pd, r) || isInvisible(r)
 }
+
+// isInvisible reports whether r is white space or a mark such as phones put around a copied number.
+func isInvisible(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
