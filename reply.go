@@ -51,7 +51,7 @@ func readReply(ctx context.Context, resp *http.Response, messages int, parse fun
 		return fail(OutcomeUnknown, httpStatusError(status))
 	case readErr != nil:
 		return fail(OutcomeUnknown, readErr)
-	case parseErr != nil:
+	case parseErr != nil, holdsAnother(body):
 		return fail(OutcomeUnknown, ErrUnreadableReply)
 	case refused:
 		return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
@@ -68,14 +68,21 @@ func isFramed(resp *http.Response) bool {
 	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 || resp.Uncompressed
 }
 
+const acceptance = "MESSAGE;" // how a reply to a package that was taken starts
+
+// holdsAnother reports whether a MESSAGE stands behind the start of the reply, which it may contradict.
+func holdsAnother(body string) bool {
+	return strings.Contains(strings.TrimPrefix(wire.TrimReply(body), acceptance), acceptance)
+}
+
 // mayBeAccepted reports whether a body has the gateway's word for a package that it took, or is
 // cut so short that it may have had it.
 func mayBeAccepted(body string, cut bool) bool {
-	const word, mark = "MESSAGE;", "\ufeff"
-	if strings.Contains(body, word) {
+	const mark = "\ufeff"
+	if strings.Contains(body, acceptance) {
 		return true
 	}
-	return cut && (strings.HasPrefix(word, wire.TrimReply(body)) || strings.HasPrefix(mark, strings.TrimSpace(body)))
+	return cut && (strings.HasPrefix(acceptance, wire.TrimReply(body)) || strings.HasPrefix(mark, strings.TrimSpace(body)))
 }
 
 type httpStatusError int

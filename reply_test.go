@@ -91,6 +91,21 @@ func TestSend_halfAMESSAGEUnderA4xxIsUnknown(t *testing.T) {
 	requireOutcome(t, smslink.OutcomeUnknown, p, err)
 }
 
+// A refusal, or a status, that a MESSAGE follows in the same reply proves nothing.
+func TestSend_aMESSAGEBehindTheReplyLeavesItUnknown(t *testing.T) {
+	const second = "MESSAGE;1;ok;77;1:9:3"
+	for _, body := range []string{
+		"ERROR;16;error while sending\r\n" + second,
+		"ERROR;16;error while sending;" + second,
+		"\ufeffMESSAGE;1;ok;77;1:9:2;\r\n" + second,
+	} {
+		_, p, err := sendTo(t, replying(t, http200(body)), 1)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		require.ErrorIs(t, err, smslink.ErrUnreadableReply)
+		require.Equal(t, body, string(sendError(t, err).Reply))
+	}
+}
+
 // A MESSAGE about other messages may be the reply to another package.
 func TestSend_replyAboutOtherMessagesIsUnknown(t *testing.T) {
 	for _, entries := range []string{"9:a:3", "9:a:3,8:b:3", "9:a:3,x", "0001:a:3", "1", "1:a"} {
