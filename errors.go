@@ -180,7 +180,7 @@ func withoutQuotes(ctx context.Context, err error) error {
 	default:
 		words = errMayQuote
 	}
-	return &reworded{printable(words.Error()), err}
+	return &reworded{printable(words.Error()), aside{err}}
 }
 
 // systemError returns the operating system's part of a network error, whose words are its own.
@@ -206,11 +206,29 @@ var (
 // reworded keeps an error for errors.Is and errors.As, and shows other words.
 type reworded struct {
 	words string
-	err   error
+	aside
 }
 
 func (e *reworded) Error() string { return e.words }
 
 func (e *reworded) GoString() string { return e.words }
 
-func (e *reworded) Unwrap() error { return e.err }
+// aside is an error that is not about the messages at hand. It may be that of others: errgroup, for
+// one, makes a lane's error the cause of the context of all lanes. errors.Is and errors.As find what
+// it wraps, except for an outcome and ErrSealed.
+type aside struct{ err error }
+
+func (a aside) Is(target error) bool {
+	_, isOutcome := target.(sentinel)
+	return !isOutcome && target != ErrSealed && errors.Is(a.err, target)
+}
+
+func (a aside) As(target any) bool { return errors.As(a.err, target) }
+
+// Unwrap returns nil if the error has an outcome, which errors.Is would find.
+func (a aside) Unwrap() error {
+	if _, found := outcomeIn(a.err); found {
+		return nil
+	}
+	return a.err
+}

@@ -240,4 +240,4 @@ func (u *uploader) heldBackAs(outcome Outcome) error {
 	return &SendError{Outcome: outcome, Err: u.stopError()}
 }
 
-func (u *uploader) stopError() error { return &stopError{context.Cause(u.going)} }
+func (u *uploader) stopError() error { return &stopError{aside{context.Cause(u.going)}} }

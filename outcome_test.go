@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -460,4 +461,25 @@ func TestOutcome_String(t *testing.T) {
 	require.Equal(t, "rejected", smslink.OutcomeRejected.String())
 	require.Equal(t, "accepted", smslink.OutcomeAccepted.String())
 	require.Equal(t, "Outcome(9)", smslink.Outcome(9).String())
+}
+
+// errgroup makes one lane's error the cause of every lane's context. It says nothing of their packages.
+func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
+	for _, other := range []error{
+		&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: smslink.ErrEmptyPackage},
+		&smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "9"}},
+		smslink.ErrSealed,
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		endpoint := peer(t, func(net.Conn, []byte) { cancel(fmt.Errorf("lane 1: %w", other)); time.Sleep(50 * time.Millisecond) })
+		p := packageOf(t, 1)
+		_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
+		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		require.ErrorIs(t, err, smslink.ErrUnknown)
+		for _, sentinel := range []error{smslink.ErrNotSent, smslink.ErrRejected, smslink.ErrSealed} {
+			require.NotErrorIs(t, err, sentinel)
+		}
+		require.ErrorAs(t, err, new(*url.Error))
+		require.ErrorContains(t, err, "lane 1: ")
+	}
 }

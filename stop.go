@@ -53,14 +53,12 @@ var ErrStopped = errors.New("smslink: the stream stopped")
 
 // stopError is ErrStopped with its reason. It says nothing of any message's outcome, and neither
 // does the reason: the stream may have sent others.
-type stopError struct{ reason error }
+type stopError struct{ aside }
 
 func (e *stopError) Error() string {
-	return printable(ErrStopped.Error() + ": " + strings.ReplaceAll(e.reason.Error(), "smslink: ", ""))
+	return printable(ErrStopped.Error() + ": " + strings.ReplaceAll(e.err.Error(), "smslink: ", ""))
 }
 
 func (e *stopError) outcome() Outcome { return OutcomeUnknown }
 
-func (e *stopError) Is(target error) bool { return target == ErrStopped }
-
-func (e *stopError) Unwrap() error { return e.reason }
+func (e *stopError) Is(target error) bool { return target == ErrStopped || e.aside.Is(target) }

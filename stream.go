@@ -174,7 +174,7 @@ func (s *Stream) Err() error {
 	if s.reason == nil {
 		return nil
 	}
-	return &stopError{s.reason}
+	return &stopError{aside{s.reason}}
 }
 
 // Stats returns the totals so far.

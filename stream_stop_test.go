@@ -495,3 +495,21 @@ func TestStream_drainLetsUploadsFinishAndEndsPauses(t *testing.T) {
 	require.ErrorIs(t, stream.Err(), reason)
 	require.Zero(t, read)
 }
+
+// What a stream was drained for is no outcome of its own messages.
+func TestStream_reasonHasNoOutcome(t *testing.T) {
+	reason := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: smslink.ErrEmptyPackage}
+	read := 0
+	j := newSpy()
+	stream := newGateway(t, nil).Client().Stream(numbered(3, &read, reason), &smslink.StreamOptions{Journal: j})
+	j.memory.fail = "Known"
+	batches := collect(t, context.Background(), stream)
+	require.Len(t, batches, 1)
+	for _, err := range []error{stream.Err(), batches[0].Err} {
+		require.ErrorIs(t, err, smslink.ErrStopped)
+		require.ErrorIs(t, err, reason)
+		require.ErrorIs(t, err, smslink.ErrEmptyPackage)
+		require.NotErrorIs(t, err, smslink.ErrNotSent)
+		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
+	}
+}

@@ -58,7 +58,7 @@ func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(w
 	resp, err := c.do(c.newRequest(ctx, u))
 	if err != nil {
 		if touched, _ := u.close(); !touched {
-			return &SendError{Outcome: OutcomeNotSent, Err: &reworded{printable(err.Error()), err}}
+			return &SendError{Outcome: OutcomeNotSent, Err: &reworded{printable(err.Error()), aside{err}}}
 		}
 		return &SendError{Outcome: OutcomeUnknown, Err: withoutQuotes(ctx, err)}
 	}
