@@ -170,6 +170,9 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	return c, nil
 }
 
+// TestMode reports whether the client's packages are only checked: see [Options].
+func (c *Client) TestMode() bool { return c.testMode }
+
 // parseEndpoint refuses what a request could not be sent to as it is. Its errors
 // don't quote the URL, which may hold a password.
 func parseEndpoint(endpoint string) (*url.URL, error) {

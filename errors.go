@@ -51,7 +51,8 @@ func (e sealedError) Is(target error) bool { return target == ErrSealed || targe
 // whose Reply holds what was read.
 var (
 	// ErrUnreadableReply means that the reply is neither a MESSAGE nor an ERROR with its fields, or
-	// has a MESSAGE behind the first of these, or is about other messages than the package's, or lacks a balance's two numbers.
+	// has a MESSAGE behind the first of these, or is about other messages than the package's, or
+	// lacks a balance's two numbers.
 	ErrUnreadableReply = errors.New("smslink: the gateway's reply can't be read")
 	// ErrReplyTooLarge means that the reply is longer than any reply to this request should be:
 	// 64 KiB plus 128 bytes a message.

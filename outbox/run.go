@@ -24,13 +24,16 @@ import (
 // in the last hour.
 //
 // Errors of the database are logged, and what failed is tried again. Run returns an error if it
-// cannot begin: the database cannot be reached, [Outbox.Migrate] has not run, or the database's
-// settings are not safe ([ErrUnsafe], also later). It returns an error, too, if the database is
-// down when Run is to end, and stays so for [Options].Timeout: the packages whose end could not be
-// recorded are then in doubt.
+// cannot begin: the client is nil or in test mode, the database cannot be reached, [Outbox.Migrate]
+// has not run, or the database's settings are not safe ([ErrUnsafe], also later). It returns an
+// error, too, if the database is down when Run is to end, and stays so for [Options].Timeout: the
+// packages whose end could not be recorded are then in doubt.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
 		return errors.New("outbox: the client is nil")
+	}
+	if client.TestMode() {
+		return errors.New("outbox: the client is in test mode, so that messages would be settled and never sent; give Run another one")
 	}
 	newest, err := o.check(ctx)
 	if err != nil {

@@ -170,3 +170,16 @@ func TestRun_leastPrivileges(t *testing.T) {
 		})
 	}
 }
+
+// A client in test mode would settle messages that were never sent.
+func TestRun_refusesAClientInTestMode(t *testing.T) {
+	t.Parallel()
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	require.NoError(t, err)
+	o, err := outbox.New(openSQLite(t), outbox.SQLite, nil)
+	require.NoError(t, err)
+	require.ErrorContains(t, o.Run(t.Context(), client), "test mode")
+	require.Empty(t, gateway.Uploads())
+}
