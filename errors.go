@@ -215,8 +215,8 @@ func (e *reworded) Error() string { return e.words }
 func (e *reworded) GoString() string { return e.words }
 
 // aside is an error that is not about the messages at hand. It may be that of others: errgroup, for
-// one, makes a lane's error the cause of the context of all lanes. errors.Is and errors.As find what
-// it wraps, except for an outcome and ErrSealed.
+// one, makes a lane's error the cause of the context of all lanes. errors.Is and errors.As find
+// what it wraps, except for an outcome and ErrSealed.
 type aside struct{ err error }
 
 func (a aside) Is(target error) bool {

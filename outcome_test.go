@@ -463,7 +463,8 @@ func TestOutcome_String(t *testing.T) {
 	require.Equal(t, "Outcome(9)", smslink.Outcome(9).String())
 }
 
-// errgroup makes one lane's error the cause of every lane's context. It says nothing of their packages.
+// errgroup makes one lane's error the cause of every lane's context. It says nothing of their
+// packages.
 func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 	for _, other := range []error{
 		&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: smslink.ErrEmptyPackage},

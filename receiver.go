@@ -46,8 +46,8 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 //   - a + in front for 00;
 //   - a Romanian mobile after +40 or 0040, with or without its own 0;
 //   - after +7 or 007, 10 digits;
-//   - spaces, hyphens, dots and round brackets anywhere, tabs and line ends around the number, and a
-//     slash or a bracketed 0 in a Romanian number.
+//   - spaces, hyphens, dots and round brackets anywhere, tabs and line ends around the number,
+//     and a slash or a bracketed 0 in a Romanian number.
 //
 // The error matches [ErrReceiver], names the cause and does not quote the number.
 //

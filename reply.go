@@ -70,7 +70,8 @@ func isFramed(resp *http.Response) bool {
 
 const acceptance = "MESSAGE;" // how a reply to a package that was taken starts
 
-// holdsAnother reports whether a MESSAGE stands behind the start of the reply, which it may contradict.
+// holdsAnother reports whether a MESSAGE stands behind the start of the reply, which it may
+// contradict.
 func holdsAnother(body string) bool {
 	return strings.Contains(strings.TrimPrefix(wire.TrimReply(body), acceptance), acceptance)
 }

@@ -502,7 +502,7 @@ func TestStream_reasonHasNoOutcome(t *testing.T) {
 	read := 0
 	j := newSpy()
 	stream := newGateway(t, nil).Client().Stream(numbered(3, &read, reason), &smslink.StreamOptions{Journal: j})
-	j.memory.fail = "Known"
+	j.fail = "Known"
 	batches := collect(t, context.Background(), stream)
 	require.Len(t, batches, 1)
 	for _, err := range []error{stream.Err(), batches[0].Err} {
