@@ -16,7 +16,7 @@ type flight struct {
 	mayBeSent bool // by this stream or another one, should the goroutine end now
 	panicked  any
 
-	settlement func() error // has the journal record what became of the batch; nil if there is nothing to record
+	unjudged []Result // what the journal failed to record
 }
 
 func (f *flight) isEmpty() bool {
@@ -221,12 +221,10 @@ func (u *uploader) settle(f *flight) {
 	if len(judged)+len(forgotten) == 0 {
 		return
 	}
-	f.settlement = func() error { return u.opts.Journal.Settle(u.lasting, judged, forgotten) }
-	if err := f.settlement(); err != nil {
+	if err := u.opts.Journal.Settle(u.lasting, judged, forgotten); err != nil {
 		u.journalFailed(err)
-		return
+		f.unjudged = judged
 	}
-	f.settlement = nil
 }
 
 func (u *uploader) journalFailed(err error) {

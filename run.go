@@ -24,9 +24,9 @@ type run struct {
 	left     bool // the loop was
 	panicked any  // the first panic of a flight's goroutine
 
-	landed    chan *flight
-	flights   sync.WaitGroup
-	unsettled []func() error // settlements that failed
+	landed   chan *flight
+	flights  sync.WaitGroup
+	unjudged [][]Result // by batch
 }
 
 // errLeft is the reason of a run whose loop was left, and of one that has ended.
@@ -171,8 +171,8 @@ func (r *run) deliverLanded() {
 
 func (r *run) deliver(f *flight) {
 	r.flying--
-	if f.settlement != nil {
-		r.unsettled = append(r.unsettled, f.settlement)
+	if len(f.unjudged) > 0 {
+		r.unjudged = append(r.unjudged, f.unjudged)
 	}
 	if r.panicked == nil {
 		r.panicked = f.panicked
@@ -201,15 +201,16 @@ func (r *run) finish() {
 	for r.flying > 0 {
 		r.deliver(<-r.landed)
 	}
-	for _, settle := range r.unsettled { // a disk may have room by now, and what stays in doubt costs a person's time
-		_ = settle()
+	if !r.next.isEmpty() {
+		r.skipKnown(r.next)
+		if r.next.Package.Len() > 0 && r.next.Err == nil {
+			r.next.Err = r.heldBackAs(OutcomeNotSent)
+		}
+		r.hand(r.next)
 	}
-	if r.next.isEmpty() {
-		return
+	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is forgotten,
+	// since another stream may have intended it if the first call did more than it said.
+	for _, judged := range r.unjudged {
+		_ = r.opts.Journal.Settle(r.lasting, judged, nil)
 	}
-	r.skipKnown(r.next)
-	if r.next.Package.Len() > 0 && r.next.Err == nil {
-		r.next.Err = r.heldBackAs(OutcomeNotSent)
-	}
-	r.hand(r.next)
 }
