@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"unicode"
 
-	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/outcome"
 	"github.com/go-smslink/smslink/gsm7"
@@ -78,10 +77,7 @@ func (u *checkup) count(r *campaign.Row, text examined) {
 		}
 		seen.Messages++
 	}
-	number, _ := smslink.ParseReceiver(r.Message.To)
-	if romanian, ok := strings.CutPrefix(number, "07"); ok {
-		number = "00407" + romanian
-	}
+	number := r.Receiver()
 	if u.receivers[number] == nil {
 		u.receivers[number] = &receiver{0, r.File, r.Line}
 	}

@@ -66,7 +66,7 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	for _, args := range [][]string{{file}, {"--same-campaign", file}} {
 		got = send(args...)
 		require.Equal(t, exitNotSent, got.code)
-		require.Contains(t, got.err, "there is no id column, so nobody can tell which row is which; add one and name another folder; nothing was sent\n")
+		require.Contains(t, got.err, "there is no id column, so its rows can't be compared with what was sent; for a new campaign, name another folder; if rows were corrected, put only these into a new file, and name another folder for it; nothing was sent\n")
 	}
 	journal = filepath.Join(folder, "another")
 	got = send("-")

@@ -52,7 +52,7 @@ func own(j *journal.File, dir string, now owner, sameCampaign bool) error {
 	case before == now && now.digest != "":
 		return nil
 	case before.rowIDs || now.rowIDs:
-		return fmt.Errorf("%s belongs to another campaign, or the file has changed since; there is no id column, so nobody can tell which row is which; add one and name another folder", dir)
+		return fmt.Errorf("%s belongs to another campaign, or the file has changed since; there is no id column, so its rows can't be compared with what was sent; for a new campaign, name another folder; if rows were corrected, put only these into a new file, and name another folder for it", dir)
 	case sameCampaign:
 	case now.digest == "":
 		return fmt.Errorf("%s has been used, and standard input can't be compared with what was sent then; name another folder for a new campaign, or add --same-campaign if it is the same", dir)

@@ -105,7 +105,7 @@ func TestSend_interrupted(t *testing.T) {
 	require.Len(t, taken, s.Accepted)
 	require.Less(t, s.Accepted, 100)
 	require.Equal(t, 100, s.Accepted+s.Not_sent)
-	require.Contains(t, p.err.String(), "smslink: interrupted; the packages on their way come to their end")
+	require.Contains(t, p.err.String(), "smslink: interrupted: waiting for the reply to the packages on their way; no others are sent.")
 	require.Len(t, readResults(t, results), 100)
 }
 
@@ -126,7 +126,7 @@ func TestSend_interruptedTwice(t *testing.T) {
 		time.Sleep(100 * time.Millisecond) // signals of one kind that come together are one
 	}
 	require.Equal(t, exitUnknown, p.end())
-	require.Contains(t, p.out.String(), "15 rows: 0 accepted, 0 failed, 0 bad, 5 not sent, 10 unknown")
+	require.Contains(t, p.out.String(), "15 rows: 0 accepted, 0 failed, 0 bad, 5 not sent, 10 in doubt")
 	require.Contains(t, p.err.String(), "it is not known whether 10 messages were sent")
 	records := readResults(t, results)
 	require.Len(t, records, 15)

@@ -18,7 +18,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	code := exitCode(&s.tally)
 	var problems []error
 	if err := s.results.Close(code != exitNotSent); err != nil {
-		problems = append(problems, fmt.Errorf("--results: %w", err))
+		problems = append(problems, fmt.Errorf("--results: %w; the file lacks rows%s", err, s.howToWriteAgain()))
 	}
 	if s.ended != nil {
 		problems = append(problems, s.ended)
@@ -29,8 +29,13 @@ func (s *sending) report(elapsed time.Duration) error {
 	switch n := s.tally.Count(outcome.Unknown); {
 	case n > 0:
 		problems = append(problems, fmt.Errorf("it is not known whether %s sent; look into the account's reports before you send any of them again%s", wereMessages(n), s.howToSettle()))
-	case code == exitNotSent:
+	case code == exitNotSent && s.tally.Count(outcome.Bad) == s.tally.Rows():
 		problems = append(problems, errors.New("nothing was sent"))
+	case code == exitNotSent:
+		problems = append(problems, errors.New("nothing was sent; remove the cause, then run the same command again"))
+	}
+	if n := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected); n > 0 && code != exitNotSent && !s.opts.testMode {
+		problems = append(problems, fmt.Errorf("%s not sent; %s", wereMessages(n), s.howToGoOn()))
 	}
 	if len(problems) > 0 {
 		code = max(code, exitSomeBad)
@@ -41,7 +46,7 @@ func (s *sending) report(elapsed time.Duration) error {
 		s.print(elapsed)
 	}
 	if s.out.err != nil {
-		code, problems = max(code, exitSomeBad), append(problems, s.out.err)
+		code, problems = max(code, exitSomeBad), append(problems, fmt.Errorf("%w; %v", s.out.err, &s.tally))
 	}
 	if code == exitAccepted {
 		return nil
@@ -58,12 +63,31 @@ func wasOrWere(n int) string {
 	return "were"
 }
 
-// howToSettle names the command for messages in doubt, if there is a journal.
+// howToSettle names the commands for messages in doubt, if there is a journal.
 func (s *sending) howToSettle() string {
 	if s.journal == nil {
 		return ""
 	}
-	return ", and settle them with smslink journal settle"
+	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal settle records what you find", s.opts.journal)
+}
+
+// howToGoOn says how to send the rest, and no message twice.
+func (s *sending) howToGoOn() string {
+	switch {
+	case s.journal != nil:
+		return "remove the cause, then run the same command again: it sends only the rest"
+	case s.opts.results != "":
+		return "do not send the same files again: the others would be sent twice; send only the rows that " + s.opts.results + " has as not sent or rejected"
+	}
+	return "do not send the same files again: the others would be sent twice; next time, add --journal, with which the same command sends only the rest"
+}
+
+// howToWriteAgain says how to get a whole results file, if a journal knows the rows.
+func (s *sending) howToWriteAgain() string {
+	if s.journal == nil {
+		return ""
+	}
+	return "; run the same command again to write it whole, which sends nothing twice"
 }
 
 // exitCode is as the help has it.
@@ -129,10 +153,10 @@ func (s *sending) nothingLeft() string {
 		words += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(kept.Runs()))
 	}
 	if n := s.tally.Count(outcome.Failed); n > 0 {
-		words += fmt.Sprintf("; %d failed, which --resend-failed sends again if its number or sender was corrected", n)
+		words += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)
 	}
 	if n := s.tally.Count(outcome.Unknown); n > 0 {
-		words += fmt.Sprintf("; %d in doubt, which smslink journal settle is for", n)
+		words += fmt.Sprintf("; %d in doubt, which must be settled with smslink journal settle", n)
 	}
 	return words
 }

@@ -213,11 +213,13 @@ func (o sendOptions) survey(ctx context.Context, c console, rowsOf *campaign.Cam
 	}
 	defer rows.Close()
 	var survey campaign.Survey
+	var repeated campaign.Repeated
 	var bad complaints
 	bar := newProgress(c.err, -1, "checking", 100*time.Millisecond)
 	for rows.Next(ctx) {
 		row := rows.Row()
 		survey.Add(row)
+		repeated.Add(row)
 		if row.Bad != nil {
 			bad.addRow(row)
 		}
@@ -229,6 +231,9 @@ func (o sendOptions) survey(ctx context.Context, c console, rowsOf *campaign.Cam
 	}
 	bad.print(c.err, shownPlaces, "smslink check --json shows every row")
 	fmt.Fprintln(c.err, &survey)
+	if n := repeated.Count(); n > 0 {
+		fmt.Fprintf(c.err, "%s the same receiver and text as another row, and will be billed again; smslink check shows the receivers\n", haveOrHas(n))
+	}
 	switch {
 	case survey.Messages == 0:
 		return nil, errors.New("every row is bad")
@@ -236,6 +241,13 @@ func (o sendOptions) survey(ctx context.Context, c console, rowsOf *campaign.Cam
 		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
 	return &survey, nil
+}
+
+func haveOrHas(n int) string {
+	if n == 1 {
+		return "1 message has"
+	}
+	return fmt.Sprintf("%d messages have", n)
 }
 
 // needIDs returns why what can't be read twice is refused without an id column, or nil.
@@ -258,6 +270,9 @@ func (o sendOptions) confirm(c console, question string) error {
 		return nil
 	case !isTerminal(c.err):
 		return errors.New("standard error is no terminal, so nobody can be asked; add --yes")
+	}
+	if o.journal == "" {
+		fmt.Fprintln(c.err, "Without --journal, a send that breaks off can't be continued.")
 	}
 	fmt.Fprintf(c.err, "%s [y/N] ", question)
 	answer := make([]byte, 0, 8)

@@ -232,8 +232,8 @@ func TestSend_outcomes(t *testing.T) {
 			"1  rejected: the gateway refused with ERROR 7: wrong password; repeating it gets this machine's address banned\n",
 			"   the server's own words: \"wrong password\"\n",
 		}},
-		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 unknown", []string{"1  outcome unknown: "}},
-		{"unreadable", garbled.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 unknown", []string{
+		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{"1  outcome unknown: "}},
+		{"unreadable", garbled.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{
 			"1  outcome unknown: the gateway's reply can't be read\n",
 			"   the server's own words: \"<h1>\\x1b[31m0712****78 secret ***\\n\"\n",
 		}},
@@ -251,7 +251,7 @@ func TestSend_outcomes(t *testing.T) {
 				require.Contains(t, got.out, says)
 			}
 			if c.code == exitNotSent {
-				require.Contains(t, got.err, "smslink: nothing was sent\n")
+				require.Contains(t, got.err, "smslink: nothing was sent; remove the cause, then run the same command again\n")
 				require.NoFileExists(t, file, "nothing to keep, and the command can be run again")
 				return
 			}
@@ -272,7 +272,7 @@ func TestSend_reportThatCannotBeWritten(t *testing.T) {
 	code := run(context.Background(), console{strings.NewReader(""), brokenPipe{}, &errOut, func(string) string { return "" }},
 		[]string{"send", "--sandbox", "--results", file, campaignFile})
 	require.Equal(t, exitSomeBad, code)
-	require.Contains(t, errOut.String(), "smslink: the output could not be written: broken pipe\n")
+	require.Contains(t, errOut.String(), "smslink: the output could not be written: broken pipe; 200 rows: 200 accepted, 0 failed, 0 bad\n")
 	require.Len(t, readResults(t, file), 200)
 }
 
@@ -370,7 +370,7 @@ func TestSend_unreportedMessages(t *testing.T) {
 	}}})
 	got := smslinkIn(accountOf(gateway), "id,to,text\n3,0700000001,a\n2,0700000002,b\n0,0700000003,c\n", "send", "--endpoint", gateway.URL, "-")
 	require.Equal(t, exitUnknown, got.code)
-	require.Contains(t, got.out, "3 rows: 1 accepted, 1 failed, 0 bad, 1 unknown; 1 SMS; package 1001, ")
+	require.Contains(t, got.out, "3 rows: 1 accepted, 1 failed, 0 bad, 1 in doubt; 1 SMS; package 1001, ")
 	require.Contains(t, got.err, "standard input:4: unreported: it may have been taken; ")
 	require.Contains(t, got.err, "smslink: it is not known whether 1 message was sent; ")
 }

@@ -25,7 +25,8 @@ func (s *sending) obeySignals(cancel func()) (stop func()) {
 				return
 			}
 			if n == 1 {
-				fmt.Fprintln(s.console.err, "\nsmslink: interrupted; the packages on their way come to their end. Once more breaks them off")
+				fmt.Fprintln(s.console.err, "\nsmslink: interrupted: waiting for the reply to the packages on their way; no others are sent.\n"+
+					"Press Ctrl-C again to break them off; it is then not known whether they were sent.")
 				s.halt(errInterrupted)
 			} else {
 				cancel()

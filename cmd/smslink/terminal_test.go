@@ -90,7 +90,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 
 	// Whatever is no yes is a no.
 	term.types(command, "Enter")
-	term.shows("500 messages, 500 SMS, 0 bad rows", "Send 500 messages, billed as 500 SMS? [y/N]")
+	term.shows("500 messages, 500 SMS, 0 bad rows", "Without --journal, a send that breaks off can't be continued.", "Send 500 messages, billed as 500 SMS? [y/N]")
 	term.types("n", "Enter")
 	term.shows("smslink: not confirmed; nothing was sent")
 	require.Empty(t, gateway.Uploads())
@@ -122,7 +122,9 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.types("y", "Enter")
 	term.shows("100 accepted, 0 failed")
 	term.types("C-c")
-	term.shows("smslink: interrupted; the packages on their way come to their end. Once more breaks them off", "not sent: the stream stopped", "500 rows: ", "ended 1")
+	term.shows("smslink: interrupted: waiting for the reply to the packages on their way; no others are sent.",
+		"Press Ctrl-C again to break them off; it is then not known whether they were sent.", "not sent: the stream stopped",
+		"500 rows: ", "do not send the same files again: the others would be sent twice", "ended 1")
 }
 
 // On 40 columns the lines wrap, and nothing is lost.

@@ -121,3 +121,12 @@ func checkSpreadsheetNumber(to string) *Refusal {
 	}
 	return &Refusal{Column: "to", Shown: m[1] + "…" + m[2], Cause: errors.New("is a number that a spreadsheet has rounded; format the column as text, type the number again and export it")}
 }
+
+// Receiver returns the number of a good row in one form, however it is written.
+func (r *Row) Receiver() string {
+	number, _ := smslink.ParseReceiver(r.Message.To)
+	if romanian, ok := strings.CutPrefix(number, "07"); ok {
+		number = "00407" + romanian
+	}
+	return number
+}

@@ -52,7 +52,7 @@ func (t *Tally) String() string {
 	for _, k := range []struct {
 		kind Kind
 		name string
-	}{{NotSent, "not sent"}, {Rejected, "rejected"}, {Unknown, "unknown"}} {
+	}{{NotSent, "not sent"}, {Rejected, "rejected"}, {Unknown, "in doubt"}} {
 		if n := t.kinds[k.kind]; n > 0 {
 			line += fmt.Sprintf(", %d %s", n, k.name)
 		}
