@@ -21,10 +21,11 @@ import (
 func newJournalCommand(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "journal",
-		Short: "Show what a send's journal knows, and settle what is in doubt",
-		Long: `Show what the journal of send --journal DIR knows, and settle what is in doubt: a
-message whose reply was lost, or that was on its way when a run was killed. The
-next send neither sends it nor forgets it until it is settled.`,
+		Short: "Show what a journal holds, and settle what is in doubt",
+		Long: `Show what the journal of send --journal DIR holds, and settle what is in doubt.
+
+A message is in doubt if its reply was lost, or if the run was killed while the
+message was on its way. It is not sent again until it is settled.`,
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -43,9 +44,9 @@ next send neither sends it nor forgets it until it is settled.`,
 const journalExitCodes = `
 
 Exit codes:
-  0  it is done
+  0  done
   2  wrong usage
-  3  a journal or a file can't be read; nothing was changed
+  3  a journal or a file can't be read, or it does not fit; nothing was changed
   4  messages are still in doubt`
 
 // aDir wants DIR, and allows FILEs behind it.
@@ -116,8 +117,8 @@ func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05"
 func newJournalListCommand(c console) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list DIR…",
-		Short:   "Say in one line what each journal comes to",
-		Long:    "Say in one line how many messages each journal knows as accepted and failed, how\nmany are in doubt, and when it was last sent to." + journalExitCodes,
+		Short:   "Show a line about each journal",
+		Long:    "Show for each journal how many messages were accepted, failed or are in doubt, and\nwhen its last run was." + journalExitCodes,
 		Example: `  smslink journal list june july`,
 		Args:    aDir,
 		RunE: func(_ *cobra.Command, dirs []string) error {
@@ -145,8 +146,8 @@ func newJournalShowCommand(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [flags] DIR [FILE…]",
 		Short: "Show the runs, what is in doubt and since when, and what was settled",
-		Long: `Show each run of a journal, what was settled by whom and why, and what is in doubt
-and since when; with the campaign's FILEs, from which row.` + journalExitCodes,
+		Long: `Show each run of a journal, what is in doubt and since when, and what was settled,
+by whom and why. With the campaign's FILEs it also shows the row of each message.` + journalExitCodes,
 		Example: `  smslink journal show june campaign.csv`,
 		Args:    aDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -198,7 +199,10 @@ func show(ctx context.Context, c console, j *journal.File, dir string, input *in
 	if out.err != nil {
 		return &exitError{exitSomeBad, out.failure()}
 	}
-	return inDoubt(j)
+	if n := len(j.InDoubt()); n > 0 {
+		return &exitError{exitUnknown, fmt.Errorf("%s in doubt; look for them in the account's reports, and record what you find with smslink journal settle", isOrAre(n))}
+	}
+	return nil
 }
 
 // settled words how many messages were settled as what.
@@ -251,10 +255,12 @@ func newJournalForgetCommand(c console) *cobra.Command {
 	var chosen idRanges
 	cmd := &cobra.Command{
 		Use:   "forget --id ID… DIR",
-		Short: "Forget what the gateway refused, so that the next send sends it again",
-		Long: `Forget messages that the gateway refused for good, so that the next send sends
-them again: the sender was approved meanwhile, say. What was accepted or is in
-doubt is not forgotten. send --resend-failed does it for a whole campaign.` + strings.Replace(journalExitCodes, "\n  4  messages are still in doubt", "", 1),
+		Short: "Forget messages that failed, so that the next send sends them again",
+		Long: `Forget messages that failed, so that the next send sends them again. Do this once
+the cause is gone: for example, the sender has been approved. Messages that were
+accepted or are in doubt can't be forgotten.
+
+To send again all messages whose number or sender failed, use send --resend-failed.` + strings.Replace(journalExitCodes, "\n  4  messages are still in doubt", "", 1),
 		Example: `  smslink journal forget --id 17 --id 20-25 june`,
 		Args:    aDir,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -272,7 +278,7 @@ doubt is not forgotten. send --resend-failed does it for a whole campaign.` + st
 				if err := j.Forget(list); err != nil {
 					return &exitError{exitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err))}
 				}
-				fmt.Fprintf(c.out, "%s forgotten; the next send sends what stands in its files of them\n", campaign.Plural(len(list), "message"))
+				fmt.Fprintf(c.out, "%s forgotten; the next send sends them again, as its files have them\n", campaign.Plural(len(list), "message"))
 				return nil
 			})
 		},

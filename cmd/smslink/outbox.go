@@ -28,21 +28,22 @@ func newOutboxCommand(c console) *cobra.Command {
 	var at outboxAt
 	cmd := &cobra.Command{
 		Use:   "outbox COMMAND",
-		Short: "Send what programs have queued in a database, and look after it",
-		Long: `Send what programs have queued in their own database by the Go package outbox,
-and look after it.
+		Short: "Send and manage messages that programs queue in a database",
+		Long: `Send and manage messages that programs queue in their own database with the Go
+package outbox.
 
---db, or ` + envDB + ` in the environment, is the database:
+Name the database with --db, or with ` + envDB + ` if the URL holds a password:
   sqlite:FILE
   postgres://USER:PASSWORD@HOST/DATABASE
-  mysql://USER:PASSWORD@HOST/DATABASE     mariadb://… the same of MariaDB
+  mysql://USER:PASSWORD@HOST/DATABASE
+  mariadb://USER:PASSWORD@HOST/DATABASE
 
 Exit codes:
   0  done
   1  not all of it was done
   2  wrong usage
   3  nothing was done: the database can't be used, or what was asked is not possible`,
-		Args: cobra.NoArgs,
+		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&at.url, "db", c.getenv(envDB), "`URL` of the database")
@@ -77,7 +78,7 @@ func (at *outboxAt) do(ctx context.Context, opts *outbox.Options, f func(ctx con
 	if err == nil || errors.As(err, new(*exitError)) || errors.As(err, new(usageError)) {
 		return err
 	}
-	if strings.Contains(err.Error(), "smslink_meta") { // which every command reads
+	if words := err.Error(); strings.Contains(words, "smslink_meta") || strings.Contains(words, "smslink_message") { // which every command uses
 		err = fmt.Errorf("run smslink outbox migrate first: %w", err)
 	}
 	return &exitError{exitNotSent, terminal.Error(err)}
@@ -114,7 +115,7 @@ func openDatabase(database string) (*sql.DB, *outbox.Dialect, error) {
 		db, err := sql.Open("mysql", dsn)
 		return db, dialect, err
 	}
-	return nil, nil, errors.New("--db is no URL of sqlite, postgres, mysql or mariadb")
+	return nil, nil, errors.New("--db must start with sqlite:, postgres://, mysql:// or mariadb://")
 }
 
 func mysqlDSN(database string) (string, error) {
@@ -145,9 +146,17 @@ func (s *signature) flags(cmd *cobra.Command) {
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	cmd.Flags().StringVar(&s.by, "by", name, "`NAME` of who says so, which is recorded")
-	cmd.Flags().StringVar(&s.reason, "reason", "", "why, which is recorded")
+	cmd.Flags().StringVar(&s.by, "by", name, "your `NAME`, which is recorded")
+	cmd.Flags().StringVar(&s.reason, "reason", "", "`WORDS` that say why, which are recorded")
 	_ = cmd.MarkFlagRequired("reason")
+}
+
+// someKeys wants at least one KEY.
+func someKeys(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name a KEY; those of outbox enqueue are CAMPAIGN-ID")
+	}
+	return nil
 }
 
 func newOutboxMigrateCommand(at *outboxAt) *cobra.Command {
@@ -166,7 +175,7 @@ func newOutboxCancelCommand(at *outboxAt) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel KEY…",
 		Short: "Take messages out of the queue",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  someKeys,
 		RunE: func(cmd *cobra.Command, keys []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, db *sql.DB) error {
 				n, err := box.Cancel(ctx, db, keys...)
@@ -175,7 +184,7 @@ func newOutboxCancelCommand(at *outboxAt) *cobra.Command {
 				}
 				fmt.Fprintf(at.console.out, "%d of %d cancelled\n", n, len(keys))
 				if n < len(keys) {
-					return &exitError{exitSomeBad, errors.New("the others are not queued: see smslink outbox lookup")}
+					return &exitError{exitSomeBad, errors.New("the others are not in the queue; smslink outbox lookup KEY shows what became of each")}
 				}
 				return nil
 			})
@@ -187,7 +196,7 @@ func newOutboxPauseCommand(at *outboxAt) *cobra.Command {
 	var s signature
 	cmd := &cobra.Command{
 		Use:   "pause --reason TEXT",
-		Short: "Let no worker begin another upload",
+		Short: "Stop all workers from starting another upload",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Pause(ctx, s.by, s.reason) })
@@ -201,10 +210,13 @@ func newOutboxResumeCommand(at *outboxAt) *cobra.Command {
 	var s signature
 	cmd := &cobra.Command{
 		Use:   "resume --reason TEXT",
-		Short: "Let workers begin uploads again",
-		Long: `Let workers begin uploads again, once what paused them is gone: see smslink
-outbox status. After a fail-over or a restore, wait until every worker that lives
-has written back what it sent; what a dead one sent may be queued again.`,
+		Short: "Let workers start uploads again",
+		Long: `Let workers start uploads again, once the cause of the pause is gone. smslink
+outbox status shows the cause.
+
+After a fail-over or a restore, the database may lack what workers have sent since.
+Wait until each worker that still runs has written back what it sent. What a worker
+that has ended sent may be in the queue again, and would be sent twice.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Resume(ctx, s.by, s.reason) })

@@ -36,8 +36,8 @@ func newOutboxRunCommand(at *outboxAt) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags]",
 		Short: "Send what is queued, until Ctrl-C",
-		Long: `Send what is queued, until Ctrl-C. Uploads that have begun then come to their end.
-Any number of them may run on one database, on any number of machines.
+		Long: `Send what is queued, until Ctrl-C, which waits for the uploads that have begun.
+Any number of these commands may run on one database, on any number of machines.
 
 ` + accountHelp + `
 
@@ -134,8 +134,8 @@ func newOutboxEnqueueCommand(at *outboxAt) *cobra.Command {
 
 ` + inputHelp + `
 
-The key of a message is NAME-ID. A message whose key is there already is left as
-it is, so that the same command can be run again.`,
+The key of a message is NAME-ID. A message whose key is in the outbox already is not
+queued again, so the same command can be run again.`,
 		Example: "  smslink outbox enqueue --db sqlite:shop.db --campaign june june.csv",
 		Args:    files,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -144,7 +144,7 @@ it is, so that the same command can be run again.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&name, "campaign", "", "`NAME` that the keys begin with")
+	cmd.Flags().StringVar(&name, "campaign", "", "`NAME` of the campaign, with which the keys begin")
 	cmd.Flags().StringVar(&lane, "lane", outbox.Bulk, "`LANE`: urgent or bulk")
 	input.addFlags(cmd)
 	_ = cmd.MarkFlagRequired("campaign")
@@ -207,7 +207,7 @@ func outboxEnqueue(ctx context.Context, c console, box *outbox.Outbox, db *sql.D
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("whether the messages were queued is not known; run the same command again: %w", terminal.Error(err))
+		return fmt.Errorf("it is not known whether the messages were queued; run the same command again, which queues none twice: %w", terminal.Error(err))
 	}
 	before := ""
 	if added < read {

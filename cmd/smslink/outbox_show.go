@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/smslink/internal/terminal"
 	"github.com/go-smslink/smslink/outbox"
 )
@@ -85,7 +86,7 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 		most = max(most, lane.Queued)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "lane\tqueued\toldest\taccepted in a minute\t")
+	fmt.Fprintln(table, "lane\tqueued\toldest\taccepted in the last minute\t")
 	for _, name := range slices.Sorted(maps.Keys(stats.Lanes)) {
 		lane := stats.Lanes[name]
 		bar := strings.Repeat("█", (lane.Queued*width+most-1)/most)
@@ -93,8 +94,11 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 	}
 	_ = table.Flush()
 	fmt.Fprintf(out, "packages: %d being sent, %d in doubt, %d held\n", stats.Sending, stats.InDoubt, stats.Held)
+	if stats.InDoubt+stats.Held > 0 {
+		fmt.Fprintln(out, "smslink outbox doubts lists those in doubt and held")
+	}
 	if stats.Paused != "" {
-		fmt.Fprintf(out, "paused: %s\n", terminal.Line(stats.Paused))
+		fmt.Fprintf(out, "paused: %s\nsmslink outbox resume ends the pause\n", terminal.Line(stats.Paused))
 	}
 	if len(stats.WroteBack)+len(stats.Silent) > 0 {
 		fmt.Fprintf(out, "workers that have written back: %s\nworkers of the last hour that have not: %s\n", terminal.Line(list(stats.WroteBack)), terminal.Line(list(stats.Silent)))
@@ -112,7 +116,7 @@ func newOutboxDoubtsCommand(at *outboxAt) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doubts [flags]",
-		Short: "List the packages that wait for a person",
+		Short: "List the packages in doubt or held, which smslink outbox resolve settles",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
@@ -126,8 +130,11 @@ func newOutboxDoubtsCommand(at *outboxAt) *cobra.Command {
 						out.json(d)
 						continue
 					}
-					fmt.Fprintf(out, "%s  %s since %s, %d messages of %s, %d stray reports\n  %s\n", terminal.Line(d.Package), d.State, d.Began.Format(time.RFC3339), d.Messages,
-						terminal.Line(d.Lane), d.Strays, terminal.Line(d.Why))
+					fmt.Fprintf(out, "%s  %s since %s, %s of %s, %d delivery reports of unknown messages\n  %s\n", terminal.Line(d.Package), d.State, d.Began.Format(time.RFC3339),
+						campaign.Plural(d.Messages, "message"), terminal.Line(d.Lane), d.Strays, plain(d.Why))
+				}
+				if len(doubts) > 0 && !asJSON {
+					fmt.Fprintln(out, "Look for them in the account's reports, and record what you find with smslink outbox resolve.")
 				}
 				return out.err
 			})
@@ -150,13 +157,22 @@ func newOutboxResolveCommand(at *outboxAt) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "resolve PACKAGE --was-sent|--not-sent|--abandon --reason TEXT",
-		Short: "Say what became of a package in doubt or held",
-		Args:  cobra.ExactArgs(1),
+		Short: "Record what became of a package in doubt or held",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one PACKAGE; smslink outbox doubts lists them")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
 				for _, v := range verdicts {
 					if v.said {
-						return box.Resolve(ctx, args[0], v.verdict, s.by, s.reason)
+						err := box.Resolve(ctx, args[0], v.verdict, s.by, s.reason)
+						if errors.Is(err, outbox.ErrNoDoubt) {
+							err = fmt.Errorf("%w; smslink outbox doubts lists those that are", err)
+						}
+						return err
 					}
 				}
 				return usageError{errors.New("give one of --was-sent, --not-sent and --abandon the value true")}
@@ -179,7 +195,7 @@ func newOutboxLookupCommand(at *outboxAt) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lookup KEY…",
 		Short: "Show what became of messages",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  someKeys,
 		RunE: func(cmd *cobra.Command, keys []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
 				records, err := box.Lookup(ctx, keys...)
@@ -195,7 +211,7 @@ func newOutboxLookupCommand(at *outboxAt) *cobra.Command {
 					fmt.Fprintln(out, terminal.Line(recordLine(r)))
 				}
 				if out.err == nil && len(records) < len(keys) {
-					return &exitError{exitSomeBad, fmt.Errorf("%d of %d keys are not known", len(keys)-len(records), len(keys))}
+					return &exitError{exitSomeBad, fmt.Errorf("%d of %d keys have no message", len(keys)-len(records), len(keys))}
 				}
 				return out.err
 			})
@@ -217,7 +233,10 @@ func recordLine(r outbox.Record) string {
 		line += ", not delivered at " + r.Report.Time.Format(time.RFC3339)
 	}
 	if r.Note != "" {
-		line += ": " + r.Note
+		line += ": " + plain(r.Note)
 	}
 	return line
 }
+
+// plain returns words that the outbox keeps of an error, without the library's name in front.
+func plain(words string) string { return terminal.Error(errors.New(words)).Error() }

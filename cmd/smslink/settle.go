@@ -32,18 +32,18 @@ func newJournalSettleCommand(c console) *cobra.Command {
 	var opts settleOptions
 	cmd := &cobra.Command{
 		Use:   "settle [flags] DIR [FILE…]",
-		Short: "Say what became of messages in doubt",
-		Long: `Say what became of messages in doubt, as you have found out, so that the next send
-behaves accordingly: what was sent is never sent again, and what was not is sent.
-The journal keeps your name and reason.
+		Short: "Record what became of messages in doubt",
+		Long: `Record what became of messages in doubt. The next send sends the messages that you
+record as not sent. It never sends again those that you record as sent. The
+journal keeps your name and reason.
 
---from-report finds it out from
-  - the account's own report, as CSV or a workbook: a message was sent if receiver
-    and text are in it as often as in the campaign's FILEs. Export the time since
-    the message is in doubt, and no earlier one;
-  - what smslink reports has written, for messages whose row it knows;
+--from-report FILE finds out by itself which messages were sent. FILE is one of
+  - the account's own report, as CSV or a workbook. A message was sent if its
+    receiver and text are in the report as often as in the campaign's FILEs, which
+    you must name, too. Export only the time since the messages are in doubt;
+  - the output of smslink reports, for the messages whose row it has;
   - the results file of a run that was killed.
-What is not in the report stays in doubt: it may be late.` + journalExitCodes,
+Messages that are not in the report stay in doubt, since a report may come late.` + journalExitCodes,
 		Example: `  smslink journal settle --from-report export.xlsx --by Ana june campaign.csv
   smslink journal settle --not-sent --all --by Ana --reason "not in the account's report" june
   smslink journal settle --sent --id 17 --by Ana --reason "the customer has it" june`,
@@ -57,9 +57,9 @@ What is not in the report stays in doubt: it may be late.` + journalExitCodes,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&opts.sent, "sent", false, "they were sent")
-	flags.BoolVar(&opts.notSent, "not-sent", false, "they were not sent, and may be sent again")
-	flags.StringVar(&opts.report, "from-report", "", "find it out from `FILE`, a report")
+	flags.BoolVar(&opts.sent, "sent", false, "the messages were sent, and are never sent again")
+	flags.BoolVar(&opts.notSent, "not-sent", false, "the messages were not sent: the next send sends them. If that is wrong, they are sent twice")
+	flags.StringVar(&opts.report, "from-report", "", "find out which were sent from `FILE`, a report")
 	flags.Var(&opts.ids, "id", "only these messages in doubt, as in 7 or 20-25; may be repeated")
 	flags.BoolVar(&opts.all, "all", false, "all messages in doubt")
 	flags.StringVar(&opts.by, "by", "", "your `NAME`, which the journal keeps")
@@ -79,9 +79,9 @@ func (o *settleOptions) check(names []string) error {
 	}
 	switch {
 	case ways != 1:
-		return errors.New("say one of --sent, --not-sent and --from-report")
+		return errors.New("give one of --sent, --not-sent and --from-report")
 	case o.report == "" && len(names) > 0:
-		return errors.New("FILEs are for --from-report alone")
+		return errors.New("leave the FILEs out: only --from-report takes them")
 	case o.report == "" && o.all == (len(o.ids) > 0):
 		return errors.New("say which messages with --id, or --all")
 	case o.by == "":
