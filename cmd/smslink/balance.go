@@ -24,7 +24,7 @@ func newBalanceCommand(c console) *cobra.Command {
 Exit codes:
   0  the gateway answered
   2  wrong usage
-  3  it did not`,
+  3  the gateway did not answer, or refused`,
 		Example: `  smslink balance
   smslink balance --json | jq .national`,
 		Args: cobra.NoArgs,

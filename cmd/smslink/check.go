@@ -21,22 +21,25 @@ func newCheckCommand(c console) *cobra.Command {
 	var opts checkOptions
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…",
-		Short: "Check a campaign's files, and say what they will cost, without sending",
-		Long: `Check every row of FILE…, and say what is wrong with the bad ones, how many SMS
-the good ones make and what that costs, which characters make them dearer, what
---fold would save, and which receivers have more than one message.
+		Short: "Check a campaign's files and show what they will cost, without sending",
+		Long: `Check every row of FILE… and show
+  - what is wrong with the bad rows
+  - how many SMS the good rows make, and what they cost with --price
+  - which characters make messages dearer, and what --fold would save
+  - which receivers have more than one message
+No account is needed, and nothing is sent.
 
 ` + inputHelp + `
 
-An SMS has 160 characters, or 153 if the text needs several. If the text holds a
-character that the GSM alphabet lacks, such as ă or ș, it has 70, or 67. No
-account is needed, and nothing is sent. A million receivers take 170 MB of memory.
+An SMS holds 160 characters, or 153 if the text needs several SMS. With a single
+character that the GSM alphabet lacks, such as ă or ș, the text is sent in UCS-2:
+an SMS then holds 70 characters, or 67. A million receivers take 170 MB of memory.
 
 Exit codes:
   0  every row is good
   1  some row is bad
   2  wrong usage
-  3  a file can't be read, or not to its end`,
+  3  a file can't be read to its end`,
 		Example: `  smslink check --price 0,04 campaign.xlsx
   smslink check --json campaign.csv | jq -r 'select(.alphabet == "UCS-2") | [.line, .foreign] | @tsv'`,
 		Args: files,
@@ -46,7 +49,7 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(&opts.price, "price", "of one SMS, in any currency: 0.04 or 0,04")
+	flags.Var(&opts.price, "price", "price of one SMS, such as 0.04 or 0,04, in any currency")
 	flags.BoolVar(&opts.fold, "fold", false, "check the texts as send --fold sends them")
 	opts.addFlags(cmd)
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")

@@ -123,7 +123,7 @@ func (u *checkup) print(out *output, opts checkOptions) {
 	fmt.Fprintf(table, "SMS\t%d%s\n", u.Segments, money(u.Segments))
 	fmt.Fprintf(table, "in UCS-2\t%s\n", campaign.Plural(u.UCS2, "message"))
 	if saved := u.Segments - u.FoldedSegments; saved > 0 {
-		fmt.Fprintf(table, "with --fold\t%d SMS%s: %d fewer%s\n", u.FoldedSegments, money(u.FoldedSegments), saved, money(saved))
+		fmt.Fprintf(table, "with --fold\t%d SMS%s (saves %d SMS%s)\n", u.FoldedSegments, money(u.FoldedSegments), saved, money(saved))
 	}
 	for i, char := range u.Characters {
 		folded := ", which --fold makes " + char.Folded

@@ -12,17 +12,20 @@ import (
 	"github.com/go-smslink/smslink/cmd/smslink/internal/campaign"
 )
 
-const inputHelp = `FILE is CSV, a workbook (.xlsx) or JSON lines, one object a line. Its columns are
-  id       local message id, a whole number from 0, unique among all FILEs;
-           without such a column, each row's number is its id
-  to       receiver: 07xyzzzzzz, or + or 00 with the country code
-  from     sender: numeric (also what an empty one means) or an approved name
+const inputHelp = `FILE is a workbook (.xlsx), CSV or JSON lines, one object a line. "-" is standard
+input. A CSV is separated by commas, semicolons or tabs, in UTF-8 or UTF-16.
+
+The columns are
+  id       a whole number from 0, unique among all FILEs; if there is no such
+           column, it is the row's number
+  to       the receiver: 07xyzzzzzz, or + or 00 and the country code
+  from     the sender: numeric or an approved name; empty = numeric
   text     the message
-  send_at  RFC 3339, as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
-from and send_at may be left out. A header may also say telefon, mobil or phone;
-mesaj or message; expeditor or sender; data or programare; --column names any
-other. The columns that were found are shown, and others are ignored. A CSV has
-commas, semicolons or tabs, in UTF-8 or UTF-16. "-" is standard input.`
+  send_at  RFC 3339, such as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
+from and send_at may be left out. The header may also say telefon, mobil or phone
+for to, mesaj or message for text, expeditor or sender for from, and data or
+programare for send_at. Use --column for any other name. The columns that are
+found are shown; others are ignored.`
 
 // inputOptions are the flags that say how FILEs are read.
 type inputOptions struct {
@@ -32,7 +35,7 @@ type inputOptions struct {
 }
 
 func (o *inputOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().Var(&o.columns, "column", "what the header calls a column, as in to=telefon; may be repeated")
+	cmd.Flags().Var(&o.columns, "column", "a column's name in the header, such as to=destinatar; may be repeated")
 	cmd.Flags().StringVar(&o.sheet, "sheet", "", "the `NAME` of the workbook's sheet, instead of the first one")
 	cmd.ValidArgsFunction = completeFiles
 	complete(cmd, "column", func() (values []string, _ cobra.ShellCompDirective) {

@@ -66,19 +66,29 @@ func files(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// noEmptyFlags refuses flags whose value is empty: --journal "$DIR" without DIR would send with no
+// wholeFlags refuses a command without a required flag, and flags whose value is empty: --journal "$DIR" without DIR would send with no
 // journal, and send it all again the next time.
-func noEmptyFlags(cmd *cobra.Command, _ []string) (err error) {
+func wholeFlags(cmd *cobra.Command, _ []string) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			values = list.GetSlice()
 		}
 		if err == nil && (len(values) == 0 || slices.Contains(values, "")) {
-			err = fmt.Errorf("--%s is empty; give it a value or leave it out (is a variable unset?)", f.Name)
+			err = emptyFlag(f)
+		}
+	})
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if err == nil && !f.Changed && f.Annotations[cobra.BashCompOneRequiredFlag] != nil {
+			_, usage := pflag.UnquoteUsage(f)
+			err = fmt.Errorf("--%s is missing: %s", f.Name, usage)
 		}
 	})
 	return err
+}
+
+func emptyFlag(f *pflag.Flag) error {
+	return fmt.Errorf("--%s is empty; give it a value or leave it out (is a variable unset?)", f.Name)
 }
 
 // run is the command line, and returns its exit code.
@@ -93,7 +103,7 @@ func run(ctx context.Context, c console, args []string) int {
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
-		PersistentPreRunE: noEmptyFlags,
+		PersistentPreRunE: wholeFlags,
 	}
 	root.SetArgs(args)
 	root.SetIn(c.in)

@@ -33,12 +33,12 @@ func newProbeCommand(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "probe --to NUMBER [flags]",
 		Short: "Check what the library assumes of the gateway, in test mode",
-		Long: `Ask the gateway about each fact that the library assumes of it and that nobody
-has confirmed: docs/gateway.md lists them.
+		Long: `Check what the library assumes of the gateway and nobody has confirmed.
+docs/gateway.md lists these assumptions.
 
-All uploads are in test mode, in which the gateway sends and bills nothing. Give
-a number of your own with --to, in case it does. The balance is compared before
-anything large is sent, and the probe ends if test mode has spent credit. It never
+All uploads are in test mode, in which the gateway should send and bill nothing.
+Give a number of your own with --to, in case it does. The balance is checked before
+anything large is uploaded: the probe ends if test mode has spent credit. It never
 gives a wrong password, and ends if the account is refused.
 
 A table is written to standard output. With --report it is also written to a file
@@ -51,7 +51,7 @@ Exit codes:
   0  every assumption holds
   1  an assumption does not hold, or could not be checked
   2  wrong usage
-  3  it could not begin, or the report could not be written`,
+  3  it could not start, or the report could not be written`,
 		Example: `  smslink probe --to 07xxxxxxxx --report report.md
   smslink probe --to 07xxxxxxxx --only tls,balance,codec-lzf`,
 		Args: cobra.NoArgs,
@@ -63,11 +63,11 @@ Exit codes:
 	flags.SortFlags = false
 	flags.StringVar(&opts.To, "to", "", "receiver of the test messages: a `NUMBER` of your own")
 	flags.StringVar(&opts.From, "from", "", "`SENDER` of the test messages (default numeric)")
-	flags.StringSliceVar(&opts.Only, "only", nil, "make these checks only: `NAMES`, with commas between")
+	flags.StringSliceVar(&opts.Only, "only", nil, "make only the checks with these `NAMES`, separated by commas")
 	flags.IntVar(&opts.MaxMessages, "max", 50_000, "`MESSAGES` in the largest package")
-	flags.DurationVar(&opts.Pause, "pause", time.Second, "wait so long before each request")
-	flags.DurationVar(&opts.Timeout, "timeout", 2*time.Minute, "bound each request")
-	flags.DurationVar(&opts.IdleWait, "idle-wait", 2*time.Minute, "wait at most so long for the server to close an idle connection")
+	flags.DurationVar(&opts.Pause, "pause", time.Second, "wait this `TIME` before each request")
+	flags.DurationVar(&opts.Timeout, "timeout", 2*time.Minute, "the `TIME` that one request may take")
+	flags.DurationVar(&opts.IdleWait, "idle-wait", 2*time.Minute, "wait up to this `TIME` for the server to close an idle connection")
 	flags.StringVar(&opts.report, "report", "", "write a report in Markdown to `FILE`, which must not exist")
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each check, and one for the summary")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")

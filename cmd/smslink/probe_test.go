@@ -96,7 +96,7 @@ func TestProbe_usage(t *testing.T) {
 		env  map[string]string
 		args []string
 	}{
-		{`required flag(s) "to" not set`, accountOf(gateway), nil},
+		{`--to is missing: receiver of the test messages`, accountOf(gateway), nil},
 		{"set SMSLINK_CONNECTION_ID and SMSLINK_PASSWORD", nil, []string{"--to", "0712345678"}},
 		{"standard input is not a terminal, so nobody can be asked; add --yes", accountOf(gateway), []string{"--to", "0712345678"}},
 		{"is a Romanian landline number", accountOf(gateway), []string{"--to", "0213123456", "--yes"}},

@@ -37,27 +37,26 @@ func newReportsCommand(c console) *cobra.Command {
 	var opts reportsOptions
 	cmd := &cobra.Command{
 		Use:   "reports [flags]",
-		Short: "Take the gateway's delivery reports and write them as JSON lines",
-		Long: `Take the gateway's delivery reports and write each as a JSON object on a line,
-with the row of its message if a --results file of send has it. That file may
-still be missing or growing: it is read again for a report that it does not have.
+		Short: "Receive the gateway's delivery reports and write them as JSON lines",
+		Long: `Receive the gateway's delivery reports, until Ctrl-C. Each is written to standard
+output as one line of JSON. It has the row of its message if a --results file of
+send has it. That file may be written later, while this command runs.
 
-The reports' URL ends in the secret in --secret-file: 16 characters or more of
-A-Z, a-z, 0-9 and -._~. Requests without it are answered 404. If the file does
-not exist, it is made with a new secret. The gateway must reach the URL from the
-internet, over https: put a server that has a certificate in front of this one.
+In your account, set the URL for reports to the address of this server followed by
+the secret in --secret-file. The secret has 16 characters or more of A-Z, a-z, 0-9
+and -._~. If the file does not exist, it is created with a new secret. Requests
+without the secret are answered 404. The gateway must reach the URL from the
+internet by https: put a server that has a certificate in front of this one.
 
-A report is answered 200 once its line is written; in a file, once it is on the
-disk. If the disk is full, the line is taken back and the report is answered 500,
-so that the gateway may send it again. Let one process write to a file.
-
-Ctrl-C ends it.
+A report is answered 200 once its line is written, and on the disk if the output is
+a file. If the disk is full, no part of the line is left, and the report is answered
+500, so that the gateway may send it again. Only one process may write to a file.
 
 Exit codes:
-  0  it was ended
-  1  a report could not be written; it was answered 500
+  0  ended by Ctrl-C
+  1  a report could not be written, and was answered 500
   2  wrong usage
-  3  it could not begin`,
+  3  it could not start`,
 		Example: `  smslink reports --listen 127.0.0.1:8050 --secret-file secret --results june.csv >>reports.jsonl`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,7 +68,7 @@ Exit codes:
 	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8050", "`ADDRESS` to listen on")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
 	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be given several times")
-	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "how many reports to remember, so that a repeated one is written once")
+	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "remember `N` reports, so that a repeated one is written once")
 	flags.StringVar(&opts.connection, "connection", "", "take only the reports of this connection `ID`")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log to standard error")
 	_ = cmd.MarkFlagRequired("secret-file")

@@ -162,7 +162,7 @@ func TestReports_usage(t *testing.T) {
 		says string
 		args []string
 	}{
-		{exitUsage, `required flag(s) "secret-file" not set`, nil},
+		{exitUsage, `--secret-file is missing: FILE that holds the secret`, nil},
 		{exitUsage, "the delivery reports' secret is shorter than 16 characters", []string{"--secret-file", short}},
 		{exitNotSent, "--secret-file: ", []string{"--secret-file", filepath.Join(folder, "no", "file")}},
 		{exitNotSent, "--listen: ", []string{"--secret-file", filepath.Join(folder, "new"), "--listen", "127.0.0.1:-1"}},

@@ -44,20 +44,21 @@ func newSandboxCommand(c console) *cobra.Command {
 	var opts sandboxOptions
 	cmd := &cobra.Command{
 		Use:   "sandbox [flags]",
-		Short: "Serve a local SMSLink with a web page, to point any program at",
-		Long: `Serve a local SMSLink until Ctrl-C: the bulk endpoint, the balance, delivery
-reports, and a web page that shows messages as they arrive. Nothing is sent to a
-phone, and nothing is kept when it ends.
+		Short: "Run a local SMSLink with a web page, to test any program",
+		Long: `Run a local SMSLink until Ctrl-C: the bulk endpoint, the balance, delivery reports
+and a web page that shows messages as they arrive. Nothing is sent to a phone. All
+messages are lost when it ends.
 
-Its account is ` + envConnectionID + ` and ` + envPassword + ` if both are set,
-else test-connection and test-password.
+Its account is ` + envConnectionID + ` and ` + envPassword + ` if both are set.
+Otherwise it is test-connection and test-password.
 
-Accepted messages are delivered after --deliver-after: a time, or "manual" for
-the page's buttons. --callback receives delivery reports as a customer does from
-the live gateway.
+Accepted messages are delivered after the time in --deliver-after, or with the page's
+buttons if it is "manual". Delivery reports are sent to the URL in --callback, as the
+live gateway sends them.
 
---faults FILE has one fault a line, which the uploads meet in order. Lines that
-start with # are comments. --fault adds to them:
+To make uploads fail, give --fault, or --faults FILE with one fault on each line. The
+first fault is for the first upload, and so on. Lines that start with # are comments.
+The faults are
   none                let one upload through
   lose-reply          take the package, lose the reply
   hang-up, reset      end the connection before taking it
@@ -71,8 +72,8 @@ start with # are comments. --fault adds to them:
 With after-taking or before-reading in front, hang-up, reset, answer, refuse and
 redirect come after the package is taken, or before it is read.
 
-Only this machine can reach it, unless --listen says otherwise. A web page that
-is not its own can neither read nor use it.
+Only programs on this machine can reach it, except with --listen. Web pages of other
+sites can neither read nor use it.
 
 Exit codes:
   0  stopped by Ctrl-C
@@ -95,8 +96,8 @@ Exit codes:
 	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
 	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
 	flags.Lookup("credit").DefValue = "unlimited"
-	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one a line, which uploads meet in order")
-	flags.StringArrayVar(&opts.fault, "fault", nil, "one fault in `WORDS`, after those of --faults; may be repeated")
+	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one on each line, for the next uploads in order")
+	flags.StringArrayVar(&opts.fault, "fault", nil, "`WORDS` of one fault, after those of --faults; may be repeated")
 	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
 	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
 	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST instead of GET")

@@ -51,24 +51,27 @@ func newSendCommand(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "send [flags] FILE…",
 		Short: "Send the messages of a campaign's files",
-		Long: `Send the messages of FILE… in packages, and say what became of each.
+		Long: `Send the messages of FILE… in packages, and show what became of them.
 
 ` + inputHelp + `
 
-The files are read twice: first to check every row and to say what will be sent,
-then to send it. Standard input and pipes are read once, and sent as they come.
+Files are read twice: once to check every row and to show what will be sent, and
+once to send. Standard input and pipes are read once, and sent while they are read.
 
-` + accountHelp + ` With --sandbox none is needed: a test gateway
-takes the messages, whatever their numbers and senders.
+` + accountHelp + ` With --sandbox no account is needed: a test
+gateway in this process takes the messages, whatever their numbers and senders.
 
-With --journal the same command can be run again after Ctrl-C, a crash or a
-power cut: what was sent is not sent again. What may have been sent is not sent
-again either, until it is settled with smslink journal settle. What the gateway
-refused is sent again only with --resend-failed, if its number or sender failed.
-Test mode does not touch the journal.
+With --journal, run the same command again after Ctrl-C, a crash or a power cut. It
+sends the rest:
+  - Messages that were accepted are not sent again.
+  - Messages that may have been sent are in doubt. They are not sent again until
+    smslink journal settle records what became of them.
+  - Messages that failed are sent again only with --resend-failed, and only if
+    their number or sender was the cause.
+Test mode neither reads nor writes the journal.
 
-Ctrl-C lets the packages on their way come to their end, and sends no more. A
-second Ctrl-C breaks them off, and their outcome is most likely unknown.
+Ctrl-C waits for the packages on their way, and sends no others. A second Ctrl-C
+breaks them off. It is then not known whether they were sent.
 
 Exit codes:
   0  every message was accepted, now or in an earlier run of the journal
@@ -88,20 +91,20 @@ Exit codes:
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
-	flags.BoolVar(&opts.testMode, "test-mode", false, "have the gateway check the packages; nothing is sent or billed")
-	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; without it, a terminal is asked and a script is not")
-	flags.StringVar(&opts.results, "results", "", "write what became of each row to `FILE`, a new CSV, or with --journal that of an earlier run")
-	flags.StringVar(&opts.journal, "journal", "", "remember what was sent in `DIR`, a folder for this campaign alone")
-	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal although the files have changed, because rows were corrected")
-	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again what the --journal knows as sender failed or number failed")
-	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "at a bad row, `stop|skip`: send nothing (of standard input, nothing after it), or send the others")
-	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make an SMS dearer by near ones, such as ș by s; see check")
+	flags.BoolVar(&opts.testMode, "test-mode", false, "let the gateway check the packages; nothing is sent or billed")
+	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; a script, which has no terminal, is never asked")
+	flags.StringVar(&opts.results, "results", "", "write what became of each row to `FILE`, a new CSV; with --journal, the one of an earlier run is replaced")
+	flags.StringVar(&opts.journal, "journal", "", "keep what was sent in `DIR`, a folder for this campaign alone, so that the same command can go on")
+	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal of files in which rows were corrected since")
+	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
+	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
+	flags.BoolVar(&opts.fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
 	opts.addFlags(cmd)
-	flags.IntVar(&opts.packageSize, "package-size", 10_000, "messages in a package")
-	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages on their way at a time, up to %d", maxConcurrency))
-	flags.Float64Var(&opts.rate, "rate", 0, "messages a second, on average, though a whole package goes at once; 0 = no limit")
+	flags.IntVar(&opts.packageSize, "package-size", 10_000, "`MESSAGES` in a package")
+	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("`PACKAGES` on their way at a time, up to %d", maxConcurrency))
+	flags.Float64Var(&opts.rate, "rate", 0, "`MESSAGES` a second, on average over packages; 0 = no limit")
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "the `TIME` that one upload may take, such as 90s")
-	flags.IntVar(&opts.attempts, "attempts", 5, "how often to try if the gateway can't be reached, which sends nothing")
+	flags.IntVar(&opts.attempts, "attempts", 5, "try up to `N` times to reach the gateway; nothing is sent twice")
 	flags.StringVar(&opts.codec, "codec", "zlib", "the `NAME` of the compression: none, zlib, bzip2 or lzf")
 	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of the gateway's bulk-v3.php")
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")

@@ -23,8 +23,19 @@ func noSuchCommand(root *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q%s", args[0], suggestion(args[0], names, ""))
 }
 
-// noSuchFlag adds the flag that was meant to an error of the command line.
+// noSuchFlag adds the flag that was meant to an error of the command line, and names what a number or
+// a time must be like.
 func noSuchFlag(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		wanted := map[string]string{"int": "a whole number", "float64": "a number such as 2.5", "duration": "a time such as 90s or 5m"}
+		if invalid.GetValue() == "" {
+			return emptyFlag(invalid.GetFlag())
+		}
+		if words := wanted[invalid.GetFlag().Value.Type()]; words != "" {
+			return fmt.Errorf("--%s takes %s, not %q", invalid.GetFlag().Name, words, invalid.GetValue())
+		}
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return err
