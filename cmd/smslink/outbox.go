@@ -81,7 +81,8 @@ func (at *outboxAt) do(ctx context.Context, opts *outbox.Options, f func(ctx con
 	if words := err.Error(); strings.Contains(words, "smslink_meta") || strings.Contains(words, "smslink_message") { // which every command uses
 		err = fmt.Errorf("run smslink outbox migrate first: %w", err)
 	}
-	return &exitError{exitNotSent, terminal.Error(err)}
+	oneLine := strings.Join(strings.Fields(err.Error()), " ") // pgx lists addresses on lines of their own
+	return &exitError{exitNotSent, terminal.Error(errors.New(oneLine))}
 }
 
 // usageError is one that only the database could tell.

@@ -329,9 +329,9 @@ func TestSend_usage(t *testing.T) {
 func TestSend_unusableFiles(t *testing.T) {
 	for _, c := range []struct{ name, content, says string }{
 		{"empty", "", "line 1: the file is empty; start the file with the header id,to,from,text,send_at, or write JSON lines"},
-		{"blank", "\n\n \n", "line 3: there is no header with a known column; start the file with the header"},
+		{"blank", "\n\n \n", "line 3: there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header"},
 		{"a header alone", "id,to,text\n", "line 1: no messages follow the header; add one on each line"},
-		{"no header", "1,0712345678,,Salut,\n", "line 1: there is no header with a known column; start the file with the header id,to,from,text,send_at"},
+		{"no header", "1,0712345678,,Salut,\n", "line 1: there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header id,to,from,text,send_at"},
 		{"a number as a column", "id,to,text,0712345678\n1,07,a,b\n", "line 1: the name of column D is a number; is the header missing?"},
 		{"a column twice", "id,to,text,to\n", "line 1: column to appears twice; take one out"},
 		{"no text column", "id,to\n1,0712345678\n", "line 1: column text is missing; add it"},

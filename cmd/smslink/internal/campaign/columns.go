@@ -61,7 +61,7 @@ func newColumns(names []string, opts Options) (*Columns, error) {
 	chosen := opts.Columns
 	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names))}
 	if len(chosen) == 0 && !c.hasKnown() {
-		return nil, errors.New("there is no header with a known column; " + wantHeader)
+		return nil, errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
 	}
 	for i, name := range names {
 		c.fields[i] = columnIgnored
