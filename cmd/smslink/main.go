@@ -66,8 +66,8 @@ func files(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// wholeFlags refuses a command without a required flag, and flags whose value is empty: --journal "$DIR" without DIR would send with no
-// journal, and send it all again the next time.
+// wholeFlags refuses a command without a required flag, and flags whose value is empty: --journal
+// "$DIR" without DIR would send with no journal, and send it all again the next time.
 func wholeFlags(cmd *cobra.Command, _ []string) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}

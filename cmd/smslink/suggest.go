@@ -23,8 +23,8 @@ func noSuchCommand(root *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q%s", args[0], suggestion(args[0], names, ""))
 }
 
-// noSuchFlag adds the flag that was meant to an error of the command line, and names what a number or
-// a time must be like.
+// noSuchFlag adds the flag that was meant to an error of the command line, and names what a number
+// or a time must be like.
 func noSuchFlag(cmd *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
