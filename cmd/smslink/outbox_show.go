@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -24,8 +25,10 @@ func newOutboxStatusCommand(at *outboxAt) *cobra.Command {
 	var watch, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status [flags]",
-		Short: "Show what is queued, on its way and in doubt",
-		Args:  cobra.NoArgs,
+		Short: "Show what is queued, sending, in doubt, held and paused",
+		Long: `Show what is queued, sending, in doubt, held and paused. The names are those of
+the metrics smslink_outbox_… of the Go module smslinkotel.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if watch && (asJSON || !isTerminal(at.console.out)) {
 				return errors.New("--watch needs a terminal, and no --json")
@@ -86,19 +89,23 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 		most = max(most, lane.Queued)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "lane\tqueued\toldest\taccepted in the last minute\t")
+	fmt.Fprintln(table, "lane\tqueued\toldest due\taccepted in the last minute\t")
 	for _, name := range slices.Sorted(maps.Keys(stats.Lanes)) {
 		lane := stats.Lanes[name]
-		bar := strings.Repeat("█", (lane.Queued*width+most-1)/most)
+		bar := ""
+		if n := (lane.Queued*width + most - 1) / most; n > 0 {
+			bar = " " + strings.Repeat("█", n)
+		}
 		fmt.Fprintf(table, "%s\t%d\t%v\t%d\t%s\n", terminal.Line(name), lane.Queued, lane.Oldest.Round(time.Millisecond), lane.Accepted, bar)
 	}
 	_ = table.Flush()
-	fmt.Fprintf(out, "packages: %d being sent, %d in doubt, %d held\n", stats.Sending, stats.InDoubt, stats.Held)
+	fmt.Fprintf(out, "packages: %d sending, %d in doubt, %d held\n", stats.Sending, stats.InDoubt, stats.Held)
 	if stats.InDoubt+stats.Held > 0 {
 		fmt.Fprintln(out, "smslink outbox doubts lists those in doubt and held")
 	}
+	fmt.Fprintf(out, "paused: %s\n", cmp.Or(terminal.Line(stats.Paused), "no"))
 	if stats.Paused != "" {
-		fmt.Fprintf(out, "paused: %s\nsmslink outbox resume ends the pause\n", terminal.Line(stats.Paused))
+		fmt.Fprintln(out, "smslink outbox resume ends the pause")
 	}
 	if len(stats.WroteBack)+len(stats.Silent) > 0 {
 		fmt.Fprintf(out, "workers that have written back: %s\nworkers of the last hour that have not: %s\n", terminal.Line(list(stats.WroteBack)), terminal.Line(list(stats.Silent)))

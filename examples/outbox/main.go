@@ -1,7 +1,8 @@
 // Command outbox is a shop that texts its customers: an order and its SMS are committed together,
 // two workers send what is queued, and the delivery reports come back. See shop.go for the shop.
 // The gateway is a sandbox in this process, and the database is a SQLite file; --db postgres://…
-// has it on PostgreSQL.
+// has it on PostgreSQL. With --metrics ADDRESS it then takes orders until Ctrl-C, and serves
+// http://ADDRESS/metrics to Prometheus: see load.go and metrics.go.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
 	"time"
@@ -23,20 +25,27 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // a driver
 	_ "modernc.org/sqlite"             // a driver
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
+// sqliteSettings let workers wait for each other.
+const sqliteSettings = "?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_txlock=immediate"
+
 func main() {
 	url := flag.String("db", "", "`URL` of a PostgreSQL database; otherwise a SQLite file is made")
+	metrics := flag.String("metrics", "", "`ADDRESS` to serve /metrics at, under load, until Ctrl-C")
 	flag.Parse()
-	if err := run(context.Background(), os.Stdout, *url); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout, *url, *metrics); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, url string) error {
+func run(ctx context.Context, out io.Writer, url, metrics string) error {
 	driver, dialect := "pgx", outbox.Postgres
 	if url == "" {
 		folder, err := os.MkdirTemp("", "outbox")
@@ -44,7 +53,7 @@ func run(ctx context.Context, out io.Writer, url string) error {
 			return err
 		}
 		defer func() { _ = os.RemoveAll(folder) }()
-		url = filepath.Join(folder, "shop.db") + "?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_txlock=immediate"
+		url = filepath.Join(folder, "shop.db") + sqliteSettings
 		driver, dialect = "sqlite", outbox.SQLite
 	}
 	db, err := sql.Open(driver, url)
@@ -52,8 +61,13 @@ func run(ctx context.Context, out io.Writer, url string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	telemetry, err := newTelemetry()
+	if err != nil {
+		return err
+	}
 	box, err := outbox.New(db, dialect, &outbox.Options{
-		Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: 100 * time.Millisecond, Poll: 50 * time.Millisecond}},
+		Lanes:  map[string]outbox.Lane{outbox.Bulk: {Wait: 100 * time.Millisecond, Poll: 50 * time.Millisecond}},
+		Tracer: telemetry.packages,
 	})
 	if err != nil {
 		return err
@@ -70,18 +84,29 @@ func run(ctx context.Context, out io.Writer, url string) error {
 		return err
 	}
 	defer stop()
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, Tracer: telemetry.uploads})
+	if err != nil {
+		return err
+	}
+	if err := telemetry.observe(client, box); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
 	for range 2 { // in earnest: in processes of their own, on machines of their own
 		workers.Go(func() {
-			if err := box.Run(ctx, gateway.Client()); err != nil {
+			if err := box.Run(ctx, client); err != nil {
 				log.Print(err)
 			}
 		})
 	}
-	return trade(ctx, out, &shop{db, box})
+	s := &shop{db, box}
+	if err := trade(ctx, out, s); err != nil || metrics == "" {
+		return err
+	}
+	return serveUnderLoad(ctx, out, metrics, telemetry.handler, s, gateway)
 }
 
 // sandbox starts a gateway in place of the live one, and the server that takes its delivery
@@ -99,6 +124,7 @@ func sandbox(box *outbox.Outbox) (gateway *smslinktest.Gateway, stop func(), err
 		Rules:   []smslinktest.Rule{smslinktest.UnknownNumbers("0700000003")},
 		Reports: &smslinktest.Reports{URL: server.URL + "/sms/reports/" + secret},
 	})
+	gateway.SetCredit(1_000_000)
 	return gateway, func() {
 		gateway.Close()
 		server.Close()

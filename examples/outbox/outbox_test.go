@@ -22,7 +22,7 @@ order-4-taken: settled, success, delivered true
 
 func TestRun(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), &out, ""))
+	require.NoError(t, run(t.Context(), &out, "", ""))
 	require.Equal(t, wanted, out.String())
 }
 
@@ -33,7 +33,7 @@ func TestRun_postgres(t *testing.T) {
 		t.Skip("SMSLINK_POSTGRES is not set; outbox/internal/integration has it set")
 	}
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), &out, url))
+	require.NoError(t, run(t.Context(), &out, url, ""))
 	require.Equal(t, wanted, out.String())
 
 	db, err := sql.Open("pgx", url)

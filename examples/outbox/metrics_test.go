@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,18 +16,75 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-func TestRun_printsWhatWasSent(t *testing.T) {
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out, ""))
+// worker sends what is in an outbox.
+type worker struct {
+	*shop
+	metrics http.Handler
+}
+
+// startWorker runs one on a SQLite file until the test ends.
+func startWorker(t *testing.T, gateway *smslinktest.Gateway) *worker {
+	t.Helper()
+	telemetry, err := newTelemetry()
+	require.NoError(t, err)
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, Tracer: telemetry.uploads})
+	require.NoError(t, err)
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "shop.db")+sqliteSettings)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	box, err := outbox.New(db, outbox.SQLite, &outbox.Options{Tracer: telemetry.packages})
+	require.NoError(t, err)
+	require.NoError(t, box.Migrate(t.Context()))
+	require.NoError(t, telemetry.observe(client, box))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- box.Run(ctx, client) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+	return &worker{&shop{db, box}, telemetry.handler}
+}
+
+// send enqueues an SMS for each order, and waits until the queue is empty.
+func (w *worker) send(t *testing.T, from, to int) {
+	t.Helper()
+	var messages []outbox.Message
+	for i := from; i < to; i++ {
+		messages = append(messages, order{i, fmt.Sprintf("07%08d", i)}.sms())
+	}
+	_, err := w.box.Enqueue(t.Context(), w.db, messages...)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		stats, err := w.box.Stats(t.Context())
+		require.NoError(t, err)
+		return stats.Sending == 0 && stats.Lanes[outbox.Bulk].Queued == 0
+	}, 20*time.Second, 50*time.Millisecond)
+}
+
+func TestMetrics_countWhatWasSent(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	gateway.SetCredit(100_000)
+	w := startWorker(t, gateway)
+	w.send(t, 0, 100)
+	gateway.Inject(smslinktest.LoseReply())
+	w.send(t, 100, 101)
+
+	answer := httptest.NewRecorder()
+	w.metrics.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
 		`smslink_messages_total{smslink_outcome="accepted",smslink_status="success"} 100`,
 		`smslink_messages_total{smslink_outcome="unknown"} 1`,
@@ -34,7 +93,52 @@ func TestRun_printsWhatWasSent(t *testing.T) {
 		`smslink_outbox_wait_seconds_count{smslink_outbox_lane="bulk"} 100`,
 		`smslink_credit{smslink_network="national"} 99899`, // the message in doubt was sent
 	} {
-		require.Contains(t, out.String(), line+"\n")
+		require.Contains(t, strings.ReplaceAll(answer.Body.String(), `otel_scope_schema_url="",`, ""), line+"\n")
+	}
+}
+
+// With --metrics the shop goes on under load, and its metrics can be scraped until it is stopped.
+func TestRun_metrics(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, in, "", "127.0.0.1:0")
+		_ = in.Close()
+	}()
+	defer func() {
+		stop()
+		require.NoError(t, <-ended)
+	}()
+	var address string
+	for lines := bufio.NewScanner(out); address == "" && lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "http://") {
+			address = lines.Text()
+		}
+	}
+	require.NotEmpty(t, address)
+	var scrape string
+	require.Eventually(t, func() bool {
+		resp, err := http.Get(address)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		scrape = strings.ReplaceAll(string(body), `otel_scope_schema_url="",`, "")
+		return strings.Contains(scrape, "smslink_outbox_packages{smslink_outbox_state=\"in_doubt\"} 1\n")
+	}, 20*time.Second, 200*time.Millisecond, "no package in doubt")
+	require.Contains(t, scrape, "smslink_messages_total{smslink_outcome=\"accepted\",smslink_status=\"number_failed\"} 1\n")
+	require.Contains(t, scrape, "smslink_outbox_paused 0\n")
+
+	// Whatever name the page and the rules have for a metric or its attribute is a name it has.
+	for _, file := range []string{"production.md", "alerts.yml"} {
+		text, err := os.ReadFile(filepath.Join("../../docs", file))
+		require.NoError(t, err)
+		names := regexp.MustCompile(`\bsmslink_[a-z_]+`).FindAllString(string(text), -1)
+		require.NotEmpty(t, names)
+		for _, name := range names {
+			require.Regexp(t, `\b`+name+`\b`, scrape, file)
+		}
 	}
 }
 
@@ -49,21 +153,10 @@ func TestMetrics_prometheusHasWhatTheLedgerHas(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.SetCredit(150)
-	w, err := newWorker(t.Context(), t.TempDir(), gateway)
-	require.NoError(t, err)
-	defer w.close()
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.box.Run(ctx, w.client) }()
-	defer func() {
-		stop()
-		require.NoError(t, <-ended)
-	}()
-	require.NoError(t, w.takeOrders(t.Context(), 0, 100))
-	require.NoError(t, w.waitUntilEmpty(t.Context()))
+	w := startWorker(t, gateway)
+	w.send(t, 0, 100)
 	gateway.Inject(smslinktest.LoseReply())
-	require.NoError(t, w.takeOrders(t.Context(), 100, 103))
-	require.NoError(t, w.waitUntilEmpty(t.Context()))
+	w.send(t, 100, 103)
 	require.NoError(t, w.box.Pause(t.Context(), "test", "to see it"))
 
 	prometheus := startPrometheus(t, program, w.metrics)
