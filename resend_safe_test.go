@@ -110,6 +110,8 @@ func TestOutcomeOf_theMostDoubtfulOfSeveral(t *testing.T) {
 		{[]error{rejected, notSent}, smslink.OutcomeRejected},
 		{[]error{notSent, unknown, rejected}, smslink.OutcomeUnknown},
 		{[]error{unknown, notSent}, smslink.OutcomeUnknown},
+		{[]error{rejected, unknown}, smslink.OutcomeUnknown},
+		{[]error{unknown, rejected}, smslink.OutcomeUnknown},
 		{[]error{io.EOF, fmt.Errorf("deep: %w", errors.Join(io.EOF, unknown)), notSent}, smslink.OutcomeUnknown},
 	} {
 		require.Equal(t, c.want, smslink.OutcomeOf(errors.Join(c.errs...)), "%v", c.errs)

@@ -120,7 +120,7 @@ func (j *spy) Settle(ctx context.Context, judged []smslink.Result, forgotten []i
 }
 
 func TestStream_journalOfEachOutcome(t *testing.T) {
-	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000001")}})
+	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000001"), smslinktest.Blacklist("0700000003")}})
 	defer gateway.Close()
 	client := gateway.Client()
 	gateway.Inject(smslinktest.OmitEntries(2), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
@@ -144,6 +144,7 @@ func TestStream_journalOfEachOutcome(t *testing.T) {
 	require.Equal(t, smslink.StatusSuccess, earlier[0])
 	require.Equal(t, smslink.StatusNumberFailed, earlier[1], "judged, if not as one would like")
 	require.Equal(t, smslink.StatusUnreported, earlier[2])
+	require.Equal(t, smslink.StatusInternalOrBlacklisted, earlier[3], "judged, since an internal error may have come after the sending")
 	for id := range int64(10) {
 		require.Equal(t, smslink.StatusUnreported, earlier[10+id], "in doubt")
 		require.NotContains(t, earlier, 20+id, "rejected, and sent now")

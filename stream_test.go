@@ -225,6 +225,26 @@ func TestStream_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
 	require.Len(t, gateway.Uploads(), taken/10)
 }
 
+// Err is nil only if the loop has seen what became of every message.
+func TestStream_leavingTheLoopWithUploadsUnderWayIsNotItsEnd(t *testing.T) {
+	for messages, ended := range map[int]bool{10: true, 20: false} {
+		gateway := newGateway(t, nil)
+		gateway.Inject(smslinktest.Delay(100*time.Millisecond), smslinktest.Delay(300*time.Millisecond))
+		read := 0
+		stream := gateway.Client().Stream(numbered(messages, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2})
+		for range stream.Batches(t.Context()) {
+			break
+		}
+		require.Equal(t, messages, read)
+		require.Len(t, gateway.Uploads(), messages/10)
+		if ended {
+			require.NoError(t, stream.Err())
+		} else {
+			require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+		}
+	}
+}
+
 func TestStream_isSentOnce(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
