@@ -64,10 +64,22 @@ func (l *lines) add(m Message) (wire.Field, error) {
 	l.blocks[l.last] = plain
 	l.size += len(plain) - len(block)
 	if len(l.index) == cap(l.index) {
-		l.index = slices.Grow(l.index, max(8, min(3*len(l.index), 4096), len(l.index)))
+		l.index = slices.Grow(l.index, indexGrowth(len(l.index)))
 	}
 	l.index = append(l.index, line{m.ID, int32(l.last), int32(len(plain))})
 	return "", nil
+}
+
+// indexGrowth returns the number of lines by which an index of n lines grows: to four times its size
+// while it is small, and to twice its size from then on.
+func indexGrowth(n int) int {
+	switch {
+	case n < 16:
+		return 16
+	case n < 1024:
+		return 3 * n
+	}
+	return n
 }
 
 // makeRoom prepares the last block for m, or begins another one if m may not fit. A message that is
