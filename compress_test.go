@@ -150,3 +150,21 @@ func TestCodecs_sizesBesideTheirPeers(t *testing.T) {
 		require.LessOrEqual(t, float64(len(packed)), c.most*float64(c.peer), c.codec)
 	}
 }
+
+// Zlib would make one code longer.
+func TestPackage_defaultCodecBySize(t *testing.T) {
+	gw := newGateway(t, nil)
+	for n, want := range map[int64]int{1: 0, 10: 1} {
+		var p smslink.Package
+		for id := range n {
+			require.NoError(t, p.Add(smslink.Message{ID: id, To: "0712345678", Text: "Codul dvs. este 4829."}))
+		}
+		packed, err := smslink.CodecZlib.AppendCompress(nil, p.AppendPlain(nil))
+		require.NoError(t, err)
+		require.Equal(t, want == 0, len(packed) > p.Size())
+		_, err = gw.Client().Send(t.Context(), &p)
+		require.NoError(t, err)
+		uploads := gw.Uploads()
+		require.Equal(t, want, uploads[len(uploads)-1].Compression)
+	}
+}

@@ -13,7 +13,8 @@ import (
 // PackageOptions are the settings of a [Package], and of the packages that a [Stream] makes. The
 // zero value is the default.
 type PackageOptions struct {
-	// Codec compresses the package when it is sent; nil means [CodecZlib].
+	// Codec compresses the package when it is sent. Nil means [CodecZlib], except that a package of
+	// up to 128 bytes, such as one code, is sent with [CodecNone]: zlib would make it longer.
 	Codec Codec
 
 	// Fold makes Add replace the characters of a text that make it take more SMS, such as ș, by
@@ -25,13 +26,6 @@ type PackageOptions struct {
 	// in one field then become one other number, and a number cut short goes to whoever has it.
 	// By default Add refuses a receiver that [ParseReceiver] refuses.
 	LenientReceivers bool
-}
-
-func (o *PackageOptions) codec() Codec {
-	if o.Codec == nil {
-		return CodecZlib
-	}
-	return o.Codec
 }
 
 // Package accumulates messages for one upload. The zero value is empty and ready to use. A setting
@@ -179,6 +173,20 @@ func (p *Package) Size() int {
 		return 0
 	}
 	return p.lines.size
+}
+
+// tinyPackage is the size in bytes up to which zlib makes a package longer.
+const tinyPackage = 128
+
+// codec returns the package's codec, or the default for its size.
+func (p *Package) codec() Codec {
+	switch {
+	case p.Codec != nil:
+		return p.Codec
+	case p.Size() <= tinyPackage:
+		return CodecNone
+	}
+	return CodecZlib
 }
 
 // plain returns the plain form in pieces, the package's own memory: to be read, not kept.

@@ -14,7 +14,7 @@ func drawHeap(path string, results map[string][]run) error {
 	p.X.Label.Text, p.Y.Label.Text = "messages", "MB of heap in use"
 	p.Y.Min, p.Legend.Top = 0, true
 	p.Add(plotter.NewGrid())
-	colors := []color.Color{color.RGBA{160, 160, 160, 255}, color.RGBA{40, 110, 200, 255}, color.RGBA{210, 80, 40, 255}}
+	colors := []color.Color{color.RGBA{160, 160, 160, 255}, color.RGBA{40, 110, 200, 255}, color.RGBA{210, 80, 40, 255}, color.RGBA{60, 150, 90, 255}, color.RGBA{130, 80, 170, 255}}
 	for i, side := range sides {
 		runs := results[side]
 		var points plotter.XYs
