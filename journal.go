@@ -35,8 +35,8 @@ type Journal interface {
 	// stream may have intended them first, and the messages that it omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
-	// Settle judges some of the ids in doubt and forgets others. After it has failed, the stream calls
-	// it once more at its end, with the same ids to judge and none to forget: if the call that failed
-	// has forgotten them all the same, another stream may have intended them since.
+	// Settle judges some of the ids in doubt and forgets others. After it has failed, the stream
+	// calls it once more at its end, with the same ids to judge and none to forget: if the call
+	// that failed has forgotten them all the same, another stream may have intended them since.
 	Settle(ctx context.Context, judged []Result, forgotten []int64) error
 }

@@ -70,8 +70,8 @@ func (l *lines) add(m Message) (wire.Field, error) {
 	return "", nil
 }
 
-// indexGrowth returns the number of lines by which an index of n lines grows: to four times its size
-// while it is small, and to twice its size from then on.
+// indexGrowth returns the number of lines by which an index of n lines grows: to four times its
+// size while it is small, and to twice its size from then on.
 func indexGrowth(n int) int {
 	switch {
 	case n < 16:

@@ -108,7 +108,8 @@ func outcomeIn(err error) (worst Outcome, found bool) {
 // package or not.
 //
 // That resending is safe does not mean that it helps. After a rejection, remove the cause first:
-// repeated wrong passwords get the sender's address banned.
+// repeated wrong passwords get the sender's address banned. A message refused with [ErrRepeatedID]
+// or [ErrRepeatedInStream] was not sent, but the one before it with the same id may have been.
 func SafeToResend(err error) bool {
 	outcome := OutcomeOf(err)
 	return outcome == OutcomeNotSent || outcome == OutcomeRejected

@@ -208,8 +208,8 @@ func (r *run) finish() {
 		}
 		r.hand(r.next)
 	}
-	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is forgotten,
-	// since another stream may have intended it if the first call did more than it said.
+	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
+	// forgotten, since another stream may have intended it if the first call did more than it said.
 	for _, judged := range r.unjudged {
 		_ = r.opts.Journal.Settle(r.lasting, judged, nil)
 	}

@@ -25,8 +25,8 @@ type upload struct {
 	statusCode  int   // of the response; 0 if there was none
 
 	// inMemory means that the upload is one part, which nobody else uses, for the client's own
-	// transport. That sends the headers and the part in one write, if they take up to 4 kB together,
-	// since it knows the reader, and reads nothing before it has got a connection.
+	// transport. That sends the headers and the part in one write, if they take up to 4 kB
+	// together, since it knows the reader, and reads nothing before it has got a connection.
 	inMemory bool
 
 	first [1][]byte             // of parts, so that one takes no memory of its own
