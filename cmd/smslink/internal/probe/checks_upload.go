@@ -98,7 +98,7 @@ func (s *session) sendMany(ctx context.Context, n int) (seen string, verdict Ver
 	for i := range messages {
 		messages[i] = s.message(int64(i+1), fmt.Sprintf("Proba %d din %d", i+1, n))
 	}
-	x := s.sendPackage(ctx, &shot{}, smslink.PackageOptions{}, messages...)
+	x := s.sendPackage(ctx, &shot{}, smslink.PackageOptions{Codec: smslink.CodecZlib}, messages...)
 	if x.err != nil {
 		s.refusedAt = n
 	}
