@@ -195,7 +195,7 @@ func (r *idRanges) Set(words string) error {
 		first, err := strconv.ParseInt(from, 10, 64)
 		last, lastErr := strconv.ParseInt(to, 10, 64)
 		if err != nil || lastErr != nil || first < 0 || last < first {
-			return errors.New("it is no id and no range of ids, such as 7 or 20-25")
+			return errors.New("it is neither an id nor a range of ids, such as 7 or 20-25")
 		}
 		*r = append(*r, group{first: first, last: last})
 	}

@@ -26,7 +26,7 @@
 // # Metrics
 //
 //	smslink.outbox.messages    counter    {message}  lane, and state, of each package that was uploaded
-//	smslink.outbox.wait        histogram  s          lane; from Enqueue to the gateway's reply, of each message that it accepted
+//	smslink.outbox.wait        histogram  s          lane; from Enqueue to the gateway's reply
 //	smslink.outbox.queued      gauge      {message}  lane
 //	smslink.outbox.oldest_due  gauge      s          lane; since the oldest queued message was due
 //	smslink.outbox.packages    gauge      {package}  state: "sending", "in_doubt" or "held"

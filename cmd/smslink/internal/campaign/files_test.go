@@ -64,7 +64,7 @@ func TestFiles(t *testing.T) {
 		},
 		{file: "two-phones.csv", opts: campaign.Options{Columns: map[string]string{"to": "fax"}}, fails: "line 1: no column is called \"fax\", as --column has it; the file has column A 'nume', column B 'telefon', column C 'mobil', column D 'mesaj'"},
 		{file: "two-phones.csv", opts: campaign.Options{Columns: map[string]string{"to": "mobil", "text": "mobil"}}, fails: "line 1: column C 'mobil' can't be both to and text"},
-		{file: "two-phones.csv", opts: campaign.Options{Sheet: "Foaie1"}, fails: "--sheet is for workbooks, and the file is none"},
+		{file: "two-phones.csv", opts: campaign.Options{Sheet: "Foaie1"}, fails: "--sheet is for workbooks, and the file is not one"},
 		{
 			file:    "excel.xlsx",
 			columns: "sheet 'Campanie' of 3; id = column A 'ID', to = column B 'Telefon', from = column C 'Expeditor', text = column D 'Mesaj', send_at = column E 'Data'; ignored: column F 'Total'; 1 hidden row included",

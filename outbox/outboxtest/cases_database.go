@@ -1,0 +1,120 @@
+package outboxtest
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox"
+)
+
+func commitsLost(k *kit) {
+	sent := messages(3)
+	k.enqueue(sent...)
+	k.start()
+	for _, m := range sent {
+		k.await(m.Key, outbox.Settled)
+	}
+	other := k.outbox(nil)
+	k.run(other, k.gateway.Client())
+	time.Sleep(1500 * time.Millisecond) // until it has seen what is there, too
+
+	// What a restored backup looks like. Its ids come again, here for other messages.
+	tx, err := k.db.BeginTx(k.Context(), nil)
+	require.NoError(k, err)
+	for _, statement := range []string{
+		"DELETE FROM smslink_package", "DELETE FROM smslink_result",
+		"UPDATE smslink_message SET package = NULL, id = id + 1000",
+	} {
+		_, err := tx.ExecContext(k.Context(), statement)
+		require.NoError(k, err)
+	}
+	require.NoError(k, tx.Commit())
+
+	require.Contains(k, k.awaitPaused(), "lost commits")
+	for _, m := range sent {
+		r := k.await(m.Key, outbox.Settled)
+		require.Equal(k, smslink.StatusSuccess, r.Result.Status)
+		require.NotEmpty(k, r.Result.RemoteID)
+	}
+	require.Eventually(k, func() bool {
+		stats, err := k.box.Stats(k.Context())
+		require.NoError(k, err)
+		return len(stats.WroteBack) == 2 && len(stats.Silent) == 0
+	}, 15*time.Second, 10*time.Millisecond)
+	k.enqueue(message("later"))
+	settle()
+	require.Equal(k, outbox.Queued, k.record("later").State)
+	k.resume()
+	k.await("later", outbox.Settled)
+	require.Len(k, k.gateway.Messages(), 4)
+}
+
+func lanes(k *kit) {
+	k.enqueue(messages(300)...)
+	box := k.outbox(func(opts *outbox.Options) { opts.Lanes[outbox.Bulk] = outbox.Lane{Concurrency: -1} })
+	k.run(box, k.gateway.Client())
+	code := message("code")
+	code.Lane = outbox.Urgent
+	k.enqueue(code)
+	box.Wake(outbox.Urgent)
+	k.await("code", outbox.Settled)
+	require.Len(k, k.gateway.Messages(), 1)
+	code.Key, code.Lane = "typo", "urgnet"
+	_, err := k.box.Enqueue(k.Context(), k.db, code)
+	require.ErrorIs(k, err, outbox.ErrLane)
+}
+
+// contents returns all that a table holds.
+func (k *kit) contents(table string) string {
+	rows, err := k.db.QueryContext(k.Context(), "SELECT * FROM "+table)
+	require.NoError(k, err)
+	defer func() { require.NoError(k, rows.Close()) }()
+	columns, err := rows.Columns()
+	require.NoError(k, err)
+	var all strings.Builder
+	for rows.Next() {
+		fields := make([]any, len(columns))
+		for i := range fields {
+			fields[i] = new(sql.NullString)
+		}
+		require.NoError(k, rows.Scan(fields...))
+		for _, field := range fields {
+			fmt.Fprintln(&all, field.(*sql.NullString).String)
+		}
+	}
+	require.NoError(k, rows.Err())
+	return all.String()
+}
+
+func erased(k *kit) {
+	k.enqueue(message("sent"), message("cancelled"))
+	n, err := k.box.Cancel(k.Context(), k.db, "cancelled")
+	require.NoError(k, err)
+	require.Equal(k, 1, n)
+	stop := k.start()
+	k.await("sent", outbox.Settled)
+	k.enqueue(message("newest"))
+	k.await("newest", outbox.Settled)
+	stop()
+	queued := message("queued")
+	queued.To, queued.Text = "0799999999", "Cod 1234"
+	k.enqueue(queued)
+	time.Sleep(10 * time.Millisecond)
+	require.NoError(k, k.outbox(func(opts *outbox.Options) { opts.EraseAfter = time.Millisecond }).Erase(k.Context()))
+	for _, table := range tables {
+		for _, erased := range []string{"0712345678", "curierului"} {
+			require.NotContains(k, k.contents(table), erased, "in %s", table)
+		}
+	}
+	require.Contains(k, k.contents("smslink_message"), "0799999999", "what is queued is kept")
+	require.Equal(k, outbox.Settled, k.record("sent").State)
+	require.NoError(k, k.outbox(func(opts *outbox.Options) { opts.EraseAfter, opts.ForgetAfter = time.Millisecond, time.Millisecond }).Erase(k.Context()))
+	require.Empty(k, k.record("sent"))
+	require.Empty(k, k.record("cancelled"))
+	require.Equal(k, outbox.Queued, k.record("queued").State)
+}
