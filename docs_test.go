@@ -1,11 +1,6 @@
 package smslink_test
 
 import (
-	"errors"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"go/types"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,52 +51,6 @@ func declares(t *testing.T, folder, name string, start bool) bool {
 		return strings.Contains(string(source), declaration)
 	})
 }
-
-// docs/design.md lists the files of the package. A file uses only those that are listed after it.
-func TestDesign_filesUseTheOnesBelow(t *testing.T) {
-	design, err := os.ReadFile("docs/design.md")
-	require.NoError(t, err)
-	var order []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+\\.go)`").FindAllStringSubmatch(string(design), -1) {
-		order = append(order, row[1])
-	}
-
-	fset := token.NewFileSet()
-	var files []*ast.File
-	var names []string
-	all, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, name := range all {
-		if name == "doc.go" || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(fset, name, nil, 0)
-		require.NoError(t, err)
-		files, names = append(files, file), append(names, name)
-	}
-	require.ElementsMatch(t, names, order, "the files that docs/design.md lists")
-
-	uses := map[*ast.Ident]types.Object{}
-	config := types.Config{Importer: noImports{}, Error: func(error) {}}
-	pkg, _ := config.Check("smslink", fset, files, &types.Info{Uses: uses})
-	checked := 0
-	for ident, object := range uses {
-		if object.Pkg() != pkg {
-			continue
-		}
-		from, to := fset.Position(ident.Pos()).Filename, fset.Position(object.Pos()).Filename
-		if from != to && to != "" {
-			checked++
-			require.Less(t, slices.Index(order, from), slices.Index(order, to), "%s uses %s of %s", from, object.Name(), to)
-		}
-	}
-	require.Greater(t, checked, 500)
-}
-
-// noImports lets go/types do without the packages that ours imports.
-type noImports struct{}
-
-func (noImports) Import(string) (*types.Package, error) { return nil, errors.New("not needed") }
 
 // A local link in a document must lead to a file or a folder.
 func TestDocs_linksLeadSomewhere(t *testing.T) {

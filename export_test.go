@@ -26,7 +26,7 @@ func ReadReply(p *Package, body string) (*Response, error) {
 	err := readReply(context.Background(), &http.Response{
 		StatusCode: http.StatusOK, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
 	}, p.Len(), func(reply wire.Reply) (err error) {
-		response, err = newResponse(p.unreported(), p.lines.finder(), reply)
+		response, err = newResponse(p.unreported(), p.form.finder(), reply)
 		return err
 	})
 	if err != nil {

@@ -3,12 +3,71 @@ package smslink
 import (
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/wire"
 )
+
+// Senders that every account has.
+const (
+	SenderNumeric = wire.SenderNumeric // the gateway's short code; what an empty From means
+	SenderTest    = "SMSLink.ro"       // the vendor's name, for tests only
+)
+
+// Message is one SMS to be sent.
+//
+// Whatever the verb, fmt prints its id and the size of its text, and so does log/slog, so that no
+// log shows a receiver or a text by accident. There are two exceptions:
+//
+//   - encoding/json writes it whole, and so does slog's JSON handler if the Message stands in a
+//     slice or a struct;
+//   - fmt prints it whole if it stands in an unexported field of another struct.
+type Message struct {
+	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by
+	// it [ref]. If you send one message at a time, it may be 0.
+	ID int64
+
+	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and
+	// the number. Spaces and punctuation are dropped. Add refuses what is not certainly one
+	// phone number, as [ParseReceiver] does, unless [PackageOptions] say LenientReceivers.
+	// The gateway decides whether the number exists: see [StatusNumberFailed].
+	To string
+
+	// From is the sender: [SenderNumeric], which is also what an empty From means, [SenderTest],
+	// or a name approved for the account. Add refuses a semicolon, a control character and a
+	// line end, which would break the package.
+	From string
+
+	// Text is the message, in UTF-8, of up to 256 MiB. Over 160 characters, or 70 if one of them
+	// is outside the GSM alphabet, it reaches the phone in several segments, each of which is
+	// billed: package gsm7 counts them.
+	//
+	// As in the reference client, spaces, tabs, line ends, NUL and vertical tab are trimmed from
+	// both ends, CRLF becomes LF, and tabs and lone carriage returns are dropped [ref]. Add
+	// refuses what can't arrive as written: an empty text, bytes that are not UTF-8, ASCII
+	// control characters other than tab and line ends, and the sequences %0A and %3B, which the
+	// gateway reads as a line feed and a semicolon. Every other % is fine.
+	Text string
+
+	// SendAt is the time to send at, to the second. The zero Time means now, and so does
+	// 1970-01-01 00:00:00 UTC, which stands for it on the wire [ref]. The gateway decides how
+	// near or far a time may be.
+	SendAt time.Time
+}
+
+// Format prints the id and the size of the text. A struct that embeds a Message prints so, too.
+func (m Message) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "message %d (text of %d bytes)", m.ID, len(m.Text))
+}
+
+// LogValue returns what Format prints.
+func (m Message) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int64("id", m.ID), slog.Int("text_bytes", len(m.Text)))
+}
 
 // PackageOptions are the settings of a [Package], and of the packages that a [Stream] makes. The
 // zero value is the default.
@@ -49,7 +108,7 @@ type Package struct {
 	PackageOptions
 
 	state atomic.Int32 // a packageState
-	lines *lines       // a pointer, so that fmt prints an address
+	form  *plainForm   // a pointer, so that fmt prints an address
 }
 
 // packageState is what a package's seal says.
@@ -117,8 +176,8 @@ func (p *Package) Add(m Message) error {
 	if err := p.sealed(); err != nil {
 		return err
 	}
-	if p.lines == nil {
-		p.lines = &lines{maxID: -1}
+	if p.form == nil {
+		p.form = &plainForm{maxID: -1}
 	}
 	to, text := m.To, m.Text // apart from m, so that Add allocates neither
 	if !p.LenientReceivers && !canonical(to) && len(to) <= maxField {
@@ -132,7 +191,7 @@ func (p *Package) Add(m Message) error {
 	if p.Fold && len(text) <= maxField {
 		text = folded(text)
 	}
-	field, rule := p.lines.add(Message{m.ID, to, m.From, text, m.SendAt})
+	field, rule := p.form.add(Message{m.ID, to, m.From, text, m.SendAt})
 	if rule != nil {
 		return &MessageError{ID: m.ID, Field: string(field), Err: rule}
 	}
@@ -156,23 +215,23 @@ func folded(text string) string {
 // Remove takes the message with that id out of the package and reports whether it was there. It
 // takes time in proportion to the package. In a sealed package it does nothing.
 func (p *Package) Remove(id int64) bool {
-	return p.lines != nil && p.sealed() == nil && p.lines.remove(id)
+	return p.form != nil && p.sealed() == nil && p.form.remove(id)
 }
 
 // Len returns the number of messages in the package.
 func (p *Package) Len() int {
-	if p.lines == nil {
+	if p.form == nil {
 		return 0
 	}
-	return len(p.lines.index)
+	return len(p.form.index)
 }
 
 // Size returns the number of bytes of the plain form.
 func (p *Package) Size() int {
-	if p.lines == nil {
+	if p.form == nil {
 		return 0
 	}
-	return p.lines.size
+	return p.form.size
 }
 
 // tinyPackage is the size in bytes up to which zlib makes a package longer.
@@ -191,17 +250,17 @@ func (p *Package) codec() Codec {
 
 // plain returns the plain form in pieces, the package's own memory: to be read, not kept.
 func (p *Package) plain() [][]byte {
-	if p.lines == nil || p.lines.size == 0 {
+	if p.form == nil || p.form.size == 0 {
 		return nil
 	}
-	return p.lines.blocks[:p.lines.last+1]
+	return p.form.blocks[:p.form.last+1]
 }
 
 // ids returns the ids of the messages in order.
 func (p *Package) ids() []int64 {
 	ids := make([]int64, p.Len())
 	for i := range ids {
-		ids[i] = p.lines.index[i].id
+		ids[i] = p.form.index[i].id
 	}
 	return ids
 }
@@ -210,7 +269,7 @@ func (p *Package) ids() []int64 {
 func (p *Package) unreported() []Result {
 	results := make([]Result, p.Len())
 	for i := range results {
-		results[i].ID = p.lines.index[i].id
+		results[i].ID = p.form.index[i].id
 	}
 	return results
 }
@@ -219,8 +278,8 @@ func (p *Package) unreported() []Result {
 // what is billed if each of them is accepted. It takes time in proportion to the package.
 func (p *Package) Segments() int {
 	n := 0
-	if p.lines != nil {
-		p.lines.countSegments(func(_, segments int) { n += segments })
+	if p.form != nil {
+		p.form.countSegments(func(_, segments int) { n += segments })
 	}
 	return n
 }
@@ -240,7 +299,7 @@ func (p *Package) Messages() iter.Seq[Message] {
 			if p.Len() != n {
 				panic("smslink: a Package was changed while its Messages were being ranged over")
 			}
-			record, err := wire.ParseRecord(p.lines.text(i))
+			record, err := wire.ParseRecord(p.form.text(i))
 			if err != nil {
 				panic("smslink: a package holds a line that its own Add did not write") // a defect of ours
 			}
@@ -265,11 +324,11 @@ func (p *Package) AppendPlain(dst []byte) []byte {
 // Reset empties and unseals the package, and keeps its memory and its settings.
 func (p *Package) Reset() {
 	p.unseal("Reset")
-	if l := p.lines; l != nil {
-		for i := range l.blocks {
-			l.blocks[i] = l.blocks[i][:0]
+	if f := p.form; f != nil {
+		for i := range f.blocks {
+			f.blocks[i] = f.blocks[i][:0]
 		}
-		*l = lines{blocks: l.blocks, index: l.index[:0], maxID: -1}
+		*f = plainForm{blocks: f.blocks, index: f.index[:0], maxID: -1}
 	}
 }
 

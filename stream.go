@@ -5,7 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 var (
@@ -179,3 +185,246 @@ func (s *Stream) Err() error {
 
 // Stats returns the totals so far.
 func (s *Stream) Stats() Stats { return s.totals.soFar() }
+
+// StreamOptions are a stream's settings. Zero fields mean the defaults, and so do numbers below
+// zero, except for Retry's Jitter.
+type StreamOptions struct {
+	// PackageOptions are the settings of each package.
+	PackageOptions
+
+	// MaxMessages bounds the messages of a package; 0 means 10,000. How many the gateway takes is
+	// unknown.
+	MaxMessages int
+
+	// MaxBytes bounds the plain form of a package, in bytes; 0 means 2,000,000, which stays below
+	// the 2 MiB of PHP's stock upload limit with every codec of this module. What the gateway
+	// takes is unknown. A message that is longer by itself gets a package of its own.
+	MaxBytes int
+
+	// Concurrency is the number of packages on their way at a time, up to 1,000; 0 means 1. One
+	// more is filled meanwhile.
+	Concurrency int
+
+	// Limiter's WaitN is called before each upload with the number of its messages; nil means no
+	// limit. A *rate.Limiter of golang.org/x/time/rate will do, if its burst is no less than
+	// MaxMessages. An error of it stops the stream. Goroutines call it concurrently.
+	Limiter interface {
+		WaitN(ctx context.Context, messages int) error
+	}
+
+	// Retry configures retries of packages that were not sent.
+	Retry Retry
+
+	// UniqueIDs refuses a message whose id came before, anywhere in the stream, with
+	// [ErrRepeatedInStream]. It keeps every id in memory: less than a byte a message if they lie
+	// close together, and 40 at most. Without it only the ids of one package are compared. A
+	// Journal implies it.
+	UniqueIDs bool
+
+	// ContinueWithoutCredit lets the stream go on after the gateway has said that the credit ran
+	// out, by [StatusInsufficientCredit] or ERROR 8.
+	ContinueWithoutCredit bool
+
+	// Journal remembers what was sent, so that the same input can be sent again after a crash;
+	// nil means that nothing does. It is not used in test mode, in which nothing is sent.
+	Journal Journal
+}
+
+// ErrRepeatedInStream is the rule broken by a message whose id came before in the stream. See
+// [StreamOptions.UniqueIDs].
+var ErrRepeatedInStream = errors.New("came in this stream before")
+
+const maxConcurrency = 1000
+
+// withDefaults returns the options with each default in its place.
+func (o StreamOptions) withDefaults() StreamOptions {
+	setDefault(&o.MaxMessages, 10_000)
+	setDefault(&o.MaxBytes, 2_000_000)
+	setDefault(&o.Concurrency, 1)
+	setDefault(&o.Retry.Attempts, 5)
+	setDefault(&o.Retry.MinBackoff, time.Second)
+	setDefault(&o.Retry.MaxBackoff, time.Minute)
+	if o.Retry.Jitter == 0 {
+		o.Retry.Jitter = 0.5
+	}
+	return o
+}
+
+func setDefault[T int | time.Duration](value *T, otherwise T) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+// Retry configures retries of packages that were not sent, for example because the server is
+// unreachable. Packages that may have been sent, or were rejected, are never retried.
+type Retry struct {
+	Attempts   int           // of one package, including the first; 0 means 5, and 1 means no retry
+	MinBackoff time.Duration // the pause after the first attempt, doubled after each; 0 means 1 second
+	MaxBackoff time.Duration // the longest pause; 0 means 1 minute
+	Jitter     float64       // the share of a pause, up to 1, that is random; 0 means 0.5, and below 0 none
+
+	// OnRetry, if not nil, is called after each attempt that failed and will be followed by
+	// another one, before the pause. Goroutines call it concurrently.
+	OnRetry func(attempt int, pause time.Duration, err error)
+}
+
+// mayWork reports whether another attempt may do better: nothing was sent, for want of a connection
+// or of time.
+func mayWork(err error) bool {
+	var failure *SendError
+	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworks()
+}
+
+// pause returns the time to wait after the n-th attempt.
+func (r Retry) pause(n int) time.Duration {
+	pause := min(r.MinBackoff, r.MaxBackoff)
+	for ; n > 1 && pause < r.MaxBackoff; n-- {
+		pause = min(2*pause, r.MaxBackoff)
+	}
+	share := min(max(r.Jitter, 0), 1)
+	return pause - time.Duration(rand.Float64()*share*float64(pause))
+}
+
+// Batch is one package of a stream and what became of it. The caller may keep and change it.
+type Batch struct {
+	// Package has the messages that were sent, or were to be. It may be empty; then nothing was
+	// sent. It is sealed as by [Client.Send]. A package that was not sent can be sent with Send.
+	// With a Journal, which Send does not use, run another stream over the same input instead.
+	Package *Package
+
+	// Response is the gateway's reply; nil if Err is not, or if Package is empty.
+	Response *Response
+
+	// Err is nil or a [*SendError] as from [Client.Send]. It matches [ErrStopped] if the package
+	// was not sent, or not retried, because the stream stopped.
+	Err error
+
+	// Refused has the error of each message that was not put into a package.
+	Refused []*MessageError
+
+	// Earlier has the messages that were not sent because the Journal knows them: the recorded
+	// results, with [StatusUnreported] for those in doubt.
+	Earlier []Result
+}
+
+// Stats are a stream's totals. Each message that was read counts in one of Accepted, Failed,
+// Refused, Earlier, NotSent, Rejected and Unknown once its batch is complete.
+type Stats struct {
+	Read     int            // messages read from the source
+	Accepted int            // StatusSuccess
+	Failed   map[Status]int // the other messages of packages that the gateway took, by status
+	Refused  int            // not put into a package
+	Earlier  int            // known to the Journal
+	NotSent  int            // in packages of OutcomeNotSent
+	Rejected int            // in packages of OutcomeRejected
+	Unknown  int            // in packages of OutcomeUnknown
+	Segments int            // SMS that the accepted messages make
+}
+
+// totals are the Stats of a stream under way. Goroutines may share them.
+type totals struct {
+	read atomic.Int64
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+func (t *totals) soFar() Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	stats := t.stats
+	stats.Failed = maps.Clone(stats.Failed)
+	stats.Read = int(t.read.Load())
+	return stats
+}
+
+// count adds a complete batch, whose accepted messages make that many SMS.
+func (t *totals) count(b *Batch, segments int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &t.stats
+	s.Refused += len(b.Refused)
+	s.Earlier += len(b.Earlier)
+	s.Segments += segments
+	switch messages := b.Package.Len(); {
+	case b.Response != nil:
+		for _, result := range b.Response.Results {
+			if result.Status == StatusSuccess {
+				s.Accepted++
+				continue
+			}
+			if s.Failed == nil {
+				s.Failed = map[Status]int{}
+			}
+			s.Failed[result.Status]++
+		}
+	case messages == 0:
+	default:
+		switch OutcomeOf(b.Err) {
+		case OutcomeNotSent:
+			s.NotSent += messages
+		case OutcomeRejected:
+			s.Rejected += messages
+		default:
+			s.Unknown += messages
+		}
+	}
+}
+
+// StopReason takes what [Client.Send] returned for a package. It returns the reason why every
+// further package would most likely fail, too, or nil. The reason is
+//
+//   - a [*GatewayError] of code 1 to 7 or 14, which is about the account or this program, whatever
+//     the HTTP status;
+//   - [ErrInsufficientCredit], if a message in resp has [StatusInsufficientCredit];
+//   - a [*GatewayError] of code 8, which matches [ErrInsufficientCredit];
+//   - an error naming the HTTP status, if a server refused with a 3xx, 401, 403, 404, 407 or 429,
+//     and not with an ERROR of the gateway;
+//   - the cause of a [*SendError] of [OutcomeNotSent] that is not the network's, such as a codec's
+//     error.
+//
+// A [Stream] stops for these reasons.
+func StopReason(resp *Response, err error) error {
+	var refusal *GatewayError
+	if errors.As(err, &refusal) && (refusal.isAboutAccount() || refusal.isCredit()) {
+		return refusal
+	}
+	var failure *SendError
+	switch {
+	case err == nil && resp != nil && resp.Count(StatusInsufficientCredit) > 0:
+		return ErrInsufficientCredit
+	case !errors.As(err, &failure):
+		return nil
+	case failure.Outcome == OutcomeRejected && refusal == nil && barsAll(failure.StatusCode):
+		return failure.Err
+	case failure.Outcome == OutcomeNotSent && !failure.isNetworks():
+		return failure.Err
+	}
+	return nil
+}
+
+// barsAll reports whether a refusal with that HTTP status awaits every other upload, too.
+func barsAll(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= 300 && status < 400
+}
+
+// ErrStopped means that a stream stopped before its end. The error that matches it wraps the
+// reason.
+var ErrStopped = errors.New("smslink: the stream stopped")
+
+// stopError is ErrStopped with its reason. It says nothing of any message's outcome, and neither
+// does the reason: the stream may have sent others.
+type stopError struct{ aside }
+
+func (e *stopError) Error() string {
+	return printable(ErrStopped.Error() + ": " + strings.ReplaceAll(e.err.Error(), "smslink: ", ""))
+}
+
+func (e *stopError) outcome() Outcome { return OutcomeUnknown }
+
+func (e *stopError) Is(target error) bool { return target == ErrStopped || e.aside.Is(target) }

@@ -9,11 +9,11 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// lines is a package's plain form, and the place where each line of it ends. The form stands in
+// plainForm is a package's plain form, and the place where each line of it ends. The form stands in
 // blocks, so that a package of megabytes grows without being moved. Each line except the first
 // begins with the line end that parts it from the one before, so that the blocks one after another
 // are the form.
-type lines struct {
+type plainForm struct {
 	blocks [][]byte // those after the last are empty, and kept for later lines
 	last   int      // the block that lines are appended to
 	size   int      // bytes in all
@@ -35,7 +35,7 @@ const blockSize = 256 << 10
 // and keeps the end of a line within the index's 32 bits.
 const maxField = 256 << 20
 
-func (l *lines) add(m Message) (wire.Field, error) {
+func (f *plainForm) add(m Message) (wire.Field, error) {
 	switch {
 	case len(m.To) > maxField:
 		return wire.FieldTo, ErrTooLong
@@ -48,25 +48,25 @@ func (l *lines) add(m Message) (wire.Field, error) {
 	if !m.SendAt.IsZero() {
 		record.At = m.SendAt.Unix()
 	}
-	l.makeRoom(m)
-	block := l.blocks[l.last]
+	f.makeRoom(m)
+	block := f.blocks[f.last]
 	plain := block
-	if len(l.index) > 0 {
+	if len(f.index) > 0 {
 		plain = append(plain, wire.LineEnd...)
 	}
 	plain, field, rule := wire.AppendRecord(plain, record)
 	if rule != nil {
 		return field, rule
 	}
-	if !l.claim(m.ID) {
+	if !f.claim(m.ID) {
 		return wire.FieldID, ErrRepeatedID
 	}
-	l.blocks[l.last] = plain
-	l.size += len(plain) - len(block)
-	if len(l.index) == cap(l.index) {
-		l.index = slices.Grow(l.index, indexGrowth(len(l.index)))
+	f.blocks[f.last] = plain
+	f.size += len(plain) - len(block)
+	if len(f.index) == cap(f.index) {
+		f.index = slices.Grow(f.index, indexGrowth(len(f.index)))
 	}
-	l.index = append(l.index, line{m.ID, int32(l.last), int32(len(plain))})
+	f.index = append(f.index, line{m.ID, int32(f.last), int32(len(plain))})
 	return "", nil
 }
 
@@ -84,81 +84,81 @@ func indexGrowth(n int) int {
 
 // makeRoom prepares the last block for m, or begins another one if m may not fit. A message that is
 // too long for any block makes its own longer as it is appended.
-func (l *lines) makeRoom(m Message) {
+func (f *plainForm) makeRoom(m Message) {
 	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
 	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)
-	if len(l.blocks) == 0 {
-		l.blocks = append(l.blocks, nil)
+	if len(f.blocks) == 0 {
+		f.blocks = append(f.blocks, nil)
 	}
-	block := l.blocks[l.last]
+	block := f.blocks[f.last]
 	switch used := len(block); {
 	case used < blockSize && cap(block)-used >= longest:
 	case used+longest <= blockSize:
-		l.blocks[l.last] = slices.Grow(block, min(max(longest, 3*used), blockSize-used))
+		f.blocks[f.last] = slices.Grow(block, min(max(longest, 3*used), blockSize-used))
 	default:
-		l.last++
-		if l.last == len(l.blocks) {
-			l.blocks = append(l.blocks, make([]byte, 0, blockSize))
+		f.last++
+		if f.last == len(f.blocks) {
+			f.blocks = append(f.blocks, make([]byte, 0, blockSize))
 		}
 	}
 }
 
 // claim records that id is taken, and reports whether it was free. Ids that rise need no memory of
 // their own; the first one that does not makes the set.
-func (l *lines) claim(id int64) bool {
-	if id <= l.maxID {
-		if l.seen == nil {
-			l.seen = idset.Set{}
-			for _, line := range l.index {
-				l.seen.Add(line.id)
+func (f *plainForm) claim(id int64) bool {
+	if id <= f.maxID {
+		if f.seen == nil {
+			f.seen = idset.Set{}
+			for _, line := range f.index {
+				f.seen.Add(line.id)
 			}
 		}
 	}
-	l.maxID = max(l.maxID, id)
-	return l.seen == nil || l.seen.Add(id)
+	f.maxID = max(f.maxID, id)
+	return f.seen == nil || f.seen.Add(id)
 }
 
-func (l *lines) remove(id int64) bool {
-	at := slices.IndexFunc(l.index, func(line line) bool { return line.id == id })
+func (f *plainForm) remove(id int64) bool {
+	at := slices.IndexFunc(f.index, func(line line) bool { return line.id == id })
 	if at < 0 {
 		return false
 	}
-	removed := l.index[at]
-	l.index = slices.Delete(l.index, at, at+1)
-	l.cut(at, removed.block, l.before(at, removed.block), removed.end)
-	if at == 0 && len(l.index) > 0 { // the line that is now the first starts with a line end
-		l.cut(0, l.index[0].block, 0, int32(len(wire.LineEnd)))
+	removed := f.index[at]
+	f.index = slices.Delete(f.index, at, at+1)
+	f.cut(at, removed.block, f.before(at, removed.block), removed.end)
+	if at == 0 && len(f.index) > 0 { // the line that is now the first starts with a line end
+		f.cut(0, f.index[0].block, 0, int32(len(wire.LineEnd)))
 	}
-	l.seen.Remove(id)
+	f.seen.Remove(id)
 	return true
 }
 
 // cut removes bytes of a block that stand before those of line at.
-func (l *lines) cut(at int, block, from, to int32) {
-	l.blocks[block] = slices.Delete(l.blocks[block], int(from), int(to))
-	l.size -= int(to - from)
-	for i := at; i < len(l.index) && l.index[i].block == block; i++ {
-		l.index[i].end -= to - from
+func (f *plainForm) cut(at int, block, from, to int32) {
+	f.blocks[block] = slices.Delete(f.blocks[block], int(from), int(to))
+	f.size -= int(to - from)
+	for i := at; i < len(f.index) && f.index[i].block == block; i++ {
+		f.index[i].end -= to - from
 	}
 }
 
 // before returns the place in its block at which line i begins, with the line end before it.
-func (l *lines) before(i int, block int32) int32 {
-	if i == 0 || l.index[i-1].block != block {
+func (f *plainForm) before(i int, block int32) int32 {
+	if i == 0 || f.index[i-1].block != block {
 		return 0
 	}
-	return l.index[i-1].end
+	return f.index[i-1].end
 }
 
 // countSegments calls count with the place of each message and the number of SMS it makes.
-func (l *lines) countSegments(count func(place, segments int)) {
+func (f *plainForm) countSegments(count func(place, segments int)) {
 	var decoded []byte
 	var ends []int
-	for first := 0; first < len(l.index); first += len(ends) {
+	for first := 0; first < len(f.index); first += len(ends) {
 		decoded, ends = decoded[:0], ends[:0]
-		block := l.index[first].block
-		for i := first; i < len(l.index) && l.index[i].block == block; i++ {
-			decoded = wire.AppendText(decoded, l.blocks[block][l.before(i, block):l.index[i].end])
+		block := f.index[first].block
+		for i := first; i < len(f.index) && f.index[i].block == block; i++ {
+			decoded = wire.AppendText(decoded, f.blocks[block][f.before(i, block):f.index[i].end])
 			ends = append(ends, len(decoded))
 		}
 		texts, start := string(decoded), 0 // one string a block
@@ -170,25 +170,25 @@ func (l *lines) countSegments(count func(place, segments int)) {
 }
 
 // text returns line i.
-func (l *lines) text(i int) string {
-	line := l.index[i]
-	return strings.TrimPrefix(string(l.blocks[line.block][l.before(i, line.block):line.end]), wire.LineEnd)
+func (f *plainForm) text(i int) string {
+	line := f.index[i]
+	return strings.TrimPrefix(string(f.blocks[line.block][f.before(i, line.block):line.end]), wire.LineEnd)
 }
 
 // finder returns a function that looks up the place of an id in the package, and returns -1 if the
 // package does not have it. Ids asked for in the package's order cost a comparison each; the first
 // one out of it makes a map.
-func (l *lines) finder() func(id int64) (place int) {
+func (f *plainForm) finder() func(id int64) (place int) {
 	next := 0
 	var places map[int64]int
 	return func(id int64) int {
-		if next < len(l.index) && l.index[next].id == id {
+		if next < len(f.index) && f.index[next].id == id {
 			next++
 			return next - 1
 		}
 		if places == nil {
-			places = make(map[int64]int, len(l.index))
-			for i, line := range l.index {
+			places = make(map[int64]int, len(f.index))
+			for i, line := range f.index {
 				places[line.id] = i
 			}
 		}
