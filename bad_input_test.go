@@ -128,7 +128,7 @@ func TestSendMessage(t *testing.T) {
 
 	for status, want := range map[smslink.Status]smslink.Outcome{
 		smslink.StatusSenderFailed: smslink.OutcomeRejected, smslink.StatusNumberFailed: smslink.OutcomeRejected,
-		smslink.StatusInternalOrBlacklisted: smslink.OutcomeUnknown, smslink.StatusInsufficientCredit: smslink.OutcomeRejected, 77: smslink.OutcomeUnknown,
+		smslink.StatusInternalOrBlacklisted: smslink.OutcomeInDoubt, smslink.StatusInsufficientCredit: smslink.OutcomeRejected, 77: smslink.OutcomeInDoubt,
 	} {
 		client := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;1;ok;1;0:9:"+statusDigits(status)))})
 		result, err = client.SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "a"})
@@ -137,7 +137,7 @@ func TestSendMessage(t *testing.T) {
 		require.ErrorAs(t, err, new(*smslink.ResultError))
 	}
 	for answer, want := range map[string]smslink.Outcome{
-		http200("MESSAGE;1;ok;1"): smslink.OutcomeUnknown, http200("ERROR;7;no"): smslink.OutcomeRejected, http200(""): smslink.OutcomeUnknown,
+		http200("MESSAGE;1;ok;1"): smslink.OutcomeInDoubt, http200("ERROR;7;no"): smslink.OutcomeRejected, http200(""): smslink.OutcomeInDoubt,
 	} {
 		_, err = newClient(t, &smslink.Options{Endpoint: replying(t, answer)}).SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "a"})
 		require.Equal(t, want, smslink.OutcomeOf(err))

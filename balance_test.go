@@ -75,15 +75,15 @@ func TestBalance_outcomeOfEachAnswer(t *testing.T) {
 		status       int
 		reply, says  string
 	}{
-		{"closed without an answer", "", smslink.OutcomeUnknown, 0, "", "EOF"},
-		{"HTML", http200("<html>;;"), smslink.OutcomeUnknown, 200, "<html>;;", "the gateway's reply can't be read"},
-		{"numbers that are not whole", http200("MESSAGE;4;ok;1.5,2;x;y;z"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1.5,2;x;y;z", "the gateway's reply can't be read"},
-		{"a package's reply", http200("MESSAGE;1;ok;12,34;1:220000001:3"), smslink.OutcomeUnknown, 200, "MESSAGE;1;ok;12,34;1:220000001:3", "the gateway's reply can't be read"},
-		{"leading zeros", http200("MESSAGE;4;ok;1,034"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1,034", "the gateway's reply can't be read"},
-		{"one number", http200("MESSAGE;4;ok;1"), smslink.OutcomeUnknown, 200, "MESSAGE;4;ok;1", "the gateway's reply can't be read"},
-		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good, smslink.OutcomeUnknown, 200, good, "the connection ended before the reply did (EOF)"},
-		{"an endless reply", http200("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17)), smslink.OutcomeUnknown, 200, ("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17))[:64<<10], "longer than a reply to this request can be"},
-		{"502", httpStatus("502 Bad Gateway", "oops"), smslink.OutcomeUnknown, 502, "oops", "HTTP status 502"},
+		{"closed without an answer", "", smslink.OutcomeInDoubt, 0, "", "EOF"},
+		{"HTML", http200("<html>;;"), smslink.OutcomeInDoubt, 200, "<html>;;", "the gateway's reply can't be read"},
+		{"numbers that are not whole", http200("MESSAGE;4;ok;1.5,2;x;y;z"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1.5,2;x;y;z", "the gateway's reply can't be read"},
+		{"a package's reply", http200("MESSAGE;1;ok;12,34;1:220000001:3"), smslink.OutcomeInDoubt, 200, "MESSAGE;1;ok;12,34;1:220000001:3", "the gateway's reply can't be read"},
+		{"leading zeros", http200("MESSAGE;4;ok;1,034"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1,034", "the gateway's reply can't be read"},
+		{"one number", http200("MESSAGE;4;ok;1"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1", "the gateway's reply can't be read"},
+		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good, smslink.OutcomeInDoubt, 200, good, "the connection ended before the reply did (EOF)"},
+		{"an endless reply", http200("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17)), smslink.OutcomeInDoubt, 200, ("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17))[:64<<10], "longer than a reply to this request can be"},
+		{"502", httpStatus("502 Bad Gateway", "oops"), smslink.OutcomeInDoubt, 502, "oops", "HTTP status 502"},
 		{"404", httpStatus("404 Not Found", "no"), smslink.OutcomeRejected, 404, "no", "HTTP status 404"},
 		{"302", httpStatus("302 Found", ""), smslink.OutcomeRejected, 302, "", "HTTP status 302, a redirect, which is not followed since the request holds the password"},
 		{"ERROR", http200("ERROR;7;parola gresita"), smslink.OutcomeRejected, 200, "ERROR;7;parola gresita", "ERROR 7: wrong password"},
@@ -144,7 +144,7 @@ func TestBalance_timeout(t *testing.T) {
 			start := time.Now()
 			_, err := client.Balance(ctx)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
+			require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 			require.Equal(t, c.want, time.Since(start))
 			cancel()
 		}

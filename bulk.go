@@ -43,7 +43,7 @@ type Options struct {
 	// processor time of a small upload. It risks two things:
 	//   - Bytes that a server, or a proxy before it, writes behind one reply can be taken for the
 	//     reply to the next upload. Messages are then called rejected although they were taken.
-	//   - If a kept connection dies while it is used, the outcome of the upload is unknown.
+	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
 
 	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default), [EndpointHTTP] or a test
@@ -57,13 +57,13 @@ type Options struct {
 
 	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. If the context has
 	// a deadline, Timeout is ignored, except by a [Stream], which lets no upload take longer.
-	// A Send that runs out of time most likely has an unknown outcome, so leave it room.
+	// A Send that runs out of time is most likely in doubt, so leave it room.
 	Timeout time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
 	// nil means no logging. An upload begins with an event at debug. Each call ends with one:
-	//   - for a package, info if it was accepted with all its messages, error if the outcome of
-	//     its upload is unknown, else warn;
+	//   - for a package, info if it was accepted with all its messages, error if it is in
+	//     doubt, else warn;
 	//   - for a balance, info, or warn after an error.
 	Logger *slog.Logger
 
@@ -212,7 +212,7 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 // [SafeToResend] reports whether the message can be sent again without the risk of a second SMS.
 //
 // The message's ID may be 0. If the caller's context is that of a request, which a browser may
-// cancel, give SendMessage one that outlives it: a Send that is cut off has an unknown outcome.
+// cancel, give SendMessage one that outlives it: a Send that is cut off is in doubt.
 //
 //	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
 func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
@@ -239,7 +239,7 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 //   - not sent: [ErrEmptyPackage], [ErrCodecMethod], the codec's own error, the context's error, or
 //     the network's, such as a certificate's;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
-//   - unknown: [ErrSealed], [ErrUnreadableReply], [ErrReplyTooLarge], the context's error or cause,
+//   - in doubt: [ErrSealed], [ErrUnreadableReply], [ErrReplyTooLarge], the context's error or cause,
 //     the network's, or an HTTP status of 500 or more.
 //
 // If ctx has no deadline, [Options.Timeout] bounds the call. The package must not be changed during
@@ -259,9 +259,9 @@ func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, 
 		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage})
 	}
 	if err := p.beginSend(); err != nil {
-		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeUnknown, Err: err})
+		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeInDoubt, Err: err})
 	}
-	outcome := OutcomeUnknown // of a codec or a transport that panics
+	outcome := OutcomeInDoubt // of a codec or a transport that panics
 	defer func() { p.endSend(outcome) }()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -378,7 +378,7 @@ func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 // to look into.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
 	level := slog.LevelWarn
-	if err.Outcome == OutcomeUnknown && !errors.Is(err, ErrSealed) {
+	if err.Outcome == OutcomeInDoubt && !errors.Is(err, ErrSealed) {
 		level = slog.LevelError
 	}
 	attrs := err.attrs()

@@ -27,22 +27,22 @@ var (
 
 // ErrSealed means that the package was sent before and was accepted, or may have been; the error's
 // text says which. [Client.Send] wraps it in a [*SendError], and [Package.Add] returns it. Its
-// outcome is [OutcomeUnknown]: this call did nothing, and only the error or the Response of the
+// outcome is [OutcomeInDoubt]: this call did nothing, and only the error or the Response of the
 // earlier Send says what became of the messages.
 var ErrSealed error = sealedError("smslink: the package is sealed")
 
 type sealedError string
 
 const (
-	errSending         sealedError = "smslink: the package is being sent by another call"
-	errSealedAccepted  sealedError = "smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice"
-	errSealedUncertain sealedError = "smslink: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice"
+	errSending        sealedError = "smslink: the package is being sent by another call"
+	errSealedAccepted sealedError = "smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice"
+	errSealedInDoubt  sealedError = "smslink: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice"
 )
 
 // Error says why the package is sealed.
 func (e sealedError) Error() string { return string(e) }
 
-func (e sealedError) outcome() Outcome { return OutcomeUnknown }
+func (e sealedError) outcome() Outcome { return OutcomeInDoubt }
 
 // Is reports whether target is ErrSealed or the sentinel of the outcome.
 func (e sealedError) Is(target error) bool { return target == ErrSealed || target == ErrUnknown }
@@ -87,7 +87,7 @@ func (e *SendError) Error() string {
 	case e.Outcome == OutcomeRejected:
 		return "smslink: rejected: " + printable(cause)
 	}
-	return "smslink: outcome unknown: " + printable(cause)
+	return "smslink: in doubt: " + printable(cause)
 }
 
 // printable returns text with a question mark in place of each character that a terminal would
@@ -235,7 +235,7 @@ func (a aside) Unwrap() error {
 }
 
 // GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose outcome
-// is [OutcomeRejected], or [OutcomeUnknown] if the HTTP status was a 5xx.
+// is [OutcomeRejected], or [OutcomeInDoubt] if the HTTP status was a 5xx.
 //
 // The codes were published for the older single-message interface ([public]); that the bulk
 // interface uses the same ones is unconfirmed:

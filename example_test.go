@@ -64,7 +64,7 @@ func ExampleClient_Send() {
 		}
 		resp, err := client.Send(ctx, &pkg)
 		if err != nil {
-			return err // smslink.OutcomeOf(err): not sent, rejected or unknown
+			return err // smslink.OutcomeOf(err): not sent, rejected or in doubt
 		}
 		for _, r := range resp.Results {
 			fmt.Println(r.ID, r.Status, r.RemoteID)
@@ -128,7 +128,7 @@ func ExampleSafeToResend() {
 	}
 	// Output:
 	// true smslink: rejected: the gateway refused with ERROR 8: no credit
-	// false smslink: outcome unknown: the connection ended before the reply did (EOF)
+	// false smslink: in doubt: the connection ended before the reply did (EOF)
 }
 
 func ExampleOutcomeOf() {
@@ -152,7 +152,7 @@ func ExampleOutcomeOf() {
 		fmt.Println("nothing was sent: send the same package again, later")
 	case smslink.OutcomeRejected:
 		fmt.Println("refused: remove the cause, then send the same package again")
-	case smslink.OutcomeUnknown:
+	case smslink.OutcomeInDoubt:
 		fmt.Println("perhaps taken: look into the account's reports before you send it again")
 	}
 	// Output:
@@ -278,7 +278,7 @@ func ExampleClient_Stream() {
 	opts := &smslink.StreamOptions{MaxMessages: 2}
 	stream := client.Stream(messages, opts) // nil options: up to 10,000 messages in a package
 	for batch := range stream.Batches(context.Background()) {
-		for _, err := range batch.Refused {
+		for _, err := range batch.Invalid {
 			fmt.Println(err)
 		}
 		switch {
@@ -351,7 +351,7 @@ func ExampleClient_Stream_journal() {
 	fmt.Println(len(gateway.Messages()), "messages arrived")
 	// Output:
 	// 2 messages: accepted
-	// 2 messages: unknown
+	// 2 messages: in doubt
 	// 1 messages: rejected
 	// stopped: false
 	// 0 earlier: success

@@ -189,7 +189,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 				ctx = context.Background()
 			}
 			_, err = client.Send(ctx, p)
-			requireOutcome(t, smslink.OutcomeUnknown, p, err)
+			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 			requireNoSecrets(t, err)
 			requireNoSecret(t, logged.String())
 			if inner != nil && !errors.Is(inner, errQuoting) {
@@ -215,7 +215,7 @@ func TestLogger_hasCountsAndOutcomes(t *testing.T) {
 	require.Contains(t, logged.String(), `level=INFO msg="smslink: package accepted" package=1001 messages=3 succeeded=3 unmatched=0 elapsed=`)
 	_, err = client.Send(context.Background(), p)
 	require.Error(t, err)
-	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome=unknown http_status=0 error="smslink: not sent again`)
+	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome="in doubt" http_status=0 error="smslink: not sent again`)
 }
 
 func TestLogger_levels(t *testing.T) {

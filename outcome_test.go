@@ -33,7 +33,7 @@ func requireOutcome(t testing.TB, want smslink.Outcome, p *smslink.Package, err 
 	require.Error(t, sendError(t, err).Err)
 
 	addErr := p.Add(message(1 << 40))
-	if want == smslink.OutcomeUnknown {
+	if want == smslink.OutcomeInDoubt {
 		require.ErrorIs(t, addErr, smslink.ErrSealed)
 		require.False(t, smslink.SafeToResend(err))
 	} else {
@@ -66,23 +66,23 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 		reply  string
 		says   string
 	}{
-		{"closed without an answer", "", smslink.OutcomeUnknown, 0, "", "EOF"},
-		{"an empty body", http200(""), smslink.OutcomeUnknown, 200, "", "the gateway's reply can't be read"},
-		{"HTML", http200("<html>hello; dear; user</html>"), smslink.OutcomeUnknown, 200, "<html>hello; dear; user</html>", "the gateway's reply can't be read"},
-		{"too few fields", http200("MESSAGE;1"), smslink.OutcomeUnknown, 200, "MESSAGE;1", "the gateway's reply can't be read"},
-		{"a reply cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good, smslink.OutcomeUnknown, 200, good, "the connection ended before the reply did (EOF)"},
-		{"a chunked reply cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nMESSA\r\n", smslink.OutcomeUnknown, 200, "MESSA", "the connection ended before the reply did (EOF)"},
-		{"a status line cut short", "HTTP/1.1 20", smslink.OutcomeUnknown, 0, "", "outcome unknown"},
-		{"no HTTP at all", "220 mail.example.com ESMTP\r\n\r\n", smslink.OutcomeUnknown, 0, "", "outcome unknown"},
-		{"500", httpStatus("500 Internal Server Error", "oops"), smslink.OutcomeUnknown, 500, "oops", "HTTP status 500"},
-		{"502", httpStatus("502 Bad Gateway", ""), smslink.OutcomeUnknown, 502, "", "HTTP status 502"},
-		{"503 with an ERROR", httpStatus("503 Service Unavailable", "ERROR;3;suspended"), smslink.OutcomeUnknown, 503, "ERROR;3;suspended", "HTTP status 503: the gateway refused with ERROR 3: the user is suspended"},
+		{"closed without an answer", "", smslink.OutcomeInDoubt, 0, "", "EOF"},
+		{"an empty body", http200(""), smslink.OutcomeInDoubt, 200, "", "the gateway's reply can't be read"},
+		{"HTML", http200("<html>hello; dear; user</html>"), smslink.OutcomeInDoubt, 200, "<html>hello; dear; user</html>", "the gateway's reply can't be read"},
+		{"too few fields", http200("MESSAGE;1"), smslink.OutcomeInDoubt, 200, "MESSAGE;1", "the gateway's reply can't be read"},
+		{"a reply cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good, smslink.OutcomeInDoubt, 200, good, "the connection ended before the reply did (EOF)"},
+		{"a chunked reply cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nMESSA\r\n", smslink.OutcomeInDoubt, 200, "MESSA", "the connection ended before the reply did (EOF)"},
+		{"a status line cut short", "HTTP/1.1 20", smslink.OutcomeInDoubt, 0, "", "in doubt"},
+		{"no HTTP at all", "220 mail.example.com ESMTP\r\n\r\n", smslink.OutcomeInDoubt, 0, "", "in doubt"},
+		{"500", httpStatus("500 Internal Server Error", "oops"), smslink.OutcomeInDoubt, 500, "oops", "HTTP status 500"},
+		{"502", httpStatus("502 Bad Gateway", ""), smslink.OutcomeInDoubt, 502, "", "HTTP status 502"},
+		{"503 with an ERROR", httpStatus("503 Service Unavailable", "ERROR;3;suspended"), smslink.OutcomeInDoubt, 503, "ERROR;3;suspended", "HTTP status 503: the gateway refused with ERROR 3: the user is suspended"},
 		{"301", httpStatus("301 Moved Permanently", ""), smslink.OutcomeRejected, 301, "", "HTTP status 301, a redirect"},
-		{"303 with a MESSAGE", httpStatus("303 See Other", good), smslink.OutcomeUnknown, 303, good, "HTTP status 303 with a MESSAGE reply, or the start of one"},
-		{"404 with a MESSAGE", httpStatus("404 Not Found", good), smslink.OutcomeUnknown, 404, good, "HTTP status 404 with a MESSAGE reply, or the start of one"},
-		{"404 with HTML and a MESSAGE", httpStatus("404 Not Found", "<br>Notice\n"+good), smslink.OutcomeUnknown, 404, "<br>Notice\n" + good, "or the start of one"},
-		{"404 cut before its body", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n", smslink.OutcomeUnknown, 404, "", "or the start of one"},
-		{"404 with a MESSAGE cut short", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nMESSAGE;1", smslink.OutcomeUnknown, 404, "MESSAGE;1", "or the start of one"},
+		{"303 with a MESSAGE", httpStatus("303 See Other", good), smslink.OutcomeInDoubt, 303, good, "HTTP status 303 with a MESSAGE reply, or the start of one"},
+		{"404 with a MESSAGE", httpStatus("404 Not Found", good), smslink.OutcomeInDoubt, 404, good, "HTTP status 404 with a MESSAGE reply, or the start of one"},
+		{"404 with HTML and a MESSAGE", httpStatus("404 Not Found", "<br>Notice\n"+good), smslink.OutcomeInDoubt, 404, "<br>Notice\n" + good, "or the start of one"},
+		{"404 cut before its body", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n", smslink.OutcomeInDoubt, 404, "", "or the start of one"},
+		{"404 with a MESSAGE cut short", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nMESSAGE;1", smslink.OutcomeInDoubt, 404, "MESSAGE;1", "or the start of one"},
 		{"404 with HTML cut short", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n<html>", smslink.OutcomeRejected, 404, "<html>", "HTTP status 404"},
 		{"403 with an ERROR cut short", "HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nERROR;5;add", smslink.OutcomeRejected, 403, "ERROR;5;add", "HTTP status 403"},
 		{"304", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", smslink.OutcomeRejected, 304, "", "HTTP status 304"},
@@ -95,8 +95,8 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 		{"an ERROR of nothing but zeros", http200("ERROR;000;hm"), smslink.OutcomeRejected, 200, "ERROR;000;hm", "ERROR 0: its Text says why"},
 		{"an undocumented ERROR", http200("ERROR;77;hm"), smslink.OutcomeRejected, 200, "ERROR;77;hm", "ERROR 77: its Text says why"},
 		{"an ERROR without a numeric code", http200("ERROR;0712345678;hm"), smslink.OutcomeRejected, 200, "ERROR;0712345678;hm", "an ERROR without a code"},
-		{"an ERROR cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nERROR;1;x", smslink.OutcomeUnknown, 200, "ERROR;1;x", "the connection ended before the reply did (EOF)"},
-		{"an endless reply", http200("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000)), smslink.OutcomeUnknown, 200,
+		{"an ERROR cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nERROR;1;x", smslink.OutcomeInDoubt, 200, "ERROR;1;x", "the connection ended before the reply did (EOF)"},
+		{"an endless reply", http200("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000)), smslink.OutcomeInDoubt, 200,
 			("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000))[:64<<10+2*128], "longer than a reply to this request can be"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 			require.Equal(t, c.status, sendErr.StatusCode)
 			require.Equal(t, c.reply, string(sendErr.Reply))
 			require.ErrorContains(t, err, c.says)
-			prefix := map[smslink.Outcome]string{smslink.OutcomeUnknown: "smslink: outcome unknown: ", smslink.OutcomeRejected: "smslink: rejected: "}
+			prefix := map[smslink.Outcome]string{smslink.OutcomeInDoubt: "smslink: in doubt: ", smslink.OutcomeRejected: "smslink: rejected: "}
 			require.True(t, strings.HasPrefix(err.Error(), prefix[c.want]), err.Error())
 			require.Equal(t, 1, strings.Count(err.Error(), "smslink: "), err.Error())
 		})
@@ -125,12 +125,12 @@ func TestSend_gatewayErrorHasTheGatewaysWords(t *testing.T) {
 	require.NotErrorIs(t, err, &smslink.GatewayError{Code: "7"})
 }
 
-func TestSend_resetAfterTheUploadIsUnknown(t *testing.T) {
+func TestSend_resetAfterTheUploadIsInDoubt(t *testing.T) {
 	_, p, err := sendTo(t, peer(t, func(conn net.Conn, _ []byte) { abort(conn) }), 1)
-	requireOutcome(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 }
 
-func TestSend_resetDuringTheUploadIsUnknown(t *testing.T) {
+func TestSend_resetDuringTheUploadIsInDoubt(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var done sync.WaitGroup
@@ -147,10 +147,10 @@ func TestSend_resetDuringTheUploadIsUnknown(t *testing.T) {
 	p.Codec = smslink.CodecNone
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: strings.Repeat("a", 8<<20)}))
 	_, err = newClient(t, &smslink.Options{Endpoint: "http://" + listener.Addr().String()}).Send(context.Background(), &p)
-	requireOutcome(t, smslink.OutcomeUnknown, &p, err)
+	requireOutcome(t, smslink.OutcomeInDoubt, &p, err)
 }
 
-func TestSend_lostReplyIsUnknown(t *testing.T) {
+func TestSend_lostReplyIsInDoubt(t *testing.T) {
 	hang := make(chan struct{})
 	endpoint := peer(t, func(net.Conn, []byte) { <-hang })
 	defer close(hang)
@@ -161,21 +161,21 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 		defer cancel()
 		p := packageOf(t, 1)
 		_, err := client.Send(ctx, p)
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("time-out of the options", func(t *testing.T) {
 		client := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: time.Second})
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("time-out of the caller's http.Client", func(t *testing.T) {
 		client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: &http.Client{Timeout: time.Second}})
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("cancelled", func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestSend_lostReplyIsUnknown(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		p := packageOf(t, 1)
 		_, err := client.Send(ctx, p)
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }
@@ -198,7 +198,7 @@ func TestSend_switchOfProtocolsIsNotWaitedFor(t *testing.T) {
 	})
 	_, p, err := sendTo(t, endpoint, 1)
 	close(hang)
-	requireOutcome(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 	require.Equal(t, http.StatusSwitchingProtocols, sendError(t, err).StatusCode)
 }
 
@@ -211,7 +211,7 @@ func TestSend_causeOfTheContextIsTold(t *testing.T) {
 	time.AfterFunc(time.Second, func() { cancel(shutdown) })
 	p := packageOf(t, 1)
 	_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
-	requireOutcome(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 	require.ErrorIs(t, err, shutdown)
 	require.ErrorContains(t, err, "shutting down")
 }
@@ -308,7 +308,7 @@ func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 		"another MESSAGE":  func() (*http.Response, error) { return response(200, "MESSAGE;1;ok;1;9:9:3"), nil },
 		"a protocol error": func() (*http.Response, error) { return response(101, ""), nil },
 	} {
-		for read, want := range map[int64]smslink.Outcome{0: smslink.OutcomeNotSent, 1: smslink.OutcomeUnknown} {
+		for read, want := range map[int64]smslink.Outcome{0: smslink.OutcomeNotSent, 1: smslink.OutcomeInDoubt} {
 			t.Run(fmt.Sprintf("%s, %d bytes read", name, read), func(t *testing.T) {
 				var body io.Reader
 				client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -365,7 +365,7 @@ func TestSend_acceptedPackageIsSealed(t *testing.T) {
 	resp, err := client.Send(context.Background(), p)
 	require.Nil(t, resp)
 	require.ErrorIs(t, err, smslink.ErrSealed)
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 	require.False(t, smslink.SafeToResend(err))
 	require.EqualError(t, err, "smslink: not sent again: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice")
 	require.ErrorIs(t, p.Add(message(3)), smslink.ErrSealed)
@@ -385,17 +385,17 @@ func TestSend_acceptedPackageIsSealed(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestSend_unknownPackageIsSealed(t *testing.T) {
+func TestSend_packageInDoubtIsSealed(t *testing.T) {
 	gw := newGateway(t, nil)
 	gw.Inject(smslinktest.LoseReply())
 	client := gw.Client()
 	p := packageOf(t, 1)
 	_, err := client.Send(context.Background(), p)
-	requireOutcome(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 
 	_, err = client.Send(context.Background(), p)
 	require.ErrorIs(t, err, smslink.ErrSealed)
-	requireOutcome(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 	require.EqualError(t, err, "smslink: not sent again: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice")
 	require.Len(t, gw.Messages(), 1)
 
@@ -442,7 +442,7 @@ func TestSend_twiceAtOnceIsSentOnce(t *testing.T) {
 }
 
 // A server that closes kept connections early must not make a fresh upload
-// unknown if net/http can tell that nothing of it was written.
+// in doubt if net/http can tell that nothing of it was written.
 func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
 	endpoint := peer(t, func(conn net.Conn, _ []byte) {
 		_, _ = io.WriteString(conn, strings.Replace(http200("MESSAGE;1;ok;1;1:1:3"), "Connection: close\r\n", "", 1))
@@ -456,7 +456,7 @@ func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
 }
 
 func TestOutcome_String(t *testing.T) {
-	require.Equal(t, "unknown", smslink.Outcome(0).String(), "the zero value is the cautious one")
+	require.Equal(t, "in doubt", smslink.Outcome(0).String(), "the zero value is the cautious one")
 	require.Equal(t, "not sent", smslink.OutcomeNotSent.String())
 	require.Equal(t, "rejected", smslink.OutcomeRejected.String())
 	require.Equal(t, "accepted", smslink.OutcomeAccepted.String())
@@ -475,7 +475,7 @@ func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 		endpoint := peer(t, func(net.Conn, []byte) { cancel(fmt.Errorf("lane 1: %w", other)); time.Sleep(50 * time.Millisecond) })
 		p := packageOf(t, 1)
 		_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorIs(t, err, smslink.ErrUnknown)
 		for _, sentinel := range []error{smslink.ErrNotSent, smslink.ErrRejected, smslink.ErrSealed} {
 			require.NotErrorIs(t, err, sentinel)

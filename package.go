@@ -117,7 +117,7 @@ type packageState int32
 const (
 	packageOpen packageState = iota
 	packageSending
-	packageUncertain // the outcome of its Send is unknown
+	packageInDoubt // its Send is in doubt
 	packageAccepted
 )
 
@@ -126,8 +126,8 @@ func (p *Package) sealed() error {
 	switch packageState(p.state.Load()) {
 	case packageSending:
 		return errSending
-	case packageUncertain:
-		return errSealedUncertain
+	case packageInDoubt:
+		return errSealedInDoubt
 	case packageAccepted:
 		return errSealedAccepted
 	}
@@ -153,7 +153,7 @@ func (p *Package) endSend(outcome Outcome) {
 	case OutcomeAccepted:
 		p.state.Store(int32(packageAccepted))
 	default:
-		p.state.Store(int32(packageUncertain))
+		p.state.Store(int32(packageInDoubt))
 	}
 }
 

@@ -72,27 +72,27 @@ func TestBalance_unframedReplyMayBeCutInANumber(t *testing.T) {
 }
 
 // The start of a MESSAGE is one however the parser would trim it.
-func TestSend_halfAMESSAGEUnderA4xxIsUnknown(t *testing.T) {
+func TestSend_halfAMESSAGEUnderA4xxIsInDoubt(t *testing.T) {
 	const whole = "MESSAGE;"
 	for _, before := range []string{"", "\ufeff", " ", "\r\n", "\n\ufeff \t"} {
 		for n := range len(whole) + 1 {
 			body := before + whole[:n]
 			_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n"+body), 1)
-			requireOutcome(t, smslink.OutcomeUnknown, p, err)
+			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 			if n > 0 {
 				_, p, err = sendTo(t, replying(t, unframed("403 Forbidden", body)), 1)
-				requireOutcome(t, smslink.OutcomeUnknown, p, err)
+				requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 			}
 		}
 		_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n"+before+"MESSY"), 1)
 		requireOutcome(t, smslink.OutcomeRejected, p, err)
 	}
 	_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n\xef\xbb"), 1)
-	requireOutcome(t, smslink.OutcomeUnknown, p, err)
+	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 }
 
 // A refusal, or a status, that a MESSAGE follows in the same reply proves nothing.
-func TestSend_aMESSAGEBehindTheReplyLeavesItUnknown(t *testing.T) {
+func TestSend_aMESSAGEBehindTheReplyLeavesItInDoubt(t *testing.T) {
 	const second = "MESSAGE;1;ok;77;1:9:3"
 	for _, body := range []string{
 		"ERROR;16;error while sending\r\n" + second,
@@ -100,17 +100,17 @@ func TestSend_aMESSAGEBehindTheReplyLeavesItUnknown(t *testing.T) {
 		"\ufeffMESSAGE;1;ok;77;1:9:2;\r\n" + second,
 	} {
 		_, p, err := sendTo(t, replying(t, http200(body)), 1)
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorIs(t, err, smslink.ErrUnreadableReply)
 		require.Equal(t, body, string(sendError(t, err).Reply))
 	}
 }
 
 // A MESSAGE about other messages may be the reply to another package.
-func TestSend_replyAboutOtherMessagesIsUnknown(t *testing.T) {
+func TestSend_replyAboutOtherMessagesIsInDoubt(t *testing.T) {
 	for _, entries := range []string{"9:a:3", "9:a:3,8:b:3", "9:a:3,x", "0001:a:3", "1", "1:a"} {
 		_, p, err := sendTo(t, replying(t, http200("MESSAGE;1;ok;77;"+entries)), 1, 2)
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorIs(t, err, smslink.ErrUnreadableReply)
 		require.Contains(t, string(sendError(t, err).Reply), entries)
 	}
@@ -173,7 +173,7 @@ func retrying(inner http.RoundTripper) http.RoundTripper {
 	})
 }
 
-func TestSend_refusalAfterASecondConnectionIsUnknown(t *testing.T) {
+func TestSend_refusalAfterASecondConnectionIsInDoubt(t *testing.T) {
 	gw := newGateway(t, nil)
 	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{
 		Endpoint: gw.URL, HTTPClient: &http.Client{Transport: retrying(smslink.NewTransport())},
@@ -185,7 +185,7 @@ func TestSend_refusalAfterASecondConnectionIsUnknown(t *testing.T) {
 		p := packageOf(t, 1)
 		_, err = client.Send(context.Background(), p)
 		require.Len(t, gw.Messages(), 1, "the first upload was taken")
-		requireOutcome(t, smslink.OutcomeUnknown, p, err)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.ErrorContains(t, err, "another connection")
 
 		gw.Inject(refusal) // at the first connection

@@ -24,68 +24,68 @@ var outcomes = []struct {
 	err  error
 	want smslink.Outcome
 }{
-	{"ErrUnknown", smslink.ErrUnknown, smslink.OutcomeUnknown},
+	{"ErrUnknown", smslink.ErrUnknown, smslink.OutcomeInDoubt},
 	{"ErrNotSent", smslink.ErrNotSent, smslink.OutcomeNotSent},
 	{"ErrRejected", smslink.ErrRejected, smslink.OutcomeRejected},
-	{"ErrSealed", smslink.ErrSealed, smslink.OutcomeUnknown},
+	{"ErrSealed", smslink.ErrSealed, smslink.OutcomeInDoubt},
 
-	{"SendError", &smslink.SendError{Err: io.EOF}, smslink.OutcomeUnknown},
+	{"SendError", &smslink.SendError{Err: io.EOF}, smslink.OutcomeInDoubt},
 	{"SendError", &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: io.EOF}, smslink.OutcomeNotSent},
 	{"SendError", &smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "7"}}, smslink.OutcomeRejected},
-	{"SendError", &smslink.SendError{Err: &smslink.GatewayError{Code: "7"}}, smslink.OutcomeUnknown},
+	{"SendError", &smslink.SendError{Err: &smslink.GatewayError{Code: "7"}}, smslink.OutcomeInDoubt},
 	{"MessageError", &smslink.MessageError{Err: smslink.ErrReceiver}, smslink.OutcomeNotSent},
-	{"ResultError", &smslink.ResultError{Status: smslink.StatusUnreported}, smslink.OutcomeUnknown},
+	{"ResultError", &smslink.ResultError{Status: smslink.StatusUnreported}, smslink.OutcomeInDoubt},
 	{"ResultError", &smslink.ResultError{Status: smslink.StatusSenderFailed}, smslink.OutcomeRejected},
 	{"ResultError", &smslink.ResultError{Status: smslink.StatusNumberFailed}, smslink.OutcomeRejected},
-	{"ResultError", &smslink.ResultError{Status: smslink.StatusInternalOrBlacklisted}, smslink.OutcomeUnknown},
+	{"ResultError", &smslink.ResultError{Status: smslink.StatusInternalOrBlacklisted}, smslink.OutcomeInDoubt},
 	{"ResultError", &smslink.ResultError{Status: smslink.StatusInsufficientCredit}, smslink.OutcomeRejected},
-	{"ResultError", &smslink.ResultError{Status: 6}, smslink.OutcomeUnknown},
+	{"ResultError", &smslink.ResultError{Status: 6}, smslink.OutcomeInDoubt},
 
 	// Alone these say nothing of any message.
-	{"GatewayError", &smslink.GatewayError{Code: "7"}, smslink.OutcomeUnknown},
-	{"ErrStopped", smslink.ErrStopped, smslink.OutcomeUnknown},
-	{"ErrEmptyPackage", smslink.ErrEmptyPackage, smslink.OutcomeUnknown},
-	{"ErrCodecMethod", smslink.ErrCodecMethod, smslink.OutcomeUnknown},
-	{"ErrUnreadableReply", smslink.ErrUnreadableReply, smslink.OutcomeUnknown},
-	{"ErrReplyTooLarge", smslink.ErrReplyTooLarge, smslink.OutcomeUnknown},
-	{"ErrRepeatedInStream", smslink.ErrRepeatedInStream, smslink.OutcomeUnknown},
-	{"ErrReceiver", smslink.ErrReceiver, smslink.OutcomeUnknown},
-	{"ErrNegativeID", smslink.ErrNegativeID, smslink.OutcomeUnknown},
-	{"ErrRepeatedID", smslink.ErrRepeatedID, smslink.OutcomeUnknown},
-	{"ErrNoDigit", smslink.ErrNoDigit, smslink.OutcomeUnknown},
-	{"ErrSeparator", smslink.ErrSeparator, smslink.OutcomeUnknown},
-	{"ErrControlCharacter", smslink.ErrControlCharacter, smslink.OutcomeUnknown},
-	{"ErrInvalidUTF8", smslink.ErrInvalidUTF8, smslink.OutcomeUnknown},
-	{"ErrEmptyText", smslink.ErrEmptyText, smslink.OutcomeUnknown},
-	{"ErrTooLong", smslink.ErrTooLong, smslink.OutcomeUnknown},
-	{"ErrLiteralEscape", smslink.ErrLiteralEscape, smslink.OutcomeUnknown},
-	{"ErrBefore1970", smslink.ErrBefore1970, smslink.OutcomeUnknown},
-	{"ErrUnreported", smslink.ErrUnreported, smslink.OutcomeUnknown},
-	{"ErrSenderFailed", smslink.ErrSenderFailed, smslink.OutcomeUnknown},
-	{"ErrNumberFailed", smslink.ErrNumberFailed, smslink.OutcomeUnknown},
-	{"ErrInternalOrBlacklisted", smslink.ErrInternalOrBlacklisted, smslink.OutcomeUnknown},
-	{"ErrInsufficientCredit", smslink.ErrInsufficientCredit, smslink.OutcomeUnknown},
-	{"ErrUnknownStatus", smslink.ErrUnknownStatus, smslink.OutcomeUnknown},
+	{"GatewayError", &smslink.GatewayError{Code: "7"}, smslink.OutcomeInDoubt},
+	{"ErrStopped", smslink.ErrStopped, smslink.OutcomeInDoubt},
+	{"ErrEmptyPackage", smslink.ErrEmptyPackage, smslink.OutcomeInDoubt},
+	{"ErrCodecMethod", smslink.ErrCodecMethod, smslink.OutcomeInDoubt},
+	{"ErrUnreadableReply", smslink.ErrUnreadableReply, smslink.OutcomeInDoubt},
+	{"ErrReplyTooLarge", smslink.ErrReplyTooLarge, smslink.OutcomeInDoubt},
+	{"ErrRepeatedInStream", smslink.ErrRepeatedInStream, smslink.OutcomeInDoubt},
+	{"ErrReceiver", smslink.ErrReceiver, smslink.OutcomeInDoubt},
+	{"ErrNegativeID", smslink.ErrNegativeID, smslink.OutcomeInDoubt},
+	{"ErrRepeatedID", smslink.ErrRepeatedID, smslink.OutcomeInDoubt},
+	{"ErrNoDigit", smslink.ErrNoDigit, smslink.OutcomeInDoubt},
+	{"ErrSeparator", smslink.ErrSeparator, smslink.OutcomeInDoubt},
+	{"ErrControlCharacter", smslink.ErrControlCharacter, smslink.OutcomeInDoubt},
+	{"ErrInvalidUTF8", smslink.ErrInvalidUTF8, smslink.OutcomeInDoubt},
+	{"ErrEmptyText", smslink.ErrEmptyText, smslink.OutcomeInDoubt},
+	{"ErrTooLong", smslink.ErrTooLong, smslink.OutcomeInDoubt},
+	{"ErrLiteralEscape", smslink.ErrLiteralEscape, smslink.OutcomeInDoubt},
+	{"ErrBefore1970", smslink.ErrBefore1970, smslink.OutcomeInDoubt},
+	{"ErrUnreported", smslink.ErrUnreported, smslink.OutcomeInDoubt},
+	{"ErrSenderFailed", smslink.ErrSenderFailed, smslink.OutcomeInDoubt},
+	{"ErrNumberFailed", smslink.ErrNumberFailed, smslink.OutcomeInDoubt},
+	{"ErrInternalOrBlacklisted", smslink.ErrInternalOrBlacklisted, smslink.OutcomeInDoubt},
+	{"ErrInsufficientCredit", smslink.ErrInsufficientCredit, smslink.OutcomeInDoubt},
+	{"ErrUnknownStatus", smslink.ErrUnknownStatus, smslink.OutcomeInDoubt},
 
-	{"of others", context.Canceled, smslink.OutcomeUnknown},
-	{"of others", &url.Error{Err: io.EOF}, smslink.OutcomeUnknown},
+	{"of others", context.Canceled, smslink.OutcomeInDoubt},
+	{"of others", &url.Error{Err: io.EOF}, smslink.OutcomeInDoubt},
 }
 
 func TestSafeToResend_everyErrorOfThePackage(t *testing.T) {
 	sentinels := map[smslink.Outcome]error{
-		smslink.OutcomeUnknown: smslink.ErrUnknown, smslink.OutcomeNotSent: smslink.ErrNotSent, smslink.OutcomeRejected: smslink.ErrRejected,
+		smslink.OutcomeInDoubt: smslink.ErrUnknown, smslink.OutcomeNotSent: smslink.ErrNotSent, smslink.OutcomeRejected: smslink.ErrRejected,
 	}
 	tested := map[string]bool{}
 	for _, c := range outcomes {
 		tested[c.name] = true
 		for _, err := range []error{c.err, fmt.Errorf("wrapped: %w", c.err), errors.Join(c.err, errors.New("and more"))} {
 			require.Equal(t, c.want, smslink.OutcomeOf(err), "%s: %v", c.name, err)
-			require.Equal(t, c.want != smslink.OutcomeUnknown, smslink.SafeToResend(err), "%s: %v", c.name, err)
+			require.Equal(t, c.want != smslink.OutcomeInDoubt, smslink.SafeToResend(err), "%s: %v", c.name, err)
 			for outcome, sentinel := range sentinels {
 				if errors.Is(err, sentinel) {
 					require.Equal(t, c.want, outcome, "%s: %v: errors.Is and OutcomeOf agree", c.name, err)
 				} else if outcome == c.want {
-					require.Equal(t, smslink.OutcomeUnknown, c.want, "%s: %v: errors.Is and OutcomeOf agree", c.name, err)
+					require.Equal(t, smslink.OutcomeInDoubt, c.want, "%s: %v: errors.Is and OutcomeOf agree", c.name, err)
 				}
 			}
 		}
@@ -100,7 +100,7 @@ func TestSafeToResend_everyErrorOfThePackage(t *testing.T) {
 func TestOutcomeOf_theMostDoubtfulOfSeveral(t *testing.T) {
 	notSent := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: io.EOF}
 	rejected := &smslink.SendError{Outcome: smslink.OutcomeRejected, Err: io.EOF}
-	unknown := &smslink.SendError{Outcome: smslink.OutcomeUnknown, Err: io.EOF}
+	inDoubt := &smslink.SendError{Outcome: smslink.OutcomeInDoubt, Err: io.EOF}
 	for _, c := range []struct {
 		errs []error
 		want smslink.Outcome
@@ -108,11 +108,11 @@ func TestOutcomeOf_theMostDoubtfulOfSeveral(t *testing.T) {
 		{[]error{notSent, notSent}, smslink.OutcomeNotSent},
 		{[]error{notSent, rejected}, smslink.OutcomeRejected},
 		{[]error{rejected, notSent}, smslink.OutcomeRejected},
-		{[]error{notSent, unknown, rejected}, smslink.OutcomeUnknown},
-		{[]error{unknown, notSent}, smslink.OutcomeUnknown},
-		{[]error{rejected, unknown}, smslink.OutcomeUnknown},
-		{[]error{unknown, rejected}, smslink.OutcomeUnknown},
-		{[]error{io.EOF, fmt.Errorf("deep: %w", errors.Join(io.EOF, unknown)), notSent}, smslink.OutcomeUnknown},
+		{[]error{notSent, inDoubt, rejected}, smslink.OutcomeInDoubt},
+		{[]error{inDoubt, notSent}, smslink.OutcomeInDoubt},
+		{[]error{rejected, inDoubt}, smslink.OutcomeInDoubt},
+		{[]error{inDoubt, rejected}, smslink.OutcomeInDoubt},
+		{[]error{io.EOF, fmt.Errorf("deep: %w", errors.Join(io.EOF, inDoubt)), notSent}, smslink.OutcomeInDoubt},
 	} {
 		require.Equal(t, c.want, smslink.OutcomeOf(errors.Join(c.errs...)), "%v", c.errs)
 	}
@@ -122,10 +122,10 @@ func TestOutcomeOf_theMostDoubtfulOfSeveral(t *testing.T) {
 func TestResponse_Err_isSafeOnlyIfNothingWasTaken(t *testing.T) {
 	for body, want := range map[string]smslink.Outcome{
 		"1:a:2,2:b:5":  smslink.OutcomeRejected,
-		"1:a:2,2:b:3":  smslink.OutcomeUnknown,
-		"1:a:2,2:b:4":  smslink.OutcomeUnknown,
-		"1:a:2":        smslink.OutcomeUnknown,
-		"1:a:2,2:b:99": smslink.OutcomeUnknown,
+		"1:a:2,2:b:3":  smslink.OutcomeInDoubt,
+		"1:a:2,2:b:4":  smslink.OutcomeInDoubt,
+		"1:a:2":        smslink.OutcomeInDoubt,
+		"1:a:2,2:b:99": smslink.OutcomeInDoubt,
 	} {
 		resp, err := answered(t, packageOf(t, 1, 2), "MESSAGE;1;ok;77;"+body)
 		require.NoError(t, err)

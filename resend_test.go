@@ -41,7 +41,7 @@ func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
 		_, err := client.Send(context.Background(), p)
 		require.NotEmpty(t, first)
 		if short == 0 {
-			requireOutcome(t, smslink.OutcomeUnknown, p, err)
+			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 			require.ErrorContains(t, err, "the upload was read to its end")
 			require.Error(t, again)
 			continue
@@ -167,7 +167,7 @@ func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 			p := packageOf(t, 1)
 			_, err = client.Send(context.Background(), p)
 			require.Len(t, gw.Messages(), 1)
-			requireOutcome(t, smslink.OutcomeUnknown, p, err)
+			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		})
 	}
 }

@@ -143,7 +143,7 @@ func (r Result) Err() error {
 // or, with [StatusUnreported], that its reply did not decide. With [errors.Is] it matches the
 // sentinel of its status, such as [ErrNumberFailed], and of its outcome. The outcome is
 // [OutcomeRejected] for StatusSenderFailed, StatusNumberFailed and StatusInsufficientCredit, else
-// [OutcomeUnknown].
+// [OutcomeInDoubt].
 type ResultError struct {
 	ID       int64
 	RemoteID string
@@ -162,7 +162,7 @@ func (e *ResultError) outcome() Outcome {
 	if e.Status.refused() {
 		return OutcomeRejected
 	}
-	return OutcomeUnknown
+	return OutcomeInDoubt
 }
 
 // Is reports whether target is the sentinel of the outcome.
@@ -177,7 +177,7 @@ func (e *ResultError) Unwrap() error { return e.Status.err() }
 // Err returns nil if every message is a [StatusSuccess], else an error that wraps the
 // [*ResultError] of each that is not, in the package's order. Its text names the first few. Its
 // outcome is [OutcomeRejected] if the gateway certainly took no message of the package, else
-// [OutcomeUnknown].
+// [OutcomeInDoubt].
 func (r *Response) Err() error {
 	var failed []error
 	for _, result := range r.Results {
@@ -219,11 +219,11 @@ func (e *resultErrors) Unwrap() []error { return e.errs }
 func (e *resultErrors) outcome() Outcome {
 	for _, err := range e.errs {
 		if !SafeToResend(err) {
-			return OutcomeUnknown
+			return OutcomeInDoubt
 		}
 	}
 	if len(e.errs) < e.messages {
-		return OutcomeUnknown
+		return OutcomeInDoubt
 	}
 	return OutcomeRejected
 }
@@ -314,7 +314,7 @@ const (
 // parse.
 func readReply(ctx context.Context, resp *http.Response, messages int, parse func(wire.Reply) error) *SendError {
 	if resp.StatusCode < 200 { // a switch of protocols, whose body need never end
-		return &SendError{Outcome: OutcomeUnknown, StatusCode: resp.StatusCode, Err: httpStatusError(resp.StatusCode)}
+		return &SendError{Outcome: OutcomeInDoubt, StatusCode: resp.StatusCode, Err: httpStatusError(resp.StatusCode)}
 	}
 	body, readErr := readCapped(ctx, resp, messages)
 	fail := func(outcome Outcome, cause error) *SendError {
@@ -328,7 +328,7 @@ func readReply(ctx context.Context, resp *http.Response, messages int, parse fun
 	case status >= 300 && status < 500:
 		switch {
 		case mayBeAccepted(body, readErr != nil || reply.MayBeCut): // whoever set the status
-			return fail(OutcomeUnknown, fmt.Errorf("%w with a MESSAGE reply, or the start of one", httpStatusError(status)))
+			return fail(OutcomeInDoubt, fmt.Errorf("%w with a MESSAGE reply, or the start of one", httpStatusError(status)))
 		case refused:
 			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 		case status < 400:
@@ -337,18 +337,18 @@ func readReply(ctx context.Context, resp *http.Response, messages int, parse fun
 			return fail(OutcomeRejected, httpStatusError(status))
 		}
 	case status >= 500 && refused:
-		return fail(OutcomeUnknown, fmt.Errorf("%w: %w", httpStatusError(status), newGatewayError(reply.Code, reply.Text)))
+		return fail(OutcomeInDoubt, fmt.Errorf("%w: %w", httpStatusError(status), newGatewayError(reply.Code, reply.Text)))
 	case status >= 500:
-		return fail(OutcomeUnknown, httpStatusError(status))
+		return fail(OutcomeInDoubt, httpStatusError(status))
 	case readErr != nil:
-		return fail(OutcomeUnknown, readErr)
+		return fail(OutcomeInDoubt, readErr)
 	case parseErr != nil, holdsAnother(body):
-		return fail(OutcomeUnknown, ErrUnreadableReply)
+		return fail(OutcomeInDoubt, ErrUnreadableReply)
 	case refused:
 		return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 	}
 	if err := parse(reply); err != nil {
-		return fail(OutcomeUnknown, err)
+		return fail(OutcomeInDoubt, err)
 	}
 	return nil
 }

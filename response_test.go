@@ -95,7 +95,7 @@ func TestResponse_Err(t *testing.T) {
 		"message 1: sender failed: check that the sender is approved for the account; "+
 		"message 2: number failed: check the number; "+
 		"message 4: internal error or number blacklisted: look whether the number is on the account's blacklist; if not, try again later; and 3 more")
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(all))
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(all))
 	require.False(t, smslink.SafeToResend(all))
 	for status := smslink.StatusUnreported; status <= smslink.StatusInsufficientCredit; status++ {
 		require.Equal(t, 1, resp.Count(status), "%v", status)
@@ -151,7 +151,7 @@ func FuzzSend_reply(f *testing.F) {
 		if err != nil {
 			var sendErr *smslink.SendError
 			require.ErrorAs(t, err, &sendErr)
-			require.Contains(t, []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeUnknown}, sendErr.Outcome)
+			require.Contains(t, []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeInDoubt}, sendErr.Outcome)
 			return
 		}
 		require.Len(t, resp.Results, 3)

@@ -258,7 +258,7 @@ func TestRetryable_withAJournal(t *testing.T) {
 		}
 		for last = range client.Stream(messages, &smslink.StreamOptions{Journal: j, ContinueWithoutCredit: true}).Batches(context.Background()) {
 			require.NoError(t, last.Err)
-			require.Empty(t, last.Refused)
+			require.Empty(t, last.Invalid)
 		}
 		return last
 	}

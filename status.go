@@ -89,11 +89,11 @@ func (s Status) err() error {
 type Outcome int
 
 const (
-	// OutcomeUnknown means that the gateway may or may not have taken the package: bytes of it
+	// OutcomeInDoubt means that the gateway may or may not have taken the package: bytes of it
 	// were handed to a transport, and what came back (a time-out, a reset, a 5xx, an unreadable
 	// reply) does not decide it. The package is sealed. Look into the account's reports before
 	// you call [Package.Reopen]. Errors of this outcome match [ErrUnknown].
-	OutcomeUnknown Outcome = iota
+	OutcomeInDoubt Outcome = iota
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
 	// server can have taken it. Errors of this outcome match [ErrNotSent].
 	OutcomeNotSent
@@ -106,11 +106,11 @@ const (
 	OutcomeAccepted
 )
 
-// String returns the outcome's name: unknown, not sent, rejected or accepted.
+// String returns the outcome's name: in doubt, not sent, rejected or accepted.
 func (o Outcome) String() string {
 	switch o {
-	case OutcomeUnknown:
-		return "unknown"
+	case OutcomeInDoubt:
+		return "in doubt"
 	case OutcomeNotSent:
 		return "not sent"
 	case OutcomeRejected:
@@ -124,7 +124,7 @@ func (o Outcome) String() string {
 // An error that says what became of messages matches one of these with [errors.Is]: the one of its
 // [OutcomeOf].
 var (
-	ErrUnknown  error = sentinel(OutcomeUnknown)  // matched by errors of OutcomeUnknown
+	ErrUnknown  error = sentinel(OutcomeInDoubt)  // matched by errors of OutcomeInDoubt
 	ErrNotSent  error = sentinel(OutcomeNotSent)  // matched by errors of OutcomeNotSent
 	ErrRejected error = sentinel(OutcomeRejected) // matched by errors of OutcomeRejected
 )
@@ -143,10 +143,10 @@ func (s sentinel) outcome() Outcome { return Outcome(s) }
 //   - the Outcome of a [*SendError];
 //   - [OutcomeNotSent] for a [*MessageError];
 //   - for a [*ResultError], [OutcomeRejected] if the gateway certainly did not take the message
-//     (statuses 1, 2 and 5), else [OutcomeUnknown];
-//   - [OutcomeUnknown] for every other error, such as [ErrSealed] and what [Stream.Err] returns.
+//     (statuses 1, 2 and 5), else [OutcomeInDoubt];
+//   - [OutcomeInDoubt] for every other error, such as [ErrSealed] and what [Stream.Err] returns.
 //
-// If several of them are joined in err, OutcomeOf returns the most doubtful one: unknown before
+// If several of them are joined in err, OutcomeOf returns the most doubtful one: in doubt before
 // rejected, and rejected before not sent.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
@@ -154,7 +154,7 @@ func OutcomeOf(err error) Outcome {
 	}
 	outcome, found := outcomeIn(err)
 	if !found {
-		return OutcomeUnknown
+		return OutcomeInDoubt
 	}
 	return outcome
 }
@@ -173,7 +173,7 @@ func outcomeIn(err error) (worst Outcome, found bool) {
 	case interface{ Unwrap() []error }:
 		for _, branch := range e.Unwrap() {
 			outcome, ok := outcomeIn(branch)
-			if ok && (!found || outcome == OutcomeUnknown || worst == OutcomeNotSent) {
+			if ok && (!found || outcome == OutcomeInDoubt || worst == OutcomeNotSent) {
 				worst, found = outcome, true
 			}
 		}

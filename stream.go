@@ -33,12 +33,12 @@ var (
 //
 // # What is promised
 //
-// Each message read from the source is in exactly one [Batch]: in its Package, its Refused or its
+// Each message read from the source is in exactly one [Batch]: in its Package, its Invalid or its
 // Earlier. The exceptions are a loop that is left early and a panic; then those not yet yielded
 // are in none. A batch without messages is never yielded.
 //
-// Only packages that were not sent are retried: see [Retry]. Packages that were rejected, or whose
-// outcome is unknown, are never sent again.
+// Only packages that were not sent are retried: see [Retry]. Packages that were rejected, or
+// are in doubt, are never sent again.
 //
 // # Why it stops
 //
@@ -48,7 +48,7 @@ var (
 //   - the context is done;
 //   - the Limiter or the Journal fails;
 //   - further packages would most likely fare no better, as [StopReason] judges;
-//   - five packages in a row are of unknown outcome, those that were not sent not counted.
+//   - five packages in a row are in doubt, those that were not sent not counted.
 //
 // It then yields what is on its way. Packages that wait for the Limiter or for a retry are not
 // sent. What was read and not packed yet comes in a last Batch, whose Err matches [ErrStopped].
@@ -61,8 +61,8 @@ var (
 // from any goroutine. Nothing runs on once the loop has ended.
 //
 // If a hook, the Limiter, the Journal or the Codec panics in a goroutine of the stream's, the
-// stream stops, and then panics with the same value in the caller's. The package in question is of
-// unknown outcome if it was about to be uploaded.
+// stream stops, and then panics with the same value in the caller's. The package in question is
+// in doubt if it was about to be uploaded.
 type Stream struct {
 	client *Client
 	source iter.Seq2[Message, error]
@@ -94,7 +94,7 @@ func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions)
 // ranged over once.
 //
 // The context also bounds the uploads that have begun, so that ending it most likely makes their
-// outcome unknown: see Drain. Each attempt is bounded by [Options.Timeout], too, whatever the
+// in doubt: see Drain. Each attempt is bounded by [Options.Timeout], too, whatever the
 // context's deadline. The Journal's calls are not bounded by the context, since a stream that stops
 // still has to record what became of its packages.
 //
@@ -300,8 +300,8 @@ type Batch struct {
 	// was not sent, or not retried, because the stream stopped.
 	Err error
 
-	// Refused has the error of each message that was not put into a package.
-	Refused []*MessageError
+	// Invalid has the error of each message that was not put into a package.
+	Invalid []*MessageError
 
 	// Earlier has the messages that were not sent because the Journal knows them: the recorded
 	// results, with [StatusUnreported] for those in doubt.
@@ -309,16 +309,16 @@ type Batch struct {
 }
 
 // Stats are a stream's totals. Each message that was read counts in one of Accepted, Failed,
-// Refused, Earlier, NotSent, Rejected and Unknown once its batch is complete.
+// Invalid, Earlier, NotSent, Rejected and InDoubt once its batch is complete.
 type Stats struct {
 	Read     int            // messages read from the source
 	Accepted int            // StatusSuccess
 	Failed   map[Status]int // the other messages of packages that the gateway took, by status
-	Refused  int            // not put into a package
+	Invalid  int            // not put into a package
 	Earlier  int            // known to the Journal
 	NotSent  int            // in packages of OutcomeNotSent
 	Rejected int            // in packages of OutcomeRejected
-	Unknown  int            // in packages of OutcomeUnknown
+	InDoubt  int            // in packages of OutcomeInDoubt
 	Segments int            // SMS that the accepted messages make
 }
 
@@ -344,7 +344,7 @@ func (t *totals) count(b *Batch, segments int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &t.stats
-	s.Refused += len(b.Refused)
+	s.Invalid += len(b.Invalid)
 	s.Earlier += len(b.Earlier)
 	s.Segments += segments
 	switch messages := b.Package.Len(); {
@@ -367,7 +367,7 @@ func (t *totals) count(b *Batch, segments int) {
 		case OutcomeRejected:
 			s.Rejected += messages
 		default:
-			s.Unknown += messages
+			s.InDoubt += messages
 		}
 	}
 }
@@ -425,6 +425,6 @@ func (e *stopError) Error() string {
 	return printable(ErrStopped.Error() + ": " + strings.ReplaceAll(e.err.Error(), "smslink: ", ""))
 }
 
-func (e *stopError) outcome() Outcome { return OutcomeUnknown }
+func (e *stopError) outcome() Outcome { return OutcomeInDoubt }
 
 func (e *stopError) Is(target error) bool { return target == ErrStopped || e.aside.Is(target) }

@@ -193,7 +193,7 @@ func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
 		require.Equal(t, upTo(read), idsOf(batches))
 		require.Len(t, gateway.Uploads(), uploads)
 		if call == "Known" {
-			require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err), "an earlier stream may have sent them")
+			require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err), "an earlier stream may have sent them")
 			require.ErrorIs(t, batches[0].Package.Add(smslink.Message{ID: 1000, To: "0712345678", Text: "a"}), smslink.ErrSealed)
 		}
 		gateway.Close()
@@ -246,7 +246,7 @@ func TestStream_withAJournalEachIDComesOnce(t *testing.T) {
 	}
 	refused := 0
 	for _, b := range collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 1, Concurrency: 2, Journal: newSpy()})) {
-		for _, err := range b.Refused {
+		for _, err := range b.Invalid {
 			require.ErrorIs(t, err, smslink.ErrRepeatedInStream)
 			refused++
 		}
@@ -265,7 +265,7 @@ func TestStream_journalThatTellsOfStrangersStopsIt(t *testing.T) {
 		j.known = func([]smslink.Result) ([]smslink.Result, error) { return lie, nil }
 		batches := collect(t, t.Context(), gateway.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: j}))
 		require.ErrorIs(t, batches[0].Err, smslink.ErrStopped, name)
-		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 		require.Empty(t, gateway.Uploads())
 	}
 }
@@ -288,7 +288,7 @@ func TestStream_theJournalsContextIsNeverDone(t *testing.T) {
 	defer cancel()
 	j, read := newSpy(), 0
 	batches := collect(t, ctx, gateway.Client().Stream(numbered(15, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j}))
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 	require.Equal(t, upTo(15), idsOf(batches))
 	require.Zero(t, j.done)
 }
@@ -305,7 +305,7 @@ func TestStream_whatAnotherStreamSentMeanwhile(t *testing.T) {
 	}{
 		{"all of it", 10, false, 10, 0, smslink.OutcomeAccepted},
 		{"some of it", 4, false, 4, 6, smslink.OutcomeNotSent},
-		{"and nobody can tell", 4, true, 1, 9, smslink.OutcomeUnknown},
+		{"and nobody can tell", 4, true, 1, 9, smslink.OutcomeInDoubt},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := newGateway(t, nil)
@@ -366,13 +366,13 @@ func TestStream_journalForgetsWhatWasNotSent(t *testing.T) {
 	require.Empty(t, j.states)
 }
 
-func TestStream_whatAStoppedStreamCantAskForIsUnknown(t *testing.T) {
+func TestStream_whatAStoppedStreamCantAskForIsInDoubt(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read := newSpy(), 0
 	j.fail = "Known"
 	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(5, &read, errors.New("gone")), &smslink.StreamOptions{Journal: j}))
 	require.Len(t, batches, 1)
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 	require.ErrorContains(t, batches[0].Err, "gone")
 }
 

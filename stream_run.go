@@ -106,8 +106,8 @@ func (r *run) take(m Message) {
 
 // refuse notes a refused message. Batches are bounded in these, too.
 func (r *run) refuse(err *MessageError) {
-	r.next.Refused = append(r.next.Refused, err)
-	if len(r.next.Refused) >= r.opts.MaxMessages {
+	r.next.Invalid = append(r.next.Invalid, err)
+	if len(r.next.Invalid) >= r.opts.MaxMessages {
 		r.launch()
 	}
 }
@@ -153,8 +153,8 @@ func (r *run) crashed(f *flight, panicked any) {
 	case f.Err != nil || f.Response != nil: // it was the journal's Settle
 		r.heldBack.Store(true)
 	case f.mayBeSent:
-		f.Package.endSend(OutcomeUnknown)
-		f.Err = r.heldBackAs(OutcomeUnknown)
+		f.Package.endSend(OutcomeInDoubt)
+		f.Err = r.heldBackAs(OutcomeInDoubt)
 	default:
 		f.Err = r.heldBackAs(OutcomeNotSent)
 	}
@@ -230,7 +230,7 @@ type flight struct {
 }
 
 func (f *flight) isEmpty() bool {
-	return f.Package.Len() == 0 && len(f.Refused) == 0 && len(f.Earlier) == 0
+	return f.Package.Len() == 0 && len(f.Invalid) == 0 && len(f.Earlier) == 0
 }
 
 // uploader sends the flights of a run. Their goroutines share it.
@@ -243,7 +243,7 @@ type uploader struct {
 	stop    context.CancelCauseFunc
 
 	heldBack atomic.Bool  // a package was not sent, or not recorded, because the run stopped
-	unknown  atomic.Int32 // packages in a row
+	inDoubt  atomic.Int32 // packages in a row
 }
 
 func newUploader(ctx context.Context, client *Client, opts StreamOptions) *uploader {
@@ -306,8 +306,8 @@ func (u *uploader) skipKnown(f *flight) {
 	}
 	if err != nil {
 		u.journalFailed(err)
-		f.Package.endSend(OutcomeUnknown)
-		f.Err = u.heldBackAs(OutcomeUnknown)
+		f.Package.endSend(OutcomeInDoubt)
+		f.Err = u.heldBackAs(OutcomeInDoubt)
 	}
 }
 
@@ -388,11 +388,11 @@ func (u *uploader) upload(p *Package, attempt int) (*Response, error) {
 // stopReason returns the error after which further packages would fare no better, or nil.
 func (u *uploader) stopReason(b *Batch) error {
 	var failure *SendError
-	switch unknown := errors.As(b.Err, &failure) && failure.Outcome == OutcomeUnknown; {
-	case unknown && u.unknown.Add(1) >= maxUnknown:
-		return fmt.Errorf("smslink: %d packages in a row are of unknown outcome, the last one: %w", maxUnknown, failure.Err)
-	case !unknown && OutcomeOf(b.Err) != OutcomeNotSent:
-		u.unknown.Store(0)
+	switch inDoubt := errors.As(b.Err, &failure) && failure.Outcome == OutcomeInDoubt; {
+	case inDoubt && u.inDoubt.Add(1) >= maxInDoubt:
+		return fmt.Errorf("smslink: %d packages in a row are in doubt, the last one: %w", maxInDoubt, failure.Err)
+	case !inDoubt && OutcomeOf(b.Err) != OutcomeNotSent:
+		u.inDoubt.Store(0)
 	}
 	reason := StopReason(b.Response, b.Err)
 	if u.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
@@ -401,9 +401,9 @@ func (u *uploader) stopReason(b *Batch) error {
 	return reason
 }
 
-// maxUnknown is the number of packages of unknown outcome in a row after which a run stops: a
+// maxInDoubt is the number of packages in doubt in a row after which a run stops: a
 // gateway that can't answer must not put a whole campaign in doubt.
-const maxUnknown = 5
+const maxInDoubt = 5
 
 // settle has the journal record what became of the batch. What is left out stays in doubt. A
 // message that was not paid for may be sent another time.

@@ -70,7 +70,7 @@ func TestStream_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
 	read := 0
 	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: quick}))
 	require.Len(t, batches, 4)
-	for i, outcome := range []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeUnknown, smslink.OutcomeRejected, smslink.OutcomeAccepted} {
+	for i, outcome := range []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeInDoubt, smslink.OutcomeRejected, smslink.OutcomeAccepted} {
 		require.Equal(t, outcome, smslink.OutcomeOf(batches[i].Err))
 	}
 	require.Len(t, gateway.Uploads(), 4, "nothing is sent again")
@@ -158,7 +158,7 @@ func TestStream_stopsIfEveryPackageWouldFail(t *testing.T) {
 		{"404", smslinktest.Answer(404, ""), nil, smslink.OutcomeRejected, "HTTP status 404", nil},
 		{"407", smslinktest.Answer(407, ""), nil, smslink.OutcomeRejected, "HTTP status 407", nil},
 		{"429", smslinktest.Answer(429, ""), nil, smslink.OutcomeRejected, "HTTP status 429", nil},
-		{"500 with a wrong password", smslinktest.Answer(500, "ERROR;7;no"), nil, smslink.OutcomeUnknown, "ERROR 7", &smslink.GatewayError{Code: "7"}},
+		{"500 with a wrong password", smslinktest.Answer(500, "ERROR;7;no"), nil, smslink.OutcomeInDoubt, "ERROR 7", &smslink.GatewayError{Code: "7"}},
 		{"a codec's error", smslinktest.Fault{}, broken{0, errBroken}, smslink.OutcomeNotSent, "it can't be compressed", errBroken},
 		{"a codec's method", smslinktest.Fault{}, broken{9, nil}, smslink.OutcomeNotSent, "broken has 9", smslink.ErrCodecMethod},
 	} {
@@ -185,17 +185,17 @@ func TestStream_stopsIfEveryPackageWouldFail(t *testing.T) {
 	}
 }
 
-func TestStream_stopsAfterFiveUnknownInARow(t *testing.T) {
+func TestStream_stopsAfterFiveInDoubtInARow(t *testing.T) {
 	down := smslinktest.Answer(502, "")
 	gateway := newGateway(t, nil)
 	gateway.Inject(down, down, down, down, down)
 	read := 0
 	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	for i, b := range batches {
-		outcome := smslink.OutcomeUnknown
+		outcome := smslink.OutcomeInDoubt
 		if i >= 5 {
 			outcome = smslink.OutcomeNotSent
-			require.ErrorContains(t, b.Err, "the stream stopped: 5 packages in a row are of unknown outcome, the last one: HTTP status 502")
+			require.ErrorContains(t, b.Err, "the stream stopped: 5 packages in a row are in doubt, the last one: HTTP status 502")
 		}
 		require.Equal(t, outcome, smslink.OutcomeOf(b.Err))
 	}
@@ -238,7 +238,7 @@ func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	batches := collect(t, ctx, client.Stream(numbered(20, new(int), nil), &smslink.StreamOptions{MaxMessages: 10}))
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(batches[0].Err))
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 	require.ErrorIs(t, batches[0].Err, context.DeadlineExceeded)
 }
 
@@ -366,8 +366,8 @@ func (c calling) AppendCompress(dst, plain []byte) ([]byte, error) {
 // sealed if its messages may have been sent; a panic goes on in the caller's.
 func TestStream_panicsAndGoexits(t *testing.T) {
 	for place, outcome := range map[string]smslink.Outcome{
-		"OnRetry": smslink.OutcomeUnknown, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeUnknown,
-		"Intend": smslink.OutcomeUnknown, "Settle": smslink.OutcomeAccepted, "Codec": smslink.OutcomeUnknown,
+		"OnRetry": smslink.OutcomeInDoubt, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeInDoubt,
+		"Intend": smslink.OutcomeInDoubt, "Settle": smslink.OutcomeAccepted, "Codec": smslink.OutcomeInDoubt,
 	} {
 		for how, call := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
 			t.Run(fmt.Sprint(place, " ", how), func(t *testing.T) {
@@ -397,7 +397,7 @@ func TestStream_panicsAndGoexits(t *testing.T) {
 				require.Equal(t, outcome, smslink.OutcomeOf(b.Err), "%v", b.Err)
 				err := b.Package.Add(smslink.Message{ID: 100, To: "0712345678", Text: "a"})
 				switch outcome {
-				case smslink.OutcomeUnknown:
+				case smslink.OutcomeInDoubt:
 					require.ErrorIs(t, b.Err, smslink.ErrStopped)
 					require.ErrorIs(t, err, smslink.ErrSealed)
 				case smslink.OutcomeAccepted:
@@ -510,6 +510,6 @@ func TestStream_reasonHasNoOutcome(t *testing.T) {
 		require.ErrorIs(t, err, reason)
 		require.ErrorIs(t, err, smslink.ErrEmptyPackage)
 		require.NotErrorIs(t, err, smslink.ErrNotSent)
-		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 	}
 }

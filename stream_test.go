@@ -40,8 +40,8 @@ func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslin
 	batches := slices.Collect(stream.Batches(ctx))
 	var want smslink.Stats
 	for _, b := range batches {
-		require.NotZero(t, b.Package.Len()+len(b.Refused)+len(b.Earlier))
-		want.Refused += len(b.Refused)
+		require.NotZero(t, b.Package.Len()+len(b.Invalid)+len(b.Earlier))
+		want.Invalid += len(b.Invalid)
 		want.Earlier += len(b.Earlier)
 		switch n := b.Package.Len(); smslink.OutcomeOf(b.Err) {
 		case smslink.OutcomeAccepted:
@@ -64,7 +64,7 @@ func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslin
 		case smslink.OutcomeRejected:
 			want.Rejected += n
 		default:
-			want.Unknown += n
+			want.InDoubt += n
 		}
 	}
 	got := stream.Stats()
@@ -73,7 +73,7 @@ func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslin
 	require.Equal(t, want, got)
 	if stream.Err() != nil {
 		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
-		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(stream.Err()))
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(stream.Err()))
 	}
 	return batches
 }
@@ -99,7 +99,7 @@ func idsOf(batches []smslink.Batch) []int64 {
 		for m := range b.Package.Messages() {
 			ids = append(ids, m.ID)
 		}
-		for _, refused := range b.Refused {
+		for _, refused := range b.Invalid {
 			ids = append(ids, refused.ID)
 		}
 		for _, result := range b.Earlier {
@@ -178,14 +178,14 @@ func TestStream_namesWhatItRefuses(t *testing.T) {
 	}
 	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 2}))
 	require.Len(t, batches, 2)
-	require.Len(t, batches[0].Refused, 2)
-	require.ErrorIs(t, batches[0].Refused[0], smslink.ErrReceiver)
-	require.ErrorIs(t, batches[0].Refused[1], smslink.ErrRepeatedID)
+	require.Len(t, batches[0].Invalid, 2)
+	require.ErrorIs(t, batches[0].Invalid[0], smslink.ErrReceiver)
+	require.ErrorIs(t, batches[0].Invalid[1], smslink.ErrRepeatedID)
 	require.Equal(t, 2, batches[1].Package.Len(), "the id is new to its package")
 
 	batches = collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 2, UniqueIDs: true}))
 	require.Len(t, batches, 2)
-	require.ErrorIs(t, batches[1].Refused[0], smslink.ErrRepeatedInStream)
+	require.ErrorIs(t, batches[1].Invalid[0], smslink.ErrRepeatedInStream)
 	require.Equal(t, []int64{1, 1, 1, 2, 3}, idsOf(batches))
 }
 
@@ -348,8 +348,8 @@ func TestStream_foldsAndIsStrict(t *testing.T) {
 	}
 	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{PackageOptions: smslink.PackageOptions{Fold: true}}))
 	require.Len(t, batches, 1)
-	require.Len(t, batches[0].Refused, 1)
-	require.ErrorIs(t, batches[0].Refused[0], smslink.ErrReceiver)
+	require.Len(t, batches[0].Invalid, 1)
+	require.ErrorIs(t, batches[0].Invalid[0], smslink.ErrReceiver)
 	require.Len(t, gateway.Messages(), 2)
 	for _, m := range gateway.Messages() {
 		require.Equal(t, strings.Repeat("s", 71), m.Text)
@@ -413,6 +413,6 @@ func TestStream_aRefusedMessagesIDIsFree(t *testing.T) {
 	}
 	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{UniqueIDs: true}))
 	require.Len(t, batches, 1)
-	require.Len(t, batches[0].Refused, 1)
+	require.Len(t, batches[0].Invalid, 1)
 	require.Equal(t, 1, batches[0].Package.Len())
 }

@@ -15,7 +15,7 @@ type Tracer interface {
 	TraceUploadStart(ctx context.Context, data UploadStart) context.Context
 
 	// TraceUploadEnd is called once for each TraceUploadStart, before Send returns. If a codec or
-	// a transport panics, the outcome is [OutcomeUnknown] and Err is nil.
+	// a transport panics, the outcome is [OutcomeInDoubt] and Err is nil.
 	TraceUploadEnd(ctx context.Context, data UploadEnd)
 }
 

@@ -79,8 +79,8 @@ func TestTracer_isToldOfEachUpload(t *testing.T) {
 			},
 		},
 		{name: "rejected", fault: smslinktest.Refuse("8", "no credit"), end: smslink.UploadEnd{Outcome: smslink.OutcomeRejected, StatusCode: 200}},
-		{name: "unknown", fault: smslinktest.Answer(503, "busy"), end: smslink.UploadEnd{Outcome: smslink.OutcomeUnknown, StatusCode: 503}},
-		{name: "lost reply", fault: smslinktest.LoseReply(), end: smslink.UploadEnd{Outcome: smslink.OutcomeUnknown}},
+		{name: "in doubt", fault: smslinktest.Answer(503, "busy"), end: smslink.UploadEnd{Outcome: smslink.OutcomeInDoubt, StatusCode: 503}},
+		{name: "lost reply", fault: smslinktest.LoseReply(), end: smslink.UploadEnd{Outcome: smslink.OutcomeInDoubt}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000000")}})
@@ -200,6 +200,6 @@ func TestTracer_isToldOfTheEndIfTheTransportPanics(t *testing.T) {
 	})
 	require.PanicsWithValue(t, "transport", func() { _, _ = client.Send(t.Context(), packageOf(t, 1)) })
 	require.Len(t, tracer.ends, 1)
-	require.Equal(t, smslink.OutcomeUnknown, tracer.ends[0].Outcome)
+	require.Equal(t, smslink.OutcomeInDoubt, tracer.ends[0].Outcome)
 	require.NoError(t, tracer.ends[0].Err)
 }

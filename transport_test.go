@@ -12,7 +12,7 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Each of these keeps an upload from an unknown outcome, or from being sent twice,
+// Each of these keeps an upload from being in doubt, or from being sent twice,
 // in a way that no short test can watch.
 func TestNewTransport_settings(t *testing.T) {
 	transport := smslink.NewTransport()

@@ -62,7 +62,7 @@ func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(w
 		if touched, _ := u.close(); !touched {
 			return &SendError{Outcome: OutcomeNotSent, Err: &reworded{printable(err.Error()), aside{err}}}
 		}
-		return &SendError{Outcome: OutcomeUnknown, Err: withoutQuotes(ctx, err)}
+		return &SendError{Outcome: OutcomeInDoubt, Err: withoutQuotes(ctx, err)}
 	}
 	defer resp.Body.Close()
 	u.statusCode = resp.StatusCode
@@ -71,11 +71,11 @@ func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(w
 	switch {
 	case sendErr == nil:
 		return nil
-	case sendErr.Outcome == OutcomeUnknown && !touched:
+	case sendErr.Outcome == OutcomeInDoubt && !touched:
 		sendErr.Outcome = OutcomeNotSent
 		sendErr.Err = fmt.Errorf("%w, and nothing of the upload was read before", sendErr.Err)
 	case sendErr.Outcome == OutcomeRejected && conns > 1:
-		sendErr.Outcome = OutcomeUnknown
+		sendErr.Outcome = OutcomeInDoubt
 		sendErr.Err = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may have been accepted", sendErr.Err)
 	}
 	return sendErr

@@ -178,7 +178,7 @@ func TestFile_aFullDiskPutsNothingInDoubt(t *testing.T) {
 	first, earlier := run(9)
 	require.Empty(t, earlier)
 	require.Equal(t, 20, first[smslink.OutcomeAccepted])
-	require.Zero(t, first[smslink.OutcomeUnknown])
+	require.Zero(t, first[smslink.OutcomeInDoubt])
 	require.NotZero(t, first[smslink.OutcomeNotSent])
 
 	second, earlier := run()

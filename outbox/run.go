@@ -266,7 +266,7 @@ const unknownInARow = 5
 // stopReason is the error after which further packages would fare no better, or nil.
 func (r *run) stopReason(resp *smslink.Response, err error) error {
 	switch smslink.OutcomeOf(err) {
-	case smslink.OutcomeUnknown:
+	case smslink.OutcomeInDoubt:
 		if r.unknown.Add(1) >= unknownInARow {
 			r.unknown.Store(0)
 			return fmt.Errorf("%d packages in a row are unknown, the last one: %w", unknownInARow, err)

@@ -22,7 +22,7 @@
 //   - smslink.codec: "none", "zlib", "bzip2", "lzf" or that of another codec
 //   - smslink.attempt: 1, or n if a stream sends the package for the n-th time
 //   - smslink.test_mode: true in test mode; absent otherwise
-//   - smslink.outcome: "accepted", "not_sent", "rejected" or "unknown"
+//   - smslink.outcome: "accepted", "not_sent", "rejected" or "in_doubt"
 //   - http.response.status_code, if there was a response
 //   - smslink.gateway.code: the code of the gateway's ERROR, if it answered with one
 //   - smslink.segments: SMS that the accepted messages make
@@ -43,6 +43,6 @@
 // "insufficient_credit" or "other". Uploads in test mode have the attribute smslink.test_mode.
 //
 // Messages are counted once per upload: those of a package that was not sent and is retried count
-// again with each attempt. Messages of the outcome unknown, and accepted ones with the status
+// again with each attempt. Messages that are in doubt, and accepted ones with the status
 // unreported, are in doubt.
 package smslinkotel

@@ -87,7 +87,7 @@ func New(opts *Options) (*Telemetry, error) {
 func (t *Telemetry) Batches(ctx context.Context, batches iter.Seq[smslink.Batch]) iter.Seq[smslink.Batch] {
 	return func(yield func(smslink.Batch) bool) {
 		for batch := range batches {
-			if n := len(batch.Refused); n > 0 {
+			if n := len(batch.Invalid); n > 0 {
 				t.refused.Add(ctx, int64(n))
 			}
 			if !yield(batch) {

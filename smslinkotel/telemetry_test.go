@@ -76,7 +76,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 			gateway := smslinktest.NewGateway(&smslinktest.Options{
 				Rules: []smslinktest.Rule{smslinktest.UnknownNumbers(unreachable)},
 				Fault: func(n int) smslinktest.Fault {
-					if n%3 != 0 { // more unknown packages in a row would stop the stream
+					if n%3 != 0 { // more packages in doubt in a row would stop the stream
 						return smslinktest.Fault{}
 					}
 					return []smslinktest.Fault{
@@ -101,7 +101,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 			stream := client.Stream(texts(4000), &smslink.StreamOptions{MaxMessages: 50, Retry: smslink.Retry{MinBackoff: time.Millisecond}})
 			refused := 0
 			for batch := range collector.Batches(ctx, stream.Batches(ctx)) {
-				refused += len(batch.Refused)
+				refused += len(batch.Invalid)
 			}
 			require.NoError(t, stream.Err())
 			root.End()
@@ -119,7 +119,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 			want["smslink.messages.refused"] = refused
 			require.Equal(t, 1, refused)
 			require.Equal(t, want, collector.Metrics(t))
-			for _, sought := range []string{"accepted", "rejected", "unknown"} {
+			for _, sought := range []string{"accepted", "rejected", "in_doubt"} {
 				require.Positive(t, want["smslink.upload.duration smslink.outcome="+sought+suffix]+
 					want["smslink.upload.duration http.response.status_code=200,smslink.outcome="+sought+suffix], sought)
 			}
@@ -138,7 +138,7 @@ func ledgerCounts(gateway *smslinktest.Gateway, suffix string) map[string]int {
 	counts := map[string]int{}
 	accepted := map[string]bool{}
 	for _, upload := range gateway.Uploads() {
-		outcome, code := "unknown", ""
+		outcome, code := "in_doubt", ""
 		switch word, _, _ := strings.Cut(upload.Fault, " "); {
 		case upload.Fault == "":
 			outcome, code = "accepted", "http.response.status_code=200,"
@@ -265,9 +265,9 @@ func TestTelemetry_attributesAreBounded(t *testing.T) {
 	})}})
 	for range 400 {
 		_, err := client.Send(t.Context(), packageOf(t, messages[0]))
-		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 	}
-	require.Equal(t, 400, collector.Metrics(t)["smslink.upload.duration http.response.status_code=0,smslink.outcome=unknown"])
+	require.Equal(t, 400, collector.Metrics(t)["smslink.upload.duration http.response.status_code=0,smslink.outcome=in_doubt"])
 	for _, span := range collector.Spans() {
 		require.Empty(t, oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
 	}

@@ -136,7 +136,7 @@ func outcomeName(o smslink.Outcome) string {
 	case smslink.OutcomeRejected:
 		return "rejected"
 	default:
-		return "unknown"
+		return "in_doubt"
 	}
 }
 

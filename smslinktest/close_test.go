@@ -63,5 +63,5 @@ func TestClose_endsAFaultThatWaits(t *testing.T) {
 	_, err := gateway.WaitMessages(t.Context(), 1)
 	require.NoError(t, err)
 	gateway.Close()
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(<-sent))
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(<-sent))
 }

@@ -20,7 +20,7 @@ func ExampleGateway() {
 	fmt.Println(smslink.OutcomeOf(err), smslink.SafeToResend(err))
 	fmt.Println(len(gateway.Messages()), "message arrived")
 	// Output:
-	// unknown false
+	// in doubt false
 	// 1 message arrived
 }
 
@@ -51,7 +51,7 @@ func notifyShipped(ctx context.Context, client *smslink.Client, orders []*order)
 	}
 	resp, err := client.Send(ctx, &pkg)
 	if err != nil {
-		if smslink.OutcomeOf(err) == smslink.OutcomeUnknown {
+		if smslink.OutcomeOf(err) == smslink.OutcomeInDoubt {
 			for _, o := range byID {
 				o.sms = "in doubt"
 			}

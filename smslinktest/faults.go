@@ -48,7 +48,7 @@ func (f Fault) AfterTaking() Fault {
 // BeforeReading moves a [HangUp], [ResetConnection], [Answer], [Refuse] or [Redirect] to when the
 // request's header has been read, as in a server that limits uploads. The outcome is the same, with
 // one exception: a client that is still writing a large package may see the connection break before
-// it reads the answer. Then it is [smslink.OutcomeUnknown].
+// it reads the answer. Then it is [smslink.OutcomeInDoubt].
 func (f Fault) BeforeReading() Fault {
 	f.stage = beforeReading
 	return f
@@ -123,14 +123,14 @@ func (t *turn) choose() Fault {
 }
 
 // HangUp closes the connection in order, without an answer, after the upload is read and before it
-// is taken: [smslink.OutcomeUnknown].
+// is taken: [smslink.OutcomeInDoubt].
 func HangUp() Fault {
 	return Fault{words: "hang-up", stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
 		panic(http.ErrAbortHandler)
 	}}
 }
 
-// ResetConnection is HangUp with a TCP reset: [smslink.OutcomeUnknown]. Over HTTP/2 it resets the
+// ResetConnection is HangUp with a TCP reset: [smslink.OutcomeInDoubt]. Over HTTP/2 it resets the
 // stream.
 func ResetConnection() Fault {
 	return Fault{words: "reset", stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
@@ -139,7 +139,7 @@ func ResetConnection() Fault {
 }
 
 // LoseReply takes the package and closes the connection without an answer:
-// [smslink.OutcomeUnknown]. A program that sends such a package again pays twice.
+// [smslink.OutcomeInDoubt]. A program that sends such a package again pays twice.
 func LoseReply() Fault {
 	fault := HangUp().AfterTaking()
 	fault.words = "lose-reply"
@@ -147,7 +147,7 @@ func LoseReply() Fault {
 }
 
 // CutReply takes the package and closes the connection after the first n bytes of the reply's body:
-// [smslink.OutcomeUnknown], or [smslink.OutcomeAccepted] if the reply is not longer than n bytes.
+// [smslink.OutcomeInDoubt], or [smslink.OutcomeAccepted] if the reply is not longer than n bytes.
 // It panics if n is negative.
 func CutReply(n int) Fault {
 	if n < 0 {
@@ -166,9 +166,9 @@ func CutReply(n int) Fault {
 // Answer answers with an HTTP status, from 200 to 599, and a body instead of taking the package. It
 // panics for other statuses.
 //
-//   - 200 to 299: [smslink.OutcomeUnknown], if the body is not a reply (empty, HTML or garbage)
+//   - 200 to 299: [smslink.OutcomeInDoubt], if the body is not a reply (empty, HTML or garbage)
 //   - 300 to 499: [smslink.OutcomeRejected], unless the body is a MESSAGE
-//   - 500 to 599: [smslink.OutcomeUnknown]
+//   - 500 to 599: [smslink.OutcomeInDoubt]
 func Answer(status int, body string) Fault {
 	if status < 200 || status > 599 {
 		panic("smslinktest: Answer with an HTTP status that is not from 200 to 599")
@@ -208,7 +208,7 @@ func Redirect(status int, location string) Fault {
 }
 
 // Delay takes the package and holds the reply back for d: [smslink.OutcomeAccepted] for a client
-// that waits, [smslink.OutcomeUnknown] for one that gives up.
+// that waits, [smslink.OutcomeInDoubt] for one that gives up.
 func Delay(d time.Duration) Fault {
 	return Fault{words: "delay " + d.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		if g.pause(r, d) {
@@ -232,7 +232,7 @@ func Trickle(pause time.Duration) Fault {
 	}}
 }
 
-// EndlessReply takes the package and never stops replying: [smslink.OutcomeUnknown], with
+// EndlessReply takes the package and never stops replying: [smslink.OutcomeInDoubt], with
 // [smslink.ErrReplyTooLarge].
 func EndlessReply() Fault {
 	return Fault{words: "endless-reply", serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {

@@ -41,7 +41,7 @@ func TestFaults(t *testing.T) {
 	const (
 		accepted = smslink.OutcomeAccepted
 		rejected = smslink.OutcomeRejected
-		unknown  = smslink.OutcomeUnknown
+		inDoubt  = smslink.OutcomeInDoubt
 		ok       = smslink.StatusSuccess
 		silent   = smslink.StatusUnreported
 	)
@@ -58,34 +58,34 @@ func TestFaults(t *testing.T) {
 		cause     error
 	}{
 		{"nothing", smslinktest.Fault{}, accepted, 3, all, nil, nil},
-		{"ResetConnection before reading", smslinktest.ResetConnection().BeforeReading(), unknown, 0, nil, nil, nil},
-		{"HangUp", smslinktest.HangUp(), unknown, 0, nil, nil, io.EOF},
-		{"HangUp after taking", smslinktest.HangUp().AfterTaking(), unknown, 3, nil, nil, nil},
-		{"ResetConnection", smslinktest.ResetConnection(), unknown, 0, nil, nil, syscall.ECONNRESET},
-		{"ResetConnection after taking", smslinktest.ResetConnection().AfterTaking(), unknown, 3, nil, nil, syscall.ECONNRESET},
-		{"LoseReply", smslinktest.LoseReply(), unknown, 3, nil, nil, io.EOF},
-		{"CutReply at 0", smslinktest.CutReply(0), unknown, 3, nil, nil, nil},
-		{"CutReply within the entries", smslinktest.CutReply(50), unknown, 3, nil, nil, io.ErrUnexpectedEOF},
+		{"ResetConnection before reading", smslinktest.ResetConnection().BeforeReading(), inDoubt, 0, nil, nil, nil},
+		{"HangUp", smslinktest.HangUp(), inDoubt, 0, nil, nil, io.EOF},
+		{"HangUp after taking", smslinktest.HangUp().AfterTaking(), inDoubt, 3, nil, nil, nil},
+		{"ResetConnection", smslinktest.ResetConnection(), inDoubt, 0, nil, nil, syscall.ECONNRESET},
+		{"ResetConnection after taking", smslinktest.ResetConnection().AfterTaking(), inDoubt, 3, nil, nil, syscall.ECONNRESET},
+		{"LoseReply", smslinktest.LoseReply(), inDoubt, 3, nil, nil, io.EOF},
+		{"CutReply at 0", smslinktest.CutReply(0), inDoubt, 3, nil, nil, nil},
+		{"CutReply within the entries", smslinktest.CutReply(50), inDoubt, 3, nil, nil, io.ErrUnexpectedEOF},
 		{"CutReply past the end", smslinktest.CutReply(1000), accepted, 3, all, nil, nil},
-		{"Answer empty", smslinktest.Answer(200, ""), unknown, 0, nil, nil, smslink.ErrUnreadableReply},
-		{"Answer HTML", smslinktest.Answer(200, "<html>Maintenance; back soon; sorry</html>"), unknown, 0, nil, nil, smslink.ErrUnreadableReply},
-		{"Answer garbage after taking", smslinktest.Answer(202, "\x00\xff;;;").AfterTaking(), unknown, 3, nil, nil, smslink.ErrUnreadableReply},
+		{"Answer empty", smslinktest.Answer(200, ""), inDoubt, 0, nil, nil, smslink.ErrUnreadableReply},
+		{"Answer HTML", smslinktest.Answer(200, "<html>Maintenance; back soon; sorry</html>"), inDoubt, 0, nil, nil, smslink.ErrUnreadableReply},
+		{"Answer garbage after taking", smslinktest.Answer(202, "\x00\xff;;;").AfterTaking(), inDoubt, 3, nil, nil, smslink.ErrUnreadableReply},
 		{"Answer 403", smslinktest.Answer(403, "no"), rejected, 0, nil, nil, nil},
 		{"Answer 413", smslinktest.Answer(413, ""), rejected, 0, nil, nil, nil},
-		{"Answer 500", smslinktest.Answer(500, ""), unknown, 0, nil, nil, nil},
-		{"Answer 502 after taking", smslinktest.Answer(502, "<html>").AfterTaking(), unknown, 3, nil, nil, nil},
-		{"Answer 503", smslinktest.Answer(503, "ERROR;3;suspended"), unknown, 0, nil, nil, nil},
+		{"Answer 500", smslinktest.Answer(500, ""), inDoubt, 0, nil, nil, nil},
+		{"Answer 502 after taking", smslinktest.Answer(502, "<html>").AfterTaking(), inDoubt, 3, nil, nil, nil},
+		{"Answer 503", smslinktest.Answer(503, "ERROR;3;suspended"), inDoubt, 0, nil, nil, nil},
 		{"Refuse", smslinktest.Refuse("8", "no credit"), rejected, 0, nil, nil, &smslink.GatewayError{Code: "8"}},
 		{"Redirect", smslinktest.Redirect(307, elsewhere.URL), rejected, 0, nil, nil, nil},
 		{"Redirect before reading", smslinktest.Redirect(302, elsewhere.URL).BeforeReading(), rejected, 0, nil, nil, nil},
 		{"Answer 413 before reading", smslinktest.Answer(413, "").BeforeReading(), rejected, 0, nil, nil, nil},
-		{"HangUp before reading", smslinktest.HangUp().BeforeReading(), unknown, 0, nil, nil, nil},
+		{"HangUp before reading", smslinktest.HangUp().BeforeReading(), inDoubt, 0, nil, nil, nil},
 		{"Refuse after taking", smslinktest.Refuse("8", "no credit").AfterTaking(), rejected, 3, nil, nil, nil},
 		{"Delay", smslinktest.Delay(10 * time.Millisecond), accepted, 3, all, nil, nil},
-		{"Delay past the time-out", smslinktest.Delay(time.Hour), unknown, 3, nil, nil, context.Canceled},
+		{"Delay past the time-out", smslinktest.Delay(time.Hour), inDoubt, 3, nil, nil, context.Canceled},
 		{"Trickle", smslinktest.Trickle(50 * time.Microsecond), accepted, 3, all, nil, nil},
-		{"Trickle past the time-out", smslinktest.Trickle(time.Second), unknown, 3, nil, nil, context.Canceled},
-		{"EndlessReply", smslinktest.EndlessReply(), unknown, 3, nil, nil, smslink.ErrReplyTooLarge},
+		{"Trickle past the time-out", smslinktest.Trickle(time.Second), inDoubt, 3, nil, nil, context.Canceled},
+		{"EndlessReply", smslinktest.EndlessReply(), inDoubt, 3, nil, nil, smslink.ErrReplyTooLarge},
 		{"OmitEntries", smslinktest.OmitEntries(2), accepted, 3, []smslink.Status{ok, silent, ok}, nil, nil},
 		{"OmitEntries all", smslinktest.OmitEntries(1, 2, 3), accepted, 3, []smslink.Status{silent, silent, silent}, nil, nil},
 		{"RepeatEntries", smslinktest.RepeatEntries(1, 3), accepted, 3, all, []string{"1:220000001:3", "3:220000003:3"}, nil},
@@ -148,7 +148,7 @@ func TestFaults_overTLS(t *testing.T) {
 	for _, fault := range []smslinktest.Fault{smslinktest.ResetConnection().BeforeReading(), smslinktest.ResetConnection(), smslinktest.LoseReply(), smslinktest.CutReply(5)} {
 		gateway.Inject(fault)
 		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
-		require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err), "%v", err)
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err), "%v", err)
 	}
 	require.Len(t, gateway.Messages(), 2)
 }
@@ -184,7 +184,7 @@ func TestInject_waitsForAnUploadThatWouldBeTaken(t *testing.T) {
 	_, err = wrong.Send(context.Background(), packageOf(t, nil, 1))
 	require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
 	_, err = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
-	require.Equal(t, smslink.OutcomeUnknown, smslink.OutcomeOf(err))
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 }
 
 func TestFaults_overHTTP2(t *testing.T) {
@@ -196,9 +196,9 @@ func TestFaults_overHTTP2(t *testing.T) {
 		fault smslinktest.Fault
 		want  smslink.Outcome
 	}{
-		"ResetConnection": {smslinktest.ResetConnection(), smslink.OutcomeUnknown},
-		"LoseReply":       {smslinktest.LoseReply(), smslink.OutcomeUnknown},
-		"CutReply":        {smslinktest.CutReply(5), smslink.OutcomeUnknown},
+		"ResetConnection": {smslinktest.ResetConnection(), smslink.OutcomeInDoubt},
+		"LoseReply":       {smslinktest.LoseReply(), smslink.OutcomeInDoubt},
+		"CutReply":        {smslinktest.CutReply(5), smslink.OutcomeInDoubt},
 		"no cut":          {smslinktest.CutReply(500), smslink.OutcomeAccepted},
 		"Refuse":          {smslinktest.Refuse("8", "x").BeforeReading(), smslink.OutcomeRejected},
 	} {
@@ -241,6 +241,6 @@ func TestInject_comesInOrderAndBeforeTheRule(t *testing.T) {
 			got = append(got, smslink.OutcomeOf(err).String())
 		}
 	}
-	require.Equal(t, []string{"first", "second", "accepted", "unknown", "accepted"}, got)
+	require.Equal(t, []string{"first", "second", "accepted", "in doubt", "accepted"}, got)
 	require.Equal(t, []int{3, 4, 5}, asked)
 }

@@ -82,9 +82,9 @@ func TestInject_faultsComeInOrder(t *testing.T) {
 func TestParseFault_doesWhatItsWordsSay(t *testing.T) {
 	gateway := newGateway(t, nil)
 	for words, want := range map[string]smslink.Outcome{
-		"none": smslink.OutcomeAccepted, "lose-reply": smslink.OutcomeUnknown, "hang-up": smslink.OutcomeUnknown, "reset": smslink.OutcomeUnknown,
-		"answer 503": smslink.OutcomeUnknown, "refuse 8 no credit": smslink.OutcomeRejected, "redirect 302 /": smslink.OutcomeRejected,
-		"delay 1ms": smslink.OutcomeAccepted, "cut-reply 10": smslink.OutcomeUnknown, "omit 1": smslink.OutcomeAccepted,
+		"none": smslink.OutcomeAccepted, "lose-reply": smslink.OutcomeInDoubt, "hang-up": smslink.OutcomeInDoubt, "reset": smslink.OutcomeInDoubt,
+		"answer 503": smslink.OutcomeInDoubt, "refuse 8 no credit": smslink.OutcomeRejected, "redirect 302 /": smslink.OutcomeRejected,
+		"delay 1ms": smslink.OutcomeAccepted, "cut-reply 10": smslink.OutcomeInDoubt, "omit 1": smslink.OutcomeAccepted,
 	} {
 		fault, err := smslinktest.ParseFault(words)
 		require.NoError(t, err)

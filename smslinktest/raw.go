@@ -19,7 +19,7 @@ import (
 //     the reply to its next package.
 //   - A reply with neither Content-Length nor chunks ends when the connection does, so that a
 //     cut reply looks like a whole one. [smslink.OutcomeAccepted]; the last entry is in doubt.
-//   - A body that is shorter than its Content-Length was cut. [smslink.OutcomeUnknown], or
+//   - A body that is shorter than its Content-Length was cut. [smslink.OutcomeInDoubt], or
 //     [smslink.OutcomeRejected] if the status is from 300 to 499 and the body cannot be the start
 //     of a MESSAGE.
 //

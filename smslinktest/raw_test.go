@@ -85,7 +85,7 @@ func TestRaw_outcomes(t *testing.T) {
 		}, smslink.OutcomeRejected, nil},
 		{"half a MESSAGE under a 403", func(reply string) string {
 			return "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 99\r\n\r\n\ufeff " + reply[:4]
-		}, smslink.OutcomeUnknown, nil},
+		}, smslink.OutcomeInDoubt, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := newGateway(t, nil)
@@ -123,7 +123,7 @@ func TestRaw_overTLSAndHTTP2(t *testing.T) {
 		gateway.StartTLS()
 		gateway.Inject(behind(403, ""))
 		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
-		want := map[bool]smslink.Outcome{false: smslink.OutcomeAccepted, true: smslink.OutcomeUnknown}[http2]
+		want := map[bool]smslink.Outcome{false: smslink.OutcomeAccepted, true: smslink.OutcomeInDoubt}[http2]
 		require.Equal(t, want, smslink.OutcomeOf(err), "%v", err)
 		require.Len(t, gateway.Messages(), 1)
 		gateway.Close()

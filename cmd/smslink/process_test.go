@@ -130,7 +130,7 @@ func TestSend_interruptedTwice(t *testing.T) {
 	require.Contains(t, p.err.String(), "it is not known whether 10 messages were sent")
 	records := readResults(t, results)
 	require.Len(t, records, 15)
-	require.Equal(t, "unknown", records[0][4])
+	require.Equal(t, "in doubt", records[0][4])
 	require.Equal(t, "not sent", records[14][4])
 }
 

@@ -232,9 +232,9 @@ func TestSend_outcomes(t *testing.T) {
 			"1  rejected: the gateway refused with ERROR 7: wrong password; repeating it gets this machine's address banned\n",
 			"   the server's own words: \"wrong password\"\n",
 		}},
-		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{"1  outcome unknown: "}},
+		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{"1  in doubt: "}},
 		{"unreadable", garbled.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{
-			"1  outcome unknown: the gateway's reply can't be read\n",
+			"1  in doubt: the gateway's reply can't be read\n",
 			"   the server's own words: \"<h1>\\x1b[31m0712****78 secret ***\\n\"\n",
 		}},
 	} {
@@ -258,7 +258,7 @@ func TestSend_outcomes(t *testing.T) {
 			require.Contains(t, got.err, "smslink: it is not known whether 1 message was sent; look into the account's reports before you send any of them again\n")
 			records := readResults(t, file)
 			require.Equal(t, []string{"standard input", "3", "2", "", "bad row"}, records[0][:5])
-			require.Equal(t, []string{"standard input", "2", "1", "", "unknown", "", "1"}, records[1][:7])
+			require.Equal(t, []string{"standard input", "2", "1", "", "in doubt", "", "1"}, records[1][:7])
 			require.NotEmpty(t, records[1][7])
 		})
 	}

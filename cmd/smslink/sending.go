@@ -157,7 +157,7 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 // take records what became of a batch.
 func (s *sending) take(b smslink.Batch) {
 	s.tried = s.tried || b.Package.Len() > 0
-	for _, refused := range b.Refused { // by what the campaign's own check lets pass
+	for _, refused := range b.Invalid { // by what the campaign's own check lets pass
 		s.record(s.settled(refused.ID).Unsent(refused))
 	}
 	for _, result := range b.Earlier {
@@ -262,7 +262,7 @@ func (s *sending) record(r outcome.Row) {
 	if s.opts.json {
 		s.out.json(r)
 	}
-	if r.Kind == outcome.Failed || r.Kind == outcome.Unknown && r.Text != smslink.OutcomeUnknown.String() { // which is a whole package's
+	if r.Kind == outcome.Failed || r.Kind == outcome.Unknown && (r.Earlier || r.Text != smslink.OutcomeInDoubt.String()) { // which is a whole package's
 		s.failed.add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)
 	}
 }

@@ -65,7 +65,7 @@ func keep(ctx context.Context, db *sql.DB, batch smslink.Batch) error {
 			_, err = tx.ExecContext(ctx, `UPDATE invoice SET sms = ?, remote = ? WHERE id = ?`, sms, remote, id)
 		}
 	}
-	for _, refused := range batch.Refused {
+	for _, refused := range batch.Invalid {
 		set(refused.ID, refused.Error(), "")
 	}
 	results := batch.Earlier // what the journal knows from an earlier run

@@ -17,7 +17,7 @@ func TestRun(t *testing.T) {
 	require.Equal(t, `run 1: smslink: the stream stopped: the gateway refused with ERROR 3: the user is suspended
      1 smslink: message 1: To is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again
    200 success
-   200 unknown
+   200 in doubt
    200 rejected
    149 not sent
 run 2: <nil>

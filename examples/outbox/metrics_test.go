@@ -87,7 +87,7 @@ func TestMetrics_countWhatWasSent(t *testing.T) {
 	w.metrics.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
 		`smslink_messages_total{smslink_outcome="accepted",smslink_status="success"} 100`,
-		`smslink_messages_total{smslink_outcome="unknown"} 1`,
+		`smslink_messages_total{smslink_outcome="in_doubt"} 1`,
 		`smslink_outbox_packages{smslink_outbox_state="in_doubt"} 1`,
 		`smslink_segments_total 100`,
 		`smslink_outbox_wait_seconds_count{smslink_outbox_lane="bulk"} 100`,
@@ -171,7 +171,7 @@ func TestMetrics_prometheusHasWhatTheLedgerHas(t *testing.T) {
 	for query, want := range map[string]int{
 		`smslink_segments_total`:                                         segments,
 		`smslink_messages_total{smslink_status="success"}`:               100,
-		`smslink_messages_total{smslink_outcome="unknown"}`:              inDoubt,
+		`smslink_messages_total{smslink_outcome="in_doubt"}`:             inDoubt,
 		`smslink_outbox_messages_total{smslink_outbox_state="in_doubt"}`: inDoubt,
 		`smslink_outbox_packages{smslink_outbox_state="in_doubt"}`:       1,
 		`smslink_outbox_paused`:                                          1,

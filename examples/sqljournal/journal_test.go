@@ -11,7 +11,7 @@ import (
 func TestRun(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), &out, t.TempDir()))
-	require.Equal(t, `200 messages: smslink: outcome unknown: the connection ended before the reply did (EOF)
+	require.Equal(t, `200 messages: smslink: in doubt: the connection ended before the reply did (EOF)
 accepted 550 in doubt 200 known from earlier 0
 accepted 0 in doubt 0 known from earlier 750
 750 messages arrived

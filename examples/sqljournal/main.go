@@ -61,7 +61,7 @@ func run(ctx context.Context, out io.Writer, folder string) error {
 			return err
 		}
 		stats := stream.Stats()
-		fmt.Fprintln(out, "accepted", stats.Accepted, "in doubt", stats.Unknown, "known from earlier", stats.Earlier)
+		fmt.Fprintln(out, "accepted", stats.Accepted, "in doubt", stats.InDoubt, "known from earlier", stats.Earlier)
 	}
 	fmt.Fprintln(out, len(gateway.Messages()), "messages arrived")
 	return nil

@@ -80,7 +80,7 @@ func TestGateway_manyUploadsAtOnce(t *testing.T) {
 	defer gateway.Close()
 	outcomes := upload(t, gateway, uploads)
 	taken := len(gateway.Messages()) / perPackage
-	accepted, unknown, rejected := int(outcomes[smslink.OutcomeAccepted].Load()), int(outcomes[smslink.OutcomeUnknown].Load()), int(outcomes[smslink.OutcomeRejected].Load())
+	accepted, inDoubt, rejected := int(outcomes[smslink.OutcomeAccepted].Load()), int(outcomes[smslink.OutcomeInDoubt].Load()), int(outcomes[smslink.OutcomeRejected].Load())
 	var lost, reset, refused int // by what Options.Fault says above
 	for n := 1; n <= uploads; n++ {
 		switch n % 8 {
@@ -93,7 +93,7 @@ func TestGateway_manyUploadsAtOnce(t *testing.T) {
 		}
 	}
 	require.Equal(t, uploads-lost-reset-refused, accepted)
-	require.Equal(t, lost+reset, unknown)
+	require.Equal(t, lost+reset, inDoubt)
 	require.Equal(t, refused, rejected)
 	require.Equal(t, accepted+lost, taken)
 	require.Len(t, gateway.Uploads(), uploads)

@@ -21,7 +21,7 @@ var idle = flag.Int("idle", 5, "sends of each of the 40 programs of TestSend_eve
 // Programs that send once every few seconds, to a server that closes a connection
 // after 5 idle ones, as Apache does. The client's own transport lets connections go
 // before that, so that no upload meets the closing; with a caller's that keeps them,
-// one may, and is unknown.
+// one may, and is in doubt.
 func TestSend_everyFewSeconds(t *testing.T) {
 	t.Parallel()
 	const programs = 40
@@ -43,8 +43,8 @@ func TestSend_everyFewSeconds(t *testing.T) {
 	running.Wait()
 	total := programs * *idle
 	for name, c := range map[string]*counts{"the client's own transport": &own, "a caller's that keeps connections": &kept} {
-		t.Logf("%s: %d sends, %d accepted, %d unknown", name, total, c[smslink.OutcomeAccepted].Load(), c[smslink.OutcomeUnknown].Load())
-		require.EqualValues(t, total, c[smslink.OutcomeAccepted].Load()+c[smslink.OutcomeUnknown].Load())
+		t.Logf("%s: %d sends, %d accepted, %d in doubt", name, total, c[smslink.OutcomeAccepted].Load(), c[smslink.OutcomeInDoubt].Load())
+		require.EqualValues(t, total, c[smslink.OutcomeAccepted].Load()+c[smslink.OutcomeInDoubt].Load())
 	}
 	require.EqualValues(t, total, own[smslink.OutcomeAccepted].Load())
 }

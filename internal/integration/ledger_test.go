@@ -53,7 +53,7 @@ func TestLedger(t *testing.T) {
 	}
 	t.Logf("seed %d, %d packages in %d lanes, %d messages\n%s", *seed, *packages, lanes, total.messages, total.table())
 	require.Empty(t, total.breaches, "messages lost, doubled, altered or mistaken for another")
-	for _, outcome := range []smslink.Outcome{smslink.OutcomeAccepted, smslink.OutcomeNotSent, smslink.OutcomeRejected, smslink.OutcomeUnknown} {
+	for _, outcome := range []smslink.Outcome{smslink.OutcomeAccepted, smslink.OutcomeNotSent, smslink.OutcomeRejected, smslink.OutcomeInDoubt} {
 		require.NotZero(t, total.counts["outcome: "+outcome.String()], "the soak never saw it")
 	}
 	require.Greater(t, total.counts["outcome: accepted"], *packages/4, "too few uploads come through for the soak to mean much")
@@ -83,7 +83,7 @@ type lane struct {
 // shipment is one package and all that was said of it.
 type shipment struct {
 	messages          []smslink.Message
-	accepted, unknown int // Sends that said so
+	accepted, inDoubt int // Sends that said so
 	reopened          int
 	response          *smslink.Response // of the last accepted one
 }
@@ -99,8 +99,8 @@ func (s *shipment) verdict(taken int) string {
 		return "message: reopened by the program"
 	case s.accepted == 1:
 		return fmt.Sprintf("message: accepted, in the ledger: %d", taken)
-	case s.unknown == 1:
-		return fmt.Sprintf("message: unknown, in the ledger: %d", taken)
+	case s.inDoubt == 1:
+		return fmt.Sprintf("message: in doubt, in the ledger: %d", taken)
 	}
 	return fmt.Sprintf("message: not sent or rejected, in the ledger: %d", taken)
 }
@@ -203,7 +203,7 @@ func (l *lane) start(t *testing.T) {
 }
 
 // ship sends a package as the docs advise: again if it was not sent, perhaps again if it was
-// rejected, and not again if the outcome is unknown, unless it is reopened, and counted.
+// rejected, and not again if it is in doubt, unless it is reopened, and counted.
 func (l *lane) ship(number int) {
 	s := &shipment{messages: l.messagesOf(number)}
 	l.sent = append(l.sent, s)
@@ -221,7 +221,7 @@ func (l *lane) ship(number int) {
 			if l.random.IntN(2) == 0 {
 				return
 			}
-		case smslink.OutcomeUnknown:
+		case smslink.OutcomeInDoubt:
 			if l.random.IntN(4) > 0 {
 				return
 			}
@@ -284,14 +284,14 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	case smslink.OutcomeAccepted:
 		s.accepted++
 		s.response = resp
-	case smslink.OutcomeUnknown:
-		s.unknown++
+	case smslink.OutcomeInDoubt:
+		s.inDoubt++
 	}
 	if outcome != smslink.OutcomeNotSent {
 		l.departed++
 	}
 
-	if l.random.IntN(10) == 0 && (outcome == smslink.OutcomeAccepted || outcome == smslink.OutcomeUnknown) {
+	if l.random.IntN(10) == 0 && (outcome == smslink.OutcomeAccepted || outcome == smslink.OutcomeInDoubt) {
 		l.count("program: sends a sealed package again")
 		_, err := l.client.Send(context.Background(), p)
 		if !errors.Is(err, smslink.ErrSealed) {
@@ -311,8 +311,8 @@ func (l *lane) audit() {
 		ledger[m.ID] = append(ledger[m.ID], m)
 	}
 	for _, s := range l.sent {
-		if s.reopened == 0 && s.accepted+s.unknown > 1 {
-			l.breach("sent %d times without Reopen", s.accepted+s.unknown)
+		if s.reopened == 0 && s.accepted+s.inDoubt > 1 {
+			l.breach("sent %d times without Reopen", s.accepted+s.inDoubt)
 		}
 		for i, m := range s.messages {
 			taken := ledger[m.ID]
@@ -320,10 +320,10 @@ func (l *lane) audit() {
 			switch {
 			case len(taken) < s.accepted:
 				l.breach("message %d lost: accepted %d times, in the ledger %d times", m.ID, s.accepted, len(taken))
-			case len(taken) > s.accepted+s.unknown && l.road.resends && s.accepted+s.unknown > 0:
+			case len(taken) > s.accepted+s.inDoubt && l.road.resends && s.accepted+s.inDoubt > 0:
 				l.count(l.road.name + ": message sent more than once by it")
-			case len(taken) > s.accepted+s.unknown:
-				l.breach("message %d sent twice: accepted %d times, unknown %d times, in the ledger %d times", m.ID, s.accepted, s.unknown, len(taken))
+			case len(taken) > s.accepted+s.inDoubt:
+				l.breach("message %d sent twice: accepted %d times, in doubt %d times, in the ledger %d times", m.ID, s.accepted, s.inDoubt, len(taken))
 			}
 			for _, got := range taken {
 				if got.To != m.To || got.From != m.From || got.Text != m.Text {

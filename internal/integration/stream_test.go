@@ -53,7 +53,7 @@ func TestStream_ledger(t *testing.T) {
 	t.Logf("seed %d, %d streams\n%s", *seed, *streams, total.table())
 	require.Empty(t, total.breaches)
 	require.NotZero(t, total.counts["stream: accepted"])
-	require.NotZero(t, total.counts["stream: unknown"])
+	require.NotZero(t, total.counts["stream: in doubt"])
 }
 
 // stream sends one stream up to six times and keeps for each message what was said
@@ -123,8 +123,8 @@ func (l *lane) streamOnce(messages []smslink.Message, said map[int64]*shipment, 
 			switch outcome {
 			case smslink.OutcomeAccepted:
 				said[m.ID].accepted++
-			case smslink.OutcomeUnknown:
-				said[m.ID].unknown++
+			case smslink.OutcomeInDoubt:
+				said[m.ID].inDoubt++
 			default:
 				left++
 			}
@@ -132,11 +132,11 @@ func (l *lane) streamOnce(messages []smslink.Message, said map[int64]*shipment, 
 		for _, result := range b.Earlier {
 			l.count("stream: message known from earlier")
 			seen[result.ID]++
-			if s := said[result.ID]; s.accepted+s.unknown == 0 {
+			if s := said[result.ID]; s.accepted+s.inDoubt == 0 {
 				l.breach("message %d is said to be sent earlier, and was not", result.ID)
 			}
 		}
-		for _, refused := range b.Refused {
+		for _, refused := range b.Invalid {
 			l.breach("a good message was refused: %v", refused)
 		}
 	}
@@ -155,14 +155,14 @@ func (l *lane) auditStreams() {
 	}
 	for _, s := range l.sent {
 		id := s.messages[0].ID
-		if s.accepted+s.unknown > 1 {
-			l.breach("message %d was sent %d times", id, s.accepted+s.unknown)
+		if s.accepted+s.inDoubt > 1 {
+			l.breach("message %d was sent %d times", id, s.accepted+s.inDoubt)
 		}
 		switch {
-		case ledger[id] > s.accepted+s.unknown && l.road.resends && s.accepted+s.unknown > 0:
+		case ledger[id] > s.accepted+s.inDoubt && l.road.resends && s.accepted+s.inDoubt > 0:
 			l.count(l.road.name + ": message sent more than once by it")
-		case ledger[id] < s.accepted || ledger[id] > s.accepted+s.unknown:
-			l.breach("message %d: accepted %d times, unknown %d times, in the ledger %d times", id, s.accepted, s.unknown, ledger[id])
+		case ledger[id] < s.accepted || ledger[id] > s.accepted+s.inDoubt:
+			l.breach("message %d: accepted %d times, in doubt %d times, in the ledger %d times", id, s.accepted, s.inDoubt, ledger[id])
 		}
 		l.count(s.verdict(ledger[id]))
 	}

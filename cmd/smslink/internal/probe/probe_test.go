@@ -185,7 +185,7 @@ func TestFindings_timeOutIsUnclear(t *testing.T) {
 	findings := probed(t, gateway, server, func(o *Options) { o.Timeout = 100 * time.Millisecond }, "credentials", "chunked", "wrong-md5-plain")
 	for _, f := range findings {
 		require.Equal(t, Unclear, f.Verdict)
-		require.Contains(t, f.Seen, "outcome unknown: context deadline exceeded")
+		require.Contains(t, f.Seen, "in doubt: context deadline exceeded")
 	}
 }
 
