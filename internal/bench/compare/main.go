@@ -2,10 +2,10 @@
 // one run, against one receiver on loopback, and prints how they compare. Run it
 // from the repository's root:
 //
-//	go run ./internal/bench/compare -write
+//	go run ./internal/bench/compare
 //
-// It takes about a quarter of an hour; -quick about a minute. With -write it puts the table into
-// docs/performance.md, and a plot beside it.
+// It takes about a quarter of an hour; -quick about a minute. Command page puts its table and its
+// picture into docs/performance.md.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	log.SetPrefix("compare: ")
 	runs := flag.Int("runs", 5, "runs of each side, of which the median counts")
 	quick := flag.Bool("quick", false, "100,000 messages at the most, and no benchmarks of the packages")
-	write := flag.Bool("write", false, "write docs/performance.md and its plot")
+	pictures := flag.String("pictures", "", "write performance.svg to this folder")
 	flag.Parse()
 
 	var err error
@@ -40,7 +40,7 @@ func main() {
 	case flag.NArg() > 0:
 		err = fmt.Errorf("unknown argument %q", flag.Arg(0))
 	default:
-		err = compare(*runs, *quick, *write)
+		err = compare(*runs, *quick, *pictures)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -58,7 +58,7 @@ type comparison struct {
 	report   report
 }
 
-func compare(runs int, quick, write bool) error {
+func compare(runs int, quick bool, pictures string) error {
 	dir, err := os.MkdirTemp("", "smslink-compare")
 	if err != nil {
 		return err
@@ -99,13 +99,10 @@ func compare(runs int, quick, write bool) error {
 	}
 	table := c.report.markdown(runs)
 	fmt.Print(table)
-	if !write {
+	if pictures == "" {
 		return nil
 	}
-	if err := c.report.plot("docs/performance.png"); err != nil {
-		return err
-	}
-	return replace("docs/performance.md", table)
+	return os.WriteFile(filepath.Join(pictures, "performance.svg"), c.report.picture(), 0o644)
 }
 
 // jobs runs the whole job with every codec and size, PHP and ours in turn.

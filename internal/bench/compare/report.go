@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"image/color"
 	"os"
 	"os/exec"
 	"runtime"
@@ -13,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"gonum.org/v1/plot/plotter"
+	"github.com/go-smslink/smslink/internal/bench/chart"
 )
 
 // jobResult is every run of one whole job.
@@ -124,7 +121,7 @@ func (t *table) judged(what string, measured float64, relation string, target fl
 
 func (r *report) markdown(runs int) string {
 	var t table
-	fmt.Fprintf(&t, "Measured on %s by `go run ./internal/bench/compare -write`: %s, medians of %d runs of each side in turn, least and most in brackets.\n\n", time.Now().UTC().Format(time.DateOnly), machine(), runs)
+	fmt.Fprintf(&t, "Measured on %s by `go run ./internal/bench/compare`: %s, medians of %d runs of each side in turn, least and most in brackets.\n\n", time.Now().UTC().Format(time.DateOnly), machine(), runs)
 
 	t.row("whole job", "PHP", "ours", "PHP ÷ ours", "target", "memory PHP", "ours", "ours ÷ PHP", "target")
 	t.row("---", "---", "---", "---", "---", "---", "---", "---", "---")
@@ -214,17 +211,13 @@ func machine() string {
 	return fmt.Sprintf("%s, %d cores, %s/%s, %s, %s%s", model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), php, compress)
 }
 
-// plot draws zlib's and none's curves, ours and PHP's.
-func (r *report) plot(path string) error {
-	var times, memories []curve
-	for _, codec := range []string{"zlib", "bzip2"} {
-		for _, side := range []string{"PHP", "smslink"} {
-			shade := color.RGBA{R: 0x77, G: 0x7b, B: 0xb3, A: 0xff}
-			if side == "smslink" {
-				shade = color.RGBA{G: 0x8a, B: 0x9e, A: 0xff}
-			}
-			time := curve{name: side + ", " + codec, color: shade, dashed: codec == "bzip2"}
-			memory := time
+// picture draws zlib's and bzip2's curves, ours and PHP's.
+func (r *report) picture() []byte {
+	var times, memories []chart.Line
+	for i, codec := range []string{"zlib", "bzip2"} {
+		for color, side := range []string{"smslink", "PHP"} {
+			line := chart.Line{Name: side + ", " + codec, Color: color, Dashed: i > 0}
+			inTime, inMemory := line, line
 			for _, j := range r.jobs {
 				if j.codec != codec {
 					continue
@@ -233,26 +226,24 @@ func (r *report) plot(path string) error {
 				if side == "smslink" {
 					runs = j.ours
 				}
-				time.points = append(time.points, plotter.XY{X: float64(j.n), Y: median(seconds(runs))})
-				memory.points = append(memory.points, plotter.XY{X: float64(j.n), Y: max(median(kilobytes(runs)), 1) / 1000})
+				inTime.Points = append(inTime.Points, chart.Point{X: float64(j.n), Y: median(seconds(runs))})
+				inMemory.Points = append(inMemory.Points, chart.Point{X: float64(j.n), Y: max(median(kilobytes(runs)), 1) / 1000})
 			}
-			times, memories = append(times, time), append(memories, memory)
+			times, memories = append(times, inTime), append(memories, inMemory)
 		}
 	}
-	return drawPNG(path, times, memories)
-}
-
-// replace puts what was measured between a document's two marks.
-func replace(path, measured string) error {
-	const start, end = "<!-- compare -->\n", "<!-- /compare -->"
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := bytes.Cut(raw, []byte(start))
-	_, after, ok2 := bytes.Cut(rest, []byte(end))
-	if !ok || !ok2 {
-		return errors.New(path + " has no place for it")
-	}
-	return os.WriteFile(path, slices.Concat(before, []byte(start), []byte(measured), []byte(end), after), 0o644)
+	messages := chart.Axis{Label: "messages", Log: true}
+	return chart.Draw("Time and memory of the whole job against the number of messages", 2,
+		chart.Chart{Title: "Time of the whole job", X: messages, Y: chart.Axis{Log: true, Format: func(s float64) string {
+			if s < 1 {
+				return chart.Number(s*1000) + " ms"
+			}
+			return chart.Number(s) + " s"
+		}}, Lines: times},
+		chart.Chart{Title: "Memory at the peak", X: messages, Y: chart.Axis{Log: true, Format: func(mb float64) string {
+			if mb < 1000 {
+				return chart.Number(mb) + " MB"
+			}
+			return chart.Number(mb/1000) + " GB"
+		}}, Lines: memories})
 }

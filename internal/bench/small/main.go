@@ -1,7 +1,7 @@
 // Command small sends small packages to a bare receiver in another process, eight at a time, beside
-// a bare net/http client that posts the same bytes, and prints the rates and their ratios: by wall
-// time, and by this process's processor time, which a busy machine does not decide. Run it from the
-// repository's root, on Unix:
+// a bare net/http client that posts the same bytes, and prints the ratios of their rates as a table.
+// On standard error it prints the rates, and the ratios by this process's processor time, which a
+// busy machine does not decide. Run it from the repository's root, on Unix:
 //
 //	go run ./internal/bench/small
 package main
@@ -145,8 +145,8 @@ func measure(rounds int, lasting time.Duration, only, profile string) error {
 		return err
 	}
 
-	fmt.Printf("%d in flight, %d rounds of %v a side, %s, %d cores\n\n", inFlight, rounds, lasting, runtime.Version(), runtime.NumCPU())
-	fmt.Print("| messages, codec, scheme, connection | uploads a second, bare | ours | rate ÷ bare's | processor time ÷ bare's | allocations, bare | ours |\n|---|---|---|---|---|---|---|\n")
+	log.Print("messages, codec, scheme, connection: uploads a second, bare | ours | rate ÷ bare's | processor time ÷ bare's | allocations, bare | ours")
+	ratios := map[row]float64{}
 	for _, kept := range []bool{true, false} {
 		for _, secured := range []bool{false, true} {
 			for _, n := range sizes {
@@ -159,14 +159,63 @@ func measure(rounds int, lasting time.Duration, only, profile string) error {
 					if secured {
 						url = secure
 					}
-					if err := r.measure(fmt.Sprintf("%s/%d", url, n), roots, rounds, lasting, profile); err != nil {
+					if ratios[r], err = r.measure(fmt.Sprintf("%s/%d", url, n), roots, rounds, lasting, profile); err != nil {
 						return fmt.Errorf("%v: %w", r, err)
 					}
 				}
 			}
 		}
 	}
+	fmt.Printf("Measured on %s by `go run ./internal/bench/small`: %d in flight, medians of %d rounds of %v a side in turn, %s, %d cores.\n\n",
+		time.Now().UTC().Format(time.DateOnly), inFlight, rounds, lasting, runtime.Version(), runtime.NumCPU())
+	printTable(ratios)
 	return nil
+}
+
+// targets are the least ratios with a kept connection over HTTP.
+var targets = map[row]float64{
+	{n: 1, codec: smslink.CodecNone}: 0.8, {n: 1, codec: smslink.CodecZlib}: 0.7, {n: 1, codec: smslink.CodecLZF}: 0.75, {n: 1, codec: smslink.CodecBZip2}: 0.4,
+	{n: 10, codec: smslink.CodecNone}: 0.75, {n: 10, codec: smslink.CodecZlib}: 0.5,
+	{n: 100, codec: smslink.CodecNone}: 0.6, {n: 100, codec: smslink.CodecZlib}: 0.25,
+}
+
+func printTable(ratios map[row]float64) {
+	measured := func(n int, codec smslink.Codec) bool {
+		for r := range ratios {
+			if r.n == n && r.codec == codec {
+				return true
+			}
+		}
+		return false
+	}
+	fmt.Print("| messages, codec | kept, http | kept, https | new, http | new, https | target, kept, http | met |\n|---|---|---|---|---|---|---|\n")
+	for _, n := range sizes {
+		for _, codec := range codecs {
+			if !measured(n, codec) {
+				continue
+			}
+			fmt.Printf("| %d, %v |", n, codec)
+			for _, kept := range []bool{true, false} {
+				for _, secured := range []bool{false, true} {
+					if ratio, ok := ratios[row{kept, secured, n, codec}]; ok {
+						fmt.Printf(" %.2f |", ratio)
+					} else {
+						fmt.Print(" – |")
+					}
+				}
+			}
+			target, ok := targets[row{n: n, codec: codec}]
+			ratio, kept := ratios[row{kept: true, n: n, codec: codec}]
+			switch {
+			case !ok || !kept:
+				fmt.Println(" | |")
+			case ratio >= target:
+				fmt.Printf(" ≥ %.2f | yes |\n", target)
+			default:
+				fmt.Printf(" ≥ %.2f | **no** |\n", target)
+			}
+		}
+	}
 }
 
 func (r row) transport(roots *x509.CertPool) *http.Transport {
@@ -176,14 +225,14 @@ func (r row) transport(roots *x509.CertPool) *http.Transport {
 	return t
 }
 
-func (r row) measure(url string, roots *x509.CertPool, rounds int, lasting time.Duration, profile string) error {
+func (r row) measure(url string, roots *x509.CertPool, rounds int, lasting time.Duration, profile string) (float64, error) {
 	var all []smslink.Message
 	for i, m := range corpus.Messages(r.n) {
 		all = append(all, smslink.Message{ID: int64(i), To: m.To, Text: m.Text})
 	}
 	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: url, ReuseConnections: r.kept})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	send := func() error {
 		var p smslink.Package
@@ -202,7 +251,7 @@ func (r row) measure(url string, roots *x509.CertPool, rounds int, lasting time.
 
 	form, contentType, err := r.form(all)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	bare := &http.Client{Transport: r.transport(roots)}
 	post := func() error {
@@ -224,11 +273,11 @@ func (r row) measure(url string, roots *x509.CertPool, rounds int, lasting time.
 	for range rounds {
 		bareRate, bareCPU, err := rate(post, lasting)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		ourRate, ourCPU, err := rate(send, lasting)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		rates = append(rates, bareRate)
 		ratios = append(ratios, ourRate/bareRate)
@@ -236,18 +285,20 @@ func (r row) measure(url string, roots *x509.CertPool, rounds int, lasting time.
 	}
 	bareAllocs, bareBytes, err := allocations(post)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ourAllocs, ourBytes, err := allocations(send)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	fmt.Printf("| %v | %.0f | %.0f | %.2f | %.2f | %.0f, %.1f kB | %.0f, %.1f kB |\n", r, median(rates), median(rates)*median(ratios), median(ratios), median(cpu),
+	log.Printf("%v: %.0f | %.0f | %.2f | %.2f | %.0f, %.1f kB | %.0f, %.1f kB", r, median(rates), median(rates)*median(ratios), median(ratios), median(cpu),
 		bareAllocs, bareBytes/1e3, ourAllocs, ourBytes/1e3)
 	if profile != "" {
-		return profiled(profile, send)
+		if err := profiled(profile, send); err != nil {
+			return 0, err
+		}
 	}
-	return nil
+	return median(ratios), nil
 }
 
 // form returns the bytes that the client uploads.

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/bench/chart"
 	"github.com/go-smslink/smslink/internal/bench/processor"
 	"github.com/go-smslink/smslink/internal/corpus"
 	"github.com/go-smslink/smslink/journal"
@@ -38,7 +39,7 @@ func main() {
 	log.SetPrefix("stream: ")
 	messages := flag.Int("messages", 1_000_000, "messages of a run, in packages of 10,000")
 	runs := flag.Int("runs", 5, "runs of each side, in turn, of which the median counts")
-	plot := flag.String("plot", "", "write the heap in use against the messages to this PNG")
+	pictures := flag.String("pictures", "", "write stream.svg, the heap in use against the messages, to this folder")
 	flag.Parse()
 	var err error
 	switch {
@@ -47,7 +48,7 @@ func main() {
 	case flag.NArg() > 0:
 		err = errors.New("there are no arguments")
 	default:
-		err = measure(*messages, *runs, *plot)
+		err = measure(*messages, *runs, *pictures)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -68,7 +69,7 @@ type run struct {
 	heap []float64     // MB in use, after each tenth package
 }
 
-func measure(messages, runs int, plot string) error {
+func measure(messages, runs int, pictures string) error {
 	receiver := newReceiver()
 	defer receiver.Close()
 	self, err := os.Executable()
@@ -85,7 +86,8 @@ func measure(messages, runs int, plot string) error {
 			results[side] = append(results[side], r)
 		}
 	}
-	fmt.Printf("%d messages in packages of %d, %d runs each, %s, %d cores\n\n", messages, perPackage, runs, runtime.Version(), runtime.NumCPU())
+	fmt.Printf("Measured on %s by `go run ./internal/bench/stream`: %d messages in packages of %d, %d runs of each side in turn, %s, %d cores.\n\n",
+		time.Now().UTC().Format(time.DateOnly), messages, perPackage, runs, runtime.Version(), runtime.NumCPU())
 	fmt.Print("| | time, median (all) | of Send's | processor time | of Send's | peak memory, the largest | heap in use, least to most |\n|---|---|---|---|---|---|---|\n")
 	took := func(r run) time.Duration { return r.took }
 	cpu := func(r run) time.Duration { return r.cpu }
@@ -102,10 +104,29 @@ func measure(messages, runs int, plot string) error {
 			median(results[side], took).Seconds(), times, ratio(results[side], results[sides[0]], took),
 			median(results[side], cpu).Seconds(), ratio(results[side], results[sides[0]], cpu), float64(rss)*1024/1e6, slices.Min(heap), slices.Max(heap))
 	}
-	if plot == "" {
+	if pictures == "" {
 		return nil
 	}
-	return drawHeap(plot, results)
+	return os.WriteFile(filepath.Join(pictures, "stream.svg"), picture(results), 0o644)
+}
+
+// picture draws the heap in use of each side's last run against the messages sent.
+func picture(results map[string][]run) []byte {
+	var lines []chart.Line
+	for i, side := range sides {
+		runs := results[side]
+		line := chart.Line{Name: side, Color: i}
+		for n, mb := range runs[len(runs)-1].heap {
+			line.Points = append(line.Points, chart.Point{X: float64((n + 1) * 10 * perPackage), Y: mb})
+		}
+		lines = append(lines, line)
+	}
+	return chart.Draw("Heap in use against the messages sent", 1, chart.Chart{
+		Title: "Heap in use",
+		X:     chart.Axis{Label: "messages sent"},
+		Y:     chart.Axis{Format: func(mb float64) string { return chart.Number(mb) + " MB" }},
+		Lines: lines,
+	})
 }
 
 func ratio(a, b []run, of func(run) time.Duration) float64 {

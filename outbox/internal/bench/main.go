@@ -1,8 +1,8 @@
 //go:build unix
 
 // Command bench measures the outbox on a PostgreSQL server of its own, and River beside it on the
-// same server. Compare by ratio: both run on one machine, which also runs the server and the
-// gateway.
+// same server, and prints a table. Compare by ratio: both run on one machine, which also runs the
+// server and the gateway.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,16 +32,72 @@ var (
 	singles = flag.Int("singles", 8_000, "messages enqueued one by one")
 	writers = flag.Int("writers", 8, "who enqueue one by one")
 	rivers  = flag.Bool("river", true, "measure River, too")
+	runs    = flag.Int("runs", 3, "runs, of which the median counts")
 )
 
 func main() {
 	flag.Parse()
-	if err := measure(context.Background()); err != nil {
-		log.Fatal(err)
+	log.SetFlags(0)
+	log.SetPrefix("bench: ")
+	var measured figures
+	for run := range *runs {
+		log.Printf("run %d of %d", run+1, *runs)
+		if err := measure(context.Background(), &measured); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Printf("Measured on %s by `go run ./outbox/internal/bench`: PostgreSQL 15 with `fsync` on, %s, %d cores, medians of %d runs, least and most in brackets.\n\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), *runs)
+	measured.print()
+}
+
+// figure is one row of the table: what each run measured, and the target.
+type figure struct {
+	what, unit string
+	most       bool    // whether the target is the most, and not the least
+	target     float64 // 0 means none
+	values     []float64
+}
+
+type figures []*figure
+
+// add notes a run's value of that figure. target is at most that if it is negative.
+func (f *figures) add(what, unit string, target, value float64) {
+	for _, known := range *f {
+		if known.what == what {
+			known.values = append(known.values, value)
+			return
+		}
+	}
+	*f = append(*f, &figure{what, unit, target < 0, math.Abs(target), []float64{value}})
+}
+
+func (f *figures) print() {
+	fmt.Print("| | measured | target | met |\n|---|---|---|---|\n")
+	for _, row := range *f {
+		sorted := slices.Sorted(slices.Values(row.values))
+		digits := 0
+		if row.unit == "" {
+			digits = 2
+		}
+		middle := sorted[len(sorted)/2]
+		fmt.Printf("| %s | %.*f%s (%.*f to %.*f) |", row.what, digits, middle, row.unit, digits, sorted[0], digits, sorted[len(sorted)-1])
+		relation, met := "≥", middle >= row.target
+		if row.most {
+			relation, met = "≤", middle <= row.target
+		}
+		switch {
+		case row.target == 0:
+			fmt.Println(" | |")
+		case met:
+			fmt.Printf(" %s %.0f%s | yes |\n", relation, row.target, row.unit)
+		default:
+			fmt.Printf(" %s %.0f%s | **no** |\n", relation, row.target, row.unit)
+		}
 	}
 }
 
-func measure(ctx context.Context) error {
+func measure(ctx context.Context, measured *figures) error {
 	server, err := servers.Postgres("shared_buffers=512MB", "max_wal_size=4GB")
 	if err != nil {
 		return err
@@ -51,7 +109,7 @@ func measure(ctx context.Context) error {
 	}
 	defer func() { _ = db.Close() }()
 	db.SetMaxIdleConns(32)
-	b := &bench{db: db, gateway: smslinktest.NewGateway(nil)}
+	b := &bench{figures: measured, db: db, gateway: smslinktest.NewGateway(nil)}
 	defer b.gateway.Close()
 	if b.box, err = outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: 2, Poll: 100 * time.Millisecond}}}); err != nil {
 		return err
@@ -74,6 +132,7 @@ func measure(ctx context.Context) error {
 }
 
 type bench struct {
+	*figures
 	db             *sql.DB
 	gateway        *smslinktest.Gateway
 	box, codesOnly *outbox.Outbox
@@ -108,7 +167,7 @@ func (b *bench) enqueueBatches(ctx context.Context) error {
 		}
 	}
 	b.batchRate = float64(*batched) / time.Since(start).Seconds()
-	fmt.Printf("enqueue, %d a transaction, 1 writer: %.0f messages a second\n", batch, b.batchRate)
+	b.add("enqueue, 1,000 a transaction, 1 writer", " messages a second", 20_000, b.batchRate)
 	return b.clear(ctx)
 }
 
@@ -126,10 +185,10 @@ func (b *bench) inTx(ctx context.Context, m []outbox.Message) error {
 
 func (b *bench) enqueueSingles(ctx context.Context) (err error) {
 	b.singleRate, err = single(func(i int) error { return b.inTx(ctx, messages("single", outbox.Urgent, i, 1)) })
-	fmt.Printf("enqueue, 1 a transaction, %d writers: %.0f messages a second\n", *writers, b.singleRate)
 	if err != nil {
 		return err
 	}
+	b.add(fmt.Sprintf("enqueue, 1 a transaction, %d writers", *writers), " messages a second", 1000, b.singleRate)
 	return b.clear(ctx)
 }
 
@@ -169,7 +228,7 @@ func (b *bench) drain(ctx context.Context) error {
 	}
 	stop()
 	b.drainRate = float64(*drained) / time.Since(start).Seconds()
-	fmt.Printf("drain in packages of 10,000, 2 uploads at a time: %.0f messages a second\n", b.drainRate)
+	b.add("drain in packages of 10,000, 2 uploads at a time", " messages a second", 15_000, b.drainRate)
 	return b.clear(ctx)
 }
 
@@ -196,7 +255,7 @@ func (b *bench) latency(ctx context.Context) error {
 	if _, err := b.db.ExecContext(ctx, "VACUUM ANALYZE smslink_message"); err != nil {
 		return err
 	}
-	if err := b.sendCodes(ctx, b.codesOnly, "quiet", fmt.Sprintf("one code, %d queued behind", *behind)); err != nil {
+	if err := b.sendCodes(ctx, b.codesOnly, "quiet", fmt.Sprintf("a code, from its commit to being taken, with %d queued behind", *behind), true); err != nil {
 		return err
 	}
 	tx, err := b.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
@@ -217,13 +276,13 @@ func (b *bench) latency(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.sendCodes(ctx, b.codesOnly, "dead", fmt.Sprintf("  and with %d dead rows under an open transaction", *dead)); err != nil {
+	if err := b.sendCodes(ctx, b.codesOnly, "dead", fmt.Sprintf("the same with %d dead rows under an open transaction", *dead), true); err != nil {
 		return err
 	}
-	return b.sendCodes(ctx, b.box, "busy", "  and while those behind are sent, too")
+	return b.sendCodes(ctx, b.box, "busy", "the same while those behind are sent, too", false)
 }
 
-func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what string) error {
+func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what string, judged bool) error {
 	defer b.run(ctx, box)()
 	time.Sleep(2 * time.Second)
 	committed := map[string]time.Time{}
@@ -236,20 +295,25 @@ func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what 
 		committed[m[0].To] = time.Now()
 		time.Sleep(30 * time.Millisecond)
 	}
-	time.Sleep(2 * time.Second)
 	var took []time.Duration
-	for _, m := range b.gateway.Messages() {
-		if at, ok := committed[m.To]; ok {
-			took = append(took, max(0, m.Time.Sub(at)))
-			delete(committed, m.To)
+	for end := time.Now().Add(time.Minute); len(committed) > 0 && time.Now().Before(end); time.Sleep(time.Second) {
+		for _, m := range b.gateway.Messages() {
+			if at, ok := committed[m.To]; ok {
+				took = append(took, max(0, m.Time.Sub(at)))
+				delete(committed, m.To)
+			}
 		}
 	}
 	slices.Sort(took)
-	if len(took) == 0 {
-		return fmt.Errorf("%s: none was taken", what)
+	if len(took) != *codes {
+		return fmt.Errorf("%s: %d of %d were taken", what, len(took), *codes)
 	}
-	fmt.Printf("%s: p50 %v, p99 %v, the longest %v, %d of %d taken\n", what, took[len(took)/2].Round(time.Millisecond),
-		took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), len(took), *codes)
+	p50, p99 := -30.0, -400.0 // ms, at most
+	if !judged {
+		p50, p99 = 0, 0
+	}
+	b.add(what+": p50", " ms", p50, took[len(took)/2].Seconds()*1000)
+	b.add(what+": p99", " ms", p99, took[len(took)*99/100].Seconds()*1000)
 	b.gateway.Reset()
 	return nil
 }

@@ -76,10 +76,7 @@ func (b *bench) river(ctx context.Context, dsn string) error {
 			return err
 		}
 	}
-	show := func(what string, rate, ours float64) {
-		fmt.Printf("River, %s: %.0f a second; the outbox's rate is %.2f times that\n", what, rate, ours/rate)
-	}
-	show("enqueueing a thousand a transaction", float64(*batched)/time.Since(start).Seconds(), b.batchRate)
+	b.add("enqueue by thousands ÷ River's `InsertManyTx`", "", 0, b.batchRate*time.Since(start).Seconds()/float64(*batched))
 	rate, err := single(func(i int) error {
 		tx, err := pool.Begin(ctx)
 		if err != nil {
@@ -94,7 +91,7 @@ func (b *bench) river(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	show("enqueueing one a transaction", rate, b.singleRate)
+	b.add("enqueue one by one ÷ River's `InsertTx`", "", 0, b.singleRate/rate)
 
 	start = time.Now()
 	if err := client.Start(ctx); err != nil {
@@ -107,6 +104,6 @@ func (b *bench) river(ctx context.Context, dsn string) error {
 	if err := client.Stop(ctx); err != nil {
 		return err
 	}
-	show("working jobs that do nothing", float64(*batched+*singles)/took, b.drainRate)
+	b.add("drain, uploads included ÷ River working jobs that do nothing", "", 0, b.drainRate*took/float64(*batched+*singles))
 	return nil
 }

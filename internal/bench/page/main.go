@@ -1,0 +1,132 @@
+// Command page measures what docs/performance.md shows, and writes its tables and pictures. Run it
+// from the repository's root, on a quiet machine:
+//
+//	go run ./internal/bench/page                 # all of it, half an hour
+//	go run ./internal/bench/page stream small    # two of its parts
+//	go run ./internal/bench/page -try            # short runs, which are printed and not written
+//
+// A part is written only if its program succeeded, table and picture together.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// part is a table of the page between two marks, and the pictures beside it.
+type part struct {
+	name     string
+	program  []string // its last argument is the folder for pictures, if it has any
+	try      []string // more arguments for a short run
+	pictures []string
+}
+
+var parts = []part{
+	{name: "compare", program: []string{"./internal/bench/compare", "-pictures"}, try: []string{"-quick", "-runs", "1"}, pictures: []string{"performance.svg"}},
+	{name: "small", program: []string{"./internal/bench/small"}, try: []string{"-rounds", "1", "-lasting", "20ms"}},
+	{name: "stream", program: []string{"./internal/bench/stream", "-pictures"}, try: []string{"-messages", "100000", "-runs", "1"}, pictures: []string{"stream.svg"}},
+	{name: "outbox", program: []string{"./outbox/internal/bench"}, try: []string{"-runs", "1", "-behind", "10000", "-dead", "10000", "-codes", "20", "-drain", "20000", "-batch", "20000", "-singles", "500"}},
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("page: ")
+	try := flag.Bool("try", false, "make short runs, print the tables, and write nothing")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *try, flag.Args()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, try bool, names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return fmt.Errorf("the page has no part %q", name)
+		}
+	}
+	for _, p := range parts {
+		if len(names) > 0 && !slices.Contains(names, p.name) {
+			continue
+		}
+		log.Print(p.name)
+		if err := p.update(ctx, "docs", try); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// update measures the part, and then writes it to performance.md and the pictures in a folder.
+func (p part) update(ctx context.Context, docs string, try bool) error {
+	temporary, err := os.MkdirTemp("", "smslink-page")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(temporary) }()
+	arguments := append([]string{"run"}, p.program...)
+	if len(p.pictures) > 0 {
+		arguments = append(arguments, temporary)
+	}
+	if try {
+		arguments = append(arguments, p.try...)
+	}
+	program := exec.CommandContext(ctx, "go", arguments...)
+	program.Stderr = os.Stderr
+	table, err := program.Output()
+	if err != nil {
+		return err
+	}
+	pictures := map[string][]byte{}
+	for _, name := range p.pictures {
+		if pictures[name], err = os.ReadFile(filepath.Join(temporary, name)); err != nil {
+			return err
+		}
+	}
+	page := filepath.Join(docs, "performance.md")
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	changed, err := replace(raw, p.name, table)
+	if err != nil {
+		return err
+	}
+	if try {
+		_, err := os.Stdout.Write(table)
+		return err
+	}
+	for name, picture := range pictures {
+		if err := os.WriteFile(filepath.Join(docs, name), picture, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(page, changed, 0o644)
+}
+
+// replace puts a table between a part's two marks. A text that is no table, such as a program's last
+// words, is an error.
+func replace(page []byte, name string, table []byte) ([]byte, error) {
+	start, end := []byte("<!-- "+name+" -->\n"), []byte("<!-- /"+name+" -->")
+	before, rest, ok := bytes.Cut(page, start)
+	_, after, ok2 := bytes.Cut(rest, end)
+	if !ok || !ok2 {
+		return nil, errors.New("the page has no place for it")
+	}
+	text := string(table)
+	if !strings.Contains(text, "\n|") || strings.Contains(text, "panic:") || strings.Contains(text, "goroutine ") || strings.Contains(text, "NaN") {
+		return nil, fmt.Errorf("no table: %q", text)
+	}
+	return slices.Concat(before, start, bytes.TrimSpace(table), []byte("\n"), end, after), nil
+}
