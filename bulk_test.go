@@ -1,13 +1,11 @@
 package smslink_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -17,84 +15,14 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/stretchr/testify/require"
 )
-
-var update = flag.Bool("update", false, "write the goldens anew")
-
-func newGateway(t testing.TB, opts *smslinktest.Options) *smslinktest.Gateway {
-	t.Helper()
-	gw := smslinktest.NewGateway(opts)
-	t.Cleanup(gw.Close)
-	return gw
-}
-
-func newClient(t testing.TB, opts *smslink.Options) *smslink.Client {
-	t.Helper()
-	client, err := smslink.NewClient("connection", "password", opts)
-	require.NoError(t, err)
-	return client
-}
-
-// peer is a raw TCP server: it reads one whole request a connection, then lets
-// answer do with the connection what it likes.
-func peer(t testing.TB, answer func(conn net.Conn, request []byte)) (endpoint string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var conns sync.WaitGroup
-	t.Cleanup(func() {
-		listener.Close()
-		conns.Wait()
-	})
-	conns.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-				var raw bytes.Buffer
-				req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &raw)))
-				if err != nil {
-					return
-				}
-				if _, err := io.Copy(io.Discard, req.Body); err != nil {
-					return
-				}
-				answer(conn, raw.Bytes())
-			})
-		}
-	})
-	return "http://" + listener.Addr().String() + "/bulk-v3.php"
-}
-
-// replying is a peer that answers every upload with these bytes and closes.
-func replying(t testing.TB, response string) (endpoint string) {
-	return peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, response) })
-}
-
-// http200 is a whole response with that body.
-func http200(body string) string { return httpStatus("200 OK", body) }
-
-func httpStatus(status, body string) string {
-	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, len(body), body)
-}
-
-func sendTo(t testing.TB, endpoint string, ids ...int64) (*smslink.Response, *smslink.Package, error) {
-	t.Helper()
-	p := packageOf(t, ids...)
-	resp, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(context.Background(), p)
-	return resp, p, err
-}
 
 func TestSend_oneResultAMessage(t *testing.T) {
 	gw := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
@@ -236,14 +164,6 @@ func TestSend_nothingReadsThePackageAfterwards(t *testing.T) {
 	rest, err := io.ReadAll(kept)
 	require.Error(t, err)
 	require.Empty(t, rest)
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func response(status int, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 }
 
 type ownCodec struct {
@@ -406,4 +326,200 @@ func TestSend_formAsAnotherReaderSeesIt(t *testing.T) {
 	require.Equal(t, "2", value("Receivers"))
 	require.Equal(t, "application/octet-stream", file.Header.Get("Content-Type"))
 	require.Equal(t, plain(p), string(decoders[3](t, packed)))
+}
+
+func TestSend_nilContext(t *testing.T) {
+	gw := newGateway(t, nil)
+	p := packageOf(t, 1)
+	_, err := gw.Client().Send(noContext, p)
+	requireOutcome(t, smslink.OutcomeNotSent, p, err)
+	require.EqualError(t, err, "smslink: not sent: the context is nil")
+	_, err = gw.Client().SendMessage(noContext, message(1))
+	require.ErrorIs(t, err, smslink.ErrNotSent)
+	_, err = gw.Client().Balance(noContext)
+	require.ErrorIs(t, err, smslink.ErrNotSent)
+	require.Empty(t, gw.Uploads())
+}
+
+func TestSendMessage(t *testing.T) {
+	gw := newGateway(t, nil)
+	result, err := gw.Client().SendMessage(t.Context(), smslink.Message{To: "0712 345 678", Text: "Salut!"})
+	require.NoError(t, err)
+	require.Equal(t, smslink.Result{RemoteID: "220000001", Status: smslink.StatusSuccess}, result)
+
+	result, err = gw.Client().SendMessage(t.Context(), smslink.Message{ID: 7, To: "712345678", Text: "Salut!"})
+	require.ErrorIs(t, err, smslink.ErrReceiver)
+	require.True(t, smslink.SafeToResend(err))
+	require.Equal(t, smslink.Result{ID: 7}, result)
+
+	for status, want := range map[smslink.Status]smslink.Outcome{
+		smslink.StatusSenderFailed: smslink.OutcomeRejected, smslink.StatusNumberFailed: smslink.OutcomeRejected,
+		smslink.StatusInternalOrBlacklisted: smslink.OutcomeInDoubt, smslink.StatusInsufficientCredit: smslink.OutcomeRejected, 77: smslink.OutcomeInDoubt,
+	} {
+		client := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;1;ok;1;0:9:"+statusDigits(status)))})
+		result, err = client.SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "a"})
+		require.Equal(t, status, result.Status)
+		require.Equal(t, want, smslink.OutcomeOf(err))
+		require.ErrorAs(t, err, new(*smslink.ResultError))
+	}
+	for answer, want := range map[string]smslink.Outcome{
+		http200("MESSAGE;1;ok;1"): smslink.OutcomeInDoubt, http200("ERROR;7;no"): smslink.OutcomeRejected, http200(""): smslink.OutcomeInDoubt,
+	} {
+		_, err = newClient(t, &smslink.Options{Endpoint: replying(t, answer)}).SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "a"})
+		require.Equal(t, want, smslink.OutcomeOf(err))
+		require.Equal(t, want == smslink.OutcomeRejected, smslink.SafeToResend(err))
+	}
+}
+
+func statusDigits(s smslink.Status) string {
+	if s > 9 {
+		return string(rune('0'+s/10)) + string(rune('0'+s%10))
+	}
+	return string(rune('0' + s))
+}
+
+// What would end a field, a line, a part or a header if it were taken as it is.
+var injections = []string{
+	"\r\n", "\n", "\r", "\"", "\\\"", ";", "; filename=\"x\"", "\r\n\r\n", "--", "\x00", "%0D%0A", "%0a", "&test=1", "ș",
+	"\r\nContent-Disposition: form-data; name=\"test\"\r\n\r\n1", "\r\n2;0799999999;numeric;Injectat;0", "\r\nX-Injected: 1",
+}
+
+// Through no field does anything get into another one: each upload comes to the
+// gateway with the fields that it was given, or is refused.
+func TestSend_injectionThroughEveryField(t *testing.T) {
+	var seen atomic.Value // the last upload's boundary
+	gw := smslinktest.NewUnstartedGateway(nil)
+	handler := gw.Server.Config.Handler
+	gw.Server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Store(strings.TrimPrefix(r.Header.Get("Content-Type"), "multipart/form-data; boundary="))
+		if r.Header.Get("X-Injected") != "" {
+			t.Error("a header was injected")
+		}
+		handler.ServeHTTP(w, r)
+	})
+	gw.Start()
+	defer gw.Close()
+
+	client := gw.Client()
+	_, err := client.Send(context.Background(), packageOf(t, 1))
+	require.NoError(t, err)
+	boundary := seen.Load().(string)
+	payloads := append([]string{
+		boundary, "--" + boundary, "\r\n--" + boundary + "--\r\n",
+		"\r\n--" + boundary + "\r\nContent-Disposition: form-data; name=\"test\"\r\n\r\n1",
+	}, injections...)
+
+	t.Run("in a message", func(t *testing.T) {
+		for _, x := range payloads {
+			for field, m := range map[string]smslink.Message{
+				"To":   {ID: 7, To: "0712" + x + "345678", Text: "a"},
+				"From": {ID: 7, To: "0712345678", From: "Shop" + x + "Name", Text: "a"},
+				"Text": {ID: 7, To: "0712345678", Text: "a" + x + "b"},
+			} {
+				for _, codec := range codecs {
+					p := packageOf(t, 1)
+					p.Codec = codec
+					refused := p.Add(m)
+					require.NoError(t, p.Add(message(9)))
+					before := len(gw.Messages())
+					_, err := client.Send(context.Background(), p)
+					require.NoError(t, err, "%s %q", field, x)
+					taken := gw.Messages()[before:]
+					require.Equal(t, int64(1), taken[0].ID)
+					require.Equal(t, int64(9), taken[len(taken)-1].ID)
+					if refused != nil {
+						require.Len(t, taken, 2)
+						continue
+					}
+					require.Len(t, taken, 3, "%s %q", field, x)
+					got := taken[1]
+					require.Equal(t, int64(7), got.ID)
+					require.Empty(t, strings.Trim(got.To, "0123456789"))
+					if field == "From" {
+						require.Equal(t, m.From, got.From)
+					}
+					if field == "Text" { // without what is dropped: see Message
+						require.Equal(t, strings.ReplaceAll(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\r", ""), got.Text)
+					}
+				}
+			}
+		}
+	})
+	t.Run("in the credentials", func(t *testing.T) {
+		for _, x := range payloads {
+			other := newGateway(t, &smslinktest.Options{ConnectionID: "id" + x, Password: x + "word"})
+			_, err := other.Client().Send(context.Background(), packageOf(t, 1, 2))
+			require.NoError(t, err, "%q", x)
+			require.Len(t, other.Messages(), 2)
+			require.False(t, other.Uploads()[0].Test)
+		}
+	})
+	t.Run("in the options", func(t *testing.T) {
+		for _, x := range []string{"\r\nX-Injected: 1", "\n", "\x00", "é", "\x7f"} {
+			_, err := smslink.NewClient("c", "p", &smslink.Options{UserAgent: "agent" + x})
+			require.ErrorContains(t, err, "the user agent", "%q", x)
+		}
+		for _, x := range []string{"\r\nX-Injected: 1", "\n", "\x00"} {
+			_, err := smslink.NewClient("c", "p", &smslink.Options{Endpoint: gw.URL + x})
+			require.ErrorContains(t, err, "the endpoint", "%q", x)
+		}
+	})
+}
+
+func TestSend_boundaryIsNewEachTime(t *testing.T) {
+	seen := map[string]bool{}
+	endpoint := make(chan string, 1)
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		endpoint <- r.Header.Get("Content-Type")
+		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+	})}})
+	for range 100 {
+		_, err := client.Send(context.Background(), packageOf(t, 1))
+		require.NoError(t, err)
+		boundary := strings.TrimPrefix(<-endpoint, "multipart/form-data; boundary=")
+		require.GreaterOrEqual(t, len(boundary), 26, "130 bits in base32")
+		require.False(t, seen[boundary])
+		seen[boundary] = true
+	}
+}
+
+// BenchmarkSend posts to a transport that reads the upload and has its reply
+// ready, so it measures everything but the network.
+func BenchmarkSend(b *testing.B) {
+	p := packageOfAll(b, messages(campaign))
+	reply := replyTo(campaign)
+	client := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
+		return response(200, reply), nil
+	})}})
+	for _, codec := range codecs {
+		b.Run(codec.String(), func(b *testing.B) {
+			p.Codec = codec
+			b.SetBytes(int64(p.Size()))
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Reopen()
+				resp, err := client.Send(context.Background(), p)
+				require.NoError(b, err)
+				require.Equal(b, smslink.StatusSuccess, resp.Results[campaign-1].Status)
+			}
+		})
+	}
+}
+
+func TestNewClient_defaultTimeout(t *testing.T) {
+	require.Equal(t, 5*time.Minute, newClient(t, nil).Timeout())
+}
+
+// A transport that checks certificates by itself is not one that turns checks off.
+func TestNewClient_takesATransportThatVerifiesByItself(t *testing.T) {
+	for _, config := range []*tls.Config{
+		{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error { return nil }},
+		{InsecureSkipVerify: true, VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return nil }},
+	} {
+		_, err := smslink.NewClient("c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}})
+		require.NoError(t, err)
+	}
 }

@@ -3,40 +3,21 @@ package smslink_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
+	"unicode/utf8"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/stretchr/testify/require"
 )
-
-func message(id int64) smslink.Message {
-	return smslink.Message{ID: id, To: "0712345678", Text: fmt.Sprintf("Mesajul %d", id)}
-}
-
-func packageOf(t testing.TB, ids ...int64) *smslink.Package {
-	t.Helper()
-	p := new(smslink.Package)
-	for _, id := range ids {
-		require.NoError(t, p.Add(message(id)))
-	}
-	return p
-}
-
-func plain(p *smslink.Package) string { return string(p.AppendPlain(nil)) }
-
-func ids(p *smslink.Package) []int64 {
-	var all []int64
-	for m := range p.Messages() {
-		all = append(all, m.ID)
-	}
-	return all
-}
 
 // Each of these is a line of protocol.md's last table, or of the wire's own
 // limits. The message is what a caller reads.
@@ -344,3 +325,142 @@ func TestPackage_survivesACodecThatPanics(t *testing.T) {
 type panicking struct{ smslink.Codec }
 
 func (panicking) AppendCompress([]byte, []byte) ([]byte, error) { panic("a codec's own defect") }
+
+func TestPackage_foldsWhatThenTakesFewerSMS(t *testing.T) {
+	long := strings.Repeat("Vă așteptăm! ", 6)
+	for _, test := range []struct{ name, text, want string }{
+		{"fewer", long, strings.Repeat("Va asteptam! ", 5) + "Va asteptam!"},
+		{"as many", "Vă așteptăm!", "Vă așteptăm!"},
+		{"as many, with an emoji", long + "😀", long + "😀"},
+		{"a tab, which is dropped", strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80), strings.Repeat("a", 80) + strings.Repeat("b", 80)},
+		{"blanks, which are trimmed", "\u00a0" + strings.Repeat("ș", 160) + "   ", strings.Repeat("s", 160)},
+		{"a link", strings.Repeat("ș", 60) + " https://dăruiește.ro", strings.Repeat("ș", 60) + " https://dăruiește.ro"},
+	} {
+		p := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
+		require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", From: "Ștefan", Text: test.text}))
+		require.Equal(t, test.want, textOf(t, p), test.name)
+		for m := range p.Messages() {
+			require.Equal(t, "Ștefan", m.From, "a sender is a name that the account has")
+		}
+	}
+}
+
+func TestPackage_foldingRefusesWhatAddWould(t *testing.T) {
+	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
+	for text, rule := range map[string]error{
+		strings.Repeat("\u200b", 71):               smslink.ErrEmptyText,
+		"％0A" + strings.Repeat("ș", 70):            smslink.ErrLiteralEscape,
+		"\xc8\u200b\x9b" + strings.Repeat("ș", 70): smslink.ErrInvalidUTF8,
+		strings.Repeat("ș", 129<<20):               smslink.ErrTooLong,
+	} {
+		require.ErrorIs(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: text}), rule)
+	}
+	require.Zero(t, p.Len())
+}
+
+// What is folded never costs more than what is not, and is the same however often it is added.
+func FuzzPackage_Fold(f *testing.F) {
+	for _, seed := range []string{"așteptăm", "😀…" + strings.Repeat("ș", 66) + "   ", "😀\t" + strings.Repeat("ș", 68), strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		plain, folding, again := &smslink.Package{}, &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}, &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
+		err := plain.Add(smslink.Message{ID: 1, To: "0712345678", Text: text})
+		if folding.Add(smslink.Message{ID: 1, To: "0712345678", Text: text}) != nil || err != nil {
+			return
+		}
+		require.LessOrEqual(t, folding.Segments(), plain.Segments())
+		if folding.Segments() == plain.Segments() {
+			require.Equal(t, plain.AppendPlain(nil), folding.AppendPlain(nil))
+		}
+		require.NoError(t, again.Add(smslink.Message{ID: 1, To: "0712345678", Text: textOf(t, folding)}))
+		require.Equal(t, folding.AppendPlain(nil), again.AppendPlain(nil))
+	})
+}
+
+func TestSegments_areThoseOfTheTextAsItArrives(t *testing.T) {
+	full := strings.Repeat("a", 159)
+	for text, want := range map[string]int{
+		full + "a": 1, full + "aa": 2, full + ";": 1, full + "\n": 1, full + ";\n": 1, full + "%": 1, full + "%0a": 2,
+		"a\n" + full: 2, "\ta" + full + "\t": 1, strings.Repeat("ș", 71): 2,
+	} {
+		p := packageOf(t, 7)
+		require.NoError(t, p.Add(smslink.Message{ID: 8, To: "0712345678", From: "Un nume lung ș", Text: text, SendAt: time.Unix(1_900_000_000, 0)}))
+		require.NoError(t, p.Add(smslink.Message{ID: 9, To: "0712345678", Text: "b"}))
+		if strings.HasSuffix(text, ";\n") { // whose line end is trimmed
+			want = 1
+		}
+		require.Equal(t, 2+want, p.Segments())
+	}
+	require.Zero(t, new(smslink.Package).Segments())
+}
+
+// BenchmarkAdd has beside it what no Add can do without: the same bytes appended,
+// and the receiver and the text looked at byte by byte.
+func BenchmarkAdd(b *testing.B) {
+	all := messages(10_000)
+	p := packageOfAll(b, all)
+	run := func(name string, reset func(), add func(m smslink.Message) error) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(p.Size() / p.Len()))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if i%len(all) == 0 {
+					reset()
+				}
+				if err := add(all[i%len(all)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	run("Add", p.Reset, p.Add)
+	var plain []byte
+	run("floor", func() { plain = plain[:0] }, func(m smslink.Message) error {
+		plain = strconv.AppendInt(plain, m.ID, 10)
+		plain = append(plain, ';')
+		for i := range len(m.To) {
+			if c := m.To[i]; '0' <= c && c <= '9' {
+				plain = append(plain, c)
+			}
+		}
+		plain = append(plain, ";numeric;"...)
+		if !utf8.ValidString(m.Text) {
+			return smslink.ErrInvalidUTF8
+		}
+		for i := range len(m.Text) {
+			if c := m.Text[i]; c < ' ' || c == '%' || c == ';' || c == 0x7f {
+				break
+			}
+		}
+		plain = append(plain, m.Text...)
+		plain = append(plain, ";0\r\n"...)
+		return nil
+	})
+}
+
+// BenchmarkGrowth does the whole job but the network; its ns and bytes a message
+// should not depend on how many there are.
+func BenchmarkGrowth(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000, 1_000_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			all, reply := messages(n), replyTo(n)
+			client := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				_, err := io.Copy(io.Discard, r.Body)
+				return response(200, reply), err
+			})}})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for b.Loop() {
+				resp, err := client.Send(context.Background(), packageOfAll(b, all))
+				if err != nil || len(resp.Results) != n {
+					b.Fatal(err)
+				}
+			}
+			runtime.ReadMemStats(&after)
+			done := float64(b.N) * float64(n)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/done, "ns/message")
+			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/done, "B/message")
+		})
+	}
+}

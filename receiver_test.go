@@ -87,10 +87,6 @@ func TestParseReceiver(t *testing.T) {
 	}
 }
 
-func lenientPackage() *smslink.Package {
-	return &smslink.Package{PackageOptions: smslink.PackageOptions{LenientReceivers: true}}
-}
-
 // The refusal names the cause that fits the input, and never the number.
 func TestAdd_refusesWhatIsNotOneReceiver(t *testing.T) {
 	for number, says := range map[string]string{

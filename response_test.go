@@ -1,27 +1,27 @@
 package smslink_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
+	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/stretchr/testify/require"
 )
-
-// answered is what Send makes of a 2xx with that body.
-func answered(t testing.TB, p *smslink.Package, body string) (*smslink.Response, error) {
-	t.Helper()
-	return newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		return response(200, body), nil
-	})}}).Send(context.Background(), p)
-}
 
 func TestResponse_matchesEntriesToMessages(t *testing.T) {
 	type results = []smslink.Result
@@ -108,22 +108,6 @@ func TestResponse_ErrIsNilIfAllSucceeded(t *testing.T) {
 	require.NoError(t, resp.Err())
 }
 
-func TestStatus_namesAndAdvice(t *testing.T) {
-	for status, want := range map[smslink.Status][2]string{
-		smslink.StatusUnreported:            {"unreported", "before sending it again"},
-		smslink.StatusSenderFailed:          {"sender failed", "approved"},
-		smslink.StatusNumberFailed:          {"number failed", "check the number"},
-		smslink.StatusSuccess:               {"success", ""},
-		smslink.StatusInternalOrBlacklisted: {"internal error or blacklisted", "blacklist"},
-		smslink.StatusInsufficientCredit:    {"insufficient credit", "top up"},
-		42:                                  {"status 42", "not documented"},
-		-1:                                  {"status -1", "not documented"},
-	} {
-		require.Equal(t, want[0], status.String())
-		require.Contains(t, status.Advice(), want[1])
-	}
-}
-
 // The cap on a reply grows with the package, and a reply at its size is read.
 func TestResponse_longestIdsFitTheCap(t *testing.T) {
 	const n = 2000
@@ -172,4 +156,541 @@ func FuzzSend_reply(f *testing.F) {
 		}
 		require.Equal(t, entries, matched+len(resp.Unmatched))
 	})
+}
+
+// A status cut in two reads as another one, for which the message would be sent again.
+func TestSend_lastEntryOfAnUnframedReplyProvesNothing(t *testing.T) {
+	chunked := func(body string) string {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	}
+	const credit, unreported = smslink.StatusInsufficientCredit, smslink.StatusUnreported
+	for _, c := range []struct {
+		name, answer string
+		second       smslink.Status
+		again        []int64
+	}{
+		{"a length", http200("MESSAGE;1;ok;77;1:9:5,2:10:5"), credit, []int64{1, 2}},
+		{"chunks", chunked("MESSAGE;1;ok;77;1:9:5,2:10:5"), credit, []int64{1, 2}},
+		{"neither", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5"), unreported, []int64{1}},
+		{"neither, in an id", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:1"), unreported, []int64{1}},
+		{"neither, said twice", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5,2:10:5"), unreported, []int64{1}},
+		{"neither, but a comma", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5,"), credit, []int64{1, 2}},
+		{"neither, but a line end", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5\r\n"), credit, []int64{1, 2}},
+		{"neither, but a field more", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5;"), credit, []int64{1, 2}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			resp, p, err := sendTo(t, replying(t, c.answer), 1, 2)
+			require.NoError(t, err)
+			require.Equal(t, credit, resp.Results[0].Status)
+			require.Equal(t, c.second, resp.Results[1].Status)
+			require.Equal(t, c.second == credit, smslink.SafeToResend(resp.Results[1].Err()))
+			again, err := resp.Retryable(p, nil)
+			require.NoError(t, err)
+			require.Equal(t, c.again, ids(again))
+		})
+	}
+}
+
+func TestBalance_unframedReplyMayBeCutInANumber(t *testing.T) {
+	for answer, want := range map[string]int64{
+		http200("MESSAGE;4;ok;100,250"):                         250,
+		unframed("200 OK", "MESSAGE;4;ok;100,250"):              -1,
+		unframed("200 OK", "MESSAGE;4;ok;100,250\n"):            250,
+		unframed("200 OK", "MESSAGE;4;ok;100,250,1700000000"):   250,
+		unframed("200 OK", "MESSAGE;4;ok;100,250,1700000000;x"): 250,
+	} {
+		balance, err := newClient(t, &smslink.Options{Endpoint: replying(t, answer)}).Balance(context.Background())
+		if want < 0 {
+			require.ErrorIs(t, err, smslink.ErrUnreadableReply)
+			continue
+		}
+		require.NoError(t, err, answer)
+		require.Equal(t, want, balance.International)
+	}
+}
+
+// The start of a MESSAGE is one however the parser would trim it.
+func TestSend_halfAMESSAGEUnderA4xxIsInDoubt(t *testing.T) {
+	const whole = "MESSAGE;"
+	for _, before := range []string{"", "\ufeff", " ", "\r\n", "\n\ufeff \t"} {
+		for n := range len(whole) + 1 {
+			body := before + whole[:n]
+			_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n"+body), 1)
+			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+			if n > 0 {
+				_, p, err = sendTo(t, replying(t, unframed("403 Forbidden", body)), 1)
+				requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+			}
+		}
+		_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n"+before+"MESSY"), 1)
+		requireOutcome(t, smslink.OutcomeRejected, p, err)
+	}
+	_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n\xef\xbb"), 1)
+	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+}
+
+// A refusal, or a status, that a MESSAGE follows in the same reply proves nothing.
+func TestSend_aMESSAGEBehindTheReplyLeavesItInDoubt(t *testing.T) {
+	const second = "MESSAGE;1;ok;77;1:9:3"
+	for _, body := range []string{
+		"ERROR;16;error while sending\r\n" + second,
+		"ERROR;16;error while sending;" + second,
+		"\ufeffMESSAGE;1;ok;77;1:9:2;\r\n" + second,
+	} {
+		_, p, err := sendTo(t, replying(t, http200(body)), 1)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+		require.ErrorIs(t, err, smslink.ErrUnreadableReply)
+		require.Equal(t, body, string(sendError(t, err).Reply))
+	}
+}
+
+// A MESSAGE about other messages may be the reply to another package.
+func TestSend_replyAboutOtherMessagesIsInDoubt(t *testing.T) {
+	for _, entries := range []string{"9:a:3", "9:a:3,8:b:3", "9:a:3,x", "0001:a:3", "1", "1:a"} {
+		_, p, err := sendTo(t, replying(t, http200("MESSAGE;1;ok;77;"+entries)), 1, 2)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+		require.ErrorIs(t, err, smslink.ErrUnreadableReply)
+		require.Contains(t, string(sendError(t, err).Reply), entries)
+	}
+	resp, _, err := sendTo(t, replying(t, http200("MESSAGE;1;ok;77;9:a:3,2:b:3")), 1, 2)
+	require.NoError(t, err)
+	require.Equal(t, smslink.StatusSuccess, resp.Results[1].Status)
+}
+
+// A server that writes a second answer behind each reply. On a connection that another upload gets,
+// it would be taken for that one's.
+func TestSend_aSecondAnswerIsNobodys(t *testing.T) {
+	for name, junk := range map[string]string{
+		"403": "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "ERROR": strings.ReplaceAll(http200("ERROR;8;no credit"), "Connection: close\r\n", ""),
+		"MESSAGE": strings.ReplaceAll(http200("MESSAGE;1;ok;77;1:9:3"), "Connection: close\r\n", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			gw := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+				return smslinktest.Raw(func(reply string) string {
+					return strings.ReplaceAll(http200(reply), "Connection: close\r\n", "") + junk
+				})
+			}})
+			client := gw.Client()
+			var lanes sync.WaitGroup
+			for lane := range int64(8) {
+				lanes.Go(func() {
+					for i := range int64(25) {
+						var p smslink.Package
+						if err := p.Add(message(100*lane + i)); err != nil {
+							t.Error(err)
+						}
+						resp, err := client.Send(context.Background(), &p)
+						if err != nil || resp.Err() != nil {
+							t.Error(err, resp)
+						}
+					}
+				})
+			}
+			lanes.Wait()
+			require.Len(t, gw.Messages(), 200)
+		})
+	}
+}
+
+// retrying is a RoundTripper that buffers a body and sends it again after a 502, as
+// hashicorp/go-retryablehttp's does.
+func retrying(inner http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (resp *http.Response, err error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		for range 3 {
+			again := r.Clone(r.Context())
+			again.Body = io.NopCloser(strings.NewReader(string(body)))
+			if resp, err = inner.RoundTrip(again); err == nil && resp.StatusCode < 500 {
+				return resp, nil
+			}
+		}
+		return resp, err
+	})
+}
+
+func TestSend_refusalAfterASecondConnectionIsInDoubt(t *testing.T) {
+	gw := newGateway(t, nil)
+	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{
+		Endpoint: gw.URL, HTTPClient: &http.Client{Transport: retrying(smslink.NewTransport())},
+	})
+	require.NoError(t, err)
+	for _, refusal := range []smslinktest.Fault{smslinktest.Refuse("8", "no credit"), smslinktest.Answer(403, "")} {
+		gw.Reset()
+		gw.Inject(smslinktest.Answer(502, "").AfterTaking(), refusal)
+		p := packageOf(t, 1)
+		_, err = client.Send(context.Background(), p)
+		require.Len(t, gw.Messages(), 1, "the first upload was taken")
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+		require.ErrorContains(t, err, "another connection")
+
+		gw.Inject(refusal) // at the first connection
+		p = packageOf(t, 2)
+		_, err = client.Send(context.Background(), p)
+		requireOutcome(t, smslink.OutcomeRejected, p, err)
+	}
+}
+
+func unchanged(m smslink.Message, _ smslink.Status) (smslink.Message, bool) { return m, true }
+
+func TestRetryable_whichMessages(t *testing.T) {
+	for _, c := range []struct {
+		name, entries string
+		correct       func(smslink.Message, smslink.Status) (smslink.Message, bool)
+		want          []int64
+	}{
+		{"of each status", "1:a:1,2:b:2,3:c:3,4:d:4,5:e:5,6:f:6", nil, []int64{5}},
+		{"of each status, corrected", "1:a:1,2:b:2,3:c:3,4:d:4,5:e:5,6:f:6", unchanged, []int64{1, 2, 5}},
+		{"only some corrected", "1:a:1,2:b:2,3:c:3,4:d:4,5:e:5,6:f:6", func(m smslink.Message, s smslink.Status) (smslink.Message, bool) {
+			return m, s == smslink.StatusSenderFailed
+		}, []int64{1, 5}},
+		{"all accepted", "1:a:3,2:b:3,3:c:3,4:d:3,5:e:3,6:f:3,7:g:3", unchanged, nil},
+		{"none reported", "", unchanged, nil},
+		{"without credit", "7:a:5,6:a:5,5:a:5,4:a:5,3:a:5,2:a:5,1:a:5", nil, []int64{1, 2, 3, 4, 5, 6, 7}},
+		{"told twice", "1:a:5,2:b:5,3:c:1,1:x:3,3:x:3", unchanged, []int64{2}},
+		{"told again in a form that can't be read", "1:a:5,2:b:5,3:c:5,01:x:3, 3 :x:3:4", nil, []int64{2}},
+		{"told of another message", "1:a:5,2:b:5,30:x:3", nil, []int64{1, 2}},
+		{"told again by an id with a fraction", "1:a:5,2:b:5,4:d:5,2.0:x:3", nil, []int64{1, 4}},
+		{"in quotes", "1:a:5,2:b:5,4:d:5,\"2\":x:3", nil, []int64{1, 4}},
+		{"with a sign", "1:a:5,2:b:5,4:d:5,+2:x:3,-4:x:3", nil, []int64{1}},
+		{"with other separators", "1:a:5,2:b:5,4:d:5,7:e:5,2=x=3,7|x|3", nil, []int64{1, 4}},
+		{"with NUL", "1:a:5,2:b:5,4:d:5,2\x00:x:3", nil, []int64{1, 4}},
+		{"after a byte order mark", "1:a:5,2:b:5,4:d:5,\ufeff2:x:3", nil, []int64{1, 4}},
+		{"with another id further on", "1:a:5,2:b:5,4:d:5,#2:4:3", nil, []int64{1}},
+		{"with no id", "1:a:5,2:b:5,4:d:5,x:y:3", unchanged, nil},
+		{"with an id in other digits", "1:a:5,2:b:5,4:d:5,٢:x:3", unchanged, nil},
+		{"with an id of nobody's that can't be read", "1:a:5,2:b:5,4:d:5,#9:x:3", unchanged, nil},
+		{"with one longer than any", "1:a:5,2:b:5,4:d:5,99999999999999999999:x:3", unchanged, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := packageOf(t, 1, 2, 3, 4, 5, 6, 7)
+			p.Codec = smslink.CodecLZF
+			resp, err := answered(t, p, "MESSAGE;1;ok;77;"+c.entries)
+			require.NoError(t, err)
+			before := plain(p)
+			again, err := resp.Retryable(p, c.correct)
+			require.NoError(t, err)
+			require.Equal(t, c.want, ids(again))
+			require.Equal(t, smslink.CodecLZF, again.Codec)
+			require.Equal(t, before, plain(p))
+			require.ErrorIs(t, p.Add(message(9)), smslink.ErrSealed, "still sealed")
+		})
+	}
+}
+
+// Whatever a text holds, it is the same bytes on the wire the second time.
+func TestRetryable_sameBytes(t *testing.T) {
+	p := smslink.Package{PackageOptions: smslink.PackageOptions{LenientReceivers: true}}
+	for id, text := range []string{
+		"Salut;\nce mai faci?", "100%", "%\n0A", "%3;", "%0\nA", "%%", "%0a%3b", "a\u0085b\u00a0", "  tuns\ttab\r\n;", "ș" + strings.Repeat("ț;\n%", 1000), "\u2003x\u2003", ";", "%;3B",
+	} {
+		require.NoError(t, p.Add(smslink.Message{ID: int64(100 - id), To: "+40 712-345-678+12", From: " Shop, S.R.L. ", Text: text, SendAt: time.Unix(int64(id), 5)}))
+	}
+	resp := &smslink.Response{}
+	for _, id := range ids(&p) {
+		resp.Results = append(resp.Results, smslink.Result{ID: id, Status: smslink.StatusInsufficientCredit})
+	}
+	p.Fold, p.LenientReceivers = true, false // once they were added
+	again, err := resp.Retryable(&p, nil)
+	require.NoError(t, err)
+	require.Equal(t, plain(&p), plain(again))
+	require.True(t, again.Fold)
+	require.False(t, again.LenientReceivers)
+}
+
+func TestRetryable_corrects(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{
+		smslinktest.UnknownNumbers("0799999999"), smslinktest.ApprovedSenders("Shop"), smslinktest.Blacklist("0788888888"),
+	}})
+	gateway.SetCredit(1)
+	client := gateway.Client()
+	var p smslink.Package
+	for _, m := range []smslink.Message{
+		{ID: 1, To: "0711111111", Text: "a"}, {ID: 2, To: "0799999999", Text: "b;\n"}, {ID: 3, To: "0733333333", From: "Shopp", Text: "c"},
+		{ID: 4, To: "0788888888", Text: "d"}, {ID: 5, To: "0755555555", Text: "e"},
+	} {
+		require.NoError(t, p.Add(m))
+	}
+	resp, err := client.Send(context.Background(), &p)
+	require.NoError(t, err)
+	again, err := resp.Retryable(&p, func(m smslink.Message, s smslink.Status) (smslink.Message, bool) {
+		switch s {
+		case smslink.StatusNumberFailed:
+			require.Equal(t, smslink.Message{ID: 2, To: "0799999999", From: "numeric", Text: "b;"}, m)
+			m.To = "0722222222"
+		case smslink.StatusSenderFailed:
+			m.From = "Shop"
+		}
+		return m, true
+	})
+	require.NoError(t, err)
+	gateway.SetCredit(10)
+	resp, err = client.Send(context.Background(), again)
+	require.NoError(t, err)
+	require.NoError(t, resp.Err())
+	var taken []string
+	for _, m := range gateway.Messages() {
+		if m.Status == smslink.StatusSuccess {
+			taken = append(taken, m.To+" "+m.From+" "+m.Text)
+		}
+	}
+	require.Equal(t, []string{"0711111111 numeric a", "0722222222 numeric b;", "0733333333 Shop c", "0755555555 numeric e"}, taken)
+}
+
+func TestRetryable_refuses(t *testing.T) {
+	p := packageOf(t, 1, 2)
+	resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,2:b:2")
+	require.NoError(t, err)
+	stored := &smslink.Response{Results: resp.Results} // as one that was read from JSON
+	for _, other := range []*smslink.Package{nil, {}, packageOf(t, 1), packageOf(t, 0, 1), packageOf(t, 1, 3), packageOf(t, 2, 3), packageOf(t, 2, 1), packageOf(t, 1, 2, 3)} {
+		for _, resp := range []*smslink.Response{resp, stored} {
+			again, err := resp.Retryable(other, nil)
+			require.Nil(t, again)
+			require.EqualError(t, err, "smslink: the response is not this package's; their messages differ")
+		}
+	}
+	again, err := stored.Retryable(p, nil)
+	require.NoError(t, err)
+	require.Equal(t, []int64{1}, ids(again))
+	for rule, change := range map[error]func(*smslink.Message){
+		smslink.ErrReceiver:   func(m *smslink.Message) { m.To = secretText[:5] },
+		smslink.ErrRepeatedID: func(m *smslink.Message) { m.ID = 1 },
+		smslink.ErrNegativeID: func(m *smslink.Message) { m.ID = -1 },
+		smslink.ErrEmptyText:  func(m *smslink.Message) { *m = smslink.Message{ID: 2, To: "0712345678"} },
+	} {
+		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+			change(&m)
+			return m, true
+		})
+		require.Nil(t, again)
+		require.ErrorIs(t, err, rule)
+		var messageErr *smslink.MessageError
+		require.ErrorAs(t, err, &messageErr)
+	}
+}
+
+func TestRetryable_correctionsAreHeldToTheSettings(t *testing.T) {
+	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
+	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "a"}))
+	resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:2")
+	require.NoError(t, err)
+	for to, want := range map[string]error{"0712345679": nil, "12": smslink.ErrReceiver} {
+		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+			m.To, m.Text = to, strings.Repeat("ș", 71)
+			return m, true
+		})
+		require.ErrorIs(t, err, want)
+		if want == nil {
+			require.Equal(t, "1;0712345679;numeric;"+strings.Repeat("s", 71)+";0", plain(again))
+		}
+	}
+}
+
+// The id of a message that was accepted, or is still to be looked at, is not free.
+func TestRetryable_correctionMayNotTakeAnothersID(t *testing.T) {
+	for _, entries := range []string{"1:a:2,2:b:3,3:c:3", "1:a:2,2:b:5,3:c:5", "1:a:2,2:b:4", "2:b:2,1:a:2"} {
+		p := packageOf(t, 1, 2, 3)
+		resp, err := answered(t, p, "MESSAGE;1;ok;77;"+entries)
+		require.NoError(t, err)
+		again, err := resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+			if m.ID == 1 {
+				m.ID = 2
+			}
+			return m, true
+		})
+		require.Nil(t, again)
+		require.Equal(t, &smslink.MessageError{ID: 2, Field: "ID", Err: smslink.ErrRepeatedID}, err)
+
+		again, err = resp.Retryable(p, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+			m.ID += 1000
+			return m, true
+		})
+		require.NoError(t, err)
+		require.Contains(t, ids(again), int64(1001))
+	}
+}
+
+// A package that was filled again, even under the same ids, is the next campaign.
+func TestRetryable_refusesAPackageThatWasFilledAgain(t *testing.T) {
+	for name, change := range map[string]func(p *smslink.Package, m smslink.Message){
+		"reset":    func(p *smslink.Package, _ smslink.Message) { p.Reset(); require.NoError(t, p.Add(message(1))) },
+		"reopened": func(p *smslink.Package, m smslink.Message) { p.Reopen(); require.True(t, p.Remove(m.ID)) },
+	} {
+		for _, codec := range []smslink.Codec{nil, smslink.CodecNone, smslink.CodecLZF} {
+			p := packageOf(t, 1, 2)
+			p.Codec = codec
+			resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,2:b:5")
+			require.NoError(t, err)
+			change(p, message(2))
+			require.NoError(t, p.Add(smslink.Message{ID: 2, To: "0799999999", Text: "the next campaign's"}))
+			again, err := resp.Retryable(p, nil)
+			require.Nil(t, again, name)
+			require.EqualError(t, err, "smslink: the response is not this package's; their messages differ")
+		}
+	}
+}
+
+// That a Response knows its package shows nowhere: from the digest of a text that can be
+// guessed, a receiver could be found.
+func TestResponse_showsNoDigest(t *testing.T) {
+	p := packageOf(t, 1)
+	resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,x")
+	require.NoError(t, err)
+	known := &smslink.Response{
+		PackageID: resp.PackageID, Code: resp.Code, Text: resp.Text, Results: resp.Results, Unmatched: resp.Unmatched, Elapsed: resp.Elapsed,
+	}
+	address := regexp.MustCompile(`0x[0-9a-f]+|<?nil>?`)
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		require.Equal(t, address.ReplaceAllString(fmt.Sprintf(verb, known), ""), address.ReplaceAllString(fmt.Sprintf(verb, resp), ""))
+		require.Equal(t, address.ReplaceAllString(fmt.Sprintf(verb, *known), ""), address.ReplaceAllString(fmt.Sprintf(verb, *resp), ""))
+	}
+	want, err := json.Marshal(known)
+	require.NoError(t, err)
+	got, err := json.Marshal(resp)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(got))
+}
+
+// The recipe of Retryable's doc: however often the campaign, and its corrections, are
+// run again, each receiver gets one SMS.
+func TestRetryable_withAJournal(t *testing.T) {
+	j := &memory{states: map[int64]smslink.Result{}}
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0799999999")}})
+	gateway.SetCredit(1)
+	client := gateway.Client()
+	campaign := packageOf(t)
+	for _, m := range []smslink.Message{
+		{ID: 1, To: "0711111111", Text: "a"}, {ID: 2, To: "0799999999", Text: "b"}, {ID: 3, To: "0733333333", Text: "c"}, {ID: 4, To: "0744444444", Text: "d"},
+	} {
+		require.NoError(t, campaign.Add(m))
+	}
+	send := func(p *smslink.Package) (last smslink.Batch) {
+		messages := func(yield func(smslink.Message, error) bool) {
+			for m := range p.Messages() {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+		for last = range client.Stream(messages, &smslink.StreamOptions{Journal: j, ContinueWithoutCredit: true}).Batches(context.Background()) {
+			require.NoError(t, last.Err)
+			require.Empty(t, last.Invalid)
+		}
+		return last
+	}
+	first := send(campaign)
+	again, err := first.Response.Retryable(first.Package, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
+		m.ID, m.To = 1_000_000+m.ID, "0722222222"
+		return m, true
+	})
+	require.NoError(t, err)
+	require.Equal(t, []int64{1_000_002, 3, 4}, ids(again))
+	gateway.SetCredit(100)
+	second := send(again)
+	require.NoError(t, second.Response.Err())
+	require.Empty(t, second.Earlier)
+
+	for range 2 {
+		require.Len(t, send(campaign).Earlier, 4)
+		require.Len(t, send(again).Earlier, 3)
+	}
+	sms := map[string]int{}
+	for _, m := range gateway.Messages() {
+		if m.Status == smslink.StatusSuccess {
+			sms[m.To]++
+		}
+	}
+	require.Equal(t, map[string]int{"0711111111": 1, "0722222222": 1, "0733333333": 1, "0744444444": 1}, sms)
+}
+
+// BenchmarkReply judges replies with as many entries as the package has messages,
+// in its order.
+func BenchmarkReply(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			p := packageOfAll(b, messages(n))
+			reply := replyTo(n)
+			b.SetBytes(int64(len(reply)))
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := smslink.ReadReply(p, reply)
+				if err != nil || resp.Results[n-1].Status != smslink.StatusSuccess {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestReply_takesNoMemoryAnEntry(t *testing.T) {
+	allocs := func(n int) float64 {
+		p, reply := packageOfAll(t, messages(n)), replyTo(n)
+		return testing.AllocsPerRun(5, func() { _, _ = smslink.ReadReply(p, reply) })
+	}
+	require.LessOrEqual(t, allocs(10_000), allocs(100)+1)
+}
+
+// Replies without an end, in every part of a response, and packed ones. A package
+// of one message allows 64 KiB and 128 bytes of reply; the memory stays near that.
+func TestSend_replyBombs(t *testing.T) {
+	var packed bytes.Buffer
+	zipper := gzip.NewWriter(&packed)
+	_, _ = zipper.Write([]byte("MESSAGE;1;ok;1;1:1:3"))
+	for range 32 {
+		_, _ = zipper.Write(bytes.Repeat([]byte(",2:2:3"), 1<<18))
+	}
+	require.NoError(t, zipper.Close())
+
+	endless := func(start, again string) func(io.Writer) {
+		return func(w io.Writer) {
+			chunk := bytes.Repeat([]byte(again), 1<<14/len(again))
+			_, err := io.WriteString(w, start)
+			for err == nil {
+				_, err = w.Write(chunk)
+			}
+		}
+	}
+	const ok = "HTTP/1.1 200 OK\r\n"
+	for _, c := range []struct {
+		name   string
+		answer func(io.Writer)
+		head   bool // before the body, where a caller's transport has net/http's limits of 10 MB
+	}{
+		{"an endless body", endless(ok+"\r\nMESSAGE;1;ok;1;", "1:1:3,"), false},
+		{"a body said to be huge", endless(ok+"Content-Length: 1099511627776\r\n\r\nMESSAGE;1;ok;1;", "1:1:3,"), false},
+		{"endless chunks", endless(ok+"Transfer-Encoding: chunked\r\n\r\n", "6\r\n1:1:3,\r\n"), false},
+		{"an endless chunk extension", endless(ok+"Transfer-Encoding: chunked\r\n\r\n6;", "a=b;"), false},
+		{"an endless trailer", endless(ok+"Transfer-Encoding: chunked\r\n\r\n0\r\n", "X-A: b\r\n"), false},
+		{"a gzip bomb", func(w io.Writer) {
+			fmt.Fprintf(w, ok+"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", packed.Len(), packed.Bytes())
+		}, false},
+		{"an endless ERROR", endless("HTTP/1.1 403 Forbidden\r\n\r\nERROR;5;", "no"), false},
+		{"endless headers", endless(ok, "X-A: b\r\n"), true},
+		{"an endless header", endless(ok+"X-A: ", "b"), true},
+		{"an endless status line", endless("HTTP/1.1 200 ", "b"), true},
+		{"endless 1xx answers", endless("", "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			endpoint := peer(t, func(conn net.Conn, _ []byte) { c.answer(conn) })
+			for name, own := range map[string]*http.Client{"own transport": nil, "a caller's": {Transport: &http.Transport{}}} {
+				if own != nil && c.head {
+					continue
+				}
+				client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: own, Timeout: 20 * time.Second})
+				p := packageOf(t, 1)
+				p.Codec = smslink.CodecNone
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				_, err := client.Send(context.Background(), p)
+				runtime.ReadMemStats(&after)
+				require.Error(t, err, name)
+				require.NotErrorIs(t, err, context.DeadlineExceeded, name)
+				require.NotEqual(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err), name)
+				require.LessOrEqual(t, len(sendError(t, err).Reply), 64<<10+128, name)
+				require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<20), name) // both ends, garbage and all
+			}
+		})
+	}
 }

@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/stretchr/testify/require"
 )
 
 // numbered are n good messages of ids from 0, and then the error, if there is one.
@@ -415,4 +416,137 @@ func TestStream_aRefusedMessagesIDIsFree(t *testing.T) {
 	require.Len(t, batches, 1)
 	require.Len(t, batches[0].Invalid, 1)
 	require.Equal(t, 1, batches[0].Package.Len())
+}
+
+func TestStream_triesAgainOnlyWhatWasNotSent(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	client := gateway.Client()
+	gateway.Close() // nobody listens
+	var attempts []int
+	retry := quick
+	retry.OnRetry = func(attempt int, pause time.Duration, err error) {
+		attempts = append(attempts, attempt)
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
+		require.LessOrEqual(t, pause, retry.MaxBackoff)
+	}
+	read := 0
+	batches := collect(t, t.Context(), client.Stream(numbered(20, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: retry}))
+	require.Equal(t, []int{1, 2, 1, 2}, attempts)
+	require.Len(t, batches, 2)
+	require.Equal(t, upTo(20), idsOf(batches))
+}
+
+func TestStream_theStopEndsAPause(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	client := gateway.Client()
+	gateway.Close() // nobody listens
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	enough, hooks := errors.New("enough"), 0
+	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, OnRetry: func(int, time.Duration, error) { hooks++; cancel(enough) }}
+	within(t, 5*time.Second, func() {
+		batches := collect(t, ctx, client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Retry: retry}))
+		require.Len(t, batches, 1)
+		err := batches[0].Err
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
+		require.ErrorIs(t, err, smslink.ErrStopped)
+		require.ErrorIs(t, err, enough)
+		require.ErrorAs(t, err, new(*url.Error), "the attempt before")
+		require.ErrorContains(t, err, "smslink: not sent: the stream stopped: enough; an attempt before: Post")
+	})
+	require.Equal(t, 1, hooks)
+}
+
+func TestStream_pausesDoubleAndAreJittered(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	client := gateway.Client()
+	gateway.Close() // nobody listens
+	pauses := func(jitter float64) (taken []time.Duration) {
+		collect(t, t.Context(), client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Retry: smslink.Retry{
+			MinBackoff: 10 * time.Millisecond, MaxBackoff: 35 * time.Millisecond, Jitter: jitter,
+			OnRetry: func(_ int, pause time.Duration, _ error) { taken = append(taken, pause) },
+		}}))
+		return taken
+	}
+	const ms = time.Millisecond
+	full := []time.Duration{10 * ms, 20 * ms, 35 * ms, 35 * ms}
+	require.Equal(t, full, pauses(-1))
+	jittered := pauses(0)
+	require.Len(t, jittered, len(full))
+	require.NotEqual(t, full, jittered)
+	for i, pause := range jittered {
+		require.GreaterOrEqual(t, pause, full[i]/2)
+		require.LessOrEqual(t, pause, full[i])
+	}
+}
+
+func TestStream_refusesBadInput(t *testing.T) {
+	gw := newGateway(t, nil)
+	read := 0
+	for says, run := range map[string]func() (*smslink.Stream, context.Context){
+		"the context is nil": func() (*smslink.Stream, context.Context) {
+			return gw.Client().Stream(numbered(5, &read, nil), nil), noContext
+		},
+		"the sequence of messages is nil": func() (*smslink.Stream, context.Context) {
+			return gw.Client().Stream(nil, nil), t.Context()
+		},
+		"Concurrency is 1001; the most is 1000": func() (*smslink.Stream, context.Context) {
+			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: 1001}), t.Context()
+		},
+		fmt.Sprintf("Concurrency is %d; the most", math.MaxInt): func() (*smslink.Stream, context.Context) {
+			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: math.MaxInt}), t.Context()
+		},
+	} {
+		stream, ctx := run()
+		require.NoError(t, stream.Err())
+		require.Empty(t, slices.Collect(stream.Batches(ctx)))
+		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+		require.ErrorContains(t, stream.Err(), says)
+		require.Zero(t, stream.Stats().Read)
+	}
+	require.Zero(t, read)
+	require.Empty(t, gw.Uploads())
+}
+
+func TestStream_numbersBelowZeroMeanTheDefaults(t *testing.T) {
+	gw := newGateway(t, nil)
+	stream := gw.Client().Stream(numbered(5, new(int), nil), &smslink.StreamOptions{
+		MaxMessages: math.MinInt, MaxBytes: -1, Concurrency: -1, Retry: smslink.Retry{Attempts: -1, MinBackoff: -1, MaxBackoff: -1, Jitter: -1},
+	})
+	require.Len(t, collect(t, t.Context(), stream), 1)
+	require.NoError(t, stream.Err())
+}
+
+func TestStream_drainedTwiceAndAfterItsEnd(t *testing.T) {
+	gw := newGateway(t, nil)
+	first := errors.New("first")
+	stream := gw.Client().Stream(numbered(5, new(int), nil), nil)
+	stream.Drain(first)
+	stream.Drain(errors.New("second"))
+	require.ErrorIs(t, stream.Err(), first)
+	require.Empty(t, collect(t, t.Context(), stream))
+	require.ErrorIs(t, stream.Err(), first)
+
+	stream = gw.Client().Stream(numbered(5, new(int), nil), nil)
+	stream.Drain(nil)
+	require.EqualError(t, stream.Err(), "smslink: the stream stopped: drained")
+
+	stream = gw.Client().Stream(numbered(5, new(int), nil), nil)
+	require.Len(t, collect(t, t.Context(), stream), 1)
+	stream.Drain(first)
+	require.NoError(t, stream.Err())
+}
+
+// A loop inside the loop gets nothing, and does not disturb the first.
+func TestStream_rangedOverWithinItsOwnLoop(t *testing.T) {
+	gw := newGateway(t, nil)
+	stream := gw.Client().Stream(numbered(25, new(int), nil), &smslink.StreamOptions{MaxMessages: 10})
+	batches := 0
+	for range stream.Batches(t.Context()) {
+		batches++
+		require.Empty(t, slices.Collect(stream.Batches(t.Context())))
+	}
+	require.Equal(t, 3, batches)
+	require.ErrorContains(t, stream.Err(), "ranged over before")
+	require.Len(t, gw.Messages(), 25)
 }

@@ -13,9 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/go-smslink/smslink"
+	"github.com/stretchr/testify/require"
 )
 
 // outcomes has a row for each error of the package, and for some others.
@@ -167,4 +166,28 @@ func declaredErrors(t *testing.T) []string {
 	}
 	require.Greater(t, len(names), 25)
 	return names
+}
+
+func TestStatus_namesAndAdvice(t *testing.T) {
+	for status, want := range map[smslink.Status][2]string{
+		smslink.StatusUnreported:            {"unreported", "before sending it again"},
+		smslink.StatusSenderFailed:          {"sender failed", "approved"},
+		smslink.StatusNumberFailed:          {"number failed", "check the number"},
+		smslink.StatusSuccess:               {"success", ""},
+		smslink.StatusInternalOrBlacklisted: {"internal error or blacklisted", "blacklist"},
+		smslink.StatusInsufficientCredit:    {"insufficient credit", "top up"},
+		42:                                  {"status 42", "not documented"},
+		-1:                                  {"status -1", "not documented"},
+	} {
+		require.Equal(t, want[0], status.String())
+		require.Contains(t, status.Advice(), want[1])
+	}
+}
+
+func TestOutcome_String(t *testing.T) {
+	require.Equal(t, "in doubt", smslink.Outcome(0).String(), "the zero value is the cautious one")
+	require.Equal(t, "not sent", smslink.OutcomeNotSent.String())
+	require.Equal(t, "rejected", smslink.OutcomeRejected.String())
+	require.Equal(t, "accepted", smslink.OutcomeAccepted.String())
+	require.Equal(t, "Outcome(9)", smslink.Outcome(9).String())
 }

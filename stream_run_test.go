@@ -242,21 +242,6 @@ func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	require.ErrorIs(t, batches[0].Err, context.DeadlineExceeded)
 }
 
-// within fails the test if f does not return.
-func within(t *testing.T, d time.Duration, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	select {
-	case <-done:
-	case <-time.After(d):
-		t.Fatal("it does not return")
-	}
-}
-
 // tenThen are ten messages, and when entered is closed, the end.
 func tenThen(entered <-chan struct{}, end func(yield func(smslink.Message, error) bool)) func(yield func(smslink.Message, error) bool) {
 	return func(yield func(smslink.Message, error) bool) {

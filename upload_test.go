@@ -1,60 +1,35 @@
 package smslink_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"maps"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/stretchr/testify/require"
 )
-
-// requireOutcome checks a failed Send's outcome, and that the package's seal goes
-// with it: open if nothing was taken, shut if something may have been.
-func requireOutcome(t testing.TB, want smslink.Outcome, p *smslink.Package, err error) {
-	t.Helper()
-	require.Equal(t, want, sendError(t, err).Outcome, "%v", err)
-	require.Equal(t, want, smslink.OutcomeOf(err))
-	require.Error(t, sendError(t, err).Err)
-
-	addErr := p.Add(message(1 << 40))
-	if want == smslink.OutcomeInDoubt {
-		require.ErrorIs(t, addErr, smslink.ErrSealed)
-		require.False(t, smslink.SafeToResend(err))
-	} else {
-		require.True(t, smslink.SafeToResend(err))
-		require.NoError(t, addErr)
-		require.True(t, p.Remove(1<<40))
-	}
-}
-
-func sendError(t testing.TB, err error) *smslink.SendError {
-	t.Helper()
-	var sendErr *smslink.SendError
-	require.ErrorAs(t, err, &sendErr)
-	return sendErr
-}
-
-// abort closes a connection with a reset in place of an orderly end.
-func abort(conn net.Conn) {
-	_ = conn.(*net.TCPConn).SetLinger(0)
-	conn.Close()
-}
 
 func TestSend_outcomeOfEachAnswer(t *testing.T) {
 	const good = "MESSAGE;1;ok;77;1:220000001:3,2:220000002:3"
@@ -455,14 +430,6 @@ func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
 	}
 }
 
-func TestOutcome_String(t *testing.T) {
-	require.Equal(t, "in doubt", smslink.Outcome(0).String(), "the zero value is the cautious one")
-	require.Equal(t, "not sent", smslink.OutcomeNotSent.String())
-	require.Equal(t, "rejected", smslink.OutcomeRejected.String())
-	require.Equal(t, "accepted", smslink.OutcomeAccepted.String())
-	require.Equal(t, "Outcome(9)", smslink.Outcome(9).String())
-}
-
 // errgroup makes one lane's error the cause of every lane's context. It says nothing of their
 // packages.
 func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
@@ -483,4 +450,375 @@ func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 		require.ErrorAs(t, err, new(*url.Error))
 		require.ErrorContains(t, err, "lane 1: ")
 	}
+}
+
+// A transport may begin anew, as HTTP/2's does, but not once it may have sent a whole
+// upload.
+func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
+	for _, short := range []int64{1, 0} {
+		var first, second []byte
+		var again error
+		client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			first, _ = io.ReadAll(io.LimitReader(r.Body, r.ContentLength-short))
+			body, err := r.GetBody()
+			if again = err; err != nil {
+				return nil, err
+			}
+			second, _ = io.ReadAll(body)
+			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+		})}})
+		p := packageOf(t, 1)
+		_, err := client.Send(context.Background(), p)
+		require.NotEmpty(t, first)
+		if short == 0 {
+			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+			require.ErrorContains(t, err, "the upload was read to its end")
+			require.Error(t, again)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, string(first), string(second[:len(first)]))
+		require.Len(t, second, len(first)+1)
+	}
+}
+
+// No header of ours makes a POST one that net/http sends again, as an
+// Idempotency-Key would.
+func TestSend_headers(t *testing.T) {
+	var header http.Header
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		header = r.Header.Clone()
+		require.Equal(t, http.MethodPost, r.Method)
+		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+	})}})
+	_, err := client.Send(context.Background(), packageOf(t, 1))
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"Content-Type", "User-Agent"}, slices.Collect(maps.Keys(header)))
+}
+
+// A RoundTripper that asks for a second body beforehand, as one does that hedges,
+// can still read only one of them.
+func TestSend_onlyOneBodyAtATimeCanBeRead(t *testing.T) {
+	var whole atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n, err := io.Copy(io.Discard, r.Body); err == nil && n == r.ContentLength {
+			whole.Add(1)
+		}
+		_, _ = io.WriteString(w, "MESSAGE;1;ok;1;1:1:3")
+	}))
+	defer server.Close()
+	hedging := roundTripper(func(r *http.Request) (*http.Response, error) {
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		second := r.Clone(r.Context())
+		second.Body = body
+		inner := &http.Transport{}
+		defer inner.CloseIdleConnections()
+		var resps [2]*http.Response
+		var errs [2]error
+		var both sync.WaitGroup
+		both.Go(func() { resps[0], errs[0] = inner.RoundTrip(r) })      //nolint:bodyclose // one is for the client to close, and the other is an error
+		both.Go(func() { resps[1], errs[1] = inner.RoundTrip(second) }) //nolint:bodyclose // the same
+		both.Wait()
+		if resps[1] != nil {
+			return resps[1], nil
+		}
+		return resps[0], errs[0]
+	})
+	_, err := newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: &http.Client{Transport: hedging}}).Send(context.Background(), packageOf(t, 1))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, whole.Load())
+}
+
+// Ways on which no trace sees an upload go, before a dial that fails: what the
+// gateway may have taken is not said to be unsent.
+func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	nowhere := strings.TrimPrefix(closed.URL, "http://")
+	// sends the upload where no trace hears it, and fails at another place where one does
+	fallingBack := func(gw *smslinktest.Gateway) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			there, err := url.Parse(gw.URL)
+			if err != nil {
+				return nil, err
+			}
+			there.RawQuery = r.URL.RawQuery
+			untraced, err := http.NewRequest(http.MethodPost, there.String(), r.Body)
+			if err != nil {
+				return nil, err
+			}
+			untraced.Header, untraced.ContentLength = r.Header, r.ContentLength
+			if resp, err := (&http.Transport{}).RoundTrip(untraced); err == nil {
+				return resp, nil
+			}
+			again := r.Clone(r.Context())
+			again.URL.Host, again.Body = nowhere, nil
+			return (&http.Transport{}).RoundTrip(again)
+		})
+	}
+	for name, transport := range map[string]func(gw *smslinktest.Gateway) http.RoundTripper{
+		"a RoundTripper that falls back": fallingBack,
+		"a registered protocol": func(gw *smslinktest.Gateway) http.RoundTripper {
+			t := &http.Transport{Protocols: new(http.Protocols)}
+			t.Protocols.SetHTTP1(true)
+			t.RegisterProtocol("https", fallingBack(gw))
+			return t
+		},
+		"a protocol negotiated by TLS": func(gw *smslinktest.Gateway) http.RoundTripper {
+			t := gw.Server.Client().Transport.(*http.Transport).Clone()
+			t.TLSClientConfig.NextProtos = []string{"http/1.1"}
+			t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{"http/1.1": func(_ string, conn *tls.Conn) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					if err := r.Write(conn); err != nil {
+						return nil, err
+					}
+					return http.ReadResponse(bufio.NewReader(conn), r)
+				})
+			}}
+			return t
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gw := smslinktest.NewUnstartedGateway(nil)
+			if name == "a protocol negotiated by TLS" {
+				gw.StartTLS()
+			} else {
+				gw.Start()
+			}
+			defer gw.Close()
+			gw.Inject(smslinktest.LoseReply())
+			client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{
+				Endpoint: strings.Replace(gw.URL, "http:", "https:", 1), HTTPClient: &http.Client{Transport: transport(gw)},
+			})
+			require.NoError(t, err)
+			p := packageOf(t, 1)
+			_, err = client.Send(context.Background(), p)
+			require.Len(t, gw.Messages(), 1)
+			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+		})
+	}
+}
+
+// A kept connection that turns out to be dead before a byte is written costs nothing.
+func TestSend_keptConnectionThatIsDead(t *testing.T) {
+	gw := newGateway(t, nil)
+	transport := smslink.NewTransport()
+	transport.DisableKeepAlives = false
+	defer transport.CloseIdleConnections()
+	var conns []*breakableConn
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		conns = append(conns, &breakableConn{Conn: conn})
+		return conns[len(conns)-1], err
+	}
+	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL, HTTPClient: &http.Client{Transport: transport}})
+	require.NoError(t, err)
+	_, err = client.Send(context.Background(), packageOf(t, 1))
+	require.NoError(t, err)
+	conns[0].dead.Store(true)
+	_, err = client.Send(context.Background(), packageOf(t, 2))
+	require.NoError(t, err)
+	require.Len(t, conns, 2)
+	require.Len(t, gw.Messages(), 2)
+}
+
+// breakableConn is a connection to which, once it is dead, nothing can be written.
+type breakableConn struct {
+	net.Conn
+	dead atomic.Bool
+}
+
+func (m *breakableConn) Write(p []byte) (int, error) {
+	if m.dead.Load() {
+		return 0, net.ErrClosed
+	}
+	return m.Conn.Write(p)
+}
+
+// Each of these keeps an upload from being in doubt, or from being sent twice,
+// in a way that no short test can watch.
+func TestNewTransport_settings(t *testing.T) {
+	transport := smslink.NewTransport()
+	require.True(t, transport.Protocols.HTTP1())
+	require.False(t, transport.Protocols.HTTP2(), "HTTP/2 sends a refused stream again")
+	require.Less(t, transport.IdleConnTimeout, 5*time.Second, "the shortest of common servers' own")
+	require.NotZero(t, transport.IdleConnTimeout)
+	require.NotZero(t, transport.TLSHandshakeTimeout)
+	require.NotNil(t, transport.Proxy)
+	require.LessOrEqual(t, transport.MaxResponseHeaderBytes, int64(64<<10))
+	require.NotZero(t, transport.MaxResponseHeaderBytes)
+	require.EqualValues(t, tls.VersionTLS12, transport.TLSClientConfig.MinVersion)
+	require.False(t, transport.TLSClientConfig.InsecureSkipVerify)
+	require.True(t, transport.DisableKeepAlives, "a second answer on a kept connection is taken for the next package's")
+	require.NotNil(t, transport.TLSClientConfig.ClientSessionCache)
+}
+
+// A wrapper that reads the body twice gets it once.
+func TestSend_bodyIsReadOnce(t *testing.T) {
+	var first, second []byte
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		first, _ = io.ReadAll(r.Body)
+		second, _ = io.ReadAll(r.Body)
+		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+	})}})
+	_, err := client.Send(context.Background(), packageOf(t, 1))
+	require.NoError(t, err)
+	require.NotEmpty(t, first)
+	require.Empty(t, second)
+}
+
+// authority signs certificates for tests.
+type authority struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	a := &authority{}
+	signed := a.sign(t, func(c *x509.Certificate) {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
+	})
+	a.key, a.cert = signed.PrivateKey.(*ecdsa.PrivateKey), signed.Leaf
+	return a
+}
+
+// sign makes a good certificate for 127.0.0.1, except for what change does to it. An
+// authority without a key has it sign itself.
+func (a *authority) sign(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "smslink test"},
+		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	change(template)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	parent, signer := a.cert, a.key
+	if signer == nil {
+		parent, signer = template, key
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(raw)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
+}
+
+func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
+	ca := newAuthority(t)
+	good := ca.sign(t, func(*x509.Certificate) {})
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	trusting := func() *http.Client {
+		return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	}
+	for _, c := range []struct {
+		name   string
+		config *tls.Config
+		client *http.Client // nil = the client's own
+		says   string       // empty = all is well
+	}{
+		{"a good certificate", &tls.Config{Certificates: []tls.Certificate{good}}, trusting(), ""},
+		{"an expired certificate", &tls.Config{Certificates: []tls.Certificate{ca.sign(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-24 * time.Hour) })}},
+			trusting(), "certificate has expired"},
+		{"a certificate of the future", &tls.Config{Certificates: []tls.Certificate{ca.sign(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(30 * time.Minute) })}},
+			trusting(), "not yet valid"},
+		{"another host's certificate", &tls.Config{Certificates: []tls.Certificate{ca.sign(t, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} })}},
+			trusting(), "certificate is valid for 10.0.0.1, not 127.0.0.1"},
+		{"a self-signed certificate", &tls.Config{Certificates: []tls.Certificate{new(authority).sign(t, func(*x509.Certificate) {})}}, trusting(), "certificate signed by unknown authority"},
+		{"an unknown authority", &tls.Config{Certificates: []tls.Certificate{good}}, nil, "certificate signed by unknown authority"},
+		{"TLS 1.1 and a client of its own", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}, nil, "protocol version not supported"},
+		{"TLS 1.0 and a client of its own", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS10}, nil, "protocol version not supported"},
+		{"TLS 1.1", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}, trusting(), "protocol version not supported"},
+		{"TLS 1.0", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS10}, trusting(), "protocol version not supported"},
+		{"TLS 1.2", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS12}, trusting(), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var requests atomic.Int32
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(w, "MESSAGE;1;ok;1;1:1:3")
+			}))
+			c.config.MinVersion = tls.VersionTLS10
+			server.TLS = c.config
+			server.Config.ErrorLog = log.New(io.Discard, "", 0) // it would tell of the handshakes refused
+			server.StartTLS()
+			defer server.Close()
+			p := packageOf(t, 1)
+			_, err := newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: c.client}).Send(context.Background(), p)
+			if c.says == "" {
+				require.NoError(t, err)
+				require.EqualValues(t, 1, requests.Load())
+				return
+			}
+			requireOutcome(t, smslink.OutcomeNotSent, p, err)
+			require.ErrorContains(t, err, c.says)
+			require.Zero(t, requests.Load())
+		})
+	}
+}
+
+// Wherever a redirect leads, to another host or to http, nobody gets the password.
+func TestSend_redirectGivesThePasswordToNobody(t *testing.T) {
+	var there atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { there.Add(1) }))
+	defer elsewhere.Close()
+	toName := strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1)
+
+	var status atomic.Int32
+	var location atomic.Value
+	var here atomic.Int32
+	redirecting := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		here.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Location", location.Load().(string))
+		w.Header().Set("Refresh", "0; url="+location.Load().(string))
+		w.WriteHeader(int(status.Load()))
+	}))
+	defer redirecting.Close()
+	client := newClient(t, &smslink.Options{Endpoint: redirecting.URL, HTTPClient: redirecting.Client()})
+	for code := 300; code <= 308; code++ {
+		for _, to := range []string{elsewhere.URL, toName + "/bulk-v3.php", strings.Replace(redirecting.URL, "https:", "http:", 1), strings.TrimPrefix(elsewhere.URL, "http:")} {
+			here.Store(0)
+			status.Store(int32(code))
+			location.Store(to)
+			p := packageOf(t, 1)
+			_, err := client.Send(context.Background(), p)
+			requireOutcome(t, smslink.OutcomeRejected, p, err)
+			require.EqualValues(t, 1, here.Load(), "%d to %s", code, to)
+			require.Zero(t, there.Load(), "%d to %s", code, to)
+		}
+	}
+}
+
+// A proxy's words are not shown: they may quote the credentials that it was given.
+func TestSend_proxysWordsStayOutOfTheError(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = http.ReadRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, "HTTP/1.1 407 "+"\x1b]0;owned\a proxy-password"+"\r\n\r\n")
+			conn.Close()
+		}
+	}()
+	transport := smslink.NewTransport()
+	transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("me", "proxy-password"), Host: listener.Addr().String()})
+	p := packageOf(t, 1)
+	_, err = newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: transport}}).Send(context.Background(), p)
+	requireOutcome(t, smslink.OutcomeNotSent, p, err)
+	require.ErrorContains(t, err, "the proxy answered CONNECT with HTTP status 407")
+	require.NotContains(t, err.Error(), "proxy-password")
+	requirePrintable(t, err.Error())
 }
