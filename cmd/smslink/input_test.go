@@ -10,36 +10,38 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-const filesFolder = "internal/campaign/testdata/files/"
+const filesFolder = "../internal/campaign/testdata/files/"
 
 // The columns that were found are shown before anything is sent.
 func TestSend_columnsAreShown(t *testing.T) {
 	gateway := newGateway(t, nil)
 	file := filesFolder + "libreoffice-text.xlsx"
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, file)
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.Equal(t, file+": to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so each row's number is its id; ignored: column A 'Nume', column D 'Oraș'\n"+
 		"2 messages, 2 SMS (2 in UCS-2), 0 bad rows\n", got.err)
 	require.Len(t, gateway.Messages(), 2)
 	require.EqualValues(t, 2, gateway.Messages()[0].ID, "the row's number")
 
 	got = smslinkIn(nil, "", "check", "--column", "to=mobil", filesFolder+"two-phones.csv")
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.Contains(t, got.err, "to = column C 'mobil'")
 	got = smslinkIn(nil, "", "encode", "--reveal", "--sheet", "Ascunsă", filesFolder+"excel.xlsx")
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.Contains(t, got.out, "2;0712345678;numeric;din a doua foaie;0\n")
 }
 
 // A refusal names the cell, and shows no more of a number than makes it out.
 func TestSend_refusalsNameTheCell(t *testing.T) {
 	got := smslinkIn(nil, "", "send", "--sandbox", filesFolder+"excel.xlsx")
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "excel.xlsx:B5: to is a number that the spreadsheet has rounded; format the column as text and type it again\n")
 	got = smslinkIn(nil, "", "send", "--sandbox", filesFolder+"excel-rounded.csv")
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "excel-rounded.csv:2, 4: 7,12…E+08: to is a number that a spreadsheet has rounded; format the column as text, type the number again and export it\n")
 	for _, args := range [][]string{{"check", "--json"}, {"check"}, {"send", "--sandbox", "--json", "--on-bad-row", "skip"}, {"encode"}} {
 		got = smslinkIn(nil, "", append(args, filesFolder+"excel-rounded.csv")...)
@@ -57,23 +59,23 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 		return smslinkIn(accountOf(gateway), "telefon,mesaj\n0700000001,a\n", append([]string{"send", "--endpoint", gateway.URL, "--journal", journal}, args...)...)
 	}
 	write("0700000001,a\n0700000002,b\n")
-	require.Equal(t, exitAccepted, send(file).code)
+	require.Equal(t, cli.ExitAccepted, send(file).code)
 	got := send(file)
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.Contains(t, got.out, "2 from an earlier run")
 
 	write("0700000003,c\n0700000001,a\n0700000002,b\n")
 	for _, args := range [][]string{{file}, {"--same-campaign", file}} {
 		got = send(args...)
-		require.Equal(t, exitNotSent, got.code)
+		require.Equal(t, cli.ExitNotSent, got.code)
 		require.Contains(t, got.err, "there is no id column, so its rows can't be compared with what was sent; for a new campaign, name another folder; if rows were corrected, put only these into a new file, and name another folder for it; nothing was sent\n")
 	}
 	journal = filepath.Join(folder, "another")
 	got = send("-")
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "standard input: line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
 	got = smslinkIn(nil, "", "check", file, file)
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "one of the FILEs has no id column, and the row numbers of several are not unique; add one to each")
 	require.Len(t, gateway.Messages(), 2)
 
@@ -87,12 +89,12 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 func TestCheck_price(t *testing.T) {
 	for _, price := range []string{"0,05", "0.05", "5e-2"} {
 		got := smslinkIn(nil, "", "check", "--price", price, campaignFile)
-		require.Equal(t, exitAccepted, got.code, got.err)
+		require.Equal(t, cli.ExitAccepted, got.code, got.err)
 		require.Contains(t, got.out, "SMS          342, 17.10\n")
 	}
 	for _, price := range []string{"1.000,50", "-1", "0,04 lei", "NaN", "+Inf", "1,000,000"} {
 		got := smslinkIn(nil, "", "check", "--price", price, campaignFile)
-		require.Equal(t, exitUsage, got.code)
+		require.Equal(t, cli.ExitUsage, got.code)
 		require.Contains(t, got.err, "such as 0.04 or 0,04")
 	}
 }
@@ -113,7 +115,7 @@ func TestRun_suggestions(t *testing.T) {
 		{"send --column to=a --column to=b y", `column to was given before`},
 	} {
 		got := smslinkIn(nil, "", strings.Fields(c.args)...)
-		require.Equal(t, exitUsage, got.code)
+		require.Equal(t, cli.ExitUsage, got.code)
 		require.Contains(t, got.err, c.says)
 	}
 }
@@ -127,7 +129,7 @@ func TestRun_completions(t *testing.T) {
 		"send":              "csv\nxlsx\njsonl\nndjson\ntxt\n:8\n",
 	} {
 		got := smslinkIn(nil, "", append(append([]string{"__complete"}, strings.Fields(args)...), "")...)
-		require.Equal(t, exitAccepted, got.code)
+		require.Equal(t, cli.ExitAccepted, got.code)
 		require.Equal(t, want, got.out)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -28,7 +29,7 @@ func TestSend_workbookOf100000Rows(t *testing.T) {
 	gateway := newGateway(t, nil)
 	cost := func(file string) (time.Duration, int) {
 		p := start(t, gateway, "send", "--test-mode", "--endpoint", gateway.URL, file)
-		require.Equal(t, exitAccepted, p.end(), p.err.String())
+		require.Equal(t, cli.ExitAccepted, p.end(), p.err.String())
 		usage := p.ProcessState.SysUsage().(*syscall.Rusage)
 		memory := int(usage.Maxrss) // kilobytes on Linux
 		gateway.Reset()
@@ -79,16 +80,16 @@ func TestSend_killedAndSettled(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(report, []byte(rows), 0o600))
 		list := start(t, gateway, "journal", "list", journal)
-		if list.end() == exitUnknown {
+		if list.end() == cli.ExitInDoubt {
 			doubts++
 		}
 		p = start(t, gateway, "journal", "settle", "--from-report", report, "--by", "test", journal, file)
-		require.Contains(t, []int{exitAccepted, exitUnknown}, p.end(), p.err.String())
+		require.Contains(t, []int{cli.ExitAccepted, cli.ExitInDoubt}, p.end(), p.err.String())
 		p = start(t, gateway, "journal", "settle", "--not-sent", "--all", "--by", "test", "--reason", "not in the report", journal)
-		require.Equal(t, exitAccepted, p.end(), p.err.String())
+		require.Equal(t, cli.ExitAccepted, p.end(), p.err.String())
 
 		p = start(t, gateway, send...)
-		require.Equal(t, exitAccepted, p.end(), p.err.String())
+		require.Equal(t, cli.ExitAccepted, p.end(), p.err.String())
 		require.Equal(t, messages, summary(t, p.out.String()).Accepted)
 		taken := map[int64]int{}
 		for _, m := range gateway.Messages() {
@@ -113,7 +114,7 @@ func TestSend_rowNumbersOfAPipe(t *testing.T) {
 	_, err = out.WriteString("telefon,mesaj\n0700000001,a\n")
 	require.NoError(t, err)
 	require.NoError(t, out.Close())
-	require.Equal(t, exitNotSent, p.end())
+	require.Equal(t, cli.ExitNotSent, p.end())
 	require.Contains(t, p.err.String(), "there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
 	require.Empty(t, gateway.Uploads())
 }
@@ -134,7 +135,7 @@ func TestJournal_inUse(t *testing.T) {
 	p := start(t, account, "send", "--journal", journal, "--endpoint", server.URL, numbered(t, 5))
 	<-came
 	settle := start(t, account, "journal", "settle", "--not-sent", "--all", "--by", "test", "--reason", "test", journal)
-	require.Equal(t, exitNotSent, settle.end())
+	require.Equal(t, cli.ExitNotSent, settle.end())
 	require.Contains(t, settle.err.String(), "a send is using this journal; wait for its end\n")
 	require.NoError(t, p.Process.Kill())
 	require.Equal(t, -1, p.end())

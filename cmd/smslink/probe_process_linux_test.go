@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/cmd/smslink/internal/probe"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
+	"github.com/go-smslink/smslink/cmd/internal/probe"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -39,29 +41,29 @@ func TestProbe_everyAssumptionHolds(t *testing.T) {
 	}
 	args := []string{"probe", "--endpoint", gateway.URL, "--to", "0712345678", "--pause", "0", "--idle-wait", "2100ms", "--yes"}
 	p := start(t, gateway, append(args, "--only", strings.Join(names, ","))...)
-	require.Equal(t, exitAccepted, p.end(), "%s%s", p.out.String(), p.err.String())
+	require.Equal(t, cli.ExitAccepted, p.end(), "%s%s", p.out.String(), p.err.String())
 	require.Contains(t, p.out.String(), " 0 deviate, 0 unclear. Questions: 6 answered, 0 not.\n")
 	require.Contains(t, p.out.String(), "TLS 1.3")
 	require.Equal(t, 1+len(names)+1, strings.Count(p.out.String(), "\n"))
 
 	p = start(t, gateway, append(args, "--only", "schedule-past")...)
-	require.Equal(t, exitSomeBad, p.end())
+	require.Equal(t, cli.ExitSomeBad, p.end())
 }
 
 // On a terminal it asks first, and sends nothing before it is told to.
 func TestProbe_asksFirst(t *testing.T) {
 	gateway := newGateway(t, nil)
-	term := newTerminal(t, gateway, 200)
+	term := cmdtest.NewTerminal(t, gateway, 200)
 	probe := "smslink probe --to 0712345678 --pause 0 --only credentials --endpoint " + gateway.URL
-	term.types(probe, "Enter")
-	term.shows("1 check of 127.0.0.1:", "in test mode", "Begin? [y/N]")
-	term.types("n", "Enter")
-	term.shows("not confirmed")
+	term.Types(probe, "Enter")
+	term.Shows("1 check of 127.0.0.1:", "in test mode", "Begin? [y/N]")
+	term.Types("n", "Enter")
+	term.Shows("not confirmed")
 	require.Empty(t, gateway.Uploads())
-	term.clear()
-	term.types(probe, "Enter")
-	term.shows("Begin? [y/N]")
-	term.types("y", "Enter")
-	term.shows("1 hold, 0 deviate")
+	term.Clear()
+	term.Types(probe, "Enter")
+	term.Shows("Begin? [y/N]")
+	term.Types("y", "Enter")
+	term.Shows("1 hold, 0 deviate")
 	require.Len(t, gateway.Uploads(), 1)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -44,9 +45,9 @@ func TestProbe_gatewayThatDeviates(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "report.md")
 	args := []string{"probe", "--endpoint", gateway.URL, "--to", "+40 712 345 678", "--pause", "0", "--idle-wait", "10ms", "--max", "100", "--yes", "--report", report}
 	got := smslinkIn(accountOf(gateway), "", append(args, "--json")...)
-	require.Equal(t, exitSomeBad, got.code, got.err)
+	require.Equal(t, cli.ExitSomeBad, got.code, got.err)
 	lines := readProbe(t, got.out)
-	require.Equal(t, exitSomeBad, lines.summary.ExitCode)
+	require.Equal(t, cli.ExitSomeBad, lines.summary.ExitCode)
 	require.Equal(t, len(lines.findings), lines.summary.Holds+lines.summary.Deviates+lines.summary.Unclear+lines.summary.Answered+lines.summary.Unanswered)
 	for check, verdict := range map[string]string{
 		"tls": "deviates", "credentials": "holds", "test-mode": "holds", "codec-lzf": "holds", "wrong-receivers": "holds", "bad-number": "deviates", "bad-sender": "deviates",
@@ -67,7 +68,7 @@ func TestProbe_gatewayThatDeviates(t *testing.T) {
 	require.NotRegexp(t, `\d{10}`, strings.ReplaceAll(string(raw), "id 9223372036854775807", ""), "no phone number, whosever")
 
 	again := smslinkIn(accountOf(gateway), "", args...)
-	require.Equal(t, exitNotSent, again.code, "the report is there")
+	require.Equal(t, cli.ExitNotSent, again.code, "the report is there")
 	require.Contains(t, again.err, "--report: ")
 }
 
@@ -78,7 +79,7 @@ func TestProbe_serverThatQuotesTheRequest(t *testing.T) {
 	}})
 	report := filepath.Join(t.TempDir(), "report.md")
 	got := smslinkIn(accountOf(gateway), "", "probe", "--endpoint", gateway.URL, "--to", "0712345678", "--pause", "0", "--yes", "--only", "credentials", "--report", report)
-	require.Equal(t, exitSomeBad, got.code)
+	require.Equal(t, cli.ExitSomeBad, got.code)
 	raw, err := os.ReadFile(report)
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `    ERROR;900;*** *** 0712****78 \u001b[2J`)
@@ -106,7 +107,7 @@ func TestProbe_usage(t *testing.T) {
 		{"is below zero", accountOf(gateway), []string{"--to", "0712345678", "--yes", "--pause", "-1s"}},
 	} {
 		got := smslinkIn(c.env, "", append([]string{"probe", "--endpoint", gateway.URL}, c.args...)...)
-		require.Equal(t, exitUsage, got.code, c.args)
+		require.Equal(t, cli.ExitUsage, got.code, c.args)
 		require.Contains(t, got.err, c.says)
 	}
 	require.Empty(t, gateway.Uploads())

@@ -24,6 +24,8 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -36,7 +38,7 @@ type process struct {
 func start(t *testing.T, gateway *smslinktest.Gateway, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.CommandContext(t.Context(), "smslink", args...)}
-	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Env = append(os.Environ(), account.EnvConnectionID+"="+gateway.ConnectionID, account.EnvPassword+"="+gateway.Password)
 	p.Stdout, p.Stderr = &p.out, &p.err
 	require.NoError(t, p.Start())
 	return p
@@ -98,7 +100,7 @@ func TestSend_interrupted(t *testing.T) {
 	_, err := gateway.WaitMessages(t.Context(), 20) // the first package's reply is in, the second is on its way
 	require.NoError(t, err)
 	require.NoError(t, p.Process.Signal(os.Interrupt))
-	require.Equal(t, exitSomeBad, p.end(), p.err.String())
+	require.Equal(t, cli.ExitSomeBad, p.end(), p.err.String())
 
 	s := summary(t, p.out.String())
 	taken := gateway.Messages()
@@ -125,7 +127,7 @@ func TestSend_interruptedTwice(t *testing.T) {
 		require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 		time.Sleep(100 * time.Millisecond) // signals of one kind that come together are one
 	}
-	require.Equal(t, exitUnknown, p.end())
+	require.Equal(t, cli.ExitInDoubt, p.end())
 	require.Contains(t, p.out.String(), "15 rows: 0 accepted, 0 failed, 0 bad, 5 not sent, 10 in doubt")
 	require.Contains(t, p.err.String(), "it is not known whether 10 messages were sent")
 	records := readResults(t, results)
@@ -173,7 +175,7 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 		if p.end() == -1 {
 			kills++
 		} else {
-			require.NotEqual(t, exitNotSent, p.ProcessState.ExitCode(), "round %d: %s", round, p.err.String())
+			require.NotEqual(t, cli.ExitNotSent, p.ProcessState.ExitCode(), "round %d: %s", round, p.err.String())
 		}
 
 		mu.Lock()
@@ -184,7 +186,7 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 		s := summary(t, again.out.String())
 		require.Equal(t, messages, s.Rows)
 		require.Equal(t, messages, s.Accepted+s.Unknown, again.err.String())
-		require.Equal(t, s.Unknown > 0, code == exitUnknown)
+		require.Equal(t, s.Unknown > 0, code == cli.ExitInDoubt)
 
 		taken := map[int64]int{}
 		for _, m := range gateway.Messages() {
@@ -217,16 +219,16 @@ func TestSend_resultsThatCannotBeWrittenToTheirEnd(t *testing.T) {
 	gateway := newGateway(t, nil)
 	results := filepath.Join(t.TempDir(), "results.csv")
 	p := &process{Cmd: exec.CommandContext(t.Context(), "sh", "-c", "ulimit -f 2; exec smslink send --json --package-size 10 --results "+results+" --endpoint "+gateway.URL+" "+numbered(t, 500))}
-	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Env = append(os.Environ(), account.EnvConnectionID+"="+gateway.ConnectionID, account.EnvPassword+"="+gateway.Password)
 	p.Stdout, p.Stderr = &p.out, &p.err
 	require.NoError(t, p.Start())
-	require.Equal(t, exitSomeBad, p.end())
+	require.Equal(t, cli.ExitSomeBad, p.end())
 	require.Contains(t, p.err.String(), "smslink: --results: write ")
 	require.Less(t, len(gateway.Uploads()), 20)
 	s := summary(t, p.out.String())
 	require.Len(t, gateway.Messages(), s.Accepted)
 	require.Equal(t, 500, s.Accepted+s.Not_sent)
-	require.Equal(t, exitSomeBad, s.Exit_code)
+	require.Equal(t, cli.ExitSomeBad, s.Exit_code)
 	require.Contains(t, s.Errors[0], "--results: write ")
 }
 
@@ -247,7 +249,7 @@ func TestSend_fileThatChangesMeanwhile(t *testing.T) {
 		return smslinktest.Delay(50 * time.Millisecond)
 	}})
 	p := start(t, gateway, "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, file)
-	require.Equal(t, exitSomeBad, p.end())
+	require.Equal(t, cli.ExitSomeBad, p.end())
 	require.Contains(t, p.out.String(), "campaign.xlsx was changed while this command was reading it")
 	require.Len(t, gateway.Messages(), 20)
 }
@@ -258,7 +260,7 @@ func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 	in, producer := io.Pipe()
 	defer func() { _ = producer.Close() }()
 	p := &process{Cmd: exec.CommandContext(t.Context(), "smslink", "send", "--json", "--package-size", "1", "--endpoint", gateway.URL, "-")}
-	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Env = append(os.Environ(), account.EnvConnectionID+"="+gateway.ConnectionID, account.EnvPassword+"="+gateway.Password)
 	p.Stdout, p.Stderr = &p.out, &p.err
 	stdin, err := p.StdinPipe()
 	require.NoError(t, err)
@@ -273,7 +275,7 @@ func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 		hangup = syscall.SIGTERM
 	}
 	require.NoError(t, p.Process.Signal(hangup))
-	require.Equal(t, exitSomeBad, p.end())
+	require.Equal(t, cli.ExitSomeBad, p.end())
 	s := summary(t, p.out.String())
 	require.Len(t, gateway.Messages(), s.Accepted)
 	require.Equal(t, s.Rows, s.Accepted+s.Not_sent)
@@ -284,13 +286,13 @@ func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 func TestSend_hangupUnderNohup(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(50 * time.Millisecond) }})
 	p := &process{Cmd: exec.CommandContext(t.Context(), "nohup", "smslink", "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, numbered(t, 100))}
-	p.Env = append(os.Environ(), envConnectionID+"="+gateway.ConnectionID, envPassword+"="+gateway.Password)
+	p.Env = append(os.Environ(), account.EnvConnectionID+"="+gateway.ConnectionID, account.EnvPassword+"="+gateway.Password)
 	p.Stdout, p.Stderr = &p.out, &p.err
 	require.NoError(t, p.Start())
 	_, err := gateway.WaitMessages(t.Context(), 10)
 	require.NoError(t, err)
 	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
-	require.Equal(t, exitAccepted, p.end(), p.err.String())
+	require.Equal(t, cli.ExitAccepted, p.end(), p.err.String())
 	require.Equal(t, 100, summary(t, p.out.String()).Accepted)
 }
 
@@ -304,10 +306,10 @@ func TestSend_stopsEarlyAndStillKnowsTheJournal(t *testing.T) {
 	}
 	gateway.Inject(smslinktest.Answer(413, ""), smslinktest.Fault{}, smslinktest.LoseReply())
 	p := start(t, gateway, args...)
-	require.Equal(t, exitUnknown, p.end())
+	require.Equal(t, cli.ExitInDoubt, p.end())
 	gateway.Inject(smslinktest.Refuse("7", "wrong password"))
 	p = start(t, gateway, args...)
-	require.Equal(t, exitUnknown, p.end())
+	require.Equal(t, cli.ExitInDoubt, p.end())
 	s := summary(t, p.out.String())
 	require.Equal(t, 10, s.Accepted)
 	require.Equal(t, 10, s.Unknown)
@@ -325,7 +327,7 @@ func TestSend_unreachableGatewayIsNotTriedForEveryPackage(t *testing.T) {
 	closed := smslinktest.NewGateway(nil)
 	closed.Close()
 	p := start(t, closed, "send", "--json", "--attempts", "2", "--package-size", "10", "--endpoint", closed.URL, numbered(t, 50))
-	require.Equal(t, exitNotSent, p.end())
+	require.Equal(t, cli.ExitNotSent, p.end())
 	require.Equal(t, 1, strings.Count(p.err.String(), "smslink: attempt "))
 	s := summary(t, p.out.String())
 	require.Equal(t, 50, s.Not_sent)

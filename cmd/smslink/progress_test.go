@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -24,10 +25,10 @@ func TestProgress_narrow(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.columns), func(t *testing.T) {
 			gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(400 * time.Millisecond) }})
-			term := newTerminal(t, gateway, c.columns)
-			term.types("smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
-			require.Regexp(t, c.line, term.shows("(200/500"))
-			screen := term.shows("500 rows: 500 accepted, 0 failed, 0 bad; 500 SMS; 5 packages")
+			term := cmdtest.NewTerminal(t, gateway, c.columns)
+			term.Types("smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
+			require.Regexp(t, c.line, term.Shows("(200/500"))
+			screen := term.Shows("500 rows: 500 accepted, 0 failed, 0 bad; 500 SMS; 5 packages")
 			require.NotContains(t, screen, "%")
 		})
 	}
@@ -36,10 +37,10 @@ func TestProgress_narrow(t *testing.T) {
 // A dumb terminal can't go back to the start of its line.
 func TestProgress_dumb(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(200 * time.Millisecond) }})
-	term := newTerminal(t, gateway, 100)
-	term.types("TERM=dumb smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
+	term := cmdtest.NewTerminal(t, gateway, 100)
+	term.Types("TERM=dumb smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
 	require.Eventually(t, func() bool {
-		screen := term.tmux("capture-pane", "-p", "-J")
+		screen := term.Tmux("capture-pane", "-p", "-J")
 		require.NotContains(t, screen, "%")
 		return strings.Contains(screen, "5 packages")
 	}, 20*time.Second, 20*time.Millisecond)

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,6 +16,8 @@ import (
 	"unicode"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
 // reportsProcess is smslink reports as a process of its own.
@@ -114,89 +115,9 @@ func TestReports_fullDisk(t *testing.T) {
 			require.NoError(t, os.Remove(filler))
 			require.True(t, send(id, 5000), "the gateway sends it again")
 			require.True(t, send(id+1, 0))
-			require.Equal(t, exitSomeBad, p.stop())
+			require.Equal(t, cli.ExitSomeBad, p.stop())
 			require.Equal(t, want, reportIDs(t, file))
 		})
-	}
-}
-
-// Where nothing can be taken back, the next line begins behind the broken one.
-func TestLineWriter(t *testing.T) {
-	full := errors.New("no space left")
-	out := &shortWriter{err: full}
-	w := lineWriter{out: out}
-	write := func(line string, room int) error {
-		out.room = room
-		return w.write([]byte(line))
-	}
-	require.NoError(t, write("1", 10))
-	require.ErrorIs(t, write("222222", 3), full)
-	require.ErrorIs(t, write("333333", 0), full)
-	require.NoError(t, write("4", 10))
-	require.ErrorIs(t, write("555555", 2), full)
-	require.ErrorIs(t, write("666666", 1), full, "the line end alone")
-	require.NoError(t, write("7", 10))
-	require.NoError(t, write("8", 10))
-	require.Equal(t, "1\n222\n4\n55\n7\n8\n", string(out.written))
-}
-
-// shortWriter writes up to room bytes of a line, and then fails.
-type shortWriter struct {
-	written []byte
-	room    int
-	err     error
-}
-
-func (w *shortWriter) Write(p []byte) (int, error) {
-	n := min(len(p), w.room)
-	w.written = append(w.written, p[:n]...)
-	if n < len(p) {
-		return n, w.err
-	}
-	return n, nil
-}
-
-// A file that another process has written to since is not cut.
-func TestTakeBack_onlyTheEnd(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "reports")
-	ours, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	require.NoError(t, err)
-	defer ours.Close()
-	_, err = ours.WriteString("first\nsec")
-	require.NoError(t, err)
-	theirs, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
-	require.NoError(t, err)
-	defer theirs.Close()
-	_, err = theirs.WriteString("theirs\n")
-	require.NoError(t, err)
-	require.False(t, takeBack(ours, 3))
-	_, err = ours.WriteString("third\nfou")
-	require.NoError(t, err)
-	require.True(t, takeBack(ours, 3))
-	_, err = ours.WriteString("fifth\n")
-	require.NoError(t, err)
-	raw, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, "first\nsectheirs\nthird\nfifth\n", string(raw))
-}
-
-func TestReports_secretThatEverybodyCanRead(t *testing.T) {
-	for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o604: 0o600, 0o666: 0o600, 0o600: 0o600, 0o400: 0o400, 0o640: 0o640} {
-		file := filepath.Join(t.TempDir(), "secret")
-		require.NoError(t, os.WriteFile(file, []byte("a-secret-of-16-characters\n"), 0o600))
-		require.NoError(t, os.Chmod(file, mode))
-		var notes strings.Builder
-		secret, err := readSecret(file, &notes)
-		require.NoError(t, err)
-		require.Equal(t, "a-secret-of-16-characters", secret)
-		info, err := os.Stat(file)
-		require.NoError(t, err)
-		require.Equal(t, want, info.Mode().Perm())
-		if mode == want {
-			require.Empty(t, notes.String())
-		} else {
-			require.Equal(t, "smslink: everybody could read the secret in "+file+"; its mode is 0600 now\n", notes.String())
-		}
 	}
 }
 
@@ -212,7 +133,7 @@ func TestReports_controlCharacters(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, 200, resp.StatusCode)
-	require.Equal(t, exitAccepted, p.stop())
+	require.Equal(t, cli.ExitAccepted, p.stop())
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
 	line := strings.TrimSuffix(string(raw), "\n")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -28,7 +29,7 @@ func TestResults_cellsAreHarmless(t *testing.T) {
 		results := filepath.Join(t.TempDir(), "results.csv")
 		in := "id,to,text\n1,0700000001,a\n" + csvLine(t, id, "0700000002", "b")
 		got := smslinkIn(nil, in, "send", "--sandbox", "--on-bad-row", "skip", "--results", results, "-")
-		require.Equal(t, exitSomeBad, got.code, got.err)
+		require.Equal(t, cli.ExitSomeBad, got.code, got.err)
 		require.Equal(t, want, readResults(t, results)[0][2])
 	}
 }
@@ -42,7 +43,7 @@ func TestResults_areTheOwnersAlone(t *testing.T) {
 		require.NoError(t, os.WriteFile(results, nil, mode))
 		require.NoError(t, os.Chmod(results, mode))
 		got := smslinkIn(nil, "", "send", "--sandbox", "--results", results, campaignFile)
-		require.Equal(t, exitAccepted, got.code, got.err)
+		require.Equal(t, cli.ExitAccepted, got.code, got.err)
 		info, err := os.Stat(results)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -62,11 +63,11 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	send := func() ran {
 		return smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, "--journal", filepath.Join(folder, "journal"), "--results", results, campaignFile)
 	}
-	require.Equal(t, exitAccepted, send().code)
+	require.Equal(t, cli.ExitAccepted, send().code)
 	partial := results + ".partial"
 	require.NoError(t, os.WriteFile(partial, []byte("file,line,id,status,status_text,remote_id,segments,note\nold,1\n"), 0o644))
 	got := send()
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.NoFileExists(t, partial)
 	require.Len(t, readResults(t, results), 200)
 	info, err := os.Stat(results)
@@ -75,7 +76,7 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(partial, []byte("somebody's own"), 0o600))
 	got = send()
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "results.csv.partial is not what an earlier run has left; rename it; nothing was sent\n")
 	kept, err := os.ReadFile(partial)
 	require.NoError(t, err)

@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
 // ranSandbox is a sandbox command under way.
@@ -27,13 +30,22 @@ type ranSandbox struct {
 	usage
 }
 
+// usage is what it prints with --json.
+type usage struct {
+	URL          string `json:"url"`
+	Endpoint     string `json:"endpoint"`
+	Balance      string `json:"balance"`
+	ConnectionID string `json:"connection_id"`
+	Password     string `json:"password"`
+}
+
 func startSandbox(t *testing.T, env map[string]string, args ...string) *ranSandbox {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s := &ranSandbox{t: t, stop: stop, code: make(chan int, 1)}
 	out, said := io.Pipe()
 	go func() {
-		s.code <- run(ctx, console{strings.NewReader(""), said, &s.err, func(name string) string { return env[name] }},
+		s.code <- cli.Run(ctx, cli.Console{In: strings.NewReader(""), Out: said, Err: &s.err, Getenv: func(name string) string { return env[name] }}, newCommand,
 			append([]string{"sandbox", "--json", "--listen", "127.0.0.1:0"}, args...))
 		_ = said.Close()
 	}()
@@ -49,7 +61,7 @@ func (s *ranSandbox) end() {
 	s.stop()
 	select {
 	case code := <-s.code:
-		require.Equal(s.t, exitAccepted, code, s.err.String())
+		require.Equal(s.t, cli.ExitAccepted, code, s.err.String())
 	case <-time.After(20 * time.Second):
 		require.Fail(s.t, "it does not end")
 	}
@@ -57,7 +69,7 @@ func (s *ranSandbox) end() {
 
 // account is what the sandbox says that a program should use.
 func (s *ranSandbox) account() map[string]string {
-	return map[string]string{envConnectionID: s.ConnectionID, envPassword: s.Password}
+	return map[string]string{account.EnvConnectionID: s.ConnectionID, account.EnvPassword: s.Password}
 }
 
 func TestSandbox_takesACampaignAndEndsCleanly(t *testing.T) {
@@ -65,7 +77,7 @@ func TestSandbox_takesACampaignAndEndsCleanly(t *testing.T) {
 	require.Regexp(t, `^http://127\.0\.0\.1:[1-9]\d*/$`, s.URL)
 	require.Equal(t, s.URL+"sms/gateway/communicate/bulk-v3.php", s.Endpoint)
 	got := smslinkIn(s.account(), "", "send", "--endpoint", s.Endpoint, campaignFile)
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	resp, err := http.Get(s.URL)
 	require.NoError(t, err)
 	defer resp.Body.Close()
@@ -88,7 +100,7 @@ func TestSandbox_endsOnAnInterrupt(t *testing.T) {
 	self, err := os.FindProcess(os.Getpid())
 	require.NoError(t, err)
 	require.NoError(t, self.Signal(os.Interrupt))
-	require.Equal(t, exitAccepted, <-s.code)
+	require.Equal(t, cli.ExitAccepted, <-s.code)
 }
 
 func TestSandbox_faultsInOrder(t *testing.T) {
@@ -97,7 +109,7 @@ func TestSandbox_faultsInOrder(t *testing.T) {
 	s := startSandbox(t, nil, "--faults", file, "--fault", "none", "--fault", "answer 503", "--credit", "3", "--unknown-number", "0700000009")
 	defer s.end()
 	const row = "id,to,text\n1,0700000001,a\n"
-	for _, want := range []int{exitNotSent, exitUnknown, exitAccepted, exitUnknown, exitAccepted, exitSomeBad} {
+	for _, want := range []int{cli.ExitNotSent, cli.ExitInDoubt, cli.ExitAccepted, cli.ExitInDoubt, cli.ExitAccepted, cli.ExitSomeBad} {
 		require.Equal(t, want, smslinkIn(s.account(), row, "send", "--endpoint", s.Endpoint, "-").code)
 	}
 	got := smslinkIn(s.account(), "id,to,text\n1,0700000009,a\n", "send", "--endpoint", s.Endpoint, "-")
@@ -114,12 +126,12 @@ func TestSandbox_callback(t *testing.T) {
 	defer program.Close()
 	s := startSandbox(t, nil, "--callback", program.URL, "--callback-post", "--deliver-after", "1ms")
 	defer s.end()
-	require.Equal(t, exitAccepted, smslinkIn(s.account(), "id,to,text\n1,0700000001,a\n", "send", "--endpoint", s.Endpoint, "-").code)
+	require.Equal(t, cli.ExitAccepted, smslinkIn(s.account(), "id,to,text\n1,0700000001,a\n", "send", "--endpoint", s.Endpoint, "-").code)
 	require.Equal(t, http.MethodPost, <-methods)
 
 	byHand := startSandbox(t, nil, "--callback", program.URL, "--deliver-after", "manual")
 	defer byHand.end()
-	require.Equal(t, exitAccepted, smslinkIn(byHand.account(), "id,to,text\n1,0700000001,a\n", "send", "--endpoint", byHand.Endpoint, "-").code)
+	require.Equal(t, cli.ExitAccepted, smslinkIn(byHand.account(), "id,to,text\n1,0700000001,a\n", "send", "--endpoint", byHand.Endpoint, "-").code)
 	require.EqualValues(t, 1, calls.Load())
 	resp, err := http.Post(byHand.URL+"messages/220000001/deliver", "", nil)
 	require.NoError(t, err)
@@ -129,12 +141,12 @@ func TestSandbox_callback(t *testing.T) {
 
 // The environment's account may be a real one: it is taken, and not shown.
 func TestSandbox_theEnvironmentsAccount(t *testing.T) {
-	env := map[string]string{envConnectionID: "A1B2", envPassword: "hunter2"}
+	env := map[string]string{account.EnvConnectionID: "A1B2", account.EnvPassword: "hunter2"}
 	s := startSandbox(t, env)
 	defer s.end()
 	require.Equal(t, "A1B2", s.ConnectionID)
 	require.Empty(t, s.Password)
-	require.Equal(t, exitAccepted, smslinkIn(env, "", "send", "--endpoint", s.Endpoint, campaignFile).code)
+	require.Equal(t, cli.ExitAccepted, smslinkIn(env, "", "send", "--endpoint", s.Endpoint, campaignFile).code)
 	resp, err := http.Get(s.URL + "controls")
 	require.NoError(t, err)
 	defer resp.Body.Close()
@@ -147,8 +159,8 @@ func TestSandbox_saysHowToUseIt(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	stop() // it ends as soon as it has begun
 	var out, errOut bytes.Buffer
-	code := run(ctx, console{strings.NewReader(""), &out, &errOut, func(string) string { return "" }}, []string{"sandbox", "--listen", "127.0.0.1:0"})
-	require.Equal(t, exitAccepted, code, errOut.String())
+	code := cli.Run(ctx, cli.Console{In: strings.NewReader(""), Out: &out, Err: &errOut, Getenv: func(string) string { return "" }}, newCommand, []string{"sandbox", "--listen", "127.0.0.1:0"})
+	require.Equal(t, cli.ExitAccepted, code, errOut.String())
 	require.Contains(t, out.String(), "export SMSLINK_CONNECTION_ID=test-connection SMSLINK_PASSWORD=test-password\n")
 	require.Regexp(t, `printf 'id,to,text\\n1,0712345678,Salut!\\n' \| smslink send --endpoint http://127\.0\.0\.1:\d+/sms/gateway/communicate/bulk-v3\.php -\n`, out.String())
 }
@@ -175,7 +187,7 @@ func TestSandbox_usage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := smslinkIn(nil, "", append([]string{"sandbox"}, c.args...)...)
-			require.Equal(t, exitUsage, got.code)
+			require.Equal(t, cli.ExitUsage, got.code)
 			require.Empty(t, got.out)
 			require.Contains(t, got.err, c.says)
 			require.Equal(t, 1, strings.Count(got.err, "smslink: "))
@@ -189,7 +201,7 @@ func TestSandbox_addressInUse(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	got := smslinkIn(nil, "", "sandbox", "--listen", taken.Addr().String())
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "address already in use")
 }
 

@@ -1,94 +1,22 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"smslink": main})
-}
+func TestMain(m *testing.M) { cmdtest.Main(m, map[string]func(){"smslink": main}) }
 
-// TestScripts runs testdata/script: each a shell session against a test gateway of its own, whose
-// account and URL are in the environment.
-func TestScripts(t *testing.T) {
-	type gatewayKey struct{}
-	gatewayOf := func(ts *testscript.TestScript) *smslinktest.Gateway {
-		return ts.Value(gatewayKey{}).(*smslinktest.Gateway)
-	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		Setup: func(env *testscript.Env) error {
-			gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000404")}})
-			env.Defer(gateway.Close)
-			env.Values[gatewayKey{}] = gateway
-			folder, err := os.Getwd()
-			env.Setenv("CAMPAIGNS", folder+"/../../testdata")
-			env.Setenv("ENDPOINT", gateway.URL)
-			env.Setenv(envConnectionID, gateway.ConnectionID)
-			env.Setenv(envPassword, gateway.Password)
-			return err
-		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			// exits CODE COMMAND…: the command ends with just that code.
-			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
-				code := 0
-				var exit *exec.ExitError
-				if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
-					code = exit.ExitCode()
-				} else {
-					ts.Check(err)
-				}
-				if strconv.Itoa(code) != args[0] {
-					ts.Fatalf("exit code %d, not %s\n%s\n%s", code, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
-				}
-			},
-			// fault WORDS…: what happens to the next upload, in the words of sandbox --fault.
-			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
-				fault, err := smslinktest.ParseFault(strings.Join(args, " "))
-				ts.Check(err)
-				gatewayOf(ts).Inject(fault)
-			},
-			// until PATTERN COMMAND…: the command is run until its output matches.
-			"until": func(ts *testscript.TestScript, _ bool, args []string) {
-				wanted := regexp.MustCompile(args[0])
-				for range 200 {
-					_ = ts.Exec(args[1], args[2:]...)
-					if wanted.MatchString(ts.ReadFile("stdout")) {
-						return
-					}
-					time.Sleep(50 * time.Millisecond)
-				}
-				ts.Fatalf("it never matched\n%s\n%s", ts.ReadFile("stdout"), ts.ReadFile("stderr"))
-			},
-			// credit N: SMS that the account has left.
-			"credit": func(ts *testscript.TestScript, _ bool, args []string) {
-				n, err := strconv.Atoi(args[0])
-				ts.Check(err)
-				gatewayOf(ts).SetCredit(n)
-			},
-			// ledger IDS…: the gateway has taken just these messages, in this order.
-			"ledger": func(ts *testscript.TestScript, _ bool, args []string) {
-				var ids []string
-				for _, m := range gatewayOf(ts).Messages() {
-					ids = append(ids, fmt.Sprint(m.ID))
-				}
-				if strings.Join(ids, " ") != strings.Join(args, " ") {
-					ts.Fatalf("the ledger has %v", ids)
-				}
-			},
-		},
-	})
+func TestScripts(t *testing.T) { cmdtest.Scripts(t) }
+
+// The outbox is a program of its own, and is started if it is installed.
+func TestOutbox_isAProgramOfItsOwn(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	got := smslinkIn(nil, "", "outbox", "status")
+	require.Equal(t, cli.ExitNotSent, got.code)
+	require.Equal(t, "smslink: smslink-outbox is not installed; install it with\n  go install github.com/go-smslink/smslink/cmd/smslink-outbox@latest\n", got.err)
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -36,12 +38,13 @@ type ran struct {
 // smslinkIn runs the command line with an environment and a standard input.
 func smslinkIn(env map[string]string, stdin string, args ...string) ran {
 	var out, errOut bytes.Buffer
-	code := run(context.Background(), console{strings.NewReader(stdin), &out, &errOut, func(name string) string { return env[name] }}, args)
+	console := cli.Console{In: strings.NewReader(stdin), Out: &out, Err: &errOut, Getenv: func(name string) string { return env[name] }}
+	code := cli.Run(context.Background(), console, newCommand, args)
 	return ran{code, out.String(), errOut.String()}
 }
 
 func accountOf(gateway *smslinktest.Gateway) map[string]string {
-	return map[string]string{envConnectionID: gateway.ConnectionID, envPassword: gateway.Password}
+	return map[string]string{account.EnvConnectionID: gateway.ConnectionID, account.EnvPassword: gateway.Password}
 }
 
 func newGateway(t *testing.T, opts *smslinktest.Options) *smslinktest.Gateway {
@@ -65,7 +68,7 @@ func TestSend_campaignThroughTheSandbox(t *testing.T) {
 	for _, codec := range []string{"none", "zlib", "gzip", "bzip2", "lzf"} {
 		results := filepath.Join(t.TempDir(), "results.csv")
 		got := smslinkIn(nil, "", "send", "--sandbox", "--codec", codec, "--results", results, campaignFile)
-		require.Equal(t, exitAccepted, got.code, got.err)
+		require.Equal(t, cli.ExitAccepted, got.code, got.err)
 		require.Equal(t, "200 messages, 342 SMS (200 in UCS-2), 0 bad rows\n", got.err)
 		require.Regexp(t, `^200 rows: 200 accepted, 0 failed, 0 bad; 342 SMS; package 1001, \d+ms; sandbox, no SMS was sent\n$`, got.out)
 
@@ -81,7 +84,7 @@ func TestSend_campaignThroughTheSandbox(t *testing.T) {
 func TestSend_campaignArrivesAsItStandsInTheFile(t *testing.T) {
 	gateway := newGateway(t, nil)
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, campaignFile)
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 
 	f, err := os.Open(campaignFile)
 	require.NoError(t, err)
@@ -134,7 +137,7 @@ func TestSend_badRowsStopItBeforeAnythingIsSent(t *testing.T) {
 	gateway := newGateway(t, nil)
 	results := filepath.Join(t.TempDir(), "results.csv")
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, "--results", results, badRowsFile)
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Empty(t, got.out)
 	lines := strings.Split(strings.TrimSpace(got.err), "\n")
 	require.Len(t, lines, 8)
@@ -150,7 +153,7 @@ func TestSend_badRowsStopItBeforeAnythingIsSent(t *testing.T) {
 func TestSend_badRowsAreSkippedWhereTheyShallBe(t *testing.T) {
 	results := filepath.Join(t.TempDir(), "results.csv")
 	got := smslinkIn(nil, "", "send", "--sandbox", "--on-bad-row", "skip", "--results", results, badRowsFile)
-	require.Equal(t, exitSomeBad, got.code)
+	require.Equal(t, cli.ExitSomeBad, got.code)
 	require.Contains(t, got.out, "20 rows: 14 accepted, 0 failed, 6 bad;")
 	for _, complaint := range badRowsComplaints {
 		_, reason, _ := strings.Cut(complaint, ": ")
@@ -166,13 +169,13 @@ func TestSend_standardInputIsSentUpToItsFirstBadRow(t *testing.T) {
 	gateway := newGateway(t, nil)
 	const in = "id,to,text\n1,0700000001,a\n2,0700000002,b\n3,nobody,c\n4,0700000004,d\n"
 	got := smslinkIn(accountOf(gateway), in, "send", "--endpoint", gateway.URL, "--package-size", "2", "-")
-	require.Equal(t, exitSomeBad, got.code)
+	require.Equal(t, cli.ExitSomeBad, got.code)
 	require.Equal(t, "standard input:4: to "+notAPhoneNumber+"\nsmslink: a row is bad, and what follows it was not sent; --on-bad-row skip passes over it\n", got.err)
 	require.Contains(t, got.out, "3 rows: 2 accepted, 0 failed, 1 bad; ")
 	require.Len(t, gateway.Messages(), 2)
 
 	got = smslinkIn(accountOf(gateway), in, "send", "--endpoint", gateway.URL, "--on-bad-row", "skip", "-")
-	require.Equal(t, exitSomeBad, got.code)
+	require.Equal(t, cli.ExitSomeBad, got.code)
 	require.Contains(t, got.out, "4 rows: 3 accepted, 0 failed, 1 bad; ")
 }
 
@@ -183,7 +186,7 @@ func TestSend_someMessageFailed(t *testing.T) {
 	results := filepath.Join(t.TempDir(), "results.csv")
 	got := smslinkIn(accountOf(gateway), "id,to,text\n3,0700000001,a\n2,0700000002,b\n4,0700000003,c\n",
 		"send", "--endpoint", gateway.URL, "--results", results, "--test-mode", "-")
-	require.Equal(t, exitSomeBad, got.code)
+	require.Equal(t, cli.ExitSomeBad, got.code)
 	require.Equal(t, "standard input:3: number failed: check the number\nstandard input:4: internal error or blacklisted: "+smslink.StatusInternalOrBlacklisted.Advice()+"\n", got.err)
 	require.Contains(t, got.out, "1  number failed: check the number\n")
 	require.Contains(t, got.out, "3 rows: 1 accepted, 2 failed, 0 bad; 1 SMS; package 1001, ")
@@ -197,7 +200,7 @@ func TestSend_receiversAsTheyAreMeant(t *testing.T) {
 	gateway := newGateway(t, nil)
 	const rows = "id,to,text\n1,+40 (0)712 345 678,a\n2,+40 0712345679,b\n3,0722/123.456,c\n"
 	got := smslinkIn(accountOf(gateway), rows, "send", "--endpoint", gateway.URL, "-")
-	require.Equal(t, exitAccepted, got.code, got.err)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	for i, want := range []string{"0040712345678", "0040712345679", "0722123456"} {
 		require.Equal(t, want, gateway.Messages()[i].To)
 	}
@@ -209,7 +212,7 @@ func TestSend_receiversAsTheyAreMeant(t *testing.T) {
 func TestSend_manyFailures(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(smslink.Message) smslink.Status { return smslink.StatusNumberFailed }}})
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, campaignFile)
-	require.Equal(t, exitSomeBad, got.code)
+	require.Equal(t, cli.ExitSomeBad, got.code)
 	require.Equal(t, 1, strings.Count(got.err, "number failed"))
 	require.Contains(t, got.err, campaignFile+":2, 3, 5 and 197 more: number failed: check the number\n")
 	require.Contains(t, got.out, "200  number failed: check the number\n")
@@ -228,21 +231,21 @@ func TestSend_outcomes(t *testing.T) {
 		last                     string
 		says                     []string
 	}{
-		{"rejected", gateway.URL, "not-it", exitNotSent, "2 rows: 0 accepted, 0 failed, 1 bad, 1 rejected", []string{
+		{"rejected", gateway.URL, "not-it", cli.ExitNotSent, "2 rows: 0 accepted, 0 failed, 1 bad, 1 rejected", []string{
 			"1  rejected: the gateway refused with ERROR 7: wrong password; repeating it gets this machine's address banned\n",
 			"   the server's own words: \"wrong password\"\n",
 		}},
-		{"unknown", lost.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{"1  in doubt: "}},
-		{"unreadable", garbled.URL, "p", exitUnknown, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{
+		{"unknown", lost.URL, "p", cli.ExitInDoubt, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{"1  in doubt: "}},
+		{"unreadable", garbled.URL, "p", cli.ExitInDoubt, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{
 			"1  in doubt: the gateway's reply can't be read\n",
 			"   the server's own words: \"<h1>\\x1b[31m0712****78 secret ***\\n\"\n",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "results.csv")
-			env := map[string]string{envConnectionID: gateway.ConnectionID, envPassword: c.password}
+			env := map[string]string{account.EnvConnectionID: gateway.ConnectionID, account.EnvPassword: c.password}
 			if c.name == "unreadable" {
-				env[envPassword] = "hunter2"
+				env[account.EnvPassword] = "hunter2"
 			}
 			got := smslinkIn(env, "id,to,text\n1,0700000001,a\n2,0700000001,\n", "send", "--endpoint", c.endpoint, "--results", file, "--on-bad-row", "skip", "-")
 			require.Equal(t, c.code, got.code)
@@ -250,7 +253,7 @@ func TestSend_outcomes(t *testing.T) {
 			for _, says := range c.says {
 				require.Contains(t, got.out, says)
 			}
-			if c.code == exitNotSent {
+			if c.code == cli.ExitNotSent {
 				require.Contains(t, got.err, "smslink: nothing was sent; remove the cause, then run the same command again\n")
 				require.NoFileExists(t, file, "nothing to keep, and the command can be run again")
 				return
@@ -269,9 +272,9 @@ func TestSend_outcomes(t *testing.T) {
 func TestSend_reportThatCannotBeWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results.csv")
 	var errOut bytes.Buffer
-	code := run(context.Background(), console{strings.NewReader(""), brokenPipe{}, &errOut, func(string) string { return "" }},
+	code := cli.Run(context.Background(), cli.Console{In: strings.NewReader(""), Out: brokenPipe{}, Err: &errOut, Getenv: func(string) string { return "" }}, newCommand,
 		[]string{"send", "--sandbox", "--results", file, campaignFile})
-	require.Equal(t, exitSomeBad, code)
+	require.Equal(t, cli.ExitSomeBad, code)
 	require.Contains(t, errOut.String(), "smslink: the output could not be written: broken pipe; 200 rows: 200 accepted, 0 failed, 0 bad\n")
 	require.Len(t, readResults(t, file), 200)
 }
@@ -285,39 +288,39 @@ func TestSend_resultsThatCannotBeWritten(t *testing.T) {
 		t.Skip("/dev/full is Linux's")
 	}
 	got := smslinkIn(nil, "", "send", "--sandbox", "--results", "/dev/full", campaignFile)
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "smslink: --results: write /dev/full: no space left on device; nothing was sent")
 }
 
 func TestSend_usage(t *testing.T) {
-	account := map[string]string{envConnectionID: "c", envPassword: "p"}
+	whole := map[string]string{account.EnvConnectionID: "c", account.EnvPassword: "p"}
 	for _, c := range []struct {
 		name string
 		env  map[string]string
 		args []string
 		says string
 	}{
-		{"no file", account, []string{"send"}, "name a FILE, or - for standard input"},
-		{"another way with bad rows", account, []string{"send", "--on-bad-row", "mend", campaignFile}, "--on-bad-row is neither stop nor skip"},
-		{"an empty package", account, []string{"send", "--package-size", "0", campaignFile}, "--package-size is less than 1"},
-		{"no concurrency", account, []string{"send", "--concurrency", "0", campaignFile}, "--concurrency is not from 1 to 64"},
-		{"more concurrency than memory", account, []string{"send", "--concurrency", "4611686018427387904", campaignFile}, "--concurrency is not from 1 to 64"},
-		{"a FILE without a name", account, []string{"send", campaignFile, ""}, "the name of a FILE is empty; is a variable unset?"},
-		{"no attempts", account, []string{"send", "--attempts", "0", campaignFile}, "--attempts is less than 1"},
-		{"a negative rate", account, []string{"send", "--rate", "-1", campaignFile}, "--rate is not a number from 0 on"},
-		{"no time", account, []string{"send", "--timeout", "0", campaignFile}, "--timeout is not above 0"},
-		{"results on standard output", account, []string{"send", "--results", "-", campaignFile}, "--results takes the name of a file"},
-		{"an unknown flag", account, []string{"send", "--fast", "a"}, "unknown flag: --fast"},
-		{"an unknown command", account, []string{"fly"}, `unknown command "fly"`},
-		{"an unknown codec", account, []string{"send", "--codec", "zip", campaignFile}, `--codec: codec "zip" is not one of none, zlib, bzip2 and lzf`},
+		{"no file", whole, []string{"send"}, "name a FILE, or - for standard input"},
+		{"another way with bad rows", whole, []string{"send", "--on-bad-row", "mend", campaignFile}, "--on-bad-row is neither stop nor skip"},
+		{"an empty package", whole, []string{"send", "--package-size", "0", campaignFile}, "--package-size is less than 1"},
+		{"no concurrency", whole, []string{"send", "--concurrency", "0", campaignFile}, "--concurrency is not from 1 to 64"},
+		{"more concurrency than memory", whole, []string{"send", "--concurrency", "4611686018427387904", campaignFile}, "--concurrency is not from 1 to 64"},
+		{"a FILE without a name", whole, []string{"send", campaignFile, ""}, "the name of a FILE is empty; is a variable unset?"},
+		{"no attempts", whole, []string{"send", "--attempts", "0", campaignFile}, "--attempts is less than 1"},
+		{"a negative rate", whole, []string{"send", "--rate", "-1", campaignFile}, "--rate is not a number from 0 on"},
+		{"no time", whole, []string{"send", "--timeout", "0", campaignFile}, "--timeout is not above 0"},
+		{"results on standard output", whole, []string{"send", "--results", "-", campaignFile}, "--results takes the name of a file"},
+		{"an unknown flag", whole, []string{"send", "--fast", "a"}, "unknown flag: --fast"},
+		{"an unknown command", whole, []string{"fly"}, `unknown command "fly"`},
+		{"an unknown codec", whole, []string{"send", "--codec", "zip", campaignFile}, `--codec: codec "zip" is not one of none, zlib, bzip2 and lzf`},
 		{"no account", nil, []string{"send", campaignFile}, "set SMSLINK_CONNECTION_ID and SMSLINK_PASSWORD to your account's, or try --sandbox, which needs none"},
-		{"half an account", map[string]string{envConnectionID: "c"}, []string{"send", campaignFile}, "set SMSLINK_CONNECTION_ID and SMSLINK_PASSWORD"},
-		{"a bad endpoint", account, []string{"send", "--endpoint", "gateway", campaignFile}, "--endpoint: the endpoint is not an absolute URL"},
-		{"sandbox and endpoint", account, []string{"send", "--sandbox", "--endpoint", "http://127.0.0.1/", campaignFile}, "--sandbox and --endpoint exclude each other"},
+		{"half an account", map[string]string{account.EnvConnectionID: "c"}, []string{"send", campaignFile}, "set SMSLINK_CONNECTION_ID and SMSLINK_PASSWORD"},
+		{"a bad endpoint", whole, []string{"send", "--endpoint", "gateway", campaignFile}, "--endpoint: the endpoint is not an absolute URL"},
+		{"sandbox and endpoint", whole, []string{"send", "--sandbox", "--endpoint", "http://127.0.0.1/", campaignFile}, "--sandbox and --endpoint exclude each other"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := smslinkIn(c.env, "", c.args...)
-			require.Equal(t, exitUsage, got.code)
+			require.Equal(t, cli.ExitUsage, got.code)
 			require.Empty(t, got.out)
 			require.Contains(t, got.err, c.says)
 			require.Contains(t, got.err, "--help")
@@ -347,18 +350,18 @@ func TestSend_unusableFiles(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "file")
 				require.NoError(t, os.WriteFile(file, []byte(c.content), 0o600))
 				got := smslinkIn(nil, "", append(command, file)...)
-				require.Equal(t, exitNotSent, got.code)
+				require.Equal(t, cli.ExitNotSent, got.code)
 				require.Contains(t, got.err, "smslink: "+file+": "+c.says)
 				require.NotContains(t, got.err, "0712345678")
 			}
 			got := smslinkIn(nil, c.content, "send", "--sandbox", "-")
-			require.Contains(t, []int{exitNotSent, exitSomeBad}, got.code) // rows before the fault are sent
+			require.Contains(t, []int{cli.ExitNotSent, cli.ExitSomeBad}, got.code) // rows before the fault are sent
 			require.Contains(t, got.err, "smslink: standard input: "+c.says)
 			require.NotContains(t, got.err, "0712345678")
 		})
 	}
 	got := smslinkIn(nil, "", "send", "--sandbox", "no-such-file.csv")
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Equal(t, "smslink: open no-such-file.csv: no such file or directory; nothing was sent\n", got.err)
 }
 
@@ -369,7 +372,7 @@ func TestSend_unreportedMessages(t *testing.T) {
 		return smslink.Status(m.ID)
 	}}})
 	got := smslinkIn(accountOf(gateway), "id,to,text\n3,0700000001,a\n2,0700000002,b\n0,0700000003,c\n", "send", "--endpoint", gateway.URL, "-")
-	require.Equal(t, exitUnknown, got.code)
+	require.Equal(t, cli.ExitInDoubt, got.code)
 	require.Contains(t, got.out, "3 rows: 1 accepted, 1 failed, 0 bad, 1 in doubt; 1 SMS; package 1001, ")
 	require.Contains(t, got.err, "standard input:4: unreported: it may have been taken; ")
 	require.Contains(t, got.err, "smslink: it is not known whether 1 message was sent; ")
@@ -381,8 +384,8 @@ func TestSend_packageIDIsShownAsItIs(t *testing.T) {
 		_, _ = io.WriteString(w, "MESSAGE;1;ok;987654321\x1b[31m;1:2:3,9:9:9")
 	}))
 	defer server.Close()
-	got := smslinkIn(map[string]string{envConnectionID: "c", envPassword: "p"}, "id,to,text\n1,0700000001,a\n", "send", "--endpoint", server.URL, "-")
-	require.Equal(t, exitAccepted, got.code)
+	got := smslinkIn(map[string]string{account.EnvConnectionID: "c", account.EnvPassword: "p"}, "id,to,text\n1,0700000001,a\n", "send", "--endpoint", server.URL, "-")
+	require.Equal(t, cli.ExitAccepted, got.code)
 	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; entries of replies that fit no message: 1; 1 SMS; package 987654321\\u001b[31m, ")
 }
 
@@ -390,7 +393,7 @@ func TestSend_onlyBadRows(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, []byte("id,to,text\n1,nobody,a\n"), 0o600))
 	got := smslinkIn(nil, "", "send", "--sandbox", "--on-bad-row", "skip", file)
-	require.Equal(t, exitNotSent, got.code)
+	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Empty(t, got.out)
 	require.Equal(t, file+":2: to "+notAPhoneNumber+"\n0 messages, 0 SMS, 1 bad row\nsmslink: every row is bad; nothing was sent\n", got.err)
 }
@@ -404,7 +407,7 @@ func TestSend_resultsAreNeverWrittenOver(t *testing.T) {
 		filepath.Join(dir, "no", "dir.csv"): "no such file or directory; nothing was sent",
 	} {
 		got := smslinkIn(nil, "", "send", "--sandbox", "--results", results, campaignFile)
-		require.Equal(t, exitNotSent, got.code)
+		require.Equal(t, cli.ExitNotSent, got.code)
 		require.Contains(t, got.err, says)
 	}
 	kept, err := os.ReadFile(full)
@@ -413,14 +416,14 @@ func TestSend_resultsAreNeverWrittenOver(t *testing.T) {
 
 	empty := filepath.Join(dir, "empty.csv")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
-	require.Equal(t, exitAccepted, smslinkIn(nil, "", "send", "--sandbox", "--results", empty, campaignFile).code)
+	require.Equal(t, cli.ExitAccepted, smslinkIn(nil, "", "send", "--sandbox", "--results", empty, campaignFile).code)
 	require.Len(t, readResults(t, empty), 200)
 }
 
 func TestRun_helpAndVersion(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"send", "--help"}, {"--version"}} {
 		got := smslinkIn(nil, "", args...)
-		require.Equal(t, exitAccepted, got.code)
+		require.Equal(t, cli.ExitAccepted, got.code)
 		require.NotEmpty(t, got.out)
 		require.Empty(t, got.err)
 	}
@@ -428,7 +431,7 @@ func TestRun_helpAndVersion(t *testing.T) {
 }
 
 func TestSend_neverShowsThePassword(t *testing.T) {
-	env := map[string]string{envConnectionID: "c", envPassword: "hunter2"}
+	env := map[string]string{account.EnvConnectionID: "c", account.EnvPassword: "hunter2"}
 	for _, args := range [][]string{{"send", "x"}, {"send", "--endpoint", "https://u:hunter2@[", "x"}, {"send", "--endpoint", "http://127.0.0.1:1/", campaignFile}} {
 		got := smslinkIn(env, "", args...)
 		require.NotContains(t, got.out+got.err, "hunter2")

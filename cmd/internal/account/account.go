@@ -1,0 +1,65 @@
+// Package account makes the client of the account that the environment names.
+package account
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// The environment variables that hold the account. There are no flags for them:
+// a command line is seen by every user of the machine.
+const (
+	EnvConnectionID = "SMSLINK_CONNECTION_ID"
+	EnvPassword     = "SMSLINK_PASSWORD"
+)
+
+// Help is the part of a command's help about the account.
+const Help = `The account is read from the environment: ` + EnvConnectionID + ` and
+` + EnvPassword + `.`
+
+// MaxConcurrency bounds --concurrency: each package on its way is held in memory, and no account
+// has been known to take more at a time.
+const MaxConcurrency = 64
+
+// Options say which gateway is used, and how.
+type Options struct {
+	Endpoint string
+	Sandbox  bool // a gateway in this process
+	TestMode bool
+	Timeout  time.Duration
+	Verbose  bool // log to standard error
+}
+
+// Connect makes the client: of the account in the environment, or of a gateway
+// in this process.
+func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway func(), err error) {
+	settings := &smslink.Options{Endpoint: opts.Endpoint, TestMode: opts.TestMode, Timeout: opts.Timeout}
+	if opts.Verbose {
+		settings.Logger = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	if opts.Sandbox {
+		if opts.Endpoint != smslink.EndpointHTTPS {
+			return nil, nil, errors.New("--sandbox and --endpoint exclude each other")
+		}
+		gateway := smslinktest.NewGateway(nil)
+		settings.Endpoint = gateway.URL
+		client, err = smslink.NewClient(gateway.ConnectionID, gateway.Password, settings)
+		return client, gateway.Close, err
+	}
+	id, password := c.Getenv(EnvConnectionID), c.Getenv(EnvPassword)
+	if id == "" || password == "" {
+		return nil, nil, fmt.Errorf("set %s and %s to your account's, or try --sandbox, which needs none", EnvConnectionID, EnvPassword)
+	}
+	client, err = smslink.NewClient(id, password, settings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--endpoint: %w", terminal.Error(err))
+	}
+	return client, func() {}, nil
+}

@@ -1,0 +1,253 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/cmd/internal/xlsx"
+	"github.com/go-smslink/smslink/gsm7"
+)
+
+// The columns of a campaign. Their names stand in columnNames.
+const (
+	columnID = iota
+	columnTo
+	columnFrom
+	columnText
+	columnSendAt
+	columnCount
+	columnIgnored = -1
+)
+
+// columnNames are the names that a header may hold and an object's keys may be.
+var columnNames = [columnCount]string{"id", "to", "from", "text", "send_at"}
+
+// aliases are other names that a header may hold, as normalized writes them.
+var aliases = [columnCount][]string{
+	columnID:     {"idmesaj", "idlocal", "messageid", "localid", "nrcrt", "numarcurent"},
+	columnTo:     {"telefon", "tel", "nrtelefon", "nrtel", "numartelefon", "numardetelefon", "nrdetelefon", "telefonmobil", "numar", "mobil", "celular", "destinatar", "phone", "phonenumber", "mobile", "mobilephone", "number", "receiver", "recipient", "msisdn"},
+	columnFrom:   {"expeditor", "sender", "senderid"},
+	columnText:   {"mesaj", "mesajul", "textmesaj", "textsms", "continut", "message", "messagetext", "sms"}, //nolint:misspell // Romanian
+	columnSendAt: {"data", "datatrimiterii", "programare", "programat", "trimitela", "date", "schedule", "scheduledat", "sendtime"},
+}
+
+const wantHeader = "start the file with the header id,to,from,text,send_at, or write JSON lines"
+
+func allColumns() string { return strings.Join(columnNames[:], ", ") }
+
+// Columns says which column of a file is which of a campaign.
+type Columns struct {
+	File  string
+	Sheet string // of a workbook; empty otherwise
+
+	names  []string         // as the header has them
+	fields []int            // the campaign's column of each, or columnIgnored
+	of     [columnCount]int // the file's column of each of the campaign's, or -1
+	sheets int              // of the workbook
+	hidden int              // rows that the sheet does not show
+}
+
+// RowIDs reports whether there is no id column, so that the row numbers are the ids.
+func (c *Columns) RowIDs() bool { return c.of[columnID] < 0 }
+
+// newColumns finds the columns by the names in a header. chosen are the names that were chosen for
+// columns of the campaign. No error quotes a name that may be a number.
+func newColumns(names []string, opts Options) (*Columns, error) {
+	chosen := opts.Columns
+	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names))}
+	if len(chosen) == 0 && !c.hasKnown() {
+		return nil, errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
+	}
+	for i, name := range names {
+		c.fields[i] = columnIgnored
+		if digits(name) >= 7 {
+			return nil, fmt.Errorf("the name of column %s is a number; is the header missing? %s", xlsx.ColumnName(i), wantHeader)
+		}
+	}
+	for column, name := range columnNames {
+		if opts.TextsOnly && column != columnTo && column != columnText {
+			c.of[column] = -1
+			continue
+		}
+		at, err := c.find(column, chosen[name])
+		if err != nil {
+			return nil, err
+		}
+		if c.of[column] = at; at >= 0 {
+			if c.fields[at] != columnIgnored {
+				return nil, fmt.Errorf("%s can't be both %s and %s", c.quoted(at), columnNames[c.fields[at]], name)
+			}
+			c.fields[at] = column
+		}
+	}
+	for _, column := range []int{columnTo, columnText} {
+		if c.of[column] < 0 {
+			name := columnNames[column]
+			return nil, fmt.Errorf("column %s is missing; add it, or say which it is with --column %s=NAME; the file has %s", name, name, c.list(c.named()))
+		}
+	}
+	return c, nil
+}
+
+// hasKnown reports whether a name is one that a header may hold.
+func (c *Columns) hasKnown() bool {
+	for column, name := range columnNames {
+		if len(c.called(append([]string{normalized(name)}, aliases[column]...)...)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns which of the file's columns is that of the campaign, or -1.
+func (c *Columns) find(column int, chosen string) (int, error) {
+	name := columnNames[column]
+	if chosen != "" {
+		found := c.called(normalized(chosen))
+		switch len(found) {
+		case 0:
+			return 0, fmt.Errorf("no column is called %q, as --column has it; the file has %s", chosen, c.list(c.named()))
+		case 1:
+			return found[0], nil
+		}
+		return 0, fmt.Errorf("more than one column is called %q, as --column has it: %s; rename one", chosen, c.list(found))
+	}
+	found := c.called(normalized(name))
+	if len(found) > 1 {
+		return 0, fmt.Errorf("column %s appears twice; take one out", name)
+	}
+	if len(found) == 0 {
+		found = c.called(aliases[column]...)
+	}
+	switch len(found) {
+	case 0:
+		return -1, nil
+	case 1:
+		return found[0], nil
+	}
+	return 0, fmt.Errorf("each of %s may be %s; say which with --column %s=NAME", c.list(found), name, name)
+}
+
+// called returns the columns with one of these normalized names.
+func (c *Columns) called(names ...string) (found []int) {
+	for i, name := range c.names {
+		if n := normalized(name); n != "" && slices.Contains(names, n) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// normalized returns a name's letters and digits, in lower case and without diacritics.
+func normalized(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, gsm7.Fold(name))
+}
+
+func digits(name string) (n int) {
+	for _, r := range name {
+		if unicode.IsDigit(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// ignored returns the columns that are none of the campaign's.
+func (c *Columns) ignored() (ignored []int) {
+	for i, field := range c.fields {
+		if field == columnIgnored {
+			ignored = append(ignored, i)
+		}
+	}
+	return ignored
+}
+
+// named returns the columns that have a name.
+func (c *Columns) named() (named []int) {
+	for i, name := range c.names {
+		if strings.TrimSpace(name) != "" {
+			named = append(named, i)
+		}
+	}
+	return named
+}
+
+func (c *Columns) list(columns []int) string {
+	var list []string
+	for _, i := range columns {
+		list = append(list, c.quoted(i))
+	}
+	return strings.Join(list, ", ")
+}
+
+// quoted returns what a person calls a column, such as column B 'telefon'.
+func (c *Columns) quoted(i int) string {
+	const longest = 40
+	name := []rune(strings.TrimSpace(c.names[i]))
+	if len(name) > longest {
+		name = append(name[:longest], '…')
+	}
+	return fmt.Sprintf("column %s '%s'", xlsx.ColumnName(i), terminal.Line(string(name)))
+}
+
+// String returns what is not as its names say: the other names of columns, the ids that are row
+// numbers, the columns that are ignored. It is empty if there is nothing of that kind.
+func (c *Columns) String() string {
+	var found, ignored []int
+	plain := true
+	for column, i := range c.of {
+		if i >= 0 {
+			found = append(found, column)
+			plain = plain && normalized(c.names[i]) == normalized(columnNames[column])
+		}
+	}
+	for _, i := range c.ignored() {
+		if strings.TrimSpace(c.names[i]) != "" {
+			ignored = append(ignored, i)
+		}
+	}
+	var say []string
+	if c.sheets > 1 {
+		say = append(say, fmt.Sprintf("sheet '%s' of %d", terminal.Line(c.Sheet), c.sheets))
+	}
+	if !plain || len(ignored) > 0 {
+		var columns []string
+		for _, column := range found {
+			columns = append(columns, columnNames[column]+" = "+c.quoted(c.of[column]))
+		}
+		say = append(say, strings.Join(columns, ", "))
+	}
+	if c.RowIDs() {
+		say = append(say, "there is no id column, so each row's number is its id")
+	}
+	if len(ignored) > 0 {
+		say = append(say, "ignored: "+c.list(ignored))
+	}
+	if c.hidden > 0 {
+		say = append(say, Plural(c.hidden, "hidden row")+" included")
+	}
+	if len(say) == 0 {
+		return ""
+	}
+	return c.File + ": " + strings.Join(say, "; ")
+}
+
+// cell returns where a column of the campaign stands in a row of a workbook, such as B17, or the
+// number of the row.
+func (c *Columns) cell(column string, row int) string {
+	name := strconv.Itoa(row)
+	if at := slices.Index(columnNames[:], column); at >= 0 && c.of[at] >= 0 {
+		name = xlsx.ColumnName(c.of[at]) + name
+	}
+	return name
+}

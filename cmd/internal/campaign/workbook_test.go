@@ -1,0 +1,105 @@
+package campaign_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/xlsx/xlsxtest"
+)
+
+// A broken workbook is refused: what stands behind the break is never taken for the rows' end.
+func TestWorkbook_broken(t *testing.T) {
+	whole, err := os.ReadFile(filepath.Join("testdata", "files", "libreoffice-text.xlsx"))
+	require.NoError(t, err)
+	const part = "xl/worksheets/sheet1.xml"
+	for name, change := range map[string]func(string) string{
+		"cut within a row":      func(xml string) string { return before(xml, `r="C3"`) },
+		"cut between rows":      func(xml string) string { return before(xml, `<row r="3"`) },
+		"cut after the rows":    func(xml string) string { return before(xml, `</sheetData>`) },
+		"a mismatched end":      func(xml string) string { return strings.Replace(xml, "</row>", "</c>", 1) },
+		"a text that is absent": func(xml string) string { return strings.Replace(xml, `t="s"><v>4<`, `t="s"><v>4000<`, 1) },
+		"rows out of order":     func(xml string) string { return strings.Replace(xml, `<row r="3"`, `<row r="1"`, 1) },
+		"cells out of order":    func(xml string) string { return strings.Replace(xml, `r="C3"`, `r="A3"`, 1) },
+		"a cell of no column":   func(xml string) string { return strings.Replace(xml, `r="C3"`, `r="3"`, 1) },
+		"an unknown kind":       func(xml string) string { return strings.Replace(xml, `t="s"`, `t="x"`, 1) },
+		"an undefined entity":   func(xml string) string { return strings.Replace(xml, `<v>0<`, `<v>&x;<`, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken, err := xlsxtest.ChangePart(whole, part, change)
+			require.NoError(t, err)
+			rows, err := rowsOf(t, string(broken))
+			require.ErrorContains(t, err, "the workbook ")
+			require.Empty(t, rows)
+		})
+	}
+	for n := 4; n < len(whole); n += 97 {
+		_, err := rowsOf(t, string(whole[:n]))
+		require.Error(t, err, "cut at %d", n)
+	}
+}
+
+func before(xml, mark string) string {
+	cut, _, _ := strings.Cut(xml, mark)
+	return cut
+}
+
+// A workbook is a file: a pipe can't be read from its end.
+func TestWorkbook_pipe(t *testing.T) {
+	whole, err := os.ReadFile(filepath.Join("testdata", "files", "libreoffice-text.xlsx"))
+	require.NoError(t, err)
+	rows, err := piped(bytes.NewReader(whole))
+	require.NoError(t, err)
+	require.False(t, rows.Next(t.Context()))
+	require.EqualError(t, rows.Err(), "standard input: a workbook can't be read from a pipe; name the file")
+}
+
+// A file made to burst takes no memory.
+func TestWorkbook_bomb(t *testing.T) {
+	whole, err := os.ReadFile(filepath.Join("testdata", "files", "libreoffice-text.xlsx"))
+	require.NoError(t, err)
+	for _, part := range []string{"xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/workbook.xml", "xl/styles.xml"} {
+		bomb, err := xlsxtest.ChangePart(whole, part, func(xml string) string {
+			at := strings.LastIndex(xml, "</")
+			if i := strings.Index(xml, "<v>"); i > 0 {
+				at = i + 3
+			} else if i := strings.Index(xml, "preserve\">"); i > 0 {
+				at = i + len("preserve\">")
+			}
+			return xml[:at] + strings.Repeat(" ", 20<<20) + xml[at:]
+		})
+		require.NoError(t, err)
+		_, err = rowsOf(t, string(bomb))
+		require.ErrorContains(t, err, "has more than 16 MiB", part)
+	}
+}
+
+func FuzzWorkbook(f *testing.F) {
+	whole, err := os.ReadFile(filepath.Join("testdata", "files", "libreoffice-text.xlsx"))
+	require.NoError(f, err)
+	in, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
+	require.NoError(f, err)
+	for _, part := range []string{"xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"} {
+		opened, err := in.Open(part)
+		require.NoError(f, err)
+		content, err := io.ReadAll(opened)
+		require.NoError(f, err)
+		f.Add(part, string(content))
+	}
+	f.Fuzz(func(t *testing.T, part, content string) {
+		book, err := xlsxtest.ChangePart(whole, part, func(string) string { return content })
+		if err != nil {
+			return
+		}
+		rows, err := rowsOf(t, string(book))
+		if err == nil {
+			require.NotEmpty(t, rows)
+		}
+	})
+}

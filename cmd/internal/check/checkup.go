@@ -1,0 +1,187 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
+	"github.com/go-smslink/smslink/cmd/internal/redact"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/gsm7"
+)
+
+// checkup is all that check looks at.
+type checkup struct {
+	campaign.Survey
+	FoldedSegments int            `json:"folded_segments"` // were all texts folded
+	Cost           float64        `json:"cost,omitempty"`
+	Reasons        outcome.Counts `json:"bad_row_reasons"`
+	Characters     []*foreignRune `json:"characters"` // that need UCS-2, the most frequent first
+	Repeated       int            `json:"repeated_receivers"`
+
+	characters map[rune]*foreignRune
+	receivers  map[string]*receiver
+}
+
+// foreignRune is a character that makes messages dearer.
+type foreignRune struct {
+	Character string `json:"character"`
+	Code      string `json:"code"`
+	Messages  int    `json:"messages"`
+	File      string `json:"file"` // where it is first met
+	Line      int    `json:"line"`
+	Folded    string `json:"folded"` // what --fold makes of it; itself where that has no near one
+}
+
+// receiver is a number that messages go to.
+type receiver struct {
+	messages int
+	file     string // the first one's
+	line     int
+}
+
+// examined is what check finds out about the text of a good row.
+type examined struct {
+	foreign []rune // each character that needs UCS-2 once, by its code
+	folded  int    // SMS, were it folded
+}
+
+func examine(r *campaign.Row) examined {
+	if r.Bad != nil {
+		return examined{}
+	}
+	var characters []rune
+	for _, char := range gsm7.Foreign(r.Text) {
+		characters = append(characters, char)
+	}
+	slices.Sort(characters)
+	return examined{slices.Compact(characters), gsm7.Measure(gsm7.Fold(r.Text)).Segments}
+}
+
+func (u *checkup) count(r *campaign.Row, text examined) {
+	u.Add(r)
+	if r.Bad != nil {
+		u.Reasons[r.Bad.Error()]++
+		return
+	}
+	u.FoldedSegments += text.folded
+	for _, char := range text.foreign {
+		seen := u.characters[char]
+		if seen == nil {
+			seen = &foreignRune{terminal.Visible(char), fmt.Sprintf("U+%04X", char), 0, r.File, r.Line, gsm7.Fold(string(char))}
+			u.characters[char] = seen
+		}
+		seen.Messages++
+	}
+	number := r.Receiver()
+	if u.receivers[number] == nil {
+		u.receivers[number] = &receiver{0, r.File, r.Line}
+	}
+	u.receivers[number].messages++
+}
+
+func (u *checkup) end(price float64) {
+	u.Cost = price * float64(u.Segments)
+	u.Characters = slices.AppendSeq([]*foreignRune{}, maps.Values(u.characters)) // none is [] in JSON
+	slices.SortFunc(u.Characters, func(a, b *foreignRune) int {
+		return cmp.Or(cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Code, b.Code))
+	})
+	for _, r := range u.receivers {
+		if r.messages > 1 {
+			u.Repeated++
+		}
+	}
+}
+
+func (u *checkup) print(out *cli.Output, opts checkOptions) {
+	money := func(segments int) string {
+		if opts.price == 0 {
+			return ""
+		}
+		return fmt.Sprintf(", %.2f", float64(segments)*float64(opts.price))
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, reason := range u.Reasons.Sorted() {
+		fmt.Fprintf(table, "%s\t%d: %s\n", cli.Heading(i, "bad rows"), u.Reasons[reason], reason)
+	}
+	fmt.Fprintf(table, "messages\t%d\n", u.Messages)
+	fmt.Fprintf(table, "SMS\t%d%s\n", u.Segments, money(u.Segments))
+	fmt.Fprintf(table, "in UCS-2\t%s\n", campaign.Plural(u.UCS2, "message"))
+	if saved := u.Segments - u.FoldedSegments; saved > 0 {
+		fmt.Fprintf(table, "with --fold\t%d SMS%s (saves %d SMS%s)\n", u.FoldedSegments, money(u.FoldedSegments), saved, money(saved))
+	}
+	for i, char := range u.Characters {
+		folded := ", which --fold makes " + char.Folded
+		switch {
+		case opts.Fold: // what is left
+			folded = ""
+		case char.Folded == char.Character:
+			folded = ", which --fold leaves"
+		case char.Folded == "":
+			folded = ", which --fold drops"
+		}
+		if i == shownLines {
+			fmt.Fprintf(table, "\tand %d more\n", len(u.Characters)-shownLines)
+			break
+		}
+		fmt.Fprintf(table, "%s\t%s %s in %s, first %s:%d%s\n", cli.Heading(i, "because of"), char.Character, char.Code, campaign.Plural(char.Messages, "message"), char.File, char.Line, folded)
+	}
+	for i, r := range u.repeated() {
+		if i == shownLines {
+			fmt.Fprintf(table, "\tand %d more\n", u.Repeated-shownLines)
+			break
+		}
+		fmt.Fprintf(table, "%s\t%s has %d messages, the first %s:%d\n", cli.Heading(i, "same receiver"), redact.Number(r.number), r.messages, r.file, r.line)
+	}
+	table.Flush()
+}
+
+// shownLines is how many lines of one kind a person is shown.
+const shownLines = 20
+
+type repeatedReceiver struct {
+	number string
+	*receiver
+}
+
+// repeated are the receivers with more than one message, as the files have them.
+func (u *checkup) repeated() []repeatedReceiver {
+	var repeated []repeatedReceiver
+	for number, r := range u.receivers {
+		if r.messages > 1 {
+			repeated = append(repeated, repeatedReceiver{number, r})
+		}
+	}
+	slices.SortFunc(repeated, func(a, b repeatedReceiver) int {
+		return cmp.Or(cmp.Compare(b.messages, a.messages), strings.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
+	})
+	return repeated
+}
+
+// checked is what machines read of one row.
+func checked(r *campaign.Row, text examined) any {
+	checked := struct {
+		File     string `json:"file"`
+		Line     int    `json:"line"`
+		ID       string `json:"id"`
+		Alphabet string `json:"alphabet,omitempty"`
+		Segments int    `json:"segments,omitempty"`
+		Folded   int    `json:"folded_segments,omitempty"`
+		Foreign  string `json:"foreign,omitempty"` // the characters that need UCS-2
+		Error    string `json:"error,omitempty"`
+	}{File: r.File, Line: r.Line, ID: r.ID}
+	if r.Bad != nil {
+		checked.Error = r.Bad.Error()
+		return checked
+	}
+	checked.Alphabet, checked.Segments = r.Size.Alphabet.String(), r.Size.Segments
+	checked.Folded = text.folded
+	checked.Foreign = string(text.foreign)
+	return checked
+}

@@ -1,0 +1,95 @@
+// Package cmdtest runs commands as a shell does: in scripts, and in a terminal.
+package cmdtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// Main runs the tests with these programs on the PATH.
+func Main(m *testing.M, programs map[string]func()) { testscript.Main(m, programs) }
+
+// Scripts runs testdata/script: each file is a shell session against a test gateway of its own, whose
+// account and URL are in the environment.
+func Scripts(t *testing.T) {
+	type gatewayKey struct{}
+	gatewayOf := func(ts *testscript.TestScript) *smslinktest.Gateway {
+		return ts.Value(gatewayKey{}).(*smslinktest.Gateway)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000404")}})
+			env.Defer(gateway.Close)
+			env.Values[gatewayKey{}] = gateway
+			folder, err := os.Getwd()
+			env.Setenv("CAMPAIGNS", folder+"/../../testdata")
+			env.Setenv("ENDPOINT", gateway.URL)
+			env.Setenv(account.EnvConnectionID, gateway.ConnectionID)
+			env.Setenv(account.EnvPassword, gateway.Password)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			// exits CODE COMMAND…: the command ends with just that code.
+			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+				code := 0
+				var exit *exec.ExitError
+				if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+					code = exit.ExitCode()
+				} else {
+					ts.Check(err)
+				}
+				if strconv.Itoa(code) != args[0] {
+					ts.Fatalf("exit code %d, not %s\n%s\n%s", code, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+				}
+			},
+			// fault WORDS…: what happens to the next upload, in the words of sandbox --fault.
+			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
+				fault, err := smslinktest.ParseFault(strings.Join(args, " "))
+				ts.Check(err)
+				gatewayOf(ts).Inject(fault)
+			},
+			// until PATTERN COMMAND…: the command is run until its output matches.
+			"until": func(ts *testscript.TestScript, _ bool, args []string) {
+				wanted := regexp.MustCompile(args[0])
+				for range 200 {
+					_ = ts.Exec(args[1], args[2:]...)
+					if wanted.MatchString(ts.ReadFile("stdout")) {
+						return
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+				ts.Fatalf("it never matched\n%s\n%s", ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+			},
+			// credit N: SMS that the account has left.
+			"credit": func(ts *testscript.TestScript, _ bool, args []string) {
+				n, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				gatewayOf(ts).SetCredit(n)
+			},
+			// ledger IDS…: the gateway has taken just these messages, in this order.
+			"ledger": func(ts *testscript.TestScript, _ bool, args []string) {
+				var ids []string
+				for _, m := range gatewayOf(ts).Messages() {
+					ids = append(ids, fmt.Sprint(m.ID))
+				}
+				if strings.Join(ids, " ") != strings.Join(args, " ") {
+					ts.Fatalf("the ledger has %v", ids)
+				}
+			},
+		},
+	})
+}

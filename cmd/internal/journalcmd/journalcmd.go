@@ -1,0 +1,295 @@
+// Package journalcmd is the command that shows journals and resolves what is in doubt.
+package journalcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/evidence"
+	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/journal"
+)
+
+// NewCommand returns the command.
+func NewCommand(c cli.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "journal",
+		Short: "Show what a journal holds, and settle what is in doubt",
+		Long: `Show what the journal of send --journal DIR holds, and settle what is in doubt.
+
+A message is in doubt if its reply was lost, or if the run was killed while the
+message was on its way. It is not sent again until it is settled.`,
+		Args: cli.NoSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newJournalListCommand(c), newJournalShowCommand(c), newJournalSettleCommand(c), newJournalForgetCommand(c))
+	for _, command := range cmd.Commands() {
+		command.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 || command.Name() == "list" {
+				return nil, cobra.ShellCompDirectiveFilterDirs
+			}
+			return cli.CompleteFiles(command, args, "")
+		}
+	}
+	return cmd
+}
+
+const journalExitCodes = `
+
+Exit codes:
+  0  done
+  2  wrong usage
+  3  a journal or a file can't be read, or it does not fit; nothing was changed
+  4  messages are still in doubt`
+
+// aDir wants DIR, and allows FILEs behind it.
+func aDir(_ *cobra.Command, args []string) error {
+	if len(args) == 0 || args[0] == "" {
+		return errors.New("name the DIR of the journal")
+	}
+	return cli.Files(nil, args)
+}
+
+// useJournal opens a journal that is there, and closes it after use.
+func useJournal(dir string, use func(*journal.File) error) (err error) {
+	failed := func(err error) error {
+		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%s: %w", dir, terminal.Error(err)))
+	}
+	switch _, err := os.Stat(campaignjournal.File(dir)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return failed(errors.New("there is no journal in this folder"))
+	case err != nil:
+		return failed(err)
+	}
+	j, err := journal.Open(campaignjournal.File(dir))
+	if errors.Is(err, journal.ErrLocked) {
+		return failed(errors.New("a send is using this journal; wait for its end"))
+	}
+	if err != nil {
+		return failed(err)
+	}
+	err = use(j)
+	if closeErr := j.Close(); err == nil && closeErr != nil {
+		err = failed(closeErr)
+	}
+	return err
+}
+
+// inDoubt ends a command: with its code for messages that are still in doubt.
+func inDoubt(j *journal.File) error {
+	if len(j.InDoubt()) > 0 {
+		return cli.Exit(cli.ExitInDoubt, nil)
+	}
+	return nil
+}
+
+// state returns what a journal comes to, in one line.
+func state(j *journal.File) string {
+	accepted, failed := 0, 0
+	runs := j.Runs()
+	for _, run := range runs {
+		accepted += run.Accepted
+		failed += run.Failed
+	}
+	settled := 0
+	for _, r := range j.Resolutions() {
+		settled += len(r.Judged)
+	}
+	words := fmt.Sprintf("%d accepted, %d failed, ", accepted, failed)
+	if settled > 0 {
+		words += fmt.Sprintf("%d settled as sent, ", settled)
+	}
+	words += fmt.Sprintf("%d in doubt", len(j.InDoubt()))
+	if len(runs) > 0 {
+		words += "; last run " + local(runs[len(runs)-1].End)
+	}
+	return words
+}
+
+// local writes a time as a person at this machine reads it.
+func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+
+func newJournalListCommand(c cli.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list DIR…",
+		Short:   "Show a line about each journal",
+		Long:    "Show for each journal how many messages were accepted, failed or are in doubt, and\nwhen its last run was." + journalExitCodes,
+		Example: `  smslink journal list june july`,
+		Args:    aDir,
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			var doubt error
+			for _, dir := range dirs {
+				err := useJournal(dir, func(j *journal.File) error {
+					fmt.Fprintf(c.Out, "%s: %s\n", dir, state(j))
+					return inDoubt(j)
+				})
+				var exit *cli.ExitError
+				if errors.As(err, &exit) && exit.Err != nil {
+					return err
+				}
+				if err != nil {
+					doubt = err
+				}
+			}
+			return doubt
+		},
+	}
+}
+
+func newJournalShowCommand(c cli.Console) *cobra.Command {
+	var files input.Flags
+	cmd := &cobra.Command{
+		Use:   "show [flags] DIR [FILE…]",
+		Short: "Show the runs, what is in doubt and since when, and what was settled",
+		Long: `Show each run of a journal, what is in doubt and since when, and what was settled,
+by whom and why. With the campaign's FILEs it also shows the row of each message.` + journalExitCodes,
+		Example: `  smslink journal show june campaign.csv`,
+		Args:    aDir,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return useJournal(args[0], func(j *journal.File) error { return show(cmd.Context(), c, j, args[0], &files, args[1:]) })
+		},
+	}
+	files.AddTo(cmd)
+	return cmd
+}
+
+func show(ctx context.Context, c cli.Console, j *journal.File, dir string, files *input.Flags, names []string) error {
+	rows := map[int64]string{}
+	if len(names) > 0 {
+		campaign, err := files.Open(c, names, nil)
+		if err != nil {
+			return cli.Exit(cli.ExitNotSent, err)
+		}
+		defer campaign.Close()
+		if err := campaignjournal.Belong(j, campaign); err != nil {
+			return cli.Exit(cli.ExitNotSent, err)
+		}
+		if rows, err = evidence.Rows(ctx, campaign, ids(j.InDoubt())); err != nil {
+			return cli.Exit(cli.ExitNotSent, err)
+		}
+	}
+	out := cli.NewOutput(c.Out)
+	fmt.Fprintf(out, "%s: %s\n", dir, state(j))
+	if before, ok := campaignjournal.ParseOwner(j.Campaign()); ok && before.RowIDs {
+		fmt.Fprintln(out, "the ids are row numbers")
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, run := range j.Runs() {
+		fmt.Fprintf(table, "%s\t%s to %s\t%d accepted, %d failed\n", cli.Heading(i, "run"), local(run.Start), local(run.End), run.Accepted, run.Failed)
+	}
+	for i, r := range j.Resolutions() {
+		fmt.Fprintf(table, "%s\t%s by %s\t%s: %s\n", cli.Heading(i, "settled"), local(r.Time), r.By, settled(len(r.Judged), len(r.Forgotten)), r.Reason)
+	}
+	for i, group := range grouped(j.InDoubt(), len(rows) > 0) {
+		at := rows[group.first]
+		if at == "" && len(names) > 0 {
+			at = "in none of the FILEs"
+		}
+		if at != "" {
+			at = "\t" + at
+		}
+		fmt.Fprintf(table, "%s\tid %s since %s%s\n", cli.Heading(i, "in doubt"), group, local(group.since), at)
+	}
+	table.Flush()
+	if out.Err != nil {
+		return cli.Exit(cli.ExitSomeBad, out.Failure())
+	}
+	if n := len(j.InDoubt()); n > 0 {
+		return cli.Exit(cli.ExitInDoubt, fmt.Errorf("%s in doubt; look for them in the account's reports, and record what you find with smslink journal settle", isOrAre(n)))
+	}
+	return nil
+}
+
+// settled words how many messages were settled as what.
+func settled(sent, notSent int) string {
+	var words []string
+	if sent > 0 {
+		words = append(words, fmt.Sprintf("%d as sent", sent))
+	}
+	if notSent > 0 {
+		words = append(words, fmt.Sprintf("%d as not sent", notSent))
+	}
+	return strings.Join(words, ", ")
+}
+
+func ids(doubts []journal.Doubt) []int64 {
+	ids := make([]int64, len(doubts))
+	for i, doubt := range doubts {
+		ids[i] = doubt.ID
+	}
+	return ids
+}
+
+// group is ids in doubt that follow one another, since the same time.
+type group struct {
+	first, last int64
+	since       time.Time
+}
+
+func (g group) String() string {
+	if g.first == g.last {
+		return fmt.Sprint(g.first)
+	}
+	return fmt.Sprintf("%d-%d", g.first, g.last)
+}
+
+// grouped puts ids together that follow one another, unless each is to stand alone.
+func grouped(doubts []journal.Doubt, alone bool) (groups []group) {
+	for _, doubt := range doubts {
+		last := len(groups) - 1
+		if !alone && last >= 0 && groups[last].last+1 == doubt.ID && groups[last].since.Equal(doubt.Since) {
+			groups[last].last = doubt.ID
+			continue
+		}
+		groups = append(groups, group{doubt.ID, doubt.ID, doubt.Since})
+	}
+	return groups
+}
+
+func newJournalForgetCommand(c cli.Console) *cobra.Command {
+	var chosen idRanges
+	cmd := &cobra.Command{
+		Use:   "forget --id ID… DIR",
+		Short: "Forget messages that failed, so that the next send sends them again",
+		Long: `Forget messages that failed, so that the next send sends them again. Do this once
+the cause is gone: for example, the sender has been approved. Messages that were
+accepted or are in doubt can't be forgotten.
+
+To send again all messages whose number or sender failed, use send --resend-failed.` + strings.Replace(journalExitCodes, "\n  4  messages are still in doubt", "", 1),
+		Example: `  smslink journal forget --id 17 --id 20-25 june`,
+		Args:    aDir,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("name one DIR")
+			}
+			if len(chosen) == 0 {
+				return errors.New("say which messages with --id")
+			}
+			return useJournal(args[0], func(j *journal.File) error {
+				list, err := chosen.list()
+				if err != nil {
+					return err
+				}
+				if err := j.Forget(list); err != nil {
+					return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
+				}
+				fmt.Fprintf(c.Out, "%s forgotten; the next send sends them again, as its files have them\n", campaign.Plural(len(list), "message"))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().Var(&chosen, "id", "ids of messages, as in 7 or 20-25; may be repeated")
+	return cmd
+}

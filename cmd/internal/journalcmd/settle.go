@@ -1,0 +1,236 @@
+package journalcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/evidence"
+	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/journal"
+)
+
+// settleOptions are the flags of journal settle.
+type settleOptions struct {
+	input.Flags
+	reportColumns      input.ColumnNames
+	sent, notSent, all bool
+	ids                idRanges
+	report             string
+	by, reason         string
+}
+
+func newJournalSettleCommand(c cli.Console) *cobra.Command {
+	var opts settleOptions
+	cmd := &cobra.Command{
+		Use:   "settle [flags] DIR [FILE…]",
+		Short: "Record what became of messages in doubt",
+		Long: `Record what became of messages in doubt. The next send sends the messages that you
+record as not sent. It never sends again those that you record as sent. The
+journal keeps your name and reason.
+
+--from-report FILE finds out by itself which messages were sent. FILE is one of
+  - the account's own report, as CSV or a workbook. A message was sent if its
+    receiver and text are in the report as often as in the campaign's FILEs, which
+    you must name, too. Export only the time since the messages are in doubt;
+  - the output of smslink reports, for the messages whose row it has;
+  - the results file of a run that was killed.
+Messages that are not in the report stay in doubt, since a report may come late.` + journalExitCodes,
+		Example: `  smslink journal settle --from-report export.xlsx --by Ana june campaign.csv
+  smslink journal settle --not-sent --all --by Ana --reason "not in the account's report" june
+  smslink journal settle --sent --id 17 --by Ana --reason "the customer has it" june`,
+		Args: aDir,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := opts.check(args[1:]); err != nil {
+				return err
+			}
+			return useJournal(args[0], func(j *journal.File) error { return settle(cmd.Context(), c, j, opts, args[1:]) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.BoolVar(&opts.sent, "sent", false, "the messages were sent, and are never sent again")
+	flags.BoolVar(&opts.notSent, "not-sent", false, "the messages were not sent: the next send sends them. If that is wrong, they are sent twice")
+	flags.StringVar(&opts.report, "from-report", "", "find out which were sent from `FILE`, a report")
+	flags.Var(&opts.ids, "id", "only these messages in doubt, as in 7 or 20-25; may be repeated")
+	flags.BoolVar(&opts.all, "all", false, "all messages in doubt")
+	flags.StringVar(&opts.by, "by", "", "your `NAME`, which the journal keeps")
+	flags.StringVar(&opts.reason, "reason", "", "why you are sure, in `WORDS` that the journal keeps")
+	flags.Var(&opts.reportColumns, "report-column", "what the report's header calls to or text, as in to=destinatie; may be repeated")
+	opts.AddTo(cmd)
+	return cmd
+}
+
+// check finds what is wrong with the flags.
+func (o *settleOptions) check(names []string) error {
+	ways := 0
+	for _, way := range []bool{o.sent, o.notSent, o.report != ""} {
+		if way {
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
+		return errors.New("give one of --sent, --not-sent and --from-report")
+	case o.report == "" && len(names) > 0:
+		return errors.New("leave the FILEs out: only --from-report takes them")
+	case o.report == "" && o.all == (len(o.ids) > 0):
+		return errors.New("say which messages with --id, or --all")
+	case o.by == "":
+		return errors.New("say who you are with --by, which the journal keeps")
+	case o.report == "" && o.reason == "":
+		return errors.New("say why you are sure with --reason, which the journal keeps")
+	}
+	return nil
+}
+
+func settle(ctx context.Context, c cli.Console, j *journal.File, opts settleOptions, names []string) error {
+	chosen := ids(j.InDoubt())
+	if len(opts.ids) > 0 {
+		list, err := opts.ids.list()
+		if err != nil {
+			return err
+		}
+		for _, id := range list {
+			if !slices.Contains(chosen, id) {
+				return cli.Exit(cli.ExitNotSent, fmt.Errorf("message %d is not in doubt; nothing was changed", id))
+			}
+		}
+		chosen = list
+	}
+	if len(chosen) == 0 {
+		fmt.Fprintln(c.Out, "nothing is in doubt")
+		return nil
+	}
+	found := &evidence.Found{}
+	var notSent []int64
+	switch {
+	case opts.sent:
+		for _, id := range chosen {
+			found.Judged = append(found.Judged, smslink.Result{ID: id, Status: smslink.StatusSuccess})
+		}
+	case opts.notSent:
+		notSent = chosen
+	default:
+		var err error
+		if found, err = opts.search(ctx, c, j, chosen, names); err != nil {
+			return cli.Exit(cli.ExitNotSent, fmt.Errorf("--from-report: %w; nothing was changed", err))
+		}
+	}
+	if len(found.Judged)+len(notSent) > 0 {
+		if err := j.Resolve(found.Judged, notSent, opts.by, opts.reason); err != nil {
+			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
+		}
+		fmt.Fprintf(c.Out, "settled: %s\n", settled(len(found.Judged), len(notSent)))
+	}
+	if n := len(found.Unclear); n > 0 {
+		fmt.Fprintf(c.Out, "%s in the report, but not as often as in the FILEs, so that it is unclear which they are: %s\n", isOrAre(n), idRangesOf(found.Unclear))
+	}
+	if n := len(found.Absent); n > 0 {
+		fmt.Fprintf(c.Out, "%s not in the report: %s\nOnce you are sure that it is complete since %s, settle the rest with --not-sent.\n",
+			isOrAre(n), idRangesOf(found.Absent), local(j.InDoubt()[0].Since))
+	}
+	return inDoubt(j)
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "1 message is"
+	}
+	return fmt.Sprintf("%d messages are", n)
+}
+
+// search looks for the ids in the report.
+func (o *settleOptions) search(ctx context.Context, c cli.Console, j *journal.File, chosen []int64, names []string) (*evidence.Found, error) {
+	settings := evidence.Options{Columns: o.reportColumns}
+	if len(names) > 0 {
+		opened, err := o.Open(c, names, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer opened.Close()
+		if err := campaignjournal.Belong(j, opened); err != nil {
+			return nil, err
+		}
+		settings.Campaign = opened
+	}
+	if o.reason == "" {
+		o.reason = "found in the report " + filepath.Base(o.report)
+	}
+	return evidence.Find(ctx, o.report, chosen, settings)
+}
+
+// idRanges is the value of --id: ids and ranges of them.
+type idRanges []group
+
+var _ pflag.Value = (*idRanges)(nil)
+
+// String returns the ids as they may be given.
+func (r *idRanges) String() string {
+	words := make([]string, len(*r))
+	for i, ids := range *r {
+		words[i] = ids.String()
+	}
+	return strings.Join(words, ",")
+}
+
+// Type is what help calls the value.
+func (r *idRanges) Type() string { return "ID" }
+
+// Set adds ids, as in 7, 20-25 or 7,9.
+func (r *idRanges) Set(words string) error {
+	for part := range strings.SplitSeq(words, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		if !isRange {
+			to = from
+		}
+		first, err := strconv.ParseInt(from, 10, 64)
+		last, lastErr := strconv.ParseInt(to, 10, 64)
+		if err != nil || lastErr != nil || first < 0 || last < first {
+			return errors.New("it is neither an id nor a range of ids, such as 7 or 20-25")
+		}
+		*r = append(*r, group{first: first, last: last})
+	}
+	return nil
+}
+
+// list returns each of the ids once.
+func (r *idRanges) list() (list []int64, err error) {
+	const most = 10_000_000
+	for _, ids := range *r {
+		if ids.last-ids.first >= most {
+			return nil, errors.New("--id names more than ten million messages")
+		}
+		for id := ids.first; id <= ids.last && id >= 0; id++ {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
+// idRangesOf puts sorted ids together that follow one another, and returns the first of them.
+func idRangesOf(ids []int64) string {
+	const shown = 10
+	doubts := make([]journal.Doubt, len(ids))
+	for i, id := range ids {
+		doubts[i].ID = id
+	}
+	ranges := idRanges(grouped(doubts, false))
+	if more := len(ranges) - shown; more > 0 {
+		ranges = ranges[:shown]
+		return ranges.String() + fmt.Sprintf(" and %d more", more)
+	}
+	return ranges.String()
+}

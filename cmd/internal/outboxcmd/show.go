@@ -1,0 +1,250 @@
+package outboxcmd
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/outbox"
+)
+
+func newStatusCommand(at *database) *cobra.Command {
+	var watch, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status [flags]",
+		Short: "Show what is queued, sending, in doubt, held and paused",
+		Long: `Show what is queued, sending, in doubt, held and paused. The names are those of
+the metrics smslink_outbox_… of the Go module smslinkotel.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if watch && (asJSON || !terminal.Is(at.console.Out)) {
+				return errors.New("--watch needs a terminal, and no --json")
+			}
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
+				if watch {
+					return watchOutbox(ctx, at.console, box)
+				}
+				stats, err := box.Stats(ctx)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(at.console.Out).Encode(stats)
+				}
+				showStats(at.console.Out, stats, 0)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it each second, until Ctrl-C")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object; times are nanoseconds")
+	return cmd
+}
+
+// watchOutbox draws the status again each second.
+func watchOutbox(ctx context.Context, c cli.Console, box *outbox.Outbox) error {
+	screen := terminal.Unwrap(c.Out) // which takes what moves the cursor
+	lines := 0
+	for {
+		stats, err := box.Stats(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // Ctrl-C has ended it
+		}
+		if err != nil {
+			return err
+		}
+		var text strings.Builder
+		showStats(&text, stats, 24)
+		if lines > 0 {
+			fmt.Fprintf(screen, "\x1b[%dA\x1b[J", lines)
+		}
+		if _, err := io.WriteString(screen, text.String()); err != nil {
+			return err
+		}
+		lines = strings.Count(text.String(), "\n")
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// showStats writes a line a lane, with a bar of that width for what is queued.
+func showStats(out io.Writer, stats outbox.Stats, width int) {
+	most := 1
+	for _, lane := range stats.Lanes {
+		most = max(most, lane.Queued)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "lane\tqueued\toldest due\taccepted in the last minute\t")
+	for _, name := range slices.Sorted(maps.Keys(stats.Lanes)) {
+		lane := stats.Lanes[name]
+		bar := ""
+		if n := (lane.Queued*width + most - 1) / most; n > 0 {
+			bar = " " + strings.Repeat("█", n)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%v\t%d\t%s\n", terminal.Line(name), lane.Queued, lane.Oldest.Round(time.Millisecond), lane.Accepted, bar)
+	}
+	_ = table.Flush()
+	fmt.Fprintf(out, "packages: %d sending, %d in doubt, %d held\n", stats.Sending, stats.InDoubt, stats.Held)
+	if stats.InDoubt+stats.Held > 0 {
+		fmt.Fprintln(out, "smslink-outbox doubts lists those in doubt and held")
+	}
+	fmt.Fprintf(out, "paused: %s\n", cmp.Or(terminal.Line(stats.Paused), "no"))
+	if stats.Paused != "" {
+		fmt.Fprintln(out, "smslink-outbox resume ends the pause")
+	}
+	if len(stats.WroteBack)+len(stats.Silent) > 0 {
+		fmt.Fprintf(out, "workers that have written back: %s\nworkers of the last hour that have not: %s\n", terminal.Line(list(stats.WroteBack)), terminal.Line(list(stats.Silent)))
+	}
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+func newDoubtsCommand(at *database) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doubts [flags]",
+		Short: "List the packages in doubt or held, which smslink-outbox resolve settles",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
+				doubts, err := box.Doubts(ctx)
+				if err != nil {
+					return err
+				}
+				out := cli.NewOutput(at.console.Out)
+				for _, d := range doubts {
+					if asJSON {
+						out.JSON(d)
+						continue
+					}
+					fmt.Fprintf(out, "%s  %s since %s, %s of %s, %d delivery reports of unknown messages\n  %s\n", terminal.Line(d.Package), d.State, d.Began.Format(time.RFC3339),
+						campaign.Plural(d.Messages, "message"), terminal.Line(d.Lane), d.Strays, plain(d.Why))
+				}
+				if len(doubts) > 0 && !asJSON {
+					fmt.Fprintln(out, "Look for them in the account's reports, and record what you find with smslink-outbox resolve.")
+				}
+				return out.Err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object for each")
+	return cmd
+}
+
+func newResolveCommand(at *database) *cobra.Command {
+	var s signature
+	verdicts := []struct {
+		flag, help string
+		verdict    outbox.Verdict
+		said       bool
+	}{
+		{"was-sent", "its messages were sent", outbox.WasSent, false},
+		{"not-sent", "its messages were not sent: queue them again. If that is wrong, they are sent twice", outbox.NotSent, false},
+		{"abandon", "never send its messages", outbox.Abandon, false},
+	}
+	cmd := &cobra.Command{
+		Use:   "resolve PACKAGE --was-sent|--not-sent|--abandon --reason TEXT",
+		Short: "Record what became of a package in doubt or held",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one PACKAGE; smslink-outbox doubts lists them")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
+				for _, v := range verdicts {
+					if v.said {
+						err := box.Resolve(ctx, args[0], v.verdict, s.by, s.reason)
+						if errors.Is(err, outbox.ErrNoDoubt) {
+							err = fmt.Errorf("%w; smslink-outbox doubts lists those that are", err)
+						}
+						return err
+					}
+				}
+				return usageError{errors.New("give one of --was-sent, --not-sent and --abandon the value true")}
+			})
+		},
+	}
+	var names []string
+	for i := range verdicts {
+		cmd.Flags().BoolVar(&verdicts[i].said, verdicts[i].flag, false, verdicts[i].help)
+		names = append(names, verdicts[i].flag)
+	}
+	cmd.MarkFlagsMutuallyExclusive(names...)
+	cmd.MarkFlagsOneRequired(names...)
+	s.flags(cmd)
+	return cmd
+}
+
+func newLookupCommand(at *database) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "lookup KEY…",
+		Short: "Show what became of messages",
+		Args:  someKeys,
+		RunE: func(cmd *cobra.Command, keys []string) error {
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
+				records, err := box.Lookup(ctx, keys...)
+				if err != nil {
+					return err
+				}
+				out := cli.NewOutput(at.console.Out)
+				for _, r := range records {
+					if asJSON {
+						out.JSON(r)
+						continue
+					}
+					fmt.Fprintln(out, terminal.Line(recordLine(r)))
+				}
+				if out.Err == nil && len(records) < len(keys) {
+					return cli.Exit(cli.ExitSomeBad, fmt.Errorf("%d of %d keys have no message", len(keys)-len(records), len(keys)))
+				}
+				return out.Err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object for each")
+	return cmd
+}
+
+func recordLine(r outbox.Record) string {
+	line := fmt.Sprintf("%s: %s", r.Key, r.State)
+	if r.State == outbox.Settled {
+		line += ", " + r.Result.Status.String()
+	}
+	switch {
+	case r.Report != nil && r.Report.Delivered:
+		line += ", delivered at " + r.Report.Time.Format(time.RFC3339)
+	case r.Report != nil:
+		line += ", not delivered at " + r.Report.Time.Format(time.RFC3339)
+	}
+	if r.Note != "" {
+		line += ": " + plain(r.Note)
+	}
+	return line
+}
+
+// plain returns words that the outbox keeps of an error, without the library's name in front.
+func plain(words string) string { return terminal.Error(errors.New(words)).Error() }

@@ -1,0 +1,110 @@
+// Package outcome says what became of each row of a campaign: it words, counts and keeps it.
+package outcome
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+)
+
+// Row is a row of a campaign and what became of it.
+type Row struct {
+	File     string         `json:"file"`
+	Line     int            `json:"line"`
+	ID       string         `json:"id"`
+	Status   smslink.Status `json:"status,omitempty"` // the gateway's, or 0
+	Text     string         `json:"status_text"`
+	RemoteID string         `json:"remote_id,omitempty"`
+	Segments int            `json:"segments,omitempty"`
+	Earlier  bool           `json:"earlier,omitempty"` // the journal knows it from an earlier run
+	Note     string         `json:"note,omitempty"`    // why, and what to do
+
+	Kind   Kind   `json:"-"`
+	Reason string `json:"-"` // Text and Note without what is this row's own; empty if it was accepted
+}
+
+// Kind is what an outcome means to the whole of a run.
+type Kind int
+
+// The kinds, in the order in which a person is told of them.
+const (
+	Accepted Kind = iota
+	Failed        // the gateway says so of this message
+	Bad           // the row was never sent
+	NotSent
+	Rejected
+	Unknown // it may have been sent
+	kinds
+)
+
+// TestModeNote is the note of a row that was accepted in test mode.
+const TestModeNote = "in test mode: checked, and not sent"
+
+// Refused adds why the row is bad.
+func (r Row) Refused(cause error) Row {
+	r.Kind, r.Text, r.Note = Bad, "bad row", cause.Error()
+	r.Reason = "bad row: " + r.Note
+	return r
+}
+
+// Replied adds the gateway's word.
+func (r Row) Replied(result smslink.Result) Row {
+	r.Status, r.Text, r.RemoteID = result.Status, result.Status.String(), result.RemoteID
+	if result.Status == smslink.StatusSuccess {
+		return r
+	}
+	r.Kind = Failed
+	if result.Status == smslink.StatusUnreported {
+		r.Kind = Unknown
+	}
+	r.Note = result.Status.Advice()
+	r.Reason = r.Text + ": " + r.Note
+	return r
+}
+
+// Known adds what a journal knows of an earlier run.
+func (r Row) Known(result smslink.Result) Row {
+	r = r.Replied(result)
+	r.Earlier = true
+	if r.Kind == Unknown {
+		r.Text, r.Note = "in doubt", "an earlier run may have sent it; look for it in the account's reports"
+		r.Reason = r.Text + ": " + r.Note
+	}
+	return r
+}
+
+// Unsent adds what became of its package, which was not accepted.
+func (r Row) Unsent(err error) Row {
+	r.Text, r.Note = smslink.OutcomeOf(err).String(), terminal.Error(err).Error()
+	r.Reason = Reason(err)
+	switch {
+	case !smslink.SafeToResend(err):
+		r.Kind = Unknown
+	case smslink.OutcomeOf(err) == smslink.OutcomeRejected:
+		r.Kind = Rejected
+	default:
+		r.Kind = NotSent
+	}
+	return r
+}
+
+// Reason returns why a package was not accepted, without what is that one upload's own, such as a
+// URL's timestamp or a connection's port.
+func Reason(err error) string {
+	words := err.Error()
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		words = strings.Replace(words, urlErr.Error(), urlErr.Err.Error(), 1)
+	}
+	var opErr *net.OpError
+	if errors.As(err, &opErr) && opErr.Source != nil {
+		plain := *opErr
+		plain.Source = nil
+		words = strings.Replace(words, opErr.Error(), plain.Error(), 1)
+	}
+	return terminal.Error(errors.New(words)).Error()
+}

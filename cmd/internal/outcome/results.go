@@ -1,0 +1,201 @@
+package outcome
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+)
+
+// ResultsHeader is the first line of a results file.
+var ResultsHeader = []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note"}
+
+// Results is the CSV file that keeps what became of each row. Nil keeps nothing.
+type Results struct {
+	name    string
+	file    *os.File // under another name while it replaces one of an earlier run
+	csv     *csv.Writer
+	created bool
+	record  [8]string
+	inFile  string // the name that cell 0 of record stands for
+}
+
+// CreateResults opens the file before anything is sent, so that a name that can't be written costs
+// nothing. It refuses a file that holds something, since remote ids can't be had again. But if a
+// journal has them, a results file of an earlier run is replaced once the new one is whole: until
+// then the new one is written beside it, as NAME.partial. Only its owner can read the file; tell is
+// called if that had to be changed.
+func CreateResults(name string, resuming bool, tell func(string)) (*Results, error) {
+	if name == "" {
+		return nil, nil
+	}
+	r := &Results{name: name}
+	var err error
+	switch _, statErr := os.Stat(name); {
+	case errors.Is(statErr, fs.ErrNotExist):
+		r.created = true
+		r.file, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	case resuming && isResults(name):
+		r.created = true
+		r.file, err = openPartial(name + ".partial")
+	default:
+		r.file, err = os.OpenFile(name, os.O_WRONLY, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.prepare(tell); err != nil {
+		r.file.Close()
+		return nil, err
+	}
+	r.csv = csv.NewWriter(r.file)
+	_ = r.csv.Write(ResultsHeader) // Flush returns its error
+	return r, r.Flush()
+}
+
+// openPartial opens a new file, or one that a run which was killed has left.
+func openPartial(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular() || info.Size() > 0 && !startsAsResults(f):
+		err = fmt.Errorf("%s is not what an earlier run has left; rename it", name)
+	default:
+		_, err = f.Seek(0, io.SeekStart)
+		err = errors.Join(err, f.Truncate(0))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// prepare refuses a file that holds something, and keeps others from reading it.
+func (r *Results) prepare(tell func(string)) error {
+	info, err := r.file.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return nil // such as a pipe
+	case info.Size() > 0:
+		return fmt.Errorf("%s is not empty; name a new file", r.name)
+	case runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0:
+		return nil
+	}
+	if err := r.file.Chmod(0o600); err != nil {
+		return fmt.Errorf("others can read %s, and that can't be changed (%w); name a new file", r.name, err)
+	}
+	tell(fmt.Sprintf("others could read %s; now only you can", r.name))
+	return nil
+}
+
+// isResults reports whether a file starts as one of ours does.
+func isResults(name string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return startsAsResults(f)
+}
+
+func startsAsResults(in io.Reader) bool {
+	line, err := bufio.NewReader(in).ReadString('\n')
+	return err == nil && strings.TrimSpace(line) == strings.Join(ResultsHeader, ",")
+}
+
+// Add adds a row. It may stay in memory until Flush.
+func (r *Results) Add(row Row) error {
+	if r == nil {
+		return nil
+	}
+	if row.File != r.inFile {
+		r.inFile, r.record[0] = row.File, cell(row.File)
+	}
+	r.record[1], r.record[2] = strconv.Itoa(row.Line), cell(row.ID)
+	r.record[3], r.record[4] = "", row.Text
+	if row.Status > 0 {
+		r.record[3] = strconv.Itoa(int(row.Status))
+	}
+	r.record[5], r.record[6] = cell(row.RemoteID), ""
+	if row.Segments > 0 {
+		r.record[6] = strconv.Itoa(row.Segments)
+	}
+	r.record[7] = cell(row.Note)
+	return r.csv.Write(r.record[:])
+}
+
+// cell keeps a spreadsheet from taking somebody's words for a formula, also if it splits the file
+// at another sign than we do, and makes them one line without control characters.
+func cell(words string) string {
+	if words == "" || '0' <= words[0] && words[0] <= '9' && isNumber(words) {
+		return words
+	}
+	return formula.ReplaceAllString(terminal.Line(words), "${1}'${2}")
+}
+
+func isNumber(words string) bool {
+	for i := range len(words) {
+		if words[i] < '0' || words[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// formula is what may begin a formula where a cell may begin.
+var formula = regexp.MustCompile(`(^|;)([ "]*[=+\-@])`)
+
+// PlainCell returns a cell of a results file without the apostrophe that keeps a spreadsheet from
+// taking it for a formula.
+func PlainCell(cell string) string {
+	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0 {
+		return cell[1:]
+	}
+	return cell
+}
+
+// Flush writes what was added, so that a process that is killed loses none of it; a power cut may.
+func (r *Results) Flush() error {
+	if r == nil {
+		return nil
+	}
+	r.csv.Flush()
+	return r.csv.Error()
+}
+
+// Close closes the file. If it is not to be kept, Close takes it away again, so that the same
+// command can be run again.
+func (r *Results) Close(keep bool) error {
+	if r == nil {
+		return nil
+	}
+	err := r.Flush()
+	if closeErr := r.file.Close(); err == nil {
+		err = closeErr
+	}
+	switch written := r.file.Name(); {
+	case err != nil:
+		return err
+	case !keep && r.created:
+		return os.Remove(written)
+	case written != r.name && r.created:
+		return os.Rename(written, r.name)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package reports
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/delivery"
+)
+
+func TestRecentReports_whatMakesTwoTheSame(t *testing.T) {
+	first := delivery.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0)}
+	for name, c := range map[string]struct {
+		change func(*delivery.Report)
+		same   bool
+	}{
+		"the same":                  {func(*delivery.Report) {}, true},
+		"the same with other words": {func(r *delivery.Report) { r.Text, r.NetworkID = "x", "2" }, true},
+		"another remote id":         {func(r *delivery.Report) { r.RemoteID = "220000002" }, false},
+		"another status":            {func(r *delivery.Report) { r.Delivered = false }, false},
+		"another time":              {func(r *delivery.Report) { r.Time = r.Time.Add(time.Second) }, false},
+	} {
+		recent := recentReports{limit: 8}
+		recent.add(first)
+		second := first
+		c.change(&second)
+		require.Equal(t, c.same, recent.contains(second), name)
+	}
+	nothing := recentReports{}
+	nothing.add(first)
+	require.False(t, nothing.contains(first))
+}
+
+// The last ones are remembered, and of those before them no more than as many.
+func TestRecentReports_isBounded(t *testing.T) {
+	report := func(id int) delivery.Report { return delivery.Report{RemoteID: strconv.Itoa(id)} }
+	for _, limit := range []int{1, 2, 3, 10} {
+		recent := recentReports{limit: limit}
+		for sent := 1; sent <= 5*limit; sent++ {
+			require.False(t, recent.contains(report(sent)))
+			recent.add(report(sent))
+			for id := 1; id <= sent; id++ {
+				switch back := sent - id; {
+				case back < limit:
+					require.True(t, recent.contains(report(id)), "the last %d of %d are remembered, %d too", limit, sent, id)
+				case back >= 2*limit:
+					require.False(t, recent.contains(report(id)), "of %d, %d is new again", sent, id)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Package reports is the command that receives delivery reports.
+package reports
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/secret"
+	"github.com/go-smslink/smslink/cmd/internal/serve"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/delivery"
+)
+
+// reportsOptions are the flags of reports.
+type reportsOptions struct {
+	listen     string
+	secretFile string
+	results    []string
+	dedupe     int
+	connection string
+	verbose    bool
+}
+
+// NewCommand returns the command.
+func NewCommand(c cli.Console) *cobra.Command {
+	var opts reportsOptions
+	cmd := &cobra.Command{
+		Use:   "reports [flags]",
+		Short: "Receive the gateway's delivery reports and write them as JSON lines",
+		Long: `Receive the gateway's delivery reports, until Ctrl-C. Each is written to standard
+output as one line of JSON. It has the row of its message if a --results file of
+send has it. That file may be written later, while this command runs.
+
+In your account, set the URL for reports to the address of this server followed by
+the secret in --secret-file. The secret has 16 characters or more of A-Z, a-z, 0-9
+and -._~. If the file does not exist, it is created with a new secret. Requests
+without the secret are answered 404. The gateway must reach the URL from the
+internet by https: put a server that has a certificate in front of this one.
+
+A report is answered 200 once its line is written, and on the disk if the output is
+a file. If the disk is full, no part of the line is left, and the report is answered
+500, so that the gateway may send it again. Only one process may write to a file.
+
+Exit codes:
+  0  ended by Ctrl-C
+  1  a report could not be written, and was answered 500
+  2  wrong usage
+  3  it could not start`,
+		Example: `  smslink reports --listen 127.0.0.1:8050 --secret-file secret --results june.csv >>reports.jsonl`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return reports(cmd.Context(), c, opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8050", "`ADDRESS` to listen on")
+	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
+	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be given several times")
+	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "remember `N` reports, so that a repeated one is written once")
+	flags.StringVar(&opts.connection, "connection", "", "take only the reports of this connection `ID`")
+	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log to standard error")
+	_ = cmd.MarkFlagRequired("secret-file")
+	return cmd
+}
+
+func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
+	if opts.dedupe < 0 {
+		return fmt.Errorf("--dedupe is negative: %d", opts.dedupe)
+	}
+	secret, err := secret.Read(opts.secretFile, c.Err)
+	if err != nil {
+		return cli.Exit(cli.ExitNotSent, fmt.Errorf("--secret-file: %w", err))
+	}
+	level := slog.LevelWarn
+	if opts.verbose {
+		level = slog.LevelDebug
+	}
+	logger := slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level}))
+	rows := newResultRows(opts.results, logger)
+	if err := rows.load(); err != nil {
+		return cli.Exit(cli.ExitNotSent, fmt.Errorf("--results: %w", err))
+	}
+
+	out := &reportWriter{rows: rows, out: lineWriter{out: terminal.Unwrap(c.Out)}, recent: recentReports{limit: opts.dedupe}, logger: logger}
+	handler, err := delivery.NewHandler(secret, out.write, &delivery.Options{ConnectionID: opts.connection, Logger: logger})
+	if err != nil {
+		return terminal.Error(err)
+	}
+	listener, err := net.Listen("tcp", opts.listen)
+	if err != nil {
+		return cli.Exit(cli.ExitNotSent, fmt.Errorf("--listen: %w", err))
+	}
+	fmt.Fprintf(c.Err, "smslink: taking delivery reports at http://%s/ followed by the secret\n", listener.Addr())
+
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	if err := serve.Until(ctx, server, listener); err != nil {
+		return cli.Exit(cli.ExitNotSent, err)
+	}
+	if err := out.failure(); err != nil {
+		return cli.Exit(cli.ExitSomeBad, err)
+	}
+	return nil
+}

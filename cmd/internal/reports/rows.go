@@ -1,0 +1,147 @@
+package reports
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
+)
+
+// reportedRow is a row of a results file.
+type reportedRow struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	ID   string `json:"id"`
+}
+
+// resultRows finds rows by their remote ids. Goroutines must not share it.
+type resultRows struct {
+	files  []*resultsFile
+	rows   map[string]reportedRow
+	logger *slog.Logger
+}
+
+// resultsFile is a results file as it was when it was last read.
+type resultsFile struct {
+	name  string
+	info  fs.FileInfo // nil if it was not read yet
+	read  int64       // bytes, up to the end of the last whole line
+	lines int         // whole lines
+}
+
+func newResultRows(names []string, logger *slog.Logger) *resultRows {
+	r := &resultRows{rows: map[string]reportedRow{}, logger: logger}
+	for _, name := range names {
+		r.files = append(r.files, &resultsFile{name: name})
+	}
+	return r
+}
+
+// find returns the row of a message, or nil. It reads what was added to the files if it has to.
+func (r *resultRows) find(remoteID string) *reportedRow {
+	row, ok := r.rows[remoteID]
+	if !ok {
+		if err := r.load(); err != nil {
+			r.logger.Debug("smslink: a results file can't be read", "error", err)
+		}
+		row, ok = r.rows[remoteID]
+	}
+	if !ok {
+		return nil
+	}
+	return &row
+}
+
+// load reads what was added to the files. It reads the others if one can't be read.
+func (r *resultRows) load() error {
+	var errs []error
+	for _, f := range r.files {
+		err := r.loadFile(f)
+		if errors.Is(err, fs.ErrNotExist) { // send has not begun
+			*f, err = resultsFile{name: f.name}, nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (r *resultRows) loadFile(f *resultsFile) error {
+	info, err := os.Stat(f.name)
+	if err != nil || f.info != nil && os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime()) {
+		return err
+	}
+	in, err := os.Open(f.name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err = in.Stat() // of the open file, in case it was replaced meanwhile
+	if err != nil {
+		return err
+	}
+	if f.info == nil || !os.SameFile(info, f.info) || info.Size() <= f.info.Size() { // another file, or rewritten
+		*f = resultsFile{name: f.name}
+	}
+	if _, err := in.Seek(f.read, io.SeekStart); err != nil {
+		return err
+	}
+	if err := r.read(in, f); err != nil {
+		return err
+	}
+	f.info = info
+	return nil
+}
+
+// read reads whole lines. A line that is still being written is read the next time. Each line is a
+// record of its own, since no row that was sent has a line end in it, so a broken line breaks no
+// other.
+func (r *resultRows) read(in io.Reader, f *resultsFile) error {
+	lines, one := bufio.NewReader(in), strings.NewReader("")
+	records := csv.NewReader(one)
+	records.FieldsPerRecord = len(outcome.ResultsHeader)
+	for {
+		line, err := lines.ReadString('\n')
+		whole := err == nil
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if f.lines == 0 && !isHeader(line, whole) {
+			return fmt.Errorf("%s is not a results file of send", f.name)
+		}
+		if !whole {
+			return nil
+		}
+		f.read += int64(len(line))
+		f.lines++
+		if f.lines == 1 {
+			continue
+		}
+		one.Reset(line)
+		record, err := records.Read()
+		if err != nil {
+			r.logger.Warn("smslink: a broken line of a results file is skipped", "file", f.name, "line", f.lines)
+			continue
+		}
+		if remoteID := outcome.PlainCell(record[5]); remoteID != "" {
+			line, _ := strconv.Atoi(record[1])
+			r.rows[remoteID] = reportedRow{outcome.PlainCell(record[0]), line, outcome.PlainCell(record[2])}
+		}
+	}
+}
+
+// isHeader reports whether a line is the header of a results file, or the start of it.
+func isHeader(line string, whole bool) bool {
+	header := strings.Join(outcome.ResultsHeader, ",")
+	if whole {
+		return strings.TrimRight(line, "\r\n") == header
+	}
+	return strings.HasPrefix(header, line)
+}

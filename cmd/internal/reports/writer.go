@@ -1,0 +1,121 @@
+package reports
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/delivery"
+)
+
+// reportWriter writes reports, one at a time.
+type reportWriter struct {
+	mu     sync.Mutex
+	rows   *resultRows
+	out    lineWriter
+	recent recentReports
+	logger *slog.Logger
+	err    error // of the first line that could not be written
+}
+
+func (w *reportWriter) write(_ context.Context, r delivery.Report) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.recent.contains(r) {
+		w.logger.Debug("smslink: repeated delivery report", "report", r)
+		return nil
+	}
+	line, err := json.Marshal(struct {
+		RemoteID     string       `json:"remote_id"`
+		Delivered    bool         `json:"delivered"`
+		Time         time.Time    `json:"time"`
+		Row          *reportedRow `json:"row,omitempty"`
+		NetworkID    string       `json:"network_id,omitempty"`
+		Network      string       `json:"network,omitempty"`
+		NetworkType  string       `json:"network_type,omitempty"`
+		Text         string       `json:"delivery_report,omitempty"`
+		ConnectionID string       `json:"connection_id,omitempty"`
+		Segments     int          `json:"segments,omitempty"`
+		Other        any          `json:"other,omitempty"`
+	}{r.RemoteID, r.Delivered, r.Time, w.rows.find(r.RemoteID), r.NetworkID, r.Network(), r.NetworkType, r.Text, r.ConnectionID, r.Segments, anyOf(r.Other)})
+	if err == nil {
+		err = w.out.write([]byte(terminal.Line(string(line)))) // the same JSON
+	}
+	if err == nil {
+		w.recent.add(r)
+		return nil
+	}
+	w.logger.Error("smslink: the report could not be written", "report", r, "error", err)
+	if w.err == nil {
+		w.err = fmt.Errorf("a report could not be written: %w", err)
+	}
+	return err
+}
+
+// anyOf returns nil if there are no values, so that JSON leaves them out.
+func anyOf(values map[string][]string) any {
+	if len(values) == 0 {
+		return nil
+	}
+	return values
+}
+
+func (w *reportWriter) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// lineWriter writes whole lines or none. In a regular file, a line that was written is on the disk.
+type lineWriter struct {
+	out    io.Writer
+	broken bool // out ends in a part of a line
+}
+
+func (w *lineWriter) write(line []byte) error {
+	line = append(line, '\n')
+	if w.broken {
+		line = append([]byte{'\n'}, line...)
+	}
+	n, err := w.out.Write(line)
+	f, ok := w.out.(*os.File)
+	ok = ok && isRegular(f)
+	if ok && err == nil {
+		err = f.Sync() // some file systems report a full disk only here
+	}
+	if err == nil {
+		w.broken = false
+		return nil
+	}
+	if n == 0 || ok && takeBack(f, n) {
+		return err
+	}
+	w.broken = line[n-1] != '\n'
+	return err
+}
+
+func isRegular(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
+// takeBack cuts off the last n bytes that were written, if nothing stands behind them, and reports
+// whether it did.
+func takeBack(f *os.File, n int) bool {
+	end, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || info.Size() != end || f.Truncate(end-int64(n)) != nil {
+		return false
+	}
+	_, err = f.Seek(end-int64(n), io.SeekStart)
+	return err == nil
+}

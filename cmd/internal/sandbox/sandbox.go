@@ -1,0 +1,291 @@
+// Package sandbox is the command that runs a local gateway with a web page.
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/inbox"
+	"github.com/go-smslink/smslink/cmd/internal/serve"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// sandboxOptions are the flags of sandbox.
+type sandboxOptions struct {
+	listen       string
+	json         bool
+	credit       int
+	faults       string
+	fault        []string
+	unknown      []string
+	callback     string
+	callbackPost bool
+	deliverAfter string
+}
+
+// manual is the value of --deliver-after that leaves reports to the page's buttons.
+const manual = "manual"
+
+// NewCommand returns the command.
+func NewCommand(c cli.Console) *cobra.Command {
+	var opts sandboxOptions
+	cmd := &cobra.Command{
+		Use:   "sandbox [flags]",
+		Short: "Run a local SMSLink with a web page, to test any program",
+		Long: `Run a local SMSLink until Ctrl-C: the bulk endpoint, the balance, delivery reports
+and a web page that shows messages as they arrive. Nothing is sent to a phone. All
+messages are lost when it ends.
+
+Its account is ` + account.EnvConnectionID + ` and ` + account.EnvPassword + ` if both are set.
+Otherwise it is test-connection and test-password.
+
+Accepted messages are delivered after the time in --deliver-after, or with the page's
+buttons if it is "manual". Delivery reports are sent to the URL in --callback, as the
+live gateway sends them.
+
+To make uploads fail, give --fault, or --faults FILE with one fault on each line. The
+first fault is for the first upload, and so on. Lines that start with # are comments.
+The faults are
+  none                let one upload through
+  lose-reply          take the package, lose the reply
+  hang-up, reset      end the connection before taking it
+  answer 503 BODY     answer HTTP 503, the body may be left out
+  refuse 8 no credit  answer ERROR 8
+  redirect 302 URL    answer with a redirect
+  delay 2s            take it and reply late; trickle 10ms: byte by byte
+  cut-reply 10        end the reply after 10 bytes; endless-reply: never
+  omit 1 2            leave these local ids out of the reply; or repeat, malform
+  add 9:9:3           put an entry into the reply; shuffle 1: mix its entries
+With after-taking or before-reading in front, hang-up, reset, answer, refuse and
+redirect come after the package is taken, or before it is read.
+
+Only programs on this machine can reach it, except with --listen. Web pages of other
+sites can neither read nor use it.
+
+Exit codes:
+  0  stopped by Ctrl-C
+  2  wrong usage, including a bad line in --faults
+  3  it could not start`,
+		Example: `  smslink sandbox
+  smslink sandbox --callback http://127.0.0.1:3000/sms/reports --deliver-after 5s
+  smslink sandbox --credit 100 --fault lose-reply --fault 'refuse 8 no credit'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("credit") {
+				opts.credit = smslinktest.Unlimited
+			}
+			return sandbox(cmd.Context(), c, opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8040", "`ADDRESS` and port; port 0 takes a free one")
+	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
+	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
+	flags.Lookup("credit").DefValue = "unlimited"
+	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one on each line, for the next uploads in order")
+	flags.StringArrayVar(&opts.fault, "fault", nil, "`WORDS` of one fault, after those of --faults; may be repeated")
+	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
+	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
+	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST instead of GET")
+	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "`TIME` from an upload to its deliveries, or "+manual)
+	return cmd
+}
+
+func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
+	settings, faults, err := opts.gateway(c)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.listen)
+	if err != nil {
+		return cli.Exit(cli.ExitNotSent, fmt.Errorf("--listen: %w", err))
+	}
+	defer listener.Close()
+	gateway := smslinktest.NewUnstartedGateway(settings)
+	gateway.Server.Listener.Close() // it is served on ours
+	defer gateway.Close()
+	gateway.SetCredit(opts.credit)
+	gateway.Inject(faults...)
+
+	use := newUsage(gateway, listener, settings)
+	page := inbox.New(gateway, inbox.Usage{
+		Endpoint: use.Endpoint, ConnectionID: use.ConnectionID, Password: use.Password, Callback: opts.callback,
+		Export: use.export(), Command: use.firstCommand(),
+	})
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		fmt.Fprintf(c.Err, "smslink: warning: %s can be reached from other machines; whoever does can read the messages and use the buttons\n", opts.listen)
+	}
+	if err := use.print(c.Out, opts.json); err != nil {
+		return cli.Exit(cli.ExitNotSent, err)
+	}
+	server := &http.Server{
+		Handler:           page,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0), // faults abort handlers on purpose
+	}
+	if err := serve.Until(ctx, server, listener); err != nil {
+		return cli.Exit(cli.ExitNotSent, err)
+	}
+	return nil
+}
+
+// gateway checks the flags and returns the gateway's settings and faults.
+func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslinktest.Fault, error) {
+	settings := &smslinktest.Options{Reports: &smslinktest.Reports{URL: o.callback, Post: o.callbackPost}}
+	if id, password := c.Getenv(account.EnvConnectionID), c.Getenv(account.EnvPassword); id != "" && password != "" {
+		settings.ConnectionID, settings.Password = id, password
+	}
+	if len(o.unknown) > 0 {
+		settings.Rules = append(settings.Rules, smslinktest.UnknownNumbers(o.unknown...))
+	}
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		return nil, nil, errors.New("--listen: takes an address and a port, such as 127.0.0.1:8040")
+	}
+	if o.credit < 0 {
+		return nil, nil, errors.New("--credit: takes a whole number from 0")
+	}
+	if o.callback == "" && o.callbackPost {
+		return nil, nil, errors.New("--callback-post needs --callback")
+	}
+	if o.callback != "" {
+		target, err := url.Parse(o.callback)
+		if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
+			return nil, nil, errors.New("--callback: is not an absolute http or https URL")
+		}
+	}
+	if o.deliverAfter == manual {
+		settings.Reports.Manual = true
+	} else {
+		delay, err := time.ParseDuration(o.deliverAfter)
+		if err != nil || delay < 0 {
+			return nil, nil, fmt.Errorf("--deliver-after: takes a time, such as 5s, or %s", manual)
+		}
+		settings.Reports.Delay = delay
+	}
+	faults, err := readFaults(o.faults, o.fault)
+	return settings, faults, err
+}
+
+// readFaults reads the faults of a file, if there is one, and of the flags.
+func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
+	var faults []smslinktest.Fault
+	if file != "" {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--faults: %w", err)
+		}
+		line := 0
+		for words := range strings.Lines(strings.TrimPrefix(string(raw), "\ufeff")) {
+			line++
+			words = strings.TrimSpace(words)
+			if words == "" || words[0] == '#' {
+				continue
+			}
+			fault, err := smslinktest.ParseFault(words)
+			if err != nil {
+				return nil, fmt.Errorf("--faults: %s:%d: %s", file, line, strings.TrimPrefix(err.Error(), "smslinktest: "))
+			}
+			faults = append(faults, fault)
+		}
+	}
+	for _, words := range flags {
+		fault, err := smslinktest.ParseFault(words)
+		if err != nil {
+			return nil, fmt.Errorf("--fault: %s", strings.TrimPrefix(err.Error(), "smslinktest: "))
+		}
+		faults = append(faults, fault)
+	}
+	return faults, nil
+}
+
+// usage is how to use the sandbox, in words or as JSON.
+type usage struct {
+	URL          string `json:"url"` // of the page
+	Endpoint     string `json:"endpoint"`
+	Balance      string `json:"balance"`
+	ConnectionID string `json:"connection_id"`
+	Password     string `json:"password,omitempty"` // empty if it is the environment's, which may be a real account's
+}
+
+func newUsage(gateway *smslinktest.Gateway, listener net.Listener, settings *smslinktest.Options) usage {
+	address := listener.Addr().(*net.TCPAddr)
+	ip, port := address.AddrPort().Addr().Unmap(), strconv.Itoa(address.Port)
+	switch ip {
+	case netip.IPv4Unspecified(), netip.IPv6Unspecified():
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	base := "http://" + net.JoinHostPort(ip.String(), port)
+	use := usage{URL: base + "/", Endpoint: base + smslinktest.BulkPath, Balance: base + smslinktest.BalancePath, ConnectionID: gateway.ConnectionID}
+	if settings.Password == "" {
+		use.Password = gateway.Password
+	}
+	return use
+}
+
+func (u *usage) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		raw, err := json.Marshal(u)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%s\n", raw)
+		return err
+	}
+	settings := u.export()
+	if settings == "" {
+		settings = fmt.Sprintf("# %s and %s as in this shell", account.EnvConnectionID, account.EnvPassword)
+	}
+	_, err := fmt.Fprintf(out, `A local SMSLink. Nothing that arrives here is sent to a phone.
+
+  page      %s
+  endpoint  %s
+  balance   %s
+
+Send a first message to it from another shell:
+
+  %s
+  %s
+
+A program in any language needs the endpoint and the same two values. Ctrl-C ends it.
+`, u.URL, u.Endpoint, u.Balance, settings, u.firstCommand())
+	return err
+}
+
+// export returns the shell command that sets the account, or "" if the password must not be shown.
+func (u *usage) export() string {
+	if u.Password == "" {
+		return ""
+	}
+	return fmt.Sprintf("export %s=%s %s=%s", account.EnvConnectionID, u.ConnectionID, account.EnvPassword, u.Password)
+}
+
+// firstCommand returns a shell command that sends one message.
+func (u *usage) firstCommand() string {
+	endpoint := u.Endpoint
+	if strings.Contains(endpoint, "[") { // an IPv6 address, which shells would take for a pattern
+		endpoint = "'" + endpoint + "'"
+	}
+	return `printf 'id,to,text\n1,0712345678,Salut!\n' | smslink send --endpoint ` + endpoint + ` -`
+}

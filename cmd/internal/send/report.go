@@ -1,0 +1,217 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
+	"github.com/go-smslink/smslink/cmd/internal/redact"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/journal"
+)
+
+// report ends a sending: first what can't be had again, then what a person wants to know.
+func (s *sending) report(elapsed time.Duration) error {
+	code := exitCode(&s.tally)
+	var problems []error
+	if err := s.results.Close(code != cli.ExitNotSent); err != nil {
+		problems = append(problems, fmt.Errorf("--results: %w; the file lacks rows%s", err, s.howToWriteAgain()))
+	}
+	if s.ended != nil {
+		problems = append(problems, s.ended)
+	}
+	if cause := context.Cause(s.halting); s.halting.Err() != nil && !s.whole && s.tally.Count(outcome.NotSent) == 0 {
+		problems = append(problems, fmt.Errorf("%w; what follows was not sent", cause))
+	}
+	switch n := s.tally.Count(outcome.Unknown); {
+	case n > 0:
+		problems = append(problems, fmt.Errorf("it is not known whether %s sent; look into the account's reports before you send any of them again%s", wereMessages(n), s.howToSettle()))
+	case code == cli.ExitNotSent && s.tally.Count(outcome.Bad) == s.tally.Rows():
+		problems = append(problems, errors.New("nothing was sent"))
+	case code == cli.ExitNotSent:
+		problems = append(problems, errors.New("nothing was sent; remove the cause, then run the same command again"))
+	}
+	if n := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected); n > 0 && code != cli.ExitNotSent && !s.opts.testMode {
+		problems = append(problems, fmt.Errorf("%s not sent; %s", wereMessages(n), s.howToGoOn()))
+	}
+	if len(problems) > 0 {
+		code = max(code, cli.ExitSomeBad)
+	}
+	if s.opts.json {
+		s.out.JSON(map[string]any{"summary": s.summary(elapsed, code, problems)})
+	} else {
+		s.print(elapsed)
+	}
+	if s.out.Err != nil {
+		code, problems = max(code, cli.ExitSomeBad), append(problems, fmt.Errorf("%w; %v", s.out.Err, &s.tally))
+	}
+	if code == cli.ExitAccepted {
+		return nil
+	}
+	return cli.Exit(code, errors.Join(problems...))
+}
+
+func wereMessages(n int) string { return campaign.Plural(n, "message") + " " + wasOrWere(n) }
+
+func wasOrWere(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+// howToSettle names the commands for messages in doubt, if there is a journal.
+func (s *sending) howToSettle() string {
+	if s.journal == nil {
+		return ""
+	}
+	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal settle records what you find", s.opts.journal)
+}
+
+// howToGoOn says how to send the rest, and no message twice.
+func (s *sending) howToGoOn() string {
+	switch {
+	case s.journal != nil:
+		return "remove the cause, then run the same command again: it sends only the rest"
+	case s.opts.results != "":
+		return "do not send the same files again: the others would be sent twice; send only the rows that " + s.opts.results + " has as not sent or rejected"
+	}
+	return "do not send the same files again: the others would be sent twice; next time, add --journal, with which the same command sends only the rest"
+}
+
+// howToWriteAgain says how to get a whole results file, if a journal knows the rows.
+func (s *sending) howToWriteAgain() string {
+	if s.journal == nil {
+		return ""
+	}
+	return "; run the same command again to write it whole, which sends nothing twice"
+}
+
+// exitCode is as the help has it.
+func exitCode(t *outcome.Tally) int {
+	switch {
+	case t.Count(outcome.Unknown) > 0:
+		return cli.ExitInDoubt
+	case t.Count(outcome.Accepted)+t.Count(outcome.Failed) == 0:
+		return cli.ExitNotSent
+	case t.Rows() > t.Count(outcome.Accepted):
+		return cli.ExitSomeBad
+	}
+	return cli.ExitAccepted
+}
+
+// print writes what became of all messages that were not accepted, by its reason, and a line of
+// all.
+func (s *sending) print(elapsed time.Duration) {
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, reason := range s.tally.Reasons.Sorted() {
+		fmt.Fprintf(table, "%d\t  %s\n", s.tally.Reasons[reason], reason)
+		if words := s.words[reason]; words != "" {
+			fmt.Fprintf(table, "\t  the server's own words: %s\n", words)
+		}
+	}
+	table.Flush()
+
+	if words := s.nothingLeft(); words != "" {
+		fmt.Fprintln(s.out, words)
+	}
+	fmt.Fprint(s.out, &s.tally)
+	if s.strays > 0 {
+		fmt.Fprintf(s.out, "; entries of replies that fit no message: %d", s.strays)
+	}
+	if s.packages > 0 {
+		fmt.Fprintf(s.out, "; %s", campaign.Plural(s.tally.Segments, "SMS"))
+	}
+	switch s.packages {
+	case 0:
+	case 1:
+		fmt.Fprintf(s.out, "; package %s", redact.Cut(terminal.Line(s.packageID), 40))
+	default:
+		fmt.Fprintf(s.out, "; %d packages", s.packages)
+	}
+	fmt.Fprintf(s.out, ", %v", elapsed.Round(time.Millisecond))
+	switch {
+	case s.opts.sandbox:
+		fmt.Fprint(s.out, "; sandbox, no SMS was sent")
+	case s.opts.testMode:
+		fmt.Fprint(s.out, "; test mode")
+	}
+	fmt.Fprintln(s.out)
+}
+
+// nothingLeft says what an earlier run has done, if this one had nothing to do, or is empty.
+func (s *sending) nothingLeft() string {
+	kept, ok := s.journal.(*journal.File)
+	if !ok || !s.whole || s.tried {
+		return ""
+	}
+	words := "nothing left to send"
+	if n := s.tally.Count(outcome.Accepted); n > 0 {
+		words += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(kept.Runs()))
+	}
+	if n := s.tally.Count(outcome.Failed); n > 0 {
+		words += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)
+	}
+	if n := s.tally.Count(outcome.Unknown); n > 0 {
+		words += fmt.Sprintf("; %d in doubt, which must be settled with smslink journal settle", n)
+	}
+	return words
+}
+
+// acceptedOn returns the day or the days of the runs in which messages were accepted.
+func acceptedOn(runs []journal.Run) string {
+	var days []string
+	for _, run := range runs {
+		if run.Accepted > 0 {
+			days = append(days, run.Start.Local().Format(time.DateOnly), run.End.Local().Format(time.DateOnly))
+		}
+	}
+	switch {
+	case len(days) == 0:
+		return "" // as a person has settled it
+	case days[0] == days[len(days)-1]:
+		return " on " + days[0]
+	}
+	return " from " + days[0] + " to " + days[len(days)-1]
+}
+
+// summary is what machines read.
+func (s *sending) summary(elapsed time.Duration, code int, problems []error) any {
+	errs := make([]string, len(problems))
+	for i, problem := range problems {
+		errs[i] = problem.Error()
+	}
+	reasons := s.tally.Reasons
+	if reasons == nil {
+		reasons = outcome.Counts{} // {} in JSON
+	}
+	return struct {
+		Rows      int            `json:"rows"`
+		Accepted  int            `json:"accepted"`
+		Failed    int            `json:"failed"`
+		BadRows   int            `json:"bad_rows"`
+		NotSent   int            `json:"not_sent"`
+		Rejected  int            `json:"rejected"`
+		Unknown   int            `json:"unknown"`
+		Earlier   int            `json:"earlier"`
+		Segments  int            `json:"segments"`
+		Packages  int            `json:"packages"`
+		Unmatched int            `json:"unmatched"`
+		Reasons   outcome.Counts `json:"reasons"`
+		Errors    []string       `json:"errors"`
+		Seconds   float64        `json:"seconds"`
+		ExitCode  int            `json:"exit_code"`
+		Sandbox   bool           `json:"sandbox"`
+		TestMode  bool           `json:"test_mode"`
+	}{
+		Rows: s.tally.Rows(), Accepted: s.tally.Count(outcome.Accepted), Failed: s.tally.Count(outcome.Failed), BadRows: s.tally.Count(outcome.Bad),
+		NotSent: s.tally.Count(outcome.NotSent), Rejected: s.tally.Count(outcome.Rejected), Unknown: s.tally.Count(outcome.Unknown),
+		Earlier: s.tally.Earlier, Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.strays, Reasons: reasons, Errors: errs,
+		Seconds: elapsed.Seconds(), ExitCode: code, Sandbox: s.opts.sandbox, TestMode: s.opts.testMode,
+	}
+}

@@ -1,0 +1,283 @@
+// Package send is the command that sends campaigns.
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/time/rate"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
+	"github.com/go-smslink/smslink/cmd/internal/progress"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+)
+
+// options are the flags of send.
+type options struct {
+	input.Flags
+	sandbox      bool
+	testMode     bool
+	yes          bool
+	json         bool
+	verbose      bool
+	sameCampaign bool
+	resendFailed bool
+	codec        string
+	endpoint     string
+	results      string
+	journal      string
+	onBadRow     string
+	packageSize  int
+	concurrency  int
+	rate         float64
+	timeout      time.Duration
+	attempts     int
+}
+
+// NewCommand returns the command.
+func NewCommand(c cli.Console) *cobra.Command {
+	var opts options
+	cmd := &cobra.Command{
+		Use:   "send [flags] FILE…",
+		Short: "Send the messages of a campaign's files",
+		Long: `Send the messages of FILE… in packages, and show what became of them.
+
+` + input.Help + `
+
+Files are read twice: once to check every row and to show what will be sent, and
+once to send. Standard input and pipes are read once, and sent while they are read.
+
+` + account.Help + ` With --sandbox no account is needed: a test
+gateway in this process takes the messages, whatever their numbers and senders.
+
+With --journal, run the same command again after Ctrl-C, a crash or a power cut. It
+sends the rest:
+  - Messages that were accepted are not sent again.
+  - Messages that may have been sent are in doubt. They are not sent again until
+    smslink journal settle records what became of them.
+  - Messages that failed are sent again only with --resend-failed, and only if
+    their number or sender was the cause.
+Test mode neither reads nor writes the journal.
+
+Ctrl-C waits for the packages on their way, and sends no others. A second Ctrl-C
+breaks them off. It is then not known whether they were sent.
+
+Exit codes:
+  0  every message was accepted, now or in an earlier run of the journal
+  1  some message failed or was not sent, or some row was bad
+  2  wrong usage
+  3  nothing was sent
+  4  it is not known whether some message was sent: look into the account's
+     reports before you send it again`,
+		Example: `  smslink send --sandbox campaign.csv
+  smslink send --journal june --results june.csv campaign.csv
+  psql -c "copy (select …) to stdout csv header" | smslink send -`,
+		Args: cli.Files,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return send(cmd.Context(), c, opts, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
+	flags.BoolVar(&opts.testMode, "test-mode", false, "let the gateway check the packages; nothing is sent or billed")
+	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; a script, which has no terminal, is never asked")
+	flags.StringVar(&opts.results, "results", "", "write what became of each row to `FILE`, a new CSV; with --journal, the one of an earlier run is replaced")
+	flags.StringVar(&opts.journal, "journal", "", "keep what was sent in `DIR`, a folder for this campaign alone, so that the same command can go on")
+	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal of files in which rows were corrected since")
+	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
+	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
+	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
+	opts.AddTo(cmd)
+	flags.IntVar(&opts.packageSize, "package-size", 10_000, "`MESSAGES` in a package")
+	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("`PACKAGES` on their way at a time, up to %d", account.MaxConcurrency))
+	flags.Float64Var(&opts.rate, "rate", 0, "`MESSAGES` a second, on average over packages; 0 = no limit")
+	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "the `TIME` that one upload may take, such as 90s")
+	flags.IntVar(&opts.attempts, "attempts", 5, "try up to `N` times to reach the gateway; nothing is sent twice")
+	flags.StringVar(&opts.codec, "codec", "zlib", "the `NAME` of the compression: none, zlib, bzip2 or lzf")
+	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of the gateway's bulk-v3.php")
+	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")
+	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
+	cli.Complete(cmd, "codec", cli.OneOf("none", "zlib", "bzip2", "lzf"))
+	cli.Complete(cmd, "on-bad-row", cli.OneOf("stop", "skip"))
+	cli.Complete(cmd, "journal", cli.Folders)
+	cli.Complete(cmd, "timeout", cli.OneOf("1m", "5m", "15m"))
+	return cmd
+}
+
+// stream are the flags that the library knows.
+func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
+	codec, err := smslink.ParseCodec(o.codec)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--codec: %w", terminal.Error(err))
+	case o.onBadRow != "stop" && o.onBadRow != "skip":
+		return nil, errors.New("--on-bad-row is neither stop nor skip")
+	case o.packageSize < 1:
+		return nil, errors.New("--package-size is less than 1")
+	case o.attempts < 1:
+		return nil, errors.New("--attempts is less than 1")
+	case o.concurrency < 1 || o.concurrency > account.MaxConcurrency:
+		return nil, fmt.Errorf("--concurrency is not from 1 to %d", account.MaxConcurrency)
+	case !(o.rate >= 0) || math.IsInf(o.rate, 1):
+		return nil, errors.New("--rate is not a number from 0 on")
+	case o.timeout <= 0:
+		return nil, errors.New("--timeout is not above 0")
+	case o.resendFailed && o.journal == "":
+		return nil, errors.New("--resend-failed needs --journal")
+	case o.results == "-":
+		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
+	}
+	opts := &smslink.StreamOptions{
+		PackageOptions: smslink.PackageOptions{Codec: codec, Fold: o.Fold},
+		MaxMessages:    o.packageSize,
+		Concurrency:    o.concurrency,
+	}
+	opts.Retry.Attempts = o.attempts
+	opts.Retry.OnRetry = func(attempt int, pause time.Duration, err error) {
+		fmt.Fprintf(c.Err, "smslink: attempt %d: %v; the next one in %v\n", attempt, terminal.Error(err), pause.Round(time.Millisecond))
+	}
+	if o.rate > 0 {
+		opts.Limiter = rate.NewLimiter(rate.Limit(o.rate), o.packageSize)
+	}
+	return opts, nil
+}
+
+// account returns which gateway is used, and how.
+func (o options) account() account.Options {
+	return account.Options{Endpoint: o.endpoint, Sandbox: o.sandbox, TestMode: o.testMode, Timeout: o.timeout, Verbose: o.verbose}
+}
+
+func send(ctx context.Context, c cli.Console, opts options, names []string) error {
+	stream, err := opts.stream(c)
+	if err != nil {
+		return err
+	}
+	client, closeGateway, err := account.Connect(c, opts.account())
+	if err != nil {
+		return err
+	}
+	defer closeGateway()
+	nothingSent := func(err error) error { return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err)) }
+
+	campaign, err := opts.Open(c, names, opts.needIDs())
+	if err != nil {
+		return nothingSent(err)
+	}
+	defer campaign.Close()
+	total, stated := -1, "Send the rows as they come, uncounted?"
+	if campaign.Rereadable() {
+		survey, err := opts.survey(ctx, c, campaign)
+		if err != nil {
+			return nothingSent(err)
+		}
+		stated = question(survey)
+		total = survey.Rows
+	}
+	if err := opts.confirm(c, stated); err != nil {
+		return nothingSent(err)
+	}
+	if opts.journal != "" && !opts.testMode {
+		gateway := opts.endpoint
+		if opts.sandbox {
+			gateway = campaignjournal.SandboxGateway
+		}
+		journal, err := campaignjournal.Open(opts.journal, campaign, gateway, opts.sameCampaign)
+		if err != nil {
+			return nothingSent(fmt.Errorf("--journal: %w", err))
+		}
+		defer func() { _ = journal.Close() }() // each of its calls has written through
+		stream.Journal = journal
+		if opts.resendFailed {
+			if err := campaignjournal.ForgetFailed(ctx, campaign, journal); err != nil {
+				return nothingSent(fmt.Errorf("--resend-failed: %w", err))
+			}
+		}
+	}
+	results, err := outcome.CreateResults(opts.results, stream.Journal != nil, func(words string) { fmt.Fprintf(c.Err, "smslink: %s\n", words) })
+	if err != nil {
+		return nothingSent(fmt.Errorf("--results: %w", err))
+	}
+	return newSending(c, opts, client, campaign, results, total).run(ctx, stream)
+}
+
+// survey reads all rows once and states what they are. It is an error if a file can't be used, no
+// row is good, or one is bad and that shall stop it.
+func (o options) survey(ctx context.Context, c cli.Console, rowsOf *campaign.Campaign) (*campaign.Survey, error) {
+	rows, err := rowsOf.Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var survey campaign.Survey
+	var repeated campaign.Repeated
+	var bad input.Complaints
+	bar := progress.New(c.Err, -1, "checking", 100*time.Millisecond)
+	for rows.Next(ctx) {
+		row := rows.Row()
+		survey.Add(row)
+		repeated.Add(row)
+		if row.Bad != nil {
+			bad.AddRow(row)
+		}
+		bar.Add(1)
+	}
+	bar.End()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	bad.Print(c.Err, input.FewPlaces, "smslink check --json shows every row")
+	fmt.Fprintln(c.Err, &survey)
+	if n := repeated.Count(); n > 0 {
+		fmt.Fprintf(c.Err, "%s the same receiver and text as another row, and will be billed again; smslink check shows the receivers\n", haveOrHas(n))
+	}
+	switch {
+	case survey.Messages == 0:
+		return nil, errors.New("every row is bad")
+	case survey.BadRows > 0 && o.onBadRow == "stop":
+		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
+	}
+	return &survey, nil
+}
+
+func haveOrHas(n int) string {
+	if n == 1 {
+		return "1 message has"
+	}
+	return fmt.Sprintf("%d messages have", n)
+}
+
+// needIDs returns why what can't be read twice is refused without an id column, or nil.
+func (o options) needIDs() error {
+	if o.journal != "" && !o.testMode {
+		return errors.New("line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
+	}
+	return nil
+}
+
+// question is what is asked before the first upload.
+func question(s *campaign.Survey) string {
+	return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(s.Messages, "message"), campaign.Plural(s.Segments, "SMS"))
+}
+
+// confirm asks if there is somebody to ask, and something at stake.
+func (o options) confirm(c cli.Console, question string) error {
+	if o.yes || o.sandbox || o.testMode || !terminal.Is(c.In) {
+		return nil
+	}
+	warning := ""
+	if o.journal == "" {
+		warning = "Without --journal, a send that breaks off can't be continued.\n"
+	}
+	return cli.Confirm(c, warning+question)
+}

@@ -1,0 +1,273 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
+	"github.com/go-smslink/smslink/cmd/internal/progress"
+	"github.com/go-smslink/smslink/cmd/internal/redact"
+)
+
+// sending is one run of send, from its first upload on. Its fields are one goroutine's.
+type sending struct {
+	console  cli.Console
+	opts     options
+	client   *smslink.Client
+	campaign *campaign.Campaign
+	journal  smslink.Journal // nil = none
+	results  *outcome.Results
+	out      *cli.Output
+	bad      *input.Complaints // nil if the bad rows were told of before
+	failed   *input.Complaints
+	bar      *progress.Bar
+
+	rows      *campaign.Rows
+	pending   map[int64]pendingRow // rows that were read and of which nothing is known
+	tally     outcome.Tally
+	packages  int               // that were accepted
+	strays    int               // entries of replies that fit no message
+	words     map[string]string // of the server, by reason
+	packageID string            // the last one's
+	stopped   error             // why the stream stopped before its end; nil if it did not
+	whole     bool              // all rows were read
+	tried     bool              // a package was to be sent
+	ended     error             // why the rows ended before their end
+
+	halting context.Context // done, with the reason, once no more is to be sent
+	halt    context.CancelCauseFunc
+}
+
+// pendingRow is what is kept of a row until its outcome is known.
+type pendingRow struct {
+	file, id       string
+	line, segments int
+}
+
+func pendingOf(r *campaign.Row) pendingRow {
+	return pendingRow{r.File, r.ID, r.Line, r.Size.Segments}
+}
+
+func (p pendingRow) outcome() outcome.Row {
+	return outcome.Row{File: p.file, Line: p.line, ID: p.id, Segments: p.segments}
+}
+
+// newSending prepares to send so many rows; -1 is not known.
+func newSending(c cli.Console, opts options, client *smslink.Client, campaign *campaign.Campaign, results *outcome.Results, total int) *sending {
+	s := &sending{
+		console: c, opts: opts, client: client, campaign: campaign, results: results,
+		out:     cli.NewOutput(c.Out),
+		failed:  &input.Complaints{},
+		bar:     progress.New(c.Err, total, "sending", 0),
+		pending: map[int64]pendingRow{},
+		words:   map[string]string{},
+	}
+	if total < 0 {
+		s.bad = &input.Complaints{}
+	}
+	return s
+}
+
+var (
+	errInterrupted = errors.New("interrupted")
+	errUnreachable = errors.New("the gateway can't be reached")
+)
+
+func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err error) {
+	start := time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.halting, s.halt = context.WithCancelCause(ctx)
+	defer s.obeySignals(cancel)()
+	s.journal = opts.Journal
+	if s.campaign.Rereadable() {
+		opts.Limiter = unchanged{s.campaign, opts.Limiter}
+	}
+	if s.rows, err = s.campaign.Rows(); err != nil {
+		s.halt(err)
+	} else {
+		defer s.rows.Close()
+	}
+	stream := s.client.Stream(s.messages(), opts)
+	defer context.AfterFunc(s.halting, func() { stream.Drain(context.Cause(s.halting)) })()
+	for batch := range stream.Batches(ctx) {
+		s.take(batch)
+	}
+	s.stopped = stream.Err()
+	s.leave(ctx)
+	s.bar.End()
+	s.bad.Print(s.console.Err, input.FewPlaces, "")
+	s.failed.Print(s.console.Err, input.FewPlaces, "")
+	return s.report(time.Since(start))
+}
+
+// unchanged is a limiter that lets nothing pass once a file is not what was stated and confirmed.
+// The rows of a package were read before it is asked.
+type unchanged struct {
+	campaign *campaign.Campaign
+	limiter  interface {
+		WaitN(ctx context.Context, n int) error
+	}
+}
+
+func (u unchanged) WaitN(ctx context.Context, n int) error {
+	if u.limiter != nil {
+		if err := u.limiter.WaitN(ctx, n); err != nil {
+			return err
+		}
+	}
+	return u.campaign.Unchanged()
+}
+
+// messages yields the campaign's good rows, until the stream halts or a row ends it. What was read
+// before that is sent.
+func (s *sending) messages() iter.Seq2[smslink.Message, error] {
+	return func(yield func(smslink.Message, error) bool) {
+		for s.halting.Err() == nil && s.rows.Next(s.halting) {
+			row := s.rows.Row()
+			if row.Bad == nil {
+				s.pending[row.Message.ID] = pendingOf(row)
+				if !yield(row.Message, nil) {
+					return
+				}
+				continue
+			}
+			s.record(pendingOf(row).outcome().Refused(row.Bad))
+			s.bad.AddRow(row)
+			if s.opts.onBadRow == "stop" {
+				s.ended = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
+				return
+			}
+		}
+		switch {
+		case s.halting.Err() != nil: // the input is not at its end
+			yield(smslink.Message{}, context.Cause(s.halting))
+		case s.rows.Err() != nil:
+			s.ended = fmt.Errorf("%w; what follows was not sent", s.rows.Err())
+		default:
+			s.whole = true
+		}
+	}
+}
+
+// take records what became of a batch.
+func (s *sending) take(b smslink.Batch) {
+	s.tried = s.tried || b.Package.Len() > 0
+	for _, refused := range b.Invalid { // by what the campaign's own check lets pass
+		s.record(s.settled(refused.ID).Unsent(refused))
+	}
+	for _, result := range b.Earlier {
+		s.record(s.settled(result.ID).Known(result))
+	}
+	switch {
+	case b.Response != nil:
+		s.packages++
+		s.packageID = b.Response.PackageID
+		s.strays += len(b.Response.Unmatched)
+		for _, result := range b.Response.Results {
+			s.record(s.settled(result.ID).Replied(result))
+		}
+	case b.Err != nil:
+		if words := redact.Reply(b.Err, s.console.Getenv(account.EnvPassword)); words != "" {
+			s.words[outcome.Reason(b.Err)] = words
+		}
+		if smslink.OutcomeOf(b.Err) == smslink.OutcomeNotSent && !errors.Is(b.Err, smslink.ErrStopped) {
+			s.halt(errUnreachable) // all attempts are used up, and the next package's would be
+		}
+		for m := range b.Package.Messages() {
+			s.record(s.settled(m.ID).Unsent(b.Err))
+		}
+	}
+	if err := s.results.Flush(); err != nil {
+		s.halt(fmt.Errorf("--results: %w", err))
+	}
+	s.bar.Show(&s.tally)
+}
+
+// leave records the rows that a stream which stopped has not read, if reading them can't block:
+// what a journal knows of them, and else that they were not sent.
+func (s *sending) leave(ctx context.Context) {
+	if s.stopped == nil || !s.campaign.Rereadable() {
+		return
+	}
+	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.stopped}
+	unread := map[int64]pendingRow{}
+	var ids []int64
+	flush := func() {
+		known := s.known(context.WithoutCancel(ctx), ids)
+		for _, id := range ids {
+			if result, ok := known[id]; ok {
+				s.record(unread[id].outcome().Known(result))
+			} else {
+				s.record(unread[id].outcome().Unsent(left))
+			}
+		}
+		ids = ids[:0]
+		clear(unread)
+	}
+	for s.rows != nil && s.rows.Next(ctx) {
+		row := s.rows.Row()
+		if row.Bad != nil {
+			s.record(pendingOf(row).outcome().Refused(row.Bad))
+			continue
+		}
+		ids = append(ids, row.Message.ID)
+		unread[row.Message.ID] = pendingOf(row)
+		if len(ids) == s.opts.packageSize {
+			flush()
+		}
+	}
+	flush()
+}
+
+// known returns what the journal knows of these ids. If it can't say, an earlier run may have sent
+// any of them.
+func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Result {
+	known := map[int64]smslink.Result{}
+	if s.journal == nil || len(ids) == 0 {
+		return known
+	}
+	results, err := s.journal.Known(ctx, ids)
+	if err != nil {
+		for _, id := range ids {
+			known[id] = smslink.Result{ID: id}
+		}
+	}
+	for _, result := range results {
+		known[result.ID] = result
+	}
+	return known
+}
+
+// settled returns the row of an id that was pending.
+func (s *sending) settled(id int64) outcome.Row {
+	p := s.pending[id]
+	delete(s.pending, id)
+	return p.outcome()
+}
+
+// record keeps and shows the outcome of one row.
+func (s *sending) record(r outcome.Row) {
+	if s.opts.testMode && r.Kind == outcome.Accepted {
+		r.Note = outcome.TestModeNote
+	}
+	s.tally.Add(r)
+	if err := s.results.Add(r); err != nil {
+		s.halt(fmt.Errorf("--results: %w", err))
+	}
+	if s.opts.json {
+		s.out.JSON(r)
+	}
+	if r.Kind == outcome.Failed || r.Kind == outcome.Unknown && (r.Earlier || r.Text != smslink.OutcomeInDoubt.String()) { // which is a whole package's
+		s.failed.Add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)
+	}
+}

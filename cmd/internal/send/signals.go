@@ -1,0 +1,40 @@
+package send
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// obeySignals lets the first Ctrl-C, or the terminal's end, halt the stream, and the second one
+// break it off. From here on a signal must not end the process: what is known of messages that were
+// sent would be lost.
+func (s *sending) obeySignals(cancel func()) (stop func()) {
+	signals, done := make(chan os.Signal, 2), make(chan struct{})
+	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		wanted = append(wanted, syscall.SIGHUP)
+	}
+	signal.Notify(signals, wanted...)
+	go func() {
+		for n := 1; ; n++ {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			if n == 1 {
+				fmt.Fprintln(s.console.Err, "\nsmslink: interrupted: waiting for the reply to the packages on their way; no others are sent.\n"+
+					"Press Ctrl-C again to break them off; it is then not known whether they were sent.")
+				s.halt(errInterrupted)
+			} else {
+				cancel()
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+	}
+}

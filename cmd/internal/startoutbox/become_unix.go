@@ -1,0 +1,15 @@
+//go:build unix
+
+package startoutbox
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+)
+
+// become replaces this process by the program, which then has its signals, too.
+func become(file string, args []string) error {
+	return cli.Exit(cli.ExitNotSent, syscall.Exec(file, args, os.Environ()))
+}

@@ -1,0 +1,42 @@
+// Package startoutbox is the command that starts the program smslink-outbox.
+package startoutbox
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+)
+
+// program is one of its own, so that smslink holds no database's driver.
+const program = "smslink-outbox"
+
+// NewCommand returns the command.
+func NewCommand(cli.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:                "outbox COMMAND",
+		Short:              "Send and manage messages that programs queue in a database: starts " + program,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			file, err := find()
+			if err != nil {
+				return cli.Exit(cli.ExitNotSent, errors.New(program+" is not installed; install it with\n  go install github.com/go-smslink/smslink/cmd/"+program+"@latest"))
+			}
+			return become(file, append([]string{program}, args...))
+		},
+	}
+}
+
+// find looks beside this program first, so that both are of one version.
+func find() (string, error) {
+	if self, err := os.Executable(); err == nil {
+		if beside, err := exec.LookPath(filepath.Join(filepath.Dir(self), program)); err == nil {
+			return beside, nil
+		}
+	}
+	return exec.LookPath(program)
+}

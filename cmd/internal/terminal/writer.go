@@ -1,0 +1,125 @@
+// Package terminal keeps what a command prints from being obeyed by a terminal.
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Writer passes on what it is given, except control characters: it writes each as an escape such
+// as \u001b, which is also how JSON writes it. Line ends and tabs stay. Control characters are
+// those of Unicode, those that change the direction of a line, and bytes that are not UTF-8.
+//
+// A character may be split over two calls of Write. Goroutines may share a Writer.
+type Writer struct {
+	mu   sync.Mutex
+	out  io.Writer
+	rest []byte // the start of a character whose end has not come yet
+}
+
+// NewWriter returns a Writer that writes to out.
+func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
+
+// Unwrap returns the writer behind out if out is a Writer, and else out: for a program that has to
+// know what it is, or that writes what a terminal shall obey.
+func Unwrap(out io.Writer) io.Writer {
+	if w, ok := out.(*Writer); ok {
+		return w.out
+	}
+	return out
+}
+
+// Write writes p, escaped. If the writer behind it fails, Write returns its error and about how
+// much of p was written, which is 0 only if nothing was.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := p
+	if len(w.rest) > 0 {
+		text = slices.Concat(w.rest, p)
+		w.rest = nil
+	}
+	if len(text) > 0 && !isPlain(text) {
+		if cut := startOfSplit(text); cut < len(text) {
+			w.rest = append([]byte{}, text[cut:]...)
+			text = text[:cut]
+		}
+		text = appendEscaped(nil, text)
+	}
+	if len(text) == 0 {
+		return len(p), nil
+	}
+	if n, err := w.out.Write(text); err != nil {
+		return min(n, len(p)), err
+	}
+	return len(p), nil
+}
+
+// isPlain reports whether text is printable ASCII, as nearly all is.
+func isPlain(text []byte) bool {
+	for _, b := range text {
+		if (b < ' ' || b >= 0x7f) && b != '\n' && b != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
+// startOfSplit returns the offset of a character at the end of text that lacks its last bytes.
+func startOfSplit(text []byte) int {
+	for back := 1; back < utf8.UTFMax && back <= len(text); back++ {
+		if start := len(text) - back; utf8.RuneStart(text[start]) {
+			if !utf8.FullRune(text[start:]) {
+				return start
+			}
+			break
+		}
+	}
+	return len(text)
+}
+
+// Line returns words as one line: with control characters, tabs and line ends escaped as a Writer
+// escapes the former.
+func Line(words string) string {
+	if isPlain([]byte(words)) && !strings.ContainsAny(words, "\n\t") {
+		return words
+	}
+	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(string(appendEscaped(nil, []byte(words))))
+}
+
+func appendEscaped(dst, text []byte) []byte {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = fmt.Appendf(dst, `\x%02x`, text[0])
+		case isControl(r):
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		default:
+			dst = append(dst, text[:size]...)
+		}
+		text = text[size:]
+	}
+	return dst
+}
+
+// isControl reports whether a terminal may obey r in place of showing it.
+func isControl(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
+}
+
+// Visible is the character, or its code where it can't be seen.
+func Visible(char rune) string {
+	switch {
+	case unicode.IsPrint(char):
+		return string(char)
+	case char > 0xffff:
+		return fmt.Sprintf("\\U%08x", char)
+	}
+	return fmt.Sprintf("\\u%04x", char)
+}

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
+	"github.com/go-smslink/smslink/cmd/internal/startoutbox"
+)
+
+func TestMain(m *testing.M) {
+	cmdtest.Main(m, map[string]func(){"smslink-outbox": main, "smslink": starter})
+}
+
+// starter is what the program smslink has of the outbox.
+func starter() {
+	cli.Main(func(c cli.Console) *cobra.Command {
+		cmd := &cobra.Command{Use: "smslink"}
+		cmd.AddCommand(startoutbox.NewCommand(c))
+		return cmd
+	})
+}
+
+func TestScripts(t *testing.T) { cmdtest.Scripts(t) }
