@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 )
 
 // Options are the settings of a Campaign.
@@ -21,8 +22,22 @@ type Options struct {
 	Fold bool
 
 	// Columns are the names of columns that are not to be found by their names: the campaign's
-	// column, such as to, and what the file calls it.
+	// column, such as to, and what the file calls it. An empty name leaves the column out.
 	Columns map[string]string
+
+	// RestoreZeros reads receivers such as 712345678 and 40712345678, from which a spreadsheet has
+	// dropped the 0 or the +, as 0712345678 and 0040712345678. In a workbook that is certain, and
+	// always done.
+	RestoreZeros bool
+
+	// Zone is that of times which are written without an offset. Nil refuses them.
+	Zone *time.Location
+
+	// SkipHidden leaves out the rows that a workbook's sheet does not show.
+	SkipHidden bool
+
+	// Now returns the time. Nil means time.Now.
+	Now func() time.Time
 
 	// TextsOnly ignores all columns except to and text, as for a report of what was sent.
 	TextsOnly bool
@@ -43,8 +58,9 @@ func Names() []string { return columnNames[:] }
 type Campaign struct {
 	opts   Options
 	files  []*file
-	passed bool // a whole pass found every row good
-	rowIDs bool // a file has no id column
+	now    time.Time // when a campaign that can be read twice was opened, so that all passes agree
+	passed bool      // a whole pass found every row good
+	rowIDs bool      // a file has no id column
 }
 
 type file struct {
@@ -57,7 +73,10 @@ type file struct {
 
 // Open opens all files, so that a wrong name stops a command before it begins.
 func Open(names []string, opts Options) (*Campaign, error) {
-	c := &Campaign{opts: opts}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	c := &Campaign{opts: opts, now: opts.Now()}
 	for _, name := range names {
 		f, err := openFile(name, opts.Stdin)
 		if err != nil {

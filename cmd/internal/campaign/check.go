@@ -3,6 +3,7 @@ package campaign
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/gsm7"
@@ -44,6 +45,12 @@ func (c *checker) check(r *Row) {
 		}
 	}
 	r.Size = gsm7.Measure(r.Text)
+	if !c.passed {
+		r.Odd = oddityOf(r.Text)
+	}
+	if r.past {
+		r.Bad = &Refusal{Column: "send_at", Shown: r.Message.SendAt.Format(time.RFC3339), Cause: ErrPast}
+	}
 }
 
 // isSentAsItStands reports whether a package changes nothing in a text that it takes.

@@ -162,6 +162,12 @@ func digits(name string) (n int) {
 	return n
 }
 
+// isCalled reports whether the file's column of the campaign's has the campaign's name for it, or
+// there is none.
+func (c *Columns) isCalled(column int) bool {
+	return c.of[column] < 0 || normalized(c.names[c.of[column]]) == normalized(columnNames[column])
+}
+
 // ignored returns the columns that are none of the campaign's.
 func (c *Columns) ignored() (ignored []int) {
 	for i, field := range c.fields {

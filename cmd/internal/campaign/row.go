@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,12 +16,37 @@ import (
 type Row struct {
 	File    string
 	Line    int    // where it starts, from 1
-	ID      string // as it stands in the file
+	ID      string // as it stands in the file, or the row's number
+	To      string // the receiver as it stands in the file
+	Hidden  bool   // the sheet does not show the row
 	Message smslink.Message
 	Bad     *Refusal // nil if the row is good
 
 	Text string           // as it is sent; empty if the row is bad
 	Size gsm7.Measurement // of Text
+	Odd  Oddity           // what looks odd about Text
+
+	past    bool     // its time has passed
+	columns *Columns // nil if the file has no header
+}
+
+// ErrPast is the cause of a row whose time has passed. Its Message, Text and Size are those of a
+// good row: an earlier run may have sent it.
+var ErrPast = errors.New("lies in the past; leave it empty to send now")
+
+// At returns where a column of the campaign stands in the file: a cell of a workbook, or else the
+// row's line.
+func (r *Row) At(column string) string {
+	if r.columns != nil && r.columns.Sheet != "" {
+		return r.columns.cell(column, r.Line)
+	}
+	return strconv.Itoa(r.Line)
+}
+
+// clone returns a copy that stays as it is when the next row is read.
+func (r *Row) clone() *Row {
+	copied := *r
+	return &copied
 }
 
 // Refusal says what is wrong with a row. It quotes nothing of the file, except in Shown.
@@ -50,7 +76,10 @@ func refuse(column, cause string) *Refusal {
 type record struct {
 	line    int
 	fields  [columnCount]string
+	written string // the receiver, if fields has it repaired
+	at      time.Time
 	bad     *Refusal
+	hidden  bool // the sheet does not show it
 	unended bool // a CSV row without a line end, the last one: it may have been cut off
 }
 
@@ -62,9 +91,18 @@ type source interface {
 }
 
 // row returns the message that the record holds.
-func (r *record) row(file string) Row {
-	row := Row{File: file, Line: r.line, ID: r.fields[columnID], Bad: r.bad}
+func (r *record) row(file string, columns *Columns, opts *Options, now time.Time) Row {
+	row := Row{
+		File: file, Line: r.line, ID: r.fields[columnID], To: r.written, Hidden: r.hidden, Bad: r.bad,
+		columns: columns,
+	}
+	if row.To == "" {
+		row.To = r.fields[columnTo]
+	}
 	if row.Bad != nil {
+		return row
+	}
+	if row.Bad = r.checkFields(); row.Bad != nil {
 		return row
 	}
 	id, err := strconv.ParseInt(strings.TrimSpace(row.ID), 10, 64)
@@ -72,48 +110,71 @@ func (r *record) row(file string) Row {
 		row.Bad = refuse("id", "is not a whole number from 0 on")
 		return row
 	}
-	at, err := parseTime(strings.TrimSpace(r.fields[columnSendAt]))
-	if err != nil {
-		row.Bad = &Refusal{Column: "send_at", Cause: err}
+	at := r.at
+	if at.IsZero() {
+		at, row.Bad = parseTime(strings.TrimSpace(r.fields[columnSendAt]), opts.Zone)
+	}
+	if row.Bad != nil {
+		if columns != nil && !columns.isCalled(columnSendAt) {
+			row.Bad.Cause = fmt.Errorf("%w; if %s is no time to send at, add --column send_at=", row.Bad.Cause, columns.quoted(columns.of[columnSendAt]))
+		}
 		return row
 	}
-	if row.Bad = checkSpreadsheetNumber(r.fields[columnTo]); row.Bad != nil {
+	to := r.fields[columnTo]
+	if opts.RestoreZeros {
+		to = restoreZeros(to)
+	}
+	if row.Bad = checkSpreadsheetNumber(to); row.Bad != nil {
 		return row
 	}
-	row.Message = smslink.Message{ID: id, To: r.fields[columnTo], From: r.fields[columnFrom], Text: r.fields[columnText], SendAt: at}
+	row.past = !at.IsZero() && at.Before(now)
+	row.Message = smslink.Message{ID: id, To: to, From: strings.TrimSpace(r.fields[columnFrom]), Text: r.fields[columnText], SendAt: at}
 	return row
 }
 
-func parseTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+// checkFields refuses what a spreadsheet or an export has put in place of a value.
+func (r *record) checkFields() *Refusal {
+	for column, field := range r.fields {
+		switch {
+		case isSpreadsheetError(field):
+			return refuse(columnNames[column], "is an error of the spreadsheet, such as #N/A; mend its formula")
+		case strings.Contains(field, "\ufffd"):
+			return refuse(columnNames[column], "holds U+FFFD, which stands for a character that was lost; export the file as CSV UTF-8 again")
+		}
 	}
-	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return checkTime(time.Unix(seconds, 0).UTC())
-	}
-	at, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, errors.New("is neither RFC 3339 with its zone, such as 2030-01-31T09:00:00+02:00, nor Unix seconds")
-	}
-	return checkTime(at)
+	return nil
 }
 
-// checkTime refuses what no campaign means.
-func checkTime(at time.Time) (time.Time, error) {
-	if at.Year() < 1970 || at.Year() >= 2100 {
-		return time.Time{}, errors.New("lies before 1970 or after 2099; as a number it is Unix seconds, not milliseconds")
+// isSpreadsheetError reports whether a field is nothing but an error, as Excel in English or
+// Romanian, LibreOffice and Google Sheets write it, or the signs of a column that is too narrow.
+func isSpreadsheetError(field string) bool {
+	field = strings.TrimSpace(field)
+	if len(field) < 3 || field[0] != '#' && field[0] != 'E' {
+		return false
 	}
-	return at, nil
+	switch name := strings.ToUpper(strings.TrimRight(field, "!?")); name {
+	case "#N/A", "#N/D", "#REF", "#DIV/0", "#NAME", "#NUME", "#VALUE", "#VALOARE", "#NUM", "#NULL", "#NUL", "#SPILL", "#CALC",
+		"#FIELD", "#BLOCKED", "#CONNECT", "#BUSY", "#UNKNOWN", "#EXTERNAL", "#PYTHON", "#GETTING_DATA", "#ERROR", "#EROARE", "#CIRCULAR":
+		return true
+	default:
+		return strings.Trim(name, "#") == "" || len(name) == len("ERR:502") && strings.HasPrefix(name, "ERR:5")
+	}
 }
+
+// fraction is a number with a fraction, which as a receiver would have two digits too many.
+var fraction = regexp.MustCompile(`^\s*[0-9]+[.,][0-9]{1,2}\s*$`)
 
 // exponent is a number as a spreadsheet writes it that has too many digits for its cell.
-var exponent = regexp.MustCompile(`^\s*([0-9][.,]?[0-9]?[0-9]?)[0-9]*(E\+[0-9]+)\s*$`)
+var exponent = regexp.MustCompile(`^\s*([0-9][.,]?[0-9]?[0-9]?)[0-9]*([Ee]\+[0-9]+)\s*$`)
 
 // checkSpreadsheetNumber refuses a receiver that a spreadsheet has made a number of and rounded,
 // and shows as much of it as makes it out.
 func checkSpreadsheetNumber(to string) *Refusal {
-	if strings.IndexByte(to, 'E') < 0 { // nearly all
+	if !strings.ContainsAny(to, "Ee.,") { // nearly all
 		return nil
+	}
+	if fraction.MatchString(to) {
+		return refuse("to", "is a number with a fraction, such as .00, as a spreadsheet writes it; format the column as text and export it again")
 	}
 	m := exponent.FindStringSubmatch(to)
 	if m == nil {
@@ -122,11 +183,36 @@ func checkSpreadsheetNumber(to string) *Refusal {
 	return &Refusal{Column: "to", Shown: m[1] + "…" + m[2], Cause: errors.New("is a number that a spreadsheet has rounded; format the column as text, type the number again and export it")}
 }
 
-// Receiver returns the number of a good row in one form, however it is written.
-func (r *Row) Receiver() string {
+// E164 returns the receiver of a good row in the one form of E.164, such as +40712345678.
+func (r *Row) E164() string {
 	number, _ := smslink.ParseReceiver(r.Message.To)
-	if romanian, ok := strings.CutPrefix(number, "07"); ok {
-		number = "00407" + romanian
+	if strings.HasPrefix(number, "07") {
+		return "+4" + number
+	}
+	return "+" + strings.TrimPrefix(number, "00")
+}
+
+// number returns E164 without its +.
+func (r *Row) number() uint64 {
+	receiver, _ := smslink.ParseReceiver(r.Message.To)
+	number, _ := strconv.ParseUint(receiver, 10, 64)
+	if strings.HasPrefix(receiver, "07") {
+		number += 40_000_000_000
 	}
 	return number
 }
+
+// restoreZeros returns a receiver with the 0 or the + that a spreadsheet has dropped from a number.
+func restoreZeros(to string) string {
+	digits := strings.TrimSpace(to)
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return to
+	}
+	if repaired, bad := receiverOf(digits, true); bad == nil {
+		return repaired
+	}
+	return to
+}
+
+// Receiver returns the number of a good row in one form, however it is written.
+func (r *Row) Receiver() string { return "00" + strings.TrimPrefix(r.E164(), "+") }

@@ -147,7 +147,11 @@ func (r *Rows) take(f *file) {
 	if columns := r.source.cols(); columns != nil && columns.RowIDs() {
 		r.record.fields[columnID] = strconv.Itoa(r.record.line)
 	}
-	r.row = r.record.row(f.name)
+	now := r.campaign.now
+	if !r.campaign.Rereadable() {
+		now = r.campaign.opts.Now()
+	}
+	r.row = r.record.row(f.name, r.source.cols(), &r.campaign.opts, now)
 	r.checker.check(&r.row)
 	if columns := r.source.cols(); r.row.Bad != nil && columns != nil && columns.Sheet != "" {
 		r.row.Bad.Cell = columns.cell(r.row.Bad.Column, r.row.Line)

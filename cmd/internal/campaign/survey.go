@@ -2,17 +2,37 @@ package campaign
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/go-smslink/smslink/gsm7"
 )
 
-// Survey counts rows before anything is sent.
+// Survey is what a person wants to know of rows before they are sent.
 type Survey struct {
-	Rows     int `json:"rows"`
-	Messages int `json:"messages"` // good rows
-	BadRows  int `json:"bad_rows"`
-	Segments int `json:"segments"` // SMS that are billed
-	UCS2     int `json:"ucs2"`     // messages that are not in the GSM alphabet
+	Rows       int            `json:"rows"`
+	Messages   int            `json:"messages"` // good rows
+	BadRows    int            `json:"bad_rows"`
+	Segments   int            `json:"segments"`              // SMS that are billed
+	UCS2       int            `json:"ucs2"`                  // messages that are not in the GSM alphabet
+	HiddenRows int            `json:"hidden_rows,omitempty"` // good rows that the sheet does not show
+	Abroad     map[string]int `json:"abroad,omitempty"`      // messages by country code, except Romania's
+
+	First, Cheapest, Dearest *Row     `json:"-"` // of the good rows, by segments; nil if there is none
+	Odd                      []Odd    `json:"odd,omitempty"`
+	Repeated                 Repeated `json:"-"`
+}
+
+// Odd is a number of texts with something odd about them, and the first one.
+type Odd struct {
+	Is     Oddity `json:"-"`
+	Holds  string `json:"holds"`
+	Remedy string `json:"-"`
+	Texts  int    `json:"texts"`
+	File   string `json:"file"` // of the first one
+	At     string `json:"at"`   // its line, or its cell in a workbook
 }
 
 // Add counts a row.
@@ -27,6 +47,43 @@ func (s *Survey) Add(r *Row) {
 	if r.Size.Alphabet == gsm7.UCS2 {
 		s.UCS2++
 	}
+	if r.Hidden {
+		s.HiddenRows++
+	}
+	s.Repeated.Add(r)
+	if code := countryCode(r.number()); code != "40" {
+		if s.Abroad == nil {
+			s.Abroad = map[string]int{}
+		}
+		s.Abroad[code]++
+	}
+	if s.First == nil {
+		s.First = r.clone()
+		s.Cheapest, s.Dearest = s.First, s.First
+	}
+	if r.Size.Segments < s.Cheapest.Size.Segments {
+		s.Cheapest = r.clone()
+	}
+	if r.Size.Segments > s.Dearest.Size.Segments {
+		s.Dearest = r.clone()
+	}
+	if r.Odd != 0 {
+		s.addOdd(r)
+	}
+}
+
+func (s *Survey) addOdd(r *Row) {
+	for _, o := range oddities {
+		if r.Odd&o.is == 0 {
+			continue
+		}
+		i := slices.IndexFunc(s.Odd, func(met Odd) bool { return met.Is == o.is })
+		if i < 0 {
+			i = len(s.Odd)
+			s.Odd = append(s.Odd, Odd{Is: o.is, Holds: o.holds, Remedy: o.remedy, File: r.File, At: r.At("text")})
+		}
+		s.Odd[i].Texts++
+	}
 }
 
 // String returns the counts in one line.
@@ -38,10 +95,68 @@ func (s *Survey) String() string {
 	return line + ", " + Plural(s.BadRows, "bad row")
 }
 
+// Warnings returns what a person should look at before the rows are sent, a line each.
+func (s *Survey) Warnings() (lines []string) {
+	if n := s.Repeated.Count(); n > 0 {
+		lines = append(lines, fmt.Sprintf("%s to a receiver of an earlier row", goOrGoes(n)))
+	}
+	if len(s.Abroad) > 0 {
+		var codes []string
+		for _, code := range slices.Sorted(maps.Keys(s.Abroad)) {
+			codes = append(codes, fmt.Sprintf("+%s (%d)", code, s.Abroad[code]))
+		}
+		lines = append(lines, "abroad: "+strings.Join(shorten(codes, 10), ", "))
+	}
+	for _, odd := range s.Odd {
+		lines = append(lines, fmt.Sprintf("%s %s: %s:%s; %s", textsHold(odd), odd.Holds, odd.File, odd.At, odd.Remedy))
+	}
+	return lines
+}
+
+func goOrGoes(n int) string {
+	if n == 1 {
+		return "1 message goes"
+	}
+	return strconv.Itoa(n) + " messages go"
+}
+
+func textsHold(odd Odd) string {
+	hold := "hold"
+	if odd.Is == Short {
+		hold = "have"
+	}
+	if odd.Texts == 1 {
+		return "1 text " + strings.Replace(hold, "have", "ha", 1) + "s"
+	}
+	return strconv.Itoa(odd.Texts) + " texts " + hold
+}
+
+// shorten returns the first of a list, and how many more there are.
+func shorten(list []string, longest int) []string {
+	if len(list) <= longest {
+		return list
+	}
+	return append(slices.Clip(list[:longest]), fmt.Sprintf("and %d more", len(list)-longest))
+}
+
 // Plural returns a count and its noun.
 func Plural(n int, noun string) string {
 	if n != 1 && noun != "SMS" {
 		noun += "s"
 	}
 	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// countryCode returns the country code of a number in E.164: as many digits as ITU-T E.164 gives it.
+func countryCode(number uint64) string {
+	digits := strconv.FormatUint(number, 10)
+	switch {
+	case number >= romanianBase && number < romanianBase+1e8:
+		return "40"
+	case digits[0] == '1', digits[0] == '7':
+		return digits[:1]
+	case len(digits) > 2 && strings.Contains(" 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 ", " "+digits[:2]+" "):
+		return digits[:2]
+	}
+	return digits[:min(3, len(digits))]
 }

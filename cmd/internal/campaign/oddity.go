@@ -1,0 +1,178 @@
+package campaign
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// Oddity is a set of things about a text that were perhaps not meant so.
+type Oddity uint8
+
+// The oddities.
+const (
+	Placeholder      Oddity = 1 << iota // such as {nume}, which nothing was filled in for
+	Mojibake                            // such as BunÄƒ: UTF-8 that was read as another encoding
+	LostCharacter                       // a ? in place of a letter, such as Bun? ziua
+	NoValue                             // such as nan or NULL, as programs write a value that is missing
+	SpreadsheetError                    // such as #N/A, inside a text
+	Short                               // fewer than 3 characters
+)
+
+// Oddities are all of them, each with what texts hold and what to do about it.
+var oddities = []struct {
+	is            Oddity
+	holds, remedy string
+}{
+	{Placeholder, "a placeholder, such as {nume}, that nothing was filled in for", "fill it in with --text, or in the file"},
+	{Mojibake, "letters of a wrong encoding, such as Äƒ for ă", "export the file as CSV UTF-8 again"},
+	{LostCharacter, "a ? where a letter may have been", "export the file as CSV UTF-8 again"},
+	{NoValue, "nan, None or NULL, a program's word for an empty cell", "leave the row out, or write a text"},
+	{SpreadsheetError, "an error of a spreadsheet, such as #N/A", "mend the formula"},
+	{Short, "fewer than 3 characters", "is it the column of the texts? --column text=NAME chooses another"},
+}
+
+// oddityOf returns what is odd about a text.
+func oddityOf(text string) (odd Oddity) {
+	if strings.ContainsAny(text, "{<%[«#") {
+		if placeholder.MatchString(text) {
+			odd |= Placeholder
+		}
+		if strings.IndexByte(text, '#') >= 0 && errorInside.MatchString(text) {
+			odd |= SpreadsheetError
+		}
+	}
+	if isMojibake(text) {
+		odd |= Mojibake
+	}
+	if lostCharacter(text) {
+		odd |= LostCharacter
+	}
+	if holdsNoValue(text) {
+		odd |= NoValue
+	}
+	if len(text) < 3*utf8.UTFMax && utf8.RuneCountInString(text) < 3 {
+		odd |= Short
+	}
+	return odd
+}
+
+// placeholder is what programs fill in: {nume}, {{nume}}, ${nume}, {0}, {% nume %}, <<nume>>,
+// <nume>, «nume», %nume%, #nume#, and, except at the start of a text, [nume].
+var placeholder = regexp.MustCompile(
+	`\{[^{}\n]{0,60}\}|<{1,2} ?\pL[\pL\pN _.-]{0,40} ?>{1,2}|«\pL[\pL\pN_.-]{0,40}»|%\pL[\pL\pN_.-]{0,40}%|#\pL[\pL\pN_]{0,40}#|\[\[|[^\[\n]\[\pL[\pL\pN _.-]{0,40}\]`)
+
+// errorInside is an error of a spreadsheet in any text.
+var errorInside = regexp.MustCompile(`#(N/A|N/D|REF!|DIV/0!|NAME\?|NUME\?|VALUE!|VALOARE!|NUM!|NULL!|NUL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|GETTING_DATA)`)
+
+// isMojibake reports whether a text holds a character that was written in UTF-8 and read in another
+// encoding.
+func isMojibake(text string) bool {
+	for i, lead := range text {
+		switch lead {
+		case 'Â', 'Ã', 'Ä', 'Å', 'È', 'â', 'ð', 'Ă', 'Ĺ', 'Č', 'đ', '┬', '├', '─', '┼', '╚', 'Ô':
+		default:
+			continue
+		}
+		for _, encoding := range []*charmap.Charmap{charmap.Windows1252, charmap.Windows1250, charmap.CodePage852} {
+			if isMisread(text[i:], encoding) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isMisread reports whether text begins with a character of several bytes that was read in that
+// encoding, if it is one that an SMS may hold.
+func isMisread(text string, encoding *charmap.Charmap) bool {
+	var bytes [utf8.UTFMax]byte
+	n := 0
+	for i, char := range text {
+		b, ok := encoding.EncodeRune(char)
+		if !ok && char >= 0x80 && char < 0xa0 { // Latin-1 has these for what Windows has others
+			b, ok = byte(char), true
+		}
+		if !ok || n > 0 && utf8.RuneStart(b) {
+			break
+		}
+		if n == 1 && strings.ContainsRune("ÂÂĂâ", firstOf(text)) && strings.ContainsRune("„”“’‘…–—«»", char) {
+			return false // such as CINĂ” at the end of a quotation
+		}
+		bytes[n] = b
+		n++
+		if n == utf8.UTFMax || i > 0 && utf8.FullRune(bytes[:n]) {
+			break
+		}
+	}
+	char, size := utf8.DecodeRune(bytes[:n])
+	switch {
+	case size < 2:
+		return false
+	case char >= 0xa0 && char < 0x180, char >= 0x218 && char <= 0x21b: // Latin letters and signs
+	case char >= 0x2000 && char < 0x2300, char >= 0x1f000: // quotes, dashes and emoji
+	default:
+		return false
+	}
+	return true
+}
+
+func firstOf(text string) rune {
+	first, _ := utf8.DecodeRuneInString(text)
+	return first
+}
+
+// lostCharacter reports whether a text has a ? where an encoding may have lost a letter: between
+// letters, before a word, or after one and in the midst of a sentence. A link may have one.
+func lostCharacter(text string) bool {
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '?')
+		if i < 0 {
+			return false
+		}
+		i += at
+		at = i + 1
+		word := text[strings.LastIndexAny(text[:i], " \n\t")+1 : i]
+		if strings.ContainsAny(word, "/.=") {
+			continue
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:i])
+		after, size := utf8.DecodeRuneInString(text[at:])
+		switch {
+		case unicode.IsLetter(after) && (unicode.IsLetter(before) || word == ""):
+			return true
+		case after == ' ' && unicode.IsLetter(before):
+			if next, _ := utf8.DecodeRuneInString(text[at+size:]); unicode.IsLower(next) {
+				return true
+			}
+		}
+	}
+}
+
+// holdsNoValue reports whether a text is, or holds as a word, what programs write for no value.
+func holdsNoValue(text string) bool {
+	if len(text) <= len("[object Object]") {
+		switch strings.ToLower(text) {
+		case "nan", "none", "null", "nil", "undefined", "n/a", "<na>", "nat", "na", "(null)", "\\n", "[object object]":
+			return true
+		}
+	}
+	for _, word := range []string{"undefined", "None", "NULL", "null", "NaN", "nan", "[object Object]"} {
+		for rest := text; ; {
+			before, after, found := strings.Cut(rest, word)
+			if !found {
+				break
+			}
+			last, _ := utf8.DecodeLastRuneInString(before)
+			next, _ := utf8.DecodeRuneInString(after)
+			if !unicode.IsLetter(last) && !unicode.IsLetter(next) && !unicode.IsDigit(last) && !unicode.IsDigit(next) {
+				return true
+			}
+			rest = after
+		}
+	}
+	return false
+}

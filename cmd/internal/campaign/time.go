@@ -1,0 +1,124 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const exampleTime = "2030-01-31T09:00:00+02:00"
+
+// parseTime reads a time as programs and people write it: RFC 3339, Unix seconds, or, if there is a
+// zone, 2030-01-31 09:00 and 31.01.2030 09:00. An empty one is the zero time.
+func parseTime(s string, zone *time.Location) (time.Time, *Refusal) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return checkTime(at)
+	}
+	if number.MatchString(s) {
+		return parseSeconds(s)
+	}
+	if date.MatchString(s) {
+		return time.Time{}, shown(s, "is a date without a time of day; write both, such as "+exampleTime)
+	}
+	if slashes.MatchString(s) {
+		return time.Time{}, shown(s, "may start with the day or the month; write the day first, with points, such as 31.01.2030 09:00")
+	}
+	for _, layout := range []string{"2006-1-2 15:4", "2006-1-2 15:4:5", "2.1.2006 15:4", "2.1.2006 15:4:5"} {
+		if wall, err := time.Parse(layout, strings.Replace(strings.Replace(s, ", ", " ", 1), "T", " ", 1)); err == nil {
+			return inZone(wall, zone)
+		}
+	}
+	return time.Time{}, refuse("send_at", "is no time, such as "+exampleTime+" or, with --zone Europe/Bucharest, 31.01.2030 09:00")
+}
+
+var (
+	number  = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]+)?([Ee][+-]?[0-9]+)?$`)
+	date    = regexp.MustCompile(`^([0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4})$`)
+	slashes = regexp.MustCompile(`^[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}\b|^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}\b[^.0-9]`)
+)
+
+// parseSeconds reads Unix seconds. A number with fewer digits is what a spreadsheet or a person
+// writes for a date.
+func parseSeconds(s string) (time.Time, *Refusal) {
+	const fewest = len("100000000") // in 1973
+	digits := strings.TrimLeft(s, "+-")
+	seconds, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err == nil && len(digits) >= fewest || err != nil && !strings.ContainsAny(s, ".,eE"):
+		if err != nil {
+			seconds = -1
+		}
+		return checkTime(time.Unix(seconds, 0).UTC())
+	case err == nil && len(digits) == len("20300131"):
+		return time.Time{}, shown(s, "is a date without a time of day; write both, such as "+exampleTime)
+	}
+	return time.Time{}, shown(s, "is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as "+exampleTime)
+}
+
+// checkTime refuses what no campaign means.
+func checkTime(at time.Time) (time.Time, *Refusal) {
+	if at.Year() < 1970 || at.Year() >= 2100 {
+		return time.Time{}, refuse("send_at", "lies before 1970 or after 2099; as a number it is Unix seconds, not milliseconds")
+	}
+	return at, nil
+}
+
+// inZone returns the time at which clocks in the zone show the wall time, if there is just one.
+func inZone(wall time.Time, zone *time.Location) (time.Time, *Refusal) {
+	if zone == nil {
+		return time.Time{}, refuse("send_at", "has no time zone; add --zone Europe/Bucharest, or write it as "+exampleTime)
+	}
+	at := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
+	readings := []time.Time{}
+	for _, shift := range []time.Duration{-3 * time.Hour, 3 * time.Hour} { // the offsets before and after any change
+		_, offset := at.Add(shift).Zone()
+		reading := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, time.FixedZone("", offset))
+		if len(readings) == 0 || !readings[0].Equal(reading) {
+			readings = append(readings, reading)
+		}
+	}
+	if len(readings) == 1 {
+		return checkTime(at)
+	}
+	first, second := readings[0], readings[1]
+	how := "comes twice"
+	if !showsIn(first, zone) || !showsIn(second, zone) {
+		if showsIn(first, zone) || showsIn(second, zone) { // near a change, and not in it
+			return checkTime(at)
+		}
+		how = "is skipped"
+	}
+	return time.Time{}, &Refusal{Column: "send_at", Cause: fmt.Errorf("%s when the clocks of %s change; write %s or %s",
+		how, zone, first.Format(time.RFC3339), second.Format(time.RFC3339))}
+}
+
+// showsIn reports whether clocks in the zone show at as it is written.
+func showsIn(at time.Time, zone *time.Location) bool {
+	const wall = "2006-01-02 15:04:05"
+	return at.In(zone).Format(wall) == at.Format(wall)
+}
+
+// fromSerial returns what a spreadsheet keeps as a number of days, as a wall time in UTC. It is not
+// ok if it has no time of day.
+func fromSerial(value string, since1904 bool) (wall time.Time, hasTime, ok bool) {
+	days, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(days >= 61) || days > 100_000 { // from March 1900 on, where all agree
+		return time.Time{}, false, false
+	}
+	epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+	if since1904 {
+		epoch = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	seconds := int64(days*86400 + 0.5)
+	return epoch.Add(time.Duration(seconds) * time.Second), seconds%86400 != 0, true
+}
+
+func shown(value, cause string) *Refusal {
+	return &Refusal{Column: "send_at", Shown: value, Cause: errors.New(cause)}
+}
