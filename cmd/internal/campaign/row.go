@@ -213,6 +213,3 @@ func restoreZeros(to string) string {
 	}
 	return to
 }
-
-// Receiver returns the number of a good row in one form, however it is written.
-func (r *Row) Receiver() string { return "00" + strings.TrimPrefix(r.E164(), "+") }

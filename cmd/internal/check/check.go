@@ -74,7 +74,7 @@ func check(ctx context.Context, c cli.Console, opts checkOptions, names []string
 	defer rows.Close()
 	out := cli.NewOutput(c.Out)
 	bar := progress.New(c.Err, -1, "checking", 100*time.Millisecond)
-	u := &checkup{Reasons: outcome.Counts{}, characters: map[rune]*foreignRune{}, receivers: map[string]*receiver{}}
+	u := &checkup{Reasons: outcome.Counts{}, characters: map[rune]*foreignRune{}}
 	var bad input.Complaints
 	for rows.Next(ctx) {
 		row := rows.Row()

@@ -22,11 +22,11 @@ type checkup struct {
 	FoldedSegments int            `json:"folded_segments"` // were all texts folded
 	Cost           float64        `json:"cost,omitempty"`
 	Reasons        outcome.Counts `json:"bad_row_reasons"`
-	Characters     []*foreignRune `json:"characters"` // that need UCS-2, the most frequent first
-	Repeated       int            `json:"repeated_receivers"`
+	Characters     []*foreignRune `json:"characters"`         // that need UCS-2, the most frequent first
+	Receivers      int            `json:"repeated_receivers"` // of several messages
 
 	characters map[rune]*foreignRune
-	receivers  map[string]*receiver
+	repeated   []campaign.Receiver
 }
 
 // foreignRune is a character that makes messages dearer.
@@ -39,13 +39,6 @@ type foreignRune struct {
 	Folded    string `json:"folded"` // what --fold makes of it; itself where that has no near one
 }
 
-// receiver is a number that messages go to.
-type receiver struct {
-	messages int
-	file     string // the first one's
-	line     int
-}
-
 // examined is what check finds out about the text of a good row.
 type examined struct {
 	foreign []rune // each character that needs UCS-2 once, by its code
@@ -53,8 +46,11 @@ type examined struct {
 }
 
 func examine(r *campaign.Row) examined {
-	if r.Bad != nil {
+	switch {
+	case r.Bad != nil:
 		return examined{}
+	case r.Size.Alphabet != gsm7.UCS2: // then nothing is foreign, and nothing to be folded
+		return examined{folded: r.Size.Segments}
 	}
 	var characters []rune
 	for _, char := range gsm7.Foreign(r.Text) {
@@ -79,11 +75,6 @@ func (u *checkup) count(r *campaign.Row, text examined) {
 		}
 		seen.Messages++
 	}
-	number := r.Receiver()
-	if u.receivers[number] == nil {
-		u.receivers[number] = &receiver{0, r.File, r.Line}
-	}
-	u.receivers[number].messages++
 }
 
 func (u *checkup) end(price float64) {
@@ -92,11 +83,8 @@ func (u *checkup) end(price float64) {
 	slices.SortFunc(u.Characters, func(a, b *foreignRune) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Code, b.Code))
 	})
-	for _, r := range u.receivers {
-		if r.messages > 1 {
-			u.Repeated++
-		}
-	}
+	u.repeated = u.Repeated.Receivers()
+	u.Receivers = len(u.repeated)
 }
 
 func (u *checkup) print(out *cli.Output, opts checkOptions) {
@@ -132,12 +120,12 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 		}
 		fmt.Fprintf(table, "%s\t%s %s in %s, first %s:%d%s\n", cli.Heading(i, "because of"), char.Character, char.Code, campaign.Plural(char.Messages, "message"), char.File, char.Line, folded)
 	}
-	for i, r := range u.repeated() {
+	for i, r := range u.repeated {
 		if i == shownLines {
-			fmt.Fprintf(table, "\tand %d more\n", u.Repeated-shownLines)
+			fmt.Fprintf(table, "\tand %d more\n", len(u.repeated)-shownLines)
 			break
 		}
-		fmt.Fprintf(table, "%s\t%s has %d messages, the first %s:%d\n", cli.Heading(i, "same receiver"), redact.Number(r.number), r.messages, r.file, r.line)
+		fmt.Fprintf(table, "%s\t%s has %d messages: %s\n", cli.Heading(i, "same receiver"), redact.Number(r.Number), len(r.Rows), placesOf(r.Rows))
 	}
 	table.Flush()
 }
@@ -145,23 +133,26 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 // shownLines is how many lines of one kind a person is shown.
 const shownLines = 20
 
-type repeatedReceiver struct {
-	number string
-	*receiver
-}
-
-// repeated are the receivers with more than one message, as the files have them.
-func (u *checkup) repeated() []repeatedReceiver {
-	var repeated []repeatedReceiver
-	for number, r := range u.receivers {
-		if r.messages > 1 {
-			repeated = append(repeated, repeatedReceiver{number, r})
+// placesOf lists rows, with the name of a file once.
+func placesOf(rows []campaign.Place) string {
+	var b strings.Builder
+	file := ""
+	for i, row := range rows {
+		switch {
+		case i == shownLines:
+			fmt.Fprintf(&b, " and %d more", len(rows)-shownLines)
+			return b.String()
+		case row.File != file:
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprintf(&b, "%s:%d", row.File, row.Line)
+		default:
+			fmt.Fprintf(&b, ", %d", row.Line)
 		}
+		file = row.File
 	}
-	slices.SortFunc(repeated, func(a, b repeatedReceiver) int {
-		return cmp.Or(cmp.Compare(b.messages, a.messages), strings.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
-	})
-	return repeated
+	return b.String()
 }
 
 // checked is what machines read of one row.

@@ -17,7 +17,7 @@ import (
 
 // Help is the part of a command's help about FILEs.
 const Help = `FILE is a workbook (.xlsx), CSV or JSON lines, one object a line. "-" is standard
- A CSV is separated by commas, semicolons or tabs, in UTF-8 or UTF-16.
+input. A CSV is separated by commas, semicolons or tabs, in UTF-8 or UTF-16.
 
 The columns are
   id       a whole number from 0, unique among all FILEs; if there is no such

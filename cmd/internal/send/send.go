@@ -220,13 +220,11 @@ func (o options) survey(ctx context.Context, c cli.Console, rowsOf *campaign.Cam
 	}
 	defer rows.Close()
 	var survey campaign.Survey
-	var repeated campaign.Repeated
 	var bad input.Complaints
 	bar := progress.New(c.Err, -1, "checking", 100*time.Millisecond)
 	for rows.Next(ctx) {
 		row := rows.Row()
 		survey.Add(row)
-		repeated.Add(row)
 		if row.Bad != nil {
 			bad.AddRow(row)
 		}
@@ -238,8 +236,8 @@ func (o options) survey(ctx context.Context, c cli.Console, rowsOf *campaign.Cam
 	}
 	bad.Print(c.Err, input.FewPlaces, "smslink check --json shows every row")
 	fmt.Fprintln(c.Err, &survey)
-	if n := repeated.Count(); n > 0 {
-		fmt.Fprintf(c.Err, "%s the same receiver and text as another row, and will be billed again; smslink check shows the receivers\n", haveOrHas(n))
+	for _, warning := range survey.Warnings() {
+		fmt.Fprintln(c.Err, warning)
 	}
 	switch {
 	case survey.Messages == 0:
@@ -248,13 +246,6 @@ func (o options) survey(ctx context.Context, c cli.Console, rowsOf *campaign.Cam
 		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
 	return &survey, nil
-}
-
-func haveOrHas(n int) string {
-	if n == 1 {
-		return "1 message has"
-	}
-	return fmt.Sprintf("%d messages have", n)
 }
 
 // needIDs returns why what can't be read twice is refused without an id column, or nil.
