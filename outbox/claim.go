@@ -16,7 +16,7 @@ import (
 
 // claim is the right to upload one package once. It exists once its transaction is committed.
 type claim struct {
-	token  string // worker and 128 random bits: what a settlement is compared on, since ids may come again
+	token  string // worker and 128 random bits; compared in place of ids, which can be reused
 	worker string
 	lane   string
 	id     int64 // of the package's row
@@ -26,17 +26,17 @@ type claim struct {
 	keys     []string // of the messages
 	enqueued []int64  // when, of the messages: microseconds since 1970, by the database's clock
 	traces   []string // see [PackageStart]; one more than maxTraces if there are too many
-	attempts int64    // the most that any of the messages has behind it
+	attempts int64    // the highest attempt count among the messages
 	now      int64    // of the claim, by the database's clock
 
 	began    time.Time // before the claim, by this machine's clock
 	deadline time.Time // of the upload
-	startBy  time.Time // of the upload's beginning, since a message expires; zero means the deadline
+	startBy  time.Time // the latest start, because a message expires; zero means the deadline
 
 	resp *smslink.Response
 	err  error
 	stop string // why no more should be uploaded after this one, or empty
-	done bool   // resp, err and stop say what became of the package
+	done bool   // the upload has ended; resp, err and stop are set
 }
 
 // Package states, as smslink_package has them.
@@ -44,20 +44,16 @@ const (
 	stateSending  = 1
 	stateAccepted = 2
 	stateNotSent  = 3
-	stateHeld     = 4
+	stateRejected = 4
 	stateInDoubt  = 5
 	stateResolved = 6
 )
 
 var (
-	errPaused  = errors.New("outbox: paused")
-	errMoved   = errors.New("outbox: the database has failed over, was restored or has lost commits")
-	errNothing = errors.New("outbox: nothing is due")
-
-	// ErrUnsafe is the error of [Outbox.Run] if a setting of the database may lose a commit, so
-	// that messages could be sent twice, or may alter a text. The text names the setting. See
-	// [Options].AllowLoss.
-	ErrUnsafe = errors.New("outbox: the database's settings are not safe")
+	errPaused  = errors.New("paused")
+	errMoved   = errors.New("the database has failed over, was restored or has lost commits")
+	errNothing = errors.New("nothing is due")
+	errUnsafe  = errors.New("smslink: the outbox refuses the database's settings")
 )
 
 // queue is what is due in a lane.
@@ -70,9 +66,16 @@ type queue struct {
 // peek counts the messages of a lane that have been due since from, up to a full package.
 func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, err error) {
 	d := o.dialect
-	err = o.db.QueryRowContext(ctx, d.sql(fmt.Sprintf("SELECT count(*), COALESCE(min(due), 0), %[1]s FROM (SELECT due FROM smslink_message%[2]s"+
-		" WHERE package IS NULL AND lane = ? AND due >= ? AND due <= (SELECT %[1]s) ORDER BY due LIMIT %[3]d) AS q", d.now, d.queueIndex, o.lanes[lane].Messages)),
-		lane, from).Scan(&q.messages, &q.oldest, &q.now)
+	err = o.db.QueryRowContext(ctx, d.sql(fmt.Sprintf(`
+		SELECT count(*), COALESCE(min(due), 0), %[1]s
+		FROM (
+			SELECT due
+			FROM smslink_message%[2]s
+			WHERE package IS NULL AND lane = ? AND due >= ? AND due <= (SELECT %[1]s)
+			ORDER BY due
+			LIMIT %[3]d
+		) AS q`, d.now, d.queueIndex, o.lanes[lane].Messages)), lane, from).
+		Scan(&q.messages, &q.oldest, &q.now)
 	return q, err
 }
 
@@ -81,7 +84,10 @@ func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, er
 // errNothing if another worker was faster or if all that was due has expired.
 func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error) {
 	began := time.Now()
-	c := &claim{token: r.worker + "/" + rand.Text(), worker: r.worker, lane: lane, pkg: r.newPackage(), began: began, deadline: began.Add(r.opts.Timeout)}
+	c := &claim{
+		token: r.worker + "/" + rand.Text(), worker: r.worker, lane: lane,
+		pkg: r.newPackage(), began: began, deadline: began.Add(r.opts.Timeout),
+	}
 	tx, err := r.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -96,7 +102,7 @@ func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error
 		return nil, orElse(err, errNothing)
 	}
 	if err == nil {
-		r.memory.add(c)
+		r.recent.add(c)
 	}
 	return c, err
 }
@@ -108,28 +114,21 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	case err != nil:
 		return err
 	case s.unsafe != "" && !r.opts.AllowLoss:
-		return unsafe(s)
+		return unsafeSettings(s)
 	case s.moved:
 		return errMoved
 	case s.paused != "":
 		return errPaused
 	}
-	dead, err := r.add(ctx, tx, c, from, s.now)
+	left, err := r.add(ctx, tx, c, from, s.now)
 	switch {
 	case err != nil:
 		return err
-	case len(c.ids)+len(dead.expired)+len(dead.refused) == 0:
+	case len(c.ids)+len(left.expired)+len(left.invalid) == 0:
 		return errNothing
 	}
-	if len(dead.expired) > 0 {
-		if _, err := r.exec(ctx, tx, fmt.Sprintf(r.dialect.take, atEnd(expiredPackage, r.dialect), "package IS NULL"), asciiJSON(dead.expired)); err != nil {
-			return err
-		}
-	}
-	for id, refusal := range dead.refused {
-		if _, err := r.exec(ctx, tx, "UPDATE smslink_message SET "+atEnd(refusedPackage, r.dialect)+", note = ? WHERE id = ?", refusal, id); err != nil {
-			return err
-		}
+	if err := r.endUnsent(ctx, tx, left); err != nil {
+		return err
 	}
 	if len(c.ids) == 0 {
 		return nil
@@ -137,59 +136,86 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	if err := r.insertPackage(ctx, tx, c, s.now); err != nil {
 		return err
 	}
-	n, err := r.exec(ctx, tx, fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), "package IS NULL"), asciiJSON(c.ids))
+	take := fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), "package IS NULL")
+	n, err := r.exec(ctx, tx, take, asciiJSON(c.ids))
 	if err == nil && n != int64(len(c.ids)) {
-		err = fmt.Errorf("outbox: a claim of %d messages took %d", len(c.ids), n)
+		err = fmt.Errorf("smslink: a claim of %d messages took %d", len(c.ids), n)
 	}
 	return err
 }
 
-func unsafe(s state) error {
-	return fmt.Errorf("%w: %s; change it, or set Options.AllowLoss", ErrUnsafe, s.unsafe)
+func unsafeSettings(s state) error {
+	return fmt.Errorf("%w: %s; change it, or set Options.AllowLoss", errUnsafe, s.unsafe)
 }
 
-// unsendable are the messages that a claim found and could not add.
-type unsendable struct {
+// unsent are the messages that a claim found and did not add.
+type unsent struct {
 	expired []int64
-	refused map[int64]string
+	invalid map[int64]string // why, by id
+}
+
+// endUnsent ends the messages that a claim did not add.
+func (o *Outbox) endUnsent(ctx context.Context, tx *sql.Tx, left unsent) error {
+	if len(left.expired) > 0 {
+		take := fmt.Sprintf(o.dialect.take, atEnd(expiredPackage, o.dialect), "package IS NULL")
+		if _, err := o.exec(ctx, tx, take, asciiJSON(left.expired)); err != nil {
+			return err
+		}
+	}
+	for id, reason := range left.invalid {
+		_, err := o.exec(ctx, tx, `
+			UPDATE smslink_message
+			SET `+atEnd(invalidPackage, o.dialect)+`, note = ?
+			WHERE id = ?`, reason, id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add fills the claim's package.
-func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64) (dead unsendable, err error) {
+func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64) (left unsent, err error) {
 	lane := o.lanes[c.lane]
-	rows, err := tx.QueryContext(ctx, o.dialect.sql("SELECT id, message_key, receiver, sender, body, send_at, COALESCE(expires, 0), attempts, enqueued, COALESCE(trace, '') FROM smslink_message"+
-		o.dialect.queueIndex+" WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ? ORDER BY due, id LIMIT "+fmt.Sprint(lane.Messages)+o.dialect.skipLocked),
-		c.lane, from, now)
+	rows, err := tx.QueryContext(ctx, o.dialect.sql(fmt.Sprintf(`
+		SELECT id, message_key, receiver, sender, body, send_at,
+			COALESCE(expires, 0), attempts, enqueued, COALESCE(trace, '')
+		FROM smslink_message%s
+		WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ?
+		ORDER BY due, id
+		LIMIT %d%s`, o.dialect.queueIndex, lane.Messages, o.dialect.skipLocked)), c.lane, from, now)
 	if err != nil {
-		return dead, err
+		return left, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var m smslink.Message
 		var key, trace string
 		var sendAt, expires, attempts, enqueued int64
-		if err := rows.Scan(&m.ID, &key, &m.To, &m.From, &m.Text, &sendAt, &expires, &attempts, &enqueued, &trace); err != nil {
-			return dead, err
+		if err := rows.Scan(&m.ID, &key, &m.To, &m.From, &m.Text, &sendAt,
+			&expires, &attempts, &enqueued, &trace); err != nil {
+			return left, err
 		}
 		if expires > 0 && expires <= now {
-			dead.expired = append(dead.expired, m.ID)
+			left.expired = append(left.expired, m.ID)
 			continue
 		}
 		if sendAt > 0 {
 			m.SendAt = time.Unix(sendAt, 0)
 		}
 		if err := c.pkg.Add(m); err != nil {
-			if dead.refused == nil {
-				dead.refused = map[int64]string{}
+			if left.invalid == nil {
+				left.invalid = map[int64]string{}
 			}
-			dead.refused[m.ID] = tidy(err.Error(), maxNote)
+			left.invalid[m.ID] = tidy(err.Error(), maxNote)
 			continue
 		}
 		if c.pkg.Size() > lane.Bytes && c.pkg.Len() > 1 {
 			c.pkg.Remove(m.ID)
 			break
 		}
-		c.ids, c.keys, c.attempts = append(c.ids, m.ID), append(c.keys, key), max(c.attempts, attempts)
+		c.ids, c.keys = append(c.ids, m.ID), append(c.keys, key)
+		c.attempts = max(c.attempts, attempts)
 		c.enqueued = append(c.enqueued, enqueued)
 		c.addTrace(trace)
 		if expires > 0 {
@@ -199,7 +225,7 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 			}
 		}
 	}
-	return dead, rows.Err()
+	return left, rows.Err()
 }
 
 func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, now int64) error {
@@ -208,8 +234,11 @@ func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, now in
 		sum := md5.Sum(c.pkg.AppendPlain(nil))
 		digest = hex.EncodeToString(sum[:])
 	}
-	if _, err := o.exec(ctx, tx, "INSERT INTO smslink_package (token, worker, lane, state, messages, digest, began, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"+o.dialect.ignore,
-		c.token, c.worker, c.lane, stateSending, len(c.ids), digest, now, now+(o.opts.Timeout+o.opts.Timeout/5).Microseconds()); err != nil {
+	deadline := now + (o.opts.Timeout + o.opts.Timeout/5).Microseconds()
+	if _, err := o.exec(ctx, tx, `
+		INSERT INTO smslink_package (token, worker, lane, state, messages, digest, began, deadline)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`+o.dialect.ignore,
+		c.token, c.worker, c.lane, stateSending, len(c.ids), digest, now, deadline); err != nil {
 		return err
 	}
 	return tx.QueryRowContext(ctx, o.dialect.sql("SELECT id FROM smslink_package WHERE token = ?"), c.token).Scan(&c.id)

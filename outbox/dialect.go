@@ -29,7 +29,7 @@ type Dialect struct {
 
 // sql numbers the parameters of a statement if the database wants that.
 func (d *Dialect) sql(statement string) string {
-	if d != Postgres {
+	if d.name != "postgres" {
 		return statement
 	}
 	pieces := strings.Split(statement, "?")
@@ -44,51 +44,98 @@ func (d *Dialect) sql(statement string) string {
 }
 
 // Postgres is PostgreSQL 14 or later, also behind PgBouncer in transaction mode.
-var Postgres = &Dialect{
-	name:  "postgres",
-	now:   "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
-	begin: "SET LOCAL synchronous_commit = on",
-	state: `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
-		(SELECT system_identifier::text FROM pg_control_system()) || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || ' ' || 'smslink_message'::regclass::oid::text,
-		CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END`,
-	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
-		SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e END, now, c
-		FROM json_to_recordset(CAST(CAST(? AS text) AS json)) AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint, c text),
-			(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) AS clock
-		ORDER BY k ON CONFLICT (message_key) DO NOTHING`,
-	take:     "UPDATE smslink_message SET %s WHERE %s AND id = ANY(ARRAY(SELECT value::bigint FROM json_array_elements_text(CAST(CAST(? AS text) AS json))))",
-	takeKeys: "UPDATE smslink_message SET %s WHERE %s AND message_key = ANY(ARRAY(SELECT json_array_elements_text(CAST(CAST(? AS text) AS json))))",
-	keys:     "json_array_elements_text(CAST(CAST(? AS text) AS json)) AS x(k)",
-	results:  "json_to_recordset(CAST(CAST(? AS text) AS json)) AS x(m bigint, s bigint, r text)",
-	report: `INSERT INTO smslink_report (remote, delivered, reported, came)
-		SELECT CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-		ON CONFLICT (remote) DO UPDATE SET delivered = excluded.delivered, reported = excluded.reported WHERE excluded.reported >= smslink_report.reported`,
-	skipLocked: " FOR UPDATE SKIP LOCKED",
-	ignore:     " ON CONFLICT DO NOTHING",
-	isolation:  sql.LevelReadCommitted,
-	messages:   10_000,
+var Postgres = postgres()
+
+func postgres() *Dialect {
+	const (
+		now   = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+		texts = "json_array_elements_text(CAST(CAST(? AS text) AS json))"
+		rows  = "json_to_recordset(CAST(CAST(? AS text) AS json))"
+	)
+	return &Dialect{
+		name:  "postgres",
+		now:   now,
+		begin: "SET LOCAL synchronous_commit = on",
+		state: now + `,
+			(SELECT system_identifier::text FROM pg_control_system())
+				|| ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+				|| ' ' || 'smslink_message'::regclass::oid::text,
+			CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END`,
+		enqueue: `
+			INSERT INTO smslink_message
+				(message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+			SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e END, now, c
+			FROM ` + rows + `
+				AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint, c text),
+				(SELECT ` + now + ` AS now) AS clock
+			ORDER BY k
+			ON CONFLICT (message_key) DO NOTHING`,
+		take: `
+			UPDATE smslink_message
+			SET %s
+			WHERE %s AND id = ANY(ARRAY(SELECT value::bigint FROM ` + texts + `))`,
+		takeKeys: `
+			UPDATE smslink_message
+			SET %s
+			WHERE %s AND message_key = ANY(ARRAY(SELECT ` + texts + `))`,
+		keys:    texts + " AS x(k)",
+		results: rows + " AS x(m bigint, s bigint, r text)",
+		report: `
+			INSERT INTO smslink_report (remote, delivered, reported, came)
+			SELECT CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), ` + now + `
+			ON CONFLICT (remote) DO UPDATE
+			SET delivered = excluded.delivered, reported = excluded.reported
+			WHERE excluded.reported >= smslink_report.reported`,
+		skipLocked: " FOR UPDATE SKIP LOCKED",
+		ignore:     " ON CONFLICT DO NOTHING",
+		isolation:  sql.LevelReadCommitted,
+		messages:   10_000,
+	}
 }
 
 // SQLite is SQLite 3.42 or later, shared by any number of processes of one machine. Open it in
 // WAL mode and with a busy time-out.
-var SQLite = &Dialect{
-	name:  "sqlite",
-	now:   "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-	begin: "UPDATE smslink_meta SET value = value WHERE name = 'paused'", // takes the write lock before anything is read
-	state: `CAST(unixepoch('subsec') * 1000000 AS INTEGER), 'sqlite',
-		CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2 THEN 'PRAGMA synchronous below FULL' ELSE '' END`,
-	enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
-		SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s', max(value->>'n', now), CASE WHEN value->>'e' > 0 THEN now + (value->>'e') END, now, value->>'c'
-		FROM json_each(?), (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now) AS clock
-		WHERE true ORDER BY value->>'k' ON CONFLICT (message_key) DO NOTHING`,
-	take:     "UPDATE smslink_message SET %s WHERE %s AND id IN (SELECT value FROM json_each(?))",
-	takeKeys: "UPDATE smslink_message SET %s WHERE %s AND message_key IN (SELECT value FROM json_each(?))",
-	keys:     "(SELECT value AS k FROM json_each(?)) AS x",
-	results:  "(SELECT value->>'m' AS m, value->>'s' AS s, value->>'r' AS r FROM json_each(?)) AS x",
-	report: `INSERT INTO smslink_report (remote, delivered, reported, came) VALUES (?, ?, ?, CAST(unixepoch('subsec') * 1000000 AS INTEGER))
-		ON CONFLICT (remote) DO UPDATE SET delivered = excluded.delivered, reported = excluded.reported WHERE excluded.reported >= smslink_report.reported`,
-	ignore:   " ON CONFLICT DO NOTHING",
-	messages: 1_000, // the claim of 10,000 keeps other writers waiting for a quarter of a second
+var SQLite = sqlite()
+
+func sqlite() *Dialect {
+	const now = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+	return &Dialect{
+		name: "sqlite",
+		now:  now,
+		// It takes the write lock before anything is read.
+		begin: "UPDATE smslink_meta SET value = value WHERE name = 'paused'",
+		state: now + `,
+			'sqlite',
+			CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2
+				THEN 'PRAGMA synchronous below FULL' ELSE '' END`,
+		enqueue: `
+			INSERT INTO smslink_message
+				(message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+			SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s',
+				max(value->>'n', now), CASE WHEN value->>'e' > 0 THEN now + (value->>'e') END, now, value->>'c'
+			FROM json_each(?), (SELECT ` + now + ` AS now) AS clock
+			WHERE true
+			ORDER BY value->>'k'
+			ON CONFLICT (message_key) DO NOTHING`,
+		take: `
+			UPDATE smslink_message
+			SET %s
+			WHERE %s AND id IN (SELECT value FROM json_each(?))`,
+		takeKeys: `
+			UPDATE smslink_message
+			SET %s
+			WHERE %s AND message_key IN (SELECT value FROM json_each(?))`,
+		keys:    "(SELECT value AS k FROM json_each(?)) AS x",
+		results: "(SELECT value->>'m' AS m, value->>'s' AS s, value->>'r' AS r FROM json_each(?)) AS x",
+		report: `
+			INSERT INTO smslink_report (remote, delivered, reported, came)
+			VALUES (?, ?, ?, ` + now + `)
+			ON CONFLICT (remote) DO UPDATE
+			SET delivered = excluded.delivered, reported = excluded.reported
+			WHERE excluded.reported >= smslink_report.reported`,
+		ignore:   " ON CONFLICT DO NOTHING",
+		messages: 1_000, // the claim of 10,000 keeps other writers waiting for a quarter of a second
+	}
 }
 
 // MySQL is MySQL 8.0 or later.
@@ -100,29 +147,67 @@ var MariaDB = mysql("@@server_id")
 
 func mysql(epoch string) *Dialect {
 	const (
-		now  = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))" // UNIX_TIMESTAMP repeats an hour each autumn
-		text = " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH "           // without it MariaDB writes ? for what latin1 lacks
+		// UNIX_TIMESTAMP repeats an hour each autumn.
+		now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
+		// Without it MariaDB writes ? for what latin1 lacks.
+		text = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH "
 		ids  = "JSON_TABLE(?, '$[*]' COLUMNS (k BIGINT PATH '$')) AS x"
-		keys = "JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100)" + text + "'$')) AS x"
+		keys = "JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100) " + text + "'$')) AS x"
 	)
 	return &Dialect{
 		name: "mysql",
 		now:  now,
-		state: now + ", CAST(" + epoch + ` AS CHAR),
-			CASE WHEN @@innodb_flush_log_at_trx_commit <> 1 THEN 'innodb_flush_log_at_trx_commit other than 1'
-				WHEN @@log_bin AND @@sync_binlog <> 1 THEN 'sync_binlog other than 1'
-				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4' THEN 'a character_set_results other than utf8mb4' ELSE '' END`,
-		enqueue: `INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
-			SELECT k, l, t, f, b, s, greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e END, ` + now + `, c
-			FROM JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100)` + text + `'$.k', l VARCHAR(32)` + text + `'$.l', t VARCHAR(64)` + text + `'$.t', f VARCHAR(64)` + text + `'$.f',
-				b MEDIUMTEXT` + text + `'$.b', s BIGINT PATH '$.s', n BIGINT PATH '$.n', e BIGINT PATH '$.e', c VARCHAR(64)` + text + `'$.c')) AS x
-			ORDER BY k ON DUPLICATE KEY UPDATE smslink_message.id = smslink_message.id`,
-		take:     "UPDATE " + ids + " STRAIGHT_JOIN smslink_message ON smslink_message.id = x.k SET %s WHERE %s", // IN reads the whole table
-		takeKeys: "UPDATE " + keys + " STRAIGHT_JOIN smslink_message ON smslink_message.message_key = x.k SET %s WHERE %s",
-		keys:     keys,
-		results:  "JSON_TABLE(?, '$[*]' COLUMNS (m BIGINT PATH '$.m', s BIGINT PATH '$.s', r VARCHAR(128)" + text + "'$.r')) AS x",
-		report: `INSERT INTO smslink_report (remote, delivered, reported, came) VALUES (?, ?, ?, ` + now + `)
-			ON DUPLICATE KEY UPDATE delivered = CASE WHEN VALUES(reported) >= reported THEN VALUES(delivered) ELSE delivered END, reported = greatest(reported, VALUES(reported))`,
+		state: now + `,
+			CAST(` + epoch + ` AS CHAR),
+			CASE WHEN @@innodb_flush_log_at_trx_commit <> 1
+				THEN 'innodb_flush_log_at_trx_commit other than 1'
+				WHEN @@log_bin AND @@sync_binlog <> 1
+				THEN 'sync_binlog other than 1'
+				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4'
+				THEN 'a character_set_results other than utf8mb4'
+				ELSE '' END`,
+		enqueue: `
+			INSERT INTO smslink_message
+				(message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+			SELECT k, l, t, f, b, s,
+				greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e END, ` + now + `, c
+			FROM JSON_TABLE(?, '$[*]' COLUMNS (
+				k VARCHAR(100) ` + text + `'$.k',
+				l VARCHAR(32) ` + text + `'$.l',
+				t VARCHAR(64) ` + text + `'$.t',
+				f VARCHAR(64) ` + text + `'$.f',
+				b MEDIUMTEXT ` + text + `'$.b',
+				s BIGINT PATH '$.s',
+				n BIGINT PATH '$.n',
+				e BIGINT PATH '$.e',
+				c VARCHAR(64) ` + text + `'$.c'
+			)) AS x
+			ORDER BY k
+			ON DUPLICATE KEY UPDATE smslink_message.id = smslink_message.id`,
+		// IN would read the whole table.
+		take: `
+			UPDATE ` + ids + `
+			STRAIGHT_JOIN smslink_message ON smslink_message.id = x.k
+			SET %s
+			WHERE %s`,
+		takeKeys: `
+			UPDATE ` + keys + `
+			STRAIGHT_JOIN smslink_message ON smslink_message.message_key = x.k
+			SET %s
+			WHERE %s`,
+		keys: keys,
+		results: `
+			JSON_TABLE(?, '$[*]' COLUMNS (
+				m BIGINT PATH '$.m',
+				s BIGINT PATH '$.s',
+				r VARCHAR(128) ` + text + `'$.r'
+			)) AS x`,
+		report: `
+			INSERT INTO smslink_report (remote, delivered, reported, came)
+			VALUES (?, ?, ?, ` + now + `)
+			ON DUPLICATE KEY UPDATE
+				delivered = CASE WHEN VALUES(reported) >= reported THEN VALUES(delivered) ELSE delivered END,
+				reported = greatest(reported, VALUES(reported))`,
 		queueIndex: " FORCE INDEX (smslink_message_queue)",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		ignore:     " ON DUPLICATE KEY UPDATE smslink_package.id = smslink_package.id",

@@ -16,17 +16,17 @@
 //
 // A package is claimed before it is uploaded: one transaction selects messages and inserts the
 // package's row. Its commit is the right to upload the package once. A worker that ends without
-// saying what became of its package leaves it in doubt. A package in doubt is never sent again by
-// itself: see [Outbox.Doubts] and [Outbox.Resolve].
+// recording how its upload ended leaves the package in doubt. Only a person's verdict sends a
+// package in doubt again: see [Outbox.Unresolved] and [Outbox.Resolve].
 //
 // No message is sent twice as long as the database keeps what it has committed. Run refuses a
-// database that is set not to ([ErrUnsafe]), and halts when it notices that commits were lost: see
-// [Stats].WroteBack. No message is lost as long as your own transaction is not.
+// database whose settings may lose a commit, and halts when it notices that commits were lost: see
+// [Stats].WroteBack. A message whose transaction committed is not lost.
 //
 // # Databases
 //
 // The outbox works on database/sql alone, with a driver of yours: PostgreSQL 14, MySQL 8.0, MariaDB
-// 10.6, SQLite 3.42 and later. Package outboxtest holds a database and its driver to the rules. A
+// 10.6, SQLite 3.42 and later. Package outboxtest tests a database and its driver for conformance. A
 // MySQL driver must report changed rows, not found rows (clientFoundRows=false, which is
 // go-sql-driver's default).
 package outbox

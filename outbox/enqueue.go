@@ -60,13 +60,20 @@ type rowsAffected int64
 func (rowsAffected) LastInsertId() (int64, error)   { return 0, errors.ErrUnsupported }
 func (n rowsAffected) RowsAffected() (int64, error) { return int64(n), nil }
 
-// The rules that Enqueue adds to those of [smslink.Package.Add].
-var (
-	ErrKey     = errors.New("is not 1 to 100 characters of visible ASCII")
-	ErrLane    = errors.New("is not one of the outbox's lanes; add it to Options.Lanes")
-	ErrTooLong = errors.New("is longer than the outbox takes: 64 bytes of a receiver or a sender, 1 MiB of text")
-	ErrExpires = errors.New("is negative")
-)
+// MessageError is the error of an invalid message. It holds no receiver, no text and no key.
+type MessageError struct {
+	Index int    // in the arguments of [Outbox.Enqueue]
+	Field string // of [Message]
+	Err   error  // what is wrong with it, such as a rule of [smslink.Package.Add]
+}
+
+// Error returns the index, the field and what is wrong with it.
+func (e *MessageError) Error() string {
+	return fmt.Sprintf("smslink: messages[%d]: %s %v", e.Index, e.Field, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *MessageError) Unwrap() error { return e.Err }
 
 const (
 	maxKey     = 100
@@ -76,11 +83,10 @@ const (
 
 // Enqueue adds messages by one statement in tx, and returns how many were new: a message whose key
 // is there already is left as it is. They are sent once tx is committed, and never if it is rolled
-// back. What a message's own fields become is stored: see [smslink.Message].
+// back. Fields are stored as [smslink.Package.Add] normalizes them.
 //
-// If a message is refused, none is enqueued. The error is then a [*smslink.MessageError], whose ID
-// is the message's index. It holds one of the errors of [smslink.Package.Add], or [ErrKey],
-// [ErrLane], [ErrTooLong] or [ErrExpires]. Any other error is the database's.
+// If a message is invalid, none is enqueued, and the error is a [*MessageError]. Any other error is
+// the database's.
 func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
@@ -89,9 +95,9 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 	if err != nil {
 		return 0, err
 	}
-	if word := o.trace(ctx); word != "" {
+	if trace := o.trace(ctx); trace != "" {
 		for i := range rows {
-			rows[i].Trace = word
+			rows[i].Trace = trace
 		}
 	}
 	n, err := o.exec(ctx, tx, o.dialect.enqueue, asciiJSON(rows))
@@ -116,8 +122,8 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 	rows := make([]row, 0, len(messages))
 	p := o.newPackage()
 	for i, m := range messages {
-		refuse := func(field string, rule error) ([]row, error) {
-			return nil, &smslink.MessageError{ID: int64(i), Field: field, Err: rule}
+		invalid := func(field, reason string) ([]row, error) {
+			return nil, &MessageError{Index: i, Field: field, Err: errors.New(reason)}
 		}
 		r := row{Key: m.Key, Lane: orElse(m.Lane, Bulk), Expires: m.Expires.Microseconds()}
 		if m.Expires > 0 {
@@ -132,19 +138,23 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 		_, known := o.lanes[r.Lane]
 		switch {
 		case !visible(r.Key, maxKey):
-			return refuse("Key", ErrKey)
+			return invalid("Key", "is not 1 to 100 characters of visible ASCII")
 		case !known:
-			return refuse("Lane", ErrLane)
+			return invalid("Lane", "is not one of the outbox's lanes; add it to Options.Lanes")
 		case m.Expires < 0:
-			return refuse("Expires", ErrExpires)
+			return invalid("Expires", "is negative")
 		case len(m.To) > maxAddress:
-			return refuse("To", ErrTooLong)
+			return invalid("To", "is longer than 64 bytes")
 		case len(m.From) > maxAddress:
-			return refuse("From", ErrTooLong)
+			return invalid("From", "is longer than 64 bytes")
 		case len(m.Text) > maxText:
-			return refuse("Text", ErrTooLong)
+			return invalid("Text", "is longer than 1 MiB")
 		}
-		if err := p.Add(smslink.Message{ID: int64(i), To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt}); err != nil {
+		err := p.Add(smslink.Message{ID: int64(i), To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt})
+		if invalid := (*smslink.MessageError)(nil); errors.As(err, &invalid) {
+			return nil, &MessageError{Index: i, Field: invalid.Field, Err: invalid.Err}
+		}
+		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, r)
@@ -161,25 +171,26 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 	return rows, nil
 }
 
-// Cancel takes messages out of the queue by one statement in tx, and returns how many. Those that
-// are being sent, have come to their end or are unknown are left as they are.
+// Cancel takes messages out of the queue by one statement in tx, and returns how many. Messages
+// that are being sent, have ended or are not found are not changed.
 func (o *Outbox) Cancel(ctx context.Context, tx Tx, keys ...string) (cancelled int, err error) {
 	if len(keys) == 0 {
 		return 0, nil
 	}
-	n, err := o.exec(ctx, tx, fmt.Sprintf(o.dialect.takeKeys, atEnd(cancelledPackage, o.dialect), "package IS NULL"), asciiJSON(keys))
+	take := fmt.Sprintf(o.dialect.takeKeys, atEnd(cancelledPackage, o.dialect), "package IS NULL")
+	n, err := o.exec(ctx, tx, take, asciiJSON(keys))
 	return int(n), err
 }
 
-// What stands in a message's package column if it came to its end without one.
+// Values of the package column for messages that ended without one.
 const (
 	cancelledPackage = -1
 	expiredPackage   = -2
-	refusedPackage   = -3
+	invalidPackage   = -3
 	abandonedPackage = -4
 )
 
-// atEnd returns what an UPDATE sets of a message that comes to its end without a package.
+// atEnd returns what an UPDATE sets of a message that ends without a package.
 func atEnd(as int, d *Dialect) string { return fmt.Sprintf("package = %d, due = %s", as, d.now) }
 
 // asciiJSON returns v as JSON in ASCII, so that no connection's character set can alter it.

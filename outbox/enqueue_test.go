@@ -30,25 +30,25 @@ func newOutbox(t *testing.T, opts *outbox.Options) *outbox.Outbox {
 	return box
 }
 
-func TestEnqueue_refusesAllIfOneIsBad(t *testing.T) {
+func TestEnqueue_enqueuesNoneIfOneIsInvalid(t *testing.T) {
 	good := outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda"}
 	for name, c := range map[string]struct {
 		change func(*outbox.Message)
 		field  string
-		err    error
+		reason string
 	}{
-		"key with a space":   {func(m *outbox.Message) { m.Key = "order 1" }, "Key", outbox.ErrKey},
-		"key too long":       {func(m *outbox.Message) { m.Key = strings.Repeat("k", 101) }, "Key", outbox.ErrKey},
-		"unknown lane":       {func(m *outbox.Message) { m.Lane = "urgnet" }, "Lane", outbox.ErrLane},
-		"expired before":     {func(m *outbox.Message) { m.Expires = -time.Second }, "Expires", outbox.ErrExpires},
-		"receiver too long":  {func(m *outbox.Message) { m.To = strings.Repeat("0", 65) }, "To", outbox.ErrTooLong},
-		"sender too long":    {func(m *outbox.Message) { m.From = strings.Repeat("s", 65) }, "From", outbox.ErrTooLong},
-		"text too long":      {func(m *outbox.Message) { m.Text = strings.Repeat("t", 1<<20+1) }, "Text", outbox.ErrTooLong},
-		"no phone number":    {func(m *outbox.Message) { m.To = "0712345678, 0712345679" }, "To", smslink.ErrReceiver},
-		"empty text":         {func(m *outbox.Message) { m.Text = " \n" }, "Text", smslink.ErrEmptyText},
-		"text of NUL":        {func(m *outbox.Message) { m.Text = "a\x00b" }, "Text", smslink.ErrControlCharacter},
-		"text not of UTF-8":  {func(m *outbox.Message) { m.Text = "a\xff" }, "Text", smslink.ErrInvalidUTF8},
-		"text that is coded": {func(m *outbox.Message) { m.Text = "a%0Ab" }, "Text", smslink.ErrLiteralEscape},
+		"key with a space":   {func(m *outbox.Message) { m.Key = "order 1" }, "Key", "visible ASCII"},
+		"key too long":       {func(m *outbox.Message) { m.Key = strings.Repeat("k", 101) }, "Key", "1 to 100 characters"},
+		"unknown lane":       {func(m *outbox.Message) { m.Lane = "urgnet" }, "Lane", "Options.Lanes"},
+		"expired before":     {func(m *outbox.Message) { m.Expires = -time.Second }, "Expires", "negative"},
+		"receiver too long":  {func(m *outbox.Message) { m.To = strings.Repeat("0", 65) }, "To", "longer than 64 bytes"},
+		"sender too long":    {func(m *outbox.Message) { m.From = strings.Repeat("s", 65) }, "From", "longer than 64 bytes"},
+		"text too long":      {func(m *outbox.Message) { m.Text = strings.Repeat("t", 1<<20+1) }, "Text", "longer than 1 MiB"},
+		"no phone number":    {func(m *outbox.Message) { m.To = "0712345678, 0712345679" }, "To", "phone number"},
+		"empty text":         {func(m *outbox.Message) { m.Text = " \n" }, "Text", "empty"},
+		"text of NUL":        {func(m *outbox.Message) { m.Text = "a\x00b" }, "Text", "control"},
+		"text not of UTF-8":  {func(m *outbox.Message) { m.Text = "a\xff" }, "Text", "UTF-8"},
+		"text that is coded": {func(m *outbox.Message) { m.Text = "a%0Ab" }, "Text", "%0A"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			box := newOutbox(t, nil)
@@ -60,11 +60,13 @@ func TestEnqueue_refusesAllIfOneIsBad(t *testing.T) {
 			})
 			added, err := box.Enqueue(t.Context(), tx, good, bad)
 			require.Zero(t, added)
-			var refused *smslink.MessageError
-			require.ErrorAs(t, err, &refused)
-			require.ErrorIs(t, err, c.err)
-			require.EqualValues(t, 1, refused.ID)
-			require.Equal(t, c.field, refused.Field)
+			var invalid *outbox.MessageError
+			require.ErrorAs(t, err, &invalid)
+			require.Equal(t, 1, invalid.Index)
+			require.Equal(t, c.field, invalid.Field)
+			require.ErrorContains(t, err, "smslink: messages[1]: "+c.field+" ")
+			require.ErrorContains(t, err, c.reason)
+			require.Equal(t, 1, strings.Count(err.Error(), "smslink:"))
 			require.NotContains(t, err.Error(), "0712345678")
 		})
 	}

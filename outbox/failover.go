@@ -11,156 +11,154 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// memory is what a run remembers of its packages, to write back what the database has forgotten.
-type memory struct {
+// recent are a run's recent packages, to restore rows that the database has lost.
+type recent struct {
 	mu       sync.Mutex
 	claims   []*claim // in the order of their claims
 	messages int
-	seen     witness // the newest package of any worker
-	told     bool    // all of it, after a fail-over
+	newest   packageRef // of any worker
+	restored bool       // all rows, after a fail-over
 }
 
-// What is remembered: the packages of an hour, and half a million messages.
+// The bounds of recent: the packages of an hour, and half a million messages.
 const (
-	memoryAge      = time.Hour
-	memoryMessages = 500_000
+	recentAge      = time.Hour
+	recentMessages = 500_000
 )
 
-func (m *memory) add(c *claim) {
+func (m *recent) add(c *claim) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c.id > m.seen.id {
-		m.seen = witness{c.id, c.token}
+	if c.id > m.newest.id {
+		m.newest = packageRef{c.id, c.token}
 	}
 	m.claims = append(m.claims, c)
 	m.messages += len(c.ids)
-	for old := m.claims[0]; old.done && (m.messages > memoryMessages || time.Since(old.began) > memoryAge); old = m.claims[0] {
+	for old := m.claims[0]; old.done && (m.messages > recentMessages || time.Since(old.began) > recentAge); old = m.claims[0] {
 		m.messages -= len(old.ids)
 		m.claims = m.claims[1:]
 	}
 }
 
-// settle keeps what became of a package, and lets go of its texts.
-func (m *memory) settle(c *claim, resp *smslink.Response, err error, stop string) {
+// end keeps the end of a package's upload, and drops its texts.
+func (m *recent) end(c *claim, resp *smslink.Response, err error, stop string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c.resp, c.err, c.stop, c.done, c.pkg = resp, err, stop, true, nil
 }
 
-// look reads the state, and notices if a package is gone that was seen before.
+// look reads the state, and notices if a package is gone that was there before.
 func (r *run) look(ctx context.Context, q querier) (state, error) {
-	r.memory.mu.Lock()
-	seen := r.memory.seen
-	r.memory.mu.Unlock()
-	s, err := r.state(ctx, q, seen)
+	r.recent.mu.Lock()
+	newest := r.recent.newest
+	r.recent.mu.Unlock()
+	s, err := r.state(ctx, q, newest)
 	if err != nil || s.moved {
 		return s, err
 	}
-	r.memory.mu.Lock()
-	defer r.memory.mu.Unlock()
-	r.memory.told = false
-	if s.newest.id > r.memory.seen.id {
-		r.memory.seen = s.newest
+	r.recent.mu.Lock()
+	defer r.recent.mu.Unlock()
+	r.recent.restored = false
+	if s.newest.id > r.recent.newest.id {
+		r.recent.newest = s.newest
 	}
 	return s, nil
 }
 
-// markMoved has all workers halt, since the database has lost a commit.
+// markMoved halts all workers, because the database has lost a commit.
 func (o *Outbox) markMoved(ctx context.Context) error {
 	_, err := o.exec(ctx, o.db, "UPDATE smslink_meta SET value = 'commits were lost' WHERE name = 'epoch'")
 	return err
 }
 
-// halt tells the database what it may have forgotten of this run's packages, once none is on its
-// way, and then that it was told. It does so once; the outbox stays halted until a person resumes
-// it.
+// halt restores lost rows and records that this worker has done so, once no upload is running. The
+// outbox stays halted until a person resumes it.
 func (r *run) halt(ctx context.Context) {
-	r.memory.mu.Lock()
-	defer r.memory.mu.Unlock()
-	if r.memory.told {
+	r.recent.mu.Lock()
+	defer r.recent.mu.Unlock()
+	if r.recent.restored {
 		return
 	}
-	for _, c := range r.memory.claims {
+	for _, c := range r.recent.claims {
 		if !c.done {
-			return // it is on its way; the next look comes back here
+			return // the next look comes back here
 		}
 	}
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget)
 	defer cancel()
-	if err := r.markMoved(lasting); err != nil { // since it may be this run alone that knows
+	if err := r.markMoved(lasting); err != nil { // this run may be the only one to notice
 		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
 		return
 	}
-	forgotten := 0
-	for _, c := range r.memory.claims {
+	writtenBack := 0
+	for _, c := range r.recent.claims {
 		lost, err := r.writeBack(lasting, c)
 		if err != nil {
 			r.logger.WarnContext(ctx, "outbox: writing back failed and is repeated", "error", err)
 			return
 		}
 		if lost {
-			forgotten++
+			writtenBack++
 		}
 	}
-	if err := r.tell(lasting); err != nil {
+	if err := r.recordWroteBack(lasting); err != nil {
 		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
 		return
 	}
-	r.memory.told, r.memory.seen = true, witness{}
-	r.logger.ErrorContext(ctx, "outbox: halted, since the database has failed over, was restored or has lost commits; a person must resume it",
-		"worker", r.worker, "packages", len(r.memory.claims), "written_back", forgotten)
+	r.recent.restored, r.recent.newest = true, packageRef{}
+	r.logger.ErrorContext(ctx, "outbox: halted, because "+errMoved.Error()+"; a person must resume it",
+		"worker", r.worker, "packages", len(r.recent.claims), "written_back", writtenBack)
 }
 
-// tell records for [Outbox.Stats] that this worker has nothing left to write back.
-func (r *run) tell(ctx context.Context) error {
+// recordWroteBack records for [Outbox.Stats] that this worker has nothing left to write back.
+func (r *run) recordWroteBack(ctx context.Context) error {
 	return r.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := r.exec(ctx, tx, "DELETE FROM smslink_meta WHERE name = ?", toldPrefix+r.worker); err != nil {
+		if _, err := r.exec(ctx, tx, "DELETE FROM smslink_meta WHERE name = ?", wroteBackPrefix+r.worker); err != nil {
 			return err
 		}
-		_, err := r.exec(ctx, tx, "INSERT INTO smslink_meta (name, value) VALUES (?, '')", toldPrefix+r.worker)
+		_, err := r.exec(ctx, tx, "INSERT INTO smslink_meta (name, value) VALUES (?, '')", wroteBackPrefix+r.worker)
 		return err
 	})
 }
 
-const toldPrefix = "told "
+const wroteBackPrefix = "wrote back "
 
-// writeBack gives the database a package that it has forgotten, with what became of it. Messages
-// are found by their keys, since an id may be another message's by now.
-func (o *Outbox) writeBack(ctx context.Context, c *claim) (forgotten bool, err error) {
+// writeBack inserts a package's rows if the database has lost them, and reports whether it had.
+// Messages are found by their keys, because an id may be another message's now.
+func (o *Outbox) writeBack(ctx context.Context, c *claim) (lost bool, err error) {
 	err = o.inTx(ctx, func(tx *sql.Tx) error {
-		var found int
-		if err := tx.QueryRowContext(ctx, o.dialect.sql("SELECT count(*) FROM smslink_package WHERE token = ?"), c.token).Scan(&found); err != nil {
+		found, err := o.holds(ctx, tx, c)
+		if err != nil {
 			return err
 		}
-		if forgotten = found == 0; !forgotten {
-			return o.record(ctx, tx, c)
+		if lost = !found; !lost {
+			return o.recordIn(ctx, tx, c)
 		}
 		if stateAfter(c.err, c.stop) == stateNotSent {
 			return nil // its messages are queued, as they should be
 		}
-		anew, err := o.claimAnew(ctx, tx, c)
+		restored, err := o.restore(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		return o.record(ctx, tx, anew)
+		return o.recordIn(ctx, tx, restored)
 	})
-	return forgotten, err
+	return lost, err
 }
 
-// claimAnew inserts the row of a forgotten package, and returns the claim with the ids that its
-// messages have now.
-func (o *Outbox) claimAnew(ctx context.Context, tx *sql.Tx, c *claim) (*claim, error) {
+// restore inserts a lost package's row, and returns the claim with the present ids of its messages.
+func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, error) {
 	present, err := o.idsOf(ctx, tx, c.keys)
 	if err != nil {
 		return nil, err
 	}
-	anew := *c
-	anew.ids, anew.keys = nil, nil
+	restored := *c
+	restored.ids, restored.keys = nil, nil
 	ids := map[int64]int64{}
 	for i, key := range c.keys {
 		if id, ok := present[key]; ok {
 			ids[c.ids[i]] = id
-			anew.ids = append(anew.ids, id)
+			restored.ids = append(restored.ids, id)
 		}
 	}
 	if c.resp != nil {
@@ -172,22 +170,26 @@ func (o *Outbox) claimAnew(ctx context.Context, tx *sql.Tx, c *claim) (*claim, e
 				resp.Results = append(resp.Results, r)
 			}
 		}
-		anew.resp = &resp
+		restored.resp = &resp
 	}
-	s, err := o.state(ctx, tx, witness{})
+	s, err := o.state(ctx, tx, packageRef{})
 	if err != nil {
 		return nil, err
 	}
-	if err := o.insertPackage(ctx, tx, &anew, s.now); err != nil {
+	if err := o.insertPackage(ctx, tx, &restored, s.now); err != nil {
 		return nil, err
 	}
-	_, err = o.exec(ctx, tx, fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", anew.id), "package IS NULL"), asciiJSON(anew.ids))
-	return &anew, err
+	take := fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", restored.id), "package IS NULL")
+	_, err = o.exec(ctx, tx, take, asciiJSON(restored.ids))
+	return &restored, err
 }
 
 // idsOf returns the ids of those messages that are there.
 func (o *Outbox) idsOf(ctx context.Context, tx *sql.Tx, keys []string) (_ map[string]int64, err error) {
-	rows, err := tx.QueryContext(ctx, o.dialect.sql("SELECT m.message_key, m.id FROM "+o.dialect.keys+" JOIN smslink_message m ON m.message_key = x.k"), asciiJSON(keys))
+	rows, err := tx.QueryContext(ctx, o.dialect.sql(`
+		SELECT m.message_key, m.id
+		FROM `+o.dialect.keys+`
+		JOIN smslink_message m ON m.message_key = x.k`), asciiJSON(keys))
 	if err != nil {
 		return nil, err
 	}

@@ -27,11 +27,15 @@ func Migrations(dialect *Dialect) fs.FS {
 // a time. It needs the right to create tables, which the other methods do not. goose records the
 // versions in the table smslink_goose.
 func (o *Outbox) Migrate(ctx context.Context) error {
-	names := map[string]goose.Dialect{"postgres": goose.DialectPostgres, "mysql": goose.DialectMySQL, "sqlite": goose.DialectSQLite3}
+	names := map[string]goose.Dialect{
+		"postgres": goose.DialectPostgres,
+		"mysql":    goose.DialectMySQL,
+		"sqlite":   goose.DialectSQLite3,
+	}
 	provider, err := goose.NewProvider(names[o.dialect.name], o.db, Migrations(o.dialect),
 		goose.WithTableName("smslink_goose"), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return fmt.Errorf("outbox: migrating: %w", err)
+		return fmt.Errorf("smslink: migrating the outbox: %w", err)
 	}
 	const attempts = 10 // another process that migrates makes one fail
 	for attempt := 1; ; attempt++ {
@@ -39,7 +43,7 @@ func (o *Outbox) Migrate(ctx context.Context) error {
 			return nil
 		}
 		if attempt == attempts || !sleep(ctx, 300*time.Millisecond, nil) {
-			return fmt.Errorf("outbox: migrating: %w", err)
+			return fmt.Errorf("smslink: migrating the outbox: %w", err)
 		}
 	}
 }

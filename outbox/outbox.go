@@ -24,11 +24,11 @@ type Options struct {
 	Lanes map[string]Lane
 
 	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. The package's deadline is
-	// a fifth later: if its worker has not said by then what became of it, it is in doubt.
+	// a fifth later: if its worker has not recorded the end of the upload by then, it is in doubt.
 	Timeout time.Duration
 
-	// EraseAfter is how long receivers, senders and texts are kept after a message has come to its
-	// end; 0 means 30 days. Those of packages in doubt or held are kept until these are resolved.
+	// EraseAfter is how long receivers, senders and texts are kept after a message has ended; 0
+	// means 30 days. Those of packages that wait for a person are kept until they are resolved.
 	EraseAfter time.Duration
 
 	// ForgetAfter is how long keys, results and delivery reports are kept; 0 means 400 days. A key
@@ -39,7 +39,7 @@ type Options struct {
 	// be sent twice.
 	AllowLoss bool
 
-	// Tracer is told of what is enqueued and of each package; nil means that nobody is.
+	// Tracer traces enqueues and packages; nil disables tracing.
 	Tracer Tracer
 
 	// Logger receives counts, ids, lanes and errors, and never a receiver, a text or a key. Nil
@@ -47,8 +47,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Lane says how the messages of one lane become packages. Zero fields mean the defaults, which are
-// given for "urgent" and for all others.
+// Lane configures how the messages of one lane become packages. Zero fields mean the defaults.
+// "urgent" has its own.
 type Lane struct {
 	// Messages is the most that a package holds; 0 means 100, and 10,000 in other lanes (1,000 on
 	// SQLite).
@@ -66,12 +66,12 @@ type Lane struct {
 	// lanes. See [Outbox.Wake].
 	Poll time.Duration
 
-	// Concurrency is how many uploads a Run has on their way at a time; 0 means 2, and 1 in other
+	// Concurrency is the number of uploads that a Run has at a time; 0 means 2, and 1 in other
 	// lanes. Below 0 means that Run leaves the lane to other processes.
 	Concurrency int
 
-	// Limiter is asked before each claim to let that many messages pass; nil means no limit. A
-	// *rate.Limiter of golang.org/x/time/rate is one, if its burst is no less than Messages.
+	// Limiter.WaitN is called before each claim; nil means no limit. A *rate.Limiter of
+	// golang.org/x/time/rate is one, if its burst is no less than Messages.
 	// Goroutines call it concurrently if lanes share it.
 	Limiter interface {
 		WaitN(ctx context.Context, messages int) error
@@ -101,14 +101,17 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	o := &Outbox{db: db, dialect: dialect, opts: *opts, lanes: map[string]Lane{Urgent: {}, Bulk: {}}, wake: map[string]chan struct{}{}, logger: opts.Logger}
+	o := &Outbox{
+		db: db, dialect: dialect, opts: *opts, logger: opts.Logger,
+		lanes: map[string]Lane{Urgent: {}, Bulk: {}}, wake: map[string]chan struct{}{},
+	}
 	switch {
 	case db == nil:
-		return nil, errors.New("outbox: the database is nil")
+		return nil, errors.New("smslink: the outbox's database is nil")
 	case dialect == nil:
-		return nil, errors.New("outbox: the dialect is nil; give it Postgres, MySQL, MariaDB or SQLite")
+		return nil, errors.New("smslink: the outbox's dialect is nil; give it Postgres, MySQL, MariaDB or SQLite")
 	case opts.Timeout < 0 || opts.EraseAfter < 0 || opts.ForgetAfter < 0:
-		return nil, errors.New("outbox: Timeout, EraseAfter or ForgetAfter is negative")
+		return nil, errors.New("smslink: outbox.Options: Timeout, EraseAfter or ForgetAfter is negative")
 	}
 	o.opts.Timeout = orElse(opts.Timeout, 5*time.Minute)
 	o.opts.EraseAfter = orElse(opts.EraseAfter, 30*24*time.Hour)
@@ -119,10 +122,10 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 	maps.Copy(o.lanes, opts.Lanes)
 	for name, lane := range o.lanes {
 		if !visible(name, 32) {
-			return nil, errors.New("outbox: a lane's name is not 1 to 32 characters of visible ASCII")
+			return nil, errors.New("smslink: outbox.Options: a lane's name is not 1 to 32 characters of visible ASCII")
 		}
 		if lane.Messages < 0 || lane.Bytes < 0 || lane.Poll < 0 {
-			return nil, fmt.Errorf("outbox: Messages, Bytes or Poll of the lane %q is negative", name)
+			return nil, fmt.Errorf("smslink: outbox.Options: Messages, Bytes or Poll of the lane %q is negative", name)
 		}
 		defaults := Lane{Messages: dialect.messages, Wait: time.Second, Poll: time.Second, Concurrency: 1}
 		if name == Urgent {
@@ -150,7 +153,8 @@ func orElse[T comparable](value, def T) T {
 
 // visible reports whether s is 1 to n characters of visible ASCII.
 func visible(s string, n int) bool {
-	return s != "" && len(s) <= n && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+	hidden := func(r rune) bool { return r <= ' ' || r > '~' }
+	return s != "" && len(s) <= n && !strings.ContainsFunc(s, hidden)
 }
 
 // newPackage returns an empty package with the outbox's settings.
@@ -199,31 +203,34 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// state is what the database says of itself and of the outbox.
+// state is the state of the outbox and its database.
 type state struct {
-	now    int64   // microseconds since 1970
-	paused string  // why, or empty
-	moved  bool    // the database has failed over, was restored or has lost commits
-	epoch  string  // of the database as it is now
-	unsafe string  // the setting that may lose or alter data, or empty
-	newest witness // its newest package
+	now    int64  // microseconds since 1970
+	paused string // why, or empty
+	moved  bool   // the database has failed over, was restored or has lost commits
+	epoch  string // of the database as it is now
+	unsafe string // the setting that may lose or alter data, or empty
+	newest packageRef
 }
 
-// witness is a package that the database held once. If it no longer does, commits were lost. Since
-// ids may come again, the token is compared.
-type witness struct {
+// packageRef identifies a committed package. If it is missing, commits were lost. Tokens are
+// compared, because ids can be reused.
+type packageRef struct {
 	id    int64
 	token string
 }
 
-// state reads the state. The zero witness is none.
-func (o *Outbox) state(ctx context.Context, q querier, seen witness) (s state, err error) {
+// state reads the state, and compares it with the newest package seen before. The zero packageRef
+// matches any state.
+func (o *Outbox) state(ctx context.Context, q querier, seen packageRef) (s state, err error) {
 	var recorded, token string
-	err = q.QueryRowContext(ctx, o.dialect.sql("SELECT "+o.dialect.state+`,
-		(SELECT value FROM smslink_meta WHERE name = 'paused'), (SELECT value FROM smslink_meta WHERE name = 'epoch'),
-		COALESCE((SELECT max(id) FROM smslink_package), 0),
-		COALESCE((SELECT token FROM smslink_package WHERE id = (SELECT max(id) FROM smslink_package)), ''),
-		COALESCE((SELECT token FROM smslink_package WHERE id = ?), '')`), seen.id).
+	err = q.QueryRowContext(ctx, o.dialect.sql(`
+		SELECT `+o.dialect.state+`,
+			(SELECT value FROM smslink_meta WHERE name = 'paused'),
+			(SELECT value FROM smslink_meta WHERE name = 'epoch'),
+			COALESCE((SELECT max(id) FROM smslink_package), 0),
+			COALESCE((SELECT token FROM smslink_package WHERE id = (SELECT max(id) FROM smslink_package)), ''),
+			COALESCE((SELECT token FROM smslink_package WHERE id = ?), '')`), seen.id).
 		Scan(&s.now, &s.epoch, &s.unsafe, &s.paused, &recorded, &s.newest.id, &s.newest.token, &token)
 	s.moved = recorded != "" && recorded != s.epoch || token != seen.token
 	return s, err

@@ -14,26 +14,26 @@ import (
 	"github.com/go-smslink/smslink/outbox/internal/step"
 )
 
-// Run sends what is due until ctx is done, then lets the uploads that have begun come to their end
-// and returns nil. Any number of processes may run on one database at a time.
+// Run sends what is due until ctx is done, then waits for running uploads to end and returns nil.
+// Any number of processes may run on one database at a time.
 //
-// Run pauses the outbox, for all workers and until [Outbox.Resume], when further uploads would most
-// likely fare no better: the gateway refuses the account or this program, the credit runs out, or
-// five packages of this Run in a row are unknown. It halts in the same way when it notices that the
+// Run pauses the outbox, for all workers and until [Outbox.Resume], when further uploads are likely
+// to fail too: the gateway rejects the account or this program, the credit runs out, or five
+// packages of this Run in a row are in doubt. It halts in the same way when it notices that the
 // database has failed over, was restored or has lost commits. It then writes back what it has sent
 // in the last hour.
 //
 // Errors of the database are logged, and what failed is tried again. Run returns an error if it
 // cannot begin: the client is nil or in test mode, the database cannot be reached, [Outbox.Migrate]
-// has not run, or the database's settings are not safe ([ErrUnsafe], also later). It returns an
-// error, too, if the database is down when Run is to end, and stays so for [Options].Timeout: the
-// packages whose end could not be recorded are then in doubt.
+// has not run, or a setting of the database may lose a commit or alter a text (also later; see
+// [Options].AllowLoss). It also returns an error if the database is down when Run is to end, and
+// stays so for [Options].Timeout: the packages whose end could not be recorded are then in doubt.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
-		return errors.New("outbox: the client is nil")
+		return errors.New("smslink: the outbox's client is nil")
 	}
 	if client.TestMode() {
-		return errors.New("outbox: the client is in test mode, so that messages would be settled and never sent; give Run another one")
+		return errors.New("smslink: the outbox's client is in test mode, which sends nothing; give Run another one")
 	}
 	newest, err := o.check(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail, memory: memory{seen: newest}}
+	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail, recent: recent{newest: newest}}
 	r.lasting, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.giveUp()
 	defer r.giveUpAfter(ctx)()
@@ -56,17 +56,16 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	parts.Go(func() { r.every(ctx, time.Second, r.watch) })
 	parts.Go(func() { r.every(ctx, time.Hour, r.Erase) })
 	parts.Wait()
-	if n := r.unsettled.Load(); n > 0 {
-		return fmt.Errorf("outbox: the end of %d packages could not be recorded; they are in doubt", n)
+	if n := r.unrecorded.Load(); n > 0 {
+		return fmt.Errorf("smslink: the end of %d packages could not be recorded; they are in doubt", n)
 	}
-	if err := context.Cause(ctx); errors.Is(err, ErrUnsafe) {
+	if err := context.Cause(ctx); errors.Is(err, errUnsafe) {
 		return err
 	}
 	return nil
 }
 
-// giveUpAfter has what must be recorded given up a Timeout after ctx is done, unless stop is called
-// before.
+// giveUpAfter cancels r.lasting one Timeout after ctx is done, unless stop is called before.
 func (r *run) giveUpAfter(ctx context.Context) (stop func()) {
 	stopped := make(chan struct{})
 	var waiting sync.WaitGroup
@@ -90,21 +89,25 @@ func (r *run) giveUpAfter(ctx context.Context) (stop func()) {
 
 // check reports why Run cannot begin, records the database's epoch if none is recorded, and returns
 // the newest package.
-func (o *Outbox) check(ctx context.Context) (witness, error) {
-	s, err := o.state(ctx, o.db, witness{})
+func (o *Outbox) check(ctx context.Context) (packageRef, error) {
+	s, err := o.state(ctx, o.db, packageRef{})
 	if err != nil {
-		return witness{}, fmt.Errorf("outbox: the tables can't be read; has Migrate run, and is the dialect the database's? %w", err)
+		return packageRef{}, fmt.Errorf(
+			"smslink: the outbox's tables can't be read; has Migrate run, and is the dialect the database's? %w", err)
 	}
 	if s.unsafe != "" && !o.opts.AllowLoss {
-		return witness{}, unsafe(s)
+		return packageRef{}, unsafeSettings(s)
 	}
-	if _, err := o.exec(ctx, o.db, "UPDATE smslink_meta SET value = ? WHERE name = 'epoch' AND value = ''", s.epoch); err != nil {
-		return witness{}, fmt.Errorf("outbox: recording the database's epoch: %w", err)
+	if _, err := o.exec(ctx, o.db, `
+		UPDATE smslink_meta
+		SET value = ?
+		WHERE name = 'epoch' AND value = ''`, s.epoch); err != nil {
+		return packageRef{}, fmt.Errorf("smslink: recording the database's epoch: %w", err)
 	}
 	return s.newest, nil
 }
 
-// workerName tells people which process it is, and never comes again.
+// workerName returns a unique, readable name for this process.
 func workerName() string {
 	host, _ := os.Hostname()
 	return tidy(fmt.Sprintf("%.40s-%d-%.8s", orElse(host, "worker"), os.Getpid(), rand.Text()), 60)
@@ -119,10 +122,10 @@ type run struct {
 	lasting context.Context // of what must be recorded: done a Timeout after Run's context
 	giveUp  context.CancelFunc
 
-	stopping  atomic.Int32 // uploads that would stop the outbox, whose pause is not recorded yet
-	unknown   atomic.Int32 // packages in a row
-	unsettled atomic.Int32 // packages whose end could not be recorded
-	memory    memory
+	stopping   atomic.Int32 // uploads that would stop the outbox, whose pause is not recorded yet
+	inDoubt    atomic.Int32 // packages in a row
+	unrecorded atomic.Int32 // packages whose end could not be recorded
+	recent     recent
 }
 
 // serve claims and uploads the packages of one lane.
@@ -153,7 +156,7 @@ func (r *run) serve(ctx context.Context, name string, lane Lane) {
 }
 
 const (
-	wholeLook   = time.Second // how often a lane is looked at from its beginning, past rows that are dead and still there
+	wholeLook   = time.Second // how often a lane is looked at from its beginning, past dead rows
 	lookBack    = 2 * time.Second
 	pausedPoll  = 500 * time.Millisecond
 	errorPause  = 100 * time.Millisecond
@@ -174,7 +177,8 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 			switch {
 			case err != nil:
 			case q.messages == 0:
-				from = q.now - lookBack.Microseconds() // what was enqueued before that and committed later waits for a whole look
+				// What was enqueued before that and committed later waits for a whole look.
+				from = q.now - lookBack.Microseconds()
 				fallthrough
 			case q.messages < lane.Messages && q.now-q.oldest < lane.Wait.Microseconds():
 				sleep(ctx, lane.Poll, r.wake[name])
@@ -188,13 +192,15 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 			}
 			if err == nil {
 				from = q.oldest
-				claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget) // a commit that ctx broke off would be uncertain
+				// A commit that ctx broke off would be uncertain.
+				claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget)
 				c, err = r.claim(claiming, name, from)
 				cancel()
 			}
 			if c != nil {
 				if err != nil {
-					r.logger.WarnContext(ctx, "outbox: a claim's commit may not have happened", "package", c.token, "error", err)
+					r.logger.WarnContext(ctx, "outbox: a claim's commit may not have happened",
+						"package", c.token, "error", err)
 				}
 				return c, err == nil
 			}
@@ -204,7 +210,7 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 	}
 }
 
-// idle waits after a claim that came to nothing.
+// idle waits after a claim that failed or found nothing.
 func (r *run) idle(ctx context.Context, lane Lane, err error) {
 	switch {
 	case errors.Is(err, errNothing):
@@ -214,7 +220,7 @@ func (r *run) idle(ctx context.Context, lane Lane, err error) {
 	case errors.Is(err, errMoved):
 		r.halt(ctx)
 		sleep(ctx, pausedPoll, nil)
-	case errors.Is(err, ErrUnsafe):
+	case errors.Is(err, errUnsafe):
 		r.fail(err)
 	case ctx.Err() == nil:
 		r.logger.WarnContext(ctx, "outbox: a claim failed", "error", err)
@@ -222,8 +228,7 @@ func (r *run) idle(ctx context.Context, lane Lane, err error) {
 	}
 }
 
-// upload sends the claim's package, whether or not ctx is done meanwhile, and records what became
-// of it.
+// upload sends the claim's package, even if ctx is done meanwhile, and records how that ended.
 func (r *run) upload(ctx context.Context, c *claim) {
 	step.Reach(ctx, step.Claimed)
 	traced := r.traceStart(context.WithoutCancel(ctx), c)
@@ -237,42 +242,45 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		defer r.stopping.Add(-1)
 		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
 	}
-	r.memory.settle(c, resp, err, stop)
+	r.recent.end(c, resp, err, stop)
 	recorded := false
-	r.insist(func(settling context.Context) error {
-		err := r.settle(settling, c)
+	r.insist(func(recording context.Context) error {
+		err := r.record(recording, c)
 		recorded = err == nil
-		if errors.Is(err, errForgotten) { // halt writes it back
-			return r.markMoved(settling)
+		if errors.Is(err, errLostClaim) { // halt writes it back
+			return r.markMoved(recording)
 		}
 		return err
 	})
 	r.traceEnd(traced, c, replied, recorded)
-	step.Reach(ctx, step.Settled)
+	step.Reach(ctx, step.Recorded)
 }
 
 func (r *run) send(ctx context.Context, c *claim) (*smslink.Response, error) {
 	if !c.startBy.IsZero() && time.Now().After(c.startBy) {
-		return nil, &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: fmt.Errorf("a message of the package has expired: %w", context.DeadlineExceeded)}
+		return nil, &smslink.SendError{
+			Outcome: smslink.OutcomeNotSent,
+			Err:     fmt.Errorf("a message of the package has expired: %w", context.DeadlineExceeded),
+		}
 	}
 	ctx, cancel := context.WithDeadline(ctx, c.deadline)
 	defer cancel()
 	return r.client.Send(ctx, c.pkg)
 }
 
-// unknownInARow are the packages of unknown outcome after which the outbox is paused.
-const unknownInARow = 5
+// inDoubtInARow is the number of packages in doubt after which the outbox is paused.
+const inDoubtInARow = 5
 
-// stopReason is the error after which further packages would fare no better, or nil.
+// stopReason returns the error after which further packages are likely to fail too, or nil.
 func (r *run) stopReason(resp *smslink.Response, err error) error {
 	switch smslink.OutcomeOf(err) {
 	case smslink.OutcomeInDoubt:
-		if r.unknown.Add(1) >= unknownInARow {
-			r.unknown.Store(0)
-			return fmt.Errorf("%d packages in a row are unknown, the last one: %w", unknownInARow, err)
+		if r.inDoubt.Add(1) >= inDoubtInARow {
+			r.inDoubt.Store(0)
+			return fmt.Errorf("%d packages in a row are in doubt, the last one: %w", inDoubtInARow, err)
 		}
 	case smslink.OutcomeAccepted, smslink.OutcomeRejected:
-		r.unknown.Store(0)
+		r.inDoubt.Store(0)
 	}
 	return smslink.StopReason(resp, err)
 }
@@ -289,7 +297,7 @@ func (r *run) insist(f func(ctx context.Context) error) {
 		}
 		r.logger.WarnContext(r.lasting, "outbox: recording failed and is repeated", "error", err)
 		if !sleep(r.lasting, pause, nil) {
-			r.unsettled.Add(1)
+			r.unrecorded.Add(1)
 			return
 		}
 		pause = min(2*pause, time.Second)
@@ -308,7 +316,7 @@ func (r *run) every(ctx context.Context, interval time.Duration, f func(ctx cont
 	}
 }
 
-// watch puts packages in doubt, and notices a fail-over also if nothing is due.
+// watch puts overdue packages in doubt, and notices a fail-over also if nothing is due.
 func (r *run) watch(ctx context.Context) error {
 	s, err := r.look(ctx, r.db)
 	if err != nil {
@@ -324,8 +332,8 @@ func (r *run) watch(ctx context.Context) error {
 	return err
 }
 
-// Wake has this Outbox's Run look at a lane at once, for a process that enqueues for itself. Call
-// it after the commit.
+// Wake makes this Outbox's Run look at a lane at once, for a process that enqueues for its own
+// workers. Call it after the commit.
 func (o *Outbox) Wake(lane string) {
 	select {
 	case o.wake[lane] <- struct{}{}:

@@ -9,15 +9,17 @@ import (
 	"time"
 )
 
-// Stats are counts and ages of an outbox.
+// Stats is a snapshot of an outbox.
 type Stats struct {
 	Paused string // why no upload begins, or empty
 	Lanes  map[string]LaneStats
 
-	Sending, InDoubt, Held int // packages
+	// Numbers of packages. Those in doubt, in whole or in part, and those that were rejected wait
+	// for a person: see [Outbox.Unresolved].
+	Sending, InDoubt, Rejected int
 
 	// After a fail-over or a restore: the workers that have written back what they sent, and the
-	// others that claimed something in the last hour. Resume once those are known to have ended.
+	// others that claimed something in the last hour. Resume only after the silent ones have exited.
 	WroteBack, Silent []string
 }
 
@@ -31,7 +33,7 @@ type LaneStats struct {
 // Stats returns the counts as they are now. It reads the whole queue: call it every few seconds at
 // most.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
-	s, err := o.state(ctx, o.db, witness{})
+	s, err := o.state(ctx, o.db, packageRef{})
 	if err != nil {
 		return Stats{}, err
 	}
@@ -39,61 +41,89 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	for name := range o.lanes {
 		stats.Lanes[name] = LaneStats{}
 	}
-	err = o.each(ctx, "SELECT lane, count(*), COALESCE(min(due), 0) FROM smslink_message WHERE package IS NULL GROUP BY lane", nil, func(scan func(...any) error) error {
-		var lane string
-		var queued int
-		var due int64
-		err := scan(&lane, &queued, &due)
-		stats.Lanes[lane] = LaneStats{Queued: queued, Oldest: time.Duration(max(s.now-due, 0)) * time.Microsecond}
-		return err
-	})
+	err = o.each(ctx, `
+		SELECT lane, count(*), COALESCE(min(due), 0)
+		FROM smslink_message
+		WHERE package IS NULL
+		GROUP BY lane`, nil,
+		func(scan func(...any) error) error {
+			var lane string
+			var queued int
+			var due int64
+			err := scan(&lane, &queued, &due)
+			oldest := time.Duration(max(s.now-due, 0)) * time.Microsecond
+			stats.Lanes[lane] = LaneStats{Queued: queued, Oldest: oldest}
+			return err
+		})
 	if err != nil {
 		return Stats{}, err
 	}
-	err = o.each(ctx, "SELECT lane, COALESCE(sum(messages), 0) FROM smslink_package WHERE erased = 0 AND ended > ? AND state = 2 GROUP BY lane", []any{s.now - time.Minute.Microseconds()}, func(scan func(...any) error) error {
-		var lane string
-		var accepted int
-		err := scan(&lane, &accepted)
-		counts := stats.Lanes[lane]
-		counts.Accepted = accepted
-		stats.Lanes[lane] = counts
-		return err
-	})
+	err = o.each(ctx, `
+		SELECT lane, COALESCE(sum(messages), 0)
+		FROM smslink_package
+		WHERE erased = 0 AND ended > ? AND state = 2
+		GROUP BY lane`, []any{s.now - time.Minute.Microseconds()},
+		func(scan func(...any) error) error {
+			var lane string
+			var accepted int
+			err := scan(&lane, &accepted)
+			counts := stats.Lanes[lane]
+			counts.Accepted = accepted
+			stats.Lanes[lane] = counts
+			return err
+		})
 	if err != nil {
 		return Stats{}, err
 	}
-	err = o.each(ctx, "SELECT state, count(*) FROM smslink_package WHERE state IN (1, 4, 5) GROUP BY state", nil, func(scan func(...any) error) error {
-		var state, n int
-		err := scan(&state, &n)
-		*map[int]*int{stateSending: &stats.Sending, stateHeld: &stats.Held, stateInDoubt: &stats.InDoubt}[state] = n
-		return err
-	})
+	err = o.each(ctx, `
+		SELECT state, count(*)
+		FROM smslink_package
+		WHERE state IN (1, 4, 5)
+		GROUP BY state`, nil,
+		func(scan func(...any) error) error {
+			var state, n int
+			err := scan(&state, &n)
+			switch state {
+			case stateSending:
+				stats.Sending = n
+			case stateRejected:
+				stats.Rejected = n
+			case stateInDoubt:
+				stats.InDoubt = n
+			}
+			return err
+		})
 	if err == nil && s.moved {
-		stats.Paused = "the database has failed over, was restored or has lost commits"
-		err = o.witnesses(ctx, &stats, s.now)
+		stats.Paused = errMoved.Error()
+		err = o.listWroteBack(ctx, &stats, s.now)
 	}
 	return stats, err
 }
 
-// witnesses lists who has written back, and who has not.
-func (o *Outbox) witnesses(ctx context.Context, stats *Stats, now int64) error {
-	err := o.each(ctx, "SELECT name FROM smslink_meta WHERE name LIKE 'told %'", nil, func(scan func(...any) error) error {
-		var name string
-		err := scan(&name)
-		stats.WroteBack = append(stats.WroteBack, strings.TrimPrefix(name, toldPrefix))
-		return err
-	})
+// listWroteBack lists the workers that have written back, and those that have not.
+func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) error {
+	err := o.each(ctx, "SELECT name FROM smslink_meta WHERE name LIKE 'wrote back %'", nil,
+		func(scan func(...any) error) error {
+			var name string
+			err := scan(&name)
+			stats.WroteBack = append(stats.WroteBack, strings.TrimPrefix(name, wroteBackPrefix))
+			return err
+		})
 	if err != nil {
 		return err
 	}
-	return o.each(ctx, "SELECT DISTINCT worker FROM smslink_package WHERE began > ?", []any{now - memoryAge.Microseconds()}, func(scan func(...any) error) error {
-		var worker string
-		err := scan(&worker)
-		if !slices.Contains(stats.WroteBack, worker) {
-			stats.Silent = append(stats.Silent, worker)
-		}
-		return err
-	})
+	return o.each(ctx, `
+		SELECT DISTINCT worker
+		FROM smslink_package
+		WHERE began > ?`, []any{now - recentAge.Microseconds()},
+		func(scan func(...any) error) error {
+			var worker string
+			err := scan(&worker)
+			if !slices.Contains(stats.WroteBack, worker) {
+				stats.Silent = append(stats.Silent, worker)
+			}
+			return err
+		})
 }
 
 // each calls f for each row of a query.
@@ -125,14 +155,13 @@ func (o *Outbox) pause(ctx context.Context, tx Tx, by, reason string) error {
 	return err
 }
 
-// Resume lets workers begin uploads again, after a pause or a halt, and records who said so and
-// why. by and reason must not be empty. After a fail-over or a restore, see [Stats].WroteBack
-// first.
+// Resume lets workers begin uploads again, after a pause or a halt, and records by whom and why.
+// by and reason must not be empty. After a fail-over or a restore, see [Stats].WroteBack first.
 func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
 	}
-	s, err := o.state(ctx, o.db, witness{})
+	s, err := o.state(ctx, o.db, packageRef{})
 	if err != nil {
 		return err
 	}
@@ -144,7 +173,7 @@ func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 			{"UPDATE smslink_meta SET value = ? WHERE name = 'epoch'", []any{s.epoch}},
 			{"UPDATE smslink_meta SET value = '' WHERE name = 'paused'", nil},
 			{"UPDATE smslink_meta SET value = ? WHERE name = 'resumed'", []any{by + ": " + reason}},
-			{"DELETE FROM smslink_meta WHERE name LIKE 'told %'", nil},
+			{"DELETE FROM smslink_meta WHERE name LIKE 'wrote back %'", nil},
 		} {
 			if _, err := o.exec(ctx, tx, change.statement, change.args...); err != nil {
 				return err

@@ -8,14 +8,14 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Tracer is told of messages that are enqueued and of each package that [Outbox.Run] uploads, for
-// example to make spans and metrics. Package github.com/go-smslink/smslink/smslinkotel/outboxotel
-// has one for OpenTelemetry. Goroutines call its methods concurrently, and wait for them. What they
-// are told holds no receiver, text, key or credential.
+// Tracer traces enqueues and the packages that [Outbox.Run] uploads, for example as spans and
+// metrics. Package github.com/go-smslink/smslink/smslinkotel/outboxotel has one for OpenTelemetry.
+// Goroutines call its methods concurrently, and wait for them. Their arguments hold no receiver,
+// text, key or credential.
 type Tracer interface {
-	// TraceEnqueue returns a word that is stored with the messages that [Outbox.Enqueue] is given
-	// under ctx, so that their packages can be linked to the one who enqueued them: a traceparent,
-	// for example. More than 64 characters, or any other than visible ASCII, are stored as none.
+	// TraceEnqueue returns a string, such as a traceparent, that is stored with the messages. It
+	// links their packages to the caller of [Outbox.Enqueue]. A string of more than 64 characters,
+	// or with any other than visible ASCII, is not stored.
 	TraceEnqueue(ctx context.Context) string
 
 	// TracePackageStart is called when a package is claimed and about to be uploaded. The context
@@ -23,54 +23,54 @@ type Tracer interface {
 	// TracePackageEnd.
 	TracePackageStart(ctx context.Context, data PackageStart) context.Context
 
-	// TracePackageEnd is called once for each TracePackageStart, after the database was told what
-	// became of the package.
+	// TracePackageEnd is called once for each TracePackageStart, after the end of the upload was
+	// recorded.
 	TracePackageEnd(ctx context.Context, data PackageEnd)
 }
 
-// PackageStart is what is known of a package before its upload.
+// PackageStart describes a package before its upload.
 type PackageStart struct {
 	Lane     string
 	Messages int
-	Traces   []string // the different words of TraceEnqueue, if there are no more than 16
+	Traces   []string // the different strings of TraceEnqueue, if there are no more than 16
 }
 
-// PackageEnd is what became of a package.
+// PackageEnd describes the end of a package's upload.
 type PackageEnd struct {
-	State    State           // of its messages: Settled, Queued (again, since they were not sent), Held or InDoubt
+	State    State           // of the package: Accepted, Queued (again, because it was not sent), Rejected or InDoubt
 	Waits    []time.Duration // from Enqueue to the gateway's reply, of each message with [smslink.StatusSuccess]
 	Unpaid   int             // messages with [smslink.StatusInsufficientCredit], which are queued again
 	Recorded bool            // in the database; if not, the package is in doubt
 	Err      error           // as [smslink.Client.Send] returned it
 }
 
-// The most different words of TraceEnqueue that a package is traced with, and the most characters
+// The most different strings of TraceEnqueue that a package is traced with, and the most characters
 // of each.
 const (
 	maxTraces = 16
 	maxTrace  = 64
 )
 
-// trace returns the word to store with messages that are enqueued.
+// trace returns the string to store with messages that are enqueued.
 func (o *Outbox) trace(ctx context.Context) string {
 	if o.opts.Tracer == nil {
 		return ""
 	}
-	word := o.opts.Tracer.TraceEnqueue(ctx)
-	if !visible(word, maxTrace) {
+	trace := o.opts.Tracer.TraceEnqueue(ctx)
+	if !visible(trace, maxTrace) {
 		return ""
 	}
-	return word
+	return trace
 }
 
-// addTrace keeps a message's word, unless there are too many.
-func (c *claim) addTrace(word string) {
-	if word != "" && len(c.traces) <= maxTraces && !slices.Contains(c.traces, word) {
-		c.traces = append(c.traces, word)
+// addTrace keeps a message's trace, unless there are too many.
+func (c *claim) addTrace(trace string) {
+	if trace != "" && len(c.traces) <= maxTraces && !slices.Contains(c.traces, trace) {
+		c.traces = append(c.traces, trace)
 	}
 }
 
-// traceStart tells the tracer, if there is one, of a package that is about to be uploaded.
+// traceStart traces a package that is about to be uploaded.
 func (r *run) traceStart(ctx context.Context, c *claim) context.Context {
 	if r.opts.Tracer == nil {
 		return ctx
@@ -82,8 +82,7 @@ func (r *run) traceStart(ctx context.Context, c *claim) context.Context {
 	return r.opts.Tracer.TracePackageStart(ctx, data)
 }
 
-// traceEnd tells the tracer what became of a package whose reply came at a time of this machine's
-// clock.
+// traceEnd traces the end of an upload whose reply came at a time of this machine's clock.
 func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorded bool) {
 	if r.opts.Tracer == nil {
 		return
@@ -94,7 +93,8 @@ func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorde
 		for i, result := range c.resp.Results {
 			switch result.Status {
 			case smslink.StatusSuccess:
-				data.Waits = append(data.Waits, sinceClaim+time.Duration(max(c.now-c.enqueued[i], 0))*time.Microsecond)
+				beforeClaim := time.Duration(max(c.now-c.enqueued[i], 0)) * time.Microsecond
+				data.Waits = append(data.Waits, beforeClaim+sinceClaim)
 			case smslink.StatusInsufficientCredit:
 				data.Unpaid++
 			}
@@ -103,15 +103,15 @@ func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorde
 	r.opts.Tracer.TracePackageEnd(ctx, data)
 }
 
-// messageState returns the state of the messages of a package in a state.
+// messageState returns the state of a package's messages, for which their results count too.
 func messageState(state int) State {
 	switch state {
 	case stateAccepted:
-		return Settled
+		return Accepted
 	case stateNotSent:
 		return Queued
-	case stateHeld:
-		return Held
+	case stateRejected:
+		return Rejected
 	default:
 		return InDoubt
 	}

@@ -23,19 +23,20 @@ var cases = []struct {
 	{"texts arrive byte for byte", textsArrive},
 	{"many workers send each message once", manyWorkers},
 	{"a package whose reply is lost is in doubt", replyLost},
+	{"a message that the reply does not decide about is in doubt alone", entryMissing},
 	{"what was not sent is queued again", notSent},
-	{"a refused account pauses all workers", accountRefused},
-	{"a rejected package is held", rejected},
+	{"a rejected account pauses all workers", accountRejected},
+	{"a rejected package waits for a person", rejected},
 	{"a message that expires is not sent", expires},
-	{"a message that its package refuses keeps no other from being sent", refusedAlone},
+	{"an invalid message keeps no other from being sent", invalidAlone},
 	{"a message waits for its NotBefore", notBefore},
 	{"the row lock decides between Cancel and a claim", cancelled},
 	{"without credit a message is queued again", withoutCredit},
 	{"a delivery report may come first, and twice", reported},
-	{"five packages in a row that are unknown pause all workers", unknownInARow},
+	{"five packages in doubt in a row pause all workers", inDoubtInARow},
 	{"a lane does not wait behind another", lanes},
 	{"workers of a database that has lost commits halt and write back what they sent", commitsLost},
-	{"a tracer is told of each package, with the words of those who enqueued it", traced},
+	{"a tracer traces each package, with the traces of those who enqueued it", traced},
 	{"numbers and texts are erased, and all of it is forgotten", erased},
 }
 
@@ -52,10 +53,10 @@ func committed(k *kit) {
 		require.NoError(k, end.of(tx))
 	}
 	k.start()
-	r := k.await("committed", outbox.Settled)
+	r := k.await("committed", outbox.Accepted)
 	require.Equal(k, smslink.StatusSuccess, r.Result.Status)
 	require.Equal(k, k.gateway.Messages()[0].RemoteID, r.Result.RemoteID)
-	settle()
+	quiet()
 	require.Equal(k, 1, k.sent(message("committed")))
 	require.Zero(k, k.sent(message("rolled-back")))
 	require.Empty(k, k.record("rolled-back"))
@@ -69,8 +70,8 @@ func keyedOnce(k *kit) {
 	require.NoError(k, err)
 	require.Equal(k, 1, n)
 	k.start()
-	k.await("order-1", outbox.Settled)
-	k.await("order-2", outbox.Settled)
+	k.await("order-1", outbox.Accepted)
+	k.await("order-2", outbox.Accepted)
 	require.Len(k, k.gateway.Messages(), 2)
 	require.Equal(k, 1, k.sent(first))
 	n, err = k.box.Enqueue(k.Context(), k.db, first)
@@ -92,7 +93,7 @@ func textsArrive(k *kit) {
 	}
 	k.start()
 	for i := range texts {
-		k.await(fmt.Sprintf("text-%d", i), outbox.Settled)
+		k.await(fmt.Sprintf("text-%d", i), outbox.Accepted)
 	}
 	for i, taken := range k.gateway.Messages() {
 		require.Contains(k, texts, taken.Text, "message %d", i)
@@ -129,28 +130,52 @@ func replyLost(k *kit) {
 	k.enqueue(m)
 	k.start()
 	k.await(m.Key, outbox.InDoubt)
-	settle()
+	quiet()
 	require.Equal(k, 1, k.sent(m))
-	d := k.doubt()
-	require.Equal(k, outbox.InDoubt, d.State)
-	require.Equal(k, 1, d.Messages)
-	require.Zero(k, d.Strays)
-	require.NoError(k, k.box.Report(k.Context(), delivery.Report{RemoteID: k.gateway.Messages()[0].RemoteID, Delivered: true, Time: time.Now()}))
-	d = k.doubt()
-	require.Equal(k, 1, d.Strays)
-	require.Error(k, k.box.Resolve(k.Context(), d.Package, outbox.WasSent, "", ""))
-	require.NoError(k, k.box.Resolve(k.Context(), d.Package, outbox.WasSent, "outboxtest", "a delivery report came"))
-	require.Equal(k, outbox.Settled, k.record(m.Key).State)
-	require.Equal(k, smslink.StatusUnreported, k.record(m.Key).Result.Status)
-	require.ErrorIs(k, k.box.Resolve(k.Context(), d.Package, outbox.NotSent, "outboxtest", "again"), outbox.ErrNoDoubt)
+	u := k.unresolved()
+	require.Equal(k, outbox.InDoubt, u.State)
+	require.Equal(k, 1, u.Messages)
+	require.Error(k, k.box.Resolve(k.Context(), u.Package, outbox.Resolution{Verdict: outbox.VerdictSent, By: "", Reason: ""}))
+	k.resolve(outbox.VerdictSent)
+	require.Equal(k, outbox.Accepted, k.record(m.Key).State)
+	require.Equal(k, smslink.StatusSuccess, k.record(m.Key).Result.Status)
+	require.ErrorIs(k, k.box.Resolve(k.Context(), u.Package, outbox.Resolution{Verdict: outbox.VerdictNotSent, By: "outboxtest", Reason: "again"}), outbox.ErrResolved)
 
 	again := message("lost-too")
 	k.gateway.Inject(smslinktest.HangUp())
 	k.enqueue(again)
 	k.await(again.Key, outbox.InDoubt)
-	require.NoError(k, k.box.Resolve(k.Context(), k.doubt().Package, outbox.NotSent, "outboxtest", "the gateway's list lacks it"))
-	k.await(again.Key, outbox.Settled)
+	k.resolve(outbox.VerdictNotSent)
+	k.await(again.Key, outbox.Accepted)
 	require.Equal(k, 1, k.sent(again))
+}
+
+func entryMissing(k *kit) {
+	for _, c := range []struct {
+		verdict outbox.Verdict
+		want    outbox.State
+		sent    int
+	}{
+		{outbox.VerdictSent, outbox.Accepted, 1},
+		{outbox.VerdictNotSent, outbox.Accepted, 2},
+		{outbox.VerdictAbandon, outbox.Abandoned, 1},
+	} {
+		missing, other := message(fmt.Sprintf("missing-%d", c.verdict)), message(fmt.Sprintf("other-%d", c.verdict))
+		k.enqueue(missing, other)
+		k.gateway.Inject(smslinktest.OmitEntries(k.record(missing.Key).Result.ID))
+		stop := k.start()
+		k.await(other.Key, outbox.Accepted)
+		k.await(missing.Key, outbox.InDoubt)
+		u := k.unresolved()
+		require.Equal(k, outbox.InDoubt, u.State)
+		require.Equal(k, 1, u.Messages)
+		k.resolve(c.verdict)
+		k.await(missing.Key, c.want)
+		stop()
+		require.Equal(k, c.sent, k.sent(missing))
+		require.Equal(k, 1, k.sent(other))
+		require.Equal(k, outbox.Accepted, k.record(other.Key).State)
+	}
 }
 
 func notSent(k *kit) {
@@ -163,11 +188,11 @@ func notSent(k *kit) {
 	stop()
 	require.Equal(k, outbox.Queued, k.record(m.Key).State)
 	k.start()
-	k.await(m.Key, outbox.Settled)
+	k.await(m.Key, outbox.Accepted)
 	require.Equal(k, 1, k.sent(m))
 }
 
-func accountRefused(k *kit) {
+func accountRejected(k *kit) {
 	const workers = 4
 	k.enqueue(messages(500)...)
 	wrong, err := smslink.NewClient(k.gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: k.gateway.URL})
@@ -177,7 +202,7 @@ func accountRefused(k *kit) {
 		stops = append(stops, k.run(k.box, wrong))
 	}
 	require.Contains(k, k.awaitPaused(), "wrong password")
-	settle()
+	quiet()
 	require.LessOrEqual(k, len(k.gateway.Uploads()), workers)
 	for _, stop := range stops {
 		stop()
@@ -187,23 +212,23 @@ func accountRefused(k *kit) {
 	require.Equal(k, 500, stats.Lanes[outbox.Bulk].Queued)
 	k.gateway.Reset()
 	k.start()
-	settle()
+	quiet()
 	require.Empty(k, k.gateway.Messages(), "sent while paused")
 	k.resume()
-	k.await("order-00499", outbox.Settled)
+	k.await("order-00499", outbox.Accepted)
 }
 
 func rejected(k *kit) {
 	k.gateway.Inject(smslinktest.Refuse("13", "sender not allowed"))
 	k.enqueue(message("order-1"))
 	k.start()
-	k.await("order-1", outbox.Held)
+	k.await("order-1", outbox.Rejected)
 	k.enqueue(message("order-2"))
-	k.await("order-2", outbox.Settled)
-	d := k.doubt()
-	require.Equal(k, outbox.Held, d.State)
-	require.Contains(k, d.Why, "sender not allowed")
-	require.NoError(k, k.box.Resolve(k.Context(), d.Package, outbox.Abandon, "outboxtest", "not worth it"))
+	k.await("order-2", outbox.Accepted)
+	u := k.unresolved()
+	require.Equal(k, outbox.Rejected, u.State)
+	require.Contains(k, u.Why, "sender not allowed")
+	k.resolve(outbox.VerdictAbandon)
 	require.Equal(k, outbox.Abandoned, k.record("order-1").State)
 }
 
@@ -213,19 +238,19 @@ func expires(k *kit) {
 	k.enqueue(m, message("order-1"))
 	time.Sleep(50 * time.Millisecond)
 	k.start()
-	k.await("order-1", outbox.Settled)
+	k.await("order-1", outbox.Accepted)
 	k.await("code", outbox.Expired)
 	require.Zero(k, k.sent(m))
 }
 
-func refusedAlone(k *kit) {
+func invalidAlone(k *kit) {
 	k.enqueue(messages(3)...)
 	_, err := k.db.ExecContext(k.Context(), "UPDATE smslink_message SET body = 'un%0Atext' WHERE message_key = 'order-00001'")
 	require.NoError(k, err)
 	k.start()
-	k.await("order-00000", outbox.Settled)
-	k.await("order-00002", outbox.Settled)
-	require.Contains(k, k.await("order-00001", outbox.Refused).Note, "Text")
+	k.await("order-00000", outbox.Accepted)
+	k.await("order-00002", outbox.Accepted)
+	require.Contains(k, k.await("order-00001", outbox.Invalid).Note, "Text")
 	require.Len(k, k.gateway.Messages(), 2)
 }
 
@@ -234,9 +259,9 @@ func notBefore(k *kit) {
 	m.NotBefore = time.Now().Add(time.Second)
 	k.enqueue(m)
 	k.start()
-	settle()
+	quiet()
 	require.Equal(k, outbox.Queued, k.record("later").State)
-	k.await("later", outbox.Settled)
+	k.await("later", outbox.Accepted)
 }
 
 func cancelled(k *kit) {
@@ -247,18 +272,18 @@ func cancelled(k *kit) {
 	}{{"kept", (*sql.Tx).Rollback}, {"cancelled", (*sql.Tx).Commit}} {
 		tx, err := k.db.BeginTx(k.Context(), nil)
 		require.NoError(k, err)
-		n, err := k.box.Cancel(k.Context(), tx, end.key, "unknown")
+		n, err := k.box.Cancel(k.Context(), tx, end.key, "not-there")
 		require.NoError(k, err)
 		require.Equal(k, 1, n)
 		require.NoError(k, end.of(tx))
 	}
 	k.start()
-	k.await("kept", outbox.Settled)
+	k.await("kept", outbox.Accepted)
 	require.Equal(k, outbox.Cancelled, k.record("cancelled").State)
 	require.Zero(k, k.sent(message("cancelled")))
 	n, err := k.box.Cancel(k.Context(), k.db, "kept", "cancelled")
 	require.NoError(k, err)
-	require.Zero(k, n, "what was sent or cancelled before was cancelled")
+	require.Zero(k, n, "a message that was sent or cancelled before was cancelled")
 }
 
 func withoutCredit(k *kit) {
@@ -276,7 +301,7 @@ func withoutCredit(k *kit) {
 	k.gateway.SetCredit(smslinktest.Unlimited)
 	k.resume()
 	for _, m := range short {
-		k.await(m.Key, outbox.Settled)
+		k.await(m.Key, outbox.Accepted)
 		require.Equal(k, smslink.StatusSuccess, k.record(m.Key).Result.Status)
 	}
 }
@@ -289,11 +314,11 @@ func reported(k *kit) {
 	}
 	k.enqueue(message("order-1"))
 	k.start()
-	r := k.await("order-1", outbox.Settled)
+	r := k.await("order-1", outbox.Accepted)
 	require.Equal(k, &later, r.Report)
 }
 
-func unknownInARow(k *kit) {
+func inDoubtInARow(k *kit) {
 	for range 5 {
 		k.gateway.Inject(smslinktest.HangUp())
 	}
@@ -302,7 +327,7 @@ func unknownInARow(k *kit) {
 		opts.Lanes[outbox.Bulk] = outbox.Lane{Messages: 1, Wait: -1, Poll: time.Millisecond}
 	}), k.gateway.Client())
 	require.Contains(k, k.awaitPaused(), "5 packages in a row")
-	settle()
+	quiet()
 	stats, err := k.box.Stats(k.Context())
 	require.NoError(k, err)
 	require.Equal(k, 5, stats.InDoubt)

@@ -17,7 +17,7 @@ func commitsLost(k *kit) {
 	k.enqueue(sent...)
 	k.start()
 	for _, m := range sent {
-		k.await(m.Key, outbox.Settled)
+		k.await(m.Key, outbox.Accepted)
 	}
 	other := k.outbox(nil)
 	k.run(other, k.gateway.Client())
@@ -37,7 +37,7 @@ func commitsLost(k *kit) {
 
 	require.Contains(k, k.awaitPaused(), "lost commits")
 	for _, m := range sent {
-		r := k.await(m.Key, outbox.Settled)
+		r := k.await(m.Key, outbox.Accepted)
 		require.Equal(k, smslink.StatusSuccess, r.Result.Status)
 		require.NotEmpty(k, r.Result.RemoteID)
 	}
@@ -47,10 +47,10 @@ func commitsLost(k *kit) {
 		return len(stats.WroteBack) == 2 && len(stats.Silent) == 0
 	}, 15*time.Second, 10*time.Millisecond)
 	k.enqueue(message("later"))
-	settle()
+	quiet()
 	require.Equal(k, outbox.Queued, k.record("later").State)
 	k.resume()
-	k.await("later", outbox.Settled)
+	k.await("later", outbox.Accepted)
 	require.Len(k, k.gateway.Messages(), 4)
 }
 
@@ -62,11 +62,11 @@ func lanes(k *kit) {
 	code.Lane = outbox.Urgent
 	k.enqueue(code)
 	box.Wake(outbox.Urgent)
-	k.await("code", outbox.Settled)
+	k.await("code", outbox.Accepted)
 	require.Len(k, k.gateway.Messages(), 1)
 	code.Key, code.Lane = "typo", "urgnet"
 	_, err := k.box.Enqueue(k.Context(), k.db, code)
-	require.ErrorIs(k, err, outbox.ErrLane)
+	require.ErrorContains(k, err, "Options.Lanes")
 }
 
 // contents returns all that a table holds.
@@ -97,9 +97,9 @@ func erased(k *kit) {
 	require.NoError(k, err)
 	require.Equal(k, 1, n)
 	stop := k.start()
-	k.await("sent", outbox.Settled)
+	k.await("sent", outbox.Accepted)
 	k.enqueue(message("newest"))
-	k.await("newest", outbox.Settled)
+	k.await("newest", outbox.Accepted)
 	stop()
 	queued := message("queued")
 	queued.To, queued.Text = "0799999999", "Cod 1234"
@@ -112,7 +112,7 @@ func erased(k *kit) {
 		}
 	}
 	require.Contains(k, k.contents("smslink_message"), "0799999999", "what is queued is kept")
-	require.Equal(k, outbox.Settled, k.record("sent").State)
+	require.Equal(k, outbox.Accepted, k.record("sent").State)
 	require.NoError(k, k.outbox(func(opts *outbox.Options) { opts.EraseAfter, opts.ForgetAfter = time.Millisecond, time.Millisecond }).Erase(k.Context()))
 	require.Empty(k, k.record("sent"))
 	require.Empty(k, k.record("cancelled"))

@@ -15,7 +15,7 @@ import (
 
 type traceKey struct{}
 
-// tracer records what an outbox tells it. The word of a context is the value of traceKey.
+// tracer records its calls. The trace of a context is the value of traceKey.
 type tracer struct {
 	mu     sync.Mutex
 	starts []outbox.PackageStart
@@ -42,7 +42,7 @@ func (t *tracer) TracePackageEnd(ctx context.Context, data outbox.PackageEnd) {
 	}
 }
 
-// next waits for the n-th package to end, and returns what was told of it.
+// next waits for the n-th package to end, and returns its data.
 func (t *tracer) next(k *kit, n int) (outbox.PackageStart, outbox.PackageEnd) {
 	k.Helper()
 	require.Eventually(k, func() bool {
@@ -54,8 +54,8 @@ func (t *tracer) next(k *kit, n int) (outbox.PackageStart, outbox.PackageEnd) {
 }
 
 func traced(k *kit) {
-	var told tracer
-	box := k.outbox(func(opts *outbox.Options) { opts.Tracer = &told })
+	var recorded tracer
+	box := k.outbox(func(opts *outbox.Options) { opts.Tracer = &recorded })
 	enqueue := func(word string, messages ...outbox.Message) {
 		_, err := box.Enqueue(context.WithValue(k.Context(), traceKey{}, word), k.db, messages...)
 		require.NoError(k, err)
@@ -66,11 +66,11 @@ func traced(k *kit) {
 	enqueue("not ASCII: ș", message("not-ascii"))
 	k.gateway.SetCredit(2 * gsm7.Measure(message("not-ascii").Text).Segments)
 	k.run(box, k.gateway.Client())
-	start, end := told.next(k, 1)
+	start, end := recorded.next(k, 1)
 	require.Equal(k, outbox.Bulk, start.Lane)
 	require.Equal(k, 6, start.Messages)
 	require.ElementsMatch(k, []string{"00-one-01", "00-two-01"}, start.Traces)
-	require.Equal(k, outbox.Settled, end.State)
+	require.Equal(k, outbox.Accepted, end.State)
 	require.NoError(k, end.Err)
 	require.True(k, end.Recorded)
 	require.Len(k, end.Waits, 2)
@@ -82,7 +82,7 @@ func traced(k *kit) {
 
 	k.gateway.SetCredit(smslinktest.Unlimited)
 	k.resume()
-	_, end = told.next(k, 2)
+	_, end = recorded.next(k, 2)
 	require.Len(k, end.Waits, 4)
 
 	k.gateway.Inject(smslinktest.LoseReply())
@@ -97,7 +97,7 @@ func traced(k *kit) {
 		require.NoError(k, err)
 	}
 	require.NoError(k, tx.Commit())
-	start, end = told.next(k, 3)
+	start, end = recorded.next(k, 3)
 	require.Equal(k, 17, start.Messages)
 	require.Empty(k, start.Traces, "of more than 16")
 	require.Equal(k, outbox.InDoubt, end.State)

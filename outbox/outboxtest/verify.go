@@ -1,4 +1,4 @@
-// Package outboxtest holds a database and its driver to the rules of package outbox.
+// Package outboxtest tests a database and its driver for conformance with package outbox.
 package outboxtest
 
 import (
@@ -121,7 +121,7 @@ func messages(n int) []outbox.Message {
 	return all
 }
 
-// record returns what is known of a key.
+// record returns a key's record.
 func (k *kit) record(key string) outbox.Record {
 	k.Helper()
 	records, err := k.box.Lookup(k.Context(), key)
@@ -164,13 +164,20 @@ func (k *kit) resume() {
 	require.NoError(k, k.box.Resume(k.Context(), "outboxtest", "the cause is gone"))
 }
 
-// doubt returns the one package that waits for a person.
-func (k *kit) doubt() outbox.Doubt {
+// unresolved returns the one package that waits for a person.
+func (k *kit) unresolved() outbox.Unresolved {
 	k.Helper()
-	doubts, err := k.box.Doubts(k.Context())
+	packages, err := k.box.Unresolved(k.Context())
 	require.NoError(k, err)
-	require.Len(k, doubts, 1)
-	return doubts[0]
+	require.Len(k, packages, 1)
+	return packages[0]
+}
+
+// resolve resolves the one package that waits for a person.
+func (k *kit) resolve(verdict outbox.Verdict) {
+	k.Helper()
+	r := outbox.Resolution{Verdict: verdict, By: "outboxtest", Reason: "a test"}
+	require.NoError(k, k.box.Resolve(k.Context(), k.unresolved().Package, r))
 }
 
 // sent returns how often the gateway has taken a message of that text.
@@ -184,5 +191,5 @@ func (k *kit) sent(m outbox.Message) int {
 	return n
 }
 
-// settle gives the workers time to do what they should not.
-func settle() { time.Sleep(300 * time.Millisecond) }
+// quiet gives the workers time to do what they should not.
+func quiet() { time.Sleep(300 * time.Millisecond) }

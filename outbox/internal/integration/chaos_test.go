@@ -68,7 +68,7 @@ func TestChaos(t *testing.T) {
 		began := time.Now()
 		c.harm()
 		c.finish()
-		c.judge(lostReplies.Load())
+		c.compare(lostReplies.Load())
 		t.Logf("%v in all", time.Since(began).Round(time.Second))
 	})
 }
@@ -210,8 +210,8 @@ func (c *chaos) finish() {
 	}
 }
 
-// judge compares the database with the gateway's ledger.
-func (c *chaos) judge(lostReplies int64) {
+// compare compares the database with the gateway's ledger.
+func (c *chaos) compare(lostReplies int64) {
 	sent := map[int]int{}
 	twice := 0
 	for _, m := range c.gateway.Messages() {
@@ -221,7 +221,7 @@ func (c *chaos) judge(lostReplies int64) {
 			twice++
 		}
 	}
-	committed, lost, unsent, settled, doubtful, phantom := 0, 0, 0, 0, 0, 0
+	committed, lost, unsent, accepted, inDoubt, phantom := 0, 0, 0, 0, 0, 0
 	states, kept := states(c.T, c.db), c.kept()
 	for i, order := range c.orders {
 		state := states[fmt.Sprintf("order-%d", i)]
@@ -232,29 +232,29 @@ func (c *chaos) judge(lostReplies int64) {
 			}
 			require.False(c, order && *chaosPostgres == "", "the database has lost the order %d", i)
 			continue
-		case state == outbox.Settled:
-			settled++
+		case state == outbox.Accepted:
+			accepted++
 			if sent[i] == 0 {
 				unsent++
 			}
 		case state == outbox.InDoubt:
-			doubtful++
+			inDoubt++
 		default:
 			lost++
 		}
 		committed++
 	}
-	doubts, err := c.box.Doubts(c.Context())
+	unresolved, err := c.box.Unresolved(c.Context())
 	require.NoError(c, err)
 	limit := (int(c.kills.Load())+c.crashes)*chaosConcurrency + int(lostReplies)
-	c.Logf("%d orders, %d kills, %d crashes, %d stops, %d lost replies: %d settled, %d in doubt in %d packages (at most %d), twice %d, lost %d, settled and not in the ledger %d, rolled back and sent %d",
-		committed, c.kills.Load(), c.crashes, c.stops.Load(), lostReplies, settled, doubtful, len(doubts), limit, twice, lost, unsent, phantom)
+	c.Logf("%d orders, %d kills, %d crashes, %d stops, %d lost replies: %d accepted, %d in doubt in %d packages (at most %d), twice %d, lost %d, accepted and not in the ledger %d, rolled back and sent %d",
+		committed, c.kills.Load(), c.crashes, c.stops.Load(), lostReplies, accepted, inDoubt, len(unresolved), limit, twice, lost, unsent, phantom)
 	require.Zero(c, twice, "sent twice")
 	require.Zero(c, lost, "lost")
-	require.Zero(c, unsent, "settled and not in the ledger")
+	require.Zero(c, unsent, "accepted and not in the ledger")
 	require.Zero(c, phantom, "rolled back and sent, or kept")
-	require.LessOrEqual(c, len(doubts), limit)
-	require.Positive(c, settled)
+	require.LessOrEqual(c, len(unresolved), limit)
+	require.Positive(c, accepted)
 }
 
 // kept returns the orders that the database has.
@@ -283,7 +283,7 @@ func states(t *testing.T, db *sql.DB) map[string]outbox.State {
 		var state outbox.State
 		var status sql.NullInt64
 		require.NoError(t, rows.Scan(&key, &state, &status))
-		if state == outbox.Settled {
+		if state == outbox.Accepted {
 			require.EqualValues(t, smslink.StatusSuccess, status.Int64, key)
 		}
 		states[key] = state

@@ -83,7 +83,7 @@ func TestRun_failover(t *testing.T) {
 				require.NoError(t, err)
 				return stats.Lanes[outbox.Bulk].Queued == 0 && stats.Sending == 0
 			}, time.Minute, 50*time.Millisecond)
-			numbers, doubtful := map[string]int{}, 0
+			numbers, inDoubt := map[string]int{}, 0
 			for _, m := range b.gateway.Messages() {
 				numbers[m.To]++
 			}
@@ -91,15 +91,15 @@ func TestRun_failover(t *testing.T) {
 			require.Equal(t, once, sent, "sent twice")
 			for key, state := range states(t, behind) {
 				switch state {
-				case outbox.Settled:
+				case outbox.Accepted:
 					require.Equal(t, 1, numbers["07"+fmt.Sprintf("%08s", strings.TrimPrefix(key, "order-"))], key)
 				case outbox.InDoubt:
-					doubtful++
+					inDoubt++
 				default:
 					require.Failf(t, "lost", "%s is %s", key, state)
 				}
 			}
-			t.Logf("%d messages sent before the fail-over, of which the standby knew %d; %d in doubt", halted, known, doubtful)
+			t.Logf("%d messages sent before the fail-over, of which the standby knew %d; %d in doubt", halted, known, inDoubt)
 		})
 	}
 }

@@ -109,6 +109,16 @@ func (b *bench) await(key string, want outbox.State) {
 	require.Eventually(b, func() bool { return b.state(key) == want }, 20*time.Second, 20*time.Millisecond, "%s is not %s", key, want)
 }
 
+// resolve resolves the one package that waits for a person.
+func (b *bench) resolve(verdict outbox.Verdict) error {
+	b.Helper()
+	packages, err := b.box.Unresolved(b.Context())
+	require.NoError(b, err)
+	require.Len(b, packages, 1)
+	r := outbox.Resolution{Verdict: verdict, By: "a test", Reason: "a test"}
+	return b.box.Resolve(b.Context(), packages[0].Package, r)
+}
+
 // stays reports an error if the message's state changes while a worker runs.
 func (b *bench) stays(key string, want outbox.State) {
 	b.Helper()
@@ -123,12 +133,12 @@ func TestRun_killedAtEachStep(t *testing.T) {
 			want outbox.State
 			sent []int // any of these
 		}{
-			{step.Claiming, outbox.Settled, []int{1}}, // rolled back and queued, so that the next worker sends it
+			{step.Claiming, outbox.Accepted, []int{1}}, // rolled back and queued, so that the next worker sends it
 			{step.Claimed, outbox.InDoubt, []int{0}},
 			{"during the upload", outbox.InDoubt, []int{0, 1}},
 			{step.Uploaded, outbox.InDoubt, []int{1}},
-			{step.Settling, outbox.InDoubt, []int{1}},
-			{step.Settled, outbox.Settled, []int{1}},
+			{step.Recording, outbox.InDoubt, []int{1}},
+			{step.Recorded, outbox.Accepted, []int{1}},
 		} {
 			t.Run(c.step, func(t *testing.T) {
 				var kill atomic.Pointer[func()]
@@ -165,8 +175,8 @@ func TestRun_frozenPastItsDeadline(t *testing.T) {
 			want     outbox.State
 			sent     int
 		}{
-			{step.Claimed, false, outbox.Settled, 1},  // nothing was uploaded: queued again
-			{step.Uploaded, false, outbox.Settled, 1}, // its late settlement is accepted
+			{step.Claimed, false, outbox.Accepted, 1},  // nothing was uploaded: queued again
+			{step.Uploaded, false, outbox.Accepted, 1}, // its late result counts
 			{step.Uploaded, true, outbox.Abandoned, 1},
 		} {
 			t.Run(fmt.Sprintf("%s, resolved %v", c.step, c.resolved), func(t *testing.T) {
@@ -178,12 +188,9 @@ func TestRun_frozenPastItsDeadline(t *testing.T) {
 				stop := b.run(b.box, nil)
 				b.await("order-1", outbox.InDoubt)
 				stop()
-				doubts, err := b.box.Doubts(t.Context())
-				require.NoError(t, err)
-				require.Len(t, doubts, 1)
-				require.ErrorIs(t, b.box.Resolve(t.Context(), doubts[0].Package, outbox.NotSent, "a test", "too soon"), outbox.ErrTooSoon)
+				require.ErrorIs(t, b.resolve(outbox.VerdictNotSent), outbox.ErrTooSoon)
 				if c.resolved {
-					require.NoError(t, b.box.Resolve(t.Context(), doubts[0].Package, outbox.Abandon, "a test", "a person's word"))
+					require.NoError(t, b.resolve(outbox.VerdictAbandon))
 				}
 				require.NoError(t, worker.Process.Signal(syscall.SIGCONT))
 				b.await("order-1", c.want)
@@ -235,7 +242,7 @@ func TestRun_uncertainCommitIsWithdrawn(t *testing.T) {
 					})
 				})
 				<-uploaded
-				b.await("order-1", outbox.Settled)
+				b.await("order-1", outbox.Accepted)
 				stop()
 				require.Len(t, b.gateway.Messages(), 1)
 				var withdrawn int
@@ -250,7 +257,7 @@ func TestRun_uncertainCommitIsWithdrawn(t *testing.T) {
 	})
 }
 
-func TestRun_databaseDownAtSettle(t *testing.T) {
+func TestRun_databaseDownAtRecording(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
 		if server == nil {
 			t.Skip("SQLite has no server")
@@ -268,7 +275,7 @@ func TestRun_databaseDownAtSettle(t *testing.T) {
 			}
 		})
 		require.NoError(t, <-restarted)
-		b.await("order-1", outbox.Settled)
+		b.await("order-1", outbox.Accepted)
 		stop()
 		require.Len(t, b.gateway.Messages(), 1)
 		stats, err := b.box.Stats(t.Context())
@@ -301,12 +308,12 @@ func TestCancel_againstClaim(t *testing.T) {
 				})
 			}
 		})
-		require.Zero(t, <-cancelled, "told that a message was cancelled that is being sent")
-		b.await("order-1", outbox.Settled)
+		require.Zero(t, <-cancelled, "Cancel counted a message that is being sent")
+		b.await("order-1", outbox.Accepted)
 	})
 }
 
-// A worker is told to end while its upload is on its way.
+// A worker is ended during its upload.
 func TestRun_gracefulStop(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		began := make(chan struct{}, 1)
@@ -319,12 +326,11 @@ func TestRun_gracefulStop(t *testing.T) {
 		<-began
 		require.NoError(t, worker.Process.Signal(syscall.SIGTERM))
 		require.NoError(t, worker.Wait())
-		require.Equal(t, outbox.Settled, b.state("order-1"))
+		require.Equal(t, outbox.Accepted, b.state("order-1"))
 	})
 }
 
-// The database goes away while an upload is on its way, the worker is told to end, and the database
-// stays away.
+// The database goes away during an upload, the worker is ended, and the database stays away.
 func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
 	server := startPostgres(t)
 	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)

@@ -48,7 +48,7 @@ func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, box.Migrate(t.Context()))
 			err = box.Run(t.Context(), gateway.Client())
-			require.ErrorIs(t, err, outbox.ErrUnsafe)
+			require.ErrorContains(t, err, "refuses the database's settings")
 			require.ErrorContains(t, err, c.want)
 
 			box, err = outbox.New(db, c.d, &outbox.Options{AllowLoss: true})
@@ -67,7 +67,7 @@ func TestRun_synchronousCommitOff(t *testing.T) {
 	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
 	b.enqueue("order-1")
 	b.run(b.box, nil)
-	b.await("order-1", outbox.Settled)
+	b.await("order-1", outbox.Accepted)
 }
 
 func TestRun_needsItsTables(t *testing.T) {
@@ -162,7 +162,7 @@ func TestRun_leastPrivileges(t *testing.T) {
 			_, err = box.Enqueue(t.Context(), db, outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda"})
 			require.NoError(t, err)
 			stop := b.run(box, nil)
-			b.await("order-1", outbox.Settled)
+			b.await("order-1", outbox.Accepted)
 			stop()
 			require.NoError(t, box.Erase(t.Context()))
 			require.NoError(t, box.Pause(t.Context(), "a test", "it may"))
@@ -171,7 +171,7 @@ func TestRun_leastPrivileges(t *testing.T) {
 	}
 }
 
-// A client in test mode would settle messages that were never sent.
+// A client in test mode would record messages as accepted that were never sent.
 func TestRun_refusesAClientInTestMode(t *testing.T) {
 	t.Parallel()
 	gateway := smslinktest.NewGateway(nil)

@@ -23,7 +23,7 @@ import (
 	"github.com/go-smslink/smslink/outbox/internal/step"
 )
 
-// workerConfig is what a worker in a process of its own is told, in the environment.
+// workerConfig configures a worker in a process of its own, through the environment.
 type workerConfig struct {
 	Dialect, Driver, DSN string
 	Gateway              string

@@ -1,15 +1,15 @@
-// Package step lets a test stop a worker at a step of its work, to see what becomes of its package.
+// Package step lets a test stop a worker at a step of its work, to test what happens to its package.
 package step
 
 import "context"
 
 // The steps, in the order in which a package comes to them.
 const (
-	Claiming = "claiming" // before the claim's commit
-	Claimed  = "claimed"  // after the claim's commit
-	Uploaded = "uploaded" // the upload has ended
-	Settling = "settling" // before the settling transaction's commit
-	Settled  = "settled"  // after it
+	Claiming  = "claiming"  // before the claim's commit
+	Claimed   = "claimed"   // after the claim's commit
+	Uploaded  = "uploaded"  // the upload has ended
+	Recording = "recording" // before the commit that records the upload's end
+	Recorded  = "recorded"  // after it
 )
 
 type key struct{}

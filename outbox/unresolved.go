@@ -1,0 +1,156 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Unresolved is a package that waits for a person: it is in doubt, in whole or in part, or it was
+// rejected. See [Outbox.Resolve].
+type Unresolved struct {
+	Package  string // its name
+	State    State  // InDoubt or Rejected
+	Lane     string
+	Messages int // that are in doubt or were rejected
+	Began    time.Time
+	Digest   string // the MD5 of its plain form in hex, as in the upload
+	Why      string
+}
+
+// Unresolved returns the packages that wait for a person, the oldest first.
+func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
+	var packages []Unresolved
+	err := o.each(ctx, `
+		SELECT token, state, lane, COALESCE(in_doubt, messages), began, COALESCE(digest, ''), COALESCE(note, '')
+		FROM smslink_package
+		WHERE state IN (4, 5)
+		ORDER BY began, id`, nil,
+		func(scan func(...any) error) error {
+			var u Unresolved
+			var state int
+			var began int64
+			err := scan(&u.Package, &state, &u.Lane, &u.Messages, &began, &u.Digest, &u.Why)
+			u.State, u.Began = messageState(state), time.UnixMicro(began).UTC()
+			packages = append(packages, u)
+			return err
+		})
+	return packages, err
+}
+
+// Verdict is what a person has found out about a package's messages.
+type Verdict int
+
+// The verdicts.
+const (
+	VerdictSent    Verdict = iota + 1 // they were sent, and count as accepted
+	VerdictNotSent                    // they are queued again; if the verdict is wrong, they are sent twice
+	VerdictAbandon                    // they are never sent again, whether or not they were sent
+)
+
+// Resolution is a person's verdict on a package. It is kept.
+type Resolution struct {
+	Verdict    Verdict // on the messages that are in doubt or were rejected
+	By, Reason string  // must not be empty
+}
+
+// Errors of [Outbox.Resolve].
+var (
+	ErrResolved = errors.New("smslink: no package of that name waits to be resolved")
+	ErrTooSoon  = errors.New("smslink: the package's worker may still send it")
+)
+
+var errUnsigned = errors.New("smslink: say by whom and why")
+
+// Resolve ends a package's doubt, or a rejected package, by a person's verdict.
+//
+// It returns [ErrResolved] if the package does not wait for a person, or no longer. It returns
+// [ErrTooSoon] for VerdictNotSent until twice [Options].Timeout after the package's deadline,
+// unless its worker has recorded that the upload has ended: a worker that was frozen may still send.
+func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
+	if r.Verdict < VerdictSent || r.Verdict > VerdictAbandon {
+		return errors.New("smslink: the verdict is neither VerdictSent, VerdictNotSent nor VerdictAbandon")
+	}
+	if r.By == "" || r.Reason == "" {
+		return errUnsigned
+	}
+	return o.inTx(ctx, func(tx *sql.Tx) error {
+		id, err := o.resolvable(ctx, tx, packageName, r.Verdict)
+		if err != nil {
+			return err
+		}
+		n, err := o.exec(ctx, tx, `
+			UPDATE smslink_package
+			SET state = 6, ended = `+o.dialect.now+`, resolved_by = ?, reason = ?
+			WHERE id = ? AND state IN (4, 5)`, r.By, r.Reason, id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrResolved
+		}
+		switch r.Verdict {
+		case VerdictNotSent:
+			return o.setUndecided(ctx, tx, id, o.queued(0))
+		case VerdictAbandon:
+			return o.setUndecided(ctx, tx, id, atEnd(abandonedPackage, o.dialect))
+		default:
+			return o.acceptUndecided(ctx, tx, id)
+		}
+	})
+}
+
+// resolvable returns the id of a package that waits for a person, if the verdict is possible.
+func (o *Outbox) resolvable(ctx context.Context, tx *sql.Tx, packageName string, v Verdict) (id int64, err error) {
+	var deadline, now int64
+	var ended sql.NullInt64
+	err = tx.QueryRowContext(ctx, o.dialect.sql(`
+		SELECT id, deadline, ended, `+o.dialect.now+`
+		FROM smslink_package
+		WHERE token = ? AND state IN (4, 5)`), packageName).
+		Scan(&id, &deadline, &ended, &now)
+	until := time.UnixMicro(deadline).Add(2 * o.opts.Timeout)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, ErrResolved
+	case err != nil:
+		return 0, err
+	case v == VerdictNotSent && !ended.Valid && now < until.UnixMicro():
+		return 0, fmt.Errorf("%w; wait until %s", ErrTooSoon, until.UTC().Format(time.RFC3339))
+	}
+	return id, nil
+}
+
+// decided are the statuses that say what happened to a message. Any other leaves it in doubt.
+const decided = "(1, 2, 3, 4, 5)"
+
+// setUndecided updates the messages of a package without a decided status.
+func (o *Outbox) setUndecided(ctx context.Context, tx *sql.Tx, packageID int64, set string) error {
+	_, err := o.exec(ctx, tx, `
+		UPDATE smslink_message
+		SET `+set+`
+		WHERE package = ?
+		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN `+decided+`)`,
+		packageID, packageID)
+	return err
+}
+
+// acceptUndecided records the messages of a package without a decided status as accepted.
+func (o *Outbox) acceptUndecided(ctx context.Context, tx *sql.Tx, packageID int64) error {
+	if _, err := o.exec(ctx, tx, `
+		UPDATE smslink_result
+		SET status = 3
+		WHERE package = ? AND status NOT IN `+decided, packageID); err != nil {
+		return err
+	}
+	_, err := o.exec(ctx, tx, `
+		INSERT INTO smslink_result (message, package, status)
+		SELECT id, package, 3
+		FROM smslink_message
+		WHERE package = ?
+		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ?)`,
+		packageID, packageID)
+	return err
+}
