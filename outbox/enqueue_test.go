@@ -44,7 +44,7 @@ func TestEnqueue_enqueuesNoneIfOneIsInvalid(t *testing.T) {
 		"receiver too long":  {func(m *outbox.Message) { m.To = strings.Repeat("0", 65) }, "To", "longer than 64 bytes"},
 		"sender too long":    {func(m *outbox.Message) { m.From = strings.Repeat("s", 65) }, "From", "longer than 64 bytes"},
 		"text too long":      {func(m *outbox.Message) { m.Text = strings.Repeat("t", 1<<20+1) }, "Text", "longer than 1 MiB"},
-		"no phone number":    {func(m *outbox.Message) { m.To = "0712345678, 0712345679" }, "To", "phone number"},
+		"no phone number":    {func(m *outbox.Message) { m.To = "0712345678, 0712345679" }, "To", "one number"},
 		"empty text":         {func(m *outbox.Message) { m.Text = " \n" }, "Text", "empty"},
 		"text of NUL":        {func(m *outbox.Message) { m.Text = "a\x00b" }, "Text", "control"},
 		"text not of UTF-8":  {func(m *outbox.Message) { m.Text = "a\xff" }, "Text", "UTF-8"},

@@ -34,8 +34,8 @@ func (m *recent) add(c *claim) {
 	}
 	m.claims = append(m.claims, c)
 	m.messages += len(c.ids)
-	for old := m.claims[0]; old.done && (m.messages > recentMessages || time.Since(old.began) > recentAge); old = m.claims[0] {
-		m.messages -= len(old.ids)
+	for m.claims[0].done && (m.messages > recentMessages || time.Since(m.claims[0].began) > recentAge) {
+		m.messages -= len(m.claims[0].ids)
 		m.claims = m.claims[1:]
 	}
 }

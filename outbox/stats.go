@@ -127,7 +127,9 @@ func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) err
 }
 
 // each calls f for each row of a query.
-func (o *Outbox) each(ctx context.Context, query string, args []any, f func(scan func(...any) error) error) (err error) {
+func (o *Outbox) each(
+	ctx context.Context, query string, args []any, f func(scan func(...any) error) error,
+) (err error) {
 	rows, err := o.db.QueryContext(ctx, o.dialect.sql(query), args...)
 	if err != nil {
 		return err

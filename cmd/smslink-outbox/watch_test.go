@@ -35,7 +35,7 @@ func TestOutboxStatus_watch(t *testing.T) {
 	require.Regexp(t, `(?m)^(\$ )? *lane +queued +oldest due +accepted in the last minute$`, screen)
 	require.Regexp(t, `(?m)^ +bulk +12 +[0-9.]+m?s +0 █{24}$`, screen)
 	require.Regexp(t, `(?m)^ +urgent +0 +0s +0$`, screen)
-	require.Regexp(t, `(?m)^packages: 0 sending, 0 in doubt, 0 held$`, screen)
+	require.Regexp(t, `(?m)^packages: 0 sending, 0 in doubt, 0 rejected$`, screen)
 	screen = term.Shows("paused: Ioana: a test")
 	require.NotContains(t, screen, "paused: no")
 	require.Equal(t, 1, strings.Count(screen, "packages: "))

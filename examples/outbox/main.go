@@ -165,8 +165,7 @@ func trade(ctx context.Context, out io.Writer, s *shop) error {
 	return nil
 }
 
-// ended waits until all messages have come to their end, and those that were accepted were
-// reported.
+// ended waits until all messages have ended, and those that were accepted were reported.
 func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Record, error) {
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		records, err := s.box.Lookup(ctx, keys...)
@@ -176,7 +175,7 @@ func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Reco
 		byKey, waiting := map[string]outbox.Record{}, 0
 		for _, r := range records {
 			byKey[r.Key] = r
-			if r.State != outbox.Settled || r.Result.Err() == nil && r.Report == nil {
+			if r.State != outbox.Accepted && r.State != outbox.Failed || r.State == outbox.Accepted && r.Report == nil {
 				waiting++
 			}
 		}
@@ -184,5 +183,5 @@ func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Reco
 			return byKey, nil
 		}
 	}
-	return nil, errors.New("the messages have not come to their end")
+	return nil, errors.New("the messages have not ended")
 }

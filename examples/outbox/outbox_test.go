@@ -14,10 +14,10 @@ import (
 )
 
 const wanted = `order 2: the card was refused
-order-1-taken: settled, success, delivered true
+order-1-taken: accepted, success, delivered true
 order-2-taken: no message
-order-3-taken: settled, number failed
-order-4-taken: settled, success, delivered true
+order-3-taken: failed, number failed
+order-4-taken: accepted, success, delivered true
 `
 
 func TestRun(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package outboxotel reports an outbox to OpenTelemetry: a span for each package, linked to the
-// spans that enqueued its messages, and metrics of what is due, in doubt and held.
+// spans that enqueued its messages, and metrics of what is due, in doubt and rejected.
 //
 //	telemetry, err := outboxotel.New(nil) // the global providers
 //	...
@@ -19,7 +19,7 @@
 //
 //   - smslink.outbox.lane
 //   - messaging.batch.message_count: messages in the package
-//   - smslink.outbox.state: "settled", "queued" (again, since it was not sent), "held" or
+//   - smslink.outbox.state: "accepted", "queued" (again, since it was not sent), "rejected" or
 //     "in_doubt"
 //   - smslink.outbox.recorded: false if the database could not be told; absent otherwise
 //
@@ -29,7 +29,7 @@
 //	smslink.outbox.wait        histogram  s          lane; from Enqueue to the gateway's reply
 //	smslink.outbox.queued      gauge      {message}  lane
 //	smslink.outbox.oldest_due  gauge      s          lane; since the oldest queued message was due
-//	smslink.outbox.packages    gauge      {package}  state: "sending", "in_doubt" or "held"
+//	smslink.outbox.packages    gauge      {package}  state: "sending", "in_doubt" or "rejected"
 //	smslink.outbox.paused      gauge                 1 if the outbox is paused or halted, else 0
 //
 // The lane and the state are in the attributes smslink.outbox.lane and smslink.outbox.state. The

@@ -14,7 +14,7 @@ import (
 // statsTimeout bounds a reading of the queue, since whoever collects metrics waits for it.
 const statsTimeout = 5 * time.Second
 
-// Observe reports the gauges of an outbox: what is queued, due, in doubt, held and paused. It reads
+// Observe reports the gauges of an outbox: what is queued, due, in doubt, rejected and paused. It reads
 // [outbox.Outbox.Stats] when metrics are collected, but not again before the interval has passed,
 // which is at least a second. Collection then waits up to 5 seconds. If the database can't be read,
 // the gauges are absent: alert on that, too. Unregister the registration to stop.
@@ -33,7 +33,7 @@ func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.
 		return nil, err
 	}
 	packages, err := t.meter.Int64ObservableGauge("smslink.outbox.packages", metric.WithUnit("{package}"),
-		metric.WithDescription("Packages that are being sent, in doubt or held."))
+		metric.WithDescription("Packages that are being sent, in doubt or rejected."))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.
 			o.ObserveInt64(queued, int64(lane.Queued), metric.WithAttributes(laneKey.String(name)))
 			o.ObserveFloat64(oldest, lane.Oldest.Seconds(), metric.WithAttributes(laneKey.String(name)))
 		}
-		for state, n := range map[outbox.State]int{outbox.Sending: stats.Sending, outbox.InDoubt: stats.InDoubt, outbox.Held: stats.Held} {
+		for state, n := range map[outbox.State]int{outbox.Sending: stats.Sending, outbox.InDoubt: stats.InDoubt, outbox.Rejected: stats.Rejected} {
 			o.ObserveInt64(packages, int64(n), metric.WithAttributes(stateKey.String(stateName(state))))
 		}
 		isPaused := int64(0)

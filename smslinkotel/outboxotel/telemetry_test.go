@@ -130,10 +130,10 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 		switch word, _, _ := strings.Cut(upload.Fault, " "); word {
 		case "":
 			accepted[upload.PackageID] = true
-			want[messages+"settled"] += upload.Receivers
+			want[messages+"accepted"] += upload.Receivers
 		case "refuse":
-			want[messages+"held"] += upload.Receivers
-			want[packages+"held"]++
+			want[messages+"rejected"] += upload.Receivers
+			want[packages+"rejected"]++
 		default:
 			want[messages+"in_doubt"] += upload.Receivers
 			want[packages+"in_doubt"]++
@@ -176,7 +176,7 @@ func TestTelemetry_aTraceLeadsFromTheOrderToTheUpload(t *testing.T) {
 	process, upload := byName(s.Spans(), "process smslink.outbox"), byName(s.Spans(), "send smslink")
 	require.Len(t, process, 1)
 	require.Equal(t, order.SpanContext().SpanID(), process[0].Parent.SpanID())
-	require.Equal(t, "settled", oteltest.Value(process[0].Attributes, "smslink.outbox.state").AsString())
+	require.Equal(t, "accepted", oteltest.Value(process[0].Attributes, "smslink.outbox.state").AsString())
 	require.Equal(t, process[0].SpanContext.SpanID(), upload[0].Parent.SpanID())
 	require.Equal(t, order.SpanContext().TraceID(), upload[0].SpanContext.TraceID())
 }

@@ -100,9 +100,9 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 		fmt.Fprintf(table, "%s\t%d\t%v\t%d\t%s\n", terminal.Line(name), lane.Queued, lane.Oldest.Round(time.Millisecond), lane.Accepted, bar)
 	}
 	_ = table.Flush()
-	fmt.Fprintf(out, "packages: %d sending, %d in doubt, %d held\n", stats.Sending, stats.InDoubt, stats.Held)
-	if stats.InDoubt+stats.Held > 0 {
-		fmt.Fprintln(out, "smslink-outbox doubts lists those in doubt and held")
+	fmt.Fprintf(out, "packages: %d sending, %d in doubt, %d rejected\n", stats.Sending, stats.InDoubt, stats.Rejected)
+	if stats.InDoubt+stats.Rejected > 0 {
+		fmt.Fprintln(out, "smslink-outbox doubts lists those in doubt and rejected")
 	}
 	fmt.Fprintf(out, "paused: %s\n", cmp.Or(terminal.Line(stats.Paused), "no"))
 	if stats.Paused != "" {
@@ -124,24 +124,24 @@ func newDoubtsCommand(at *database) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doubts [flags]",
-		Short: "List the packages in doubt or held, which smslink-outbox resolve settles",
+		Short: "List the packages that are in doubt or were rejected",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
-				doubts, err := box.Doubts(ctx)
+				packages, err := box.Unresolved(ctx)
 				if err != nil {
 					return err
 				}
 				out := cli.NewOutput(at.console.Out)
-				for _, d := range doubts {
+				for _, u := range packages {
 					if asJSON {
-						out.JSON(d)
+						out.JSON(u)
 						continue
 					}
-					fmt.Fprintf(out, "%s  %s since %s, %s of %s, %d delivery reports of unknown messages\n  %s\n", terminal.Line(d.Package), d.State, d.Began.Format(time.RFC3339),
-						campaign.Plural(d.Messages, "message"), terminal.Line(d.Lane), d.Strays, plain(d.Why))
+					fmt.Fprintf(out, "%s  %s since %s, %s of %s\n  %s\n", terminal.Line(u.Package), u.State,
+						u.Began.Format(time.RFC3339), campaign.Plural(u.Messages, "message"), terminal.Line(u.Lane), plain(u.Why))
 				}
-				if len(doubts) > 0 && !asJSON {
+				if len(packages) > 0 && !asJSON {
 					fmt.Fprintln(out, "Look for them in the account's reports, and record what you find with smslink-outbox resolve.")
 				}
 				return out.Err
@@ -159,13 +159,13 @@ func newResolveCommand(at *database) *cobra.Command {
 		verdict    outbox.Verdict
 		said       bool
 	}{
-		{"was-sent", "its messages were sent", outbox.WasSent, false},
-		{"not-sent", "its messages were not sent: queue them again. If that is wrong, they are sent twice", outbox.NotSent, false},
-		{"abandon", "never send its messages", outbox.Abandon, false},
+		{"sent", "its messages were sent", outbox.VerdictSent, false},
+		{"not-sent", "its messages were not sent: queue them again. If that is wrong, they are sent twice", outbox.VerdictNotSent, false},
+		{"abandon", "never send its messages", outbox.VerdictAbandon, false},
 	}
 	cmd := &cobra.Command{
-		Use:   "resolve PACKAGE --was-sent|--not-sent|--abandon --reason TEXT",
-		Short: "Record what became of a package in doubt or held",
+		Use:   "resolve PACKAGE --sent|--not-sent|--abandon --reason TEXT",
+		Short: "Record whether a package that is in doubt or was rejected was sent",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one PACKAGE; smslink-outbox doubts lists them")
@@ -176,14 +176,14 @@ func newResolveCommand(at *database) *cobra.Command {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
 				for _, v := range verdicts {
 					if v.said {
-						err := box.Resolve(ctx, args[0], v.verdict, s.by, s.reason)
-						if errors.Is(err, outbox.ErrNoDoubt) {
-							err = fmt.Errorf("%w; smslink-outbox doubts lists those that are", err)
+						err := box.Resolve(ctx, args[0], outbox.Resolution{Verdict: v.verdict, By: s.by, Reason: s.reason})
+						if errors.Is(err, outbox.ErrResolved) {
+							err = fmt.Errorf("%w; smslink-outbox doubts lists those that do", err)
 						}
 						return err
 					}
 				}
-				return usageError{errors.New("give one of --was-sent, --not-sent and --abandon the value true")}
+				return usageError{errors.New("give one of --sent, --not-sent and --abandon the value true")}
 			})
 		},
 	}
@@ -202,7 +202,7 @@ func newLookupCommand(at *database) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "lookup KEY…",
-		Short: "Show what became of messages",
+		Short: "Show the records of messages",
 		Args:  someKeys,
 		RunE: func(cmd *cobra.Command, keys []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
@@ -231,7 +231,7 @@ func newLookupCommand(at *database) *cobra.Command {
 
 func recordLine(r outbox.Record) string {
 	line := fmt.Sprintf("%s: %s", r.Key, r.State)
-	if r.State == outbox.Settled {
+	if r.Result.Status != 0 {
 		line += ", " + r.Result.Status.String()
 	}
 	switch {
