@@ -48,7 +48,7 @@ func (c campaign) sent(t testing.TB, j *journal.File, packages, perPackage int) 
 		require.NoError(t, err)
 		require.Empty(t, known)
 		require.NoError(t, j.Intend(background, ids))
-		require.NoError(t, j.Settle(background, results, nil))
+		require.NoError(t, j.Record(background, results, nil))
 	}
 }
 

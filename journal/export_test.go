@@ -8,7 +8,7 @@ func (j *File) Intercept(wrap func(Disk) Disk) { j.lines.disk = wrap(j.lines.dis
 
 // OpenOn opens a journal on a disk that has no files: Intend and Close can't be called.
 func OpenOn(d Disk) (*File, error) {
-	j := &File{lines: lines{disk: d}}
+	j := &File{lines: lines{disk: d}, states: newStates()}
 	return j, j.replay()
 }
 

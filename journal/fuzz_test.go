@@ -61,7 +61,7 @@ func (m *model) read(t *testing.T, file string) {
 		payloads += payload
 		require.Equal(t, line[:8], fmt.Sprintf("%08x", crc32.Checksum([]byte(payloads), crc32.MakeTable(crc32.Castagnoli))))
 		if i == 0 {
-			require.Equal(t, "smslink journal 2", payload)
+			require.Equal(t, "smslink journal 3", payload)
 			continue
 		}
 		fields := map[string]string{}
@@ -79,7 +79,7 @@ func (m *model) read(t *testing.T, file string) {
 			m.states[int64(id)] = smslink.Result{ID: int64(id)}
 		}
 		statuses, remotes := numbers(t, fields["status"]), numbers(t, fields["remote"])
-		for i, id := range numbers(t, fields["judge"]) {
+		for i, id := range numbers(t, fields["result"]) {
 			held, known := m.states[int64(id)]
 			require.True(t, known && held.Status == smslink.StatusUnreported)
 			result := smslink.Result{ID: int64(id), Status: smslink.Status(statuses[i])}
@@ -88,11 +88,11 @@ func (m *model) read(t *testing.T, file string) {
 			}
 			m.states[int64(id)] = result
 		}
-		for _, id := range numbers(t, fields["forget"]) {
+		for _, id := range numbers(t, fields["not-sent"]) {
 			require.Equal(t, smslink.Result{ID: int64(id)}, m.states[int64(id)])
 			delete(m.states, int64(id))
 		}
-		for _, id := range numbers(t, fields["again"]) {
+		for _, id := range numbers(t, fields["forget"]) {
 			require.NotContains(t, []smslink.Status{smslink.StatusUnreported, smslink.StatusSuccess}, m.states[int64(id)].Status)
 			delete(m.states, int64(id))
 		}
@@ -161,10 +161,10 @@ func FuzzOpen(f *testing.F) {
 		f.Add(file, false)
 	}
 	for _, payloads := range []string{
-		"smslink journal 2\n2026-11-24T17:40:09Z run intend=1+1x99-50+7\n2026-11-24T17:40:09Z judge=1+1x3 status=3+0-1+3 remote=220000000+1x2-220000002 forget=5\n",
-		"smslink journal 2\n2026-11-24T17:40:09Z run intend=9223372036854775807-1\n2026-11-24T17:40:09Z judge=9223372036854775807 status=999 remote=18446744073709551615\n2026-11-24T17:40:09Z again=9223372036854775807\n",
-		"smslink journal 2\n2026-11-24T17:40:09Z campaign=\"a \\\" \\x3b intend=7\"\n2026-11-24T17:40:09Z run intend=1\n2026-11-24T17:40:10Z by=\"\\u0218\" reason=\"so run\" forget=1\n",
-		"smslink journal 2\n\n\n",
+		"smslink journal 3\n2026-11-24T17:40:09Z run intend=1+1x99-50+7\n2026-11-24T17:40:09Z result=1+1x3 status=3+0-1+3 remote=220000000+1x2-220000002 not-sent=5\n",
+		"smslink journal 3\n2026-11-24T17:40:09Z run intend=9223372036854775807-1\n2026-11-24T17:40:09Z result=9223372036854775807 status=4 remote=18446744073709551615\n2026-11-24T17:40:09Z forget=9223372036854775807\n",
+		"smslink journal 3\n2026-11-24T17:40:09Z campaign=\"a \\\" \\x3b intend=7\"\n2026-11-24T17:40:09Z run intend=1\n2026-11-24T17:40:10Z by=\"\\u0218\" reason=\"so run\" not-sent=1\n",
+		"smslink journal 3\n\n\n",
 	} {
 		f.Add([]byte(payloads), true)
 	}

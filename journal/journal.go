@@ -1,15 +1,15 @@
-// Package journal records in a file what a stream of messages has sent, so that the same input can
-// be sent again after a crash. A [File] is a [smslink.Journal].
+// Package journal records in a file which messages a stream has sent, so that the same input can be
+// sent again after a crash. A [File] is a [smslink.Journal].
 //
 // # The file
 //
 // The file is text, to which lines are only ever added:
 //
-//	482622a9 smslink journal 2;
-//	9ab552f1 2026-11-24T17:40:09Z run intend=1+1x9999;
-//	3c2c8fb0 2026-11-24T17:40:11Z judge=1+1x9999 status=3+0x9999 remote=220000001+1x9999;
-//	f8922bd3 2026-11-24T17:41:30Z intend=10001+1x4;
-//	62e99b8a 2026-11-25T08:12:44Z by="Ana" reason="the account's report" judge=10001 status=3 remote=0 forget=10002+1x2;
+//	00000000 smslink journal 3;
+//	00000000 2026-11-24T17:40:09Z run intend=1+1x9999;
+//	00000000 2026-11-24T17:40:11Z result=1+1x9999 status=3+0x9999 remote=220000001+1x9999;
+//	00000000 2026-11-24T17:41:30Z intend=10001+1x4;
+//	00000000 2026-11-25T08:12:44Z by="Ana" reason="the account's report" result=10001 status=3 remote=0 not-sent=10002+1x2;
 //
 // Each line begins with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. The
 // checksum is that of all lines up to this one, without their checksums, the space behind those,
@@ -17,11 +17,11 @@
 // format. Each other line has the time in UTC, and says what happened then:
 //   - intend: these ids are about to be uploaded. With run, they are the first since the file was
 //     opened.
-//   - judge, status, remote: the gateway's statuses of ids in doubt, and its own ids for them; 0
+//   - result, status, remote: the gateway's statuses of ids in doubt, and its own ids for them; 0
 //     means that it has none.
-//   - forget: these ids were in doubt and were not sent.
+//   - not-sent: these ids were in doubt and were not sent.
 //   - by, reason: a person has found out what this line says.
-//   - again: these ids were refused and may be sent again.
+//   - forget: these ids had failed and may be sent again.
 //   - campaign: what the journal belongs to.
 //
 // A list is its first number and the steps from each number to the next. A step that comes several
@@ -34,46 +34,41 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-smslink/smslink"
 )
 
 var (
-	// ErrCorrupt means that the file is not a journal, was changed after it was written, or is of
-	// another version of the format.
-	ErrCorrupt = errors.New("journal: the file is corrupt")
-	// ErrLocked means that a process, perhaps this one, has the file open as a journal.
-	ErrLocked = errors.New("journal: the file is open as a journal already")
-	// ErrCannotLock means that the operating system or the file system has no lock that would keep
-	// two programs from sending the same messages. Put the file on a local disk of Linux, macOS,
-	// Windows, illumos or a BSD, or write a [smslink.Journal] that keeps a table in a database.
-	ErrCannotLock = errors.New("journal: the file can't be locked")
-	// ErrMoved means that the file that is open was renamed, replaced or deleted. A program that
-	// opens its path now would not know what the file holds.
-	ErrMoved = errors.New("journal: the file that is open is no longer at its path")
-	// ErrBroken means that a write has failed, and that what it may have left at the file's end
-	// could not be cut off. Nothing can be added to the file until it is closed and opened again.
-	ErrBroken = errors.New("journal: the file's end is uncertain after a failed write")
-	// ErrKnown means that Intend was given an id that the journal knows, or an id twice.
-	ErrKnown = errors.New("journal: an id is known already")
-	// ErrNotInDoubt means that Settle or Resolve was given an id that is not in doubt, or an id
-	// twice.
-	ErrNotInDoubt = errors.New("journal: an id is not in doubt")
+	// ErrNotJournal means that the file is something else than a journal, or a journal in the format
+	// of another version of this package.
+	ErrNotJournal = errors.New("not a journal")
+	// ErrCorrupt means that the journal was changed after it was written.
+	ErrCorrupt = errors.New("the journal is corrupt")
+	// ErrLocked means that a process, perhaps this one, has the journal open.
+	ErrLocked = errors.New("the journal is open already")
+	// ErrMoved means that the open file was renamed, replaced or deleted. A program that opens its
+	// path now would not know what the file holds.
+	ErrMoved = errors.New("the journal is no longer at its path")
+	// ErrNotInDoubt means that an id can't be resolved, since it is not in doubt.
+	ErrNotInDoubt = errors.New("not in doubt")
 
-	errClosed = errors.New("journal: the file is closed")
+	errClosed = errors.New("the journal is closed")
 )
 
-// File is a journal in a file, in the format that the package's comment describes. It holds local
-// ids, statuses, and the gateway's ids if they are plain numbers. No receiver and no text is given
-// to it. But a server may answer with a receiver, without its + or 00, in place of an id, and a
-// person may write anything for [File.Resolve] and [File.SetCampaign].
+// File is a journal in a file, in the format that the package's comment describes. It stores local
+// ids, statuses, and the gateway's ids if they are plain numbers. It stores no receivers or texts,
+// unless the server sends a number in place of an id, or a person writes one for [File.Resolve] or
+// [File.SetCampaign].
 //
 // Each call that changes something adds one line and has it written through to the disk before it
-// returns. A package takes two lines. A message takes up to 6 bytes on the disk and 6 to 14 in
-// memory if ids lie close together, and about 50 and 40 if they are far apart.
+// returns. A package takes two lines. A message takes up to 6 bytes on the disk if ids lie close
+// together, about 50 if they are far apart, and about 30 in memory.
 //
 // # Errors of the disk
 //
@@ -82,10 +77,12 @@ var (
 // nothing of it, and the call can be made again once the disk has room. Known goes on to answer.
 // The messages of a failed Intend were certainly not sent.
 //
-// If the part can't be cut off, the error matches [ErrBroken], and so does that of every later
-// change. Known still answers, and the messages of a failed Intend were still not sent. But the
-// line may be whole, and then whoever opens the file next believes it: there the messages of a
-// failed Intend are in doubt, though they were not sent.
+// If the part can't be cut off, every later change fails, too. Known still answers, and the
+// messages of a failed Intend were still not sent. But the line may be complete, and then the next
+// program that opens the file believes it: there the messages of a failed Intend are in doubt,
+// though they were not sent.
+//
+// If another program shortens or lengthens the open file, every later change fails.
 //
 // Goroutines may share a File.
 type File struct {
@@ -95,7 +92,7 @@ type File struct {
 	lines  lines
 	states states
 	inRun  bool  // something was intended since Open
-	err    error // why every call fails, even Known
+	err    error // why every call fails, even Known: ErrMoved or errClosed
 }
 
 // Open opens the journal at path, or makes one if there is no file or an empty one. Close it when
@@ -107,40 +104,46 @@ type File struct {
 //
 // A crash in the middle of a write leaves a last line without its end, or NULs at the end. The call
 // that wrote it has not returned, and Open cuts it off. A file that somebody has shortened, or an
-// older copy, looks the same: what it lacks is forgotten, and would be sent again.
+// older copy, looks the same: what it lacks is new, and would be sent again.
 //
 // The error matches
-//   - [ErrCorrupt] if any other line is not as it was written, and names that line; or if the file
-//     is not regular, or has the format of another version of this package;
+//   - [ErrNotJournal] if the file is not a journal, which is left as it was;
+//   - [ErrCorrupt] if a line is not as it was written, and names that line;
 //   - [ErrLocked] if the journal is open already;
-//   - [ErrCannotLock] on a system or a file system without locks, whatever the file;
+//   - [errors.ErrUnsupported] if the operating system has no lock that would keep two programs from
+//     sending the same messages. Put the file on a local disk of Linux, macOS, Windows, illumos or a
+//     BSD, or write a [smslink.Journal] that keeps a table in a database;
 //   - [ErrMoved] if the file is moved while it is being opened.
 //
 // Other errors are the system's.
 func Open(path string) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("smslink: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	j := &File{path: path, file: file, lines: lines{disk: file}}
+	j := &File{path: path, states: newStates()}
 	if err := j.open(); err != nil {
-		file.Close()
-		return nil, err
+		return nil, j.named(err)
 	}
 	return j, nil
 }
 
-func (j *File) open() error {
+func (j *File) open() (err error) {
+	j.file, err = os.OpenFile(j.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = closeUnlocked(j.file)
+		}
+	}()
 	info, err := j.file.Stat()
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: it is not a regular file", ErrCorrupt)
+		return fmt.Errorf("%w, nor a regular file", ErrNotJournal)
 	}
 	if err := lock(j.file); err != nil {
 		return err
@@ -148,11 +151,12 @@ func (j *File) open() error {
 	if err := j.inPlace(); err != nil {
 		return err
 	}
+	j.lines.disk = j.file
 	if err := j.replay(); err != nil {
 		return err
 	}
 	if err := makePrivate(j.file, info.Mode()); err != nil { // now that it is known to be a journal
-		return fmt.Errorf("journal: others can read the file, and that can't be changed: %w", err)
+		return fmt.Errorf("others can read the journal, and that can't be changed: %w", err)
 	}
 	if err := j.file.Sync(); err != nil { // a line that was written and not yet synced is believed from here on
 		return err
@@ -168,6 +172,23 @@ func (j *File) replay() error {
 		j.states.apply(r)
 		return nil
 	})
+}
+
+// closeUnlocked unlocks the file before it closes it. A child of this process, between its fork and
+// its exec, has the file open as well, and would keep the lock.
+func closeUnlocked(file *os.File) error {
+	return errors.Join(unlock(file), file.Close())
+}
+
+// named returns an error that a program shows to a person, with the path.
+func (j *File) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.As(err, new(*os.PathError)) {
+		return fmt.Errorf("smslink: %w", err)
+	}
+	return fmt.Errorf("smslink: %s: %w", j.path, err)
 }
 
 // inPlace returns nil if the path still leads to the file that is open.
@@ -205,10 +226,9 @@ func (j *File) change(r *record) error {
 	return nil
 }
 
-// Known returns what the file has of these ids; see [smslink.Journal]. A remote id that is not a
-// number of at most 19 digits comes back empty: it is a server's own word, and is not written.
-// Known fails only if the file was closed, or was found not to be at its path any more
-// ([ErrMoved]).
+// Known returns the recorded results of these ids; see [smslink.Journal]. A remote id that is not a
+// number of at most 19 digits comes back empty, since it is not written. Known fails only if the
+// file was closed, or was found not to be at its path any more ([ErrMoved]).
 func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -224,17 +244,23 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	return known, nil
 }
 
-// Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails with
-// [ErrKnown] if one of them is known or comes twice. It fails with [ErrMoved] if the file is not at
-// its path any more, and then every later call does. The ids are at most 1,048,576.
+// Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails if one of
+// them is not new or comes twice. It fails with [ErrMoved] if the file is not at its path any more,
+// and then every later call does. The ids are at most 1,048,576.
 func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.err == nil {
-		j.err = j.inPlace()
+	if j.err != nil {
+		return j.err
+	}
+	if err := j.inPlace(); err != nil {
+		if errors.Is(err, ErrMoved) { // any other error may pass
+			j.err = err
+		}
+		return err
 	}
 	if len(ids) == 0 {
-		return j.err
+		return nil
 	}
 	err := j.change(&record{run: !j.inRun, intend: ids})
 	if err == nil {
@@ -243,23 +269,24 @@ func (j *File) Intend(_ context.Context, ids []int64) error {
 	return err
 }
 
-// Settle records what became of ids in doubt; see [smslink.Journal]. It fails with [ErrNotInDoubt]
-// if one of them is not in doubt or comes twice. Both lists have at most 1,048,576 ids. For what a
-// person has found out, see [File.Resolve].
-func (j *File) Settle(_ context.Context, judged []smslink.Result, forgotten []int64) error {
+// Record records the results of ids in doubt, and which of them were not sent; see
+// [smslink.Journal]. It fails with [ErrNotInDoubt] if one of them is not in doubt. It fails if one
+// comes twice, or if a result's status leaves its message in doubt. Both lists have at most
+// 1,048,576 ids. For what a person has found out, see [File.Resolve].
+func (j *File) Record(_ context.Context, results []smslink.Result, notSent []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(judged)+len(forgotten) == 0 {
+	if len(results)+len(notSent) == 0 {
 		return j.err
 	}
-	return j.change(settlement(judged, forgotten))
+	return j.change(newResolved(results, notSent))
 }
 
-func settlement(judged []smslink.Result, forgotten []int64) *record {
-	n := len(judged)
-	r := &record{judge: make([]int64, n), status: make([]smslink.Status, n), remote: make([]uint64, n), forget: forgotten}
-	for i := range judged {
-		r.judge[i], r.status[i], r.remote[i] = judged[i].ID, judged[i].Status, plainNumber(judged[i].RemoteID)
+func newResolved(results []smslink.Result, notSent []int64) *record {
+	n := len(results)
+	r := &record{result: make([]int64, n), status: make([]smslink.Status, n), remote: make([]uint64, n), notSent: notSent}
+	for i := range results {
+		r.result[i], r.status[i], r.remote[i] = results[i].ID, results[i].Status, plainNumber(results[i].RemoteID)
 	}
 	return r
 }
@@ -274,25 +301,122 @@ func plainNumber(remoteID string) uint64 {
 	return 0
 }
 
-// Forget makes ids unknown again that were judged as anything except [smslink.StatusSuccess],
-// so that the next stream sends them: the sender has been approved meanwhile, say. A status
-// that is not documented may mean that a message was sent; ask the vendor first.
+// InDoubt returns the messages in doubt, in ascending order of their ids.
+func (j *File) InDoubt() []Doubt {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.states.doubts()
+}
+
+// Resolve records what a person has found out about messages in doubt, for example from the
+// account's reports. Those in sent are never sent again. Each is recorded as a
+// [smslink.StatusSuccess], unless the person knows that the gateway reported another status. Those
+// in notSent are new, so that the next stream sends them: if that is wrong, they are sent twice.
+// Both lists have at most 1,048,576 ids. Do not call Resolve while a stream uses the journal: what
+// it is uploading is in doubt, too.
 //
-// It is an error, and all of them stay as they were, if one of them is not known, was a
-// success, comes twice, or is in doubt, which [File.Resolve] is for.
+// The journal keeps by, the person's name, of 1 to 200 bytes, and reason, of 1 to 1,000 bytes.
+// Control characters in them become spaces. Write no phone number and no text of a message into
+// them.
+//
+// The error matches [ErrNotInDoubt], and nothing is changed, if one of the ids is not in doubt. It
+// is an error, too, if one comes twice.
+func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string) error {
+	by, err := oneLine("name", by, 200)
+	if err != nil {
+		return err
+	}
+	reason, err = oneLine("reason", reason, 1000)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(sent)+len(notSent) == 0 {
+		return j.named(j.err)
+	}
+	r := newResolved(sent, notSent)
+	for i, status := range r.status {
+		if status == smslink.StatusUnreported {
+			r.status[i] = smslink.StatusSuccess
+		}
+	}
+	r.by, r.reason = by, reason
+	return j.named(j.change(r))
+}
+
+// Forget makes ids new whose messages have failed, so that the next stream sends them again: the
+// sender has been approved meanwhile, say. The status [smslink.StatusInternalError] may hide that a
+// message was taken; look for it in the account's reports first.
+//
+// It is an error, and nothing is changed, if one of the ids has not failed or comes twice.
 func (j *File) Forget(ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(ids) == 0 {
-		return j.err
+		return j.named(j.err)
 	}
-	return j.change(&record{again: ids})
+	return j.named(j.change(&record{forget: ids}))
+}
+
+// Runs returns the runs so far, the first one first.
+func (j *File) Runs() []Run {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.states.runs)
+}
+
+// Resolutions returns what was given to [File.Resolve] so far, the first one first.
+func (j *File) Resolutions() []Resolution {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.states.resolutions)
+}
+
+// Campaign returns what was last given to [File.SetCampaign], or "".
+func (j *File) Campaign() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.states.campaign
+}
+
+// SetCampaign records what the journal belongs to, such as the digest of a campaign's file, in 1 to
+// 200 bytes. A program can then refuse to use the journal for another campaign; the File itself
+// compares nothing. Control characters become spaces.
+func (j *File) SetCampaign(campaign string) error {
+	campaign, err := oneLine("campaign", campaign, 200)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.named(j.change(&record{campaign: campaign}))
+}
+
+// oneLine makes one line of what a person wrote.
+func oneLine(what, text string, most int) (string, error) {
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsGraphic(r) {
+			return ' '
+		}
+		return r
+	}, text))
+	switch {
+	case text == "":
+		return "", errors.New("smslink: the " + what + " is empty")
+	case len(text) > most:
+		return "", fmt.Errorf("smslink: the %s has %d bytes; at most %d are kept", what, len(text), most)
+	}
+	return text, nil
 }
 
 // Close closes the file. Everything was written before.
 func (j *File) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if errors.Is(j.err, errClosed) {
+		return j.named(j.err)
+	}
 	j.err = errClosed
-	return j.file.Close()
+	return j.named(closeUnlocked(j.file))
 }

@@ -52,10 +52,10 @@ func (j killedAtStep) Intend(ctx context.Context, ids []int64) error {
 	return j.File.Intend(ctx, ids)
 }
 
-func (j killedAtStep) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {
+func (j killedAtStep) Record(ctx context.Context, results []smslink.Result, notSent []int64) error {
 	j.step()
 	defer j.step()
-	return j.File.Settle(ctx, judged, forgotten)
+	return j.File.Record(ctx, results, notSent)
 }
 
 func killSource() iter.Seq2[smslink.Message, error] {

@@ -9,10 +9,11 @@ import (
 	"math"
 )
 
-// disk is what is needed of an [os.File] to keep lines in it.
+// disk is the part of an [os.File] that lines need.
 type disk interface {
 	io.ReaderAt
 	io.WriterAt
+	io.Seeker
 	Truncate(size int64) error
 	Sync() error
 }
@@ -20,14 +21,18 @@ type disk interface {
 // lines is a file that lines are only ever added to.
 type lines struct {
 	disk   disk
-	size   int64  // of the lines that are certain to last
+	size   int64  // of the lines that are durable
 	sum    uint32 // the last line's
-	broken error  // what follows size is uncertain, and why
+	broken error  // why nothing can be added any more
 	buf    []byte
 }
 
+// maxLine is how long a line can be, with room to spare: lists of maxList numbers that are far
+// apart.
+const maxLine = maxList * (len(`+9223372036854775807`) + len(`+4`) + len(`+18446744073709551615`) + len(`+9223372036854775807`) + 1)
+
 // replay reads the lines, hands each record to apply, and mends the end, to which lines are added
-// from then on. A new file is given its first line. The record is valid until apply returns.
+// from then on. A new file gets its first line. The record is valid until apply returns.
 func (l *lines) replay(apply func(*record) error) error {
 	first, sum := sealLine([]byte("00000000 "+version), 0, 0)
 	l.sum = sum
@@ -36,34 +41,33 @@ func (l *lines) replay(apply func(*record) error) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	found = found[:n]
-	switch begun := bytes.TrimRight(found, "\x00"); {
+	switch found = found[:n]; {
 	case bytes.HasPrefix(found, first):
-	case n <= len(first) && bytes.HasPrefix(first, begun): // a crash has left a start of it, or only its length
+	case isTornFirst(found, first):
 		return l.mend(0, first)
-	case isOtherVersion(found):
-		return fmt.Errorf("%w: it has the format of another version of smslink; only that version can read it", ErrCorrupt)
 	default:
-		return corrupt(1)
+		return notFirst(found)
 	}
 
 	l.size = int64(len(first))
 	from := bufio.NewReaderSize(io.NewSectionReader(l.disk, l.size, math.MaxInt64-l.size), 1<<20)
+	var line []byte
 	var r record
 	for number := 2; ; number++ {
-		line, err := from.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
+		var err error
+		line, err = readLine(line[:0], from)
+		var missing []byte
+		switch {
+		case errors.Is(err, io.EOF) && bytes.IndexByte(line, lineEnd[0]) < 0:
+			return l.mend(l.size, nil)
+		case errors.Is(err, io.EOF):
+			missing = []byte(lineEnd[1:])
+			line = append(line, missing...)
+		case errors.Is(err, errNoLine):
+			return corrupt(number)
+		case err != nil:
 			return err
 		}
-		var missing []byte
-		if err != nil {
-			line = bytes.TrimRight(line, "\x00")
-			if bytes.IndexByte(line, lineEnd[0]) < 0 {
-				return l.mend(l.size, nil)
-			}
-			missing = []byte(lineEnd[1:])
-		}
-		line = append(line, missing...)
 		sum, ok := r.parseLine(line, l.sum, &l.buf)
 		if !ok || apply(&r) != nil {
 			return corrupt(number)
@@ -76,34 +80,90 @@ func (l *lines) replay(apply func(*record) error) error {
 	}
 }
 
-func isOtherVersion(found []byte) bool {
-	payload := found[min(sumLen, len(found)):]
-	return bytes.HasPrefix(payload, []byte(family)) && !bytes.HasPrefix(payload, []byte(version+lineEnd[:1])) ||
-		bytes.HasPrefix(payload, []byte(`{"smslink-journal":`))
+// isTornFirst reports whether a crash has left this of the first line: nothing, or as many NULs, or
+// a start of it that is no other file's.
+func isTornFirst(found, first []byte) bool {
+	begun := bytes.TrimRight(found, "\x00")
+	return len(found) <= len(first) && (len(begun) == 0 || len(begun) >= sumLen+len(family) && bytes.HasPrefix(first, begun))
+}
+
+// notFirst returns the error of a file that does not begin with the first line of a journal.
+func notFirst(found []byte) error {
+	switch payload := found[min(sumLen, len(found)):]; {
+	case bytes.HasPrefix(payload, []byte(version+lineEnd[:1])):
+		return corrupt(1)
+	case bytes.HasPrefix(payload, []byte(family)), bytes.HasPrefix(payload, []byte(`{"smslink-journal":`)):
+		return fmt.Errorf("%w of this version of smslink, but of another one, which alone can read it", ErrNotJournal)
+	default:
+		return fmt.Errorf("%w, and left as it was; name another file", ErrNotJournal)
+	}
 }
 
 func corrupt(line int) error {
 	return fmt.Errorf("%w: line %d is not as it was written", ErrCorrupt, line)
 }
 
-// mend cuts the file off at size and writes what is missing there.
+// errNoLine means that the bytes can't be a line, nor what a crash leaves of one.
+var errNoLine = errors.New("no line")
+
+// readLine appends the next line with its end to dst. At the end of the file it appends the rest,
+// without the NULs that a crash has left behind it, and returns io.EOF.
+func readLine(dst []byte, from *bufio.Reader) ([]byte, error) {
+	for {
+		part, err := from.ReadSlice('\n')
+		if nul := bytes.IndexByte(part, 0); nul >= 0 {
+			dst = append(dst, part[:nul]...)
+			return dst, skipNULs(part[nul:], err, from)
+		}
+		dst = append(dst, part...)
+		switch {
+		case len(dst) > maxLine:
+			return dst, errNoLine
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return dst, err
+		}
+	}
+}
+
+// skipNULs reads the rest of the file, of which part was read with err, and returns io.EOF if it is
+// nothing but NULs.
+func skipNULs(part []byte, err error, from *bufio.Reader) error {
+	for {
+		switch {
+		case bytes.Count(part, []byte{0}) < len(part):
+			return errNoLine
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+		part, err = from.ReadSlice('\n')
+	}
+}
+
+// mend truncates the file to size and appends missing.
 func (l *lines) mend(size int64, missing []byte) error {
 	if err := l.disk.Truncate(size); err != nil {
 		return err
 	}
 	if len(missing) > 0 {
 		if _, err := l.disk.WriteAt(missing, size); err != nil {
-			return err
+			return errors.Join(err, l.disk.Truncate(size))
 		}
 	}
 	l.size = size + int64(len(missing))
 	return nil
 }
 
-// add writes a line through to the disk. After an error the file is as it was; or else it is
-// broken, and nothing is added to it any more.
+// add writes a line through to the disk. After an error the file is as it was, or else nothing is
+// added to it any more.
 func (l *lines) add(r *record) error {
 	if l.broken != nil {
+		return l.broken
+	}
+	switch size, err := l.disk.Seek(0, io.SeekEnd); {
+	case err != nil:
+		return err
+	case size != l.size:
+		l.broken = fmt.Errorf("another program has changed the journal while it was open: it has %d bytes instead of %d; what it lacks would be sent again", size, l.size)
 		return l.broken
 	}
 	var sum uint32
@@ -122,7 +182,7 @@ func (l *lines) add(r *record) error {
 		cut = l.disk.Sync()
 	}
 	if cut != nil {
-		l.broken = fmt.Errorf("%w: %w; and its end could not be cut off: %w", ErrBroken, err, cut)
+		l.broken = fmt.Errorf("%w; and the end of the journal is uncertain, since what was written can't be cut off: %w; close it and open it again", err, cut)
 		return l.broken
 	}
 	return err

@@ -40,7 +40,7 @@ func appendList[N number](dst []byte, list []N) []byte {
 }
 
 // parseList appends the numbers of a list to dst. It reads more than appendList writes: the caller
-// writes the list anew and compares.
+// writes the list again and compares.
 func parseList[N number](dst []N, text []byte) (list []N, ok bool) {
 	last, text := parseDigits(text)
 	dst = append(dst, N(last))

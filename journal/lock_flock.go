@@ -19,7 +19,9 @@ func lock(file *os.File) error {
 		case errors.Is(err, syscall.EWOULDBLOCK):
 			return ErrLocked
 		case !errors.Is(err, syscall.EINTR):
-			return fmt.Errorf("%w: %w", ErrCannotLock, err)
+			return fmt.Errorf("the journal can't be locked: %w", err)
 		}
 	}
 }
+
+func unlock(file *os.File) error { return syscall.Flock(int(file.Fd()), syscall.LOCK_UN) }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/journal"
@@ -45,4 +47,44 @@ func TestOpen_whatAnotherProcessHasOpen(t *testing.T) {
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, raw, after)
+}
+
+// A program starts others all the time. Each of them has the journal open between its fork and its
+// exec, and must not keep the lock of a journal that was closed, or that Open has refused.
+func TestClose_unlocksWhileOtherProgramsStart(t *testing.T) {
+	const asked = "SMSLINK_TEST_NOTHING"
+	if os.Getenv(asked) != "" {
+		os.Exit(0)
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	path, corrupt := filled(t), filled(t)
+	raw, err := os.ReadFile(corrupt)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(corrupt, append(raw, ";\n"...), 0o600))
+	var starters sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		starters.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				other := exec.Command(self, "-test.run", "^TestClose_unlocksWhileOtherProgramsStart$")
+				other.Env = append(os.Environ(), asked+"=1")
+				assert.NoError(t, other.Run())
+			}
+		})
+	}
+	defer starters.Wait()
+	defer close(stop)
+	for range 300 {
+		j, err := journal.Open(path)
+		require.NoError(t, err)
+		require.NoError(t, j.Close())
+		_, err = journal.Open(corrupt)
+		require.ErrorIs(t, err, journal.ErrCorrupt)
+	}
 }

@@ -8,7 +8,11 @@ import (
 	"unsafe"
 )
 
-var lockFileEx = syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx")
+var (
+	kernel32     = syscall.NewLazyDLL("kernel32.dll")
+	lockFileEx   = kernel32.NewProc("LockFileEx")
+	unlockFileEx = kernel32.NewProc("UnlockFileEx")
+)
 
 // The flags and the error codes of LockFileEx.
 const (
@@ -18,10 +22,13 @@ const (
 	errorLockViolation = syscall.Errno(33)
 )
 
+// lockedByte is where the locked byte is.
+var lockedByte = syscall.Overlapped{Offset: 0xFFFFFFFE, OffsetHigh: 0x7FFFFFFF}
+
 // lock keeps others from opening the file as a journal. The lock ends with the process. Windows
 // keeps others from reading what is locked, so that it is one byte far behind the file's end.
 func lock(file *os.File) error {
-	at := syscall.Overlapped{Offset: 0xFFFFFFFE, OffsetHigh: 0x7FFFFFFF}
+	at := lockedByte
 	ok, _, err := lockFileEx.Call(file.Fd(), lockFailImmediately|lockExclusive, 0, 1, 0, uintptr(unsafe.Pointer(&at)))
 	switch {
 	case ok != 0:
@@ -29,6 +36,14 @@ func lock(file *os.File) error {
 	case errors.Is(err, errorLockViolation), errors.Is(err, syscall.ERROR_IO_PENDING):
 		return ErrLocked
 	default:
-		return fmt.Errorf("%w: %w", ErrCannotLock, err)
+		return fmt.Errorf("the journal can't be locked: %w", err)
 	}
+}
+
+func unlock(file *os.File) error {
+	at := lockedByte
+	if ok, _, err := unlockFileEx.Call(file.Fd(), 0, 1, 0, uintptr(unsafe.Pointer(&at))); ok == 0 {
+		return err
+	}
+	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
+// A file that ends anywhere in its last write opens as it was before that write, and goes on from
+// there. A start of the first line that another file may have, too, is left as it was.
 func TestOpen_survivesATornLastLine(t *testing.T) {
 	path := filled(t)
 	raw, err := os.ReadFile(path)
@@ -24,6 +26,13 @@ func TestOpen_survivesATornLastLine(t *testing.T) {
 	for n := range raw {
 		require.NoError(t, os.WriteFile(path, raw[:n], 0o600))
 		j, err := journal.Open(path)
+		if n > 0 && n < len("00000000 smslink journal ") {
+			require.ErrorIs(t, err, journal.ErrNotJournal, "%d bytes", n)
+			after, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, raw[:n], after)
+			continue
+		}
 		require.NoError(t, err, "%d bytes", n)
 		requireWholeLines(t, path)
 		lines := bytes.Count(raw[:n], []byte("\n"))
@@ -51,10 +60,14 @@ func TestOpen_refusesEveryOtherChange(t *testing.T) {
 		changed[i] ^= 1
 		require.NoError(t, os.WriteFile(path, changed, 0o600))
 		_, err := journal.Open(path)
-		require.ErrorIs(t, err, journal.ErrCorrupt, "byte %d", i)
+		if name := i >= 9 && i < len("00000000 smslink journal 3;"); name {
+			require.ErrorIs(t, err, journal.ErrNotJournal, "byte %d", i)
+		} else {
+			require.ErrorIs(t, err, journal.ErrCorrupt, "byte %d", i)
+		}
 		after, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.Equal(t, changed, after, "it is left as it is")
+		require.Equal(t, changed, after, "it is left as it was")
 	}
 	lines := bytes.SplitAfter(raw, []byte("\n")) // of which the last is empty
 	for i := range len(lines) - 2 {
@@ -66,13 +79,9 @@ func TestOpen_refusesEveryOtherChange(t *testing.T) {
 			require.ErrorIs(t, err, journal.ErrCorrupt, "line %d", i+1)
 		}
 	}
-	for _, other := range []string{"a letter", string(raw[1:]), strings.Repeat("\x00", 32), string(raw[:31]) + "x\n"} {
-		require.NoError(t, os.WriteFile(path, []byte(other), 0o600))
-		_, err = journal.Open(path)
-		require.ErrorIs(t, err, journal.ErrCorrupt, "%q", other)
-	}
 }
 
+// requireWholeLines checks that what a crash has left is gone from the file.
 func requireWholeLines(t *testing.T, path string) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -82,6 +91,7 @@ func requireWholeLines(t *testing.T, path string) {
 	}
 }
 
+// Some file systems make a file longer before they write into it.
 func TestOpen_survivesNULsAtTheEnd(t *testing.T) {
 	path := filled(t)
 	raw, err := os.ReadFile(path)
@@ -107,10 +117,13 @@ func TestOpen_survivesNULsAtTheEnd(t *testing.T) {
 		require.Equal(t, cut, open(append(bytes.Clone(raw[:n]), make([]byte, 4096)...)), "cut at %d", n)
 	}
 	for n := range first {
-		require.Empty(t, open(append(bytes.Clone(raw[:n]), make([]byte, first-n)...)), "a new file of %d bytes", n)
+		if n == 0 || n >= len("00000000 smslink journal ") {
+			require.Empty(t, open(append(bytes.Clone(raw[:n]), make([]byte, first-n)...)), "a new file of %d bytes", n)
+		}
 	}
 }
 
+// payloads is a file of these lines, each with its checksum.
 func payloads(t *testing.T, lines ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
@@ -126,18 +139,15 @@ func payloads(t *testing.T, lines ...string) string {
 
 func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
 	const (
-		first  = `smslink journal 2`
+		first  = `smslink journal 3`
 		at     = `2026-11-24T17:40:09Z `
 		intend = at + `run intend=1`
 	)
-	j, err := journal.Open(payloads(t, first, at+`campaign="a \x3b b"`, intend, at+`judge=1 status=999 remote=0`, at+`again=1`))
+	j, err := journal.Open(payloads(t, first, at+`campaign="a \x3b b"`, intend, at+`result=1 status=4 remote=0`, at+`forget=1`))
 	require.NoError(t, err)
 	require.Equal(t, "a ; b", j.Campaign())
 	require.NoError(t, j.Close())
 	for _, lines := range [][]string{
-		{`smslink journal 1`},
-		{`smslink journal 3`},
-		{`smslink journal 2 run intend=7`},
 		{first, first},
 		{first, ``},
 		{first, at},
@@ -170,22 +180,23 @@ func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
 		{first, at + `campaign="ă"`},
 		{first, at + `campaign="a b" campaign="c"`},
 		{first, at + `campaign="a" run intend=1`},
-		{first, intend, at + `judge=1 status=3`},
+		{first, intend, at + `result=1 status=3`},
 		{first, intend, at + `status=3 remote=7`},
-		{first, intend, at + `judge=1 status=3+0 remote=7`},
-		{first, intend, at + `judge=1 status=0 remote=0`},
-		{first, intend, at + `judge=1 status=1000 remote=0`},
-		{first, intend, at + `judge=1 status=18446744073709551607 remote=0`},
-		{first, intend, at + `judge=1 status=4294967299 remote=0`},
-		{first, intend, at + `judge=1+0 status=3-1 remote=0+0`},
-		{first, intend, at + `judge=1 status=3 remote=0 forget=1`},
-		{first, intend, at + `run judge=1 status=3 remote=0`},
-		{first, intend, at + `again=1`},
-		{first, intend, at + `by="Ana" forget=1`},
-		{first, intend, at + `reason="so" forget=1`},
+		{first, intend, at + `result=1 status=3+0 remote=7`},
+		{first, intend, at + `result=1 status=0 remote=0`},
+		{first, intend, at + `result=1 status=6 remote=0`},
+		{first, intend, at + `result=1 status=1000 remote=0`},
+		{first, intend, at + `result=1 status=18446744073709551607 remote=0`},
+		{first, intend, at + `result=1 status=4294967299 remote=0`},
+		{first, intend, at + `result=1+0 status=3-1 remote=0+0`},
+		{first, intend, at + `result=1 status=3 remote=0 not-sent=1`},
+		{first, intend, at + `run result=1 status=3 remote=0`},
+		{first, intend, at + `forget=1`},
+		{first, intend, at + `by="Ana" not-sent=1`},
+		{first, intend, at + `reason="so" not-sent=1`},
 		{first, intend, at + `by="Ana" reason="so"`},
 		{first, intend, at + `intend=1`},
-		{first, intend, at + `intend=2 forget=1`},
+		{first, intend, at + `intend=2 not-sent=1`},
 		{first, at + `hold=1`},
 	} {
 		_, err := journal.Open(payloads(t, lines...))
@@ -193,26 +204,71 @@ func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
 	}
 }
 
-func TestOpen_saysThatAFileIsOfAnotherVersion(t *testing.T) {
-	for _, content := range []string{"c4e6e3b5 {\"smslink-journal\":1}\n", "12345678 smslink journal 3;\n12345678 x"} {
+func TestOpen_refusesAnotherVersionByName(t *testing.T) {
+	const v1, v2 = "c4e6e3b5 {\"smslink-journal\":1}\n", "482622a9 smslink journal 2;\n"
+	for _, content := range []string{v1, v2, v2[:26], v2 + "9ab552f1 2026-11-24T17:40:09Z run intend=1+1x9999;\n", "12345678 smslink journal 4;\n12345678 x"} {
 		path := filepath.Join(t.TempDir(), "journal")
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		_, err := journal.Open(path)
-		require.ErrorIs(t, err, journal.ErrCorrupt)
-		require.ErrorContains(t, err, "another version")
+		require.ErrorIs(t, err, journal.ErrNotJournal)
+		require.ErrorContains(t, err, "another one, which alone can read it")
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, content, string(after))
 	}
 }
 
-func TestOpen_refusesALargeStrangerWithoutReadingIt(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal")
-	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	require.NoError(t, os.Truncate(path, 300<<20)) // a hole
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err := journal.Open(path)
-	runtime.ReadMemStats(&after)
-	require.ErrorIs(t, err, journal.ErrCorrupt)
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+// A file that is no journal is left as it was, however short it is, and the error does not call it
+// corrupt.
+func TestOpen_leavesOtherFilesAsTheyWere(t *testing.T) {
+	raw, err := os.ReadFile(filled(t))
+	require.NoError(t, err)
+	for _, content := range []string{
+		"4", "48", string(raw[:8]), string(raw[:9]), string(raw[:9]) + "sms", "4\x00\x00", string(raw[1:]), "a letter", "\n", " ",
+		"id,to,text\n1,0712345678,Salut\n", strings.Repeat("\x00", 32), "PK\x03\x04", "%PDF-1.7\n",
+	} {
+		path := filepath.Join(t.TempDir(), "file")
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		_, err := journal.Open(path)
+		require.ErrorIs(t, err, journal.ErrNotJournal, "%q", content)
+		require.EqualError(t, err, "smslink: "+path+": not a journal, and left as it was; name another file")
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, content, string(after))
+	}
+}
+
+// A crash may leave a file that is longer than what was written to it, and a person any other file.
+// Neither is read into memory.
+func TestOpen_readsNoLargeTailIntoMemory(t *testing.T) {
+	raw, err := os.ReadFile(filled(t))
+	require.NoError(t, err)
+	const large = 3 << 30 // a hole, which takes no room on the disk
+	for name, c := range map[string]struct {
+		start string
+		want  error
+	}{
+		"nothing before it":         {"", journal.ErrNotJournal},
+		"a letter":                  {"a letter", journal.ErrNotJournal},
+		"a journal":                 {string(raw), nil},
+		"a journal and half a line": {string(raw[:len(raw)-20]), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journal")
+			require.NoError(t, os.WriteFile(path, []byte(c.start), 0o600))
+			require.NoError(t, os.Truncate(path, large))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			j, err := journal.Open(path)
+			runtime.ReadMemStats(&after)
+			require.ErrorIs(t, err, c.want)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20))
+			if err == nil {
+				requireWholeLines(t, path)
+				require.NoError(t, j.Close())
+			}
+		})
+	}
 }
 
 func TestOpen_refusesWhatIsNoFile(t *testing.T) {
@@ -220,10 +276,11 @@ func TestOpen_refusesWhatIsNoFile(t *testing.T) {
 	require.Error(t, err)
 	if runtime.GOOS == "linux" {
 		_, err = journal.Open("/dev/full")
-		require.ErrorIs(t, err, journal.ErrCorrupt)
+		require.ErrorIs(t, err, journal.ErrNotJournal)
 	}
 }
 
+// The file that the package's comment shows is a journal.
 func TestOpen_readsTheFileOfThePackageComment(t *testing.T) {
 	source, err := os.ReadFile("journal.go")
 	require.NoError(t, err)

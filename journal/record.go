@@ -10,9 +10,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// record is one change, and one line of the file. Its lists are parallel: a message of judge has
-// its status and its remote id at the same place of theirs. A remote id of 0 means that it has
-// none.
+// record is one change, and one line of the file. The status and the remote id of result[i] are
+// status[i] and remote[i]. A remote id of 0 means that the message has none.
 type record struct {
 	at       time.Time
 	run      bool // a run begins with it
@@ -20,22 +19,22 @@ type record struct {
 	by       string // who resolved the doubt
 	reason   string
 	intend   []int64
-	judge    []int64
+	result   []int64 // in doubt before
 	status   []smslink.Status
 	remote   []uint64
-	forget   []int64 // are in doubt
-	again    []int64 // were refused
+	notSent  []int64 // in doubt before
+	forget   []int64 // failed before
 }
 
 // The first line of the file, and what those of other versions begin with.
 const (
 	family  = "smslink journal "
-	version = family + "2"
+	version = family + "3"
 )
 
 const (
-	// lineEnd ends every line, and its first byte is nowhere else in a line. A line that lacks no
-	// more than the second byte is whole.
+	// lineEnd ends every line, and its first byte occurs nowhere else, so that a line that lacks
+	// only the second one is complete.
 	lineEnd = ";\n"
 
 	sumLen     = len("00000000 ")
@@ -52,15 +51,15 @@ func (r *record) appendLine(dst []byte, sum uint32) (line []byte, newSum uint32)
 	if r.run {
 		dst = append(dst, " run"...)
 	}
-	dst = appendWords(dst, " campaign=", r.campaign)
-	dst = appendWords(dst, " by=", r.by)
-	dst = appendWords(dst, " reason=", r.reason)
+	dst = appendText(dst, " campaign=", r.campaign)
+	dst = appendText(dst, " by=", r.by)
+	dst = appendText(dst, " reason=", r.reason)
 	dst = appendField(dst, " intend=", r.intend)
-	dst = appendField(dst, " judge=", r.judge)
+	dst = appendField(dst, " result=", r.result)
 	dst = appendField(dst, " status=", r.status)
 	dst = appendField(dst, " remote=", r.remote)
+	dst = appendField(dst, " not-sent=", r.notSent)
 	dst = appendField(dst, " forget=", r.forget)
-	dst = appendField(dst, " again=", r.again)
 	return sealLine(dst, from, sum)
 }
 
@@ -74,12 +73,12 @@ func sealLine(dst []byte, from int, sum uint32) (line []byte, newSum uint32) {
 	return append(dst, lineEnd...), newSum
 }
 
-func appendWords(dst []byte, name, words string) []byte {
-	if words == "" {
+func appendText(dst []byte, name, text string) []byte {
+	if text == "" {
 		return dst
 	}
 	dst = append(dst, name...)
-	return append(dst, strings.ReplaceAll(strconv.QuoteToASCII(words), ";", `\x3b`)...)
+	return append(dst, strings.ReplaceAll(strconv.QuoteToASCII(text), ";", `\x3b`)...)
 }
 
 func appendField[N number](dst []byte, name string, list []N) []byte {
@@ -119,7 +118,7 @@ func (r *record) parse(payload []byte) (ok bool) {
 	}
 	*r = record{
 		at:     at,
-		intend: r.intend[:0], judge: r.judge[:0], status: r.status[:0], remote: r.remote[:0], forget: r.forget[:0], again: r.again[:0],
+		intend: r.intend[:0], result: r.result[:0], status: r.status[:0], remote: r.remote[:0], notSent: r.notSent[:0], forget: r.forget[:0],
 	}
 	for ok = true; ok && len(rest) > 0; {
 		text, rest = cutField(rest)
@@ -128,23 +127,23 @@ func (r *record) parse(payload []byte) (ok bool) {
 		case "run":
 			r.run = true
 		case "campaign":
-			r.campaign, ok = parseWords(value)
+			r.campaign, ok = parseText(value)
 		case "by":
-			r.by, ok = parseWords(value)
+			r.by, ok = parseText(value)
 		case "reason":
-			r.reason, ok = parseWords(value)
+			r.reason, ok = parseText(value)
 		case "intend":
 			r.intend, ok = parseList(r.intend, value)
-		case "judge":
-			r.judge, ok = parseList(r.judge, value)
+		case "result":
+			r.result, ok = parseList(r.result, value)
 		case "status":
 			r.status, ok = parseList(r.status, value)
 		case "remote":
 			r.remote, ok = parseList(r.remote, value)
+		case "not-sent":
+			r.notSent, ok = parseList(r.notSent, value)
 		case "forget":
 			r.forget, ok = parseList(r.forget, value)
-		case "again":
-			r.again, ok = parseList(r.again, value)
 		default:
 			ok = false
 		}
@@ -166,7 +165,7 @@ func cutField(payload []byte) (field, rest []byte) {
 	return field, rest
 }
 
-func parseWords(quoted []byte) (words string, ok bool) {
-	words, err := strconv.Unquote(string(quoted))
-	return words, err == nil
+func parseText(quoted []byte) (text string, ok bool) {
+	text, err := strconv.Unquote(string(quoted))
+	return text, err == nil
 }

@@ -1,48 +1,86 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/internal/idset"
 )
 
-// states are what the records say of each id, and of the journal.
+// Doubt is a message in doubt. Times in this package are in UTC and in whole seconds.
+type Doubt struct {
+	ID    int64
+	Since time.Time // when it was intended
+}
+
+// Run is one session that sent messages. Opening a journal without sending anything makes no run.
+type Run struct {
+	Start, End       time.Time // the first Intend, and the last Intend or Record
+	Accepted, Failed int       // messages
+}
+
+func (r *Run) count(change *record) {
+	r.End = change.at
+	for _, status := range change.status {
+		if status == smslink.StatusSuccess {
+			r.Accepted++
+		} else {
+			r.Failed++
+		}
+	}
+}
+
+// Resolution is what a person found out about messages in doubt; see [File.Resolve].
+type Resolution struct {
+	Time          time.Time
+	By, Reason    string
+	Sent, NotSent []int64 // ids
+}
+
+// states are what the records say of each id, and of the journal. An id is in doubt, has a result,
+// or is new.
 type states struct {
-	doubt  idset.Map // since when, in Unix seconds
-	remote idset.Map // of each judged id the remote id; 0 if it has none
-	failed idset.Map // of each judged id that was no success the status
+	doubt  map[int64]int64          // since when, in Unix seconds
+	remote map[int64]uint64         // of each id with a result; 0 if the message has none
+	failed map[int64]smslink.Status // of each id with a result, except StatusSuccess
 
 	campaign    string
 	runs        []Run
 	resolutions []Resolution
 }
 
-// of returns what is known of id.
+func newStates() states {
+	return states{doubt: map[int64]int64{}, remote: map[int64]uint64{}, failed: map[int64]smslink.Status{}}
+}
+
+// of returns the result of id, or StatusUnreported if it is in doubt. known is false if it is new.
 func (s *states) of(id int64) (result smslink.Result, known bool) {
-	if remote, ok := s.remote.Get(id); ok {
+	if remote, ok := s.remote[id]; ok {
 		result = smslink.Result{ID: id, Status: smslink.StatusSuccess}
-		if status, ok := s.failed.Get(id); ok {
-			result.Status = smslink.Status(status)
+		if status, ok := s.failed[id]; ok {
+			result.Status = status
 		}
 		if remote != 0 {
 			result.RemoteID = strconv.FormatUint(remote, 10)
 		}
 		return result, true
 	}
-	_, known = s.doubt.Get(id)
+	_, known = s.doubt[id]
 	return smslink.Result{ID: id}, known
 }
 
-func (s *states) isKnown(id int64) bool {
-	if _, ok := s.doubt.Get(id); ok {
-		return true
+// doubts returns the ids in doubt in ascending order.
+func (s *states) doubts() []Doubt {
+	doubts := make([]Doubt, 0, len(s.doubt))
+	for id, since := range s.doubt {
+		doubts = append(doubts, Doubt{id, time.Unix(since, 0).UTC()})
 	}
-	_, ok := s.remote.Get(id)
-	return ok
+	slices.SortFunc(doubts, func(a, b Doubt) int { return cmp.Compare(a.ID, b.ID) })
+	return doubts
 }
 
 // apply changes the states as r says, which check has passed.
@@ -54,116 +92,103 @@ func (s *states) apply(r *record) {
 		s.campaign = r.campaign
 	}
 	for _, id := range r.intend {
-		s.doubt.Set(id, uint64(r.at.Unix()))
+		s.doubt[id] = r.at.Unix()
 	}
-	for i, id := range r.judge {
-		s.doubt.Delete(id)
-		s.remote.Set(id, r.remote[i])
+	for i, id := range r.result {
+		delete(s.doubt, id)
+		s.remote[id] = r.remote[i]
 		if r.status[i] != smslink.StatusSuccess {
-			s.failed.Set(id, uint64(r.status[i]))
+			s.failed[id] = r.status[i]
 		}
 	}
-	for _, id := range r.forget {
-		s.doubt.Delete(id)
+	for _, id := range r.notSent {
+		delete(s.doubt, id)
 	}
-	for _, id := range r.again {
-		s.remote.Delete(id)
-		s.failed.Delete(id)
+	for _, id := range r.forget {
+		delete(s.remote, id)
+		delete(s.failed, id)
 	}
 	if r.by != "" {
 		s.resolutions = append(s.resolutions, Resolution{
-			Time: r.at, By: r.by, Reason: r.reason, Judged: slices.Clone(r.judge), Forgotten: slices.Clone(r.forget),
+			Time: r.at, By: r.by, Reason: r.reason, Sent: slices.Clone(r.result), NotSent: slices.Clone(r.notSent),
 		})
-	} else if len(r.intend)+len(r.judge)+len(r.forget) > 0 {
-		s.runs[len(s.runs)-1].count(r) // there is one, since nothing is settled that was not intended
+	} else if len(r.intend)+len(r.result)+len(r.notSent) > 0 {
+		s.runs[len(s.runs)-1].count(r) // there is one: the ids were intended
 	}
 }
 
-var errShape = errors.New("journal: a record has an unknown form")
+var errShape = errors.New("a record of an unknown form")
 
 // check returns the reason why r can't be applied, or nil. Nothing of r is applied if any of it
 // can't be.
 func (s *states) check(r *record) error {
-	intends, settles, sendsAgain, names := len(r.intend) > 0, len(r.judge)+len(r.forget) > 0, len(r.again) > 0, r.campaign != ""
+	intends, resolves, forgets, names := len(r.intend) > 0, len(r.result)+len(r.notSent) > 0, len(r.forget) > 0, r.campaign != ""
 	kinds := 0
-	for _, is := range []bool{intends, settles, sendsAgain, names} {
+	for _, is := range []bool{intends, resolves, forgets, names} {
 		if is {
 			kinds++
 		}
 	}
 	switch {
 	case kinds != 1, r.run && !intends, intends && !r.run && len(s.runs) == 0,
-		r.by != "" && !settles, (r.by == "") != (r.reason == ""),
-		len(r.judge) != len(r.status), len(r.judge) != len(r.remote):
+		r.by != "" && !resolves, (r.by == "") != (r.reason == ""),
+		len(r.result) != len(r.status), len(r.result) != len(r.remote):
 		return errShape
 	}
-	if n := max(len(r.intend), len(r.judge), len(r.forget), len(r.again)); n > maxList {
-		return fmt.Errorf("journal: %d messages in one call; at most %d can be recorded together", n, maxList)
+	if n := max(len(r.intend), len(r.result), len(r.notSent), len(r.forget)); n > maxList {
+		return fmt.Errorf("%d messages in one call; at most %d can be recorded together", n, maxList)
 	}
-	return errors.Join(s.checkIntended(r.intend), s.checkSettled(r), s.checkAgain(r.again))
+	return errors.Join(s.checkIntended(r.intend), s.checkResolved(r), s.checkForgotten(r.forget))
 }
 
 func (s *states) checkIntended(ids []int64) error {
 	for _, id := range ids {
 		if id < 0 {
-			return fmt.Errorf("journal: id %d is negative", id)
+			return fmt.Errorf("message %d: the id is negative", id)
 		}
-		if s.isKnown(id) {
-			return fmt.Errorf("%w: %d", ErrKnown, id)
+		if _, known := s.of(id); known {
+			return fmt.Errorf("message %d is in the journal already", id)
 		}
 	}
-	if id, twice := repeated(ids); twice {
-		return fmt.Errorf("%w: %d, which comes twice", ErrKnown, id)
-	}
-	return nil
+	return checkRepeated(ids)
 }
 
-func (s *states) checkSettled(r *record) error {
-	for _, status := range r.status { // as many as the wire has, except unreported, which is no judgement
-		if status < 1 || status > 999 {
-			return fmt.Errorf("journal: a message can't be judged as %v", status)
+func (s *states) checkResolved(r *record) error {
+	for i, status := range r.status {
+		if status < smslink.StatusSenderFailed || status > smslink.StatusInsufficientCredit {
+			return fmt.Errorf("message %d: a result of status %d leaves it in doubt, so that it can't be recorded", r.result[i], int(status))
 		}
 	}
-	settled := r.judge
-	if len(r.forget) > 0 {
-		settled = slices.Concat(r.judge, r.forget)
+	ids := r.result
+	if len(r.notSent) > 0 {
+		ids = slices.Concat(r.result, r.notSent)
 	}
-	for _, id := range settled {
-		if _, ok := s.doubt.Get(id); !ok {
-			return fmt.Errorf("%w: %d", ErrNotInDoubt, id)
-		}
-	}
-	if id, twice := repeated(settled); twice {
-		return fmt.Errorf("%w: %d, which comes twice", ErrNotInDoubt, id)
-	}
-	return nil
-}
-
-func (s *states) checkAgain(ids []int64) error {
 	for _, id := range ids {
-		if _, ok := s.failed.Get(id); !ok {
-			return fmt.Errorf("journal: id %d can't be forgotten: it was not judged as a failure", id)
+		if _, ok := s.doubt[id]; !ok {
+			return fmt.Errorf("message %d is %w", id, ErrNotInDoubt)
 		}
 	}
-	if id, twice := repeated(ids); twice {
-		return fmt.Errorf("journal: id %d is to be forgotten twice", id)
+	return checkRepeated(ids)
+}
+
+func (s *states) checkForgotten(ids []int64) error {
+	for _, id := range ids {
+		if _, ok := s.failed[id]; !ok {
+			return fmt.Errorf("message %d has not failed, so that it can't be forgotten", id)
+		}
+	}
+	return checkRepeated(ids)
+}
+
+// checkRepeated returns an error if an id comes twice.
+func checkRepeated(ids []int64) error {
+	if !slices.IsSorted(ids) {
+		ids = slices.Sorted(slices.Values(ids))
+	}
+	for i, id := range ids {
+		if i > 0 && ids[i-1] == id {
+			return fmt.Errorf("message %d comes twice in one call", id)
+		}
 	}
 	return nil
-}
-
-// repeated finds an id that comes twice.
-func repeated(ids []int64) (id int64, ok bool) {
-	if slices.IsSorted(ids) {
-		return adjacent(ids)
-	}
-	return adjacent(slices.Sorted(slices.Values(ids)))
-}
-
-func adjacent(sorted []int64) (id int64, ok bool) {
-	for i, id := range sorted {
-		if i > 0 && sorted[i-1] == id {
-			return id, true
-		}
-	}
-	return 0, false
 }

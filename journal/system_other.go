@@ -4,8 +4,8 @@ package journal
 
 import "os"
 
-// syncFolder can't be had here.
+// syncFolder does nothing on this system.
 func syncFolder(string) error { return nil }
 
-// makePrivate can't be had here.
+// makePrivate does nothing on this system.
 func makePrivate(*os.File, os.FileMode) error { return nil }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// syncFolder makes the name of the file that path leads to last. Not every file
+// syncFolder makes the directory entry of the file that path leads to durable. Not every file
 // system can.
 func syncFolder(path string) error {
 	path, err := filepath.EvalSymlinks(path)

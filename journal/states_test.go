@@ -20,7 +20,7 @@ func TestFile_resolvedDoubtSaysWhoAndWhy(t *testing.T) {
 	require.NoError(t, j.Resolve([]smslink.Result{{ID: 4, RemoteID: "220000009", Status: smslink.StatusSuccess}}, []int64{5},
 		" Ștefan;\n\"O'Neil\" ", "the account's report;\x1b[2J\u202e it says so"))
 	want := journal.Resolution{
-		By: `Ștefan; "O'Neil"`, Reason: "the account's report; [2J  it says so", Judged: []int64{4}, Forgotten: []int64{5},
+		By: `Ștefan; "O'Neil"`, Reason: "the account's report; [2J  it says so", Sent: []int64{4}, NotSent: []int64{5},
 	}
 	for range 2 {
 		require.Empty(t, j.InDoubt())
@@ -44,14 +44,14 @@ func TestFile_refusesResolutionsThatSayTooLittleOrTooMuch(t *testing.T) {
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
 	j := open(t, path)
-	resolve := func(by, reason string, forgotten ...int64) error { return j.Resolve(nil, forgotten, by, reason) }
+	resolve := func(by, reason string, notSent ...int64) error { return j.Resolve(nil, notSent, by, reason) }
 	require.ErrorContains(t, resolve("", "so", 4), "name is empty")
 	require.ErrorContains(t, resolve("\x00\u2028 ", "so", 4), "name is empty")
 	require.ErrorContains(t, resolve("Ana", "", 4), "reason is empty")
 	require.ErrorContains(t, resolve(strings.Repeat("a", 201), "so", 4), "201 bytes; at most 200")
 	require.ErrorContains(t, resolve("Ana", strings.Repeat("ă", 501), 4), "1002 bytes; at most 1000")
 	require.ErrorIs(t, resolve("Ana", "so", 1), journal.ErrNotInDoubt)
-	require.ErrorIs(t, resolve("Ana", "so", 4, 4), journal.ErrNotInDoubt)
+	require.ErrorContains(t, resolve("Ana", "so", 4, 4), "message 4 comes twice")
 	require.ErrorIs(t, resolve("Ana", "so", 4, 6), journal.ErrNotInDoubt)
 	require.ErrorContains(t, j.SetCampaign(""), "campaign is empty")
 	require.NoError(t, resolve("Ana", "so"), "there is nothing to resolve")
@@ -59,7 +59,7 @@ func TestFile_refusesResolutionsThatSayTooLittleOrTooMuch(t *testing.T) {
 	require.Equal(t, []int64{4, 5}, inDoubt(j))
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(before), string(after), "what is refused is not written")
+	require.Equal(t, string(before), string(after), "a failed call writes nothing")
 }
 
 func TestFile_saysWhenItsRunsWere(t *testing.T) {
@@ -75,7 +75,7 @@ func TestFile_saysWhenItsRunsWere(t *testing.T) {
 		ids := []int64{10 * run, 10*run + 1, 10*run + 2}
 		require.NoError(t, j.Intend(background, ids))
 		require.NoError(t, j.Intend(background, []int64{10*run + 3}))
-		require.NoError(t, j.Settle(background, []smslink.Result{
+		require.NoError(t, j.Record(background, []smslink.Result{
 			{ID: ids[0], Status: smslink.StatusSuccess}, {ID: ids[1], Status: smslink.StatusNumberFailed}, {ID: ids[2], Status: smslink.StatusSuccess},
 		}, []int64{10*run + 3}))
 		require.NoError(t, j.Close())
@@ -93,7 +93,7 @@ func TestFile_saysWhenItsRunsWere(t *testing.T) {
 func TestFile_saysSinceWhenAMessageIsInDoubt(t *testing.T) {
 	// 2 was sent twice, the second time the next day.
 	const at, next = `2026-11-24T17:40:09Z `, `2026-11-25T08:00:00Z `
-	j, err := journal.Open(payloads(t, `smslink journal 2`, at+`run intend=3-1x2`, at+`forget=2`, next+`run intend=2`))
+	j, err := journal.Open(payloads(t, `smslink journal 3`, at+`run intend=3-1x2`, at+`not-sent=2`, next+`run intend=2`))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, j.Close()) }()
 	day := time.Date(2026, 11, 24, 17, 40, 9, 0, time.UTC)
@@ -116,7 +116,7 @@ func TestFile_recordsNothingIfNothingHappens(t *testing.T) {
 	require.NoError(t, err)
 	j := open(t, path)
 	require.NoError(t, j.Intend(background, nil))
-	require.NoError(t, j.Settle(background, nil, nil))
+	require.NoError(t, j.Record(background, nil, nil))
 	require.NoError(t, j.Forget(nil))
 	require.NoError(t, j.Close())
 	require.Error(t, j.Intend(background, nil), "it is closed")
