@@ -5,13 +5,13 @@ import "context"
 // Journal records, for each local message id, whether its message may be sent. An id is in one of
 // three states:
 //
-//   - unknown: it was never recorded, or was forgotten;
+//   - new: nothing is recorded of it, and its message may be sent;
 //   - in doubt: its package was about to be uploaded, and nothing more is recorded;
-//   - judged: the gateway's status is recorded.
+//   - it has a result: the message was accepted, or it failed.
 //
-// A [Stream] calls Intend before it uploads a package. After the upload it calls Settle, which
-// judges the messages that the gateway reported on and forgets those that certainly were not sent
-// or not paid for. The others stay in doubt.
+// A [Stream] calls Intend before it uploads a package. After the upload it calls Record with the
+// results of the messages that were accepted or failed. Those that were rejected, not sent or not
+// paid for are new again. The others stay in doubt.
 //
 // A Journal knows ids, not texts: an id that comes again with another text is skipped. So use a
 // Journal for one campaign, and give a message the same id in every run. Package journal keeps a
@@ -26,17 +26,17 @@ type Journal interface {
 	// doubt. Ids with no record are omitted.
 	//
 	// Known must go on to answer after another call has failed, for example because a disk is full.
-	// It omits the ids of a failed Intend, since nobody was allowed to upload them. But if another
+	// It omits the ids of a failed Intend, which no one was allowed to upload. But if another
 	// stream may have intended them, and the journal can't tell, they are in doubt.
 	Known(ctx context.Context, ids []int64) ([]Result, error)
 
-	// Intend puts ids in doubt, all of them or none. It is an error if one of them is known. Only a
-	// nil error allows the upload. After an error the stream calls Known once more, since another
+	// Intend puts ids in doubt, all of them or none. It is an error if one of them is not new. Only
+	// a nil error allows the upload. After an error the stream calls Known once more, since another
 	// stream may have intended them first, and the messages that it omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
-	// Settle judges some of the ids in doubt and forgets others. After it has failed, the stream
-	// calls it once more at its end, with the same ids to judge and none to forget: if the call
-	// that failed has forgotten them all the same, another stream may have intended them since.
-	Settle(ctx context.Context, judged []Result, forgotten []int64) error
+	// Record records the results of ids in doubt, and makes those in notSent new. After it has
+	// failed, the stream calls it once more at its end, with the same results and no notSent: if
+	// the call that failed took effect all the same, another stream may have intended them since.
+	Record(ctx context.Context, results []Result, notSent []int64) error
 }

@@ -39,7 +39,7 @@ func (j *memory) Intend(_ context.Context, ids []int64) error {
 	}
 	for _, id := range ids {
 		if _, known := j.states[id]; known {
-			return errors.New("an id is known")
+			return errors.New("an id is not new")
 		}
 	}
 	for _, id := range ids {
@@ -48,19 +48,19 @@ func (j *memory) Intend(_ context.Context, ids []int64) error {
 	return nil
 }
 
-func (j *memory) Settle(_ context.Context, judged []smslink.Result, forgotten []int64) error {
+func (j *memory) Record(_ context.Context, results []smslink.Result, notSent []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.failure("Settle"); err != nil {
+	if err := j.failure("Record"); err != nil {
 		return err
 	}
-	for _, result := range judged {
+	for _, result := range results {
 		if held, ok := j.states[result.ID]; !ok || held.Status != smslink.StatusUnreported || result.Status == smslink.StatusUnreported {
-			return errors.New("an id is not in doubt, or not judged")
+			return errors.New("an id is not in doubt, or stays so")
 		}
 		j.states[result.ID] = result
 	}
-	for _, id := range forgotten {
+	for _, id := range notSent {
 		if held, ok := j.states[id]; !ok || held.Status != smslink.StatusUnreported {
 			return errors.New("an id is not in doubt")
 		}
@@ -79,9 +79,9 @@ func (j *memory) failure(call string) error {
 // spy is a journal that is looked at, and into whose calls a test may step.
 type spy struct {
 	*memory
-	done                int // calls whose context was done
-	known               func([]smslink.Result) ([]smslink.Result, error)
-	intending, settling func(ids []int64)
+	done                 int // calls whose context was done
+	known                func([]smslink.Result) ([]smslink.Result, error)
+	intending, recording func(ids []int64)
 }
 
 func newSpy() *spy { return &spy{memory: &memory{states: map[int64]smslink.Result{}}} }
@@ -111,12 +111,12 @@ func (j *spy) Intend(ctx context.Context, ids []int64) error {
 	return j.memory.Intend(ctx, ids)
 }
 
-func (j *spy) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {
+func (j *spy) Record(ctx context.Context, results []smslink.Result, notSent []int64) error {
 	j.look(ctx)
-	if j.settling != nil {
-		j.settling(forgotten)
+	if j.recording != nil {
+		j.recording(notSent)
 	}
-	return j.memory.Settle(ctx, judged, forgotten)
+	return j.memory.Record(ctx, results, notSent)
 }
 
 func TestStream_journalOfEachOutcome(t *testing.T) {
@@ -142,9 +142,9 @@ func TestStream_journalOfEachOutcome(t *testing.T) {
 	}
 	require.Len(t, earlier, 30)
 	require.Equal(t, smslink.StatusSuccess, earlier[0])
-	require.Equal(t, smslink.StatusNumberFailed, earlier[1], "judged, if not as one would like")
+	require.Equal(t, smslink.StatusNumberFailed, earlier[1], "recorded, though it failed")
 	require.Equal(t, smslink.StatusUnreported, earlier[2])
-	require.Equal(t, smslink.StatusInternalOrBlacklisted, earlier[3], "judged, since an internal error may have come after the sending")
+	require.Equal(t, smslink.StatusInternalOrBlacklisted, earlier[3], "recorded, since an internal error may have come after the sending")
 	for id := range int64(10) {
 		require.Equal(t, smslink.StatusUnreported, earlier[10+id], "in doubt")
 		require.NotContains(t, earlier, 20+id, "rejected, and sent now")
@@ -180,7 +180,7 @@ func TestStream_creditThatIsBackSendsTheRest(t *testing.T) {
 }
 
 func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
-	for call, uploads := range map[string]int{"Known": 0, "Intend": 0, "Settle": 1} {
+	for call, uploads := range map[string]int{"Known": 0, "Intend": 0, "Record": 1} {
 		gateway := smslinktest.NewGateway(nil)
 		read := 0
 		j := &memory{states: map[int64]smslink.Result{}, fail: call}
@@ -226,12 +226,11 @@ func TestStream_testModeLeavesTheJournalAlone(t *testing.T) {
 	require.Len(t, gateway.Messages(), 10)
 }
 
-// A journal that could not be told of the last package of a source that has ended is
-// not passed over.
-func TestStream_aLastSettlementThatFailsIsTold(t *testing.T) {
+// A journal that could not record the last package of a source that has ended stops the stream.
+func TestStream_aLastRecordThatFailsIsReported(t *testing.T) {
 	gateway := newGateway(t, nil)
 	read := 0
-	j := &memory{states: map[int64]smslink.Result{}, fail: "Settle"}
+	j := &memory{states: map[int64]smslink.Result{}, fail: "Record"}
 	stream := gateway.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: j})
 	batches := collect(t, t.Context(), stream)
 	require.Len(t, batches, 1)
@@ -355,7 +354,7 @@ func TestStream_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
 	}
 }
 
-func TestStream_journalForgetsWhatWasNotSent(t *testing.T) {
+func TestStream_whatWasNotSentIsNewAgain(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
 	gateway.Close() // nobody listens
@@ -387,8 +386,8 @@ func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 			<-stopped
 		}
 	}
-	j.settling = func(forgotten []int64) {
-		if forgotten[0] == 0 {
+	j.recording = func(notSent []int64) {
+		if notSent[0] == 0 {
 			close(stopped) // the journal hears of it last
 		}
 	}
@@ -398,13 +397,13 @@ func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 	require.Empty(t, j.states)
 }
 
-// A disk that was full has room again when the stream ends: what it could not settle is settled
+// A disk that was full has room again when the stream ends: what it could not record is recorded
 // then.
-func TestStream_settlesAtItsEndWhatItCouldNot(t *testing.T) {
+func TestStream_recordsAtItsEndWhatItCouldNot(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read, calls := newSpy(), 0, 0
-	j.fail = "Settle"
-	j.settling = func([]int64) {
+	j.fail = "Record"
+	j.recording = func([]int64) {
 		if calls++; calls > 1 {
 			j.fail = ""
 		}

@@ -27,9 +27,9 @@ type run struct {
 	left     bool // the loop was
 	panicked any  // the first panic of a flight's goroutine
 
-	landed   chan *flight
-	flights  sync.WaitGroup
-	unjudged [][]Result // by batch
+	landed     chan *flight
+	flights    sync.WaitGroup
+	unrecorded [][]Result // what the journal failed to record, by batch
 }
 
 // errLeft is the reason of a run whose loop was left, and of one that has ended.
@@ -150,7 +150,7 @@ func (r *run) crashed(f *flight, panicked any) {
 		r.stop(errCalleeExited)
 	}
 	switch {
-	case f.Err != nil || f.Response != nil: // it was the journal's Settle
+	case f.Err != nil || f.Response != nil: // it was the journal's Record
 		r.heldBack.Store(true)
 	case f.mayBeSent:
 		f.Package.endSend(OutcomeInDoubt)
@@ -174,8 +174,8 @@ func (r *run) deliverLanded() {
 
 func (r *run) deliver(f *flight) {
 	r.flying--
-	if len(f.unjudged) > 0 {
-		r.unjudged = append(r.unjudged, f.unjudged)
+	if len(f.unrecorded) > 0 {
+		r.unrecorded = append(r.unrecorded, f.unrecorded)
 	}
 	if r.panicked == nil {
 		r.panicked = f.panicked
@@ -211,10 +211,10 @@ func (r *run) finish() {
 		}
 		r.hand(r.next)
 	}
-	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
-	// forgotten, since another stream may have intended it if the first call did more than it said.
-	for _, judged := range r.unjudged {
-		_ = r.opts.Journal.Settle(r.lasting, judged, nil)
+	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is recorded
+	// as not sent, since another stream may have intended it if the first call did more than it said.
+	for _, results := range r.unrecorded {
+		_ = r.opts.Journal.Record(r.lasting, results, nil)
 	}
 }
 
@@ -226,7 +226,7 @@ type flight struct {
 	mayBeSent bool // by this stream or another one, should the goroutine end now
 	panicked  any
 
-	unjudged []Result // what the journal failed to record
+	unrecorded []Result // what the journal failed to record
 }
 
 func (f *flight) isEmpty() bool {
@@ -282,7 +282,7 @@ func (u *uploader) send(f *flight) {
 			u.stop(reason)
 		}
 	}
-	u.settle(f)
+	u.record(f)
 	if f.Response != nil {
 		f.Package.form.countSegments(func(place, segments int) {
 			if f.Response.Results[place].Status == StatusSuccess {
@@ -405,35 +405,34 @@ func (u *uploader) stopReason(b *Batch) error {
 // gateway that can't answer must not put a whole campaign in doubt.
 const maxInDoubt = 5
 
-// settle has the journal record what became of the batch. What is left out stays in doubt. A
-// message that was not paid for may be sent another time.
-func (u *uploader) settle(f *flight) {
+// record has the journal record the batch's results. What is left out stays in doubt. A message that
+// was not paid for may be sent another time.
+func (u *uploader) record(f *flight) {
 	if u.opts.Journal == nil {
 		return
 	}
-	var judged []Result
-	var forgotten []int64
+	var results []Result
+	var notSent []int64
 	switch OutcomeOf(f.Err) {
 	case OutcomeAccepted:
-		judged = make([]Result, 0, len(f.Response.Results))
+		results = make([]Result, 0, len(f.Response.Results))
 		for _, result := range f.Response.Results {
-			switch result.Status {
-			case StatusUnreported:
-			case StatusInsufficientCredit:
-				forgotten = append(forgotten, result.ID)
-			default:
-				judged = append(judged, result)
+			switch {
+			case result.Status == StatusInsufficientCredit:
+				notSent = append(notSent, result.ID)
+			case result.Status != StatusUnreported && result.Status.documented():
+				results = append(results, result)
 			}
 		}
 	case OutcomeNotSent, OutcomeRejected:
-		forgotten = f.Package.ids()
+		notSent = f.Package.ids()
 	}
-	if len(judged)+len(forgotten) == 0 {
+	if len(results)+len(notSent) == 0 {
 		return
 	}
-	if err := u.opts.Journal.Settle(u.lasting, judged, forgotten); err != nil {
+	if err := u.opts.Journal.Record(u.lasting, results, notSent); err != nil {
 		u.journalFailed(err)
-		f.unjudged = judged
+		f.unrecorded = results
 	}
 }
 

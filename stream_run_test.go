@@ -330,8 +330,8 @@ func optionsThatCall(place string, j *spy, call func()) *smslink.StreamOptions {
 		j.known = func(known []smslink.Result) ([]smslink.Result, error) { call(); return known, nil }
 	case "Intend":
 		j.intending = func([]int64) { call() }
-	case "Settle":
-		j.settling = func([]int64) { call() }
+	case "Record":
+		j.recording = func([]int64) { call() }
 	case "Codec":
 		opts.Codec = calling{call}
 	}
@@ -352,7 +352,7 @@ func (c calling) AppendCompress(dst, plain []byte) ([]byte, error) {
 func TestStream_panicsAndGoexits(t *testing.T) {
 	for place, outcome := range map[string]smslink.Outcome{
 		"OnRetry": smslink.OutcomeInDoubt, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeInDoubt,
-		"Intend": smslink.OutcomeInDoubt, "Settle": smslink.OutcomeAccepted, "Codec": smslink.OutcomeInDoubt,
+		"Intend": smslink.OutcomeInDoubt, "Record": smslink.OutcomeAccepted, "Codec": smslink.OutcomeInDoubt,
 	} {
 		for how, call := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
 			t.Run(fmt.Sprint(place, " ", how), func(t *testing.T) {

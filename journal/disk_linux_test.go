@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/journal"
 )
 
 // A journal fills a disk of 64 kB, which needs root to be mounted, to its last byte, and goes on

@@ -69,7 +69,7 @@ func TestOpen_makesAFileItsOwnersAlone(t *testing.T) {
 	require.NoError(t, os.WriteFile(stranger, []byte("a letter"), 0o644))
 	require.NoError(t, os.Chmod(stranger, 0o644))
 	_, err := journal.Open(stranger)
-	require.ErrorIs(t, err, journal.ErrCorrupt)
+	require.ErrorIs(t, err, journal.ErrNotJournal)
 	info, err := os.Stat(stranger)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o644), info.Mode().Perm(), "it is no journal")

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -37,6 +38,8 @@ func (d *memoryDisk) Truncate(size int64) error {
 	return nil
 }
 
+func (d *memoryDisk) Seek(int64, int) (int64, error) { return int64(len(d.data)), nil }
+
 func (d *memoryDisk) Sync() error { return nil }
 
 var _ io.ReaderAt = (*memoryDisk)(nil)
@@ -47,7 +50,7 @@ type model struct {
 	campaign string
 }
 
-var field = regexp.MustCompile(`(\w+)=("(?:[^"\\]|\\.)*"|\S+)`)
+var field = regexp.MustCompile(`([\w-]+)=("(?:[^"\\]|\\.)*"|\S+)`)
 
 // read reads whole lines, each with its checksum.
 func (m *model) read(t *testing.T, file string) {
@@ -150,7 +153,7 @@ func sealed(payloads []byte) []byte {
 	return file
 }
 
-// Whatever is in a file, it is refused and left as it is; or every line that is believed is whole,
+// Whatever is in a file, it is refused and left as it was; or every line that is believed is whole,
 // nothing is changed except its end, and the journal says what the lines say. With isSealed the
 // file has good checksums.
 func FuzzOpen(f *testing.F) {
@@ -175,8 +178,8 @@ func FuzzOpen(f *testing.F) {
 		d := &memoryDisk{bytes.Clone(file)}
 		j, err := journal.OpenOn(d)
 		if err != nil {
-			require.ErrorIs(t, err, journal.ErrCorrupt)
-			require.Equal(t, string(file), string(d.data), "it is left as it is")
+			require.True(t, errors.Is(err, journal.ErrCorrupt) || errors.Is(err, journal.ErrNotJournal), err)
+			require.Equal(t, string(file), string(d.data), "it is left as it was")
 			return
 		}
 		if !bytes.HasPrefix(file, d.data) { // a crash has left a line without its end, or a part of the first one

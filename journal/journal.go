@@ -5,11 +5,11 @@
 //
 // The file is text, to which lines are only ever added:
 //
-//	00000000 smslink journal 3;
-//	00000000 2026-11-24T17:40:09Z run intend=1+1x9999;
-//	00000000 2026-11-24T17:40:11Z result=1+1x9999 status=3+0x9999 remote=220000001+1x9999;
-//	00000000 2026-11-24T17:41:30Z intend=10001+1x4;
-//	00000000 2026-11-25T08:12:44Z by="Ana" reason="the account's report" result=10001 status=3 remote=0 not-sent=10002+1x2;
+//	ba4da1aa smslink journal 3;
+//	235cb701 2026-11-24T17:40:09Z run intend=1+1x9999;
+//	4a81830d 2026-11-24T17:40:11Z result=1+1x9999 status=3+0x9999 remote=220000001+1x9999;
+//	e81ea9b0 2026-11-24T17:41:30Z intend=10001+1x4;
+//	52a12b54 2026-11-25T08:12:44Z by="Ana" reason="the account's report" result=10001 status=3 remote=0 not-sent=10002+1x2;
 //
 // Each line begins with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. The
 // checksum is that of all lines up to this one, without their checksums, the space behind those,

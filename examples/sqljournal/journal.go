@@ -12,8 +12,7 @@ import (
 // use it: package outbox is for several.
 type table struct{ db *sql.DB }
 
-// schema has a row for each message that was sent, or may have been: status 0 until its outcome is
-// known.
+// schema has a row for each message that was sent or is in doubt: status 0 means in doubt.
 const schema = `CREATE TABLE sms (id INTEGER PRIMARY KEY, status INTEGER NOT NULL, remote TEXT NOT NULL)`
 
 // Known implements [smslink.Journal].
@@ -31,7 +30,7 @@ func (t table) Known(ctx context.Context, ids []int64) (known []smslink.Result, 
 	return known, nil
 }
 
-// Intend implements [smslink.Journal]. The primary key refuses an id that is known.
+// Intend implements [smslink.Journal]. The primary key refuses an id that is not new.
 func (t table) Intend(ctx context.Context, ids []int64) error {
 	return t.inTx(ctx, func(tx *sql.Tx) error {
 		for _, id := range ids {
@@ -43,15 +42,15 @@ func (t table) Intend(ctx context.Context, ids []int64) error {
 	})
 }
 
-// Settle implements [smslink.Journal].
-func (t table) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {
+// Record implements [smslink.Journal].
+func (t table) Record(ctx context.Context, results []smslink.Result, notSent []int64) error {
 	return t.inTx(ctx, func(tx *sql.Tx) error {
-		for _, r := range judged {
+		for _, r := range results {
 			if _, err := tx.ExecContext(ctx, `UPDATE sms SET status = ?, remote = ? WHERE id = ? AND status = 0`, r.Status, r.RemoteID, r.ID); err != nil {
 				return err
 			}
 		}
-		for _, id := range forgotten {
+		for _, id := range notSent {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM sms WHERE id = ? AND status = 0`, id); err != nil {
 				return err
 			}
