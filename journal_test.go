@@ -354,6 +354,17 @@ func TestStream_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
 	}
 }
 
+func TestStream_aStatusThatIsNotDocumentedStaysInDoubt(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.Answer(200, "MESSAGE;1;ok;77;0:1:6,1:2:3,2:3:999").AfterTaking())
+	j, read := newSpy(), 0
+	for range 2 {
+		collect(t, t.Context(), gateway.Client().Stream(numbered(3, &read, nil), &smslink.StreamOptions{Journal: j}))
+	}
+	require.Equal(t, map[int64]smslink.Result{0: {}, 1: {ID: 1, RemoteID: "2", Status: smslink.StatusSuccess}, 2: {ID: 2}}, j.states)
+	require.Len(t, gateway.Messages(), 3)
+}
+
 func TestStream_whatWasNotSentIsNewAgain(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
@@ -420,12 +431,12 @@ func TestStream_recordsAtItsEndWhatItCouldNot(t *testing.T) {
 	}
 }
 
-// A Settle that panics is not called again, so that the last batch is yielded, too.
-func TestStream_aSettleThatPanicsLeavesNoBatchOut(t *testing.T) {
+// A Record that panics is not called again, so that the last batch is yielded, too.
+func TestStream_aRecordThatPanicsLeavesNoBatchOut(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			j, read := newSpy(), 0
-			j.settling = func([]int64) { end() }
+			j.recording = func([]int64) { end() }
 			stream := newGateway(t, nil).Client().Stream(numbered(35, &read, nil), &smslink.StreamOptions{Journal: j, MaxMessages: 10})
 			var batches []smslink.Batch
 			within(t, 5*time.Second, func() {
@@ -440,14 +451,14 @@ func TestStream_aSettleThatPanicsLeavesNoBatchOut(t *testing.T) {
 	}
 }
 
-// lostReply is a journal whose first Settle takes effect, and fails for its caller.
+// lostReply is a journal whose first Record takes effect, and fails for its caller.
 type lostReply struct {
 	*spy
 	meanwhile func()
 }
 
-func (j *lostReply) Settle(ctx context.Context, judged []smslink.Result, forgotten []int64) error {
-	err := j.spy.Settle(ctx, judged, forgotten)
+func (j *lostReply) Record(ctx context.Context, results []smslink.Result, notSent []int64) error {
+	err := j.spy.Record(ctx, results, notSent)
 	if meanwhile := j.meanwhile; meanwhile != nil {
 		j.meanwhile = nil
 		meanwhile()
@@ -456,9 +467,9 @@ func (j *lostReply) Settle(ctx context.Context, judged []smslink.Result, forgott
 	return err
 }
 
-// What one stream's Settle has forgotten, another one may have put in doubt again before the first
+// What one stream's Record has made new, another one may have put in doubt again before the first
 // stream's end.
-func TestStream_aSecondSettleForgetsNothing(t *testing.T) {
+func TestStream_aSecondRecordMakesNothingNew(t *testing.T) {
 	closed := newGateway(t, nil)
 	closed.Close()
 	gateway := newGateway(t, nil)

@@ -68,7 +68,7 @@ var (
 //
 // Each call that changes something adds one line and has it written through to the disk before it
 // returns. A package takes two lines. A message takes up to 6 bytes on the disk if ids lie close
-// together, about 50 if they are far apart, and about 30 in memory.
+// together, about 50 if they are far apart, and about 40 in memory.
 //
 // # Errors of the disk
 //

@@ -1,5 +1,5 @@
-// Package idset has a set of ids, and a map from ids to numbers, that take little memory if the
-// ids lie close together, as a table's keys do.
+// Package idset has a set of ids that takes little memory if the ids lie close together, as a
+// table's keys do.
 package idset
 
 import "iter"

@@ -170,7 +170,7 @@ func (r rowsByFile) readResults(name string) error {
 		if err != nil {
 			return err
 		}
-		if status, err := strconv.Atoi(record[3]); err == nil && status > 0 && record[7] != outcome.TestModeNote {
+		if status, err := strconv.Atoi(record[3]); err == nil && status > 0 && status <= int(smslink.StatusInsufficientCredit) && record[7] != outcome.TestModeNote {
 			r.add(outcome.PlainCell(record[0]), outcome.PlainCell(record[2]), smslink.Status(status), outcome.PlainCell(record[5]))
 		}
 	}

@@ -105,7 +105,7 @@ func state(j *journal.File) string {
 	}
 	settled := 0
 	for _, r := range j.Resolutions() {
-		settled += len(r.Judged)
+		settled += len(r.Sent)
 	}
 	words := fmt.Sprintf("%d accepted, %d failed, ", accepted, failed)
 	if settled > 0 {
@@ -190,7 +190,7 @@ func show(ctx context.Context, c cli.Console, j *journal.File, dir string, files
 		fmt.Fprintf(table, "%s\t%s to %s\t%d accepted, %d failed\n", cli.Heading(i, "run"), local(run.Start), local(run.End), run.Accepted, run.Failed)
 	}
 	for i, r := range j.Resolutions() {
-		fmt.Fprintf(table, "%s\t%s by %s\t%s: %s\n", cli.Heading(i, "settled"), local(r.Time), r.By, settled(len(r.Judged), len(r.Forgotten)), r.Reason)
+		fmt.Fprintf(table, "%s\t%s by %s\t%s: %s\n", cli.Heading(i, "settled"), local(r.Time), r.By, settled(len(r.Sent), len(r.NotSent)), r.Reason)
 	}
 	for i, group := range grouped(j.InDoubt(), len(rows) > 0) {
 		at := rows[group.first]
