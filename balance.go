@@ -27,7 +27,7 @@ type Balance struct {
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	start := c.now()
 	if ctx == nil {
-		return Balance{}, &SendError{Outcome: OutcomeNotSent, Err: errNilContext}
+		return Balance{}, notSent(errNilContext)
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -43,25 +43,23 @@ func (c *Client) Balance(ctx context.Context) (Balance, error) {
 
 func (c *Client) askBalance(ctx context.Context) (Balance, *SendError) {
 	if err := ctx.Err(); err != nil {
-		return Balance{}, &SendError{Outcome: OutcomeNotSent, Err: err}
+		return Balance{}, notSent(err)
 	}
 	connectionID, password := c.login()
 	form := url.Values{"connection_id": {connectionID}, "password": {password}, "mode": {"account-balance"}}.Encode()
-	var left wire.Balance
 	u := &upload{
 		target:      *c.endpoint.ResolveReference(&url.URL{Path: "index.php"}),
 		contentType: "application/x-www-form-urlencoded",
 	}
 	u.add([]byte(form))
-	err := c.post(ctx, u, 0, func(reply wire.Reply) error {
-		var ok bool
-		if left, ok = wire.ParseBalance(reply); !ok {
-			return ErrUnreadableReply
-		}
-		return nil
-	})
-	if err != nil {
-		return Balance{}, err
+	answer := c.post(ctx, u, 0)
+	reply, failure := answer.reply(ctx)
+	if failure != nil {
+		return Balance{}, failure
+	}
+	left, ok := wire.ParseBalance(reply)
+	if !ok {
+		return Balance{}, answer.failure(OutcomeInDoubt, ErrUnreadableReply)
 	}
 	balance := Balance{National: left.National, International: left.International}
 	if left.At != 0 {

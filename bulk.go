@@ -253,68 +253,76 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, error) {
 	start := c.now()
 	switch {
-	case ctx == nil:
-		return nil, c.failed(context.Background(), 0, &SendError{Outcome: OutcomeNotSent, Err: errNilContext})
 	case p == nil:
-		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage})
+		return nil, c.failed(ctx, 0, notSent(ErrEmptyPackage))
+	case ctx == nil:
+		return nil, c.failed(context.Background(), 0, notSent(errNilContext))
 	}
 	if err := p.beginSend(); err != nil {
 		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeInDoubt, Err: err})
 	}
-	outcome := OutcomeInDoubt // of a codec or a transport that panics
-	defer func() { p.endSend(outcome) }()
+	var x exchange // in doubt, should a codec or a transport panic
+	defer func() { p.endSend(x.outcome()) }()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	var sent sentUpload
-	var resp *Response
-	var sendErr *SendError
 	if c.tracer != nil {
 		ctx = c.traceStart(ctx, p, attempt)
-		defer func() { c.traceEnd(ctx, p, sent, resp, sendErr) }()
+		defer func() { c.traceEnd(ctx, p, x) }()
 	}
-	resp, sendErr = c.exchange(ctx, p, &sent)
-	if sendErr != nil {
-		outcome = sendErr.Outcome
-		return nil, c.failed(ctx, p.Len(), sendErr)
+	x = c.exchange(ctx, p)
+	if x.err != nil {
+		return nil, c.failed(ctx, p.Len(), x.err)
 	}
-	outcome = OutcomeAccepted
-	resp.Elapsed = c.now().Sub(start)
-	c.accepted(ctx, resp)
-	return resp, nil
+	x.response.Elapsed = c.now().Sub(start)
+	c.accepted(ctx, x.response)
+	return x.response, nil
 }
 
-// sentUpload is what a tracer learns of the upload itself.
-type sentUpload struct {
-	bytes      int64
-	statusCode int // of HTTP
+// exchange is one upload and what it led to: a Response or an error.
+type exchange struct {
+	response   *Response
+	err        *SendError
+	bytes      int64 // of the request's body
+	statusCode int   // of HTTP
+}
+
+func (x *exchange) outcome() Outcome {
+	switch {
+	case x.err != nil:
+		return x.err.Outcome
+	case x.response != nil:
+		return OutcomeAccepted
+	}
+	return OutcomeInDoubt
 }
 
 // exchange makes the upload, posts it and reads the reply.
-func (c *Client) exchange(ctx context.Context, p *Package, sent *sentUpload) (*Response, *SendError) {
+func (c *Client) exchange(ctx context.Context, p *Package) exchange {
 	if p.Len() == 0 {
-		return nil, &SendError{Outcome: OutcomeNotSent, Err: ErrEmptyPackage}
+		return exchange{err: notSent(ErrEmptyPackage)}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
+		return exchange{err: notSent(err)}
 	}
 	u, sum, err := c.pack(p)
 	if err != nil {
-		return nil, &SendError{Outcome: OutcomeNotSent, Err: err}
+		return exchange{err: notSent(err)}
 	}
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()), slog.Int("plain_bytes", p.Size()),
 		slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
-	sent.bytes = u.size
-	var resp *Response
-	sendErr := c.post(ctx, u, p.Len(), func(reply wire.Reply) (err error) {
-		resp, err = newResponse(p.unreported(), p.form.finder(), reply)
-		return err
-	})
-	sent.statusCode = u.statusCode
-	if sendErr != nil {
-		return nil, sendErr
+	answer := c.post(ctx, u, p.Len())
+	x := exchange{bytes: u.size, statusCode: answer.statusCode}
+	reply, failure := answer.reply(ctx)
+	if failure != nil {
+		x.err = failure
+		return x
 	}
-	resp.sent = &sum
-	return resp, nil
+	if x.response, err = newResponse(p.unreported(), p.form.finder(), reply); err != nil {
+		x.err = answer.failure(OutcomeInDoubt, err)
+		return x
+	}
+	x.response.sent = &sum
+	return x
 }
 
 // pack compresses the package and builds the form around it. The digest is the plain form's.
@@ -419,16 +427,16 @@ func (c *Client) traceStart(ctx context.Context, p *Package, attempt int) contex
 	})
 }
 
-// traceEnd calls the tracer after an upload. Either resp or err is nil, or both after a panic.
-func (c *Client) traceEnd(ctx context.Context, p *Package, sent sentUpload, resp *Response, err *SendError) {
-	end := UploadEnd{StatusCode: sent.statusCode, Bytes: sent.bytes}
-	switch {
-	case err != nil:
-		end.Outcome, end.Err = err.Outcome, err
-	case resp != nil:
-		end.Outcome, end.Statuses = OutcomeAccepted, map[Status]int{}
+// traceEnd calls the tracer after an upload.
+func (c *Client) traceEnd(ctx context.Context, p *Package, x exchange) {
+	end := UploadEnd{Outcome: x.outcome(), StatusCode: x.statusCode, Bytes: x.bytes}
+	if x.err != nil {
+		end.Err = x.err
+	}
+	if x.response != nil {
+		end.Statuses = map[Status]int{}
 		p.form.countSegments(func(place, segments int) {
-			status := resp.Results[place].Status
+			status := x.response.Results[place].Status
 			end.Statuses[status]++
 			if status == StatusSuccess {
 				end.Segments += segments

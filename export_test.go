@@ -2,12 +2,8 @@ package smslink
 
 import (
 	"context"
-	"io"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/go-smslink/smslink/internal/wire"
 )
 
 // Fix gives a client a clock that stands still and a boundary that is known, for
@@ -22,15 +18,14 @@ func (c *Client) Timeout() time.Duration { return c.timeout }
 
 // ReadReply judges a reply's body as Send does.
 func ReadReply(p *Package, body string) (*Response, error) {
-	var response *Response
-	err := readReply(context.Background(), &http.Response{
-		StatusCode: http.StatusOK, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
-	}, p.Len(), func(reply wire.Reply) (err error) {
-		response, err = newResponse(p.unreported(), p.form.finder(), reply)
-		return err
-	})
+	answer := answer{statusCode: http.StatusOK, body: body, touched: true, connections: 1}
+	reply, failure := answer.reply(context.Background())
+	if failure != nil {
+		return nil, failure
+	}
+	response, err := newResponse(p.unreported(), p.form.finder(), reply)
 	if err != nil {
-		return nil, err
+		return nil, answer.failure(OutcomeInDoubt, err)
 	}
 	return response, nil
 }

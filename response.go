@@ -310,48 +310,58 @@ const (
 	replyLikely     = 24 // an entry's bytes, with ids as the gateway's are
 )
 
-// readReply judges the gateway's answer, its status first, then its body, and hands a MESSAGE to
-// parse.
-func readReply(ctx context.Context, resp *http.Response, messages int, parse func(wire.Reply) error) *SendError {
-	if resp.StatusCode < 200 { // a switch of protocols, whose body need never end
-		return &SendError{Outcome: OutcomeInDoubt, StatusCode: resp.StatusCode, Err: httpStatusError(resp.StatusCode)}
-	}
-	body, readErr := readCapped(ctx, resp, messages)
-	fail := func(outcome Outcome, cause error) *SendError {
-		return &SendError{Outcome: outcome, StatusCode: resp.StatusCode, Reply: []byte(body), Err: cause}
-	}
-	reply, parseErr := wire.ParseReply(body)
-	reply.MayBeCut = !isFramed(resp) && !wire.EndsField(body)
-	refused := parseErr == nil && !reply.Accepted && readErr == nil
-
-	switch status := resp.StatusCode; {
-	case status >= 300 && status < 500:
-		switch {
-		case mayBeAccepted(body, readErr != nil || reply.MayBeCut): // whoever set the status
-			return fail(OutcomeInDoubt, fmt.Errorf("%w with a MESSAGE reply, or the start of one", httpStatusError(status)))
-		case refused:
-			return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
-		case status < 400:
-			return fail(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds the password; check the endpoint", httpStatusError(status)))
-		default:
-			return fail(OutcomeRejected, httpStatusError(status))
-		}
+// reply returns the MESSAGE reply that the answer has. Any other answer is an error, whose outcome
+// is what the answer proves.
+func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
+	reply, unreadable := wire.ParseReply(a.body)
+	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
+	refused := unreadable == nil && !reply.Accepted && a.err == nil
+	status := httpStatusError(a.statusCode)
+	switch {
+	case a.statusCode == 0 && a.err != nil && !a.touched:
+		return reply, a.failure(OutcomeNotSent, &reworded{printable(a.err.Error()), aside{a.err}})
+	case a.statusCode == 0 && a.err != nil:
+		return reply, a.failure(OutcomeInDoubt, withoutQuotes(ctx, a.err))
 	case status >= 500 && refused:
-		return fail(OutcomeInDoubt, fmt.Errorf("%w: %w", httpStatusError(status), newGatewayError(reply.Code, reply.Text)))
-	case status >= 500:
-		return fail(OutcomeInDoubt, httpStatusError(status))
-	case readErr != nil:
-		return fail(OutcomeInDoubt, readErr)
-	case parseErr != nil, holdsAnother(body):
-		return fail(OutcomeInDoubt, ErrUnreadableReply)
+		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w: %w", status, newGatewayError(reply.Code, reply.Text)))
+	case status < 200, status >= 500:
+		return reply, a.failure(OutcomeInDoubt, status)
+	case status >= 300 && mayBeAccepted(a.body, a.err != nil || reply.MayBeCut): // whoever set the status
+		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w with a MESSAGE reply, or the start of one", status))
+	case status >= 300 && refused:
+		return reply, a.failure(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
+	case status >= 400:
+		return reply, a.failure(OutcomeRejected, status)
+	case status >= 300:
+		return reply, a.failure(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds the password; check the endpoint", status))
+	case a.err == ErrReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
+		return reply, a.failure(OutcomeInDoubt, a.err)
+	case a.err != nil:
+		return reply, a.failure(OutcomeInDoubt, withoutQuotes(ctx, a.err))
+	case unreadable != nil, holdsAnother(a.body):
+		return reply, a.failure(OutcomeInDoubt, ErrUnreadableReply)
 	case refused:
-		return fail(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
+		return reply, a.failure(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 	}
-	if err := parse(reply); err != nil {
-		return fail(OutcomeInDoubt, err)
-	}
-	return nil
+	return reply, nil
 }
+
+// failure returns the error of an upload, whose outcome also depends on how far the upload was
+// read.
+func (a *answer) failure(outcome Outcome, cause error) *SendError {
+	switch {
+	case outcome == OutcomeInDoubt && !a.touched:
+		outcome = OutcomeNotSent
+		cause = fmt.Errorf("%w, and nothing of the upload was read before", cause)
+	case outcome == OutcomeRejected && a.connections > 1:
+		outcome = OutcomeInDoubt
+		cause = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may have been accepted", cause)
+	}
+	return &SendError{Outcome: outcome, StatusCode: a.statusCode, Reply: []byte(a.body), Err: cause}
+}
+
+// notSent returns the error of a call that uploads nothing.
+func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent, cause) }
 
 // isFramed reports whether the body says itself where it ends. Otherwise its end is the
 // connection's, and a body cut short looks like a whole one.
@@ -382,7 +392,7 @@ type httpStatusError int
 func (e httpStatusError) Error() string { return fmt.Sprintf("smslink: HTTP status %d", int(e)) }
 
 // readCapped reads the body into a string, of which the results' remote ids will be parts.
-func readCapped(ctx context.Context, resp *http.Response, messages int) (string, error) {
+func readCapped(resp *http.Response, messages int) (string, error) {
 	limit := replyBase + replyPerMessage*int64(messages)
 	likely := int64(replyLikely * messages)
 	if size := resp.ContentLength; size > 0 && size <= limit {
@@ -392,12 +402,9 @@ func readCapped(ctx context.Context, resp *http.Response, messages int) (string,
 	b.Grow(int(likely))
 	limited := io.LimitedReader{R: resp.Body, N: limit + 1}
 	_, err := io.CopyBuffer(&b, &limited, make([]byte, min(likely+512, 32<<10)))
-	switch body := b.String(); {
-	case err != nil:
-		return body, withoutQuotes(ctx, err)
-	case int64(len(body)) > limit:
+	body := b.String()
+	if err == nil && int64(len(body)) > limit {
 		return body[:limit], ErrReplyTooLarge
-	default:
-		return body, nil
 	}
+	return body, err
 }

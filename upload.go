@@ -13,8 +13,6 @@ import (
 	"net/url"
 	"sync"
 	"time"
-
-	"github.com/go-smslink/smslink/internal/wire"
 )
 
 // upload is a request body that knows how far it was read. A package's has the form's head, the
@@ -24,7 +22,6 @@ type upload struct {
 	contentType string
 	parts       [][]byte
 	size        int64 // bytes of all parts
-	statusCode  int   // of the response; 0 if there was none
 
 	// inMemory means that the upload is one part, which nobody else uses, for the client's own
 	// transport. That sends the headers and the part in one write, if they take up to 4 kB
@@ -52,33 +49,34 @@ func (u *upload) add(parts ...[]byte) {
 	}
 }
 
-// post sends the upload once and hands a MESSAGE reply, of a size for that many messages, to parse.
-// Everything else, and parse's error, is an error with its outcome. Nothing reads the upload after
-// post has returned.
-func (c *Client) post(ctx context.Context, u *upload, messages int, parse func(wire.Reply) error) *SendError {
-	defer u.close()
+// answer is what an upload got back, and what is known of how far the upload was read.
+type answer struct {
+	statusCode  int    // of HTTP; 0 if there was no response
+	body        string // as far as it was read
+	mayBeCut    bool   // the body ends with its connection
+	err         error  // why there is no response, or not all of its body
+	touched     bool   // a byte of the upload was read, or may have been
+	connections int    // that the transport got for the upload
+}
+
+// post sends the upload once and reads the answer, whose body has a size for that many messages.
+// Nothing reads the upload after post has returned.
+func (c *Client) post(ctx context.Context, u *upload, messages int) answer {
+	defer u.close() // if the transport panics
+	var a answer
 	resp, err := c.do(c.newRequest(ctx, u))
 	if err != nil {
-		if touched, _ := u.close(); !touched {
-			return &SendError{Outcome: OutcomeNotSent, Err: &reworded{printable(err.Error()), aside{err}}}
+		a.err = err
+	} else {
+		defer resp.Body.Close()
+		a.statusCode = resp.StatusCode
+		a.mayBeCut = !isFramed(resp)
+		if resp.StatusCode >= 200 { // else it switches protocols, and its body need never end
+			a.body, a.err = readCapped(resp, messages)
 		}
-		return &SendError{Outcome: OutcomeInDoubt, Err: withoutQuotes(ctx, err)}
 	}
-	defer resp.Body.Close()
-	u.statusCode = resp.StatusCode
-	sendErr := readReply(ctx, resp, messages, parse)
-	touched, conns := u.close()
-	switch {
-	case sendErr == nil:
-		return nil
-	case sendErr.Outcome == OutcomeInDoubt && !touched:
-		sendErr.Outcome = OutcomeNotSent
-		sendErr.Err = fmt.Errorf("%w, and nothing of the upload was read before", sendErr.Err)
-	case sendErr.Outcome == OutcomeRejected && conns > 1:
-		sendErr.Outcome = OutcomeInDoubt
-		sendErr.Err = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may have been accepted", sendErr.Err)
-	}
-	return sendErr
+	a.touched, a.connections = u.close()
+	return a
 }
 
 // do sends a request as http.Client does. If the transport is the client's own, and there is
