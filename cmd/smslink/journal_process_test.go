@@ -44,8 +44,8 @@ func TestSend_workbookOf100000Rows(t *testing.T) {
 	}
 }
 
-// Killed, settled by the account's report, and run again: each message is taken just once.
-func TestSend_killedAndSettled(t *testing.T) {
+// Killed, resolved by the account's report, and run again: each message is taken just once.
+func TestSend_killedAndResolved(t *testing.T) {
 	const messages = 1000
 	random := rand.New(rand.NewPCG(20261124, 7))
 	doubts := 0
@@ -83,9 +83,9 @@ func TestSend_killedAndSettled(t *testing.T) {
 		if list.end() == cli.ExitInDoubt {
 			doubts++
 		}
-		p = start(t, gateway, "journal", "settle", "--from-report", report, "--by", "test", journal, file)
+		p = start(t, gateway, "journal", "resolve", "--from-report", report, "--by", "test", journal, file)
 		require.Contains(t, []int{cli.ExitAccepted, cli.ExitInDoubt}, p.end(), p.err.String())
-		p = start(t, gateway, "journal", "settle", "--not-sent", "--all", "--by", "test", "--reason", "not in the report", journal)
+		p = start(t, gateway, "journal", "resolve", "--not-sent", "--all", "--by", "test", "--reason", "not in the report", journal)
 		require.Equal(t, cli.ExitAccepted, p.end(), p.err.String())
 
 		p = start(t, gateway, send...)
@@ -134,9 +134,9 @@ func TestJournal_inUse(t *testing.T) {
 	journal := filepath.Join(t.TempDir(), "journal")
 	p := start(t, account, "send", "--journal", journal, "--endpoint", server.URL, numbered(t, 5))
 	<-came
-	settle := start(t, account, "journal", "settle", "--not-sent", "--all", "--by", "test", "--reason", "test", journal)
-	require.Equal(t, cli.ExitNotSent, settle.end())
-	require.Contains(t, settle.err.String(), "a send is using this journal; wait for its end\n")
+	resolve := start(t, account, "journal", "resolve", "--not-sent", "--all", "--by", "test", "--reason", "test", journal)
+	require.Equal(t, cli.ExitNotSent, resolve.end())
+	require.Contains(t, resolve.err.String(), "a send is using this journal; wait for its end\n")
 	require.NoError(t, p.Process.Kill())
 	require.Equal(t, -1, p.end())
 }

@@ -99,7 +99,7 @@ func TestProbe_usage(t *testing.T) {
 	}{
 		{`--to is missing: receiver of the test messages`, accountOf(gateway), nil},
 		{"set SMSLINK_CONNECTION_ID and SMSLINK_PASSWORD", nil, []string{"--to", "0712345678"}},
-		{"standard input is not a terminal, so nobody can be asked; add --yes", accountOf(gateway), []string{"--to", "0712345678"}},
+		{"standard input is not a terminal, so there is no one to ask; add --yes", accountOf(gateway), []string{"--to", "0712345678"}},
 		{"is a Romanian landline number", accountOf(gateway), []string{"--to", "0213123456", "--yes"}},
 		{`there is no check "nonsense"`, accountOf(gateway), []string{"--to", "0712345678", "--yes", "--only", "nonsense"}},
 		{"must be above 0", accountOf(gateway), []string{"--to", "0712345678", "--yes", "--max", "0"}},

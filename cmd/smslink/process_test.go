@@ -82,8 +82,8 @@ func numberedBook(t *testing.T, n int) string {
 
 // summary is the last line that --json writes.
 func summary(t *testing.T, out string) (s struct {
-	Rows, Accepted, Not_sent, Unknown, Earlier, Exit_code int
-	Errors                                                []string
+	Rows, Accepted, Not_sent, In_doubt, Earlier, Exit_code int
+	Errors                                                 []string
 }) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -107,7 +107,7 @@ func TestSend_interrupted(t *testing.T) {
 	require.Len(t, taken, s.Accepted)
 	require.Less(t, s.Accepted, 100)
 	require.Equal(t, 100, s.Accepted+s.Not_sent)
-	require.Contains(t, p.err.String(), "smslink: interrupted: waiting for the reply to the packages on their way; no others are sent.")
+	require.Contains(t, p.err.String(), "smslink: interrupted: waiting for the packages that are being uploaded; no others are sent.")
 	require.Len(t, readResults(t, results), 100)
 }
 
@@ -129,7 +129,7 @@ func TestSend_interruptedTwice(t *testing.T) {
 	}
 	require.Equal(t, cli.ExitInDoubt, p.end())
 	require.Contains(t, p.out.String(), "15 rows: 0 accepted, 0 failed, 0 bad, 5 not sent, 10 in doubt")
-	require.Contains(t, p.err.String(), "it is not known whether 10 messages were sent")
+	require.Contains(t, p.err.String(), "10 messages are in doubt")
 	records := readResults(t, results)
 	require.Len(t, records, 15)
 	require.Equal(t, "in doubt", records[0][4])
@@ -185,8 +185,8 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 		code := again.end()
 		s := summary(t, again.out.String())
 		require.Equal(t, messages, s.Rows)
-		require.Equal(t, messages, s.Accepted+s.Unknown, again.err.String())
-		require.Equal(t, s.Unknown > 0, code == cli.ExitInDoubt)
+		require.Equal(t, messages, s.Accepted+s.In_doubt, again.err.String())
+		require.Equal(t, s.In_doubt > 0, code == cli.ExitInDoubt)
 
 		taken := map[int64]int{}
 		for _, m := range gateway.Messages() {
@@ -205,7 +205,7 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 			require.Equal(t, smslink.StatusSuccess.String(), record[4])
 			require.Equal(t, 1, taken[id], "message %d is lost", id)
 		}
-		require.Equal(t, s.Unknown, doubtful)
+		require.Equal(t, s.In_doubt, doubtful)
 		left, err := filepath.Glob(filepath.Join(folder, "results.csv?*"))
 		require.NoError(t, err)
 		require.Empty(t, left)
@@ -312,8 +312,8 @@ func TestSend_stopsEarlyAndStillKnowsTheJournal(t *testing.T) {
 	require.Equal(t, cli.ExitInDoubt, p.end())
 	s := summary(t, p.out.String())
 	require.Equal(t, 10, s.Accepted)
-	require.Equal(t, 10, s.Unknown)
-	require.Equal(t, 20, s.Earlier+s.Unknown)
+	require.Equal(t, 10, s.In_doubt)
+	require.Equal(t, 20, s.Earlier+s.In_doubt)
 	remoteIDs := 0
 	for _, record := range readResults(t, filepath.Join(folder, "results.csv")) {
 		if record[5] != "" {

@@ -258,7 +258,7 @@ func TestSend_outcomes(t *testing.T) {
 				require.NoFileExists(t, file, "nothing to keep, and the command can be run again")
 				return
 			}
-			require.Contains(t, got.err, "smslink: it is not known whether 1 message was sent; look into the account's reports before you send any of them again\n")
+			require.Contains(t, got.err, "smslink: 1 message is in doubt; look for it in the account's reports before you send it again\n")
 			records := readResults(t, file)
 			require.Equal(t, []string{"standard input", "3", "2", "", "bad row"}, records[0][:5])
 			require.Equal(t, []string{"standard input", "2", "1", "", "in doubt", "", "1"}, records[1][:7])
@@ -375,7 +375,7 @@ func TestSend_unreportedMessages(t *testing.T) {
 	require.Equal(t, cli.ExitInDoubt, got.code)
 	require.Contains(t, got.out, "3 rows: 1 accepted, 1 failed, 0 bad, 1 in doubt; 1 SMS; package 1001, ")
 	require.Contains(t, got.err, "standard input:4: unreported: it may have been taken; ")
-	require.Contains(t, got.err, "smslink: it is not known whether 1 message was sent; ")
+	require.Contains(t, got.err, "smslink: 1 message is in doubt; ")
 }
 
 func TestSend_packageIDIsShownAsItIs(t *testing.T) {

@@ -52,8 +52,8 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.Types("y", "Enter")
 	term.Shows("100 accepted, 0 failed")
 	term.Types("C-c")
-	term.Shows("smslink: interrupted: waiting for the reply to the packages on their way; no others are sent.",
-		"Press Ctrl-C again to break them off; it is then not known whether they were sent.", "not sent: the stream stopped",
+	term.Shows("smslink: interrupted: waiting for the packages that are being uploaded; no others are sent.",
+		"Press Ctrl-C again to break them off; their messages are then in doubt.", "not sent: the stream stopped",
 		"500 rows: ", "do not send the same files again: the others would be sent twice", "ended 1")
 }
 

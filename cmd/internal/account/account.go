@@ -24,7 +24,7 @@ const (
 const Help = `The account is read from the environment: ` + EnvConnectionID + ` and
 ` + EnvPassword + `.`
 
-// MaxConcurrency bounds --concurrency: each package on its way is held in memory, and no account
+// MaxConcurrency bounds --concurrency: each package that is being uploaded stands in memory, and no account
 // has been known to take more at a time.
 const MaxConcurrency = 64
 

@@ -11,7 +11,7 @@ import (
 // Confirm asks a question at a terminal, and returns an error unless the answer is yes.
 func Confirm(c Console, question string) error {
 	if !terminal.Is(c.Err) {
-		return errors.New("standard error is no terminal, so nobody can be asked; add --yes")
+		return errors.New("standard error is no terminal, so there is no one to ask; add --yes")
 	}
 	fmt.Fprintf(c.Err, "%s [y/N] ", question)
 	answer := make([]byte, 0, 8)

@@ -26,15 +26,15 @@ import (
 func NewCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "journal",
-		Short: "Show what a journal holds, and settle what is in doubt",
-		Long: `Show what the journal of send --journal DIR holds, and settle what is in doubt.
+		Short: "Show what a journal holds, and resolve what is in doubt",
+		Long: `Show what the journal of send --journal DIR holds, and resolve what is in doubt.
 
-A message is in doubt if its reply was lost, or if the run was killed while the
-message was on its way. It is not sent again until it is settled.`,
+A message is in doubt if the reply to its upload was lost, or if the run was killed
+during the upload. It is not sent again until it is resolved.`,
 		Args: cli.NoSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newJournalListCommand(c), newJournalShowCommand(c), newJournalSettleCommand(c), newJournalForgetCommand(c))
+	cmd.AddCommand(newJournalListCommand(c), newJournalShowCommand(c), newJournalResolveCommand(c), newJournalForgetCommand(c))
 	for _, command := range cmd.Commands() {
 		command.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 || command.Name() == "list" {
@@ -103,13 +103,13 @@ func state(j *journal.File) string {
 		accepted += run.Accepted
 		failed += run.Failed
 	}
-	settled := 0
+	asSent := 0
 	for _, r := range j.Resolutions() {
-		settled += len(r.Sent)
+		asSent += len(r.Sent)
 	}
 	words := fmt.Sprintf("%d accepted, %d failed, ", accepted, failed)
-	if settled > 0 {
-		words += fmt.Sprintf("%d settled as sent, ", settled)
+	if asSent > 0 {
+		words += fmt.Sprintf("%d resolved as sent, ", asSent)
 	}
 	words += fmt.Sprintf("%d in doubt", len(j.InDoubt()))
 	if len(runs) > 0 {
@@ -152,8 +152,8 @@ func newJournalShowCommand(c cli.Console) *cobra.Command {
 	var files input.Flags
 	cmd := &cobra.Command{
 		Use:   "show [flags] DIR [FILE…]",
-		Short: "Show the runs, what is in doubt and since when, and what was settled",
-		Long: `Show each run of a journal, what is in doubt and since when, and what was settled,
+		Short: "Show the runs, what is in doubt and since when, and what was resolved",
+		Long: `Show each run of a journal, what is in doubt and since when, and what was resolved,
 by whom and why. With the campaign's FILEs it also shows the row of each message.` + journalExitCodes,
 		Example: `  smslink journal show june campaign.csv`,
 		Args:    aDir,
@@ -190,7 +190,7 @@ func show(ctx context.Context, c cli.Console, j *journal.File, dir string, files
 		fmt.Fprintf(table, "%s\t%s to %s\t%d accepted, %d failed\n", cli.Heading(i, "run"), local(run.Start), local(run.End), run.Accepted, run.Failed)
 	}
 	for i, r := range j.Resolutions() {
-		fmt.Fprintf(table, "%s\t%s by %s\t%s: %s\n", cli.Heading(i, "settled"), local(r.Time), r.By, settled(len(r.Sent), len(r.NotSent)), r.Reason)
+		fmt.Fprintf(table, "%s\t%s by %s\t%s: %s\n", cli.Heading(i, "resolved"), local(r.Time), r.By, resolved(len(r.Sent), len(r.NotSent)), r.Reason)
 	}
 	for i, group := range grouped(j.InDoubt(), len(rows) > 0) {
 		at := rows[group.first]
@@ -207,13 +207,13 @@ func show(ctx context.Context, c cli.Console, j *journal.File, dir string, files
 		return cli.Exit(cli.ExitSomeBad, out.Failure())
 	}
 	if n := len(j.InDoubt()); n > 0 {
-		return cli.Exit(cli.ExitInDoubt, fmt.Errorf("%s in doubt; look for them in the account's reports, and record what you find with smslink journal settle", isOrAre(n)))
+		return cli.Exit(cli.ExitInDoubt, fmt.Errorf("%s in doubt; look for them in the account's reports, and record what you find with smslink journal resolve", isOrAre(n)))
 	}
 	return nil
 }
 
-// settled words how many messages were settled as what.
-func settled(sent, notSent int) string {
+// resolved says how many messages were resolved as sent, and as not sent.
+func resolved(sent, notSent int) string {
 	var words []string
 	if sent > 0 {
 		words = append(words, fmt.Sprintf("%d as sent", sent))

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os/signal"
-	"os/user"
 	"strings"
 	"syscall"
 
@@ -18,6 +17,7 @@ import (
 	_ "modernc.org/sqlite" // for sqlite:
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/outbox"
 )
@@ -140,19 +140,6 @@ func mysqlDSN(database string) (string, error) {
 	return config.FormatDSN(), nil
 }
 
-// signature is who does something that is recorded, and why.
-type signature struct{ by, reason string }
-
-func (s *signature) flags(cmd *cobra.Command) {
-	name := ""
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	cmd.Flags().StringVar(&s.by, "by", name, "your `NAME`, which is recorded")
-	cmd.Flags().StringVar(&s.reason, "reason", "", "`WORDS` that say why, which are recorded")
-	_ = cmd.MarkFlagRequired("reason")
-}
-
 // someKeys wants at least one KEY.
 func someKeys(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -186,7 +173,7 @@ func newCancelCommand(at *database) *cobra.Command {
 				}
 				fmt.Fprintf(at.console.Out, "%d of %d cancelled\n", n, len(keys))
 				if n < len(keys) {
-					return cli.Exit(cli.ExitSomeBad, errors.New("the others are not in the queue; smslink-outbox lookup KEY shows what became of each"))
+					return cli.Exit(cli.ExitSomeBad, errors.New("the others are not in the queue; smslink-outbox lookup KEY shows each"))
 				}
 				return nil
 			})
@@ -195,21 +182,22 @@ func newCancelCommand(at *database) *cobra.Command {
 }
 
 func newPauseCommand(at *database) *cobra.Command {
-	var s signature
+	var s signature.Signature
 	cmd := &cobra.Command{
 		Use:   "pause --reason TEXT",
 		Short: "Stop all workers from starting another upload",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Pause(ctx, s.by, s.reason) })
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Pause(ctx, s.By, s.Reason) })
 		},
 	}
-	s.flags(cmd)
+	s.AddTo(cmd)
+	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
 
 func newResumeCommand(at *database) *cobra.Command {
-	var s signature
+	var s signature.Signature
 	cmd := &cobra.Command{
 		Use:   "resume --reason TEXT",
 		Short: "Let workers start uploads again",
@@ -221,9 +209,10 @@ Wait until each worker that still runs has written back what it sent. What a wor
 that has ended sent may be in the queue again, and would be sent twice.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Resume(ctx, s.by, s.reason) })
+			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Resume(ctx, s.By, s.Reason) })
 		},
 	}
-	s.flags(cmd)
+	s.AddTo(cmd)
+	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }

@@ -57,7 +57,7 @@ With --reports it takes the gateway's delivery reports, too: see smslink reports
 	flags.SortFlags = false
 	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
 	flags.BoolVar(&opts.migrate, "migrate", false, "create the tables first, or bring them up to date")
-	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages of the bulk lane on their way at a time, up to %d", account.MaxConcurrency))
+	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages of the bulk lane that are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
 	flags.StringVar(&opts.reports, "reports", "", "`ADDRESS` to take delivery reports at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/outbox"
 )
@@ -153,7 +154,7 @@ func newDoubtsCommand(at *database) *cobra.Command {
 }
 
 func newResolveCommand(at *database) *cobra.Command {
-	var s signature
+	var s signature.Signature
 	verdicts := []struct {
 		flag, help string
 		verdict    outbox.Verdict
@@ -176,7 +177,7 @@ func newResolveCommand(at *database) *cobra.Command {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
 				for _, v := range verdicts {
 					if v.said {
-						err := box.Resolve(ctx, args[0], outbox.Resolution{Verdict: v.verdict, By: s.by, Reason: s.reason})
+						err := box.Resolve(ctx, args[0], outbox.Resolution{Verdict: v.verdict, By: s.By, Reason: s.Reason})
 						if errors.Is(err, outbox.ErrResolved) {
 							err = fmt.Errorf("%w; smslink-outbox doubts lists those that do", err)
 						}
@@ -194,7 +195,8 @@ func newResolveCommand(at *database) *cobra.Command {
 	}
 	cmd.MarkFlagsMutuallyExclusive(names...)
 	cmd.MarkFlagsOneRequired(names...)
-	s.flags(cmd)
+	s.AddTo(cmd)
+	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
 

@@ -1,4 +1,4 @@
-// Package outcome says what became of each row of a campaign: it words, counts and keeps it.
+// Package outcome describes, counts and writes the outcome of each row of a campaign.
 package outcome
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// Row is a row of a campaign and what became of it.
+// Row is a row of a campaign and its outcome.
 type Row struct {
 	File     string         `json:"file"`
 	Line     int            `json:"line"`
@@ -34,24 +34,24 @@ type Kind int
 const (
 	Accepted Kind = iota
 	Failed        // the gateway says so of this message
-	Bad           // the row was never sent
+	Bad           // the row is bad, or its message invalid
 	NotSent
 	Rejected
-	Unknown // it may have been sent
+	InDoubt // it may have been taken
 	kinds
 )
 
 // TestModeNote is the note of a row that was accepted in test mode.
 const TestModeNote = "in test mode: checked, and not sent"
 
-// Refused adds why the row is bad.
-func (r Row) Refused(cause error) Row {
+// Invalid adds why the row is bad.
+func (r Row) Invalid(cause error) Row {
 	r.Kind, r.Text, r.Note = Bad, "bad row", cause.Error()
 	r.Reason = "bad row: " + r.Note
 	return r
 }
 
-// Replied adds the gateway's word.
+// Replied adds the gateway's status.
 func (r Row) Replied(result smslink.Result) Row {
 	r.Status, r.Text, r.RemoteID = result.Status, result.Status.String(), result.RemoteID
 	if result.Status == smslink.StatusSuccess {
@@ -59,31 +59,31 @@ func (r Row) Replied(result smslink.Result) Row {
 	}
 	r.Kind = Failed
 	if result.Status == smslink.StatusUnreported {
-		r.Kind = Unknown
+		r.Kind = InDoubt
 	}
 	r.Note = result.Status.Advice()
 	r.Reason = r.Text + ": " + r.Note
 	return r
 }
 
-// Known adds what a journal knows of an earlier run.
+// Known adds what the journal has of an earlier run.
 func (r Row) Known(result smslink.Result) Row {
 	r = r.Replied(result)
 	r.Earlier = true
-	if r.Kind == Unknown {
+	if r.Kind == InDoubt {
 		r.Text, r.Note = "in doubt", "an earlier run may have sent it; look for it in the account's reports"
 		r.Reason = r.Text + ": " + r.Note
 	}
 	return r
 }
 
-// Unsent adds what became of its package, which was not accepted.
+// Unsent adds the error of its package, which was not accepted.
 func (r Row) Unsent(err error) Row {
 	r.Text, r.Note = smslink.OutcomeOf(err).String(), terminal.Error(err).Error()
 	r.Reason = Reason(err)
 	switch {
 	case !smslink.SafeToResend(err):
-		r.Kind = Unknown
+		r.Kind = InDoubt
 	case smslink.OutcomeOf(err) == smslink.OutcomeRejected:
 		r.Kind = Rejected
 	default:

@@ -19,7 +19,7 @@ import (
 // ResultsHeader is the first line of a results file.
 var ResultsHeader = []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note"}
 
-// Results is the CSV file that keeps what became of each row. Nil keeps nothing.
+// Results is the CSV file that keeps the outcome of each row. Nil keeps nothing.
 type Results struct {
 	name    string
 	file    *os.File // under another name while it replaces one of an earlier run

@@ -22,7 +22,7 @@ type Tally struct {
 func (t *Tally) Add(r Row) {
 	t.kinds[r.Kind]++
 	switch {
-	case r.Earlier && r.Kind != Unknown:
+	case r.Earlier && r.Kind != InDoubt:
 		t.Earlier++
 	case r.Kind == Accepted:
 		t.Segments += r.Segments
@@ -52,7 +52,7 @@ func (t *Tally) String() string {
 	for _, k := range []struct {
 		kind Kind
 		name string
-	}{{NotSent, "not sent"}, {Rejected, "rejected"}, {Unknown, "in doubt"}} {
+	}{{NotSent, "not sent"}, {Rejected, "rejected"}, {InDoubt, "in doubt"}} {
 		if n := t.kinds[k.kind]; n > 0 {
 			line += fmt.Sprintf(", %d %s", n, k.name)
 		}

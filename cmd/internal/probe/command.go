@@ -36,8 +36,8 @@ func NewCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "probe --to NUMBER [flags]",
 		Short: "Check what the library assumes of the gateway, in test mode",
-		Long: `Check what the library assumes of the gateway and nobody has confirmed.
-docs/gateway.md lists these assumptions.
+		Long: `Check what the library assumes of the gateway without confirmation. docs/gateway.md
+lists these assumptions.
 
 All uploads are in test mode, in which the gateway should send and bill nothing.
 Give a number of your own with --to, in case it does. The balance is checked before
@@ -156,7 +156,7 @@ func (o probeOptions) ask(c cli.Console, checks int) error {
 		return nil
 	}
 	if !terminal.Is(c.In) {
-		return errors.New("standard input is not a terminal, so nobody can be asked; add --yes")
+		return errors.New("standard input is not a terminal, so there is no one to ask; add --yes")
 	}
 	host := o.Endpoint
 	if u, err := url.Parse(o.Endpoint); err == nil {

@@ -20,7 +20,7 @@ type Bar struct {
 	bar    *progressbar.ProgressBar
 	start  time.Time
 	held   int  // rows that came before firstShown
-	counts bool // there is room for what became of the rows
+	counts bool // there is room for the outcomes
 }
 
 // firstShown is when the bar is first drawn: sooner, its rate means nothing.
@@ -87,7 +87,7 @@ func (p *Bar) Show(t *outcome.Tally) {
 	}
 	_ = p.bar.Set(t.Rows())
 	if p.counts {
-		failed := t.Count(outcome.Failed) + t.Count(outcome.Rejected) + t.Count(outcome.NotSent) + t.Count(outcome.Unknown)
+		failed := t.Count(outcome.Failed) + t.Count(outcome.Rejected) + t.Count(outcome.NotSent) + t.Count(outcome.InDoubt)
 		p.bar.Describe(fmt.Sprintf("%d accepted, %d failed", t.Count(outcome.Accepted), failed))
 	}
 }

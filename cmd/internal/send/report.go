@@ -28,9 +28,9 @@ func (s *sending) report(elapsed time.Duration) error {
 	if cause := context.Cause(s.halting); s.halting.Err() != nil && !s.whole && s.tally.Count(outcome.NotSent) == 0 {
 		problems = append(problems, fmt.Errorf("%w; what follows was not sent", cause))
 	}
-	switch n := s.tally.Count(outcome.Unknown); {
+	switch n := s.tally.Count(outcome.InDoubt); {
 	case n > 0:
-		problems = append(problems, fmt.Errorf("it is not known whether %s sent; look into the account's reports before you send any of them again%s", wereMessages(n), s.howToSettle()))
+		problems = append(problems, fmt.Errorf("%s%s", inDoubt(n), s.howToResolve()))
 	case code == cli.ExitNotSent && s.tally.Count(outcome.Bad) == s.tally.Rows():
 		problems = append(problems, errors.New("nothing was sent"))
 	case code == cli.ExitNotSent:
@@ -56,6 +56,13 @@ func (s *sending) report(elapsed time.Duration) error {
 	return cli.Exit(code, errors.Join(problems...))
 }
 
+func inDoubt(n int) string {
+	if n == 1 {
+		return "1 message is in doubt; look for it in the account's reports before you send it again"
+	}
+	return fmt.Sprintf("%d messages are in doubt; look for them in the account's reports before you send any of them again", n)
+}
+
 func wereMessages(n int) string { return campaign.Plural(n, "message") + " " + wasOrWere(n) }
 
 func wasOrWere(n int) string {
@@ -65,12 +72,12 @@ func wasOrWere(n int) string {
 	return "were"
 }
 
-// howToSettle names the commands for messages in doubt, if there is a journal.
-func (s *sending) howToSettle() string {
+// howToResolve names the commands for messages in doubt, if there is a journal.
+func (s *sending) howToResolve() string {
 	if s.journal == nil {
 		return ""
 	}
-	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal settle records what you find", s.opts.journal)
+	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find", s.opts.journal)
 }
 
 // howToGoOn says how to send the rest, and no message twice.
@@ -95,7 +102,7 @@ func (s *sending) howToWriteAgain() string {
 // exitCode is as the help has it.
 func exitCode(t *outcome.Tally) int {
 	switch {
-	case t.Count(outcome.Unknown) > 0:
+	case t.Count(outcome.InDoubt) > 0:
 		return cli.ExitInDoubt
 	case t.Count(outcome.Accepted)+t.Count(outcome.Failed) == 0:
 		return cli.ExitNotSent
@@ -105,8 +112,7 @@ func exitCode(t *outcome.Tally) int {
 	return cli.ExitAccepted
 }
 
-// print writes what became of all messages that were not accepted, by its reason, and a line of
-// all.
+// print writes how many messages were not accepted, by their reasons, and a line about all.
 func (s *sending) print(elapsed time.Duration) {
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, reason := range s.tally.Reasons.Sorted() {
@@ -157,8 +163,8 @@ func (s *sending) nothingLeft() string {
 	if n := s.tally.Count(outcome.Failed); n > 0 {
 		words += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)
 	}
-	if n := s.tally.Count(outcome.Unknown); n > 0 {
-		words += fmt.Sprintf("; %d in doubt, which must be settled with smslink journal settle", n)
+	if n := s.tally.Count(outcome.InDoubt); n > 0 {
+		words += fmt.Sprintf("; %d in doubt; resolve them with smslink journal resolve", n)
 	}
 	return words
 }
@@ -173,7 +179,7 @@ func acceptedOn(runs []journal.Run) string {
 	}
 	switch {
 	case len(days) == 0:
-		return "" // as a person has settled it
+		return "" // a person has resolved all
 	case days[0] == days[len(days)-1]:
 		return " on " + days[0]
 	}
@@ -197,7 +203,7 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 		BadRows   int            `json:"bad_rows"`
 		NotSent   int            `json:"not_sent"`
 		Rejected  int            `json:"rejected"`
-		Unknown   int            `json:"unknown"`
+		InDoubt   int            `json:"in_doubt"`
 		Earlier   int            `json:"earlier"`
 		Segments  int            `json:"segments"`
 		Packages  int            `json:"packages"`
@@ -210,7 +216,7 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 		TestMode  bool           `json:"test_mode"`
 	}{
 		Rows: s.tally.Rows(), Accepted: s.tally.Count(outcome.Accepted), Failed: s.tally.Count(outcome.Failed), BadRows: s.tally.Count(outcome.Bad),
-		NotSent: s.tally.Count(outcome.NotSent), Rejected: s.tally.Count(outcome.Rejected), Unknown: s.tally.Count(outcome.Unknown),
+		NotSent: s.tally.Count(outcome.NotSent), Rejected: s.tally.Count(outcome.Rejected), InDoubt: s.tally.Count(outcome.InDoubt),
 		Earlier: s.tally.Earlier, Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.strays, Reasons: reasons, Errors: errs,
 		Seconds: elapsed.Seconds(), ExitCode: code, Sandbox: s.opts.sandbox, TestMode: s.opts.testMode,
 	}

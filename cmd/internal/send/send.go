@@ -50,7 +50,7 @@ func NewCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "send [flags] FILE…",
 		Short: "Send the messages of a campaign's files",
-		Long: `Send the messages of FILE… in packages, and show what became of them.
+		Long: `Send the messages of FILE… in packages, and show their outcomes.
 
 ` + input.Help + `
 
@@ -63,22 +63,22 @@ gateway in this process takes the messages, whatever their numbers and senders.
 With --journal, run the same command again after Ctrl-C, a crash or a power cut. It
 sends the rest:
   - Messages that were accepted are not sent again.
-  - Messages that may have been sent are in doubt. They are not sent again until
-    smslink journal settle records what became of them.
+  - Messages that may have been taken are in doubt. They are not sent again until
+    you have resolved them with smslink journal resolve.
   - Messages that failed are sent again only with --resend-failed, and only if
     their number or sender was the cause.
 Test mode neither reads nor writes the journal.
 
-Ctrl-C waits for the packages on their way, and sends no others. A second Ctrl-C
-breaks them off. It is then not known whether they were sent.
+Ctrl-C waits for the packages that are being uploaded, and sends no others. A second
+Ctrl-C breaks them off. Their messages are then in doubt.
 
 Exit codes:
   0  every message was accepted, now or in an earlier run of the journal
   1  some message failed or was not sent, or some row was bad
   2  wrong usage
   3  nothing was sent
-  4  it is not known whether some message was sent: look into the account's
-     reports before you send it again`,
+  4  some message is in doubt: look for it in the account's reports before you
+     send it again`,
 		Example: `  smslink send --sandbox campaign.csv
   smslink send --journal june --results june.csv campaign.csv
   psql -c "copy (select …) to stdout csv header" | smslink send -`,
@@ -92,7 +92,7 @@ Exit codes:
 	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
 	flags.BoolVar(&opts.testMode, "test-mode", false, "let the gateway check the packages; nothing is sent or billed")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; a script, which has no terminal, is never asked")
-	flags.StringVar(&opts.results, "results", "", "write what became of each row to `FILE`, a new CSV; with --journal, the one of an earlier run is replaced")
+	flags.StringVar(&opts.results, "results", "", "write the outcome of each row to `FILE`, a new CSV; with --journal, the one of an earlier run is replaced")
 	flags.StringVar(&opts.journal, "journal", "", "keep what was sent in `DIR`, a folder for this campaign alone, so that the same command can go on")
 	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal of files in which rows were corrected since")
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
@@ -100,7 +100,7 @@ Exit codes:
 	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
 	opts.AddTo(cmd)
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "`MESSAGES` in a package")
-	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("`PACKAGES` on their way at a time, up to %d", account.MaxConcurrency))
+	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("`PACKAGES` that are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.Float64Var(&opts.rate, "rate", 0, "`MESSAGES` a second, on average over packages; 0 = no limit")
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "the `TIME` that one upload may take, such as 90s")
 	flags.IntVar(&opts.attempts, "attempts", 5, "try up to `N` times to reach the gateway; nothing is sent twice")

@@ -141,7 +141,7 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 				}
 				continue
 			}
-			s.record(pendingOf(row).outcome().Refused(row.Bad))
+			s.record(pendingOf(row).outcome().Invalid(row.Bad))
 			s.bad.AddRow(row)
 			if s.opts.onBadRow == "stop" {
 				s.ended = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
@@ -159,14 +159,14 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 	}
 }
 
-// take records what became of a batch.
+// take records the outcomes of a batch.
 func (s *sending) take(b smslink.Batch) {
 	s.tried = s.tried || b.Package.Len() > 0
 	for _, refused := range b.Invalid { // by what the campaign's own check lets pass
-		s.record(s.settled(refused.ID).Unsent(refused))
+		s.record(s.taken(refused.ID).Unsent(refused))
 	}
 	for _, result := range b.Earlier {
-		s.record(s.settled(result.ID).Known(result))
+		s.record(s.taken(result.ID).Known(result))
 	}
 	switch {
 	case b.Response != nil:
@@ -174,7 +174,7 @@ func (s *sending) take(b smslink.Batch) {
 		s.packageID = b.Response.PackageID
 		s.strays += len(b.Response.Unmatched)
 		for _, result := range b.Response.Results {
-			s.record(s.settled(result.ID).Replied(result))
+			s.record(s.taken(result.ID).Replied(result))
 		}
 	case b.Err != nil:
 		if words := redact.Reply(b.Err, s.console.Getenv(account.EnvPassword)); words != "" {
@@ -184,7 +184,7 @@ func (s *sending) take(b smslink.Batch) {
 			s.halt(errUnreachable) // all attempts are used up, and the next package's would be
 		}
 		for m := range b.Package.Messages() {
-			s.record(s.settled(m.ID).Unsent(b.Err))
+			s.record(s.taken(m.ID).Unsent(b.Err))
 		}
 	}
 	if err := s.results.Flush(); err != nil {
@@ -217,7 +217,7 @@ func (s *sending) leave(ctx context.Context) {
 	for s.rows != nil && s.rows.Next(ctx) {
 		row := s.rows.Row()
 		if row.Bad != nil {
-			s.record(pendingOf(row).outcome().Refused(row.Bad))
+			s.record(pendingOf(row).outcome().Invalid(row.Bad))
 			continue
 		}
 		ids = append(ids, row.Message.ID)
@@ -248,8 +248,8 @@ func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Resu
 	return known
 }
 
-// settled returns the row of an id that was pending.
-func (s *sending) settled(id int64) outcome.Row {
+// taken returns the row of an id that was pending.
+func (s *sending) taken(id int64) outcome.Row {
 	p := s.pending[id]
 	delete(s.pending, id)
 	return p.outcome()
@@ -267,7 +267,7 @@ func (s *sending) record(r outcome.Row) {
 	if s.opts.json {
 		s.out.JSON(r)
 	}
-	if r.Kind == outcome.Failed || r.Kind == outcome.Unknown && (r.Earlier || r.Text != smslink.OutcomeInDoubt.String()) { // which is a whole package's
+	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && (r.Earlier || r.Text != smslink.OutcomeInDoubt.String()) { // which is a whole package's
 		s.failed.Add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)
 	}
 }

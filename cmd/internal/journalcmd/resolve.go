@@ -17,45 +17,46 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/evidence"
 	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
 )
 
-// settleOptions are the flags of journal settle.
-type settleOptions struct {
+// resolveOptions are the flags of journal resolve.
+type resolveOptions struct {
 	input.Flags
 	reportColumns      input.ColumnNames
 	sent, notSent, all bool
 	ids                idRanges
 	report             string
-	by, reason         string
+	signature.Signature
 }
 
-func newJournalSettleCommand(c cli.Console) *cobra.Command {
-	var opts settleOptions
+func newJournalResolveCommand(c cli.Console) *cobra.Command {
+	var opts resolveOptions
 	cmd := &cobra.Command{
-		Use:   "settle [flags] DIR [FILE…]",
-		Short: "Record what became of messages in doubt",
-		Long: `Record what became of messages in doubt. The next send sends the messages that you
-record as not sent. It never sends again those that you record as sent. The
-journal keeps your name and reason.
+		Use:   "resolve [flags] DIR [FILE…]",
+		Short: "Record whether messages in doubt were sent",
+		Long: `Record whether messages in doubt were sent. The next send sends those that you
+record as not sent. It never sends again those that you record as sent. The journal
+keeps your name and reason.
 
---from-report FILE finds out by itself which messages were sent. FILE is one of
+--from-report FILE finds out which messages were sent. FILE is one of
   - the account's own report, as CSV or a workbook. A message was sent if its
     receiver and text are in the report as often as in the campaign's FILEs, which
     you must name, too. Export only the time since the messages are in doubt;
   - the output of smslink reports, for the messages whose row it has;
   - the results file of a run that was killed.
 Messages that are not in the report stay in doubt, since a report may come late.` + journalExitCodes,
-		Example: `  smslink journal settle --from-report export.xlsx --by Ana june campaign.csv
-  smslink journal settle --not-sent --all --by Ana --reason "not in the account's report" june
-  smslink journal settle --sent --id 17 --by Ana --reason "the customer has it" june`,
+		Example: `  smslink journal resolve --from-report export.xlsx --by Ana june campaign.csv
+  smslink journal resolve --not-sent --all --by Ana --reason "not in the account's report" june
+  smslink journal resolve --sent --id 17 --by Ana --reason "the customer has it" june`,
 		Args: aDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := opts.check(args[1:]); err != nil {
 				return err
 			}
-			return useJournal(args[0], func(j *journal.File) error { return settle(cmd.Context(), c, j, opts, args[1:]) })
+			return useJournal(args[0], func(j *journal.File) error { return resolve(cmd.Context(), c, j, opts, args[1:]) })
 		},
 	}
 	flags := cmd.Flags()
@@ -65,15 +66,14 @@ Messages that are not in the report stay in doubt, since a report may come late.
 	flags.StringVar(&opts.report, "from-report", "", "find out which were sent from `FILE`, a report")
 	flags.Var(&opts.ids, "id", "only these messages in doubt, as in 7 or 20-25; may be repeated")
 	flags.BoolVar(&opts.all, "all", false, "all messages in doubt")
-	flags.StringVar(&opts.by, "by", "", "your `NAME`, which the journal keeps")
-	flags.StringVar(&opts.reason, "reason", "", "why you are sure, in `WORDS` that the journal keeps")
+	opts.Signature.AddTo(cmd)
 	flags.Var(&opts.reportColumns, "report-column", "what the report's header calls to or text, as in to=destinatie; may be repeated")
-	opts.AddTo(cmd)
+	opts.Flags.AddTo(cmd)
 	return cmd
 }
 
 // check finds what is wrong with the flags.
-func (o *settleOptions) check(names []string) error {
+func (o *resolveOptions) check(names []string) error {
 	ways := 0
 	for _, way := range []bool{o.sent, o.notSent, o.report != ""} {
 		if way {
@@ -87,15 +87,15 @@ func (o *settleOptions) check(names []string) error {
 		return errors.New("leave the FILEs out: only --from-report takes them")
 	case o.report == "" && o.all == (len(o.ids) > 0):
 		return errors.New("say which messages with --id, or --all")
-	case o.by == "":
-		return errors.New("say who you are with --by, which the journal keeps")
-	case o.report == "" && o.reason == "":
-		return errors.New("say why you are sure with --reason, which the journal keeps")
+	case o.By == "":
+		return errors.New("say who you are with --by, which is recorded")
+	case o.report == "" && o.Reason == "":
+		return errors.New("say why you are sure with --reason, which is recorded")
 	}
 	return nil
 }
 
-func settle(ctx context.Context, c cli.Console, j *journal.File, opts settleOptions, names []string) error {
+func resolve(ctx context.Context, c cli.Console, j *journal.File, opts resolveOptions, names []string) error {
 	chosen := ids(j.InDoubt())
 	if len(opts.ids) > 0 {
 		list, err := opts.ids.list()
@@ -129,16 +129,16 @@ func settle(ctx context.Context, c cli.Console, j *journal.File, opts settleOpti
 		}
 	}
 	if len(found.Judged)+len(notSent) > 0 {
-		if err := j.Resolve(found.Judged, notSent, opts.by, opts.reason); err != nil {
+		if err := j.Resolve(found.Judged, notSent, opts.By, opts.Reason); err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
 		}
-		fmt.Fprintf(c.Out, "settled: %s\n", settled(len(found.Judged), len(notSent)))
+		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Judged), len(notSent)))
 	}
 	if n := len(found.Unclear); n > 0 {
 		fmt.Fprintf(c.Out, "%s in the report, but not as often as in the FILEs, so that it is unclear which they are: %s\n", isOrAre(n), idRangesOf(found.Unclear))
 	}
 	if n := len(found.Absent); n > 0 {
-		fmt.Fprintf(c.Out, "%s not in the report: %s\nOnce you are sure that it is complete since %s, settle the rest with --not-sent.\n",
+		fmt.Fprintf(c.Out, "%s not in the report: %s\nOnce you are sure that it is complete since %s, resolve the rest with --not-sent.\n",
 			isOrAre(n), idRangesOf(found.Absent), local(j.InDoubt()[0].Since))
 	}
 	return inDoubt(j)
@@ -152,7 +152,7 @@ func isOrAre(n int) string {
 }
 
 // search looks for the ids in the report.
-func (o *settleOptions) search(ctx context.Context, c cli.Console, j *journal.File, chosen []int64, names []string) (*evidence.Found, error) {
+func (o *resolveOptions) search(ctx context.Context, c cli.Console, j *journal.File, chosen []int64, names []string) (*evidence.Found, error) {
 	settings := evidence.Options{Columns: o.reportColumns}
 	if len(names) > 0 {
 		opened, err := o.Open(c, names, nil)
@@ -165,8 +165,8 @@ func (o *settleOptions) search(ctx context.Context, c cli.Console, j *journal.Fi
 		}
 		settings.Campaign = opened
 	}
-	if o.reason == "" {
-		o.reason = "found in the report " + filepath.Base(o.report)
+	if o.Reason == "" {
+		o.Reason = "found in the report " + filepath.Base(o.report)
 	}
 	return evidence.Find(ctx, o.report, chosen, settings)
 }
