@@ -136,7 +136,7 @@ func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
 	if s.reason != nil {
 		return nil
 	}
-	r := newRun(newUploader(ctx, s.client, s.opts), s.source, &s.totals, yield)
+	r := newRun(ctx, s, yield)
 	s.stop = r.stop
 	return r
 }
@@ -306,6 +306,32 @@ type Batch struct {
 	// Earlier has the messages that were not sent because the Journal knows them: the recorded
 	// results, with [StatusUnreported] for those in doubt.
 	Earlier []Result
+}
+
+func (b *Batch) isEmpty() bool {
+	return b.Package.Len() == 0 && len(b.Invalid) == 0 && len(b.Earlier) == 0
+}
+
+// skip moves the messages that the journal knows from the package to Earlier.
+func (b *Batch) skip(known []Result) error {
+	isKnown := make(map[int64]struct{}, len(known))
+	for _, result := range known {
+		isKnown[result.ID] = struct{}{}
+	}
+	rest := &Package{PackageOptions: b.Package.PackageOptions}
+	for m := range b.Package.Messages() {
+		if _, ok := isKnown[m.ID]; ok {
+			continue
+		}
+		if err := rest.Add(m); err != nil {
+			return err
+		}
+	}
+	if rest.Len()+len(known) != b.Package.Len() {
+		return errors.New("it returned ids that it was not asked for, or one twice")
+	}
+	b.Package, b.Earlier = rest, append(b.Earlier, known...)
+	return nil
 }
 
 // Stats are a stream's totals. Each message that was read counts in one of Accepted, Failed,

@@ -12,56 +12,76 @@ import (
 	"github.com/go-smslink/smslink/internal/idset"
 )
 
-// run is a Stream under way. It reads the source and packs its messages in the caller's goroutine,
-// to which its fields belong. Its uploader sends each package in a goroutine of its own.
+// run is a Stream under way. The caller's goroutine reads the source, fills packages and yields
+// batches. Each package is sent in a goroutine of its own.
 type run struct {
-	*uploader
+	client *Client
+	opts   StreamOptions
 	source iter.Seq2[Message, error]
 	totals *totals
 	yield  func(Batch) bool
 
-	next     *flight // being filled
-	ids      idset.Set
-	flying   int  // batches on their way
-	complete bool // the source has ended, and nothing was held back when it did
-	left     bool // the loop was
-	panicked any  // the first panic of a flight's goroutine
+	uploads  context.Context //nolint:containedctx // of the uploads
+	lasting  context.Context //nolint:containedctx // of the journal's calls: never done
+	going    context.Context //nolint:containedctx // done, with its reason, once nothing more is to be sent
+	stop     context.CancelCauseFunc
+	heldBack atomic.Bool  // a package was not sent, or not recorded, because the run stopped
+	inDoubt  atomic.Int32 // packages in a row
+	done     chan *job    // whose goroutines have ended
+	senders  sync.WaitGroup
 
-	landed     chan *flight
-	flights    sync.WaitGroup
-	unrecorded [][]Result // what the journal failed to record, by batch
+	// The rest belongs to the caller's goroutine.
+	filling    *job
+	ids        idset.Set  // of all messages; nil if they may come again
+	sending    int        // jobs whose goroutines were started, and that were not yielded
+	complete   bool       // the source has ended, and nothing was held back when it did
+	left       bool       // the loop was
+	panicked   any        // the first panic of a job's goroutine
+	unrecorded [][]Result // by batch
 }
 
-// errLeft is the reason of a run whose loop was left, and of one that has ended.
-var errLeft = errors.New("smslink: the loop over the batches was left")
+// job is a batch under way. Its goroutine owns it from its start to its end, and the caller's before
+// and after that.
+type job struct {
+	batch      Batch
+	segments   int  // SMS of the accepted messages
+	mayBeSent  bool // by this stream or another one, should the goroutine end now
+	panicked   any
+	unrecorded []Result // what the journal failed to record
+}
 
-func newRun(u *uploader, source iter.Seq2[Message, error], totals *totals, yield func(Batch) bool) *run {
-	r := &run{uploader: u, source: source, totals: totals, yield: yield}
+var (
+	errLeft         = errors.New("smslink: the loop over the batches was left") // or the run has ended
+	errCalleePanics = errors.New("smslink: a panic in what the stream calls")
+	errCalleeExits  = errors.New("smslink: runtime.Goexit in what the stream calls")
+)
+
+func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
+	r := &run{
+		client:  s.client,
+		opts:    s.opts,
+		source:  s.source,
+		totals:  &s.totals,
+		yield:   yield,
+		uploads: ctx,
+		lasting: context.WithoutCancel(ctx),
+		done:    make(chan *job, s.opts.Concurrency),
+	}
+	r.going, r.stop = context.WithCancelCause(ctx)
 	if r.opts.UniqueIDs || r.opts.Journal != nil {
 		r.ids = idset.Set{}
 	}
-	r.landed = make(chan *flight, r.opts.Concurrency)
-	r.next = r.newFlight()
+	r.filling = r.newJob()
 	return r
 }
 
-func (r *run) newFlight() *flight {
-	return &flight{Batch: Batch{Package: &Package{PackageOptions: r.opts.PackageOptions}}}
+func (r *run) newJob() *job {
+	return &job{batch: Batch{Package: &Package{PackageOptions: r.opts.PackageOptions}}}
 }
 
-// end waits for what is on its way, also if the source or the loop panics, and returns the reason
-// why the run stopped, or nil.
-func (r *run) end() (reason error) {
-	if !r.complete || r.heldBack.Load() {
-		r.stop(errLeft) // unless it has stopped before
-		reason = context.Cause(r.going)
-	}
-	r.stop(errLeft)
-	r.flights.Wait()
-	return reason
-}
+func (r *run) stopped() bool { return r.going.Err() != nil }
 
-// readAll takes in the messages until they end or the run stops.
+// readAll reads the messages until they end or the run stops.
 func (r *run) readAll() {
 	for m, err := range r.source {
 		if err != nil {
@@ -69,8 +89,8 @@ func (r *run) readAll() {
 			return
 		}
 		r.totals.read.Add(1)
-		r.take(m)
-		r.deliverLanded()
+		r.add(m)
+		r.yieldDone()
 		if r.stopped() {
 			return
 		}
@@ -78,17 +98,17 @@ func (r *run) readAll() {
 	r.complete = true
 }
 
-// take puts m into the next batch, and sends that first if it is full.
-func (r *run) take(m Message) {
+// add puts m into the package that is being filled, and starts that one before if it is full.
+func (r *run) add(m Message) {
 	if r.ids.Has(m.ID) {
-		r.refuse(&MessageError{ID: m.ID, Field: "ID", Err: ErrRepeatedInStream})
+		r.invalid(&MessageError{ID: m.ID, Field: "ID", Err: ErrRepeatedInStream})
 		return
 	}
-	p := r.next.Package
+	p := r.filling.batch.Package
 	if err := p.Add(m); err != nil {
-		var refusal *MessageError
-		errors.As(err, &refusal) // nobody has sealed the package
-		r.refuse(refusal)
+		var invalid *MessageError
+		errors.As(err, &invalid) // the package is open
+		r.invalid(invalid)
 		return
 	}
 	if r.ids != nil {
@@ -96,197 +116,172 @@ func (r *run) take(m Message) {
 	}
 	if p.Size() > r.opts.MaxBytes && p.Len() > 1 {
 		p.Remove(m.ID)
-		r.launch()
-		_ = r.next.Package.Add(m) // which was added before
+		r.start()
+		_ = r.filling.batch.Package.Add(m) // which was added before
 	}
-	if r.next.Package.Len() >= r.opts.MaxMessages {
-		r.launch()
-	}
-}
-
-// refuse notes a refused message. Batches are bounded in these, too.
-func (r *run) refuse(err *MessageError) {
-	r.next.Invalid = append(r.next.Invalid, err)
-	if len(r.next.Invalid) >= r.opts.MaxMessages {
-		r.launch()
+	if r.filling.batch.Package.Len() >= r.opts.MaxMessages {
+		r.start()
 	}
 }
 
-var (
-	errCalleePanicked = errors.New("smslink: a panic in what the stream calls")
-	errCalleeExited   = errors.New("smslink: runtime.Goexit in what the stream calls")
-)
+// invalid adds a message that Add refused to the batch. Batches are bounded in these, too.
+func (r *run) invalid(err *MessageError) {
+	b := &r.filling.batch
+	b.Invalid = append(b.Invalid, err)
+	if len(b.Invalid) >= r.opts.MaxMessages {
+		r.start()
+	}
+}
 
-// launch sends the next batch on its way once there is room, unless the run has stopped by then.
-func (r *run) launch() {
-	for r.flying == r.opts.Concurrency && !r.stopped() {
-		r.deliver(<-r.landed)
+// start sends the batch that was being filled in a goroutine, once fewer than Concurrency are under
+// way, unless the run has stopped by then.
+func (r *run) start() {
+	for r.sending == r.opts.Concurrency && !r.stopped() {
+		r.finishJob(<-r.done)
 	}
 	if r.stopped() {
 		return
 	}
-	f := r.next
-	r.next = r.newFlight()
-	r.flying++
-	r.flights.Go(func() {
+	j := r.filling
+	r.filling = r.newJob()
+	r.sending++
+	r.senders.Go(func() {
 		returned := false
 		defer func() {
 			if !returned {
-				r.crashed(f, recover())
+				r.crashed(j, recover())
 			}
-			r.landed <- f
+			r.done <- j
 		}()
-		r.send(f)
+		r.send(j)
 		returned = true
 	})
 }
 
-// crashed ends a batch whose goroutine was ended by what it called, which may be a caller's.
-func (r *run) crashed(f *flight, panicked any) {
-	f.panicked = panicked
+// crashed ends a job whose goroutine was ended by what it called, which may be the caller's code.
+func (r *run) crashed(j *job, panicked any) {
+	j.panicked = panicked
 	if panicked != nil {
-		r.stop(errCalleePanicked)
+		r.stop(errCalleePanics)
 	} else {
-		r.stop(errCalleeExited)
+		r.stop(errCalleeExits)
 	}
-	switch {
-	case f.Err != nil || f.Response != nil: // it was the journal's Record
+	switch b := &j.batch; {
+	case b.Err != nil || b.Response != nil: // it was the journal's last call
 		r.heldBack.Store(true)
-	case f.mayBeSent:
-		f.Package.endSend(OutcomeInDoubt)
-		f.Err = r.heldBackAs(OutcomeInDoubt)
+	case j.mayBeSent:
+		b.Package.endSend(OutcomeInDoubt)
+		b.Err = r.heldBackAs(OutcomeInDoubt)
 	default:
-		f.Err = r.heldBackAs(OutcomeNotSent)
+		b.Err = r.heldBackAs(OutcomeNotSent)
 	}
 }
 
-// deliverLanded yields the batches that are complete.
-func (r *run) deliverLanded() {
+// yieldDone yields the batches whose goroutines have ended.
+func (r *run) yieldDone() {
 	for {
 		select {
-		case f := <-r.landed:
-			r.deliver(f)
+		case j := <-r.done:
+			r.finishJob(j)
 		default:
 			return
 		}
 	}
 }
 
-func (r *run) deliver(f *flight) {
-	r.flying--
-	if len(f.unrecorded) > 0 {
-		r.unrecorded = append(r.unrecorded, f.unrecorded)
+func (r *run) finishJob(j *job) {
+	r.sending--
+	if len(j.unrecorded) > 0 {
+		r.unrecorded = append(r.unrecorded, j.unrecorded)
 	}
 	if r.panicked == nil {
-		r.panicked = f.panicked
+		r.panicked = j.panicked
 	}
-	r.hand(f)
+	r.yieldBatch(j)
 }
 
-// hand yields a batch, unless it is empty or the loop was left.
-func (r *run) hand(f *flight) {
-	r.totals.count(&f.Batch, f.segments)
-	if f.isEmpty() || r.left {
+// yieldBatch yields a batch, unless it is empty or the loop was left.
+func (r *run) yieldBatch(j *job) {
+	r.totals.count(&j.batch, j.segments)
+	if j.batch.isEmpty() || r.left {
 		return
 	}
-	if !r.yield(f.Batch) {
+	if !r.yield(j.batch) {
 		r.left = true
-		r.complete = r.complete && r.flying == 0 && r.next.isEmpty()
+		r.complete = r.complete && r.sending == 0 && r.filling.batch.isEmpty()
 		r.stop(errLeft)
 	}
 }
 
-// finish sends the rest, yields all that is on its way, and last what the run's stop has left.
+// finish sends the rest, yields what is under way, and last what the run's stop has held back.
 func (r *run) finish() {
-	if !r.next.isEmpty() {
-		r.launch()
+	if !r.filling.batch.isEmpty() {
+		r.start()
 	}
-	for r.flying > 0 {
-		r.deliver(<-r.landed)
+	for r.sending > 0 {
+		r.finishJob(<-r.done)
 	}
-	if !r.next.isEmpty() {
-		r.skipKnown(r.next)
-		if r.next.Package.Len() > 0 && r.next.Err == nil {
-			r.next.Err = r.heldBackAs(OutcomeNotSent)
+	if b := &r.filling.batch; !b.isEmpty() {
+		r.skipKnown(r.filling)
+		if b.Package.Len() > 0 && b.Err == nil {
+			b.Err = r.heldBackAs(OutcomeNotSent)
 		}
-		r.hand(r.next)
+		r.yieldBatch(r.filling)
 	}
-	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is recorded
-	// as not sent, since another stream may have intended it if the first call did more than it said.
+	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
+	// recorded as not sent, since another stream may have intended it if the first call did more than
+	// it said.
 	for _, results := range r.unrecorded {
 		_ = r.opts.Journal.Record(r.lasting, results, nil)
 	}
 }
 
-// flight is a batch on its way through a goroutine of its own. Before and after that it is the
-// caller's goroutine's.
-type flight struct {
-	Batch
-	segments  int  // SMS of the accepted messages
-	mayBeSent bool // by this stream or another one, should the goroutine end now
-	panicked  any
-
-	unrecorded []Result // what the journal failed to record
+// end waits for the goroutines, also if the source or the loop panics, and returns the reason why
+// the run stopped, or nil.
+func (r *run) end() (reason error) {
+	if !r.complete || r.heldBack.Load() {
+		r.stop(errLeft) // unless it has stopped before
+		reason = context.Cause(r.going)
+	}
+	r.stop(errLeft)
+	r.senders.Wait()
+	return reason
 }
 
-func (f *flight) isEmpty() bool {
-	return f.Package.Len() == 0 && len(f.Invalid) == 0 && len(f.Earlier) == 0
-}
-
-// uploader sends the flights of a run. Their goroutines share it.
-type uploader struct {
-	client  *Client
-	opts    StreamOptions
-	ctx     context.Context //nolint:containedctx // of uploads
-	lasting context.Context // of the journal: never done
-	going   context.Context // done, with its reason, once nothing more is to be sent
-	stop    context.CancelCauseFunc
-
-	heldBack atomic.Bool  // a package was not sent, or not recorded, because the run stopped
-	inDoubt  atomic.Int32 // packages in a row
-}
-
-func newUploader(ctx context.Context, client *Client, opts StreamOptions) *uploader {
-	u := &uploader{client: client, opts: opts, ctx: ctx, lasting: context.WithoutCancel(ctx)}
-	u.going, u.stop = context.WithCancelCause(ctx)
-	return u
-}
-
-func (u *uploader) stopped() bool { return u.going.Err() != nil }
-
-// send does with one batch all that comes after its filling. The journal records an upload before
-// its first byte leaves.
-func (u *uploader) send(f *flight) {
-	u.skipKnown(f)
-	messages := f.Package.Len()
-	if f.Err != nil || messages == 0 {
+// send does all that comes after a batch was filled. The journal records an upload before its first
+// byte leaves.
+func (r *run) send(j *job) {
+	r.skipKnown(j)
+	b := &j.batch
+	messages := b.Package.Len()
+	if b.Err != nil || messages == 0 {
 		return
 	}
-	if limiter := u.opts.Limiter; limiter != nil && !u.stopped() {
-		if err := limiter.WaitN(u.going, messages); err != nil {
-			u.stop(fmt.Errorf("smslink: the limiter: %w", err))
+	if limiter := r.opts.Limiter; limiter != nil && !r.stopped() {
+		if err := limiter.WaitN(r.going, messages); err != nil {
+			r.stop(fmt.Errorf("smslink: the limiter: %w", err))
 		}
 	}
-	if u.stopped() {
-		f.Err = u.heldBackAs(OutcomeNotSent)
+	if r.stopped() {
+		b.Err = r.heldBackAs(OutcomeNotSent)
 		return
 	}
-	if !u.intend(f) {
+	if !r.intend(j) {
 		return
 	}
-	if u.stopped() {
-		f.Err = u.heldBackAs(OutcomeNotSent)
+	if r.stopped() {
+		b.Err = r.heldBackAs(OutcomeNotSent)
 	} else {
-		f.Response, f.Err = u.attempt(f.Package)
-		if reason := u.stopReason(&f.Batch); reason != nil {
-			u.stop(reason)
+		b.Response, b.Err = r.attempt(b.Package)
+		if reason := r.stopReason(b); reason != nil {
+			r.stop(reason)
 		}
 	}
-	u.record(f)
-	if f.Response != nil {
-		f.Package.form.countSegments(func(place, segments int) {
-			if f.Response.Results[place].Status == StatusSuccess {
-				f.segments += segments
+	r.record(j)
+	if b.Response != nil {
+		b.Package.form.countSegments(func(place, segments int) {
+			if b.Response.Results[place].Status == StatusSuccess {
+				j.segments += segments
 			}
 		})
 	}
@@ -294,129 +289,109 @@ func (u *uploader) send(f *flight) {
 
 // skipKnown moves the messages that the journal knows from the package to Earlier. If the journal
 // fails, each of them may have been sent by another stream.
-func (u *uploader) skipKnown(f *flight) {
-	if u.opts.Journal == nil || f.Package.Len() == 0 {
+func (r *run) skipKnown(j *job) {
+	b := &j.batch
+	if r.opts.Journal == nil || b.Package.Len() == 0 {
 		return
 	}
-	f.mayBeSent = true
-	known, err := u.opts.Journal.Known(u.lasting, f.Package.ids())
-	f.mayBeSent = false
+	j.mayBeSent = true
+	known, err := r.opts.Journal.Known(r.lasting, b.Package.ids())
+	j.mayBeSent = false
 	if err == nil && len(known) > 0 {
-		err = f.skip(known)
+		err = b.skip(known)
 	}
 	if err != nil {
-		u.journalFailed(err)
-		f.Package.endSend(OutcomeInDoubt)
-		f.Err = u.heldBackAs(OutcomeInDoubt)
+		r.journalFailed(err)
+		b.Package.endSend(OutcomeInDoubt)
+		b.Err = r.heldBackAs(OutcomeInDoubt)
 	}
-}
-
-// skip moves the known messages from the package to Earlier.
-func (f *flight) skip(known []Result) error {
-	isKnown := make(map[int64]struct{}, len(known))
-	for _, result := range known {
-		isKnown[result.ID] = struct{}{}
-	}
-	rest := &Package{PackageOptions: f.Package.PackageOptions}
-	for m := range f.Package.Messages() {
-		if _, ok := isKnown[m.ID]; ok {
-			continue
-		}
-		if err := rest.Add(m); err != nil {
-			return err
-		}
-	}
-	if rest.Len()+len(known) != f.Package.Len() {
-		return errors.New("it returned ids that it was not asked for, or one twice")
-	}
-	f.Package, f.Earlier = rest, append(f.Earlier, known...)
-	return nil
 }
 
 // intend has the journal put the batch in doubt, and reports whether it may be uploaded. If not,
 // another stream may have been faster since skipKnown.
-func (u *uploader) intend(f *flight) bool {
-	f.mayBeSent = true
-	if u.opts.Journal == nil {
+func (r *run) intend(j *job) bool {
+	b := &j.batch
+	j.mayBeSent = true
+	if r.opts.Journal == nil {
 		return true
 	}
-	err := u.opts.Journal.Intend(u.lasting, f.Package.ids())
+	err := r.opts.Journal.Intend(r.lasting, b.Package.ids())
 	if err == nil {
 		return true
 	}
-	u.journalFailed(err)
-	u.skipKnown(f)
-	if f.Err == nil && f.Package.Len() > 0 {
-		f.Err = u.heldBackAs(OutcomeNotSent)
+	r.journalFailed(err)
+	r.skipKnown(j)
+	if b.Err == nil && b.Package.Len() > 0 {
+		b.Err = r.heldBackAs(OutcomeNotSent)
 	}
 	return false
 }
 
 // attempt sends the package until it may have been sent, or all attempts are used up.
-func (u *uploader) attempt(p *Package) (*Response, error) {
-	retry := u.opts.Retry
+func (r *run) attempt(p *Package) (*Response, error) {
+	retry := r.opts.Retry
 	for n := 1; ; n++ {
-		resp, err := u.upload(p, n)
+		resp, err := r.upload(p, n)
 		if n >= retry.Attempts || !mayWork(err) {
 			return resp, err
 		}
-		if !u.stopped() {
+		if !r.stopped() {
 			pause := retry.pause(n)
 			if retry.OnRetry != nil {
 				retry.OnRetry(n, pause, err)
 			}
 			select {
 			case <-time.After(pause):
-			case <-u.going.Done():
+			case <-r.going.Done():
 			}
 		}
-		if u.stopped() {
-			u.heldBack.Store(true)
-			return nil, &SendError{Outcome: OutcomeNotSent, Err: fmt.Errorf("%w; an attempt before: %w", u.stopError(), errors.Unwrap(err))}
+		if r.stopped() {
+			r.heldBack.Store(true)
+			return nil, notSent(fmt.Errorf("%w; an attempt before: %w", r.stopError(), errors.Unwrap(err)))
 		}
 	}
 }
 
 // upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
 // take all of its time.
-func (u *uploader) upload(p *Package, attempt int) (*Response, error) {
-	ctx, cancel := context.WithTimeout(u.ctx, u.client.timeout)
+func (r *run) upload(p *Package, attempt int) (*Response, error) {
+	ctx, cancel := context.WithTimeout(r.uploads, r.client.timeout)
 	defer cancel()
-	return u.client.send(ctx, p, attempt)
+	return r.client.send(ctx, p, attempt)
 }
 
+// maxInDoubt is the number of packages in doubt in a row after which a run stops: a gateway that
+// can't answer must not put a whole campaign in doubt.
+const maxInDoubt = 5
+
 // stopReason returns the error after which further packages would fare no better, or nil.
-func (u *uploader) stopReason(b *Batch) error {
+func (r *run) stopReason(b *Batch) error {
 	var failure *SendError
 	switch inDoubt := errors.As(b.Err, &failure) && failure.Outcome == OutcomeInDoubt; {
-	case inDoubt && u.inDoubt.Add(1) >= maxInDoubt:
+	case inDoubt && r.inDoubt.Add(1) >= maxInDoubt:
 		return fmt.Errorf("smslink: %d packages in a row are in doubt, the last one: %w", maxInDoubt, failure.Err)
 	case !inDoubt && OutcomeOf(b.Err) != OutcomeNotSent:
-		u.inDoubt.Store(0)
+		r.inDoubt.Store(0)
 	}
 	reason := StopReason(b.Response, b.Err)
-	if u.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
+	if r.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
 		return nil
 	}
 	return reason
 }
 
-// maxInDoubt is the number of packages in doubt in a row after which a run stops: a
-// gateway that can't answer must not put a whole campaign in doubt.
-const maxInDoubt = 5
-
-// record has the journal record the batch's results. What is left out stays in doubt. A message that
-// was not paid for may be sent another time.
-func (u *uploader) record(f *flight) {
-	if u.opts.Journal == nil {
+// record has the journal record the batch's results. What is left out stays in doubt. A
+// message that was not paid for may be sent another time.
+func (r *run) record(j *job) {
+	if r.opts.Journal == nil {
 		return
 	}
 	var results []Result
 	var notSent []int64
-	switch OutcomeOf(f.Err) {
+	switch b := &j.batch; OutcomeOf(b.Err) {
 	case OutcomeAccepted:
-		results = make([]Result, 0, len(f.Response.Results))
-		for _, result := range f.Response.Results {
+		results = make([]Result, 0, len(b.Response.Results))
+		for _, result := range b.Response.Results {
 			switch {
 			case result.Status == StatusInsufficientCredit:
 				notSent = append(notSent, result.ID)
@@ -425,26 +400,26 @@ func (u *uploader) record(f *flight) {
 			}
 		}
 	case OutcomeNotSent, OutcomeRejected:
-		notSent = f.Package.ids()
+		notSent = b.Package.ids()
 	}
 	if len(results)+len(notSent) == 0 {
 		return
 	}
-	if err := u.opts.Journal.Record(u.lasting, results, notSent); err != nil {
-		u.journalFailed(err)
-		f.unrecorded = results
+	if err := r.opts.Journal.Record(r.lasting, results, notSent); err != nil {
+		r.journalFailed(err)
+		j.unrecorded = results
 	}
 }
 
-func (u *uploader) journalFailed(err error) {
-	u.heldBack.Store(true)
-	u.stop(fmt.Errorf("smslink: the journal: %w", err))
+func (r *run) journalFailed(err error) {
+	r.heldBack.Store(true)
+	r.stop(fmt.Errorf("smslink: the journal: %w", err))
 }
 
 // heldBackAs returns the error of a package that the run's stop has kept from being sent.
-func (u *uploader) heldBackAs(outcome Outcome) error {
-	u.heldBack.Store(true)
-	return &SendError{Outcome: outcome, Err: u.stopError()}
+func (r *run) heldBackAs(outcome Outcome) error {
+	r.heldBack.Store(true)
+	return &SendError{Outcome: outcome, Err: r.stopError()}
 }
 
-func (u *uploader) stopError() error { return &stopError{aside{context.Cause(u.going)}} }
+func (r *run) stopError() error { return &stopError{aside{context.Cause(r.going)}} }
