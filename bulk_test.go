@@ -471,6 +471,7 @@ func TestSend_boundaryIsNewEachTime(t *testing.T) {
 	endpoint := make(chan string, 1)
 	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		endpoint <- r.Header.Get("Content-Type")
+		_, _ = io.Copy(io.Discard, r.Body)
 		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
 	})}})
 	for range 100 {

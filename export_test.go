@@ -18,7 +18,7 @@ func (c *Client) Timeout() time.Duration { return c.timeout }
 
 // ReadReply judges a reply's body as Send does.
 func ReadReply(p *Package, body string) (*Response, error) {
-	answer := answer{statusCode: http.StatusOK, body: body, touched: true, connections: 1}
+	answer := answer{statusCode: http.StatusOK, body: body, touched: true, whole: true, connections: 1}
 	reply, failure := answer.reply(context.Background())
 	if failure != nil {
 		return nil, failure

@@ -79,7 +79,7 @@ func newResponse(unreported []Result, find func(id int64) (place int), reply wir
 	case len(r.Unmatched) > 0 && !fits && !onlyCut:
 		return nil, errOtherReply
 	}
-	if last >= 0 && reply.MayBeCut {
+	if last >= 0 && reply.MayBeCut && r.Results[last].Status != StatusSuccess { // which is no cut refusal
 		doubt(last)
 	}
 	if garbled != nil {
@@ -316,6 +316,7 @@ func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 	reply, unreadable := wire.ParseReply(a.body)
 	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
 	refused := unreadable == nil && !reply.Accepted && a.err == nil
+	doubtful := a.encoded || mayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
 	status := httpStatusError(a.statusCode)
 	switch {
 	case a.statusCode == 0 && a.err != nil && !a.touched:
@@ -326,8 +327,8 @@ func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w: %w", status, newGatewayError(reply.Code, reply.Text)))
 	case status < 200, status >= 500:
 		return reply, a.failure(OutcomeInDoubt, status)
-	case status >= 300 && mayBeAccepted(a.body, a.err != nil || reply.MayBeCut): // whoever set the status
-		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w with a MESSAGE reply, or the start of one", status))
+	case status >= 300 && doubtful: // whoever set the status
+		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status))
 	case status >= 300 && refused:
 		return reply, a.failure(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
 	case status >= 400:
@@ -338,13 +339,18 @@ func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 		return reply, a.failure(OutcomeInDoubt, a.err)
 	case a.err != nil:
 		return reply, a.failure(OutcomeInDoubt, withoutQuotes(ctx, a.err))
-	case unreadable != nil, holdsAnother(a.body):
+	case unreadable != nil, holdsAnother(a.body), refused && doubtful:
 		return reply, a.failure(OutcomeInDoubt, ErrUnreadableReply)
 	case refused:
 		return reply, a.failure(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
+	case !a.whole:
+		return reply, a.failure(OutcomeInDoubt, errEarly)
 	}
 	return reply, nil
 }
+
+// errEarly is the error of a MESSAGE that can't be the reply to the upload.
+var errEarly = errors.New("a MESSAGE came before the end of the upload was read, so that it may be the reply to another one")
 
 // failure returns the error of an upload, whose outcome also depends on how far the upload was
 // read.
@@ -364,9 +370,15 @@ func (a *answer) failure(outcome Outcome, cause error) *SendError {
 func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent, cause) }
 
 // isFramed reports whether the body says itself where it ends. Otherwise its end is the
-// connection's, and a body cut short looks like a whole one.
+// connection's, and a body cut short looks like a whole one. Over HTTP/1 a status line may claim
+// HTTP/2; then Close is true if the connection's end is the body's.
 func isFramed(resp *http.Response) bool {
-	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 || resp.Uncompressed
+	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 && !resp.Close || resp.Uncompressed
+}
+
+func isEncoded(resp *http.Response) bool {
+	encoding := resp.Header.Get("Content-Encoding")
+	return encoding != "" && !strings.EqualFold(encoding, "identity")
 }
 
 const acceptance = "MESSAGE;" // how a reply to a package that was taken starts
@@ -377,14 +389,40 @@ func holdsAnother(body string) bool {
 	return strings.Contains(strings.TrimPrefix(wire.TrimReply(body), acceptance), acceptance)
 }
 
-// mayBeAccepted reports whether a body has the gateway's word for a package that it took, or is
-// cut so short that it may have had it.
-func mayBeAccepted(body string, cut bool) bool {
-	const mark = "\ufeff"
-	if strings.Contains(body, acceptance) {
+// mayHoldMessage reports whether a refusal may hold a MESSAGE, or may have held one before it was
+// cut: it has one anywhere, in any case at the start of a line; or it is not text, but UTF-16 or
+// gzip; or the last line of a cut one, or its end, may be the start of one.
+func mayHoldMessage(body string, cut bool) bool {
+	if strings.Contains(body, acceptance) || strings.ContainsRune(body, 0) || strings.HasPrefix(body, "\x1f\x8b") {
 		return true
 	}
-	return cut && (strings.HasPrefix(acceptance, wire.TrimReply(body)) || strings.HasPrefix(mark, strings.TrimSpace(body)))
+	for len(body) > 0 {
+		line := body
+		end := strings.IndexAny(body, "\r\n")
+		if end >= 0 {
+			line, body = body[:end], body[end+1:]
+		}
+		line = wire.TrimReply(line)
+		if len(line) >= len(acceptance) && strings.EqualFold(line[:len(acceptance)], acceptance) {
+			return true
+		}
+		if end < 0 {
+			break
+		}
+	}
+	return cut && mayBeginMessage(body)
+}
+
+// mayBeginMessage reports whether a MESSAGE may go on behind the last line of a body.
+func mayBeginMessage(last string) bool {
+	const mark = "\ufeff"
+	for n := range len(acceptance) {
+		if n > 0 && strings.HasSuffix(last, acceptance[:n]) {
+			return true
+		}
+	}
+	start := wire.TrimReply(last)
+	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) || strings.HasPrefix(mark, strings.TrimSpace(last))
 }
 
 type httpStatusError int

@@ -158,6 +158,22 @@ func FuzzSend_reply(f *testing.F) {
 	})
 }
 
+// A server that ends its replies with the connection, as HTTP/1.0's do, accepts a single message.
+func TestSendMessage_acceptedInAnUnframedReply(t *testing.T) {
+	for _, version := range []string{"1.0", "1.1", "2.0"} {
+		client := newClient(t, &smslink.Options{Endpoint: replying(t, "HTTP/"+version+" 200 OK\r\n\r\nMESSAGE;1;ok;77;0:220000001:3")})
+		result, err := client.SendMessage(context.Background(), smslink.Message{To: "0712345678", Text: "a"})
+		require.NoError(t, err, version)
+		require.Equal(t, smslink.Result{RemoteID: "220000001", Status: smslink.StatusSuccess}, result)
+	}
+	for _, status := range []string{"1", "2", "4", "5", "33"} {
+		client := newClient(t, &smslink.Options{Endpoint: replying(t, unframed("200 OK", "MESSAGE;1;ok;77;0:220000001:"+status))})
+		_, err := client.SendMessage(context.Background(), smslink.Message{To: "0712345678", Text: "a"})
+		require.Error(t, err)
+		require.False(t, smslink.SafeToResend(err), "it may be the start of another status")
+	}
+}
+
 // A status cut in two reads as another one, for which the message would be sent again.
 func TestSend_lastEntryOfAnUnframedReplyProvesNothing(t *testing.T) {
 	chunked := func(body string) string {
@@ -172,6 +188,7 @@ func TestSend_lastEntryOfAnUnframedReplyProvesNothing(t *testing.T) {
 		{"a length", http200("MESSAGE;1;ok;77;1:9:5,2:10:5"), credit, []int64{1, 2}},
 		{"chunks", chunked("MESSAGE;1;ok;77;1:9:5,2:10:5"), credit, []int64{1, 2}},
 		{"neither", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5"), unreported, []int64{1}},
+		{"neither, and a false HTTP/2", "HTTP/2.0 200 OK\r\n\r\nMESSAGE;1;ok;77;1:9:5,2:10:5", unreported, []int64{1}},
 		{"neither, in an id", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:1"), unreported, []int64{1}},
 		{"neither, said twice", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5,2:10:5"), unreported, []int64{1}},
 		{"neither, but a comma", unframed("200 OK", "MESSAGE;1;ok;77;1:9:5,2:10:5,"), credit, []int64{1, 2}},
@@ -227,6 +244,61 @@ func TestSend_halfAMESSAGEUnderA4xxIsInDoubt(t *testing.T) {
 	}
 	_, p, err := sendTo(t, replying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n\xef\xbb"), 1)
 	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+}
+
+// A refusal proves nothing if it may hold a MESSAGE: behind other text and cut short, in lower case,
+// or in a form that can't be read.
+func TestSend_refusalThatMayHoldAMESSAGEIsInDoubt(t *testing.T) {
+	const whole, notice = "MESSAGE;1;ok;77;1:9:3", "<br />\n<b>Notice</b>: Undefined index: x in <b>y.php</b> on line <b>7</b><br />\n"
+	for _, before := range []string{notice, "Notice: ", "ERROR;3;suspended\r\n", "ERROR;3;suspended "} {
+		for n := 1; n <= len(whole); n++ {
+			for _, answer := range []string{
+				unframed("403 Forbidden", before+whole[:n]),
+				"HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n" + before + whole[:n],
+				unframed("200 OK", before+whole[:n]),
+			} {
+				_, p, err := sendTo(t, replying(t, answer), 1)
+				requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+			}
+		}
+	}
+	wide := func(text string) string {
+		var b strings.Builder
+		for _, c := range []byte(text) {
+			b.WriteByte(c)
+			b.WriteByte(0)
+		}
+		return b.String()
+	}
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	_, err := io.WriteString(w, whole)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	framed := func(header, body string) string {
+		return fmt.Sprintf("HTTP/1.1 403 Forbidden\r\n%sContent-Length: %d\r\n\r\n%s", header, len(body), body)
+	}
+	for name, answer := range map[string]string{
+		"lower case":               framed("", notice+"message;1;ok;77;1:9:3"),
+		"UTF-16":                   framed("", "\xff\xfe"+wide(whole)),
+		"gzip":                     framed("", zipped.String()),
+		"gzip, as the header says": framed("Content-Encoding: gzip\r\n", zipped.String()),
+		"another encoding":         framed("Content-Encoding: br\r\n", "???"),
+	} {
+		_, p, err := sendTo(t, replying(t, answer), 1)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+		require.ErrorContains(t, err, "HTTP status 403", name)
+	}
+	for name, answer := range map[string]string{
+		"a page":                     framed("", "<html>Acces interzis\nif (x) { throw message; }</html>\n"),
+		"a page without encoding":    framed("Content-Encoding: identity\r\n", "Forbidden"),
+		"a page without a length":    unframed("403 Forbidden", "<html>Forbidden</html>\n"),
+		"a refusal without a length": unframed("200 OK", "ERROR;3;suspended"),
+	} {
+		_, p, err := sendTo(t, replying(t, answer), 1)
+		require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err), name)
+		requireOutcome(t, smslink.OutcomeRejected, p, err)
+	}
 }
 
 // A refusal, or a status, that a MESSAGE follows in the same reply proves nothing.

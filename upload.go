@@ -32,7 +32,8 @@ type upload struct {
 	trace httptrace.ClientTrace // counts conns
 
 	mu      sync.Mutex
-	current *body // the only one that may be read; nil once the upload is closed
+	closed  bool  // nothing may read it any more
+	current *body // the only one that may be read
 	touched bool  // a byte was read
 	spent   bool  // the last byte was read
 	conns   int   // connections that the transport got for it
@@ -54,8 +55,10 @@ type answer struct {
 	statusCode  int    // of HTTP; 0 if there was no response
 	body        string // as far as it was read
 	mayBeCut    bool   // the body ends with its connection
+	encoded     bool   // the body has a Content-Encoding, so that it is not text
 	err         error  // why there is no response, or not all of its body
 	touched     bool   // a byte of the upload was read, or may have been
+	whole       bool   // its last byte was read, or may have been
 	connections int    // that the transport got for the upload
 }
 
@@ -71,11 +74,12 @@ func (c *Client) post(ctx context.Context, u *upload, messages int) answer {
 		defer resp.Body.Close()
 		a.statusCode = resp.StatusCode
 		a.mayBeCut = !isFramed(resp)
+		a.encoded = isEncoded(resp)
 		if resp.StatusCode >= 200 { // else it switches protocols, and its body need never end
 			a.body, a.err = readCapped(resp, messages)
 		}
 	}
-	a.touched, a.connections = u.close()
+	a.touched, a.whole, a.connections = u.close()
 	return a
 }
 
@@ -126,29 +130,32 @@ func (u *upload) gotConn(httptrace.GotConnInfo) {
 // did not take even the headers, but over HTTP/2 also if the server says, having read all of it,
 // that it did not process it.
 func (u *upload) again() (io.ReadCloser, error) {
-	if u.inMemory {
-		return io.NopCloser(bytes.NewReader(u.parts[0])), nil
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.spent {
+	switch {
+	case u.closed:
+		return nil, errClosed
+	case u.inMemory:
+		return io.NopCloser(bytes.NewReader(u.parts[0])), nil
+	case u.spent:
 		return nil, errSpent
 	}
 	u.current = &body{upload: u, rest: u.parts}
 	return u.current, nil
 }
 
-// close ends all reading of the upload, unless it is in memory of its own, and returns whether any
-// byte may have been read and the number of connections it got. A transport may go on reading a
-// body after it has answered or failed, when the memory is the caller's again.
-func (u *upload) close() (touched bool, conns int) {
+// close ends all reading of the upload, unless it is in memory of its own, and returns whether its
+// first and its last byte may have been read, and the number of connections it got. A transport may
+// go on reading a body, or ask for a new one, after it has answered or failed, when the memory is
+// the caller's again.
+func (u *upload) close() (touched, whole bool, conns int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.current = nil
+	u.closed, u.current = true, nil
 	if u.inMemory {
-		return u.conns > 0, u.conns
+		return u.conns > 0, u.conns > 0, u.conns
 	}
-	return u.touched, u.conns
+	return u.touched, u.spent, u.conns
 }
 
 type body struct {

@@ -281,13 +281,15 @@ func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 		"an empty reply":   func() (*http.Response, error) { return response(200, ""), nil },
 		"a network error":  func() (*http.Response, error) { return nil, &net.OpError{Op: "read", Net: "tcp", Err: io.EOF} },
 		"another MESSAGE":  func() (*http.Response, error) { return response(200, "MESSAGE;1;ok;1;9:9:3"), nil },
+		"a MESSAGE":        func() (*http.Response, error) { return response(200, "MESSAGE;1;ok;1;1:1:3"), nil },
 		"a protocol error": func() (*http.Response, error) { return response(101, ""), nil },
 	} {
 		for read, want := range map[int64]smslink.Outcome{0: smslink.OutcomeNotSent, 1: smslink.OutcomeInDoubt} {
 			t.Run(fmt.Sprintf("%s, %d bytes read", name, read), func(t *testing.T) {
 				var body io.Reader
+				var again func() (io.ReadCloser, error)
 				client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-					body = r.Body
+					body, again = r.Body, r.GetBody
 					_, err := io.CopyN(io.Discard, body, read)
 					require.NoError(t, err)
 					return end()
@@ -298,6 +300,8 @@ func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 				n, err := body.Read(make([]byte, 1))
 				require.Error(t, err)
 				require.Zero(t, n)
+				_, err = again()
+				require.Error(t, err)
 			})
 		}
 	}
@@ -489,6 +493,8 @@ func TestSend_headers(t *testing.T) {
 	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		header = r.Header.Clone()
 		require.Equal(t, http.MethodPost, r.Method)
+		_, err := io.Copy(io.Discard, r.Body)
+		require.NoError(t, err)
 		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
 	})}})
 	_, err := client.Send(context.Background(), packageOf(t, 1))
