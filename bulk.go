@@ -170,7 +170,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts.ReuseConnections && !c.own {
 		return nil, errors.New("smslink: ReuseConnections is for the client's own transport; set DisableKeepAlives of the given one to false instead")
 	}
-	c.http.Transport = &noRedirects{c.http.Transport}
+	c.http.Transport = &guard{c.http.Transport}
 	return c, nil
 }
 

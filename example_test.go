@@ -293,13 +293,14 @@ func ExampleClient_Stream() {
 	if err := stream.Err(); err != nil {
 		fmt.Println(err) // why it stopped before the source's end
 	}
-	fmt.Println(stream.Stats().Accepted, "of", stream.Stats().Read, "accepted")
+	stats := stream.Stats()
+	fmt.Println(stats.Accepted, "of", stats.Read, "accepted;", stats.InDoubt, "in doubt") // look for these in the account's reports
 	// Output:
 	// 0 success 220000001
 	// 1 success 220000002
 	// smslink: message 2: To lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits
 	// 3 success 220000003
-	// 3 of 4 accepted
+	// 3 of 4 accepted; 0 in doubt
 }
 
 func ExampleClient_Stream_journal() {

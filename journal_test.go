@@ -3,6 +3,7 @@ package smslink_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
@@ -292,33 +293,43 @@ func TestStream_theJournalsContextIsNeverDone(t *testing.T) {
 	require.Zero(t, j.done)
 }
 
-// Another stream over the same journal sends the first messages of a package after it
-// was asked what it knows, and before it was told of the package.
+// Another stream over the same journal sends the first messages of a package after the first stream
+// has asked for them: while it waits for its Limiter, or before its Intend.
 func TestStream_whatAnotherStreamSentMeanwhile(t *testing.T) {
+	const limiter, intend = "while it waits for its Limiter", "before its Intend"
 	for _, c := range []struct {
-		name          string
+		when          string
 		others        int
 		fail          bool
 		earlier, left int
 		outcome       smslink.Outcome
+		uploads       int
 	}{
-		{"all of it", 10, false, 10, 0, smslink.OutcomeAccepted},
-		{"some of it", 4, false, 4, 6, smslink.OutcomeNotSent},
-		{"and nobody can tell", 4, true, 1, 9, smslink.OutcomeInDoubt},
+		{limiter, 10, false, 10, 0, smslink.OutcomeAccepted, 1},
+		{limiter, 4, false, 4, 6, smslink.OutcomeAccepted, 2},
+		{limiter, 4, true, 1, 9, smslink.OutcomeInDoubt, 1},
+		{intend, 10, false, 10, 0, smslink.OutcomeAccepted, 1},
+		{intend, 4, false, 4, 6, smslink.OutcomeNotSent, 1},
+		{intend, 4, true, 1, 9, smslink.OutcomeInDoubt, 1},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d %s, and Known fails: %v", c.others, c.when, c.fail), func(t *testing.T) {
 			gateway := newGateway(t, nil)
 			client, j, read := gateway.Client(), newSpy(), 0
 			j.states[0] = smslink.Result{ID: 0, Status: smslink.StatusSuccess} // known from the first
-			wait := limitFunc(func(context.Context, int) error {
-				sent := collect(t, t.Context(), client.Stream(numbered(c.others, new(int), nil), &smslink.StreamOptions{Journal: j}))
+			other := func() {
+				sent := collect(t, t.Context(), client.Stream(numbered(c.others, new(int), nil), &smslink.StreamOptions{Journal: j.memory}))
 				require.NoError(t, sent[0].Err)
 				if c.fail {
 					j.known = func([]smslink.Result) ([]smslink.Result, error) { return nil, errors.New("out of ink") }
 				}
-				return nil
-			})
-			batches := collect(t, t.Context(), client.Stream(numbered(10, &read, nil), &smslink.StreamOptions{Journal: j, Limiter: wait}))
+			}
+			opts := &smslink.StreamOptions{Journal: j}
+			if c.when == limiter {
+				opts.Limiter = limitFunc(func(context.Context, int) error { other(); return nil })
+			} else {
+				j.intending = func([]int64) { other() }
+			}
+			batches := collect(t, t.Context(), client.Stream(numbered(10, &read, nil), opts))
 			b := batches[0]
 			require.Len(t, b.Earlier, c.earlier)
 			for _, result := range b.Earlier {
@@ -329,11 +340,49 @@ func TestStream_whatAnotherStreamSentMeanwhile(t *testing.T) {
 			require.Equal(t, upTo(10), idsOf(batches))
 			if c.outcome != smslink.OutcomeNotSent {
 				_, err := client.Send(t.Context(), b.Package)
-				require.Error(t, err, "it is empty, or sealed")
+				require.Error(t, err, "it is empty, or was sent")
 			}
-			require.Len(t, gateway.Messages(), c.others-1)
+			require.Len(t, gateway.Uploads(), c.uploads)
 		})
 	}
+}
+
+// A stream is drained while it waits for its Limiter. What another stream over the same journal has
+// sent meanwhile is not called not sent.
+func TestStream_drainedWhileAnotherStreamSendsTheSame(t *testing.T) {
+	gateway := newGateway(t, nil)
+	client, j, read := gateway.Client(), newSpy(), 0
+	var stream *smslink.Stream
+	wait := limitFunc(func(ctx context.Context, _ int) error {
+		require.NoError(t, collect(t, t.Context(), client.Stream(numbered(7, new(int), nil), &smslink.StreamOptions{Journal: j}))[0].Err)
+		stream.Drain(nil)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	stream = client.Stream(numbered(10, &read, nil), &smslink.StreamOptions{Journal: j, Limiter: wait})
+	batches := collect(t, t.Context(), stream)
+	require.Len(t, batches, 1)
+	require.Len(t, batches[0].Earlier, 7)
+	require.Equal(t, 3, batches[0].Package.Len())
+	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
+	require.Len(t, gateway.Messages(), 7)
+}
+
+// A run that ended well, over a journal with messages in doubt, says how many they are.
+func TestStream_statsCountWhatIsInDoubt(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.LoseReply(), smslinktest.OmitEntries(12))
+	j, read := newSpy(), 0
+	run := func() smslink.Stats {
+		stream := gateway.Client().Stream(numbered(30, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j})
+		for range stream.Batches(t.Context()) {
+		}
+		require.NoError(t, stream.Err())
+		return stream.Stats()
+	}
+	first, second := run(), run()
+	require.Equal(t, smslink.Stats{Read: 30, Accepted: 19, InDoubt: 11, Segments: 19}, first)
+	require.Equal(t, smslink.Stats{Read: 30, Earlier: 19, InDoubt: 11}, second)
 }
 
 // One entry of the reply says that the message was not taken, and another one, which may be

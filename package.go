@@ -28,7 +28,8 @@ const (
 //   - fmt prints it whole if it stands in an unexported field of another struct.
 type Message struct {
 	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by
-	// it [ref]. If you send one message at a time, it may be 0.
+	// it [ref]. If you send one message at a time, it may be 0. A [Stream] without a Journal numbers
+	// messages that have no id: see there.
 	ID int64
 
 	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and

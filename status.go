@@ -57,6 +57,9 @@ func (s Status) refused() bool {
 	return s == StatusSenderFailed || s == StatusNumberFailed || s == StatusInsufficientCredit
 }
 
+// isInDoubt reports whether a message of that status may have been taken.
+func (s Status) isInDoubt() bool { return s == StatusUnreported || !s.documented() }
+
 func (s Status) documented() bool { return 0 <= s && int(s) < len(statuses) }
 
 // String returns the status's name in lower case, or its number if it is not documented.

@@ -40,11 +40,18 @@ var (
 // Only packages that were not sent are retried: see [Retry]. Packages that were rejected, or
 // are in doubt, are never sent again.
 //
+// # Ids
+//
+// If the ids of all messages are 0, the stream makes them 0, 1, 2 and so on, in the order in which
+// it reads them. With a [Journal] it stops at the second one instead: the next run has to know each
+// message by its id. It also stops if a message has an id and those before it have none.
+//
 // # Why it stops
 //
 // The stream stops, and reads no further, if
 //
 //   - the source yields an error, or has been drained by Drain;
+//   - messages lack ids;
 //   - the context is done;
 //   - the Limiter or the Journal fails;
 //   - further packages would most likely fare no better, as [StopReason] judges;
@@ -68,7 +75,8 @@ type Stream struct {
 	source iter.Seq2[Message, error]
 	opts   StreamOptions
 
-	totals totals
+	needsIDs bool // there is a Journal, perhaps not in use
+	totals   totals
 
 	mu     sync.Mutex
 	stop   func(reason error) // of the run; nil before it
@@ -83,7 +91,7 @@ func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions)
 	if opts == nil {
 		opts = &StreamOptions{}
 	}
-	s := &Stream{client: c, source: messages, opts: opts.withDefaults()}
+	s := &Stream{client: c, source: messages, opts: opts.withDefaults(), needsIDs: opts.Journal != nil}
 	if c.testMode {
 		s.opts.Journal = nil
 	}
@@ -151,8 +159,8 @@ func (s *Stream) end(reason error) {
 	}
 }
 
-// Drain stops the stream and cuts nothing off: no upload begins any more, and those that have begun
-// come to their end. Err then matches reason, or a general error if reason is nil. If all messages
+// Drain stops the stream and cuts nothing off: no upload is handed to the transport any more, and
+// those that were are finished. Err then matches reason, or a general error if reason is nil. If all messages
 // are on their way already, the stream is complete and Err returns nil.
 //
 // Drain does not wait, and it does not interrupt a source that is waiting. Before Batches is ranged
@@ -226,7 +234,8 @@ type StreamOptions struct {
 	ContinueWithoutCredit bool
 
 	// Journal remembers what was sent, so that the same input can be sent again after a crash;
-	// nil means that nothing does. It is not used in test mode, in which nothing is sent.
+	// nil means that nothing does. Each message then needs an id of the caller's, the same one in
+	// every run. A Journal is not used in test mode, in which nothing is sent.
 	Journal Journal
 }
 
@@ -338,14 +347,18 @@ func (b *Batch) skip(known []Result) error {
 // Invalid, Earlier, NotSent, Rejected and InDoubt once its batch is complete.
 type Stats struct {
 	Read     int            // messages read from the source
-	Accepted int            // StatusSuccess
-	Failed   map[Status]int // the other messages of packages that the gateway took, by status
+	Accepted int            // by the gateway
+	Failed   map[Status]int // in packages that the gateway took, by status
 	Invalid  int            // not put into a package
-	Earlier  int            // known to the Journal
+	Earlier  int            // accepted or failed in an earlier run, as the Journal has it
 	NotSent  int            // in packages of OutcomeNotSent
 	Rejected int            // in packages of OutcomeRejected
-	InDoubt  int            // in packages of OutcomeInDoubt
 	Segments int            // SMS that the accepted messages make
+
+	// InDoubt is the number of messages that may have been sent and that a person has to look for:
+	// in packages of OutcomeInDoubt, without a documented status in a reply, or in doubt in the
+	// Journal since an earlier run.
+	InDoubt int
 }
 
 // totals are the Stats of a stream under way. Goroutines may share them.
@@ -371,19 +384,28 @@ func (t *totals) count(b *Batch, segments int) {
 	defer t.mu.Unlock()
 	s := &t.stats
 	s.Invalid += len(b.Invalid)
-	s.Earlier += len(b.Earlier)
 	s.Segments += segments
+	for _, result := range b.Earlier {
+		if result.Status.isInDoubt() {
+			s.InDoubt++
+		} else {
+			s.Earlier++
+		}
+	}
 	switch messages := b.Package.Len(); {
 	case b.Response != nil:
 		for _, result := range b.Response.Results {
-			if result.Status == StatusSuccess {
+			switch {
+			case result.Status == StatusSuccess:
 				s.Accepted++
-				continue
+			case result.Status.isInDoubt():
+				s.InDoubt++
+			default:
+				if s.Failed == nil {
+					s.Failed = map[Status]int{}
+				}
+				s.Failed[result.Status]++
 			}
-			if s.Failed == nil {
-				s.Failed = map[Status]int{}
-			}
-			s.Failed[result.Status]++
 		}
 	case messages == 0:
 	default:

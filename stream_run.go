@@ -21,6 +21,8 @@ type run struct {
 	totals *totals
 	yield  func(Batch) bool
 
+	needsIDs bool // of the caller's
+
 	uploads  context.Context //nolint:containedctx // of the uploads
 	lasting  context.Context //nolint:containedctx // of the journal's calls: never done
 	going    context.Context //nolint:containedctx // done, with its reason, once nothing more is to be sent
@@ -32,6 +34,8 @@ type run struct {
 
 	// The rest belongs to the caller's goroutine.
 	filling    *job
+	read       int64      // messages
+	allZero    bool       // the ids so far
 	ids        idset.Set  // of all messages; nil if they may come again
 	sending    int        // jobs whose goroutines were started, and that were not yielded
 	complete   bool       // the source has ended, and nothing was held back when it did
@@ -58,14 +62,16 @@ var (
 
 func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
 	r := &run{
-		client:  s.client,
-		opts:    s.opts,
-		source:  s.source,
-		totals:  &s.totals,
-		yield:   yield,
-		uploads: ctx,
-		lasting: context.WithoutCancel(ctx),
-		done:    make(chan *job, s.opts.Concurrency),
+		client: s.client,
+		opts:   s.opts,
+		source: s.source,
+		totals: &s.totals,
+		yield:  yield,
+
+		needsIDs: s.needsIDs,
+		uploads:  ctx,
+		lasting:  context.WithoutCancel(ctx),
+		done:     make(chan *job, s.opts.Concurrency),
 	}
 	r.going, r.stop = context.WithCancelCause(ctx)
 	if r.opts.UniqueIDs || r.opts.Journal != nil {
@@ -89,6 +95,11 @@ func (r *run) readAll() {
 			return
 		}
 		r.totals.read.Add(1)
+		if err := r.number(&m); err != nil {
+			r.invalid(err)
+			r.stop(err)
+			return
+		}
 		r.add(m)
 		r.yieldDone()
 		if r.stopped() {
@@ -97,6 +108,31 @@ func (r *run) readAll() {
 	}
 	r.complete = true
 }
+
+// number gives m its place in the stream as its id if no message so far has one.
+func (r *run) number(m *Message) *MessageError {
+	place := r.read
+	r.read++
+	switch {
+	case place == 0:
+		r.allZero = m.ID == 0
+	case !r.allZero:
+	case m.ID == 0 && r.needsIDs:
+		return &MessageError{ID: m.ID, Field: "ID", Err: errNoID}
+	case m.ID == 0:
+		m.ID = place
+	case place == 1:
+		r.allZero = false
+	default:
+		return &MessageError{ID: m.ID, Field: "ID", Err: errLateID}
+	}
+	return nil
+}
+
+var (
+	errNoID   = errors.New("is that of the message before, too; with a Journal, give each message an id of your own, by which the next run knows it")
+	errLateID = errors.New("is set, but those of the messages before are not; give all messages of a stream an id, or none")
+)
 
 // add puts m into the package that is being filled, and starts that one before if it is full.
 func (r *run) add(m Message) {
@@ -261,8 +297,12 @@ func (r *run) send(j *job) {
 		if err := limiter.WaitN(r.going, messages); err != nil {
 			r.stop(fmt.Errorf("smslink: the limiter: %w", err))
 		}
+		r.skipKnown(j) // another stream may have sent some of it meanwhile
 	}
-	if r.stopped() {
+	switch {
+	case b.Err != nil || b.Package.Len() == 0:
+		return
+	case r.stopped():
 		b.Err = r.heldBackAs(OutcomeNotSent)
 		return
 	}
@@ -357,7 +397,11 @@ func (r *run) attempt(p *Package) (*Response, error) {
 func (r *run) upload(p *Package, attempt int) (*Response, error) {
 	ctx, cancel := context.WithTimeout(r.uploads, r.client.timeout)
 	defer cancel()
-	return r.client.send(ctx, p, attempt)
+	resp, err := r.client.send(context.WithValue(ctx, mayBegin{}, func() bool { return !r.stopped() }), p, attempt)
+	if errors.Is(err, errNotBegun) {
+		return nil, r.heldBackAs(OutcomeNotSent)
+	}
+	return resp, err
 }
 
 // maxInDoubt is the number of packages in doubt in a row after which a run stops: a gateway that
@@ -395,7 +439,7 @@ func (r *run) record(j *job) {
 			switch {
 			case result.Status == StatusInsufficientCredit:
 				notSent = append(notSent, result.ID)
-			case result.Status != StatusUnreported && result.Status.documented():
+			case !result.Status.isInDoubt():
 				results = append(results, result)
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
@@ -479,6 +481,101 @@ func TestStream_drainLetsUploadsFinishAndEndsPauses(t *testing.T) {
 	require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
 	require.ErrorIs(t, stream.Err(), reason)
 	require.Zero(t, read)
+}
+
+// Drain comes while a package is being compressed. The package is not handed to the transport any
+// more.
+func TestStream_noUploadBeginsAfterDrain(t *testing.T) {
+	gateway := newGateway(t, nil)
+	for name, transport := range map[string]http.RoundTripper{
+		"own transport": nil,
+		"a caller's":    roundTripper(func(r *http.Request) (*http.Response, error) { return http.DefaultTransport.RoundTrip(r) }),
+	} {
+		client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, HTTPClient: &http.Client{Transport: transport}})
+		require.NoError(t, err)
+		j := newSpy()
+		var stream *smslink.Stream
+		opts := &smslink.StreamOptions{PackageOptions: smslink.PackageOptions{Codec: calling{func() { stream.Drain(nil) }}}, Journal: j}
+		stream = client.Stream(numbered(5, new(int), nil), opts)
+		batches := collect(t, t.Context(), stream)
+		require.Len(t, batches, 1, name)
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
+		require.ErrorIs(t, batches[0].Err, smslink.ErrStopped)
+		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+		require.Empty(t, gateway.Uploads())
+		require.Empty(t, j.states)
+	}
+}
+
+// yielding returns a source of messages with these ids.
+func yielding(ids ...int64) iter.Seq2[smslink.Message, error] {
+	return func(yield func(smslink.Message, error) bool) {
+		for _, id := range ids {
+			if !yield(smslink.Message{ID: id, To: "0712345678", Text: "a"}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A stream numbers messages that have no ids, unless the next run should know them again.
+func TestStream_numbersMessagesWithoutIDs(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		ids     []int64
+		journal bool
+		arrive  []int64
+		invalid []int64
+		why     string // why it stops
+	}{
+		{"none has one", []int64{0, 0, 0, 0, 0}, false, []int64{0, 1, 2, 3, 4}, nil, ""},
+		{"only one message", []int64{0}, false, []int64{0}, nil, ""},
+		{"only one message, with a journal", []int64{0}, true, []int64{0}, nil, ""},
+		{"ids from 0", []int64{0, 1, 2}, true, []int64{0, 1, 2}, nil, ""},
+		{"0 comes again later", []int64{0, 7, 0}, false, []int64{0, 7}, []int64{0}, ""},
+		{"0 is among the ids", []int64{7, 0, 3}, false, []int64{7, 0, 3}, nil, ""},
+		{"none has one, with a journal", []int64{0, 0, 0}, true, nil, []int64{0}, "with a Journal, give each message an id of your own"},
+		{"one has one, and those before have none", []int64{0, 0, 0, 9, 0}, false, []int64{0, 1}, []int64{9}, "give all messages of a stream an id, or none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			opts := &smslink.StreamOptions{MaxMessages: 2, UniqueIDs: true}
+			if c.journal {
+				opts.Journal = newSpy()
+			}
+			stream := gateway.Client().Stream(yielding(c.ids...), opts)
+			var invalid []int64
+			for b := range stream.Batches(t.Context()) {
+				for _, err := range b.Invalid {
+					invalid = append(invalid, err.ID)
+				}
+			}
+			var arrived []int64
+			for _, m := range gateway.Messages() {
+				arrived = append(arrived, m.ID)
+			}
+			require.Equal(t, c.invalid, invalid)
+			if c.why == "" {
+				require.Equal(t, c.arrive, arrived)
+				require.NoError(t, stream.Err())
+			} else {
+				require.Subset(t, c.arrive, arrived)
+				require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+				require.ErrorContains(t, stream.Err(), c.why)
+			}
+		})
+	}
+}
+
+// In test mode, in which the journal is not used, a stream asks for ids all the same.
+func TestStream_asksForIDsInTestModeToo(t *testing.T) {
+	gateway := newGateway(t, nil)
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	require.NoError(t, err)
+	stream := client.Stream(yielding(0, 0), &smslink.StreamOptions{Journal: newSpy()})
+	collect(t, t.Context(), stream)
+	require.ErrorContains(t, stream.Err(), "with a Journal, give each message an id")
+	require.Empty(t, gateway.Uploads())
 }
 
 // What a stream was drained for is no outcome of its own messages.

@@ -43,7 +43,13 @@ func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslin
 	for _, b := range batches {
 		require.NotZero(t, b.Package.Len()+len(b.Invalid)+len(b.Earlier))
 		want.Invalid += len(b.Invalid)
-		want.Earlier += len(b.Earlier)
+		for _, r := range b.Earlier {
+			if r.Status == smslink.StatusUnreported {
+				want.InDoubt++
+			} else {
+				want.Earlier++
+			}
+		}
 		switch n := b.Package.Len(); smslink.OutcomeOf(b.Err) {
 		case smslink.OutcomeAccepted:
 			if b.Response == nil {
@@ -51,9 +57,12 @@ func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslin
 				continue
 			}
 			for _, r := range b.Response.Results {
-				if r.Status == smslink.StatusSuccess {
+				switch {
+				case r.Status == smslink.StatusSuccess:
 					want.Accepted++
-				} else {
+				case r.Status == smslink.StatusUnreported, r.Status > smslink.StatusInsufficientCredit:
+					want.InDoubt++
+				default:
 					if want.Failed == nil {
 						want.Failed = map[smslink.Status]int{}
 					}

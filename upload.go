@@ -261,11 +261,23 @@ func allowsOldTLS(config *tls.Config) bool {
 	return config != nil && config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12
 }
 
-// noRedirects is a transport whose redirects lead nowhere: without a Location, http.Client hands a
-// 3xx to its caller. CheckRedirect would do the same, except for a Location that can't be parsed.
-type noRedirects struct{ http.RoundTripper }
+// guard stands before a client's transport.
+//
+// It hands no upload to the transport that may not begin any more.
+//
+// Its redirects lead nowhere: without a Location, http.Client hands a 3xx to its caller.
+// CheckRedirect would do the same, except for a Location that can't be parsed.
+type guard struct{ http.RoundTripper }
 
-func (t *noRedirects) RoundTrip(req *http.Request) (*http.Response, error) {
+// mayBegin is the context's key of a func() bool that reports whether an upload may still begin.
+type mayBegin struct{}
+
+var errNotBegun = errors.New("the upload may not begin any more")
+
+func (t *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if may, ok := req.Context().Value(mayBegin{}).(func() bool); ok && !may() {
+		return nil, errNotBegun
+	}
 	resp, err := t.RoundTripper.RoundTrip(req)
 	if resp != nil {
 		resp.Header.Del("Location")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -26,7 +27,10 @@ func remind(ctx context.Context, client *smslink.Client, db *sql.DB, journalFile
 			return err // the journal has what is on its way, and another run keeps it
 		}
 	}
-	return stream.Err()
+	if n := stream.Stats().InDoubt; n > 0 {
+		err = fmt.Errorf("%d messages are in doubt; look for them in the account's reports", n)
+	}
+	return errors.Join(stream.Err(), err)
 }
 
 // unpaid returns the reminders to send, read a row at a time.

@@ -15,12 +15,13 @@ func TestRun(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(&out, t.TempDir()))
 	require.Equal(t, `run 1: smslink: the stream stopped: the gateway refused with ERROR 3: the user is suspended
+200 messages are in doubt; look for them in the account's reports
      1 smslink: message 1: To is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again
    200 success
    200 in doubt
    200 rejected
    149 not sent
-run 2: <nil>
+run 2: 200 messages are in doubt; look for them in the account's reports
      1 smslink: message 1: To is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again
    549 success
    200 unreported

@@ -13,7 +13,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, run(t.Context(), &out, t.TempDir()))
 	require.Equal(t, `200 messages: smslink: in doubt: the connection ended before the reply did (EOF)
 accepted 550 in doubt 200 known from earlier 0
-accepted 0 in doubt 0 known from earlier 750
+accepted 0 in doubt 200 known from earlier 550
 750 messages arrived
 `, out.String())
 }
