@@ -2,7 +2,6 @@ package smslinktest
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/go-smslink/smslink/internal/wire"
 )
@@ -29,5 +28,5 @@ func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
 	if left == Unlimited {
 		left = unlimitedBalance
 	}
-	writeReply(w, wire.AppendBalance(nil, wire.Balance{National: int64(left), International: int64(left), At: time.Now().Unix()}))
+	writeReply(w, wire.AppendBalance(nil, wire.Balance{National: int64(left), International: int64(left), At: g.now().Unix()}))
 }

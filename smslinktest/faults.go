@@ -4,8 +4,10 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,10 +20,11 @@ import (
 // The outcomes in the docs are those of an upload that the gateway would otherwise take. An upload
 // that the gateway refuses, for a wrong password for example, meets only faults before reading. It
 // leaves an injected fault to the next upload.
-//
-// [ParseFault] reads a fault from words.
 type Fault struct {
-	words string // without its stage
+	// Name is what [Upload].Fault says of an upload that met the fault. The functions that
+	// return a fault set it to a few words, such as "lose-reply". It can be changed.
+	Name string
+
 	stage stage
 	edit  func(entries string) string
 	serve func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) // instead of writing the reply
@@ -125,7 +128,7 @@ func (t *turn) choose() Fault {
 // HangUp closes the connection in order, without an answer, after the upload is read and before it
 // is taken: [smslink.OutcomeInDoubt].
 func HangUp() Fault {
-	return Fault{words: "hang-up", stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
+	return Fault{Name: "hang-up", stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
 		panic(http.ErrAbortHandler)
 	}}
 }
@@ -133,7 +136,7 @@ func HangUp() Fault {
 // ResetConnection is HangUp with a TCP reset: [smslink.OutcomeInDoubt]. Over HTTP/2 it resets the
 // stream.
 func ResetConnection() Fault {
-	return Fault{words: "reset", stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	return Fault{Name: "reset", stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		resetConnection(w)
 	}}
 }
@@ -142,7 +145,7 @@ func ResetConnection() Fault {
 // [smslink.OutcomeInDoubt]. A program that sends such a package again pays twice.
 func LoseReply() Fault {
 	fault := HangUp().AfterTaking()
-	fault.words = "lose-reply"
+	fault.Name = "lose-reply"
 	return fault
 }
 
@@ -151,9 +154,9 @@ func LoseReply() Fault {
 // It panics if n is negative.
 func CutReply(n int) Fault {
 	if n < 0 {
-		panic("smslinktest: CutReply of less than 0 bytes")
+		panic("smslink: test gateway: CutReply of less than 0 bytes")
 	}
-	return Fault{words: fmt.Sprint("cut-reply ", n), serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
+	return Fault{Name: fmt.Sprint("cut-reply ", n), serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 		_, _ = w.Write(reply[:min(n, len(reply))])
 		if n < len(reply) {
@@ -171,10 +174,10 @@ func CutReply(n int) Fault {
 //   - 500 to 599: [smslink.OutcomeInDoubt]
 func Answer(status int, body string) Fault {
 	if status < 200 || status > 599 {
-		panic("smslinktest: Answer with an HTTP status that is not from 200 to 599")
+		panic("smslink: test gateway: Answer with an HTTP status that is not from 200 to 599")
 	}
-	words := strings.TrimSpace(fmt.Sprint("answer ", status, " ", body))
-	return Fault{words: words, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	name := strings.TrimSpace(fmt.Sprint("answer ", status, " ", body))
+	return Fault{Name: name, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
@@ -186,10 +189,10 @@ func Answer(status int, body string) Fault {
 // a semicolon.
 func Refuse(code, text string) Fault {
 	if strings.Contains(code+text, ";") {
-		panic("smslinktest: Refuse with a semicolon, which ends a field of the reply")
+		panic("smslink: test gateway: Refuse with a semicolon, which ends a field of the reply")
 	}
 	fault := Answer(http.StatusOK, string(wire.AppendReply(nil, wire.Reply{Code: code, Text: text})))
-	fault.words = strings.TrimSpace("refuse " + code + " " + text)
+	fault.Name = strings.TrimSpace("refuse " + code + " " + text)
 	return fault
 }
 
@@ -198,10 +201,10 @@ func Refuse(code, text string) Fault {
 // statuses.
 func Redirect(status int, location string) Fault {
 	if status < 300 || status > 399 {
-		panic("smslinktest: Redirect with an HTTP status that is not from 300 to 399")
+		panic("smslink: test gateway: Redirect with an HTTP status that is not from 300 to 399")
 	}
-	words := strings.TrimSpace(fmt.Sprint("redirect ", status, " ", location))
-	return Fault{words: words, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
+	name := strings.TrimSpace(fmt.Sprint("redirect ", status, " ", location))
+	return Fault{Name: name, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Location", location)
 		w.WriteHeader(status)
 	}}
@@ -210,7 +213,7 @@ func Redirect(status int, location string) Fault {
 // Delay takes the package and holds the reply back for d: [smslink.OutcomeAccepted] for a client
 // that waits, [smslink.OutcomeInDoubt] for one that gives up.
 func Delay(d time.Duration) Fault {
-	return Fault{words: "delay " + d.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
+	return Fault{Name: "delay " + d.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		if g.pause(r, d) {
 			writeReply(w, reply)
 		}
@@ -220,7 +223,7 @@ func Delay(d time.Duration) Fault {
 // Trickle takes the package and sends the reply byte by byte, with a pause before each. The
 // outcomes are those of Delay.
 func Trickle(pause time.Duration) Fault {
-	return Fault{words: "trickle " + pause.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
+	return Fault{Name: "trickle " + pause.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 		for i := range reply {
 			if !g.pause(r, pause) {
@@ -235,11 +238,58 @@ func Trickle(pause time.Duration) Fault {
 // EndlessReply takes the package and never stops replying: [smslink.OutcomeInDoubt], with
 // [smslink.ErrReplyTooLarge].
 func EndlessReply() Fault {
-	return Fault{words: "endless-reply", serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
+	return Fault{Name: "endless-reply", serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
 		for err := error(nil); err == nil && g.closing.Err() == nil; reply = []byte(",0:0:3") {
 			_, err = w.Write(reply)
 		}
 	}}
+}
+
+// OmitEntries takes the package and leaves these local ids out of the reply:
+// [smslink.OutcomeAccepted]. The messages have [smslink.StatusUnreported].
+func OmitEntries(ids ...int64) Fault {
+	return editing("omit"+listed(ids), func(entries []string) []string {
+		return slices.DeleteFunc(entries, func(entry string) bool { return concerns(entry, ids) })
+	})
+}
+
+// ShuffleEntries takes the package and replies in another order, the same for the same seed:
+// [smslink.OutcomeAccepted]. The results are in the package's order.
+func ShuffleEntries(seed uint64) Fault {
+	return editing(fmt.Sprint("shuffle ", seed), func(entries []string) []string {
+		random := rand.New(rand.NewPCG(seed, 0))
+		random.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
+		return entries
+	})
+}
+
+// AddEntries takes the package and puts these entries, which may be foreign or malformed, before
+// the reply's own: [smslink.OutcomeAccepted]. Entries that fit no message are in Unmatched. An
+// entry has the form local:remote:status. If two entries contradict each other about a message, the
+// message has [smslink.StatusUnreported], and both entries are in Unmatched.
+func AddEntries(entries ...string) Fault {
+	return editing("add"+listed(entries), func(own []string) []string { return slices.Concat(entries, own) })
+}
+
+func editing(name string, edit func(entries []string) []string) Fault {
+	return Fault{Name: name, edit: func(entries string) string {
+		return strings.Join(edit(strings.Split(entries, ",")), ",")
+	}}
+}
+
+// concerns reports whether an entry of ours is of one of these ids.
+func concerns(entry string, ids []int64) bool {
+	parsed, ok := wire.ParseEntry(entry)
+	return ok && slices.Contains(ids, parsed.ID)
+}
+
+// listed returns the values, each after a space.
+func listed[T any](values []T) string {
+	var b strings.Builder
+	for _, v := range values {
+		fmt.Fprint(&b, " ", v)
+	}
+	return b.String()
 }
 
 // pause waits for d, and reports whether neither the client nor the gateway went away meanwhile.

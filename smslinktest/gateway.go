@@ -13,11 +13,12 @@
 //   - ERROR 1 if the form is wrong
 //   - ERROR 2 for another connection id
 //   - ERROR 7 for another password, and ERROR 6 after several of them
-//   - ERROR 900, a code of its own, for a package that does not match its form, has over 256 MiB,
-//     or has over 512 MiB when decoded
+//   - ERROR 15 if a message is scheduled for a time that is past
+//   - ERROR 900, a code of its own, for a package that does not match its form, has over 200,000
+//     messages, or has over 32 MiB, or 64 MiB when decoded
 //
-// How the live gateway words these is unknown. What it does with a local id that a package repeats
-// is unknown, too; this gateway takes both messages.
+// The live gateway's wording is unknown. What it does with a local id that a package repeats is
+// unknown, too; this gateway takes both messages.
 //
 // # Faults
 //
@@ -59,8 +60,15 @@ type Options struct {
 	// gateway's number is unknown.
 	BanAfter int
 
+	// Senders are the senders that are approved for the account, besides
+	// [smslink.SenderNumeric] and [smslink.SenderTest]. A message from another sender has
+	// [smslink.StatusSenderFailed].
+	Senders []string
+
 	// Rules decide the status of each message of a package that is taken. The first rule that
-	// does not return [smslink.StatusSuccess] decides. The credit comes after the rules.
+	// does not return [smslink.StatusSuccess] decides. After the rules come the senders, then
+	// the receivers: one that [smslink.ParseReceiver] refuses has
+	// [smslink.StatusNumberFailed]. The credit comes last.
 	Rules []Rule
 
 	// Fault returns the fault of an upload for which none is injected. The zero [Fault] means
@@ -70,6 +78,14 @@ type Options struct {
 
 	// Reports configures delivery reports. Nil means that none are made.
 	Reports *Reports
+
+	// ZeroTestIDs makes 0 the remote id of every message in test mode, as a user of the live
+	// gateway has seen [public].
+	ZeroTestIDs bool
+
+	// Now returns the gateway's time, which decides whether a message is scheduled for the
+	// past. Nil means time.Now. It is called concurrently.
+	Now func() time.Time
 }
 
 // The paths of the live gateway's endpoints.
@@ -93,6 +109,8 @@ type Gateway struct {
 	close      context.CancelFunc
 	caller     *http.Client   // of delivery reports
 	background sync.WaitGroup // delivery reports, and connections after a Raw
+	now        func() time.Time
+	stall      time.Duration // maxStall, except in a test
 
 	mu sync.Mutex
 	state
@@ -112,7 +130,10 @@ func NewUnstartedGateway(opts *Options) *Gateway {
 	if opts == nil {
 		opts = &Options{}
 	}
-	g := &Gateway{ConnectionID: opts.ConnectionID, Password: opts.Password, opts: *opts}
+	g := &Gateway{ConnectionID: opts.ConnectionID, Password: opts.Password, opts: *opts, now: opts.Now, stall: maxStall}
+	if g.now == nil {
+		g.now = time.Now
+	}
 	if g.ConnectionID == "" {
 		g.ConnectionID = "test-connection"
 	}
@@ -162,7 +183,7 @@ func (g *Gateway) Close() {
 // other options, call [smslink.NewClient] with the gateway's ConnectionID, Password and URL.
 func (g *Gateway) Client() *smslink.Client {
 	if g.URL == "" {
-		panic("smslinktest: Client of a gateway that is not started") // or it would be a client of the live gateway
+		panic("smslink: test gateway: Client of a gateway that is not started") // or it would be a client of the live gateway
 	}
 	opts := &smslink.Options{Endpoint: g.URL}
 	if g.Server.TLS != nil {
@@ -178,6 +199,7 @@ func (g *Gateway) Client() *smslink.Client {
 // ServeHTTP answers a request with HTTP 200 and MESSAGE or ERROR, as the live gateway does, unless
 // a fault says otherwise.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer g.guard(w, r)()
 	switch {
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
@@ -192,13 +214,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
-	// A client that stalls must not keep Close waiting.
-	defer context.AfterFunc(g.closing, func() {
-		conn, soon := http.NewResponseController(w), time.Now().Add(closingGrace)
-		_ = conn.SetReadDeadline(soon)
-		_ = conn.SetWriteDeadline(soon)
-	})()
-
 	turn := g.newTurn()
 	if fault, ok := turn.before(); ok {
 		fault.serve(g, w, r, nil)
@@ -206,15 +221,15 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	}
 	form, messages, refusal := g.read(w, r)
 	if refusal != nil {
-		upload := newUpload(form, time.Now(), Fault{})
-		upload.Refusal = refusal.code + ";" + refusal.text
+		upload := g.newUpload(form, Fault{})
+		upload.Refusal = refusal.Error()
 		g.keep(upload)
 		writeReply(w, wire.AppendReply(nil, refusal.reply()))
 		return
 	}
 	fault := turn.after()
 	if fault.stage != afterTaking && fault.serve != nil {
-		g.keep(newUpload(form, time.Now(), fault))
+		g.keep(g.newUpload(form, fault))
 		fault.serve(g, w, r, nil)
 		return
 	}

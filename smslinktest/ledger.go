@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
@@ -24,7 +23,7 @@ type Upload struct {
 	Receivers      int    // messages, as its form says
 	PackageID      string // empty if it was not taken
 	Refusal        string // the ERROR's code and text; empty if it was taken or met a fault
-	Fault          string // in the words of [ParseFault]; empty if it met none
+	Fault          string // the Name of the fault that it met; empty if it met none
 
 	// Fields are the form's fields as received, in order, without the password and the
 	// package: all of them, or those before the first wrong one.
@@ -38,7 +37,7 @@ type Field struct{ Name, Value string }
 type Message struct {
 	Time      time.Time // when it was taken
 	PackageID string
-	RemoteID  string // set even if the reply omits the message
+	RemoteID  string // set even if the reply omits the message; see Options.ZeroTestIDs
 	Status    smslink.Status
 	Test      bool // the upload asked for test mode
 
@@ -86,7 +85,7 @@ func (g *Gateway) Messages() []Message {
 	return slices.Clone(g.messages)
 }
 
-// Uploads returns the uploads read so far, taken or not, in the order in which they were judged.
+// Uploads returns the uploads read so far, taken or not, in the order in which that was decided.
 func (g *Gateway) Uploads() []Upload {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -125,13 +124,9 @@ func (g *Gateway) Credit() int {
 }
 
 // take gives each message its status and ids, and records it.
-func (g *Gateway) take(form form, messages []smslink.Message, fault Fault) wire.Reply {
-	taken := make([]Message, len(messages))
-	for i, m := range messages {
-		taken[i] = Message{
-			Status: g.judge(m), Test: form.Test, Segments: gsm7.Measure(m.Text).Segments,
-			ID: m.ID, To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt,
-		}
+func (g *Gateway) take(form form, taken []Message, fault Fault) wire.Reply {
+	for i := range taken {
+		taken[i].Status = g.statusOf(&taken[i])
 	}
 
 	g.mu.Lock()
@@ -139,16 +134,17 @@ func (g *Gateway) take(form form, messages []smslink.Message, fault Fault) wire.
 	if !form.Test {
 		g.spend(taken)
 	}
-	now := time.Now()
-	packageID := strconv.Itoa(firstPackageID + g.packages)
+	upload := g.newUpload(form, fault)
+	upload.PackageID = strconv.Itoa(firstPackageID + g.packages)
 	g.packages++
-	upload := newUpload(form, now, fault)
-	upload.PackageID = packageID
 	g.uploads = append(g.uploads, upload)
 	var entries []byte
 	for i := range taken {
 		m := &taken[i]
-		m.Time, m.PackageID, m.RemoteID = now, packageID, strconv.Itoa(firstRemoteID+len(g.messages)+i)
+		m.Time, m.PackageID, m.RemoteID = upload.Time, upload.PackageID, strconv.Itoa(firstRemoteID+len(g.messages)+i)
+		if m.Test && g.opts.ZeroTestIDs {
+			m.RemoteID = "0"
+		}
 		if m.Status == smslink.StatusUnreported {
 			continue
 		}
@@ -157,10 +153,11 @@ func (g *Gateway) take(form form, messages []smslink.Message, fault Fault) wire.
 		}
 		entries = wire.AppendEntry(entries, wire.Entry{ID: m.ID, RemoteID: m.RemoteID, Status: int(m.Status)})
 	}
+	first := len(g.messages)
 	g.messages = append(g.messages, taken...)
-	g.schedule(taken)
+	g.schedule(first)
 	g.notify()
-	return wire.Reply{Accepted: true, Code: "1", Text: "package accepted", PackageID: packageID, Entries: string(entries)}
+	return wire.Reply{Accepted: true, Code: "1", Text: "package accepted", PackageID: upload.PackageID, Entries: string(entries)}
 }
 
 // spend pays for the accepted messages of one package while the credit lasts. The caller holds the
@@ -190,16 +187,12 @@ func (g *Gateway) keep(upload Upload) {
 	g.notify()
 }
 
-func newUpload(form form, now time.Time, fault Fault) Upload {
-	upload := Upload{
-		Time: now, Test: form.Test, Compression: form.Compression,
+func (g *Gateway) newUpload(form form, fault Fault) Upload {
+	return Upload{
+		Time: g.now(), Test: form.Test, Compression: form.Compression,
 		SizePlain: form.SizePlain, SizeCompressed: form.SizeCompressed, Receivers: form.Receivers,
-		Fields: form.fields,
+		Fault: fault.Name, Fields: form.fields,
 	}
-	if fault.words != "" {
-		upload.Fault = fault.String()
-	}
-	return upload
 }
 
 // admit checks the credentials, and counts wrong passwords.

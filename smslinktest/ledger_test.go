@@ -22,7 +22,7 @@ func send(t testing.TB, gateway *smslinktest.Gateway, p *smslink.Package) *smsli
 }
 
 func TestMessages_areWhatThePhoneWouldShow(t *testing.T) {
-	gateway := newGateway(t, nil)
+	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}})
 	before := time.Now()
 	p := new(smslink.Package)
 	at := time.Date(2030, 5, 1, 9, 0, 0, 0, time.UTC)
@@ -111,7 +111,7 @@ func TestWaitMessages(t *testing.T) {
 
 	time.AfterFunc(10*time.Millisecond, gateway.Close)
 	_, err = gateway.WaitMessages(t.Context(), 4)
-	require.EqualError(t, err, "smslinktest: the gateway was closed")
+	require.EqualError(t, err, "smslink: test gateway: the gateway was closed")
 }
 
 func TestReset_startsAnew(t *testing.T) {
@@ -184,10 +184,9 @@ func TestRules_unreportedMessagesAreLeftOut(t *testing.T) {
 }
 
 func TestRules_firstObjectionCounts(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{
+	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}, Rules: []smslinktest.Rule{
 		smslinktest.UnknownNumbers("0700000001"),
 		smslinktest.Blacklist("0700000001", "0040700000002"),
-		smslinktest.ApprovedSenders("MAGAZIN"),
 		func(m smslink.Message) smslink.Status {
 			if strings.Contains(m.Text, "?") {
 				return 42

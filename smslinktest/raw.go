@@ -25,10 +25,8 @@ import (
 //
 // The connection then serves further requests. It is closed instead if the written text contains
 // the header line "Connection: close". Over HTTP/2, Raw is [LoseReply].
-//
-// [ParseFault] does not read the words of this fault, "raw".
 func Raw(response func(reply string) string) Fault {
-	return Fault{words: "raw", serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
+	return Fault{Name: "raw", serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		_, _ = io.Copy(io.Discard, r.Body) // or the rest would be read as the next request
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {

@@ -1,15 +1,19 @@
 package smslinktest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-smslink/smslink"
 )
 
 // Reports configures how a gateway reports deliveries. It makes one callback for each message that
@@ -25,8 +29,8 @@ type Reports struct {
 	// Manual leaves the reports to [Gateway.Deliver]. Delay and Undelivered are then ignored.
 	Manual bool
 
-	// Delay is the time from taking a package to its reports. The times that its messages are
-	// scheduled for are ignored.
+	// Delay is the time from taking a message to its report. The report of a message that is
+	// scheduled for later comes that long after its SendAt.
 	Delay time.Duration
 
 	// Client makes the callbacks; nil means a client of the gateway's own. Each callback may
@@ -40,6 +44,65 @@ type Reports struct {
 	// Optional adds the parameters that an account may switch on: network_id (always 1),
 	// network_type, delivery_report, connection_id and message_count (the segments).
 	Optional bool
+
+	// PerSegment makes one report for each segment of a long message, all with its remote id.
+	// Whether the live gateway does is unknown.
+	PerSegment bool
+}
+
+// Delivery is what was last reported of a message.
+type Delivery struct {
+	Time      time.Time // when the report was made
+	Delivered bool      // else undelivered, or expired
+	Err       error     // of the callback; nil if it was answered with a 2xx or there is no URL to call
+}
+
+// find returns the recorded message with that remote id, or nil. The caller holds the mutex.
+func (g *Gateway) find(remoteID string) *Message {
+	id, err := strconv.Atoi(remoteID)
+	if at := id - firstRemoteID; err == nil && at >= 0 && at < len(g.messages) && g.messages[at].RemoteID == remoteID {
+		return &g.messages[at]
+	}
+	return nil
+}
+
+// Deliver reports now that a message was delivered or was not, even if something was reported of it
+// before. It calls the URL of [Options].Reports, if there is one, within 10 seconds, and records
+// the Delivery. A report of the message that is still to come is dropped.
+//
+// It returns the error of the callback. It is an error if no message has that remote id, or if no
+// report can be about the message: because its status is not [smslink.StatusSuccess], or in test
+// mode.
+func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) error {
+	g.mu.Lock()
+	batch := g.batch
+	var m Message
+	found := g.find(remoteID)
+	if found != nil {
+		m = *found
+	}
+	g.mu.Unlock()
+	switch {
+	case found == nil:
+		return fmt.Errorf("smslink: test gateway: no message has the remote id %q", remoteID)
+	case !m.reportable():
+		return fmt.Errorf("smslink: test gateway: message %s was not accepted for sending, or in test mode", remoteID)
+	}
+	return g.deliver(ctx, batch, m, delivered)
+}
+
+func (m *Message) reportable() bool { return m.Status == smslink.StatusSuccess && !m.Test }
+
+// deliver makes a report and records it, unless the gateway was reset meanwhile.
+func (g *Gateway) deliver(ctx context.Context, batch *batch, m Message, delivered bool) error {
+	err := g.report(ctx, m, delivered)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.batch == batch {
+		g.find(m.RemoteID).Delivery = &Delivery{Time: g.now(), Delivered: delivered, Err: err}
+		g.notify()
+	}
+	return err
 }
 
 // batch is a gateway's delivery reports since its start or last Reset, guarded by its mutex.
@@ -56,53 +119,78 @@ func newBatch(closing context.Context) *batch {
 	return b
 }
 
-// schedule makes the reports of a package, in a goroutine that ends with them or with their batch.
-// The caller holds the mutex.
-func (g *Gateway) schedule(taken []Message) {
+// due is a report to come.
+type due struct {
+	index int // of its message
+	after time.Duration
+	later bool // its message is scheduled for later, and WaitReports does not wait for it
+}
+
+// schedule makes the reports of the messages from first on, in a goroutine that ends with them or
+// with their batch. The caller holds the mutex.
+func (g *Gateway) schedule(first int) {
 	if g.opts.Reports == nil || g.opts.Reports.Manual || g.closing.Err() != nil {
 		return
 	}
-	var due []Message
-	for _, m := range taken {
-		if m.reportable() {
-			due = append(due, m)
+	batch, start, now := g.batch, time.Now(), g.now()
+	var reports []due
+	for i, m := range g.messages[first:] {
+		if !m.reportable() {
+			continue
 		}
+		report := due{index: first + i, after: g.opts.Reports.Delay}
+		if m.SendAt.After(now) {
+			report.later = true
+			report.after = max(m.SendAt.Sub(now), m.SendAt.Sub(now)+report.after) // or it overflows
+		} else {
+			batch.pending++
+		}
+		reports = append(reports, report)
 	}
-	batch := g.batch
-	batch.pending += len(due)
+	slices.SortStableFunc(reports, func(a, b due) int { return cmp.Compare(a.after, b.after) })
 	g.background.Go(func() {
-		timer := time.NewTimer(g.opts.Reports.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-batch.ctx.Done():
-		}
-		for _, m := range due {
+		for _, report := range reports {
+			timer := time.NewTimer(time.Until(start.Add(report.after)))
+			select {
+			case <-timer.C:
+			case <-batch.ctx.Done():
+				timer.Stop()
+			}
 			if batch.ctx.Err() != nil {
 				return
 			}
-			g.reportDue(batch, m)
+			g.reportDue(batch, report)
 		}
 	})
 }
 
 // reportDue makes one report that is due, unless Deliver was first.
-func (g *Gateway) reportDue(batch *batch, m Message) {
+func (g *Gateway) reportDue(batch *batch, report due) {
+	g.mu.Lock()
+	if g.batch != batch {
+		g.mu.Unlock()
+		return
+	}
+	m := g.messages[report.index]
+	g.mu.Unlock()
 	var err error
-	if known, _ := g.message(m.RemoteID); known.Delivery == nil {
+	if m.Delivery == nil {
 		undelivered := g.opts.Reports.Undelivered
 		err = g.deliver(batch.ctx, batch, m, undelivered == nil || !undelivered(m))
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	batch.pending--
-	if err != nil {
-		batch.lost = append(batch.lost, err)
+	if !report.later {
+		batch.pending--
+		if err != nil {
+			batch.lost = append(batch.lost, err)
+		}
 	}
 	g.notify()
 }
 
-// WaitReports waits until no delivery report is to come. If callbacks failed or were not answered
+// WaitReports waits until no delivery report is to come, except those of messages that are
+// scheduled for later. If callbacks failed or were not answered
 // with a 2xx, it returns their errors, joined; they quote no URL. If ctx is done or the gateway is
 // closed first, it returns the cause of ctx, or an error that says that the gateway was closed.
 func (g *Gateway) WaitReports(ctx context.Context) error {
@@ -117,25 +205,39 @@ func (g *Gateway) WaitReports(ctx context.Context) error {
 	return lost
 }
 
-// report makes one callback.
+// report makes the callbacks of one report.
 func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
 	if g.opts.Reports == nil || g.opts.Reports.URL == "" {
 		return nil
 	}
+	times := 1
+	if g.opts.Reports.PerSegment {
+		times = m.Segments
+	}
+	for range times {
+		if err := g.call(ctx, g.opts.Reports.URL, g.opts.Reports.Post, g.reportValues(m, delivered)); err != nil {
+			return fmt.Errorf("smslink: test gateway: delivery report of %s: %w", m.RemoteID, err)
+		}
+	}
+	return nil
+}
+
+// call makes one callback. Its error does not quote the URL.
+func (g *Gateway) call(ctx context.Context, callback string, post bool, values url.Values) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := g.newReport(ctx, m, delivered)
+	req, err := newCall(ctx, callback, post, values)
 	if err != nil {
-		return fmt.Errorf("smslinktest: delivery report of %s: %w", m.RemoteID, withoutURL(err))
+		return withoutURL(err)
 	}
 	resp, err := g.caller.Do(req)
 	if err != nil {
-		return fmt.Errorf("smslinktest: delivery report of %s: %w", m.RemoteID, withoutURL(err))
+		return withoutURL(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("smslinktest: delivery report of %s: answered with HTTP status %d", m.RemoteID, resp.StatusCode)
+		return fmt.Errorf("answered with HTTP status %d", resp.StatusCode)
 	}
 	return nil
 }
@@ -150,17 +252,15 @@ func withoutURL(err error) error {
 	return err
 }
 
-func (g *Gateway) newReport(ctx context.Context, m Message, delivered bool) (*http.Request, error) {
-	reports := g.opts.Reports
-	values := g.reportValues(m, delivered)
-	if reports.Post {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, reports.URL, strings.NewReader(values.Encode()))
+func newCall(ctx context.Context, callback string, post bool, values url.Values) (*http.Request, error) {
+	if post {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, callback, strings.NewReader(values.Encode()))
 		if err == nil {
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}
 		return req, err
 	}
-	target, err := url.Parse(reports.URL)
+	target, err := url.Parse(callback)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +280,7 @@ func (g *Gateway) reportValues(m Message, delivered bool) url.Values {
 	values := url.Values{
 		"message_id": {m.RemoteID},
 		"status":     {status},
-		"timestamp":  {strconv.FormatInt(time.Now().Unix(), 10)},
+		"timestamp":  {strconv.FormatInt(g.now().Unix(), 10)},
 	}
 	if g.opts.Reports.Optional {
 		values.Set("network_id", "1") // Vodafone [public]

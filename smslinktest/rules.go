@@ -35,27 +35,23 @@ func failing(receivers []string, status smslink.Status) Rule {
 	}
 }
 
-// ApprovedSenders returns a rule that fails all other senders with [smslink.StatusSenderFailed].
-// [smslink.SenderNumeric] and [smslink.SenderTest] are always approved.
-func ApprovedSenders(senders ...string) Rule {
-	senders = append([]string{smslink.SenderNumeric, smslink.SenderTest}, senders...)
-	return func(m smslink.Message) smslink.Status {
-		if slices.Contains(senders, m.From) {
-			return smslink.StatusSuccess
-		}
-		return smslink.StatusSenderFailed
-	}
-}
-
-// judge returns the status that the rules give a message.
-func (g *Gateway) judge(m smslink.Message) smslink.Status {
+// statusOf returns the status of a message: what the rules say, or else the senders and the form of
+// the receiver.
+func (g *Gateway) statusOf(m *Message) smslink.Status {
+	read := smslink.Message{ID: m.ID, To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt}
 	for _, rule := range g.opts.Rules {
-		switch status := rule(m); {
+		switch status := rule(read); {
 		case status < 0 || status > 999:
-			panic(fmt.Sprintf("smslinktest: a Rule returned status %d; a reply can hold 1 to 999", int(status)))
+			panic(fmt.Sprintf("smslink: test gateway: a Rule returned status %d; a reply can hold 1 to 999", int(status)))
 		case status != smslink.StatusSuccess:
 			return status
 		}
+	}
+	if m.From != smslink.SenderNumeric && m.From != smslink.SenderTest && !slices.Contains(g.opts.Senders, m.From) {
+		return smslink.StatusSenderFailed
+	}
+	if _, err := smslink.ParseReceiver(m.To); err != nil {
+		return smslink.StatusNumberFailed
 	}
 	return smslink.StatusSuccess
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/zlib"
+	"context"
 	"crypto/md5"
 	"crypto/subtle"
 	"errors"
@@ -14,24 +15,32 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
-	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/lzf"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// The limits of an upload in bytes: far more than a test sends, and small enough that a
-// decompression bomb does no harm.
+// The limits of an upload. They bound the memory that one upload takes, however well it compresses:
+// about maxPacked and twice maxPlain while it is read, and then 300 bytes a message in the ledger.
 const (
-	maxPacked = 256 << 20
-	maxPlain  = 512 << 20
-	maxForm   = 1 << 20 // all but the package
+	maxPacked   = 32 << 20 // bytes
+	maxPlain    = 64 << 20 // bytes
+	maxForm     = 1 << 20  // bytes of all but the package
+	maxMessages = 200_000
 )
+
+// maxStall is the longest pause between two reads of a request's body.
+const maxStall = 30 * time.Second
 
 // refusal is an ERROR reply.
 type refusal struct{ code, text string }
 
 func (r *refusal) reply() wire.Reply { return wire.Reply{Code: r.code, Text: r.text} }
+
+func (r *refusal) Error() string { return r.code + ";" + r.text }
 
 // Codes of the published table [public], and one of our own for what the table does not have.
 const (
@@ -40,6 +49,7 @@ const (
 	codeBanned          = "6"
 	codePassword        = "7"
 	codeUnknownMode     = "14"
+	codeSchedule        = "15"
 	codeBadPackage      = "900"
 )
 
@@ -49,25 +59,36 @@ type form struct {
 	fields []Field
 }
 
-// read reads an upload and checks that everything in it agrees.
-func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []smslink.Message, *refusal) {
-	form, packed, err := readForm(w, r)
+// read reads an upload and checks that everything in it agrees. It returns the messages without
+// what the gateway gives them.
+func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message, *refusal) {
+	form, packed, err := g.readForm(w, r)
 	if err != nil {
-		return form, nil, &refusal{codeTooFewArguments, err.Error()}
-	}
-	if refused := g.admit(form.ConnectionID, form.Password); refused != nil {
+		var refused *refusal
+		if !errors.As(err, &refused) {
+			refused = &refusal{codeTooFewArguments, err.Error()}
+		}
 		return form, nil, refused
 	}
 	messages, err := unpack(form.Form, packed)
 	if err != nil {
 		return form, nil, &refusal{codeBadPackage, err.Error()}
 	}
+	now := g.now()
+	for i := range messages {
+		if at := messages[i].SendAt; !at.IsZero() && !at.After(now) {
+			return form, nil, &refusal{codeSchedule, "schedule in the past or too near"}
+		}
+	}
 	return form, messages, nil
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-func readForm(w http.ResponseWriter, r *http.Request) (read form, packed []byte, err error) {
+// readForm reads the form and the package. It checks the credentials before it reads the package.
+// It reads the rest of an upload that is refused without keeping it, so that the client is done
+// writing when the answer comes.
+func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, packed []byte, err error) {
 	if _, err := strconv.ParseUint(r.URL.Query().Get("timestamp"), 10, 63); err != nil {
 		return form{}, nil, errors.New("query timestamp: not Unix seconds")
 	}
@@ -79,16 +100,80 @@ func readForm(w http.ResponseWriter, r *http.Request) (read form, packed []byte,
 		return form{}, nil, errors.New("Content-Type is not multipart/form-data with a boundary")
 	}
 	body := http.MaxBytesReader(w, r.Body, maxPacked+maxForm)
-	read.Form, packed, err = wire.ParseForm(multipart.NewReader(body, params["boundary"]), maxPacked, func(name, value string) {
-		if name != "password" {
-			read.fields = append(read.fields, Field{name, value})
+	connectionID := ""
+	var refused *refusal
+	read.Form, packed, err = wire.ParseForm(multipart.NewReader(body, params["boundary"]), maxPacked, func(name, value string) error {
+		switch name {
+		case "connection_id":
+			connectionID = value
+		case "password":
+			if value != "" { // an empty one is malformed, and not wrong
+				refused = g.admit(connectionID, value)
+			}
+			return nil
+		case "Package":
+			if refused != nil {
+				return refused
+			}
+			return nil
 		}
+		read.fields = append(read.fields, Field{name, value})
+		return nil
 	})
+	if refused != nil {
+		err = refused
+	}
+	if err != nil {
+		_, _ = io.Copy(io.Discard, body)
+	}
 	return read, packed, err
 }
 
+// guardedBody is a request's body of which a read ends after a time without a byte.
+type guardedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	stall   time.Duration
+
+	mu      sync.Mutex
+	closing bool
+}
+
+// guard makes the request's body end if the client stalls, and soon once the gateway is closed. The
+// caller calls stop when the request is answered.
+func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func() bool) {
+	body := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(w), stall: g.stall}
+	body.setDeadline(time.Now().Add(body.stall)) // for net/http, which reads what a handler has not read
+	r.Body = body
+	return context.AfterFunc(g.closing, func() {
+		body.mu.Lock()
+		defer body.mu.Unlock()
+		body.closing = true
+		soon := time.Now().Add(closingGrace)
+		_ = body.control.SetReadDeadline(soon)
+		_ = body.control.SetWriteDeadline(soon)
+	})
+}
+
+func (b *guardedBody) Read(p []byte) (int, error) {
+	b.setDeadline(time.Now().Add(b.stall))
+	n, err := b.ReadCloser.Read(p)
+	if err == nil || errors.Is(err, io.EOF) {
+		b.setDeadline(time.Time{}) // net/http goes on reading, to see the connection end
+	}
+	return n, err
+}
+
+func (b *guardedBody) setDeadline(at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closing {
+		_ = b.control.SetReadDeadline(at) // a server of the test's own may have none
+	}
+}
+
 // unpack checks the package against its form and reads its messages.
-func unpack(form wire.Form, packed []byte) ([]smslink.Message, error) {
+func unpack(form wire.Form, packed []byte) ([]Message, error) {
 	switch {
 	case form.SizeCompressed != len(packed):
 		return nil, errors.New("field SizeCompressed is not the package's size")
@@ -96,6 +181,8 @@ func unpack(form wire.Form, packed []byte) ([]smslink.Message, error) {
 		return nil, errors.New("field MD5Compressed is not the package's digest")
 	case form.SizePlain > maxPlain:
 		return nil, fmt.Errorf("field SizePlain is over %d bytes", maxPlain)
+	case form.Receivers > maxMessages:
+		return nil, fmt.Errorf("field Receivers is over %d messages", maxMessages)
 	}
 	plain, err := decompress(form.Compression, packed, form.SizePlain)
 	switch {
@@ -106,19 +193,19 @@ func unpack(form wire.Form, packed []byte) ([]smslink.Message, error) {
 	case form.MD5Plain != md5.Sum(plain):
 		return nil, errors.New("field MD5Plain is not the plain form's digest")
 	}
-
-	var messages []smslink.Message
+	if lines := bytes.Count(plain, []byte(wire.LineEnd)) + 1; form.Receivers != lines {
+		return nil, fmt.Errorf("field Receivers says %d, the package has %d lines", form.Receivers, lines)
+	}
+	messages := make([]Message, 0, form.Receivers)
 	for line := range strings.SplitSeq(string(plain), wire.LineEnd) {
 		record, err := wire.ParseRecord(line)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(messages)+1, err)
 		}
-		messages = append(messages, smslink.Message{
-			ID: record.ID, To: record.Receiver, From: record.Sender, Text: record.Text, SendAt: record.Time(),
+		messages = append(messages, Message{
+			Test: form.Test, ID: record.ID, To: record.Receiver, From: record.Sender, Text: record.Text, SendAt: record.Time(),
+			Segments: gsm7.Measure(record.Text).Segments,
 		})
-	}
-	if form.Receivers != len(messages) {
-		return nil, fmt.Errorf("field Receivers says %d, the package has %d lines", form.Receivers, len(messages))
 	}
 	return messages, nil
 }
@@ -165,14 +252,15 @@ func holdsSecondStream(packed []byte) bool {
 }
 
 func readAll(r io.Reader, in *bytes.Reader, size int) ([]byte, error) {
-	plain, err := io.ReadAll(io.LimitReader(r, int64(size)+1))
+	plain := bytes.NewBuffer(make([]byte, 0, size+1+bytes.MinRead))
+	_, err := plain.ReadFrom(io.LimitReader(r, int64(size)+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("package: %w", err)
-	case len(plain) > size:
+	case plain.Len() > size:
 		return nil, fmt.Errorf("package: decodes to more than the %d bytes of SizePlain", size)
 	case in.Len() > 0:
 		return nil, errors.New("package: bytes follow its compressed stream")
 	}
-	return plain, nil
+	return plain.Bytes(), nil
 }

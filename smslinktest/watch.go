@@ -50,7 +50,7 @@ func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-g.closing.Done():
-			return errors.New("smslinktest: the gateway was closed")
+			return errors.New("smslink: test gateway: the gateway was closed")
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestInspect_showsTheLedgerAndTheFaultsToCome(t *testing.T) {
 		require.Len(t, s.Uploads, 1)
 		require.Equal(t, "1001", s.Uploads[0].PackageID)
 		require.Len(t, s.Faults, 1)
-		require.Equal(t, "refuse 8 no credit", s.Faults[0].String())
+		require.Equal(t, "refuse 8 no credit", s.Faults[0].Name)
 	})
 	require.Equal(t, 1, calls)
 }

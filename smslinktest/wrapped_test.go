@@ -164,7 +164,7 @@ func TestGateway_whoseRulesDeviate(t *testing.T) {
 		}
 		return smslink.StatusSuccess
 	}}})
-	for plain, want := range map[string]string{"1;0712345678;numeric;a%0Ab;0": "1:220000001:4", "1;0712345678;numeric;ab;1": "1:220000001:4", "1;0712345678;numeric;ab;0": "1:220000001:3"} {
+	for plain, want := range map[string]string{"1;0712345678;numeric;a%0Ab;0": "1:220000001:4", "1;0712345678;numeric;ab;1893456000": "1:220000001:4", "1;0712345678;numeric;ab;0": "1:220000001:3"} {
 		gateway.Reset()
 		require.Equal(t, "MESSAGE;1;package accepted;1001;"+want, newUpload(gateway, 0, plain, plain).post(t))
 	}

@@ -122,8 +122,10 @@ func appendPart(dst []byte, boundary, name string) []byte {
 
 // ParseForm reads an upload whose fields stand in the reference's order, and its package of at most
 // limit bytes. It checks the form of each value, not whether the values are right. Its errors quote
-// no value. If seen is not nil, it is called with each field's value as it came, malformed or not.
-func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string)) (Form, []byte, error) {
+// no value. If seen is not nil, it is called with each field's value as it came, malformed or not,
+// and with Package and no value before the package is read. If it returns an error, ParseForm
+// returns that error and reads no further.
+func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string) error) (Form, []byte, error) {
 	var f Form
 	for _, field := range fields {
 		raw, err := readPart(r, field.name, maxValue)
@@ -131,10 +133,17 @@ func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string)) 
 			return f, nil, err
 		}
 		if seen != nil {
-			seen(field.name, string(raw))
+			if err := seen(field.name, string(raw)); err != nil {
+				return f, nil, err
+			}
 		}
 		if !field.parse(&f, string(raw)) {
 			return f, nil, fmt.Errorf("field %s: malformed value", field.name)
+		}
+	}
+	if seen != nil {
+		if err := seen(packageField, ""); err != nil {
+			return f, nil, err
 		}
 	}
 	packed, err := readPart(r, packageField, limit)
