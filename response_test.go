@@ -473,8 +473,8 @@ func TestRetryable_sameBytes(t *testing.T) {
 }
 
 func TestRetryable_corrects(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{
-		smslinktest.UnknownNumbers("0799999999"), smslinktest.ApprovedSenders("Shop"), smslinktest.Blacklist("0788888888"),
+	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"Shop"}, Rules: []smslinktest.Rule{
+		smslinktest.UnknownNumbers("0799999999"), smslinktest.Blacklist("0788888888"),
 	}})
 	gateway.SetCredit(1)
 	client := gateway.Client()

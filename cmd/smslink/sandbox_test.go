@@ -72,6 +72,15 @@ func (s *ranSandbox) account() map[string]string {
 	return map[string]string{account.EnvConnectionID: s.ConnectionID, account.EnvPassword: s.Password}
 }
 
+// The sandbox answers as docs/gateway.md says.
+func TestSandbox_probeFindsNoDeviation(t *testing.T) {
+	s := startSandbox(t, nil)
+	got := smslinkIn(s.account(), "", "probe", "--endpoint", s.Endpoint, "--to", "0712345678", "--pause", "0", "--idle-wait", "2100ms", "--max-messages", "10000", "--yes")
+	require.Contains(t, got.out, " 0 deviate, ")
+	require.Contains(t, got.out, "plain http, which does not leave this machine")
+	s.end()
+}
+
 func TestSandbox_takesACampaignAndEndsCleanly(t *testing.T) {
 	s := startSandbox(t, nil)
 	require.Regexp(t, `^http://127\.0\.0\.1:[1-9]\d*/$`, s.URL)

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/go-smslink/smslink/cmd/internal/account"
+	"github.com/go-smslink/smslink/cmd/internal/fault"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -58,9 +59,9 @@ func Scripts(t *testing.T) {
 			},
 			// fault WORDS…: what happens to the next upload, in the words of sandbox --fault.
 			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
-				fault, err := smslinktest.ParseFault(strings.Join(args, " "))
+				next, err := fault.Parse(strings.Join(args, " "))
 				ts.Check(err)
-				gatewayOf(ts).Inject(fault)
+				gatewayOf(ts).Inject(next)
 			},
 			// until PATTERN COMMAND…: the command is run until its output matches.
 			"until": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-smslink/smslink/cmd/internal/fault"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -42,7 +43,7 @@ func (n *notices) numbered(number int) notice {
 func (h *Handler) done(w http.ResponseWriter, r *http.Request, words string, err error) {
 	said := notice{Words: words}
 	if err != nil {
-		said = notice{strings.TrimPrefix(err.Error(), "smslinktest: "), true}
+		said = notice{strings.TrimPrefix(err.Error(), "smslink: test gateway: "), true}
 	}
 	h.mu.Lock()
 	number := h.notices.add(said)
@@ -98,11 +99,11 @@ func (h *Handler) injectFault(w http.ResponseWriter, r *http.Request) {
 	if words == "" {
 		words = r.PostFormValue("fault")
 	}
-	fault, err := smslinktest.ParseFault(words)
+	next, err := fault.Parse(words)
 	if err == nil {
-		h.gateway.Inject(fault)
+		h.gateway.Inject(next)
 	}
-	h.done(w, r, fmt.Sprintf("The next upload meets %s.", fault), err)
+	h.done(w, r, "The next upload meets "+faultName(next)+".", err)
 }
 
 // clear empties the gateway and the page's index of it together.

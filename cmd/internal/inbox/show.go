@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -124,6 +125,9 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, tab string, fill 
 	_, _ = body.WriteTo(w)
 }
 
+// faultName returns a fault's name, and "none" for one that lets an upload through.
+func faultName(f smslinktest.Fault) string { return cmp.Or(f.Name, "none") }
+
 func (h *Handler) fill(p *page, r *http.Request, fill func(*page, smslinktest.Snapshot) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,7 +141,7 @@ func (h *Handler) fill(p *page, r *http.Request, fill func(*page, smslinktest.Sn
 		p.Messages, p.Uploads, p.Phones = len(s.Messages), len(s.Uploads), len(h.ledger.byNumber)
 		const shown = 20
 		for _, fault := range s.Faults[:min(len(s.Faults), shown)] {
-			p.Faults = append(p.Faults, clipped(fault.String(), fieldShown))
+			p.Faults = append(p.Faults, clipped(faultName(fault), fieldShown))
 		}
 		p.MoreFaults = max(len(s.Faults)-shown, 0)
 		h.list(p, r, s)

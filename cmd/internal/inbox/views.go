@@ -111,7 +111,7 @@ func stateOf(m *smslinktest.Message) state {
 		s.Class, s.Mark, s.Words = "undelivered", "✕", "not delivered"
 	}
 	if m.Delivery.Err != nil {
-		s.Why = clipped(strings.TrimPrefix(m.Delivery.Err.Error(), "smslinktest: "), fieldShown)
+		s.Why = clipped(strings.TrimPrefix(m.Delivery.Err.Error(), "smslink: test gateway: "), fieldShown)
 	}
 	return s
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,17 +27,9 @@ type wrapper func(next http.Handler) http.Handler
 // scripted starts a gateway that meets every assumption, except as the wrappers have it.
 func scripted(t *testing.T, wrappers ...wrapper) (*smslinktest.Gateway, *httptest.Server) {
 	t.Helper()
-	gateway := smslinktest.NewUnstartedGateway(&smslinktest.Options{Rules: []smslinktest.Rule{
-		smslinktest.ApprovedSenders(),
-		func(m smslink.Message) smslink.Status {
-			if len(m.To) < 10 {
-				return smslink.StatusNumberFailed
-			}
-			return smslink.StatusSuccess
-		},
-	}})
+	gateway := smslinktest.NewUnstartedGateway(nil)
 	t.Cleanup(gateway.Close)
-	handler := refusingThePast(gateway)
+	var handler http.Handler = gateway
 	for _, wrap := range wrappers {
 		handler = wrap(handler)
 	}
@@ -158,15 +149,6 @@ func lenient(fix func(f *form)) wrapper {
 			next.ServeHTTP(w, r)
 		})
 	}
-}
-
-// refusingThePast is what the published table says of a schedule in the past.
-func refusingThePast(next http.Handler) http.Handler {
-	return refuse("15", func(f *form) bool {
-		_, last, _ := cutLast(f.get("Package"), ";")
-		at, err := strconv.ParseInt(last, 10, 64)
-		return f.get("Compression") == "0" && err == nil && at > 0 && at < time.Now().Unix()
-	})(next)
 }
 
 // onRequest lets react answer a request in the gateway's place, by returning true.

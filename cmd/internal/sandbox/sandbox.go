@@ -23,6 +23,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/fault"
 	"github.com/go-smslink/smslink/cmd/internal/inbox"
 	"github.com/go-smslink/smslink/cmd/internal/serve"
 	"github.com/go-smslink/smslink/smslinktest"
@@ -36,6 +37,9 @@ type sandboxOptions struct {
 	faults       string
 	fault        []string
 	unknown      []string
+	senders      []string
+	zeroTestIDs  bool
+	perSegment   bool
 	callback     string
 	callbackPost bool
 	deliverAfter string
@@ -57,6 +61,10 @@ messages are lost when it ends.
 Its account is ` + account.EnvConnectionID + ` and ` + account.EnvPassword + ` if both are set.
 Otherwise it is test-connection and test-password.
 
+It answers as docs/gateway.md says of the live gateway: a sender other than numeric,
+SMSLink.ro and those of --sender fails with status 1, a bad number with status 2, and
+a package that is scheduled for the past is refused with ERROR 15.
+
 Accepted messages are delivered after the time in --deliver-after, or with the page's
 buttons if it is "manual". Delivery reports are sent to the URL in --callback, as the
 live gateway sends them.
@@ -72,7 +80,7 @@ The faults are
   redirect 302 URL    answer with a redirect
   delay 2s            take it and reply late; trickle 10ms: byte by byte
   cut-reply 10        end the reply after 10 bytes; endless-reply: never
-  omit 1 2            leave these local ids out of the reply; or repeat, malform
+  omit 1 2            leave these local ids out of the reply
   add 9:9:3           put an entry into the reply; shuffle 1: mix its entries
 With after-taking or before-reading in front, hang-up, reset, answer, refuse and
 redirect come after the package is taken, or before it is read.
@@ -104,8 +112,11 @@ Exit codes:
 	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one on each line, for the next uploads in order")
 	flags.StringArrayVar(&opts.fault, "fault", nil, "`WORDS` of one fault, after those of --faults; may be repeated")
 	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
+	flags.StringSliceVar(&opts.senders, "sender", nil, "`NAMES` of senders that are approved; may be repeated")
+	flags.BoolVar(&opts.zeroTestIDs, "zero-test-ids", false, "give every message in test mode the remote id 0")
 	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
 	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST instead of GET")
+	flags.BoolVar(&opts.perSegment, "report-per-segment", false, "report a long SMS once for each segment")
 	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "`TIME` from an upload to its deliveries, or "+manual)
 	return cmd
 }
@@ -153,7 +164,10 @@ func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
 
 // gateway checks the flags and returns the gateway's settings and faults.
 func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslinktest.Fault, error) {
-	settings := &smslinktest.Options{Reports: &smslinktest.Reports{URL: o.callback, Post: o.callbackPost}}
+	settings := &smslinktest.Options{
+		Senders: o.senders, ZeroTestIDs: o.zeroTestIDs,
+		Reports: &smslinktest.Reports{URL: o.callback, Post: o.callbackPost, PerSegment: o.perSegment},
+	}
 	if id, password := c.Getenv(account.EnvConnectionID), c.Getenv(account.EnvPassword); id != "" && password != "" {
 		settings.ConnectionID, settings.Password = id, password
 	}
@@ -203,19 +217,19 @@ func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 			if words == "" || words[0] == '#' {
 				continue
 			}
-			fault, err := smslinktest.ParseFault(words)
+			next, err := fault.Parse(words)
 			if err != nil {
-				return nil, fmt.Errorf("--faults: %s:%d: %s", file, line, strings.TrimPrefix(err.Error(), "smslinktest: "))
+				return nil, fmt.Errorf("--faults: %s:%d: %w", file, line, err)
 			}
-			faults = append(faults, fault)
+			faults = append(faults, next)
 		}
 	}
 	for _, words := range flags {
-		fault, err := smslinktest.ParseFault(words)
+		next, err := fault.Parse(words)
 		if err != nil {
-			return nil, fmt.Errorf("--fault: %s", strings.TrimPrefix(err.Error(), "smslinktest: "))
+			return nil, fmt.Errorf("--fault: %w", err)
 		}
-		faults = append(faults, fault)
+		faults = append(faults, next)
 	}
 	return faults, nil
 }
