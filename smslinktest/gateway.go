@@ -62,7 +62,7 @@ type Options struct {
 
 	// Senders are the senders that are approved for the account, besides
 	// [smslink.SenderNumeric] and [smslink.SenderTest]. A message from another sender has
-	// [smslink.StatusSenderFailed].
+	// [smslink.StatusSenderFailed], unless [AnySender] is among them.
 	Senders []string
 
 	// Rules decide the status of each message of a package that is taken. The first rule that
@@ -87,6 +87,9 @@ type Options struct {
 	// past. Nil means time.Now. It is called concurrently.
 	Now func() time.Time
 }
+
+// AnySender in [Options].Senders approves every sender.
+const AnySender = "*"
 
 // The paths of the live gateway's endpoints.
 const (

@@ -112,6 +112,7 @@ func TestGateway_failsOtherSendersAndBadNumbers(t *testing.T) {
 	}
 	require.Equal(t, "MESSAGE;1;package accepted;1001;1:220000001:3,2:220000002:3,3:220000003:1,4:220000004:2,5:220000005:2", ask(nil))
 	require.Contains(t, ask(&smslinktest.Options{Senders: []string{"MAGAZIN"}}), "3:220000003:3")
+	require.Contains(t, ask(&smslinktest.Options{Senders: []string{smslinktest.AnySender}}), "3:220000003:3")
 	require.NotContains(t, ask(&smslinktest.Options{Senders: []string{"Magazin"}}), "3:220000003:3")
 }
 

@@ -47,7 +47,8 @@ func (g *Gateway) statusOf(m *Message) smslink.Status {
 			return status
 		}
 	}
-	if m.From != smslink.SenderNumeric && m.From != smslink.SenderTest && !slices.Contains(g.opts.Senders, m.From) {
+	approves := func(sender string) bool { return sender == m.From || sender == AnySender }
+	if m.From != smslink.SenderNumeric && m.From != smslink.SenderTest && !slices.ContainsFunc(g.opts.Senders, approves) {
 		return smslink.StatusSenderFailed
 	}
 	if _, err := smslink.ParseReceiver(m.To); err != nil {

@@ -57,7 +57,7 @@ func TestResults_areTheOwnersAlone(t *testing.T) {
 
 // A run that is killed leaves one file beside the results, which the next one uses again.
 func TestResults_partialFileIsUsedAgain(t *testing.T) {
-	gateway := newGateway(t, nil)
+	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}})
 	folder := t.TempDir()
 	results := filepath.Join(folder, "results.csv")
 	send := func() ran {

@@ -75,14 +75,14 @@ func (s *ranSandbox) account() map[string]string {
 // The sandbox answers as docs/gateway.md says.
 func TestSandbox_probeFindsNoDeviation(t *testing.T) {
 	s := startSandbox(t, nil)
-	got := smslinkIn(s.account(), "", "probe", "--endpoint", s.Endpoint, "--to", "0712345678", "--pause", "0", "--idle-wait", "2100ms", "--max-messages", "10000", "--yes")
+	got := smslinkIn(s.account(), "", "probe", "--endpoint", s.Endpoint, "--to", "0712345678", "--pause", "0", "--idle-wait", "2100ms", "--max", "10000", "--yes")
 	require.Contains(t, got.out, " 0 deviate, ")
 	require.Contains(t, got.out, "plain http, which does not leave this machine")
 	s.end()
 }
 
 func TestSandbox_takesACampaignAndEndsCleanly(t *testing.T) {
-	s := startSandbox(t, nil)
+	s := startSandbox(t, nil, "--sender", "MAGAZIN")
 	require.Regexp(t, `^http://127\.0\.0\.1:[1-9]\d*/$`, s.URL)
 	require.Equal(t, s.URL+"sms/gateway/communicate/bulk-v3.php", s.Endpoint)
 	got := smslinkIn(s.account(), "", "send", "--endpoint", s.Endpoint, campaignFile)
@@ -151,7 +151,7 @@ func TestSandbox_callback(t *testing.T) {
 // The environment's account may be a real one: it is taken, and not shown.
 func TestSandbox_theEnvironmentsAccount(t *testing.T) {
 	env := map[string]string{account.EnvConnectionID: "A1B2", account.EnvPassword: "hunter2"}
-	s := startSandbox(t, env)
+	s := startSandbox(t, env, "--sender", "*")
 	defer s.end()
 	require.Equal(t, "A1B2", s.ConnectionID)
 	require.Empty(t, s.Password)

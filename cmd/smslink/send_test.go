@@ -82,7 +82,7 @@ func TestSend_campaignThroughTheSandbox(t *testing.T) {
 }
 
 func TestSend_campaignArrivesAsItStandsInTheFile(t *testing.T) {
-	gateway := newGateway(t, nil)
+	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}})
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, campaignFile)
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 

@@ -153,7 +153,7 @@ func startSandbox(t *testing.T, args ...string) *sandbox {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	command := exec.Command(s.binary, append([]string{"sandbox", "--json", "--listen", "127.0.0.1:0"}, args...)...)
+	command := exec.Command(s.binary, append([]string{"sandbox", "--json", "--listen", "127.0.0.1:0", "--sender", "MAGAZIN"}, args...)...)
 	command.Env = []string{"HOME=" + t.TempDir()}
 	said, err := command.StdoutPipe()
 	require.NoError(t, err)

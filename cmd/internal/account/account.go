@@ -48,7 +48,7 @@ func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway 
 		if opts.Endpoint != smslink.EndpointHTTPS {
 			return nil, nil, errors.New("--sandbox and --endpoint exclude each other")
 		}
-		gateway := smslinktest.NewGateway(nil)
+		gateway := smslinktest.NewGateway(&smslinktest.Options{Senders: []string{smslinktest.AnySender}})
 		settings.Endpoint = gateway.URL
 		client, err = smslink.NewClient(gateway.ConnectionID, gateway.Password, settings)
 		return client, gateway.Close, err

@@ -33,7 +33,9 @@ func Scripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000404")}})
+			gateway := smslinktest.NewGateway(&smslinktest.Options{
+				Senders: []string{"MAGAZIN"}, Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000404")},
+			})
 			env.Defer(gateway.Close)
 			env.Values[gatewayKey{}] = gateway
 			folder, err := os.Getwd()

@@ -67,7 +67,7 @@ func TestParse_doesWhatItsTextSays(t *testing.T) {
 	for words, want := range map[string]smslink.Outcome{
 		"none": smslink.OutcomeAccepted, "lose-reply": smslink.OutcomeInDoubt, "hang-up": smslink.OutcomeInDoubt, "reset": smslink.OutcomeInDoubt,
 		"answer 503": smslink.OutcomeInDoubt, "refuse 8 no credit": smslink.OutcomeRejected, "redirect 302 /": smslink.OutcomeRejected,
-		"delay 1ms": smslink.OutcomeAccepted, "cut-reply 10": smslink.OutcomeInDoubt, "omit 1": smslink.OutcomeAccepted,
+		"delay 1ms": smslink.OutcomeAccepted, "cut-reply 10": smslink.OutcomeInDoubt, "omit 1": smslink.OutcomeInDoubt,
 	} {
 		got, err := fault.Parse(words)
 		require.NoError(t, err)
