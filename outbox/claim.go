@@ -71,7 +71,7 @@ func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, er
 		FROM (
 			SELECT due
 			FROM smslink_message%[2]s
-			WHERE package IS NULL AND lane = ? AND due >= ? AND due <= (SELECT %[1]s)
+			WHERE package IS NULL AND lane = ? AND due >= ? AND due <= (SELECT %[1]s) AND ends > (SELECT %[1]s)
 			ORDER BY due
 			LIMIT %[3]d
 		) AS q`, d.now, d.queueIndex, o.lanes[lane].Messages)), lane, from).
@@ -81,7 +81,7 @@ func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, er
 
 // claim puts messages of a lane that have been due since from into a package. If the commit fails,
 // the claim comes with the error: it may have happened, and must be withdrawn. The error is
-// errNothing if another worker was faster or if all that was due has expired.
+// errNothing if another worker was faster or if nothing that was due was valid.
 func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error) {
 	began := time.Now()
 	c := &claim{
@@ -98,7 +98,7 @@ func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error
 	}
 	step.Reach(ctx, step.Claiming)
 	err = tx.Commit()
-	if c.id == 0 { // there was only what could not be sent
+	if c.id == 0 { // there were only invalid messages
 		return nil, orElse(err, errNothing)
 	}
 	if err == nil {
@@ -120,14 +120,14 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	case s.paused != "":
 		return errPaused
 	}
-	left, err := r.add(ctx, tx, c, from, s.now)
+	invalid, err := r.add(ctx, tx, c, from, s.now)
 	switch {
 	case err != nil:
 		return err
-	case len(c.ids)+len(left.expired)+len(left.invalid) == 0:
+	case len(c.ids)+len(invalid) == 0:
 		return errNothing
 	}
-	if err := r.endUnsent(ctx, tx, left); err != nil {
+	if err := r.endInvalid(ctx, tx, invalid); err != nil {
 		return err
 	}
 	if len(c.ids) == 0 {
@@ -148,21 +148,9 @@ func unsafeSettings(s state) error {
 	return fmt.Errorf("%w: %s; change it, or set Options.AllowLoss", errUnsafe, s.unsafe)
 }
 
-// unsent are the messages that a claim found and did not add.
-type unsent struct {
-	expired []int64
-	invalid map[int64]string // why, by id
-}
-
-// endUnsent ends the messages that a claim did not add.
-func (o *Outbox) endUnsent(ctx context.Context, tx *sql.Tx, left unsent) error {
-	if len(left.expired) > 0 {
-		take := fmt.Sprintf(o.dialect.take, atEnd(expiredPackage, o.dialect), "package IS NULL")
-		if _, err := o.exec(ctx, tx, take, asciiJSON(left.expired)); err != nil {
-			return err
-		}
-	}
-	for id, reason := range left.invalid {
+// endInvalid ends the messages that a claim could not add, with the reasons by their ids.
+func (o *Outbox) endInvalid(ctx context.Context, tx *sql.Tx, invalid map[int64]string) error {
+	for id, reason := range invalid {
 		_, err := o.exec(ctx, tx, `
 			UPDATE smslink_message
 			SET `+atEnd(invalidPackage, o.dialect)+`, note = ?
@@ -174,40 +162,35 @@ func (o *Outbox) endUnsent(ctx context.Context, tx *sql.Tx, left unsent) error {
 	return nil
 }
 
-// add fills the claim's package.
-func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64) (left unsent, err error) {
+// add fills the claim's package, and returns why messages are invalid, by their ids. What has
+// expired is left to [run.expire].
+func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64) (_ map[int64]string, err error) {
 	lane := o.lanes[c.lane]
 	rows, err := tx.QueryContext(ctx, o.dialect.sql(fmt.Sprintf(`
 		SELECT id, message_key, receiver, sender, body, send_at,
-			COALESCE(expires, 0), attempts, enqueued, COALESCE(trace, '')
+			ends, attempts, enqueued, COALESCE(trace, '')
 		FROM smslink_message%s
-		WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ?
+		WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ? AND ends > ?
 		ORDER BY due, id
-		LIMIT %d%s`, o.dialect.queueIndex, lane.Messages, o.dialect.skipLocked)), c.lane, from, now)
+		LIMIT %d%s`, o.dialect.queueIndex, lane.Messages, o.dialect.skipLocked)), c.lane, from, now, now)
 	if err != nil {
-		return left, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	invalid := map[int64]string{}
 	for rows.Next() {
 		var m smslink.Message
 		var key, trace string
-		var sendAt, expires, attempts, enqueued int64
+		var sendAt, ends, attempts, enqueued int64
 		if err := rows.Scan(&m.ID, &key, &m.To, &m.From, &m.Text, &sendAt,
-			&expires, &attempts, &enqueued, &trace); err != nil {
-			return left, err
-		}
-		if expires > 0 && expires <= now {
-			left.expired = append(left.expired, m.ID)
-			continue
+			&ends, &attempts, &enqueued, &trace); err != nil {
+			return nil, err
 		}
 		if sendAt > 0 {
 			m.SendAt = time.Unix(sendAt, 0)
 		}
 		if err := c.pkg.Add(m); err != nil {
-			if left.invalid == nil {
-				left.invalid = map[int64]string{}
-			}
-			left.invalid[m.ID] = tidy(err.Error(), maxNote)
+			invalid[m.ID] = tidy(err.Error(), maxNote)
 			continue
 		}
 		if c.pkg.Size() > lane.Bytes && c.pkg.Len() > 1 {
@@ -218,14 +201,58 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 		c.attempts = max(c.attempts, attempts)
 		c.enqueued = append(c.enqueued, enqueued)
 		c.addTrace(trace)
-		if expires > 0 {
-			startBy := c.began.Add(time.Duration(expires-now) * time.Microsecond)
+		if ends < never {
+			startBy := c.began.Add(time.Duration(ends-now) * time.Microsecond)
 			if c.startBy.IsZero() || startBy.Before(c.startBy) {
 				c.startBy = startBy
 			}
 		}
 	}
-	return left, rows.Err()
+	return invalid, rows.Err()
+}
+
+// expireBatch is the most messages that are expired in one transaction.
+const expireBatch = 1000
+
+// expire ends the queued messages that have expired, in batches. It is not part of a claim, so that
+// what is fresh does not wait for it.
+func (r *run) expire(ctx context.Context) error {
+	for ctx.Err() == nil {
+		n := 0
+		err := r.inTx(ctx, func(tx *sql.Tx) error {
+			s, err := r.look(ctx, tx)
+			if err != nil || s.moved {
+				return err
+			}
+			ids, err := r.ids(ctx, tx, fmt.Sprintf(`
+				SELECT id
+				FROM smslink_message
+				WHERE package IS NULL AND ends < %d AND ends <= ?
+				ORDER BY ends
+				LIMIT %d%s`, never, expireBatch, r.dialect.skipLocked), s.now)
+			if n = len(ids); err != nil || n == 0 {
+				return err
+			}
+			take := fmt.Sprintf(r.dialect.take, atEnd(expiredPackage, r.dialect), "package IS NULL")
+			_, err = r.exec(ctx, tx, take, asciiJSON(ids))
+			return err
+		})
+		if err != nil || n < expireBatch {
+			return err
+		}
+	}
+	return nil
+}
+
+// ids returns the ids that a query selects.
+func (o *Outbox) ids(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []int64, err error) {
+	err = o.eachIn(ctx, tx, query, args, func(scan func(...any) error) error {
+		var id int64
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
 }
 
 func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, now int64) error {

@@ -17,6 +17,7 @@ type Dialect struct {
 	enqueue    string // from one JSON parameter
 	take       string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
 	takeKeys   string // the same with keys
+	drop       string // deletes messages, from a JSON parameter of ids
 	keys       string // a table x of one column k, from a JSON parameter
 	results    string // a table x of m, s and r, from a JSON parameter
 	report     string // inserts a delivery report, or updates an earlier one
@@ -63,8 +64,8 @@ func postgres() *Dialect {
 			CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END`,
 		enqueue: `
 			INSERT INTO smslink_message
-				(message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
-			SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e END, now, c
+				(message_key, lane, receiver, sender, body, send_at, due, ends, enqueued, trace)
+			SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e ELSE 9223372036854775807 END, now, c
 			FROM ` + rows + `
 				AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint, c text),
 				(SELECT ` + now + ` AS now) AS clock
@@ -78,6 +79,7 @@ func postgres() *Dialect {
 			UPDATE smslink_message
 			SET %s
 			WHERE %s AND message_key = ANY(ARRAY(SELECT ` + texts + `))`,
+		drop:    "DELETE FROM smslink_message WHERE id = ANY(ARRAY(SELECT value::bigint FROM " + texts + "))",
 		keys:    texts + " AS x(k)",
 		results: rows + " AS x(m bigint, s bigint, r text)",
 		report: `
@@ -110,21 +112,28 @@ func sqlite() *Dialect {
 				THEN 'PRAGMA synchronous below FULL' ELSE '' END`,
 		enqueue: `
 			INSERT INTO smslink_message
-				(message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+				(message_key, lane, receiver, sender, body, send_at, due, ends, enqueued, trace)
 			SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s',
-				max(value->>'n', now), CASE WHEN value->>'e' > 0 THEN now + (value->>'e') END, now, value->>'c'
+				max(value->>'n', now),
+				CASE WHEN value->>'e' > 0 THEN now + (value->>'e') ELSE 9223372036854775807 END, now, value->>'c'
 			FROM json_each(?), (SELECT ` + now + ` AS now) AS clock
 			WHERE true
 			ORDER BY value->>'k'
 			ON CONFLICT (message_key) DO NOTHING`,
+		// Without NOT INDEXED it may read the whole queue.
 		take: `
-			UPDATE smslink_message
+			UPDATE smslink_message NOT INDEXED
 			SET %s
 			WHERE %s AND id IN (SELECT value FROM json_each(?))`,
 		takeKeys: `
-			UPDATE smslink_message
+			UPDATE smslink_message NOT INDEXED
 			SET %s
-			WHERE %s AND message_key IN (SELECT value FROM json_each(?))`,
+			WHERE %s AND id IN (
+				SELECT id
+				FROM smslink_message
+				WHERE message_key IN (SELECT value FROM json_each(?))
+			)`,
+		drop:    "DELETE FROM smslink_message WHERE id IN (SELECT value FROM json_each(?))",
 		keys:    "(SELECT value AS k FROM json_each(?)) AS x",
 		results: "(SELECT value->>'m' AS m, value->>'s' AS s, value->>'r' AS r FROM json_each(?)) AS x",
 		report: `
@@ -168,9 +177,9 @@ func mysql(epoch string) *Dialect {
 				ELSE '' END`,
 		enqueue: `
 			INSERT INTO smslink_message
-				(message_key, lane, receiver, sender, body, send_at, due, expires, enqueued, trace)
+				(message_key, lane, receiver, sender, body, send_at, due, ends, enqueued, trace)
 			SELECT k, l, t, f, b, s,
-				greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e END, ` + now + `, c
+				greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e ELSE 9223372036854775807 END, ` + now + `, c
 			FROM JSON_TABLE(?, '$[*]' COLUMNS (
 				k VARCHAR(100) ` + text + `'$.k',
 				l VARCHAR(32) ` + text + `'$.l',
@@ -195,6 +204,10 @@ func mysql(epoch string) *Dialect {
 			STRAIGHT_JOIN smslink_message ON smslink_message.message_key = x.k
 			SET %s
 			WHERE %s`,
+		drop: `
+			DELETE smslink_message
+			FROM ` + ids + `
+			STRAIGHT_JOIN smslink_message ON smslink_message.id = x.k`,
 		keys: keys,
 		results: `
 			JSON_TABLE(?, '$[*]' COLUMNS (

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 	"unicode/utf8"
 
@@ -182,7 +183,8 @@ func (o *Outbox) Cancel(ctx context.Context, tx Tx, keys ...string) (cancelled i
 	return int(n), err
 }
 
-// Values of the package column for messages that ended without one.
+// Values of the package column for messages that ended without one. They are 10 less once the
+// receiver, sender and text are erased.
 const (
 	cancelledPackage = -1
 	expiredPackage   = -2
@@ -190,8 +192,11 @@ const (
 	abandonedPackage = -4
 )
 
+// never is the value of the ends column of a message that does not expire.
+const never = math.MaxInt64
+
 // atEnd returns what an UPDATE sets of a message that ends without a package.
-func atEnd(as int, d *Dialect) string { return fmt.Sprintf("package = %d, due = %s", as, d.now) }
+func atEnd(as int, d *Dialect) string { return fmt.Sprintf("package = %d, ends = %s", as, d.now) }
 
 // asciiJSON returns v as JSON in ASCII, so that no connection's character set can alter it.
 func asciiJSON(v any) string {

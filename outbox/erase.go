@@ -4,74 +4,168 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 )
 
 // Erase erases the receivers, senders and texts of messages that ended more than
-// [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. Run calls it at
-// its start and each hour.
+// [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. It works in
+// transactions of some thousand rows. Run calls it each hour, in one of the workers.
 func (o *Outbox) Erase(ctx context.Context) error {
 	s, err := o.state(ctx, o.db, packageRef{})
 	if err != nil {
 		return err
 	}
-	const loose = "package IN (-1, -2, -3, -4) AND due < ?"
 	erase, forget := s.now-o.opts.EraseAfter.Microseconds(), s.now-o.opts.ForgetAfter.Microseconds()
-	if _, err := o.exec(ctx, o.db, `
-		UPDATE smslink_message
-		SET receiver = '', sender = '', body = ''
-		WHERE body <> '' AND `+loose, erase); err != nil {
-		return err
+	for _, part := range []func() error{
+		func() error { return o.eraseUnpackaged(ctx, erase) },
+		func() error { return o.forgetUnpackaged(ctx, forget) },
+		func() error { return o.forgetReports(ctx, forget) },
+		func() error {
+			return o.eachEnded(ctx, "erased = 0", erase,
+				"UPDATE smslink_message SET receiver = '', sender = '', body = '' WHERE package = ?",
+				"UPDATE smslink_package SET erased = 1, digest = NULL WHERE id = ?")
+		},
+		func() error {
+			// The newest package is what workers notice lost commits by.
+			return o.eachEnded(ctx, "erased = 1 AND id < (SELECT max(id) FROM smslink_package)", forget,
+				"DELETE FROM smslink_message WHERE package = ?",
+				"DELETE FROM smslink_result WHERE package = ?",
+				"DELETE FROM smslink_package WHERE id = ?")
+		},
+	} {
+		if err := part(); err != nil {
+			return err
+		}
 	}
-	if _, err := o.exec(ctx, o.db, "DELETE FROM smslink_message WHERE "+loose, forget); err != nil {
-		return err
-	}
-	if _, err := o.exec(ctx, o.db, "DELETE FROM smslink_report WHERE came < ?", forget); err != nil {
-		return err
-	}
-	if err := o.eachEnded(ctx, "erased = 0", erase,
-		"UPDATE smslink_message SET receiver = '', sender = '', body = '' WHERE package = ?",
-		"UPDATE smslink_package SET erased = 1, digest = NULL WHERE id = ?"); err != nil {
-		return err
-	}
-	// The newest package is what workers notice lost commits by.
-	return o.eachEnded(ctx, "erased = 1 AND id < (SELECT max(id) FROM smslink_package)", forget,
-		"DELETE FROM smslink_message WHERE package = ?",
-		"DELETE FROM smslink_result WHERE package = ?",
-		"DELETE FROM smslink_package WHERE id = ?")
+	return nil
 }
 
-// eachEnded runs statements, in one transaction a package, for those packages that ended before a
-// time and do not wait for a person.
-func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, statements ...string) error {
-	const batch = 1000
+// eraseHourly calls Erase unless a worker has within the hour.
+func (r *run) eraseHourly(ctx context.Context) error {
+	s, err := r.look(ctx, r.db)
+	if err != nil || s.moved {
+		return err
+	}
+	// Until the year 2286 microseconds since 1970 have 16 digits, and compare as texts.
+	n, err := r.exec(ctx, r.db, `
+		UPDATE smslink_meta
+		SET value = ?
+		WHERE name = 'erased' AND value < ?`, fmt.Sprint(s.now), fmt.Sprint(s.now-time.Hour.Microseconds()))
+	if err != nil || n == 0 {
+		return err
+	}
+	return r.Erase(ctx)
+}
+
+// eraseBatch is the number of rows that Erase changes in one transaction, except those of a larger
+// package.
+const eraseBatch = 1000
+
+// eraseUnpackaged erases messages that ended without a package before a time.
+func (o *Outbox) eraseUnpackaged(ctx context.Context, before int64) error {
+	take := fmt.Sprintf(o.dialect.take, "receiver = '', sender = '', body = '', package = package - 10", "package > -10")
+	return o.eachUnpackaged(ctx, "(-1, -2, -3, -4)", before, take)
+}
+
+// forgetUnpackaged deletes erased messages that ended without a package before a time.
+func (o *Outbox) forgetUnpackaged(ctx context.Context, before int64) error {
+	return o.eachUnpackaged(ctx, "(-11, -12, -13, -14)", before, o.dialect.drop)
+}
+
+func (o *Outbox) eachUnpackaged(ctx context.Context, packages string, before int64, statement string) error {
 	for {
-		var ids []int64
+		n := 0
+		err := o.inTx(ctx, func(tx *sql.Tx) error {
+			ids, err := o.ids(ctx, tx, fmt.Sprintf(`
+				SELECT id
+				FROM smslink_message
+				WHERE package IN %s AND ends < ?
+				LIMIT %d%s`, packages, eraseBatch, o.dialect.skipLocked), before)
+			if n = len(ids); err != nil || n == 0 {
+				return err
+			}
+			_, err = o.exec(ctx, tx, statement, asciiJSON(ids))
+			return err
+		})
+		if err != nil || n < eraseBatch {
+			return err
+		}
+	}
+}
+
+// forgetReports deletes the reports that came before a time.
+func (o *Outbox) forgetReports(ctx context.Context, before int64) error {
+	for {
+		until, full := before, false
 		err := o.each(ctx, fmt.Sprintf(`
-			SELECT id
+			SELECT came
+			FROM smslink_report
+			WHERE came < ?
+			ORDER BY came
+			LIMIT 1 OFFSET %d`, eraseBatch), []any{before},
+			func(scan func(...any) error) error {
+				full = true
+				return scan(&until)
+			})
+		if err != nil {
+			return err
+		}
+		statement := "DELETE FROM smslink_report WHERE came < ?"
+		if full {
+			statement = "DELETE FROM smslink_report WHERE came <= ?"
+		}
+		if _, err := o.exec(ctx, o.db, statement, until); err != nil || !full {
+			return err
+		}
+	}
+}
+
+// endedPackage is a package that ended, with the number of its messages.
+type endedPackage struct{ id, messages int64 }
+
+// eachEnded runs statements for those packages that ended before a time and do not wait for a
+// person.
+func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, statements ...string) error {
+	for {
+		var packages []endedPackage
+		err := o.each(ctx, fmt.Sprintf(`
+			SELECT id, messages
 			FROM smslink_package
 			WHERE %s AND ended < ? AND state IN (2, 3, 6)
 			ORDER BY ended
-			LIMIT %d`, condition, batch), []any{before},
+			LIMIT %d`, condition, eraseBatch), []any{before},
 			func(scan func(...any) error) error {
-				var id int64
-				err := scan(&id)
-				ids = append(ids, id)
+				var p endedPackage
+				err := scan(&p.id, &p.messages)
+				packages = append(packages, p)
 				return err
 			})
-		if err != nil || len(ids) == 0 {
+		if err != nil || len(packages) == 0 {
 			return err
 		}
-		for _, id := range ids {
+		for len(packages) > 0 {
+			n := 1
+			for rows := packages[0].messages; n < len(packages) && rows < eraseBatch; n++ {
+				rows += packages[n].messages
+			}
 			if err := o.inTx(ctx, func(tx *sql.Tx) error {
-				for _, statement := range statements {
-					if _, err := o.exec(ctx, tx, statement, id); err != nil {
-						return err
-					}
-				}
-				return nil
+				return o.execEach(ctx, tx, packages[:n], statements)
 			}); err != nil {
+				return err
+			}
+			packages = packages[n:]
+		}
+	}
+}
+
+// execEach runs statements for each package.
+func (o *Outbox) execEach(ctx context.Context, tx *sql.Tx, packages []endedPackage, statements []string) error {
+	for _, p := range packages {
+		for _, statement := range statements {
+			if _, err := o.exec(ctx, tx, statement, p.id); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
 }

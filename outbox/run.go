@@ -54,7 +54,8 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 		}
 	}
 	parts.Go(func() { r.every(ctx, time.Second, r.watch) })
-	parts.Go(func() { r.every(ctx, time.Hour, r.Erase) })
+	parts.Go(func() { r.every(ctx, time.Second, r.expire) })
+	parts.Go(func() { r.every(ctx, 10*time.Minute, r.eraseHourly) })
 	parts.Wait()
 	if n := r.unrecorded.Load(); n > 0 {
 		return fmt.Errorf("smslink: the end of %d packages could not be recorded; they are in doubt", n)

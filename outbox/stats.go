@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -25,13 +27,16 @@ type Stats struct {
 
 // LaneStats are the counts of one lane.
 type LaneStats struct {
-	Queued   int           // messages, also those that are not due yet
+	Queued   int           // messages, also those that are not due yet; at most [MaxQueued]
 	Oldest   time.Duration // since the oldest of them was due; 0 if none is due
 	Accepted int           // messages of packages that were accepted in the last minute
 }
 
-// Stats returns the counts as they are now. It reads the whole queue: call it every few seconds at
-// most.
+// MaxQueued is what [LaneStats].Queued is if more than 100,000 messages are queued. They are not
+// counted further, so that Stats costs little however long the queue is.
+const MaxQueued = 100_001
+
+// Stats returns the counts as they are now.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	s, err := o.state(ctx, o.db, packageRef{})
 	if err != nil {
@@ -41,22 +46,13 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	for name := range o.lanes {
 		stats.Lanes[name] = LaneStats{}
 	}
-	err = o.each(ctx, `
-		SELECT lane, count(*), COALESCE(min(due), 0)
-		FROM smslink_message
-		WHERE package IS NULL
-		GROUP BY lane`, nil,
-		func(scan func(...any) error) error {
-			var lane string
-			var queued int
-			var due int64
-			err := scan(&lane, &queued, &due)
-			oldest := time.Duration(max(s.now-due, 0)) * time.Microsecond
-			stats.Lanes[lane] = LaneStats{Queued: queued, Oldest: oldest}
-			return err
-		})
-	if err != nil {
-		return Stats{}, err
+	for lane, err := range o.queuedLanes(ctx) {
+		if err != nil {
+			return Stats{}, err
+		}
+		if stats.Lanes[lane], err = o.queuedIn(ctx, lane, s.now); err != nil {
+			return Stats{}, err
+		}
 	}
 	err = o.each(ctx, `
 		SELECT lane, COALESCE(sum(messages), 0)
@@ -100,6 +96,40 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	return stats, err
 }
 
+// queuedLanes iterates over the lanes that have queued messages.
+func (o *Outbox) queuedLanes(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(lane string, err error) bool) {
+		lane := ""
+		for {
+			err := o.db.QueryRowContext(ctx, o.dialect.sql(`
+				SELECT lane
+				FROM smslink_message`+o.dialect.queueIndex+`
+				WHERE package IS NULL AND lane > ?
+				ORDER BY lane
+				LIMIT 1`), lane).Scan(&lane)
+			if errors.Is(err, sql.ErrNoRows) || !yield(lane, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (o *Outbox) queuedIn(ctx context.Context, lane string, now int64) (l LaneStats, err error) {
+	var due int64
+	err = o.db.QueryRowContext(ctx, o.dialect.sql(fmt.Sprintf(`
+		SELECT count(*), COALESCE(min(due), 0)
+		FROM (
+			SELECT due
+			FROM smslink_message%s
+			WHERE package IS NULL AND lane = ?
+			ORDER BY due
+			LIMIT %d
+		) AS q`, o.dialect.queueIndex, MaxQueued)), lane).
+		Scan(&l.Queued, &due)
+	l.Oldest = time.Duration(max(now-due, 0)) * time.Microsecond
+	return l, err
+}
+
 // listWroteBack lists the workers that have written back, and those that have not.
 func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) error {
 	err := o.each(ctx, "SELECT name FROM smslink_meta WHERE name LIKE 'wrote back %'", nil,
@@ -129,8 +159,14 @@ func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) err
 // each calls f for each row of a query.
 func (o *Outbox) each(
 	ctx context.Context, query string, args []any, f func(scan func(...any) error) error,
+) error {
+	return o.eachIn(ctx, o.db, query, args, f)
+}
+
+func (o *Outbox) eachIn(
+	ctx context.Context, q querier, query string, args []any, f func(scan func(...any) error) error,
 ) (err error) {
-	rows, err := o.db.QueryContext(ctx, o.dialect.sql(query), args...)
+	rows, err := q.QueryContext(ctx, o.dialect.sql(query), args...)
 	if err != nil {
 		return err
 	}

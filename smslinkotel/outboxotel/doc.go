@@ -27,7 +27,7 @@
 //
 //	smslink.outbox.messages    counter    {message}  lane, and state, of each package that was uploaded
 //	smslink.outbox.wait        histogram  s          lane; from Enqueue to the gateway's reply
-//	smslink.outbox.queued      gauge      {message}  lane
+//	smslink.outbox.queued      gauge      {message}  lane; 100001 means more than 100,000
 //	smslink.outbox.oldest_due  gauge      s          lane; since the oldest queued message was due
 //	smslink.outbox.packages    gauge      {package}  state: "sending", "in_doubt" or "rejected"
 //	smslink.outbox.paused      gauge                 1 if the outbox is paused or halted, else 0

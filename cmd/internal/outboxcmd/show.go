@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -98,7 +99,7 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 		if n := (lane.Queued*width + most - 1) / most; n > 0 {
 			bar = " " + strings.Repeat("█", n)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%v\t%d\t%s\n", terminal.Line(name), lane.Queued, lane.Oldest.Round(time.Millisecond), lane.Accepted, bar)
+		fmt.Fprintf(table, "%s\t%s\t%v\t%d\t%s\n", terminal.Line(name), queuedText(lane.Queued), lane.Oldest.Round(time.Millisecond), lane.Accepted, bar)
 	}
 	_ = table.Flush()
 	fmt.Fprintf(out, "packages: %d sending, %d in doubt, %d rejected\n", stats.Sending, stats.InDoubt, stats.Rejected)
@@ -112,6 +113,13 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 	if len(stats.WroteBack)+len(stats.Silent) > 0 {
 		fmt.Fprintf(out, "workers that have written back: %s\nworkers of the last hour that have not: %s\n", terminal.Line(list(stats.WroteBack)), terminal.Line(list(stats.Silent)))
 	}
+}
+
+func queuedText(n int) string {
+	if n >= outbox.MaxQueued {
+		return "more than 100,000"
+	}
+	return strconv.Itoa(n)
 }
 
 func list(names []string) string {
