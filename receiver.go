@@ -54,6 +54,9 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 // A nil error does not mean that the number exists, or that it is the one that was meant:
 // +4 745 123 456, which has lost a 0, is a Norwegian number. A program that sends to Romania alone
 // can check for 07 and 00407.
+//
+// The result is the form for the wire, and no key: one phone has two of them, 0712345678 and
+// 0040712345678. To compare or store numbers, use [E164].
 func ParseReceiver(number string) (string, error) {
 	if canonical(number) {
 		return number, nil
@@ -64,6 +67,20 @@ func ParseReceiver(number string) (string, error) {
 		return "", fmt.Errorf("smslink: the receiver %w", err)
 	}
 	return string(digits), nil
+}
+
+// E164 returns a phone number in the one form that E.164 has for it, such as +40712345678 for
+// 0712345678, +40 712 345 678 and 0040712345678. Use it to compare receivers, and as the key of what
+// is stored by phone number. It takes what [ParseReceiver] takes, and returns its errors.
+func E164(number string) (string, error) {
+	digits, err := ParseReceiver(number)
+	if err != nil {
+		return "", err
+	}
+	if international, ok := strings.CutPrefix(digits, "00"); ok {
+		return "+" + international, nil
+	}
+	return "+4" + digits, nil
 }
 
 // canonical reports whether a number is 07 and 8 digits already, as most are.

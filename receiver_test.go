@@ -1,6 +1,7 @@
 package smslink_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -83,6 +84,35 @@ func TestParseReceiver(t *testing.T) {
 		require.Equal(t, strict.AppendPlain(nil), lenient.AppendPlain(nil))
 		for m := range strict.Messages() {
 			require.Equal(t, want, m.To)
+		}
+	}
+}
+
+// One phone has one E.164 number, however it is written.
+func TestE164(t *testing.T) {
+	for number, want := range map[string]string{
+		"0712345678":          "+40712345678",
+		"0712 345 678":        "+40712345678",
+		"+40712345678":        "+40712345678",
+		"0040712345678":       "+40712345678",
+		"+40 (0)712 345 678":  "+40712345678",
+		"+44 7700 900123":     "+447700900123",
+		"00 1 (202) 555-0123": "+12025550123",
+		"+7 912 345 67 89":    "+79123456789",
+		"712345678":           "",
+		"0212345678":          "",
+		"":                    "",
+	} {
+		got, err := smslink.E164(number)
+		require.Equal(t, want, got, number)
+		require.Equal(t, want == "", errors.Is(err, smslink.ErrReceiver), number)
+		if err == nil {
+			again, err := smslink.E164(got)
+			require.NoError(t, err)
+			require.Equal(t, want, again)
+		} else {
+			_, same := smslink.ParseReceiver(number)
+			require.EqualError(t, err, same.Error())
 		}
 	}
 }

@@ -160,8 +160,8 @@ func (s *Stream) end(reason error) {
 }
 
 // Drain stops the stream and cuts nothing off: no upload is handed to the transport any more, and
-// those that were are finished. Err then matches reason, or a general error if reason is nil. If all messages
-// are on their way already, the stream is complete and Err returns nil.
+// those that were are finished. Err then matches reason, or a general error if reason is nil. If
+// all packages were handed over before, the stream is complete and Err returns nil.
 //
 // Drain does not wait, and it does not interrupt a source that is waiting. Before Batches is ranged
 // over, it keeps the stream from doing anything. After the stream's end, it does nothing.

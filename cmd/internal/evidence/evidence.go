@@ -186,24 +186,19 @@ func smsOf(m *smslink.Message) sms {
 
 // receiver returns a number in one form, whichever a report has.
 func receiver(number string) string {
-	plain, err := smslink.ParseReceiver(number)
-	if err != nil {
-		plain = strings.Map(func(r rune) rune {
-			if '0' <= r && r <= '9' {
-				return r
-			}
-			return -1
-		}, number)
-	}
-	switch {
-	case strings.HasPrefix(plain, "00"):
+	if plain, err := smslink.E164(number); err == nil {
 		return plain
-	case len(plain) == len("0712345678") && strings.HasPrefix(plain, "07"):
-		return "004" + plain
-	case len(plain) == len("712345678") && strings.HasPrefix(plain, "7"):
-		return "0040" + plain
 	}
-	return "00" + plain
+	digits := strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, number)
+	if len(digits) == len("712345678") && strings.HasPrefix(digits, "7") { // a spreadsheet has dropped its 0
+		return "+40" + digits
+	}
+	return "+" + digits // and the +
 }
 
 // accountReport counts the messages of the account's report. A message was sent if the report has
