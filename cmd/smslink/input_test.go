@@ -3,15 +3,18 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/smslinktest"
 )
 
 const filesFolder = "../internal/campaign/testdata/files/"
@@ -49,27 +52,35 @@ func TestSend_refusalsNameTheCell(t *testing.T) {
 	}
 }
 
-// Row numbers are ids only as long as the file is the same.
+// Row numbers are no ids: what was sent is known by its contents.
 func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder := t.TempDir()
 	file, journal := filepath.Join(folder, "a.csv"), filepath.Join(folder, "journal")
-	write := func(rows string) { require.NoError(t, os.WriteFile(file, []byte("telefon,mesaj\n"+rows), 0o600)) }
-	send := func(args ...string) ran {
-		return smslinkIn(accountOf(gateway), "telefon,mesaj\n0700000001,a\n", append([]string{"send", "--endpoint", gateway.URL, "--journal", journal}, args...)...)
+	write := func(rows string) {
+		require.NoError(t, os.WriteFile(file, []byte("Nr. crt.,telefon,mesaj\n"+rows), 0o600))
 	}
-	write("0700000001,a\n0700000002,b\n")
+	send := func(args ...string) ran {
+		return smslinkIn(accountOf(gateway), "telefon,mesaj\n0700000001,unu\n", append([]string{"send", "--endpoint", gateway.URL, "--journal", journal}, args...)...)
+	}
+	write("1,0700000001,unu\n2,0700000002,doi\n")
 	require.Equal(t, cli.ExitAccepted, send(file).code)
 	got := send(file)
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.Contains(t, got.out, "2 from an earlier run")
 
-	write("0700000003,c\n0700000001,a\n0700000002,b\n")
-	for _, args := range [][]string{{file}, {"--same-campaign", file}} {
-		got = send(args...)
-		require.Equal(t, cli.ExitNotSent, got.code)
-		require.Contains(t, got.err, "there is no id column, so its rows can't be compared with what was sent; for a new campaign, name another folder; if rows were corrected, put only these into a new file, and name another folder for it; nothing was sent\n")
-	}
+	write("1,0700000003,trei\n2,0700000001,unu\n3,0700000002,doi\n")
+	got = send(file)
+	require.Equal(t, cli.ExitNotSent, got.code)
+	require.Contains(t, got.err, "a.csv:2, "+file+":3, "+file+":4 are not as "+journal+" recorded them; add --same-campaign if rows of this campaign were corrected, added or moved, or name another folder for a new one; nothing was sent\n")
+	got = send("--same-campaign", file)
+	require.Equal(t, cli.ExitAccepted, got.code, got.err)
+	require.Contains(t, got.out, "3 rows: 3 accepted, 0 failed, 0 bad; 2 from an earlier run; 1 SMS")
+	got = send(file)
+	require.Equal(t, cli.ExitNotSent, got.code, "its rows stand at other numbers still")
+	require.Equal(t, cli.ExitAccepted, send("--same-campaign", file).code)
+	require.Len(t, gateway.Messages(), 3)
+
 	journal = filepath.Join(folder, "another")
 	got = send("-")
 	require.Equal(t, cli.ExitNotSent, got.code)
@@ -77,13 +88,122 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	got = smslinkIn(nil, "", "check", file, file)
 	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Contains(t, got.err, "one of the FILEs has no id column, and the row numbers of several are not unique; add one to each")
-	require.Len(t, gateway.Messages(), 2)
+	require.Len(t, gateway.Messages(), 3)
 
-	for name, want := range map[string]os.FileMode{"journal": 0o700, "journal/journal": 0o600} {
+	for name, want := range map[string]os.FileMode{"journal": 0o700, "journal/journal": 0o600, "journal/rows": 0o600} {
 		info, err := os.Stat(filepath.Join(folder, name))
 		require.NoError(t, err)
 		require.Equal(t, want, info.Mode().Perm())
 	}
+}
+
+// A campaign that was sent with --on-bad-row skip, in whose file a row then went and one came, while
+// all others have other numbers.
+func TestSend_rowNumbersThatMoved(t *testing.T) {
+	for _, header := range []string{"Nr. crt.", "#", "No.", "id"} {
+		t.Run(header, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			folder := t.TempDir()
+			file := filepath.Join(folder, "june.csv")
+			send := func(args ...string) ran {
+				return smslinkIn(accountOf(gateway), "", append([]string{"send", "--endpoint", gateway.URL, "--journal", filepath.Join(folder, "june"), file}, args...)...)
+			}
+			require.NoError(t, os.WriteFile(file, []byte(header+";Telefon;Mesaj\n1;0712000001;Buna A\n2;071200000;Buna B\n3;0712000003;Buna C\n4;0712000004;Buna D\n5;0712000005;Buna E\n"), 0o600))
+			require.Equal(t, cli.ExitSomeBad, send("--on-bad-row", "skip").code)
+			require.NoError(t, os.WriteFile(file, []byte(header+";Telefon;Mesaj\n1;0712000001;Buna A\n2;0712000003;Buna C\n3;0712000004;Buna D\n4;0712000005;Buna E\n5;0712000009;Buna NOU\n"), 0o600))
+			require.Equal(t, cli.ExitNotSent, send().code)
+			got := send("--same-campaign")
+			require.Equal(t, cli.ExitAccepted, got.code, got.err)
+			var texts []string
+			for _, m := range gateway.Messages() {
+				texts = append(texts, m.Text)
+			}
+			require.Equal(t, []string{"Buna A", "Buna C", "Buna D", "Buna E", "Buna NOU"}, texts)
+		})
+	}
+}
+
+// A workbook that was opened and saved is the same campaign.
+func TestSend_workbookSavedAgain(t *testing.T) {
+	gateway := newGateway(t, nil)
+	journal := filepath.Join(t.TempDir(), "june")
+	for _, file := range []string{"resaved-before.xlsx", "resaved-after.xlsx"} {
+		got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, "--journal", journal, filesFolder+file)
+		require.Equal(t, cli.ExitAccepted, got.code, got.err)
+	}
+	require.Len(t, gateway.Uploads(), 1)
+}
+
+// However rows are moved, added, removed and corrected between runs that meet faults, no message is
+// sent twice, and none of the last file is lost.
+func TestSend_sameCampaignWhateverMoves(t *testing.T) {
+	random := rand.New(rand.NewPCG(20261130, 25))
+	refused, sent := 0, 0
+	for round := range 100 {
+		faults := true
+		gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+			switch kind := random.IntN(4); {
+			case faults && kind == 0:
+				return smslinktest.LoseReply()
+			case faults && kind == 1:
+				return smslinktest.Refuse("8", "no credit")
+			}
+			return smslinktest.Fault{}
+		}})
+		folder := t.TempDir()
+		file := filepath.Join(folder, "june.csv")
+		var texts []string
+		next := 0
+		add := func() string { next++; return fmt.Sprintf("textul %d", next) }
+		for range 3 + random.IntN(8) {
+			texts = append(texts, add())
+		}
+		header := []string{"Nr. crt.", "id"}[round%2]
+		run := func() ran {
+			rows := header + ",telefon,mesaj\n"
+			for i, text := range texts {
+				rows += fmt.Sprintf("%d,0712345678,%s\n", i+1, text)
+			}
+			require.NoError(t, os.WriteFile(file, []byte(rows), 0o600))
+			return smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, "--journal", filepath.Join(folder, "june"), "--same-campaign", "--attempts", "1", "--package-size", "2", "--json", file)
+		}
+		run()
+		for range 4 {
+			before := slices.Clone(texts)
+			switch random.IntN(5) {
+			case 0:
+				random.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+			case 1:
+				texts = slices.Insert(texts, random.IntN(len(texts)+1), add())
+			case 2:
+				if len(texts) > 1 {
+					i := random.IntN(len(texts))
+					texts = slices.Delete(texts, i, i+1)
+				}
+			case 3:
+				texts[random.IntN(len(texts))] = add()
+			}
+			got := run()
+			if strings.Contains(got.err, "which are gone") {
+				refused++
+				texts = before
+			}
+		}
+		faults = false
+		got := run()
+		require.Contains(t, []int{cli.ExitAccepted, cli.ExitInDoubt}, got.code, "round %d: %s", round, got.err)
+		taken := map[string]int{}
+		for _, m := range gateway.Messages() {
+			taken[m.Text]++
+			require.Equal(t, 1, taken[m.Text], "round %d: %s was sent twice", round, m.Text)
+		}
+		for _, text := range texts {
+			require.Equal(t, 1, taken[text], "round %d: %s is lost", round, text)
+			sent++
+		}
+	}
+	require.Positive(t, refused)
+	t.Logf("%d messages, %d refusals of rows in the place of others", sent, refused)
 }
 
 func TestCheck_price(t *testing.T) {

@@ -136,7 +136,7 @@ func TestJournal_inUse(t *testing.T) {
 	<-came
 	resolve := start(t, account, "journal", "resolve", "--not-sent", "--all", "--by", "test", "--reason", "test", journal)
 	require.Equal(t, cli.ExitNotSent, resolve.end())
-	require.Contains(t, resolve.err.String(), "a send is using this journal; wait for its end\n")
+	require.Contains(t, resolve.err.String(), "smslink: another send is using "+journal+"\n")
 	require.NoError(t, p.Process.Kill())
 	require.Equal(t, -1, p.end())
 }

@@ -63,6 +63,20 @@ func numbered(t *testing.T, n int) string {
 	return file
 }
 
+// exportAgain writes a numbered campaign again as another program does: with another separator, a
+// byte order mark, quotes and one column more.
+func exportAgain(t *testing.T, file string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	out := "\ufeffid;client;to;text\r\n"
+	for line := range strings.Lines(strings.TrimPrefix(string(raw), "id,to,text\n")) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ",", 3)
+		out += fmt.Sprintf("%s;\"Ana\";\"%s\";\"%s\"\r\n", fields[0], fields[1], fields[2])
+	}
+	require.NoError(t, os.WriteFile(file, []byte(out), 0o600))
+}
+
 // numberedBook writes the same as a workbook of phones and texts, without ids.
 func numberedBook(t *testing.T, n int) string {
 	t.Helper()
@@ -181,6 +195,9 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 		mu.Lock()
 		kill = nil
 		mu.Unlock()
+		if round%3 == 1 {
+			exportAgain(t, file)
+		}
 		again := start(t, gateway, args...)
 		code := again.end()
 		s := summary(t, again.out.String())

@@ -29,7 +29,7 @@ var columnNames = [columnCount]string{"id", "to", "from", "text", "send_at"}
 
 // aliases are other names that a header may hold, as normalized writes them.
 var aliases = [columnCount][]string{
-	columnID:     {"idmesaj", "idlocal", "messageid", "localid", "nrcrt", "numarcurent"},
+	columnID:     {"idmesaj", "idlocal", "messageid", "localid"},
 	columnTo:     {"telefon", "tel", "nrtelefon", "nrtel", "numartelefon", "numardetelefon", "nrdetelefon", "telefonmobil", "numar", "mobil", "celular", "destinatar", "phone", "phonenumber", "mobile", "mobilephone", "number", "receiver", "recipient", "msisdn"},
 	columnFrom:   {"expeditor", "sender", "senderid"},
 	columnText:   {"mesaj", "mesajul", "textmesaj", "textsms", "continut", "message", "messagetext", "sms"}, //nolint:misspell // Romanian

@@ -26,10 +26,10 @@ func TestFiles(t *testing.T) {
 		{file: "libreoffice-unicode.csv", columns: namesAndPhones, rows: twoOrders},
 		{
 			file:    "libreoffice-numbers.xlsx",
-			columns: "id = column A 'Nr. crt.', to = column B 'Nr. telefon', text = column C 'Mesaj'",
+			columns: "to = column B 'Nr. telefon', text = column C 'Mesaj'; there is no id column, so each row's number is its id; ignored: column A 'Nr. crt.'",
 			rows: []string{
-				"1 0712345678 Codul tău este 1234.",
-				"2 0040723456789 Codul tău este 5678.",
+				"2 0712345678 Codul tău este 1234.",
+				"3 0040723456789 Codul tău este 5678.",
 				"B4: to is a number, of which the spreadsheet has dropped a + or the zeros in front; format the column as text and type it again",
 			},
 		},

@@ -1,4 +1,6 @@
-// Package campaignjournal keeps a journal for one campaign and one gateway.
+// Package campaignjournal keeps the journal of one campaign at one gateway: which messages were
+// sent, and the digest of each row that it was read from. By the digests it finds the rows again in
+// files that were saved again, exported again, sorted or corrected since.
 package campaignjournal
 
 import (
@@ -7,9 +9,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
@@ -17,129 +21,208 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// File returns the name of the journal in a folder.
-func File(dir string) string { return filepath.Join(dir, "journal") }
+// Journal is a smslink.Journal in a folder, which is this campaign's alone.
+type Journal struct {
+	*journal.File
+	dir  string
+	rows *rowFile
 
-// Open opens the journal in a folder, or makes both. A journal belongs to one campaign and
-// one gateway, since with another one's it would take messages for sent that never were. So it
-// keeps whose it is, as far as the input can be read twice.
-func Open(dir string, c *campaign.Campaign, gateway string, sameCampaign bool) (*journal.File, error) {
-	now, err := ownerOf(c, gateway)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	j, err := journal.Open(File(dir))
-	if err != nil {
-		return nil, terminal.Error(err)
-	}
-	if err := own(j, dir, now, sameCampaign); err != nil {
-		return nil, errors.Join(err, j.Close())
-	}
-	return j, nil
+	mu      sync.Mutex
+	pending map[int64]digest // of rows of a pipe that were not intended yet
+	sent    map[digest][]int64
 }
 
-func own(j *journal.File, dir string, now Owner, sameCampaign bool) error {
-	kept := j.Campaign()
-	before, ok := ParseOwner(kept)
-	switch {
-	case kept == "":
-	case !ok:
-		return fmt.Errorf("%s belongs to another program; name another folder", dir)
-	case before.gateway != now.gateway:
-		return fmt.Errorf("%s belongs to what was sent to another gateway; name another folder", dir)
-	case before == now && now.digest != "":
-		return nil
-	case before.RowIDs || now.RowIDs:
-		return fmt.Errorf("%s belongs to another campaign, or the file has changed since; there is no id column, so its rows can't be compared with what was sent; for a new campaign, name another folder; if rows were corrected, put only these into a new file, and name another folder for it", dir)
-	case sameCampaign:
-	case now.digest == "":
-		return fmt.Errorf("%s has been used, and standard input can't be compared with what was sent then; name another folder for a new campaign, or add --same-campaign if it is the same", dir)
-	default:
-		return fmt.Errorf("%s belongs to another campaign, or the files have changed since; name another folder for a new campaign, or add --same-campaign if only rows were corrected", dir)
-	}
-	return j.SetCampaign(now.String())
-}
-
-// Belong returns an error if the journal belongs to other files.
-func Belong(j *journal.File, c *campaign.Campaign) error {
-	before, ok := ParseOwner(j.Campaign())
-	digest, err := c.Digest()
-	if err == nil && ok && before.digest != "" && before.digest != digest {
-		err = errors.New("the FILEs are not those that the journal belongs to, or have changed since")
-	}
-	return err
-}
-
-// Owner is what a journal belongs to.
-type Owner struct {
-	gateway string // a digest of its URL, or sandbox
-	digest  string // of the files; empty if they can't be read twice
-	RowIDs  bool   // the ids are row numbers
-}
-
-func ownerOf(c *campaign.Campaign, gateway string) (Owner, error) {
-	digest, err := c.Digest()
-	if gateway != SandboxGateway { // a URL may hold what is secret
-		sum := sha256.Sum256([]byte(gateway))
-		gateway = hex.EncodeToString(sum[:8])
-	}
-	return Owner{gateway, digest, c.RowIDs()}, err
-}
+var _ smslink.Journal = (*Journal)(nil)
 
 // SandboxGateway stands for the test gateway of --sandbox.
 const SandboxGateway = "sandbox"
 
-// String returns the owner as the journal keeps it.
-func (o Owner) String() string {
-	ids := "column"
-	if o.RowIDs {
-		ids = "row-numbers"
+// Exists reports whether the folder has a journal.
+func Exists(dir string) (bool, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return false, fmt.Errorf("%s is a file; name a folder", dir)
 	}
-	return fmt.Sprintf("smslink-send gateway=%s ids=%s files=%s", o.gateway, ids, o.digest)
+	_, err := os.Stat(filepath.Join(dir, "journal"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// ParseOwner reads what a journal keeps of its owner.
-func ParseOwner(words string) (o Owner, ok bool) {
-	fields := strings.Split(words, " ")
-	if len(fields) != 4 || fields[0] != "smslink-send" {
-		return Owner{}, false
+// Open opens the journal in a folder, or makes both. A journal belongs to one gateway: another one
+// has not taken its messages. An empty gateway stands for any.
+func Open(dir, gateway string) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
 	}
-	o = Owner{strings.TrimPrefix(fields[1], "gateway="), strings.TrimPrefix(fields[3], "files="), fields[2] == "ids=row-numbers"}
-	return o, o.String() == words
-}
-
-// ForgetFailed lets the rows be sent again whose sender or number had failed. What failed for a
-// reason that may be a blacklist stays as it is.
-func ForgetFailed(ctx context.Context, c *campaign.Campaign, j *journal.File) error {
-	if !c.Rereadable() {
-		return errors.New("takes files, which can be read twice")
+	file, err := journal.Open(filepath.Join(dir, "journal"))
+	if errors.Is(err, journal.ErrLocked) {
+		return nil, fmt.Errorf("another send is using %s", dir)
 	}
-	rows, err := c.Rows()
 	if err != nil {
+		return nil, terminal.Error(err)
+	}
+	j := &Journal{File: file, dir: dir, pending: map[int64]digest{}}
+	if err := j.own(gateway); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if j.rows, err = openRows(filepath.Join(dir, "rows")); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if len(file.Runs()) == 0 { // nothing was sent of what may be recorded
+		if err := j.rows.clear(); err != nil {
+			return nil, errors.Join(err, j.Close())
+		}
+	}
+	return j, nil
+}
+
+// own refuses a journal of another program or gateway, and marks a new one.
+func (j *Journal) own(gateway string) error {
+	const program = "smslink-send"
+	if gateway != SandboxGateway && gateway != "" { // a URL may hold what is secret
+		sum := sha256.Sum256([]byte(gateway))
+		gateway = hex.EncodeToString(sum[:8])
+	}
+	kept, owner := strings.TrimSuffix(j.Campaign(), renumbered), program+" gateway="+gateway
+	switch {
+	case kept == owner || gateway == "" && (kept == "" || strings.HasPrefix(kept, program+" gateway=")):
+		return nil
+	case kept == "":
+		return j.SetCampaign(owner)
+	case !strings.HasPrefix(kept, program+" gateway="):
+		return fmt.Errorf("%s belongs to another program; name another folder", j.dir)
+	}
+	return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
+}
+
+// renumbered ends what the journal keeps of its owner if rows have other ids than their own.
+const renumbered = " renumbered"
+
+// Renumbered reports whether rows have other ids than their own.
+func (j *Journal) Renumbered() bool { return strings.HasSuffix(j.Campaign(), renumbered) }
+
+func (j *Journal) setRenumbered() error {
+	if j.Renumbered() {
+		return nil
+	}
+	return j.SetCampaign(j.Campaign() + renumbered)
+}
+
+// Close closes the journal.
+func (j *Journal) Close() error { return errors.Join(j.rows.close(), j.File.Close()) }
+
+// Intend records the rows of the ids that came from a pipe, and then that they are about to be
+// uploaded.
+func (j *Journal) Intend(ctx context.Context, ids []int64) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var rows []recorded
+	for _, id := range ids {
+		if d, ok := j.pending[id]; ok {
+			rows = append(rows, recorded{id, d})
+			delete(j.pending, id)
+		}
+	}
+	if err := j.rows.add(rows); err != nil {
 		return err
 	}
-	defer rows.Close()
-	var failed []int64
-	for rows.Next(ctx) {
-		row := rows.Row()
-		if row.Bad != nil {
-			continue
+	return j.File.Intend(ctx, ids)
+}
+
+// known returns the results of the ids by id. A result without a status is in doubt.
+func (j *Journal) known(ctx context.Context, ids []int64) (map[int64]smslink.Result, error) {
+	results, err := j.Known(ctx, ids)
+	known := make(map[int64]smslink.Result, len(results))
+	for _, result := range results {
+		known[result.ID] = result
+	}
+	return known, err
+}
+
+// Admit compares a row that can't be read twice with what is recorded under its id. It returns the
+// id to send it under, which is another one if an earlier run has sent it under that. The
+// error says that the row is not the one that was sent.
+func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign bool) (id int64, err error) {
+	id, d := row.Message.ID, digestOf(row)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	before, ok := j.rows.of(id)
+	if ok && before == d {
+		return id, nil
+	}
+	if sameCampaign {
+		if j.sent == nil {
+			if j.sent, err = j.sentRows(ctx); err != nil {
+				return 0, err
+			}
 		}
-		known, err := j.Known(ctx, []int64{row.Message.ID})
+		if ids := j.sent[d]; len(ids) > 0 {
+			j.sent[d] = ids[1:]
+			return ids[0], nil
+		}
+	}
+	known, err := j.known(ctx, []int64{id})
+	if err != nil {
+		return 0, err
+	}
+	result, wasSent := known[id]
+	switch {
+	case wasSent && !ok:
+		return 0, fmt.Errorf("%s lacks the row of id %d; restore the folder", j.dir, id)
+	case ok && !sameCampaign:
+		return 0, fmt.Errorf("the row with id %d is not the one that %s has recorded; for a new campaign, name another folder; if rows were corrected, add --same-campaign", id, j.dir)
+	case wasSent && !correctable(result):
+		return 0, fmt.Errorf("the row with id %d is not the one that was sent; put it back as it was, and give a new message a new id", id)
+	case wasSent:
+		if err := j.Forget([]int64{id}); err != nil {
+			return 0, err
+		}
+	}
+	j.pending[id] = d
+	return id, nil
+}
+
+// sentRows returns the ids of the rows that were accepted or are in doubt, by the rows' digests.
+func (j *Journal) sentRows(ctx context.Context) (map[digest][]int64, error) {
+	sent := map[digest][]int64{}
+	err := j.each(ctx, func(r recorded, result smslink.Result, known bool) {
+		if known && !correctable(result) {
+			sent[r.digest] = append(sent[r.digest], r.id)
+		}
+	})
+	return sent, err
+}
+
+// each calls use for every recorded row, with its result if it was sent.
+func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.Result, known bool)) error {
+	const batch = 10_000
+	ids := make([]int64, 0, batch)
+	for rest := j.rows.recorded; len(rest) > 0; {
+		some := rest[:min(batch, len(rest))]
+		rest = rest[len(some):]
+		ids = ids[:0]
+		for _, r := range some {
+			ids = append(ids, r.id)
+		}
+		known, err := j.known(ctx, ids)
 		if err != nil {
 			return err
 		}
-		for _, result := range known {
-			if result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed {
-				failed = append(failed, result.ID)
-			}
+		for _, r := range some {
+			result, ok := known[r.id]
+			use(r, result, ok)
 		}
 	}
-	if err := rows.Err(); err != nil || len(failed) == 0 {
-		return err
+	return nil
+}
+
+// correctable reports whether the message of a result was certainly not sent, so that a corrected
+// row may be sent in its place.
+func correctable(r smslink.Result) bool {
+	switch r.Status {
+	case smslink.StatusSenderFailed, smslink.StatusNumberFailed, smslink.StatusInsufficientCredit:
+		return true
 	}
-	return j.Forget(failed)
+	return false
 }

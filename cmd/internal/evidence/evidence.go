@@ -1,4 +1,4 @@
-// Package evidence finds in reports what became of messages that may have been sent.
+// Package evidence finds in reports which messages in doubt were sent.
 package evidence
 
 import (
@@ -9,10 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,9 +22,10 @@ import (
 
 // Options are the settings of Find.
 type Options struct {
-	// Campaign is what was sent. It is needed for a report of the account, which has no local ids,
-	// and for any other that speaks of several files.
-	Campaign *campaign.Campaign
+	// EachRow calls use with each row of the campaign's files and the id that the journal knows it
+	// by. It is needed for a report of the account, which has no local ids, and for any other that
+	// speaks of several files.
+	EachRow func(use func(*campaign.Row)) error
 
 	// Columns are those of the account's report; see campaign.Options.
 	Columns map[string]string
@@ -53,11 +52,11 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 	switch {
 	case strings.HasPrefix(first, "{"):
 		if err = rows.readReports(report); err == nil {
-			judged, err = rows.of(opts.Campaign)
+			judged, err = rows.of(opts)
 		}
 	case strings.TrimRight(first, "\r\n") == strings.Join(outcome.ResultsHeader, ","):
 		if err = rows.readResults(report); err == nil {
-			judged, err = rows.of(opts.Campaign)
+			judged, err = rows.of(opts)
 		}
 	default:
 		judged, unclear, err = accountReport(ctx, report, ids, opts)
@@ -93,33 +92,44 @@ func firstLine(name string) (string, error) {
 	return line, nil
 }
 
-// rowsByFile is what reports say of the rows of files.
-type rowsByFile map[string]map[int64]smslink.Result
+// rowsByFile is what reports say of the rows of files, by the ids in them.
+type rowsByFile map[string]map[string]smslink.Result
 
 func (r rowsByFile) add(file, id string, status smslink.Status, remoteID string) {
-	n, err := strconv.ParseInt(strings.TrimSpace(id), 10, 64)
-	if err != nil {
-		return // a bad row, which was not sent
-	}
+	file = filepath.Base(file)
 	if r[file] == nil {
-		r[file] = map[int64]smslink.Result{}
+		r[file] = map[string]smslink.Result{}
 	}
-	r[file][n] = smslink.Result{ID: n, Status: status, RemoteID: remoteID}
+	r[file][strings.TrimSpace(id)] = smslink.Result{Status: status, RemoteID: remoteID}
 }
 
-// of returns what is said of the campaign's files, or of the only one if there is no campaign: an
-// id of another file is another message.
-func (r rowsByFile) of(c *campaign.Campaign) (map[int64]smslink.Result, error) {
-	if c == nil && len(r) > 1 {
+// of returns what is said of the campaign's rows, by the ids that the journal knows them by. Without
+// files there may be only one, and its ids are the journal's.
+func (r rowsByFile) of(opts Options) (map[int64]smslink.Result, error) {
+	sent := map[int64]smslink.Result{}
+	if opts.EachRow != nil {
+		err := opts.EachRow(func(row *campaign.Row) {
+			if result, ok := r[filepath.Base(row.File)][strings.TrimSpace(row.ID)]; ok {
+				result.ID = row.Message.ID
+				sent[result.ID] = result
+			}
+		})
+		return sent, err
+	}
+	if len(r) > 1 {
 		return nil, errors.New("it speaks of several files; name the campaign's FILEs, too")
 	}
-	judged := map[int64]smslink.Result{}
-	for file, rows := range r {
-		if c == nil || slices.ContainsFunc(c.Files(), func(name string) bool { return filepath.Base(name) == filepath.Base(file) }) {
-			maps.Copy(judged, rows)
+	for _, rows := range r {
+		for id, result := range rows {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err != nil {
+				continue // a bad row, which was not sent
+			}
+			result.ID = n
+			sent[n] = result
 		}
 	}
-	return judged, nil
+	return sent, nil
 }
 
 // readReports reads what smslink reports has written. A message that a report speaks of was sent,
@@ -205,7 +215,7 @@ func receiver(number string) string {
 // as many with its receiver and text as the campaign. If it has fewer or more, it is unclear of
 // which it speaks.
 func accountReport(ctx context.Context, name string, ids []int64, opts Options) (judged map[int64]smslink.Result, unclear map[int64]bool, err error) {
-	if opts.Campaign == nil {
+	if opts.EachRow == nil {
 		return nil, nil, errors.New("the account's report has no ids; name the campaign's FILEs, too, so that receivers and texts can be compared")
 	}
 	report, err := campaign.Open([]string{name}, campaign.Options{Columns: opts.Columns, TextsOnly: true})
@@ -221,10 +231,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	for _, id := range ids {
 		doubtful[id] = true
 	}
-	err = each(ctx, opts.Campaign, func(r *campaign.Row) {
-		if r.Bad != nil {
-			return
-		}
+	err = opts.EachRow(func(r *campaign.Row) {
 		message := smsOf(&r.Message)
 		if reported[message] == 0 {
 			return
@@ -257,17 +264,4 @@ func each(ctx context.Context, of *campaign.Campaign, use func(*campaign.Row)) e
 		use(rows.Row())
 	}
 	return rows.Err()
-}
-
-// Rows returns where the ids stand in the campaign, as file:line.
-func Rows(ctx context.Context, in *campaign.Campaign, ids []int64) (map[int64]string, error) {
-	wanted := slices.Clone(ids)
-	slices.Sort(wanted)
-	at := map[int64]string{}
-	err := each(ctx, in, func(r *campaign.Row) {
-		if _, ok := slices.BinarySearch(wanted, r.Message.ID); ok && r.Bad == nil {
-			at[r.Message.ID] = fmt.Sprintf("%s:%d", r.File, r.Line)
-		}
-	})
-	return at, err
 }

@@ -5,8 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
-	"github.com/go-smslink/smslink/cmd/internal/evidence"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
@@ -63,22 +61,19 @@ func aDir(_ *cobra.Command, args []string) error {
 }
 
 // useJournal opens a journal that is there, and closes it after use.
-func useJournal(dir string, use func(*journal.File) error) (err error) {
+func useJournal(dir string, use func(*campaignjournal.Journal) error) (err error) {
 	failed := func(err error) error {
 		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%s: %w", dir, terminal.Error(err)))
 	}
-	switch _, err := os.Stat(campaignjournal.File(dir)); {
-	case errors.Is(err, fs.ErrNotExist):
-		return failed(errors.New("there is no journal in this folder"))
+	switch exists, err := campaignjournal.Exists(dir); {
 	case err != nil:
 		return failed(err)
+	case !exists:
+		return failed(errors.New("there is no journal in this folder"))
 	}
-	j, err := journal.Open(campaignjournal.File(dir))
-	if errors.Is(err, journal.ErrLocked) {
-		return failed(errors.New("a send is using this journal; wait for its end"))
-	}
+	j, err := campaignjournal.Open(dir, "")
 	if err != nil {
-		return failed(err)
+		return cli.Exit(cli.ExitNotSent, err)
 	}
 	err = use(j)
 	if closeErr := j.Close(); err == nil && closeErr != nil {
@@ -88,7 +83,7 @@ func useJournal(dir string, use func(*journal.File) error) (err error) {
 }
 
 // inDoubt ends a command: with its code for messages that are still in doubt.
-func inDoubt(j *journal.File) error {
+func inDoubt(j *campaignjournal.Journal) error {
 	if len(j.InDoubt()) > 0 {
 		return cli.Exit(cli.ExitInDoubt, nil)
 	}
@@ -96,7 +91,7 @@ func inDoubt(j *journal.File) error {
 }
 
 // state returns what a journal comes to, in one line.
-func state(j *journal.File) string {
+func state(j *campaignjournal.Journal) string {
 	accepted, failed := 0, 0
 	runs := j.Runs()
 	for _, run := range runs {
@@ -131,7 +126,7 @@ func newJournalListCommand(c cli.Console) *cobra.Command {
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var doubt error
 			for _, dir := range dirs {
-				err := useJournal(dir, func(j *journal.File) error {
+				err := useJournal(dir, func(j *campaignjournal.Journal) error {
 					fmt.Fprintf(c.Out, "%s: %s\n", dir, state(j))
 					return inDoubt(j)
 				})
@@ -158,33 +153,33 @@ by whom and why. With the campaign's FILEs it also shows the row of each message
 		Example: `  smslink journal show june campaign.csv`,
 		Args:    aDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return useJournal(args[0], func(j *journal.File) error { return show(cmd.Context(), c, j, args[0], &files, args[1:]) })
+			return useJournal(args[0], func(j *campaignjournal.Journal) error { return show(cmd.Context(), c, j, args[0], &files, args[1:]) })
 		},
 	}
 	files.AddTo(cmd)
 	return cmd
 }
 
-func show(ctx context.Context, c cli.Console, j *journal.File, dir string, files *input.Flags, names []string) error {
+func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir string, files *input.Flags, names []string) error {
 	rows := map[int64]string{}
 	if len(names) > 0 {
-		campaign, err := files.Open(c, names, nil)
+		opened, err := files.Open(c, names, nil)
 		if err != nil {
 			return cli.Exit(cli.ExitNotSent, err)
 		}
-		defer campaign.Close()
-		if err := campaignjournal.Belong(j, campaign); err != nil {
-			return cli.Exit(cli.ExitNotSent, err)
-		}
-		if rows, err = evidence.Rows(ctx, campaign, ids(j.InDoubt())); err != nil {
+		defer opened.Close()
+		wanted := ids(j.InDoubt())
+		err = j.EachRow(ctx, opened, false, func(row *campaign.Row) {
+			if _, ok := slices.BinarySearch(wanted, row.Message.ID); ok {
+				rows[row.Message.ID] = fmt.Sprintf("%s:%d", row.File, row.Line)
+			}
+		})
+		if err != nil {
 			return cli.Exit(cli.ExitNotSent, err)
 		}
 	}
 	out := cli.NewOutput(c.Out)
 	fmt.Fprintf(out, "%s: %s\n", dir, state(j))
-	if before, ok := campaignjournal.ParseOwner(j.Campaign()); ok && before.RowIDs {
-		fmt.Fprintln(out, "the ids are row numbers")
-	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, run := range j.Runs() {
 		fmt.Fprintf(table, "%s\t%s to %s\t%d accepted, %d failed\n", cli.Heading(i, "run"), local(run.Start), local(run.End), run.Accepted, run.Failed)
@@ -277,7 +272,7 @@ To send again all messages whose number or sender failed, use send --resend-fail
 			if len(chosen) == 0 {
 				return errors.New("say which messages with --id")
 			}
-			return useJournal(args[0], func(j *journal.File) error {
+			return useJournal(args[0], func(j *campaignjournal.Journal) error {
 				list, err := chosen.list()
 				if err != nil {
 					return err

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/evidence"
@@ -56,7 +57,7 @@ Messages that are not in the report stay in doubt, since a report may come late.
 			if err := opts.check(args[1:]); err != nil {
 				return err
 			}
-			return useJournal(args[0], func(j *journal.File) error { return resolve(cmd.Context(), c, j, opts, args[1:]) })
+			return useJournal(args[0], func(j *campaignjournal.Journal) error { return resolve(cmd.Context(), c, j, opts, args[1:]) })
 		},
 	}
 	flags := cmd.Flags()
@@ -95,7 +96,7 @@ func (o *resolveOptions) check(names []string) error {
 	return nil
 }
 
-func resolve(ctx context.Context, c cli.Console, j *journal.File, opts resolveOptions, names []string) error {
+func resolve(ctx context.Context, c cli.Console, j *campaignjournal.Journal, opts resolveOptions, names []string) error {
 	chosen := ids(j.InDoubt())
 	if len(opts.ids) > 0 {
 		list, err := opts.ids.list()
@@ -152,7 +153,7 @@ func isOrAre(n int) string {
 }
 
 // search looks for the ids in the report.
-func (o *resolveOptions) search(ctx context.Context, c cli.Console, j *journal.File, chosen []int64, names []string) (*evidence.Found, error) {
+func (o *resolveOptions) search(ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string) (*evidence.Found, error) {
 	settings := evidence.Options{Columns: o.reportColumns}
 	if len(names) > 0 {
 		opened, err := o.Open(c, names, nil)
@@ -160,10 +161,9 @@ func (o *resolveOptions) search(ctx context.Context, c cli.Console, j *journal.F
 			return nil, err
 		}
 		defer opened.Close()
-		if err := campaignjournal.Belong(j, opened); err != nil {
-			return nil, err
-		}
-		settings.Campaign = opened
+		settings.EachRow = func(use func(*campaign.Row)) error { return j.EachRow(ctx, opened, true, use) }
+	} else if j.Renumbered() {
+		return nil, errors.New("rows were moved since they were sent; name the campaign's FILEs, too, so that they can be found")
 	}
 	if o.Reason == "" {
 		o.Reason = "found in the report " + filepath.Base(o.report)

@@ -74,7 +74,7 @@ func wasOrWere(n int) string {
 
 // howToResolve names the commands for messages in doubt, if there is a journal.
 func (s *sending) howToResolve() string {
-	if s.journal == nil {
+	if s.kept == nil {
 		return ""
 	}
 	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find", s.opts.journal)
@@ -83,7 +83,7 @@ func (s *sending) howToResolve() string {
 // howToGoOn says how to send the rest, and no message twice.
 func (s *sending) howToGoOn() string {
 	switch {
-	case s.journal != nil:
+	case s.kept != nil:
 		return "remove the cause, then run the same command again: it sends only the rest"
 	case s.opts.results != "":
 		return "do not send the same files again: the others would be sent twice; send only the rows that " + s.opts.results + " has as not sent or rejected"
@@ -93,7 +93,7 @@ func (s *sending) howToGoOn() string {
 
 // howToWriteAgain says how to get a whole results file, if a journal knows the rows.
 func (s *sending) howToWriteAgain() string {
-	if s.journal == nil {
+	if s.kept == nil {
 		return ""
 	}
 	return "; run the same command again to write it whole, which sends nothing twice"
@@ -152,13 +152,12 @@ func (s *sending) print(elapsed time.Duration) {
 
 // nothingLeft says what an earlier run has done, if this one had nothing to do, or is empty.
 func (s *sending) nothingLeft() string {
-	kept, ok := s.journal.(*journal.File)
-	if !ok || !s.whole || s.tried {
+	if s.kept == nil || !s.whole || s.tried {
 		return ""
 	}
 	words := "nothing left to send"
 	if n := s.tally.Count(outcome.Accepted); n > 0 {
-		words += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(kept.Runs()))
+		words += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(s.kept.Runs()))
 	}
 	if n := s.tally.Count(outcome.Failed); n > 0 {
 		words += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)
@@ -174,7 +173,7 @@ func acceptedOn(runs []journal.Run) string {
 	var days []string
 	for _, run := range runs {
 		if run.Accepted > 0 {
-			days = append(days, run.Start.Local().Format(time.DateOnly), run.End.Local().Format(time.DateOnly))
+			days = append(days, day(run.Start), day(run.End))
 		}
 	}
 	switch {
@@ -184,6 +183,14 @@ func acceptedOn(runs []journal.Run) string {
 		return " on " + days[0]
 	}
 	return " from " + days[0] + " to " + days[len(days)-1]
+}
+
+// day returns the day of a time as people here write it, with the year if it is another one.
+func day(at time.Time) string {
+	if at = at.Local(); at.Year() == time.Now().Year() {
+		return at.Format("02.01")
+	}
+	return at.Format("02.01.2006")
 }
 
 // summary is what machines read.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,7 +95,7 @@ Exit codes:
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; a script, which has no terminal, is never asked")
 	flags.StringVar(&opts.results, "results", "", "write the outcome of each row to `FILE`, a new CSV; with --journal, the one of an earlier run is replaced")
 	flags.StringVar(&opts.journal, "journal", "", "keep what was sent in `DIR`, a folder for this campaign alone, so that the same command can go on")
-	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal of files in which rows were corrected since")
+	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal of a campaign in which rows were added, moved or corrected since; no message that was accepted or is in doubt is sent again")
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
 	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
@@ -170,51 +171,86 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	defer closeGateway()
 	nothingSent := func(err error) error { return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err)) }
 
-	campaign, err := opts.Open(c, names, opts.needIDs())
+	files, err := opts.Open(c, names, opts.needIDs())
 	if err != nil {
 		return nothingSent(err)
 	}
-	defer campaign.Close()
+	defer files.Close()
+	if opts.resendFailed && !files.Rereadable() {
+		return nothingSent(errors.New("--resend-failed takes files, which can be read twice"))
+	}
+	kept, err := opts.openJournal()
+	if err != nil {
+		return nothingSent(fmt.Errorf("--journal: %w", err))
+	}
+	defer func() {
+		if kept != nil {
+			_ = kept.Close() // each of its calls has written through
+		}
+	}()
+	var plan *campaignjournal.Plan
 	total, stated := -1, "Send the rows as they come, uncounted?"
-	if campaign.Rereadable() {
-		survey, err := opts.survey(ctx, c, campaign)
+	if files.Rereadable() {
+		plan = campaignjournal.NewPlan(kept, opts.sameCampaign, opts.resendFailed)
+		survey, err := opts.survey(ctx, c, files, plan)
 		if err != nil {
 			return nothingSent(err)
 		}
-		stated = question(survey)
+		stated = question(survey, plan, kept)
 		total = survey.Rows
 	}
 	if err := opts.confirm(c, stated); err != nil {
 		return nothingSent(err)
 	}
-	if opts.journal != "" && !opts.testMode {
-		gateway := opts.endpoint
-		if opts.sandbox {
-			gateway = campaignjournal.SandboxGateway
-		}
-		journal, err := campaignjournal.Open(opts.journal, campaign, gateway, opts.sameCampaign)
-		if err != nil {
-			return nothingSent(fmt.Errorf("--journal: %w", err))
-		}
-		defer func() { _ = journal.Close() }() // each of its calls has written through
-		stream.Journal = journal
-		if opts.resendFailed {
-			if err := campaignjournal.ForgetFailed(ctx, campaign, journal); err != nil {
-				return nothingSent(fmt.Errorf("--resend-failed: %w", err))
+	if opts.usesJournal() {
+		if kept == nil {
+			if kept, err = campaignjournal.Open(opts.journal, opts.gateway()); err != nil {
+				return nothingSent(fmt.Errorf("--journal: %w", err))
 			}
 		}
+		if plan != nil {
+			if err := plan.Commit(kept); err != nil {
+				return nothingSent(fmt.Errorf("--journal: %w", terminal.Error(err)))
+			}
+		}
+		stream.Journal = kept
 	}
-	results, err := outcome.CreateResults(opts.results, stream.Journal != nil, func(words string) { fmt.Fprintf(c.Err, "smslink: %s\n", words) })
+	results, err := outcome.CreateResults(opts.results, kept != nil, func(words string) { fmt.Fprintf(c.Err, "smslink: %s\n", words) })
 	if err != nil {
 		return nothingSent(fmt.Errorf("--results: %w", err))
 	}
-	return newSending(c, opts, client, campaign, results, total).run(ctx, stream)
+	sending := newSending(c, opts, client, files, results, total)
+	sending.kept, sending.plan = kept, plan
+	return sending.run(ctx, stream)
+}
+
+func (o options) usesJournal() bool { return o.journal != "" && !o.testMode }
+
+// gateway is what the journal belongs to.
+func (o options) gateway() string {
+	if o.sandbox {
+		return campaignjournal.SandboxGateway
+	}
+	return o.endpoint
+}
+
+// openJournal opens the journal of an earlier run. It returns nil if there is none, so that nothing
+// is made before the send is confirmed.
+func (o options) openJournal() (*campaignjournal.Journal, error) {
+	if !o.usesJournal() {
+		return nil, nil
+	}
+	if exists, err := campaignjournal.Exists(o.journal); err != nil || !exists {
+		return nil, err
+	}
+	return campaignjournal.Open(o.journal, o.gateway())
 }
 
 // survey reads all rows once and states what they are. It is an error if a file can't be used, no
-// row is good, or one is bad and that shall stop it.
-func (o options) survey(ctx context.Context, c cli.Console, rowsOf *campaign.Campaign) (*campaign.Survey, error) {
-	rows, err := rowsOf.Rows()
+// row is good, or one is bad and that shall stop it; and if a row is not the one that the journal
+// has recorded.
+func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Campaign, plan *campaignjournal.Plan) (*campaign.Survey, error) {
+	rows, err := files.Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -224,9 +260,14 @@ func (o options) survey(ctx context.Context, c cli.Console, rowsOf *campaign.Cam
 	bar := progress.New(c.Err, -1, "checking", 100*time.Millisecond)
 	for rows.Next(ctx) {
 		row := rows.Row()
+		if plan.WasSent(ctx, row) {
+			row.Bad = nil // its time has passed since
+		}
 		survey.Add(row)
 		if row.Bad != nil {
 			bad.AddRow(row)
+		} else if o.usesJournal() {
+			plan.Add(row)
 		}
 		bar.Add(1)
 	}
@@ -245,25 +286,54 @@ func (o options) survey(ctx context.Context, c cli.Console, rowsOf *campaign.Cam
 	case survey.BadRows > 0 && o.onBadRow == "stop":
 		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
+	if err := plan.Compare(ctx); err != nil {
+		return nil, fmt.Errorf("--journal: %w", err)
+	}
 	return &survey, nil
 }
 
 // needIDs returns why what can't be read twice is refused without an id column, or nil.
 func (o options) needIDs() error {
-	if o.journal != "" && !o.testMode {
+	if o.usesJournal() {
 		return errors.New("line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
 	}
 	return nil
 }
 
-// question is what is asked before the first upload.
-func question(s *campaign.Survey) string {
-	return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(s.Messages, "message"), campaign.Plural(s.Segments, "SMS"))
+// question is what is asked before the first upload, or empty if nothing is left to send.
+func question(s *campaign.Survey, plan *campaignjournal.Plan, kept *campaignjournal.Journal) string {
+	if kept == nil || plan.Accepted+plan.InDoubt+plan.Failed == 0 {
+		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(s.Messages, "message"), campaign.Plural(s.Segments, "SMS"))
+	}
+	if plan.Rest == 0 {
+		return ""
+	}
+	var before []string
+	of := fmt.Sprintf(" of %d", s.Messages)
+	if n := plan.Accepted; n > 0 {
+		before = append(before, fmt.Sprintf("%d%s %s accepted%s", n, of, wasOrWere(n), acceptedOn(kept.Runs())))
+		of = ""
+	}
+	if n := plan.InDoubt; n > 0 {
+		before = append(before, fmt.Sprintf("%d%s %s in doubt", n, of, isOrAre(n)))
+		of = ""
+	}
+	if n := plan.Failed; n > 0 {
+		before = append(before, fmt.Sprintf("%d%s failed", n, of))
+	}
+	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, campaign.Plural(plan.RestSegments, "SMS"))
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // confirm asks if there is somebody to ask, and something at stake.
 func (o options) confirm(c cli.Console, question string) error {
-	if o.yes || o.sandbox || o.testMode || !terminal.Is(c.In) {
+	if question == "" || o.yes || o.sandbox || o.testMode || !terminal.Is(c.In) {
 		return nil
 	}
 	warning := ""

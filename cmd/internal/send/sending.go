@@ -11,6 +11,7 @@ import (
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
@@ -24,7 +25,8 @@ type sending struct {
 	opts     options
 	client   *smslink.Client
 	campaign *campaign.Campaign
-	journal  smslink.Journal // nil = none
+	kept     *campaignjournal.Journal // nil = none
+	plan     *campaignjournal.Plan    // of files that can be read twice; nil otherwise
 	results  *outcome.Results
 	out      *cli.Output
 	bad      *input.Complaints // nil if the bad rows were told of before
@@ -88,7 +90,6 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	defer cancel()
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
-	s.journal = opts.Journal
 	if s.campaign.Rereadable() {
 		opts.Limiter = unchanged{s.campaign, opts.Limiter}
 	}
@@ -133,7 +134,12 @@ func (u unchanged) WaitN(ctx context.Context, n int) error {
 func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
 		for s.halting.Err() == nil && s.rows.Next(s.halting) {
-			row := s.rows.Row()
+			row, err := s.row()
+			if err != nil {
+				s.record(pendingOf(row).outcome().Unsent(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: err}))
+				s.ended = fmt.Errorf("%s:%d: %w; it and what follows was not sent", row.File, row.Line, err)
+				return
+			}
 			if row.Bad == nil {
 				s.pending[row.Message.ID] = pendingOf(row)
 				if !yield(row.Message, nil) {
@@ -157,6 +163,25 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 			s.whole = true
 		}
 	}
+}
+
+// row returns the row that was read, with the id under which the journal has it. The error says that
+// the row is not the one that the journal has recorded.
+func (s *sending) row() (*campaign.Row, error) {
+	row := s.rows.Row()
+	if s.plan.WasSent(s.halting, row) {
+		row.Bad = nil // its time has passed since
+	}
+	if row.Bad != nil || s.kept == nil {
+		return row, nil
+	}
+	if s.plan != nil {
+		row.Message.ID = s.plan.ID(row)
+		return row, nil
+	}
+	id, err := s.kept.Admit(s.halting, row, s.opts.sameCampaign)
+	row.Message.ID = id
+	return row, err
 }
 
 // take records the outcomes of a batch.
@@ -215,7 +240,7 @@ func (s *sending) leave(ctx context.Context) {
 		clear(unread)
 	}
 	for s.rows != nil && s.rows.Next(ctx) {
-		row := s.rows.Row()
+		row, _ := s.row() // which fails for pipes alone
 		if row.Bad != nil {
 			s.record(pendingOf(row).outcome().Invalid(row.Bad))
 			continue
@@ -233,10 +258,10 @@ func (s *sending) leave(ctx context.Context) {
 // any of them.
 func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Result {
 	known := map[int64]smslink.Result{}
-	if s.journal == nil || len(ids) == 0 {
+	if s.kept == nil || len(ids) == 0 {
 		return known
 	}
-	results, err := s.journal.Known(ctx, ids)
+	results, err := s.kept.Known(ctx, ids)
 	if err != nil {
 		for _, id := range ids {
 			known[id] = smslink.Result{ID: id}

@@ -1,0 +1,370 @@
+package campaignjournal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+)
+
+// Plan says which rows of a campaign's files an earlier run has sent, and under which ids. Add all
+// rows to it that may be sent, in their order, and then call Compare.
+type Plan struct {
+	// These count rows.
+	Accepted, InDoubt, Failed int
+	Rest                      int // that are to be sent
+	RestSegments              int // their SMS
+
+	journal      *Journal // nil if there is none yet
+	sameCampaign bool
+	resendFailed bool
+
+	ids      []int64
+	digests  []digest
+	segments []uint16
+	changed  []int    // indexes of rows that are not the recorded ones
+	places   []string // of the first of them
+	added    int      // of them, those with an id that is not recorded
+
+	// These are of match and number.
+	standing   map[int64]bool           // ids that a row has
+	sent       map[int64]smslink.Result // of recorded rows that do not stand under their ids
+	highest    int64                    // the highest id
+	renumbered bool                     // a row has another id than its own
+
+	forget []int64
+	row    int // the next one for ID
+}
+
+// NewPlan begins a plan. The journal is nil if there is none yet. sameCampaign allows rows that
+// were added, corrected or moved; resendFailed sends messages again whose number or sender failed.
+func NewPlan(j *Journal, sameCampaign, resendFailed bool) *Plan {
+	return &Plan{journal: j, sameCampaign: sameCampaign, resendFailed: resendFailed}
+}
+
+// shownPlaces is how many rows an error names.
+const shownPlaces = 3
+
+// WasSent reports whether an earlier run has sent a row, whose time may have passed since.
+func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
+	if p == nil || p.journal == nil {
+		return false
+	}
+	id := row.Message.ID
+	before, ok := p.journal.rows.of(id)
+	if !ok || before != digestOf(row) {
+		return false
+	}
+	known, err := p.journal.known(ctx, []int64{id})
+	return err == nil && len(known) > 0
+}
+
+// Add adds a row.
+func (p *Plan) Add(row *campaign.Row) {
+	i, d := len(p.ids), digestOf(row)
+	p.ids, p.digests, p.segments = append(p.ids, row.Message.ID), append(p.digests, d), append(p.segments, uint16(min(row.Size.Segments, 0xffff)))
+	if p.journal == nil || len(p.journal.rows.recorded) == 0 {
+		return
+	}
+	before, ok := p.journal.rows.of(row.Message.ID)
+	if ok && before == d {
+		return
+	}
+	if !ok {
+		p.added++
+	}
+	p.changed = append(p.changed, i)
+	if len(p.places) < shownPlaces {
+		p.places = append(p.places, fmt.Sprintf("%s:%d", row.File, row.Line))
+	}
+}
+
+// Compare compares the rows with the recorded ones. Its error names rows that are not those that
+// were recorded under their ids.
+func (p *Plan) Compare(ctx context.Context) error {
+	if p.journal == nil {
+		p.Rest = len(p.ids)
+		for _, n := range p.segments {
+			p.RestSegments += int(n)
+		}
+		return nil
+	}
+	if len(p.changed) > 0 {
+		if !p.sameCampaign {
+			return p.refusal()
+		}
+		if err := p.match(ctx); err != nil {
+			return err
+		}
+		if err := p.number(); err != nil {
+			return err
+		}
+	}
+	return p.count(ctx)
+}
+
+func (p *Plan) refusal() error {
+	dir := p.journal.dir
+	switch {
+	case len(p.changed) == len(p.ids) && !p.anyMoved():
+		return fmt.Errorf("%s belongs to another campaign: it has none of these rows; name another folder for a new campaign, or add --same-campaign if it is the same", dir)
+	case len(p.changed) == p.added:
+		return fmt.Errorf("%s %s not in %s; add --same-campaign if rows were added to the campaign, or name another folder for a new one", p.named(), isOrAre(len(p.changed)), dir)
+	}
+	return fmt.Errorf("%s %s not as %s recorded %s; add --same-campaign if rows of this campaign were corrected, added or moved, or name another folder for a new one", p.named(), isOrAre(len(p.changed)), dir, itOrThem(len(p.changed)))
+}
+
+// anyMoved reports whether a changed row is recorded under another id.
+func (p *Plan) anyMoved() bool {
+	digests := make(map[digest]bool, len(p.changed))
+	for _, i := range p.changed {
+		digests[p.digests[i]] = true
+	}
+	return slices.ContainsFunc(p.journal.rows.recorded, func(r recorded) bool { return digests[r.digest] })
+}
+
+func (p *Plan) named() string {
+	names := strings.Join(p.places, ", ")
+	if more := len(p.changed) - len(p.places); more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return names
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func itOrThem(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// match finds the changed rows among the recorded ones by their contents. One that was recorded
+// under another id gets that id, and p.changed keeps the others. If several were recorded with the
+// same contents, those that were sent come first.
+func (p *Plan) match(ctx context.Context) error {
+	isChanged := make(map[int]bool, len(p.changed))
+	wanted := make(map[digest]bool, len(p.changed))
+	for _, i := range p.changed {
+		isChanged[i], wanted[p.digests[i]] = true, true
+	}
+	p.standing = make(map[int64]bool, len(p.ids))
+	for i, id := range p.ids {
+		p.highest = max(p.highest, id)
+		if !isChanged[i] {
+			p.standing[id] = true
+		}
+	}
+	type candidate struct {
+		id   int64
+		rank int // how certainly it was sent
+	}
+	moved := map[digest][]candidate{} // recorded rows that do not stand under their ids
+	p.sent = map[int64]smslink.Result{}
+	err := p.journal.each(ctx, func(r recorded, result smslink.Result, known bool) {
+		p.highest = max(p.highest, r.id)
+		if p.standing[r.id] {
+			return
+		}
+		rank := 0
+		if known {
+			p.sent[r.id], rank = result, 1
+			if !correctable(result) {
+				rank = 2
+			}
+		}
+		if wanted[r.digest] {
+			moved[r.digest] = append(moved[r.digest], candidate{r.id, rank})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, list := range moved {
+		slices.SortStableFunc(list, func(a, b candidate) int { return b.rank - a.rank })
+	}
+	others := p.changed[:0]
+	for _, i := range p.changed {
+		list := moved[p.digests[i]]
+		if len(list) == 0 {
+			others = append(others, i)
+			continue
+		}
+		p.ids[i], p.standing[list[0].id] = list[0].id, true
+		moved[p.digests[i]] = list[1:]
+		p.renumbered = true
+	}
+	p.changed = others
+	return nil
+}
+
+// number gives ids to the rows that are not recorded. One that has the id of a message which
+// certainly was not sent is sent in its place. One that has the id of a message which was sent, and
+// whose row is gone from the files, is refused.
+func (p *Plan) number() error {
+	var gone []int64
+	for _, i := range p.changed {
+		id := p.ids[i]
+		result, wasSent := p.sent[id]
+		switch {
+		case p.standing[id]: // it is another row's
+			p.highest++
+			p.ids[i], p.renumbered = p.highest, true
+		case wasSent && !correctable(result):
+			gone = append(gone, id)
+		case wasSent:
+			p.forget = append(p.forget, id)
+		}
+		p.standing[p.ids[i]] = true
+	}
+	if len(gone) > 0 {
+		return fmt.Errorf("the rows with %s are not those that were sent, which are gone; put them back as they were, and add new messages as rows with new ids at the end", idList(gone))
+	}
+	return nil
+}
+
+func idList(ids []int64) string {
+	words := make([]string, 0, shownPlaces)
+	for _, id := range ids[:min(len(ids), shownPlaces)] {
+		words = append(words, fmt.Sprint(id))
+	}
+	list := "id " + strings.Join(words, ", ")
+	if more := len(ids) - len(words); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}
+
+// count asks what was sent of the rows.
+func (p *Plan) count(ctx context.Context) error {
+	const batch = 10_000
+	forgotten := make(map[int64]bool, len(p.forget))
+	for _, id := range p.forget {
+		forgotten[id] = true
+	}
+	for start := 0; start < len(p.ids); start += batch {
+		ids := p.ids[start:min(start+batch, len(p.ids))]
+		known, err := p.journal.known(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for i, id := range ids {
+			result, ok := known[id]
+			if _, isRecorded := p.journal.rows.of(id); ok && !isRecorded {
+				return fmt.Errorf("%s has sent id %d, and its file rows lacks it; restore the folder", p.journal.dir, id)
+			}
+			switch {
+			case !ok || forgotten[id]:
+				p.Rest++
+				p.RestSegments += int(p.segments[start+i])
+			case result.Status == smslink.StatusSuccess:
+				p.Accepted++
+			case result.Status == smslink.StatusUnreported:
+				p.InDoubt++
+			case p.resendFailed && (result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed):
+				p.forget = append(p.forget, id)
+				p.Rest++
+				p.RestSegments += int(p.segments[start+i])
+			default:
+				p.Failed++
+			}
+		}
+	}
+	return nil
+}
+
+// Commit records the rows in the journal, before the first of them is sent.
+func (p *Plan) Commit(j *Journal) error {
+	if len(p.forget) > 0 {
+		if err := j.Forget(p.forget); err != nil {
+			return err
+		}
+	}
+	if p.renumbered {
+		if err := j.setRenumbered(); err != nil {
+			return err
+		}
+	}
+	const batch = 50_000
+	rows := make([]recorded, 0, min(batch, len(p.ids)))
+	for i, id := range p.ids {
+		if before, ok := j.rows.of(id); !ok || before != p.digests[i] {
+			rows = append(rows, recorded{id, p.digests[i]})
+		}
+		if len(rows) == batch || i == len(p.ids)-1 {
+			if err := j.rows.add(rows); err != nil {
+				return err
+			}
+			rows = rows[:0]
+		}
+	}
+	p.digests, p.segments = nil, nil
+	if !p.renumbered {
+		p.ids = nil // each row's own
+	}
+	return nil
+}
+
+// ID returns the id under which the next row is sent: the rows come in the order of Add.
+func (p *Plan) ID(row *campaign.Row) int64 {
+	if p == nil || p.ids == nil {
+		return row.Message.ID
+	}
+	id := p.ids[p.row]
+	p.row++
+	return id
+}
+
+// EachRow calls use with the good rows of a campaign's files that the journal has, each with the id
+// that the journal knows it by. It is an error if it has none of them, and, if the files must be
+// whole, if they lack a row that was sent.
+func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool, use func(*campaign.Row)) error {
+	p := NewPlan(j, true, false)
+	if err := eachGood(ctx, c, p.Add); err != nil {
+		return err
+	}
+	if err := p.match(ctx); err != nil {
+		return err
+	}
+	if len(p.ids) > 0 && len(p.changed) == len(p.ids) {
+		return errors.New("the FILEs are not those of the journal, which has none of their rows")
+	}
+	for id := range p.sent {
+		if whole && !p.standing[id] {
+			return errors.New("the FILEs lack rows that were sent; name all FILEs of the campaign")
+		}
+	}
+	for _, i := range p.changed {
+		p.ids[i] = -1
+	}
+	return eachGood(ctx, c, func(row *campaign.Row) {
+		if row.Message.ID = p.ID(row); row.Message.ID >= 0 {
+			use(row)
+		}
+	})
+}
+
+// eachGood calls use for every row that is good, but that its time may have passed.
+func eachGood(ctx context.Context, c *campaign.Campaign, use func(*campaign.Row)) error {
+	rows, err := c.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next(ctx) {
+		if row := rows.Row(); row.Bad == nil || errors.Is(row.Bad, campaign.ErrPast) {
+			use(row)
+		}
+	}
+	return rows.Err()
+}
