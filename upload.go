@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/go-smslink/smslink/internal/deadline"
 )
 
 // upload is a request body that knows how far it was read. A package's has the form's head, the
@@ -21,7 +23,8 @@ type upload struct {
 	target      url.URL
 	contentType string
 	parts       [][]byte
-	size        int64 // bytes of all parts
+	size        int64     // bytes of all parts
+	deadline    time.Time // of its context; zero if there is none
 
 	// inMemory means that the upload is one part, which nobody else uses, for the client's own
 	// transport. That sends the headers and the part in one write, if they take up to 4 kB
@@ -32,11 +35,12 @@ type upload struct {
 	trace httptrace.ClientTrace // counts conns
 
 	mu      sync.Mutex
-	closed  bool  // nothing may read it any more
-	current *body // the only one that may be read
-	touched bool  // a byte was read
-	spent   bool  // the last byte was read
-	conns   int   // connections that the transport got for it
+	closed  bool           // nothing may read it any more
+	current *body          // the only one that may be read
+	touched bool           // a byte was read
+	spent   bool           // the last byte was read
+	conns   int            // connections that the transport got for it
+	conn    *deadline.Conn // the last one; nil if it is not NewTransport's
 }
 
 // add appends parts.
@@ -103,7 +107,8 @@ func (c *Client) do(req *http.Request) (*http.Response, error) {
 // newRequest returns the POST of an upload.
 func (c *Client) newRequest(ctx context.Context, u *upload) *http.Request {
 	header := [...]string{u.contentType, c.agent}
-	u.trace.GotConn = u.gotConn
+	u.trace.GotConn, u.trace.PutIdleConn = u.gotConn, u.putIdleConn
+	u.deadline, _ = ctx.Deadline()
 	req := (&http.Request{
 		Method: http.MethodPost,
 		URL:    &u.target,
@@ -118,11 +123,26 @@ func (c *Client) newRequest(ctx context.Context, u *upload) *http.Request {
 }
 
 // gotConn counts the connections that the upload gets. If it gets a second one, it may have been
-// sent twice, by a transport that buffers bodies and retries.
-func (u *upload) gotConn(httptrace.GotConnInfo) {
+// sent twice, by a transport that buffers bodies and retries. A connection of [NewTransport] gets
+// the upload's deadline.
+func (u *upload) gotConn(info httptrace.GotConnInfo) {
+	conn := deadline.Of(info.Conn)
+	if conn != nil {
+		conn.SetUpload(&u.deadline)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.conns++
+	u.conn = conn
+}
+
+// putIdleConn lets a kept connection go on after the upload's deadline.
+func (u *upload) putIdleConn(error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conn != nil {
+		u.conn.Reuse(&u.deadline)
+	}
 }
 
 // again returns a new reader of the whole form, which takes the place of any before it, unless a
@@ -204,7 +224,12 @@ func (b *body) Close() error { return nil }
 //   - speaks HTTP/1.1, and TLS 1.2 or later;
 //   - gives each request a connection of its own, and resumes TLS sessions;
 //   - takes the proxy from the environment;
-//   - bounds dialing and the TLS handshake to 10 seconds each, and a reply's headers to 64 KiB.
+//   - bounds dialing and the TLS handshake to 10 seconds each, and a reply's headers to 64 KiB;
+//   - sends no byte of an upload past the deadline of its context, by the monotonic clock or the
+//     wall clock, even if the process was frozen or the machine was suspended in between.
+//
+// The last holds only with the DialContext that NewTransport sets. Any other transport may still
+// send when a frozen process wakes.
 //
 // Its settings must not change while it is in use. To set DisableKeepAlives to false has the risks
 // of [Options.ReuseConnections].
@@ -213,7 +238,7 @@ func NewTransport() *http.Transport {
 	protocols.SetHTTP1(true) // HTTP/2's transport sends a refused stream again by itself
 	return &http.Transport{
 		Proxy:       http.ProxyFromEnvironment,
-		DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		DialContext: deadline.Dialer((&net.Dialer{Timeout: 10 * time.Second}).DialContext),
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			ClientSessionCache: tls.NewLRUClientSessionCache(0),

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -33,6 +34,9 @@ type workerConfig struct {
 
 	DieAt  string // the step at which it sends itself Signal, once
 	Signal syscall.Signal
+
+	Lane       string // the only one it serves; empty means bulk
+	FreezeFile string // a file that holds a step, at which it removes the file and stops
 }
 
 const workerEnv = "SMSLINK_TEST_OUTBOX_WORKER"
@@ -69,6 +73,14 @@ func work(raw string) error {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
+		if c.FreezeFile == "" {
+			return
+		}
+		if wanted, err := os.ReadFile(c.FreezeFile); err == nil && string(wanted) == at {
+			_ = os.Remove(c.FreezeFile)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			time.Sleep(10 * time.Millisecond)
+		}
 	})
 	db, err := sql.Open(c.Driver, c.DSN)
 	if err != nil {
@@ -83,7 +95,10 @@ func work(raw string) error {
 		Timeout: c.Timeout, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Lanes: map[string]outbox.Lane{
 			outbox.Urgent: {Concurrency: -1},
-			outbox.Bulk:   {Messages: c.Messages, Wait: -1, Poll: 20 * time.Millisecond, Concurrency: c.Concurrency},
+			outbox.Bulk:   {Concurrency: -1},
+			cmp.Or(c.Lane, outbox.Bulk): {
+				Messages: c.Messages, Wait: -1, Poll: 20 * time.Millisecond, Concurrency: c.Concurrency,
+			},
 		},
 	})
 	if err != nil {

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package deadline
+
+import (
+	"net"
+	"time"
+)
+
+func boundUnacknowledged(net.Conn, time.Duration) {}

@@ -1,0 +1,275 @@
+//go:build unix
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/outbox/internal/step"
+)
+
+var (
+	frozenTrials  = flag.Int("frozen.trials", 3, "how often each worker is frozen")
+	frozenWorkers = flag.Int("frozen.workers", 5, "workers that are frozen, side by side")
+)
+
+// frozenTimeout is short, so that a person may say "not sent" after 3.2 times as long.
+const frozenTimeout = 400 * time.Millisecond
+
+// Workers are frozen at each step of an upload. An operator, who sees the gateway's ledger, says
+// "sent" of a package that is in it, and "not sent" of the others as soon as that is allowed. Then
+// the workers wake.
+func TestResolve_notSentBeforeAFrozenWorkerWakes(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		lanes := map[string]outbox.Lane{outbox.Urgent: {Concurrency: -1}, outbox.Bulk: {Concurrency: -1}}
+		for i := range *frozenWorkers {
+			lanes[fmt.Sprintf("lane-%d", i)] = outbox.Lane{Concurrency: -1}
+		}
+		box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{Timeout: frozenTimeout, Lanes: lanes})
+		require.NoError(t, err)
+		b.run(box, nil) // puts overdue packages in doubt
+		var notSent, sent atomic.Int64
+		var workers sync.WaitGroup
+		for i := range *frozenWorkers {
+			f := newFrozen(b, box, fmt.Sprintf("lane-%d", i))
+			workers.Go(func() {
+				for n := range *frozenTrials {
+					if err := f.trial(n, &notSent, &sent); err != nil {
+						t.Errorf("%s, trial %d: %v", f.lane, n, err)
+						return
+					}
+				}
+			})
+		}
+		workers.Wait()
+		time.Sleep(frozenTimeout) // for what should not come
+		counts := map[string]int{}
+		for _, m := range b.gateway.Messages() {
+			key, _, _ := strings.Cut(m.Text, " ")
+			counts[key]++
+		}
+		twice := 0
+		for _, n := range counts {
+			if n > 1 {
+				twice++
+			}
+		}
+		t.Logf("%d times not sent, %d times sent; %d messages in the ledger, %d of them twice",
+			notSent.Load(), sent.Load(), len(counts), twice)
+		require.Zero(t, twice, "sent twice")
+		once := len(counts) // which prints shorter
+		require.Equal(t, *frozenWorkers**frozenTrials*frozenMessages, once, "not sent at all")
+		require.Positive(t, notSent.Load())
+	})
+}
+
+// frozen is a worker that is frozen again and again, with a lane and a relay of its own.
+type frozen struct {
+	*bench
+	box    *outbox.Outbox
+	lane   string
+	file   string
+	relay  *relay
+	worker *exec.Cmd
+}
+
+// A package takes some 60 kB, which is more than the relay's socket holds.
+const frozenMessages, frozenText = 30, 2500
+
+func newFrozen(b *bench, box *outbox.Outbox, lane string) *frozen {
+	f := &frozen{bench: b, box: box, lane: lane, file: filepath.Join(b.TempDir(), lane)}
+	gateway, err := url.Parse(b.gateway.URL)
+	require.NoError(b, err)
+	f.relay = newRelay(b.T, gateway.Host)
+	gateway.Host = f.relay.addr
+	config := b.config
+	config.Gateway = gateway.String()
+	config.Lane, config.FreezeFile, config.Timeout = lane, f.file, frozenTimeout
+	f.worker = spawned(b.T, config)
+	return f
+}
+
+// trial has the worker frozen once, and returns when its messages are accepted.
+func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
+	ctx := f.Context()
+	freeze := func() { _ = f.worker.Process.Signal(syscall.SIGSTOP) }
+	wake := func() { _ = f.worker.Process.Signal(syscall.SIGCONT) }
+	resume := make(chan struct{})
+	plans := []func(){
+		func() { // between the claim and the upload
+			if err := os.WriteFile(f.file, []byte(step.Claimed), 0o600); err != nil {
+				f.Error(err)
+			}
+		},
+		func() { f.relay.set(plan{at: 0, freeze: freeze}) },
+		func() { f.relay.set(plan{at: 1 + rand.IntN(60_000), freeze: freeze}) },
+		func() { f.relay.set(plan{at: 1 + rand.IntN(30_000), freeze: freeze, resume: resume}) },
+		func() {
+			f.relay.set(plan{at: 0, freeze: func() { time.AfterFunc(rand.N(5*time.Millisecond), freeze) }})
+		},
+	}
+	plans[n%len(plans)]()
+	messages := make([]outbox.Message, frozenMessages)
+	for i := range messages {
+		messages[i] = outbox.Message{
+			Key: fmt.Sprintf("%s-%d-%d", f.lane, n, i), Lane: f.lane,
+			To: fmt.Sprintf("07%08d", i), Text: fmt.Sprintf("%s-%d-%d %s", f.lane, n, i, noise(frozenText)),
+		}
+	}
+	if _, err := f.box.Enqueue(ctx, f.db, messages...); err != nil {
+		return err
+	}
+	asked := false
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
+		records, err := f.box.Lookup(ctx, messages[0].Key)
+		if err != nil {
+			return err
+		}
+		switch records[0].State {
+		case outbox.Accepted:
+			wake()
+			return nil
+		case outbox.InDoubt:
+			verdict, err := f.resolve(ctx, messages[0])
+			if errors.Is(err, outbox.ErrTooSoon) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if verdict == outbox.VerdictNotSent {
+				notSent.Add(1)
+			} else {
+				sent.Add(1)
+			}
+			wake()
+			if !asked {
+				asked = true
+				close(resume)
+			}
+			if err := f.box.Resume(ctx, "an operator", "packages in doubt are expected here"); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.New("the messages were not accepted")
+}
+
+// resolve says whether the lane's package was sent, by what the ledger has.
+func (f *frozen) resolve(ctx context.Context, first outbox.Message) (outbox.Verdict, error) {
+	verdict := outbox.VerdictNotSent
+	for _, m := range f.gateway.Messages() {
+		if m.Text == first.Text {
+			verdict = outbox.VerdictSent
+		}
+	}
+	packages, err := f.box.Unresolved(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, u := range packages {
+		if u.Lane == f.lane {
+			r := outbox.Resolution{Verdict: verdict, By: "an operator", Reason: "by the ledger"}
+			return verdict, f.box.Resolve(ctx, u.Package, r)
+		}
+	}
+	return 0, errors.New("no package of the lane waits for a person")
+}
+
+// noise returns a text that does not become shorter by compression.
+func noise(n int) string {
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = byte('0' + rand.IntN('z'-'0'))
+	}
+	return string(text)
+}
+
+// relay stands between a worker and the gateway.
+type relay struct {
+	addr    string
+	gateway string
+
+	mu   sync.Mutex
+	plan *plan // of the next connection
+}
+
+// plan has a worker frozen once a number of bytes have come from it. If resume is not nil, the relay
+// then reads on only when it is closed.
+type plan struct {
+	at     int
+	freeze func()
+	resume chan struct{}
+}
+
+func newRelay(t *testing.T, gateway string) *relay {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	r := &relay{addr: l.Addr().String(), gateway: gateway}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.(*net.TCPConn).SetReadBuffer(4096)
+			r.mu.Lock()
+			p := r.plan
+			r.plan = nil
+			r.mu.Unlock()
+			go r.pass(conn, p)
+		}
+	}()
+	return r
+}
+
+func (r *relay) set(p plan) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.plan = &p
+}
+
+func (r *relay) pass(worker net.Conn, p *plan) {
+	defer worker.Close()
+	gateway, err := net.Dial("tcp", r.gateway)
+	if err != nil {
+		return
+	}
+	go func() {
+		_, _ = io.Copy(worker, gateway)
+		_ = worker.Close()
+	}()
+	defer gateway.Close()
+	if p != nil {
+		if _, err := io.CopyN(gateway, worker, int64(p.at)); err != nil {
+			return
+		}
+		p.freeze()
+		if p.resume != nil {
+			<-p.resume
+		}
+	}
+	_, _ = io.Copy(gateway, worker)
+}
