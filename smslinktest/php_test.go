@@ -71,7 +71,7 @@ func servePHP(t testing.TB, settings ...string) string {
 			conn.Close()
 		}
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond, "php -S does not listen")
+	}, 2*time.Minute, 20*time.Millisecond, "php -S does not listen")
 	return "http://" + address + "/bulk-v3.php"
 }
 

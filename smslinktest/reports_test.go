@@ -345,7 +345,7 @@ func TestReports_notBeforeTheScheduledTime(t *testing.T) {
 	resp := send(t, gateway, p)
 	require.NoError(t, gateway.WaitReports(t.Context()))
 	require.Contains(t, c.received(), resp.Results[2].RemoteID)
-	require.Eventually(t, func() bool { return len(c.received()) == 2 }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(c.received()) == 2 }, 2*time.Minute, 10*time.Millisecond)
 	require.Contains(t, c.received(), resp.Results[1].RemoteID, "a second later")
 	require.Nil(t, deliveryOf(t, gateway, resp.Results[0].RemoteID))
 	require.Nil(t, deliveryOf(t, gateway, resp.Results[3].RemoteID))

@@ -43,5 +43,5 @@ func TestProgress_dumb(t *testing.T) {
 		screen := term.Tmux("capture-pane", "-p", "-J")
 		require.NotContains(t, screen, "%")
 		return strings.Contains(screen, "5 packages")
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 }

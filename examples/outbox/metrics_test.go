@@ -71,7 +71,7 @@ func (w *worker) send(t *testing.T, from, to int) {
 		stats, err := w.box.Stats(t.Context())
 		require.NoError(t, err)
 		return stats.Sending == 0 && stats.Lanes[outbox.Bulk].Queued == 0
-	}, 20*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 }
 
 func TestMetrics_countWhatWasSent(t *testing.T) {
@@ -126,7 +126,7 @@ func TestRun_metrics(t *testing.T) {
 		require.NoError(t, err)
 		scrape = strings.ReplaceAll(string(body), `otel_scope_schema_url="",`, "")
 		return strings.Contains(scrape, "smslink_outbox_packages{smslink_outbox_state=\"in_doubt\"} 1\n")
-	}, 20*time.Second, 200*time.Millisecond, "no package in doubt")
+	}, 2*time.Minute, 200*time.Millisecond, "no package in doubt")
 	require.Contains(t, scrape, "smslink_messages_total{smslink_outcome=\"accepted\",smslink_status=\"number_failed\"} 1\n")
 	require.Contains(t, scrape, "smslink_outbox_paused 0\n")
 
@@ -181,7 +181,7 @@ func TestMetrics_prometheusHasWhatTheLedgerHas(t *testing.T) {
 		`ALERTS{alertname="SMSCreditLow",alertstate="pending"}`:          1,
 		`absent(ALERTS{alertname="SMSOldestDue"})`:                       1,
 	} {
-		require.Eventually(t, func() bool { return prometheus.query(query) == fmt.Sprint(want) }, 30*time.Second, 200*time.Millisecond,
+		require.Eventually(t, func() bool { return prometheus.query(query) == fmt.Sprint(want) }, 2*time.Minute, 200*time.Millisecond,
 			"%s is not %d", query, want)
 	}
 }

@@ -114,7 +114,7 @@ func manyWorkers(k *kit) {
 		stats, err := k.box.Stats(k.Context())
 		require.NoError(k, err)
 		return stats.Lanes[outbox.Bulk].Queued == 0 && stats.Sending == 0
-	}, time.Minute, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 	numbers := map[string]int{}
 	for _, m := range k.gateway.Messages() {
 		numbers[m.To]++
@@ -184,7 +184,7 @@ func notSent(k *kit) {
 	closed, err := smslink.NewClient(k.gateway.ConnectionID, k.gateway.Password, &smslink.Options{Endpoint: "http://127.0.0.1:1/bulk-v3.php"})
 	require.NoError(k, err)
 	stop := k.run(k.box, closed)
-	require.Eventually(k, func() bool { return k.record(m.Key).Attempts >= 2 }, 15*time.Second, 20*time.Millisecond)
+	require.Eventually(k, func() bool { return k.record(m.Key).Attempts >= 2 }, 2*time.Minute, 20*time.Millisecond)
 	stop()
 	require.Equal(k, outbox.Queued, k.record(m.Key).State)
 	k.start()

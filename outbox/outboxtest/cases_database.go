@@ -45,7 +45,7 @@ func commitsLost(k *kit) {
 		stats, err := k.box.Stats(k.Context())
 		require.NoError(k, err)
 		return len(stats.WroteBack) == 2 && len(stats.Silent) == 0
-	}, 15*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	k.enqueue(message("later"))
 	quiet()
 	require.Equal(k, outbox.Queued, k.record("later").State)

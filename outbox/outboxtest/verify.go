@@ -135,7 +135,7 @@ func (k *kit) record(key string) outbox.Record {
 
 // How long a case waits for what must come, and how often it looks.
 const (
-	eventually = 15 * time.Second
+	eventually = 2 * time.Minute
 	tick       = 10 * time.Millisecond
 )
 
@@ -155,7 +155,7 @@ func (k *kit) awaitPaused() string {
 		require.NoError(k, err)
 		paused = stats.Paused
 		return paused != ""
-	}, 15*time.Second, 10*time.Millisecond, "not paused")
+	}, 2*time.Minute, 10*time.Millisecond, "not paused")
 	return paused
 }
 

@@ -68,7 +68,7 @@ func (s *setup) run(t *testing.T, transport http.RoundTripper) {
 	require.Eventually(t, func() bool {
 		stats, err := s.box.Stats(t.Context())
 		return err == nil && stats.Sending == 0 && (stats.Lanes[outbox.Bulk].Queued == 0 || stats.Paused != "")
-	}, time.Minute, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
 }

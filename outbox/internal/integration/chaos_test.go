@@ -27,15 +27,23 @@ import (
 )
 
 var (
-	chaosKills    = flag.Int("chaos.kills", 25, "workers killed")
-	chaosCrashes  = flag.Int("chaos.crashes", 3, "crashes of the database")
-	chaosStops    = flag.Int("chaos.stops", 1, "workers frozen past their deadline")
+	chaosKills    = flag.Int("chaos.kills", unlessLong(5, 25), "workers killed")
+	chaosCrashes  = flag.Int("chaos.crashes", unlessLong(1, 3), "crashes of the database")
+	chaosStops    = flag.Int("chaos.stops", unlessLong(0, 1), "workers frozen past their deadline")
 	chaosLose     = flag.Float64("chaos.lose", 0.01, "how many replies are lost")
-	chaosMessages = flag.Int("chaos.messages", 4000, "orders")
-	chaosSpread   = flag.Duration("chaos.spread", 12*time.Second, "how long the orders take to come")
+	chaosMessages = flag.Int("chaos.messages", unlessLong(800, 4000), "orders")
+	chaosSpread   = flag.Duration("chaos.spread", time.Duration(unlessLong(2, 12))*time.Second, "how long the orders take to come")
 	chaosPostgres = flag.String("chaos.postgres", "", "a setting of PostgreSQL, such as synchronous_commit=off")
 	chaosVia      = flag.String("chaos.via", "", "what stands before the database: pgbouncer, cutter or nothing")
 )
+
+// unlessLong returns the number of the tests' short form, or that of the full one.
+func unlessLong(short, full int) int {
+	if long {
+		return full
+	}
+	return short
+}
 
 // chaosWorkers are the workers, each with as many uploads at a time.
 const chaosWorkers, chaosConcurrency = 2, 2
@@ -43,7 +51,7 @@ const chaosWorkers, chaosConcurrency = 2, 2
 // Workers are killed and frozen and the database crashes while a shop takes orders. The gateway's
 // ledger, in a process of its own as the workers see it, says how often each message was sent.
 func TestChaos(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
+	test := func(t *testing.T, config workerConfig, server *servers.Server) {
 		if *chaosVia != "" && (server == nil || *chaosVia == "pgbouncer" && config.Dialect != "postgres") {
 			t.Skip("there is nothing to stand before the database")
 		}
@@ -70,7 +78,9 @@ func TestChaos(t *testing.T) {
 		c.finish()
 		c.compare(lostReplies.Load())
 		t.Logf("%v in all", time.Since(began).Round(time.Second))
-	})
+	}
+	onSQLite(t, test)
+	eachServer(t, true, test)
 }
 
 type chaos struct {

@@ -19,8 +19,10 @@ import (
 // The first fresh code is in the first claim, however many have expired before it.
 func TestRun_freshCodeBehindExpiredOnes(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
-		const expired = 100_000
+		expired := unlessLong(5_000, 100_000)
 		b := newBench(t, config, nil)
+		box, err := outbox.New(b.db, dialects[config.Dialect], nil) // whose time-out no busy machine reaches
+		require.NoError(t, err)
 		for first := 0; first < expired; first += 1000 {
 			messages := make([]outbox.Message, 1000)
 			for i := range messages {
@@ -37,7 +39,7 @@ func TestRun_freshCodeBehindExpiredOnes(t *testing.T) {
 		var claims atomic.Int32
 		sent := make(chan time.Time, 1)
 		began := time.Now()
-		b.run(b.box, func(at string) {
+		b.run(box, func(at string) {
 			switch at {
 			case step.Claiming:
 				claims.Add(1)
@@ -52,9 +54,9 @@ func TestRun_freshCodeBehindExpiredOnes(t *testing.T) {
 			var left int
 			err := b.db.QueryRowContext(context.Background(), "SELECT count(*) FROM smslink_message WHERE package IS NULL").Scan(&left)
 			return err == nil && left == 0
-		}, time.Minute, 50*time.Millisecond, "not all have expired")
+		}, 3*time.Minute, 50*time.Millisecond, "not all have expired")
 		t.Logf("all had expired after %v", time.Since(began).Round(time.Millisecond))
-		require.Equal(t, outbox.Expired, b.state("expired-77777"))
+		require.Equal(t, outbox.Expired, b.state(fmt.Sprintf("expired-%d", expired-1)))
 		require.Len(t, b.gateway.Messages(), 1)
 	})
 }

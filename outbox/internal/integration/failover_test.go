@@ -48,7 +48,7 @@ func TestRun_failover(t *testing.T) {
 					_ = worker.Wait()
 				})
 			}
-			require.Eventually(t, func() bool { return len(b.gateway.Messages()) > 500 }, 30*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return len(b.gateway.Messages()) > 500 }, 2*time.Minute, 10*time.Millisecond)
 
 			// The standby hears no more of the primary, which works on for a while and dies.
 			for _, statement := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
@@ -71,7 +71,7 @@ func TestRun_failover(t *testing.T) {
 				stats, err = box.Stats(t.Context())
 				require.NoError(t, err)
 				return len(stats.WroteBack) == workers && len(stats.Silent) == 0
-			}, time.Minute, 50*time.Millisecond, "the workers have not written back")
+			}, 2*time.Minute, 50*time.Millisecond, "the workers have not written back")
 			require.Contains(t, stats.Paused, "failed over")
 			halted := len(b.gateway.Messages())
 			time.Sleep(500 * time.Millisecond)
@@ -82,7 +82,7 @@ func TestRun_failover(t *testing.T) {
 				stats, err := box.Stats(t.Context())
 				require.NoError(t, err)
 				return stats.Lanes[outbox.Bulk].Queued == 0 && stats.Sending == 0
-			}, time.Minute, 50*time.Millisecond)
+			}, 2*time.Minute, 50*time.Millisecond)
 			numbers, inDoubt := map[string]int{}, 0
 			for _, m := range b.gateway.Messages() {
 				numbers[m.To]++

@@ -32,13 +32,27 @@ type bench struct {
 
 const benchTimeout = time.Second // its packages are in doubt 1.2 s after their claims
 
-// eachDatabase runs a test on each kind of database. The server is nil for SQLite.
+// eachDatabase runs a test on each kind of database. The server is nil for SQLite. The short form
+// runs it on SQLite alone.
 func eachDatabase(t *testing.T, test func(t *testing.T, config workerConfig, server *servers.Server)) {
+	onSQLite(t, test)
+	eachServer(t, long, test)
+}
+
+func onSQLite(t *testing.T, test func(t *testing.T, config workerConfig, server *servers.Server)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		test(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "outbox.db") + sqliteOptions}, nil)
 	})
+}
+
+// eachServer runs a test on PostgreSQL and MariaDB. The short form runs it on PostgreSQL alone, or on
+// neither.
+func eachServer(t *testing.T, short bool, test func(t *testing.T, config workerConfig, server *servers.Server)) {
 	t.Run("postgres", func(t *testing.T) {
+		if !short {
+			needsLong(t)
+		}
 		t.Parallel()
 		var settings []string
 		if *chaosPostgres != "" {
@@ -48,6 +62,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, config workerConfig, ser
 		test(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, server)
 	})
 	t.Run("mariadb", func(t *testing.T) {
+		needsLong(t)
 		t.Parallel()
 		server := startMariaDB(t)
 		test(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, server)
@@ -106,7 +121,7 @@ func (b *bench) state(key string) outbox.State {
 
 func (b *bench) await(key string, want outbox.State) {
 	b.Helper()
-	require.Eventually(b, func() bool { return b.state(key) == want }, 20*time.Second, 20*time.Millisecond, "%s is not %s", key, want)
+	require.Eventually(b, func() bool { return b.state(key) == want }, 2*time.Minute, 20*time.Millisecond, "%s is not %s", key, want)
 }
 
 // resolve resolves the one package that waits for a person.
@@ -203,10 +218,7 @@ func TestRun_frozenPastItsDeadline(t *testing.T) {
 
 // The claim's commit is cut off on its way to the database, or its answer on the way back.
 func TestRun_uncertainCommitIsWithdrawn(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
-		if server == nil {
-			t.Skip("SQLite's commits are certain")
-		}
+	eachServer(t, true, func(t *testing.T, config workerConfig, server *servers.Server) {
 		for _, committed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("committed %v", committed), func(t *testing.T) {
 				b := newBench(t, config, nil)
@@ -258,10 +270,7 @@ func TestRun_uncertainCommitIsWithdrawn(t *testing.T) {
 }
 
 func TestRun_databaseDownAtRecording(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
-		if server == nil {
-			t.Skip("SQLite has no server")
-		}
+	eachServer(t, true, func(t *testing.T, config workerConfig, server *servers.Server) {
 		b := newBench(t, config, nil)
 		b.enqueue("order-1")
 		restarted := make(chan error, 1)

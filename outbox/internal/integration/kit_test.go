@@ -18,6 +18,17 @@ import (
 	"github.com/go-smslink/smslink/outbox/outboxtest"
 )
 
+// long is whether the tests run in full: see CONTRIBUTING.md.
+var long = os.Getenv("SMSLINK_LONG") != ""
+
+// needsLong skips what only SMSLINK_LONG=1 runs.
+func needsLong(t *testing.T) {
+	t.Helper()
+	if !long {
+		t.Skip("only with SMSLINK_LONG=1")
+	}
+}
+
 const sqliteOptions = "?_pragma=journal_mode(wal)&_pragma=busy_timeout(20000)&_txlock=immediate"
 
 func openSQLite(t *testing.T) *sql.DB {
@@ -59,6 +70,7 @@ func TestVerify_sqlite(t *testing.T) {
 	t.Parallel()
 	t.Run("as the documentation says", func(t *testing.T) { outboxtest.Verify(t, openSQLite(t), outbox.SQLite) })
 	t.Run("with a rollback journal and deferred transactions", func(t *testing.T) {
+		needsLong(t)
 		db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "outbox.db")+"?_pragma=busy_timeout(20000)")
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -70,9 +82,11 @@ func TestVerify_postgres(t *testing.T) {
 	t.Parallel()
 	server := startPostgres(t)
 	t.Run("directly", func(t *testing.T) { outboxtest.Verify(t, opened(t, server), outbox.Postgres) })
-	bouncer, err := server.PgBouncer()
-	started(t, bouncer, err)
-	t.Run("through PgBouncer", func(t *testing.T) { outboxtest.Verify(t, opened(t, bouncer), outbox.Postgres) })
+	t.Run("through PgBouncer", func(t *testing.T) {
+		needsLong(t)
+		bouncer, err := server.PgBouncer()
+		outboxtest.Verify(t, opened(t, started(t, bouncer, err)), outbox.Postgres)
+	})
 }
 
 func TestVerify_mariadb(t *testing.T) {
@@ -80,5 +94,8 @@ func TestVerify_mariadb(t *testing.T) {
 	server := startMariaDB(t)
 	t.Run("parameters in the text", func(t *testing.T) { outboxtest.Verify(t, opened(t, server), outbox.MariaDB) })
 	server.DSN = server.DSN[:len(server.DSN)-len("?interpolateParams=true")]
-	t.Run("prepared statements", func(t *testing.T) { outboxtest.Verify(t, opened(t, server), outbox.MariaDB) })
+	t.Run("prepared statements", func(t *testing.T) {
+		needsLong(t)
+		outboxtest.Verify(t, opened(t, server), outbox.MariaDB)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"flag"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -49,6 +50,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // most of these tests wait for servers and time-outs
+		_ = flag.Set("test.parallel", "4")
 	}
 	os.Exit(m.Run())
 }
