@@ -21,7 +21,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// A workbook costs little more than the same rows in a CSV.
+// A workbook takes no more memory than its rows need.
 func TestSend_workbookOf100000Rows(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -38,9 +38,8 @@ func TestSend_workbookOf100000Rows(t *testing.T) {
 	csv, _ := cost(numbered(t, 100_000))
 	book, memory := cost(numberedBook(t, 100_000))
 	t.Logf("CSV %v, workbook %v, %d kB", csv, book, memory)
-	require.Less(t, book, 3*csv)
 	if runtime.GOOS == "linux" && !raceEnabled {
-		require.Less(t, memory, 150_000)
+		require.Less(t, memory, 100_000)
 	}
 }
 

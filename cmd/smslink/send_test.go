@@ -332,7 +332,7 @@ func TestSend_usage(t *testing.T) {
 func TestSend_unusableFiles(t *testing.T) {
 	for _, c := range []struct{ name, content, says string }{
 		{"empty", "", "line 1: the file is empty; start the file with the header id,to,from,text,send_at, or write JSON lines"},
-		{"blank", "\n\n \n", "line 3: there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header"},
+		{"blank", "\n\n \n", "line 1: the file is empty; start the file with the header"},
 		{"a header alone", "id,to,text\n", "line 1: no messages follow the header; add one on each line"},
 		{"no header", "1,0712345678,,Salut,\n", "line 1: there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header id,to,from,text,send_at"},
 		{"a number as a column", "id,to,text,0712345678\n1,07,a,b\n", "line 1: the name of column D is a number; is the header missing?"},
@@ -340,7 +340,7 @@ func TestSend_unusableFiles(t *testing.T) {
 		{"no text column", "id,to\n1,0712345678\n", "line 1: column text is missing; add it"},
 		{"broken UTF-16", "\xff\xfet\x00o\x00,\x00t\x00e\x00x\x00t\x00\n\x00\x00\xd8", "the file is UTF-16 and broken; save it as CSV in UTF-8"},
 		{"UTF-16 without its mark", "i\x00d\x00,\x00t\x00o\x00", "line 1: the file is no text in UTF-8; save it as CSV in UTF-8"},
-		{"an old workbook", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "the file is an old .xls or has a password; save it as .xlsx without one, or as CSV"},
+		{"an old workbook", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "the workbook has a password, or is an old .xls; save it as .xlsx without a password"},
 		{"a JSON array", "[{\"id\":1}]", "line 1: the file is a JSON array; write JSON lines"},
 		{"a quote inside a field", "id,to,text\n1,0712345678,ok\n2,0712345678,a \"b\" c\n", "line 3: a quote is broken; write a quote inside a quoted field twice, and close the field"},
 		{"a quote never closed", "id,to,text\n1,0712345678,\"a\n2,0712345678,b\n3,0712345678,c\n", "line 2: a quote that opens here is broken (seen on line 4)"},

@@ -14,6 +14,9 @@ type checker struct {
 	passed bool // every row was checked in an earlier pass, and is good
 	pkg    *smslink.Package
 	ids    idSet
+
+	text string // the last one
+	odd  Oddity // of it
 }
 
 func newChecker(fold, passed bool) checker {
@@ -45,8 +48,13 @@ func (c *checker) check(r *Row) {
 		}
 	}
 	r.Size = gsm7.Measure(r.Text)
-	if !c.passed {
+	switch {
+	case c.passed:
+	case r.Text == c.text: // as all do in some campaigns
+		r.Odd = c.odd
+	default:
 		r.Odd = oddityOf(r.Text)
+		c.text, c.odd = r.Text, r.Odd
 	}
 	if r.past {
 		r.Bad = &Refusal{Column: "send_at", Shown: r.Message.SendAt.Format(time.RFC3339), Cause: ErrPast}

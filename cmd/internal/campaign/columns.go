@@ -29,10 +29,17 @@ var columnNames = [columnCount]string{"id", "to", "from", "text", "send_at"}
 
 // aliases are other names that a header may hold, as normalized writes them.
 var aliases = [columnCount][]string{
-	columnID:     {"idmesaj", "idlocal", "messageid", "localid"},
-	columnTo:     {"telefon", "tel", "nrtelefon", "nrtel", "numartelefon", "numardetelefon", "nrdetelefon", "telefonmobil", "numar", "mobil", "celular", "destinatar", "phone", "phonenumber", "mobile", "mobilephone", "number", "receiver", "recipient", "msisdn"},
-	columnFrom:   {"expeditor", "sender", "senderid"},
-	columnText:   {"mesaj", "mesajul", "textmesaj", "textsms", "continut", "message", "messagetext", "sms"}, //nolint:misspell // Romanian
+	columnID: {"idmesaj", "idlocal", "messageid", "localid"},
+	columnTo: {
+		"telefon", "tel", "nrtelefon", "nrtel", "numartelefon", "numartel", "numardetelefon", "nrdetelefon", "nrdetel", "telefonmobil", "telmobil", "numar",
+		"mobil", "nrmobil", "numarmobil", "numardemobil", "nrdemobil", "gsm", "nrgsm", "numargsm", "telefongsm", "celular", "nrcelular", "telefoncelular", "destinatar",
+		"phone", "phonenumber", "phoneno", "mobile", "mobilephone", "mobilenumber", "mobileno", "number", "receiver", "recipient", "msisdn", "cellphone", "cell",
+	},
+	columnFrom: {"expeditor", "expeditorul", "sender", "senderid", "sendername"},
+	columnText: {
+		"mesaj", "mesajul", "textmesaj", "textulmesajului", "textsms", "mesajsms", "smstext", "continut", "continutul", "continutmesaj", "continutulmesajului", "continutsms", //nolint:misspell // Romanian
+		"message", "messagetext", "textmessage", "smsmessage", "messagebody", "body", "sms",
+	},
 	columnSendAt: {"data", "datatrimiterii", "programare", "programat", "trimitela", "date", "schedule", "scheduledat", "sendtime"},
 }
 
@@ -49,17 +56,31 @@ type Columns struct {
 	fields []int            // the campaign's column of each, or columnIgnored
 	of     [columnCount]int // the file's column of each of the campaign's, or -1
 	sheets int              // of the workbook
-	hidden int              // rows that the sheet does not show
+	hidden func(int) bool   // reports whether the sheet does not show a column
+
+	HiddenRows int  // that the sheet does not show
+	skipHidden bool // they are left out
 }
 
 // RowIDs reports whether there is no id column, so that the row numbers are the ids.
 func (c *Columns) RowIDs() bool { return c.of[columnID] < 0 }
 
-// newColumns finds the columns by the names in a header. chosen are the names that were chosen for
-// columns of the campaign. No error quotes a name that may be a number.
-func newColumns(names []string, opts Options) (*Columns, error) {
+// HiddenColumns returns the columns that are used though the sheet does not show them, such as
+// column C 'Text'.
+func (c *Columns) HiddenColumns() (hidden []string) {
+	for _, at := range c.of {
+		if at >= 0 && c.hidden(at) {
+			hidden = append(hidden, c.quoted(at))
+		}
+	}
+	return hidden
+}
+
+// newColumns finds the columns by the names in a header. Hidden reports whether a column is not
+// shown. No error quotes a name that may be a number.
+func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns, error) {
 	chosen := opts.Columns
-	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names))}
+	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names)), hidden: hidden}
 	if len(chosen) == 0 && !c.hasKnown() {
 		return nil, errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
 	}
@@ -70,11 +91,12 @@ func newColumns(names []string, opts Options) (*Columns, error) {
 		}
 	}
 	for column, name := range columnNames {
-		if opts.TextsOnly && column != columnTo && column != columnText {
+		called, given := chosen[name]
+		if opts.TextsOnly && column != columnTo && column != columnText || given && called == "" {
 			c.of[column] = -1
 			continue
 		}
-		at, err := c.find(column, chosen[name])
+		at, err := c.find(column, called)
 		if err != nil {
 			return nil, err
 		}
@@ -117,20 +139,33 @@ func (c *Columns) find(column int, chosen string) (int, error) {
 		}
 		return 0, fmt.Errorf("more than one column is called %q, as --column has it: %s; rename one", chosen, c.list(found))
 	}
-	found := c.called(normalized(name))
-	if len(found) > 1 {
-		return 0, fmt.Errorf("column %s appears twice; take one out", name)
+	for _, hidden := range []bool{false, true} { // what a person sees comes first
+		found := c.which(hidden, normalized(name))
+		if len(found) > 1 {
+			return 0, fmt.Errorf("column %s appears twice; take one out", name)
+		}
+		if len(found) == 0 {
+			found = c.which(hidden, aliases[column]...)
+		}
+		switch len(found) {
+		case 0:
+		case 1:
+			return found[0], nil
+		default:
+			return 0, fmt.Errorf("each of %s may be %s; say which with --column %s=NAME", c.list(found), name, name)
+		}
 	}
-	if len(found) == 0 {
-		found = c.called(aliases[column]...)
+	return -1, nil
+}
+
+// which returns the hidden or the shown columns with one of these normalized names.
+func (c *Columns) which(hidden bool, names ...string) (found []int) {
+	for _, i := range c.called(names...) {
+		if c.hidden(i) == hidden {
+			found = append(found, i)
+		}
 	}
-	switch len(found) {
-	case 0:
-		return -1, nil
-	case 1:
-		return found[0], nil
-	}
-	return 0, fmt.Errorf("each of %s may be %s; say which with --column %s=NAME", c.list(found), name, name)
+	return found
 }
 
 // called returns the columns with one of these normalized names.
@@ -189,11 +224,12 @@ func (c *Columns) named() (named []int) {
 }
 
 func (c *Columns) list(columns []int) string {
+	const longest = 10
 	var list []string
-	for _, i := range columns {
+	for _, i := range columns[:min(len(columns), longest+1)] {
 		list = append(list, c.quoted(i))
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(shorten(list, longest, len(columns)), ", ")
 }
 
 // quoted returns what a person calls a column, such as column B 'telefon'.
@@ -214,7 +250,7 @@ func (c *Columns) String() string {
 	for column, i := range c.of {
 		if i >= 0 {
 			found = append(found, column)
-			plain = plain && normalized(c.names[i]) == normalized(columnNames[column])
+			plain = plain && c.isCalled(column) && !c.hidden(i)
 		}
 	}
 	for _, i := range c.ignored() {
@@ -229,7 +265,11 @@ func (c *Columns) String() string {
 	if !plain || len(ignored) > 0 {
 		var columns []string
 		for _, column := range found {
-			columns = append(columns, columnNames[column]+" = "+c.quoted(c.of[column]))
+			quoted := c.quoted(c.of[column])
+			if c.hidden(c.of[column]) {
+				quoted += ", which is hidden"
+			}
+			columns = append(columns, columnNames[column]+" = "+quoted)
 		}
 		say = append(say, strings.Join(columns, ", "))
 	}
@@ -239,8 +279,12 @@ func (c *Columns) String() string {
 	if len(ignored) > 0 {
 		say = append(say, "ignored: "+c.list(ignored))
 	}
-	if c.hidden > 0 {
-		say = append(say, Plural(c.hidden, "hidden row")+" included")
+	if c.HiddenRows > 0 {
+		words := Plural(c.HiddenRows, "hidden row")
+		if c.skipHidden {
+			words += " left out"
+		}
+		say = append(say, words)
 	}
 	if len(say) == 0 {
 		return ""

@@ -2,7 +2,6 @@ package campaign
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -19,65 +18,88 @@ import (
 type csvSource struct {
 	in        *csv.Reader
 	limited   *rowReader
-	separator string
+	separator byte
 	columns   *Columns
 	before    int // lines before the header, which the csv.Reader has not seen
 	nextLine  int // behind the last row
 }
 
-func newCSV(in *bufio.Reader, name string, firstLine []byte, opts Options) (source, error) {
-	s := &csvSource{limited: &rowReader{in: in}, separator: separatorOf(firstLine)}
-	if declared := declaredSeparator(firstLine); declared != "" {
-		s.separator, s.before = declared, 1
-		if _, err := in.ReadSlice('\n'); err != nil {
-			return nil, errors.New("line 1: the file is empty; " + wantHeader)
+func newCSV(in *bufio.Reader, name string, header []byte, before int, opts *Options) (source, error) {
+	s := &csvSource{before: before}
+	declared := declaredSeparator(header)
+	if declared != 0 {
+		_, _ = in.ReadSlice('\n')
+		s.before += 1 + skipBlankLines(in)
+		header = firstLine(in)
+		if err := checkText(header, s.before+1); err != nil {
+			return nil, err
 		}
 	}
+	if s.separator = declared; declared == 0 {
+		s.separator = separatorOf(header)
+	}
+	s.limited = newRowReader(in, s.separator)
 	s.in = csv.NewReader(s.limited)
-	s.in.Comma = []rune(s.separator)[0]
+	s.in.Comma = rune(s.separator)
 	s.in.FieldsPerRecord = -1
 	s.in.ReuseRecord = true
 
-	fields, err := s.in.Read()
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, errors.New("line 1: the file is empty; " + wantHeader)
-	case err != nil:
-		return nil, s.fault(err, 1)
+	for {
+		fields, err := s.in.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("line 1: the file is empty; " + wantHeader)
+		case err != nil:
+			return nil, s.fault(err, s.before+1)
+		}
+		line := s.line(0)
+		s.end(fields)
+		if areBlank(fields) {
+			continue
+		}
+		if s.columns, err = newColumns(fields, opts, func(int) bool { return false }); err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		s.columns.File = name
+		return s, nil
 	}
-	if s.columns, err = newColumns(fields, opts); err != nil {
-		return nil, fmt.Errorf("line %d: %w", s.line(0), err)
-	}
-	s.columns.File = name
-	s.end(fields)
-	return s, nil
 }
 
 func (s *csvSource) cols() *Columns { return s.columns }
 
-// declaredSeparator returns what a first line such as sep=; declares, as Excel reads and writes it.
-func declaredSeparator(firstLine []byte) string {
+// separators are the signs that may separate the fields of a header. Excel writes semicolons if the
+// comma is the decimal sign.
+const separators = ",;\t|"
+
+// declaredSeparator returns what a first line such as sep=; declares, as Excel reads and writes it,
+// or 0.
+func declaredSeparator(firstLine []byte) byte {
 	line := strings.Trim(strings.TrimRight(string(firstLine), "\r\n"), `"`)
-	if len(line) != len("sep=;") || !strings.EqualFold(line[:4], "sep=") {
-		return ""
+	if len(line) != len("sep=;") || !strings.EqualFold(line[:4], "sep=") || strings.IndexByte(separators, line[4]) < 0 {
+		return 0
 	}
-	switch separator := line[4:]; separator {
-	case ",", ";", "\t", "|":
-		return separator
-	}
-	return ""
+	return line[4]
 }
 
-// separatorOf returns the sign that separates the fields of a header. Excel writes semicolons if
-// the comma is the decimal sign.
-func separatorOf(header []byte) string {
-	separator := ","
-	for _, other := range []string{";", "\t"} {
-		if bytes.Count(header, []byte(other)) > bytes.Count(header, []byte(separator)) {
-			separator = other
+// separatorOf returns the sign that separates the fields of a header: the most frequent one outside
+// quotes.
+func separatorOf(header []byte) byte {
+	var counts [len(separators)]int
+	quoted := false
+	for _, c := range header {
+		if c == '"' {
+			quoted = !quoted
+		} else if i := strings.IndexByte(separators, c); i >= 0 && !quoted {
+			counts[i]++
 		}
 	}
-	return separator
+	most := 0
+	for i, n := range counts {
+		if n > counts[most] {
+			most = i
+		}
+	}
+	return separators[most]
 }
 
 // line returns where a field starts.
@@ -86,8 +108,9 @@ func (s *csvSource) line(field int) int {
 	return line + s.before
 }
 
-// end notes where a row ends.
-func (s *csvSource) end(fields []string) (unended bool) {
+// end notes where a row ends. It reports whether the row lacks its line end, and whether a line in
+// it ends in a CR alone.
+func (s *csvSource) end(fields []string) (unended, loneCR bool) {
 	last := len(fields) - 1
 	s.nextLine = s.line(last) + strings.Count(fields[last], "\n") + 1
 	return s.limited.next(s.in.InputOffset())
@@ -104,11 +127,16 @@ func (s *csvSource) next(r *record) error {
 			return s.fault(err, s.nextLine)
 		}
 		r.line = s.line(0)
-		r.unended = s.end(fields)
-		if !areBlank(fields) {
-			s.fill(r, fields)
-			return nil
+		unended, loneCR := s.end(fields)
+		if areBlank(fields) {
+			continue
 		}
+		if r.unended = unended; loneCR {
+			r.bad = refuse("", "holds what looks like the next row: a line of it ends in CR alone; save the file as CSV UTF-8 again")
+		} else {
+			s.fill(r, fields)
+		}
+		return nil
 	}
 }
 
@@ -136,9 +164,18 @@ func (s *csvSource) fill(r *record, fields []string) {
 	}
 	for i, column := range columns {
 		if column != columnIgnored && i < len(fields) {
-			r.fields[column] = fields[i]
+			r.fields[column] = unformula(fields[i])
 		}
 	}
+}
+
+// unformula returns the text of a field such as ="0712", which a spreadsheet is told to keep as it
+// is.
+func unformula(field string) string {
+	if len(field) > 3 && strings.HasPrefix(field, `="`) && strings.HasSuffix(field, `"`) {
+		return strings.ReplaceAll(field[2:len(field)-1], `""`, `"`)
+	}
+	return field
 }
 
 func areBlank(fields []string) bool {
@@ -167,27 +204,37 @@ func (s *csvSource) fault(err error, line int) error {
 	return fmt.Errorf("line %d: a quote is broken; write a quote inside a quoted field twice, and close the field", parse.Line)
 }
 
-// holdsRow reports whether a line inside a field, behind its first, looks like a row: a number
-// and something else beside it. Such a field is legal CSV, where a later quote happens to close
-// it, and would show one customer's number to another.
+// holdsRow reports whether a line inside a field, behind its first, looks like a row: a number and
+// something else beside it. Such a field is legal CSV, where a later quote happens to close it, and
+// would show one customer's number to another.
 func (s *csvSource) holdsRow(field string) bool {
-	_, behind, ok := strings.Cut(field, "\n")
-	if !ok {
+	at := strings.IndexAny(field, "\r\n")
+	if at < 0 {
 		return false
 	}
-	for line := range strings.SplitSeq(behind, "\n") {
-		fields := strings.Split(line, s.separator)
-		if len(fields) > 1 && slices.ContainsFunc(fields, isReceiver) {
+	for line := range strings.FieldsFuncSeq(field[at:], func(r rune) bool { return r == '\r' || r == '\n' }) {
+		fields := strings.Split(line, string(s.separator))
+		if len(fields) > 1 && slices.ContainsFunc(fields, looksLikeReceiver) {
 			return true
 		}
 	}
 	return rowInField.MatchString(field)
 }
 
-func isReceiver(field string) bool {
-	_, err := smslink.ParseReceiver(strings.Trim(field, "\" \t"))
-	return err == nil
+// looksLikeReceiver reports whether a field is a number that a person would call, or one that a
+// spreadsheet has taken its 0 or + from, or rounded.
+func looksLikeReceiver(field string) bool {
+	field = strings.Trim(field, "=\"' \t")
+	if _, err := smslink.ParseReceiver(field); err == nil {
+		return true
+	}
+	return digits(field) >= 9 && bareNumber.MatchString(field) || rounded.MatchString(field)
 }
 
+var (
+	bareNumber = regexp.MustCompile(`^[+(]?[0-9][0-9 ().-]{7,16}[0-9]$`)
+	rounded    = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE]\+[0-9]+$`)
+)
+
 // rowInField is an id and what may be meant for a number, at the start of a line.
-var rowInField = regexp.MustCompile(`\n[0-9]+[,;\t]"?[+0][0-9 ]{8}`)
+var rowInField = regexp.MustCompile(`[\r\n][0-9]+[,;\t|]"?[+0-9][0-9 ]{7}`)

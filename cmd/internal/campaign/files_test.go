@@ -33,8 +33,8 @@ func TestFiles(t *testing.T) {
 				"B4: to is a number, of which the spreadsheet has dropped a + or the zeros in front; format the column as text and type it again",
 			},
 		},
-		{file: "libreoffice.ods", fails: "the file is an OpenDocument; save it as .xlsx or as CSV"},
-		{file: "libreoffice.xls", fails: "the file is an old .xls or has a password; save it as .xlsx without one, or as CSV"},
+		{file: "libreoffice.ods", fails: "the file is an OpenDocument, such as .ods; open it in a spreadsheet program and save it as .xlsx"},
+		{file: "libreoffice.xls", fails: "the file is an old .xls; open it in a spreadsheet program and save it as .xlsx"},
 		{
 			file:    "excel-semicolons.csv",
 			columns: "to = column A 'Telefon', text = column B 'Mesaj', send_at = column C 'Data'; there is no id column, so each row's number is its id; ignored: column D 'Observații'",
@@ -67,7 +67,7 @@ func TestFiles(t *testing.T) {
 		{file: "two-phones.csv", opts: campaign.Options{Sheet: "Foaie1"}, fails: "--sheet is for workbooks, and the file is not one"},
 		{
 			file:    "excel.xlsx",
-			columns: "sheet 'Campanie' of 3; id = column A 'ID', to = column B 'Telefon', from = column C 'Expeditor', text = column D 'Mesaj', send_at = column E 'Data'; ignored: column F 'Total'; 1 hidden row included",
+			columns: "sheet 'Campanie' of 3; id = column A 'ID', to = column B 'Telefon', from = column C 'Expeditor', text = column D 'Mesaj', send_at = column E 'Data'; ignored: column F 'Total'; 1 hidden row",
 			rows: []string{
 				"1 0712345678 Bună Ana 🎂",
 				"2 0712345679 un rând\nși altul",
@@ -78,18 +78,18 @@ func TestFiles(t *testing.T) {
 				"D8: text is TRUE or FALSE and no text; format the column as text and type it again",
 				"D9: text is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again",
 				"D10: text is a number that the sheet shows in another way; format the column as text and type it again",
-				"E11: send_at is a date of the spreadsheet, which has no time zone; write it as text, such as 2030-01-31T09:00:00+02:00",
-				"E12: send_at is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as 2030-01-31T09:00:00+02:00",
+				"E11: send_at is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as 2030-01-31T09:00:00+02:00; if column E 'Data' is no time to send at, add --column send_at=",
+				"E12: send_at is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as 2030-01-31T09:00:00+02:00; if column E 'Data' is no time to send at, add --column send_at=",
 				"11 0712345688 la timp 2030-01-31T07:00:00Z",
-				"12 0712345689 ascuns",
+				"12 0712345689 ascuns (hidden)",
 				"A16: id stands in an earlier row; each message needs its own",
-				"D17: text is a formula without a result; open the file in the spreadsheet, save it and try again",
+				"D17: text is a formula without a result; open the file in a spreadsheet program and save it",
 				"A18: id is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again",
 				"15 0712345692 o formulă",
 			},
 		},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "ascunsă"}, columns: "sheet 'Ascunsă' of 3; there is no id column, so each row's number is its id", rows: []string{"2 0712345678 din a doua foaie"}},
-		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Goală"}, fails: "sheet 'Goală' is empty; give it a header with the columns to and text, or choose another with --sheet"},
+		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Goală"}, fails: "sheet 'Goală' is empty; give it a header with the columns to and text; the workbook has the sheets 'Campanie', 'Goală', 'Ascunsă': choose one with --sheet"},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Foaie9"}, fails: "there is no sheet 'Foaie9'; the workbook has 'Campanie', 'Goală', 'Ascunsă'"},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -148,6 +148,9 @@ func words(row campaign.Row) string {
 	words += row.Message.Text
 	if !row.Message.SendAt.IsZero() {
 		words += row.Message.SendAt.UTC().Format(" 2006-01-02T15:04:05Z")
+	}
+	if row.Hidden {
+		words += " (hidden)"
 	}
 	return words
 }

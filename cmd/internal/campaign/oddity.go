@@ -37,13 +37,11 @@ var oddities = []struct {
 
 // oddityOf returns what is odd about a text.
 func oddityOf(text string) (odd Oddity) {
-	if strings.ContainsAny(text, "{<%[«#") {
-		if placeholder.MatchString(text) {
-			odd |= Placeholder
-		}
-		if strings.IndexByte(text, '#') >= 0 && errorInside.MatchString(text) {
-			odd |= SpreadsheetError
-		}
+	if holdsPlaceholder(text) {
+		odd |= Placeholder
+	}
+	if strings.IndexByte(text, '#') >= 0 && errorInside.MatchString(text) {
+		odd |= SpreadsheetError
 	}
 	if isMojibake(text) {
 		odd |= Mojibake
@@ -60,10 +58,51 @@ func oddityOf(text string) (odd Oddity) {
 	return odd
 }
 
-// placeholder is what programs fill in: {nume}, {{nume}}, ${nume}, {0}, {% nume %}, <<nume>>,
-// <nume>, «nume», %nume%, #nume#, and, except at the start of a text, [nume].
-var placeholder = regexp.MustCompile(
-	`\{[^{}\n]{0,60}\}|<{1,2} ?\pL[\pL\pN _.-]{0,40} ?>{1,2}|«\pL[\pL\pN_.-]{0,40}»|%\pL[\pL\pN_.-]{0,40}%|#\pL[\pL\pN_]{0,40}#|\[\[|[^\[\n]\[\pL[\pL\pN _.-]{0,40}\]`)
+// holdsPlaceholder reports whether a text holds what programs fill in: {nume}, {{nume}}, ${nume},
+// {0}, {% nume %}, <nume>, <<nume>>, «nume», %nume%, #nume# or, except at its start, [nume].
+func holdsPlaceholder(text string) bool {
+	for i := 0; i < len(text); i++ {
+		inside := text[i+1:]
+		switch text[i] {
+		case '{':
+			if end := strings.IndexAny(inside, "}\n"); end >= 0 && end <= 80 && inside[end] == '}' {
+				return true
+			}
+		case '<':
+			if isName(strings.TrimLeft(inside, "< "), ">", true) {
+				return true
+			}
+		case '[':
+			if i > 0 && isName(strings.TrimLeft(inside, "[ "), "]", true) {
+				return true
+			}
+		case '%', '#':
+			if isName(inside, text[i:i+1], false) {
+				return true
+			}
+		case "«"[0]:
+			if name, ok := strings.CutPrefix(text[i:], "«"); ok && isName(name, "»", false) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isName reports whether a text begins with a name and then the closing sign.
+func isName(text, closing string, spaces bool) bool {
+	const longest = 60
+	name, _, found := strings.Cut(text[:min(len(text), longest)], closing)
+	if first, _ := utf8.DecodeRuneInString(name); !found || !unicode.IsLetter(first) {
+		return false
+	}
+	for _, char := range name {
+		if !unicode.IsLetter(char) && !unicode.IsDigit(char) && !strings.ContainsRune("_.-", char) && (char != ' ' || !spaces) {
+			return false
+		}
+	}
+	return true
+}
 
 // errorInside is an error of a spreadsheet in any text.
 var errorInside = regexp.MustCompile(`#(N/A|N/D|REF!|DIV/0!|NAME\?|NUME\?|VALUE!|VALOARE!|NUM!|NULL!|NUL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|GETTING_DATA)`)
@@ -71,9 +110,16 @@ var errorInside = regexp.MustCompile(`#(N/A|N/D|REF!|DIV/0!|NAME\?|NUME\?|VALUE!
 // isMojibake reports whether a text holds a character that was written in UTF-8 and read in another
 // encoding.
 func isMojibake(text string) bool {
-	for i, lead := range text {
-		switch lead {
-		case 'Â', 'Ã', 'Ä', 'Å', 'È', 'â', 'ð', 'Ă', 'Ĺ', 'Č', 'đ', '┬', '├', '─', '┼', '╚', 'Ô':
+	for i := 0; i < len(text); i++ {
+		if text[i] < 0xc3 || i+2 >= len(text) || text[i+2] < 0x80 {
+			continue // the first of these is two bytes long or three, and what follows it is no ASCII
+		}
+		switch lead, size := utf8.DecodeRuneInString(text[i:]); lead {
+		case 'Â', 'Ã', 'Ä', 'Å', 'È', 'ð', 'Ă', 'Ĺ', 'Č', 'đ', '┬', '├', '─', '┼', '╚', 'Ô':
+		case 'â': // which is Romanian, too
+			if next, _ := utf8.DecodeRuneInString(text[i+size:]); next != '€' && next != '\u0080' {
+				continue
+			}
 		default:
 			continue
 		}
@@ -161,17 +207,17 @@ func holdsNoValue(text string) bool {
 		}
 	}
 	for _, word := range []string{"undefined", "None", "NULL", "null", "NaN", "nan", "[object Object]"} {
-		for rest := text; ; {
-			before, after, found := strings.Cut(rest, word)
-			if !found {
-				break
-			}
-			last, _ := utf8.DecodeLastRuneInString(before)
-			next, _ := utf8.DecodeRuneInString(after)
-			if !unicode.IsLetter(last) && !unicode.IsLetter(next) && !unicode.IsDigit(last) && !unicode.IsDigit(next) {
+		for at := strings.Index(text, word); at >= 0; {
+			end := at + len(word)
+			before, _ := utf8.DecodeLastRuneInString(text[:at])
+			after, _ := utf8.DecodeRuneInString(text[end:])
+			if !unicode.IsLetter(before) && !unicode.IsLetter(after) && !unicode.IsDigit(before) && !unicode.IsDigit(after) {
 				return true
 			}
-			rest = after
+			next := strings.Index(text[end:], word)
+			if at = next; next >= 0 {
+				at += end
+			}
 		}
 	}
 	return false

@@ -77,7 +77,6 @@ type record struct {
 	line    int
 	fields  [columnCount]string
 	written string // the receiver, if fields has it repaired
-	at      time.Time
 	bad     *Refusal
 	hidden  bool // the sheet does not show it
 	unended bool // a CSV row without a line end, the last one: it may have been cut off
@@ -110,14 +109,8 @@ func (r *record) row(file string, columns *Columns, opts *Options, now time.Time
 		row.Bad = refuse("id", "is not a whole number from 0 on")
 		return row
 	}
-	at := r.at
-	if at.IsZero() {
-		at, row.Bad = parseTime(strings.TrimSpace(r.fields[columnSendAt]), opts.Zone)
-	}
-	if row.Bad != nil {
-		if columns != nil && !columns.isCalled(columnSendAt) {
-			row.Bad.Cause = fmt.Errorf("%w; if %s is no time to send at, add --column send_at=", row.Bad.Cause, columns.quoted(columns.of[columnSendAt]))
-		}
+	at, refusal := parseTime(strings.TrimSpace(r.fields[columnSendAt]), opts.Zone)
+	if row.Bad = refusal; row.Bad != nil {
 		return row
 	}
 	to := r.fields[columnTo]
@@ -130,6 +123,13 @@ func (r *record) row(file string, columns *Columns, opts *Options, now time.Time
 	row.past = !at.IsZero() && at.Before(now)
 	row.Message = smslink.Message{ID: id, To: to, From: strings.TrimSpace(r.fields[columnFrom]), Text: r.fields[columnText], SendAt: at}
 	return row
+}
+
+// addRemedy says how to leave out a column that is perhaps not meant for the times.
+func (r *Refusal) addRemedy(columns *Columns) {
+	if r.Column == "send_at" && columns != nil && !columns.isCalled(columnSendAt) {
+		r.Cause = fmt.Errorf("%w; if %s is no time to send at, add --column send_at=", r.Cause, columns.quoted(columns.of[columnSendAt]))
+	}
 }
 
 // checkFields refuses what a spreadsheet or an export has put in place of a value.

@@ -112,7 +112,7 @@ func (r *Rows) read() error {
 	for r.file < len(r.campaign.files) {
 		f := r.campaign.files[r.file]
 		if r.source == nil {
-			source, err := newSource(f, r.campaign.opts)
+			source, err := newSource(f, &r.campaign.opts)
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.name, err)
 			}
@@ -153,8 +153,12 @@ func (r *Rows) take(f *file) {
 	}
 	r.row = r.record.row(f.name, r.source.cols(), &r.campaign.opts, now)
 	r.checker.check(&r.row)
-	if columns := r.source.cols(); r.row.Bad != nil && columns != nil && columns.Sheet != "" {
-		r.row.Bad.Cell = columns.cell(r.row.Bad.Column, r.row.Line)
+	if r.row.Bad != nil {
+		columns := r.source.cols()
+		r.row.Bad.addRemedy(columns)
+		if columns != nil && columns.Sheet != "" {
+			r.row.Bad.Cell = columns.cell(r.row.Bad.Column, r.row.Line)
+		}
 	}
 	r.bad = r.bad || r.row.Bad != nil
 }

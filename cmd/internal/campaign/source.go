@@ -5,23 +5,29 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // newSource begins to read a file: a workbook, JSON lines if the first byte that is not blank is a
 // brace, and else CSV. No error of a source quotes a value of the file, other than a column's name.
-func newSource(f *file, opts Options) (source, error) {
+func newSource(f *file, opts *Options) (source, error) {
 	r := bufio.NewReader(f.in)
-	start, _ := r.Peek(4)
-	switch {
-	case bytes.HasPrefix(start, []byte("PK\x03\x04")):
+	start, _ := r.Peek(8)
+	if bytes.HasPrefix(start, []byte("PK\x03\x04")) {
 		if f.info == nil {
 			return nil, errors.New("a workbook can't be read from a pipe; name the file")
 		}
 		return newWorkbook(f, opts)
-	case bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0")):
-		return nil, errors.New("the file is an old .xls or has a password; save it as .xlsx without one, or as CSV")
+	}
+	if err := checkMagic(start, f.name); err != nil {
+		return nil, err
+	}
+	switch {
 	case bytes.HasPrefix(start, []byte("\ufeff")):
 		_, _ = r.Discard(3)
 	case bytes.HasPrefix(start, []byte("\xff\xfe")):
@@ -29,20 +35,128 @@ func newSource(f *file, opts Options) (source, error) {
 	case bytes.HasPrefix(start, []byte("\xfe\xff")):
 		r = newUTF16(r, binary.BigEndian)
 	}
+	before := skipBlankLines(r)
 	header := firstLine(r)
+	if err := checkText(header, before+1); err != nil {
+		return nil, err
+	}
 	switch isJSON := bytes.HasPrefix(header, []byte("{")); {
 	case opts.Sheet != "":
 		return nil, errors.New("--sheet is for workbooks, and the file is not one")
 	case isJSON && len(opts.Columns) > 0:
 		return nil, errors.New("--column is for files with a header, and JSON lines have none")
 	case isJSON:
-		return &jsonLines{in: r}, nil
-	case bytes.HasPrefix(header, []byte("[")):
-		return nil, errors.New("line 1: the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them")
-	case bytes.IndexByte(header, 0) >= 0:
-		return nil, errors.New("line 1: the file is no text in UTF-8; save it as CSV in UTF-8")
+		return &jsonLines{in: r, line: before}, nil
 	}
-	return newCSV(r, f.name, header, opts)
+	return newCSV(r, f.name, header, before, opts)
+}
+
+// checkMagic refuses files of programs, by how they start.
+func checkMagic(start []byte, name string) error {
+	for magic, cause := range map[string]string{
+		"PK\x05\x06":         "the file is an empty zip archive",
+		"\xd0\xcf\x11\xe0":   "the file is an old .xls; open it in a spreadsheet program and save it as .xlsx",
+		"\x1f\x8b":           "the file is packed by gzip; unpack it first",
+		"%PDF":               "the file is a PDF; export the table as .xlsx or CSV",
+		"{\\rtf":             "the file is a document (RTF); copy its table into a spreadsheet and save it as .xlsx",
+		"\x00\x00\xfe\xff":   "the file is in UTF-32; save it as CSV UTF-8",
+		"\xff\xfe\x00\x00":   "the file is in UTF-32; save it as CSV UTF-8",
+		"SQLite f":           "the file is a database; export the table as CSV",
+		"\x89PNG":            "the file is a picture",
+		"\xff\xd8\xff":       "the file is a picture",
+		"Rar!":               "the file is packed by RAR; unpack it first",
+		"7z\xbc\xaf\x27\x1c": "the file is packed by 7-Zip; unpack it first",
+	} {
+		if !bytes.HasPrefix(start, []byte(magic)) {
+			continue
+		}
+		if magic[0] == 0xd0 && !strings.EqualFold(path.Ext(name), ".xls") {
+			cause = "the workbook has a password, or is an old .xls; save it as .xlsx without a password"
+		}
+		return errors.New(cause)
+	}
+	return nil
+}
+
+// checkText refuses what is no CSV and no JSON lines, by its first line.
+func checkText(header []byte, line int) error {
+	fault := func(cause string) error { return fmt.Errorf("line %d: %s", line, cause) }
+	start := bytes.ToLower(header)
+	has := func(mark string) bool { return bytes.Contains(start, []byte(mark)) }
+	unquoted := header
+	for i := 0; ; { // the ends of lines inside quotes are part of a name
+		open := bytes.IndexByte(unquoted[i:], '"')
+		if open < 0 {
+			break
+		}
+		end := bytes.IndexByte(unquoted[i+open+1:], '"')
+		if end < 0 {
+			unquoted = unquoted[:i+open]
+			break
+		}
+		unquoted = slices.Concat(unquoted[:i+open], unquoted[i+open+end+2:])
+		i += open
+	}
+	switch {
+	case bytes.HasPrefix(header, []byte("[")):
+		return fault("the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them")
+	case bytes.HasPrefix(start, []byte("<")) && !has("<html") && (has("<?xml") || has("<workbook")):
+		return errors.New("the file is XML, whatever its name says; open it in a spreadsheet program and save it as .xlsx")
+	case bytes.HasPrefix(start, []byte("<")), bytes.HasPrefix(start, []byte("mime-version:")):
+		return errors.New("the file is a web page, whatever its name says; open it in a spreadsheet program and save it as .xlsx")
+	case bytes.HasPrefix(header, []byte("{")): // JSON, whose lines are checked each
+		return nil
+	case bytes.IndexByte(header, 0) >= 0:
+		return fault("the file is no text in UTF-8; save it as CSV in UTF-8")
+	case !utf8.Valid(trimPartial(header)):
+		return fault("the header is not in UTF-8, but perhaps in Windows-1250; save the file as CSV UTF-8")
+	case bytes.IndexByte(bytes.TrimRight(unquoted, "\r"), '\r') >= 0:
+		return fault("the lines end in CR alone, as those of old Mac programs; save the file as CSV UTF-8")
+	}
+	return nil
+}
+
+// trimPartial leaves out a character at the end that the buffer has cut.
+func trimPartial(text []byte) []byte {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if at := len(text) - n; utf8.RuneStart(text[at]) {
+			if !utf8.FullRune(text[at:]) {
+				return text[:at]
+			}
+			break
+		}
+	}
+	return text
+}
+
+// skipBlankLines passes over lines with nothing in them, and returns how many. Nothing behind them
+// is waited for.
+func skipBlankLines(r *bufio.Reader) (lines int) {
+	for {
+		if _, err := r.Peek(1); err != nil {
+			return lines
+		}
+		for {
+			seen, _ := r.Peek(r.Buffered())
+			end := bytes.IndexByte(seen, '\n')
+			if end < 0 || len(bytes.TrimSpace(seen[:end])) > 0 {
+				break
+			}
+			_, _ = r.Discard(end + 1)
+			lines++
+		}
+		seen, _ := r.Peek(r.Buffered())
+		switch {
+		case len(bytes.TrimSpace(seen)) > 0:
+			return lines
+		case len(seen) == r.Size(): // spaces without end
+			_, _ = r.Discard(len(seen))
+		case len(seen) > 0:
+			if _, err := r.Peek(len(seen) + 1); err != nil {
+				return lines
+			}
+		}
+	}
 }
 
 func newUTF16(in *bufio.Reader, order binary.ByteOrder) *bufio.Reader {
@@ -61,37 +175,4 @@ func firstLine(r *bufio.Reader) []byte {
 			return line
 		}
 	}
-}
-
-// longestRow is how many bytes a row may have, with its line end. No SMS comes near it, and
-// without it a quote that is not closed would take the rest of a file into memory.
-const longestRow = 1 << 20
-
-var errLongRow = errors.New("the row has more than 1 MiB; is a quote not closed?")
-
-// rowReader refuses to read on once a row is longer than longestRow.
-type rowReader struct {
-	in    io.Reader
-	began int64 // the offset where the row began
-	read  int64 // the offset that has been read to
-	last  byte
-}
-
-func (r *rowReader) Read(p []byte) (int, error) {
-	left := longestRow - (r.read - r.began)
-	if left <= 0 {
-		return 0, errLongRow
-	}
-	n, err := r.in.Read(p[:min(int64(len(p)), left)])
-	if n > 0 {
-		r.read += int64(n)
-		r.last = p[n-1]
-	}
-	return n, err
-}
-
-// next begins a row at that offset, and reports whether the one before lacks its line end.
-func (r *rowReader) next(offset int64) (unended bool) {
-	r.began = offset
-	return offset == r.read && r.last != '\n'
 }

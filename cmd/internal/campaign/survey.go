@@ -105,7 +105,7 @@ func (s *Survey) Warnings() (lines []string) {
 		for _, code := range slices.Sorted(maps.Keys(s.Abroad)) {
 			codes = append(codes, fmt.Sprintf("+%s (%d)", code, s.Abroad[code]))
 		}
-		lines = append(lines, "abroad: "+strings.Join(shorten(codes, 10), ", "))
+		lines = append(lines, "abroad: "+strings.Join(shorten(codes, 10, len(codes)), ", "))
 	}
 	for _, odd := range s.Odd {
 		lines = append(lines, fmt.Sprintf("%s %s: %s:%s; %s", textsHold(odd), odd.Holds, odd.File, odd.At, odd.Remedy))
@@ -131,12 +131,12 @@ func textsHold(odd Odd) string {
 	return strconv.Itoa(odd.Texts) + " texts " + hold
 }
 
-// shorten returns the first of a list, and how many more there are.
-func shorten(list []string, longest int) []string {
-	if len(list) <= longest {
-		return list
+// shorten returns the first of a list of so many, and how many more there are.
+func shorten(list []string, longest, all int) []string {
+	if len(list) > longest {
+		list = append(slices.Clip(list[:longest]), fmt.Sprintf("and %d more", all-longest))
 	}
-	return append(slices.Clip(list[:longest]), fmt.Sprintf("and %d more", len(list)-longest))
+	return list
 }
 
 // Plural returns a count and its noun.

@@ -1,12 +1,14 @@
 package campaign
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
@@ -16,11 +18,15 @@ import (
 // all else.
 type workbook struct {
 	columns *Columns
-	rows    []record
+	blocks  [][]record // of rowsInBlock, so that none is moved as their number grows
+
+	zone     *time.Location
+	since    bool                 // days are counted from 1904 on
+	refusals map[Refusal]*Refusal // one of each, since all rows may have it
 }
 
 // newWorkbook reads the sheet, unless an earlier pass has.
-func newWorkbook(f *file, opts Options) (source, error) {
+func newWorkbook(f *file, opts *Options) (source, error) {
 	if f.book == nil {
 		book, err := xlsx.Open(f.in.(*os.File), f.info.Size())
 		if err != nil {
@@ -31,10 +37,10 @@ func newWorkbook(f *file, opts Options) (source, error) {
 		}
 		f.book.columns.File = f.name
 	}
-	return &workbookSource{book: f.book}, nil
+	return &workbookSource{book: f.book, skipHidden: opts.SkipHidden}, nil
 }
 
-func readSheet(book *xlsx.Book, opts Options) (*workbook, error) {
+func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 	name, err := sheetName(book, opts.Sheet)
 	if err != nil {
 		return nil, err
@@ -44,36 +50,58 @@ func readSheet(book *xlsx.Book, opts Options) (*workbook, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	w := &workbook{}
+	w := &workbook{zone: opts.Zone, since: book.Since1904(), refusals: map[Refusal]*Refusal{}}
+	var others string
+	if len(book.Sheets()) > 1 {
+		others = "; the workbook has the sheets " + quotedList(book.Sheets()) + ": choose one with --sheet"
+	}
 	for rows.Next() {
 		if w.columns == nil {
-			if w.columns, err = newColumns(headerOf(rows.Cells()), opts); err != nil {
-				return nil, fmt.Errorf("row %d: %w", rows.Number(), err)
+			if isBlankRow(rows.Cells()) {
+				continue
 			}
-			w.columns.Sheet, w.columns.sheets = name, len(book.Sheets())
+			if w.columns, err = newColumns(headerOf(rows.Cells()), opts, rows.HiddenColumn); err != nil {
+				return nil, fmt.Errorf("sheet '%s', row %d: %w%s", terminal.Line(name), rows.Number(), err, others)
+			}
+			w.columns.Sheet, w.columns.sheets, w.columns.skipHidden = name, len(book.Sheets()), opts.SkipHidden
 			continue
 		}
-		r, ok := w.columns.record(rows)
+		r, ok := w.record(rows)
 		if !ok {
 			continue
 		}
-		w.rows = append(w.rows, r)
-		if rows.Hidden() {
-			w.columns.hidden++
+		if r.hidden = rows.Hidden(); r.hidden {
+			w.columns.HiddenRows++
 		}
+		w.add(r)
 	}
 	switch {
 	case rows.Err() != nil:
 		return nil, rows.Err()
 	case w.columns == nil:
-		return nil, fmt.Errorf("sheet '%s' is empty; give it a header with the columns to and text, or choose another with --sheet", terminal.Line(name))
+		return nil, fmt.Errorf("sheet '%s' is empty; give it a header with the columns to and text%s", terminal.Line(name), others)
 	}
+	w.refusals = nil
 	return w, nil
+}
+
+const rowsInBlock = 1024
+
+func (w *workbook) add(r record) {
+	last := len(w.blocks) - 1
+	if last < 0 || len(w.blocks[last]) == rowsInBlock {
+		w.blocks = append(w.blocks, make([]record, 0, rowsInBlock))
+		last++
+	}
+	w.blocks[last] = append(w.blocks[last], r)
 }
 
 func sheetName(book *xlsx.Book, chosen string) (string, error) {
 	names := book.Sheets()
-	if chosen == "" && len(names) > 0 {
+	if len(names) == 0 {
+		return "", errors.New("the workbook has no sheet of cells")
+	}
+	if chosen == "" {
 		return names[0], nil
 	}
 	for _, name := range names {
@@ -81,7 +109,21 @@ func sheetName(book *xlsx.Book, chosen string) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("there is no sheet '%s'; the workbook has '%s'", terminal.Line(chosen), terminal.Line(strings.Join(names, "', '")))
+	return "", fmt.Errorf("there is no sheet '%s'; the workbook has %s", terminal.Line(chosen), quotedList(names))
+}
+
+// quotedList returns the first names of a list.
+func quotedList(names []string) string {
+	const longest = 10
+	var quoted []string
+	for _, name := range names[:min(len(names), longest+1)] {
+		quoted = append(quoted, "'"+terminal.Line(name)+"'")
+	}
+	return strings.Join(shorten(quoted, longest, len(names)), ", ")
+}
+
+func isBlankRow(cells []xlsx.Cell) bool {
+	return !slices.ContainsFunc(cells, func(cell xlsx.Cell) bool { return strings.TrimSpace(cell.Value) != "" })
 }
 
 func headerOf(cells []xlsx.Cell) (names []string) {
@@ -95,8 +137,9 @@ func headerOf(cells []xlsx.Cell) (names []string) {
 }
 
 // record returns the row's record, unless all its columns that have a name are blank.
-func (c *Columns) record(rows *xlsx.Rows) (r record, ok bool) {
+func (w *workbook) record(rows *xlsx.Rows) (r record, ok bool) {
 	r.line = rows.Number()
+	c := w.columns
 	for _, cell := range rows.Cells() {
 		if cell.Kind == xlsx.Text && strings.TrimSpace(cell.Value) == "" {
 			continue
@@ -109,55 +152,114 @@ func (c *Columns) record(rows *xlsx.Rows) (r record, ok bool) {
 		if column == columnIgnored || r.bad != nil {
 			continue
 		}
-		r.fields[column], r.bad = cellValue(column, cell)
+		value, bad := w.value(column, cell)
+		if bad != nil {
+			r.bad = w.one(bad)
+			continue
+		}
+		if column == columnTo && value != cell.Value && cell.Kind != xlsx.Text {
+			r.written = value[len(value)-len(strings.TrimLeft(value, "0")):] // the number that was kept
+		}
+		r.fields[column] = value
 	}
 	return r, ok
 }
 
-// cellValue returns what a cell means in that column, if that is certain.
-func cellValue(column int, cell xlsx.Cell) (string, *Refusal) {
+// one returns a refusal that is kept for all rows that have the same.
+func (w *workbook) one(bad *Refusal) *Refusal {
+	kept := w.refusals[*bad]
+	if kept == nil {
+		kept = bad
+		w.refusals[*bad] = kept
+	}
+	return kept
+}
+
+// value returns what a cell means in that column, if that is certain.
+func (w *workbook) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	name := columnNames[column]
 	switch cell.Kind {
 	case xlsx.Text:
 		return cell.Value, nil
 	case xlsx.Boolean:
-		return "", refuse(name, "is TRUE or FALSE and no text; format the column as text and type it again")
+		return "", because(name, errBoolean)
 	case xlsx.Error:
-		return "", refuse(name, "is an error of the spreadsheet, such as #N/A; mend its formula")
-	case xlsx.Formula:
-		return "", refuse(name, "is a formula without a result; open the file in the spreadsheet, save it and try again")
-	case xlsx.Date:
-		if column == columnSendAt {
-			return "", refuse(name, "is a date of the spreadsheet, which has no time zone; write it as text, such as 2030-01-31T09:00:00+02:00")
+		return "", because(name, errSpreadsheetError)
+	case xlsx.NoResult:
+		return "", because(name, errNoResult)
+	case xlsx.Outdated:
+		return "", because(name, errOutdated)
+	case xlsx.Date, xlsx.ISODate:
+		if column != columnSendAt {
+			return "", because(name, errDate)
 		}
-		return "", refuse(name, "is a date and no text; format the column as text and type it again")
+		return w.time(cell)
 	}
 	digits, exact := wholeNumber(cell.Value)
 	switch {
 	case column == columnTo:
 		return receiverOf(digits, exact)
+	case cell.Formula && strings.Trim(digits, "0") == "" && exact && column != columnID:
+		return "", because(name, errZero)
 	case column == columnSendAt && len(digits) < len("100000000"):
-		return "", refuse(name, "is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as 2030-01-31T09:00:00+02:00")
+		return "", because(name, errDays)
 	case !exact:
-		return "", refuse(name, "is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again")
+		return "", because(name, errInexact)
 	case cell.Kind != xlsx.Digits && column != columnID:
-		return "", refuse(name, "is a number that the sheet shows in another way; format the column as text and type it again")
+		return "", because(name, errFormatted)
 	}
 	return digits, nil
 }
+
+// time returns the time that a date of the workbook means, in RFC 3339.
+func (w *workbook) time(cell xlsx.Cell) (string, *Refusal) {
+	if cell.Kind == xlsx.ISODate {
+		return cell.Value, nil
+	}
+	wall, hasTime, ok := fromSerial(cell.Value, w.since)
+	switch {
+	case !ok:
+		return "", because("send_at", errDays)
+	case !hasTime:
+		return "", because("send_at", errNoTime)
+	case w.zone == nil:
+		return "", because("send_at", errNoZone)
+	}
+	at, bad := inZone(wall, w.zone)
+	return at.Format(time.RFC3339), bad
+}
+
+// The causes of refusals of cells.
+var (
+	errBoolean          = errors.New("is TRUE or FALSE and no text; format the column as text and type it again")
+	errSpreadsheetError = errors.New("is an error of the spreadsheet, such as #N/A; mend its formula")
+	errNoResult         = errors.New("is a formula without a result; open the file in a spreadsheet program and save it")
+	errOutdated         = errors.New("is a formula that was not calculated when the file was written; open the file in a spreadsheet program and save it, or paste the values")
+	errZero             = errors.New("is a formula with the result 0, as programs write it that can't calculate; open the file in a spreadsheet program and save it, or paste the values")
+	errDate             = errors.New("is a date and no text; format the column as text and type it again")
+	errDays             = errors.New("is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as " + exampleTime)
+	errNoTime           = errors.New("is a date without a time of day; write both, such as " + exampleTime)
+	errNoZone           = errors.New("is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as " + exampleTime)
+	errInexact          = errors.New("is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again")
+	errFormatted        = errors.New("is a number that the sheet shows in another way; format the column as text and type it again")
+	errRounded          = errors.New("is a number that the spreadsheet has rounded; format the column as text and type it again")
+	errLostZeros        = errors.New("is a number, of which the spreadsheet has dropped a + or the zeros in front; format the column as text and type it again")
+)
+
+func because(column string, cause error) *Refusal { return &Refusal{Column: column, Cause: cause} }
 
 // receiverOf returns the receiver that a spreadsheet has made a number of, and so taken the 0, the
 // 00 or the + from it, if it can only have been that one.
 func receiverOf(digits string, exact bool) (string, *Refusal) {
 	switch {
 	case !exact:
-		return "", refuse("to", "is a number that the spreadsheet has rounded; format the column as text and type it again")
+		return "", because("to", errRounded)
 	case len(digits) == len("712345678") && digits[0] == '7':
 		return "0" + digits, nil
 	case len(digits) == len("40712345678") && strings.HasPrefix(digits, "407"):
 		return "00" + digits, nil
 	}
-	return "", refuse("to", "is a number, of which the spreadsheet has dropped a + or the zeros in front; format the column as text and type it again")
+	return "", because("to", errLostZeros)
 }
 
 // wholeNumber returns the digits of a number as a workbook writes it, which may have an exponent.
@@ -168,43 +270,58 @@ func wholeNumber(value string) (digits string, exact bool) {
 	if len(value) > 40 {
 		return "", false
 	}
-	if mantissa, power, ok := strings.Cut(strings.ToLower(value), "e"); ok {
-		if n, err := strconv.Atoi(power); err != nil || n < 0 || n > 30 || mantissa == "" {
+	mantissa, power, _ := strings.Cut(strings.ToUpper(value), "E")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	shift := 0
+	if power != "" {
+		n, err := strconv.Atoi(power)
+		if err != nil || n < 0 || n > 30 {
 			return "", false
 		}
+		shift = n
 	}
-	if strings.ContainsAny(value, ".eE") {
-		number, ok := new(big.Rat).SetString(value)
-		if !ok || !number.IsInt() || number.Num().BitLen() > 64 {
-			return "", false
+	fraction = strings.TrimRight(fraction, "0")
+	if len(fraction) > shift || whole == "" || !areDigits(whole+fraction) || strings.HasSuffix(strings.ToUpper(value), "E") {
+		return "", false
+	}
+	digits = whole + fraction + strings.Repeat("0", shift-len(fraction))
+	digits = strings.TrimLeft(digits, "0")
+	if digits == "" {
+		digits = "0"
+	}
+	return digits, len(digits) <= keeps
+}
+
+func areDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
 		}
-		value = number.Num().String()
 	}
-	for i := range len(value) {
-		if value[i] < '0' || value[i] > '9' {
-			return "", false
-		}
-	}
-	return value, value != "" && len(value) <= keeps
+	return true
 }
 
 // workbookSource reads the rows of a workbook.
 type workbookSource struct {
-	book *workbook
-	at   int
+	book       *workbook
+	at         int
+	skipHidden bool
 }
 
 func (s *workbookSource) cols() *Columns { return s.book.columns }
 
 func (s *workbookSource) next(r *record) error {
-	if s.at == len(s.book.rows) {
-		return io.EOF
+	for block := s.at / rowsInBlock; block < len(s.book.blocks) && s.at%rowsInBlock < len(s.book.blocks[block]); block = s.at / rowsInBlock {
+		*r = s.book.blocks[block][s.at%rowsInBlock]
+		s.at++
+		if r.hidden && s.skipHidden {
+			continue
+		}
+		if r.bad != nil {
+			bad := *r.bad // the caller's to change
+			r.bad = &bad
+		}
+		return nil
 	}
-	*r = s.book.rows[s.at]
-	if r.bad != nil {
-		bad := *r.bad // the caller's to change
-		r.bad = &bad
-	}
-	s.at++
-	return nil
+	return io.EOF
 }

@@ -76,7 +76,7 @@ func TestWorkbook_bomb(t *testing.T) {
 		})
 		require.NoError(t, err)
 		_, err = rowsOf(t, string(bomb))
-		require.ErrorContains(t, err, "has more than 16 MiB", part)
+		require.ErrorContains(t, err, "unpacks to more than 100 times its size", part)
 	}
 }
 

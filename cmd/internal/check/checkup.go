@@ -127,6 +127,9 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 		}
 		fmt.Fprintf(table, "%s\t%s has %d messages: %s\n", cli.Heading(i, "same receiver"), redact.Number(r.Number), len(r.Rows), placesOf(r.Rows))
 	}
+	for i, warning := range u.Warnings() {
+		fmt.Fprintf(table, "%s\t%s\n", cli.Heading(i, "look at"), warning)
+	}
 	table.Flush()
 }
 

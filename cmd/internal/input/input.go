@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // for --zone, on systems that lack it
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,29 +22,41 @@ const Help = `FILE is a workbook (.xlsx), CSV or JSON lines, one object a line. 
 input. A CSV is separated by commas, semicolons or tabs, in UTF-8 or UTF-16.
 
 The columns are
-  id       a whole number from 0, unique among all FILEs; if there is no such
-           column, it is the row's number
+  id       a whole number from 0, unique among all FILEs; without one, and if it
+           is called Nr. crt. or the like, each row's number is its id
   to       the receiver: 07xyzzzzzz, or + or 00 and the country code
   from     the sender: numeric or an approved name; empty = numeric
   text     the message
-  send_at  RFC 3339, such as 2030-01-31T09:00:00+02:00, or Unix seconds; empty = now
-from and send_at may be left out. The header may also say telefon, mobil or phone
-for to, mesaj or message for text, expeditor or sender for from, and data or
+  send_at  the time, such as 2030-01-31T09:00:00+02:00, or Unix seconds, or, with
+           --zone, 31.01.2030 09:00 and the dates of a workbook; empty = now
+id, from and send_at may be left out. The header may also say telefon, mobil or
+phone for to, mesaj or message for text, expeditor or sender for from, and data or
 programare for send_at. Use --column for any other name. The columns that are
-found are shown; others are ignored.`
+found are shown; others are ignored. JSON lines have these names as their keys,
+and no others; they can't leave out id.`
 
 // Flags are the flags that say how FILEs are read.
 type Flags struct {
 	Fold    bool
 	columns ColumnNames
 	sheet   string
+	zone    zone
+
+	// HiddenRows is include or skip, or empty if nothing was said of rows that a sheet does not show.
+	HiddenRows   string
+	restoreZeros bool
 }
 
 // AddTo adds the flags to a command.
 func (o *Flags) AddTo(cmd *cobra.Command) {
-	cmd.Flags().Var(&o.columns, "column", "a column's name in the header, such as to=destinatar; may be repeated")
+	cmd.Flags().Var(&o.columns, "column", "a column's name in the header, such as to=destinatar; send_at= leaves it out; may be repeated")
 	cmd.Flags().StringVar(&o.sheet, "sheet", "", "the `NAME` of the workbook's sheet, instead of the first one")
+	cmd.Flags().Var((*hiddenRows)(&o.HiddenRows), "hidden-rows", "rows that a workbook's sheet does not show, because of a filter perhaps")
+	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 in CSV as 0712345678 and +40712345678")
+	cmd.Flags().Var(&o.zone, "zone", "the time zone of times that are written without one, such as Europe/Bucharest")
 	cmd.ValidArgsFunction = cli.CompleteFiles
+	cli.Complete(cmd, "hidden-rows", cli.OneOf("include", "skip"))
+	cli.Complete(cmd, "zone", cli.OneOf("Europe/Bucharest", "UTC"))
 	cli.Complete(cmd, "column", func() (values []string, _ cobra.ShellCompDirective) {
 		for _, name := range campaign.Names() {
 			values = append(values, name+"=")
@@ -56,6 +70,7 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
 	opened, err = campaign.Open(names, campaign.Options{
 		Stdin: c.In, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
+		Zone: o.zone.Location, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
 		OnColumns: func(columns *campaign.Columns) error {
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
@@ -90,16 +105,67 @@ func (n *ColumnNames) Type() string { return "COLUMN=NAME" }
 func (n *ColumnNames) Set(words string) error {
 	column, name, ok := strings.Cut(words, "=")
 	switch {
-	case !ok || strings.TrimSpace(name) == "":
+	case !ok:
 		return errors.New("it is not of the form COLUMN=NAME, such as to=telefon")
+	case !slices.Contains(campaign.Names(), column) && slices.Contains(campaign.Names(), name):
+		return fmt.Errorf("write %s=%s", name, column)
 	case !slices.Contains(campaign.Names(), column):
 		return fmt.Errorf("the columns are %s", strings.Join(campaign.Names(), ", "))
-	case (*n)[column] != "":
+	case strings.TrimSpace(name) == "" && (column == "to" || column == "text"):
+		return fmt.Errorf("column %s can't be left out", column)
+	}
+	if _, given := (*n)[column]; given {
 		return fmt.Errorf("column %s was given before", column)
 	}
 	if *n == nil {
 		*n = ColumnNames{}
 	}
-	(*n)[column] = name
+	(*n)[column] = strings.TrimSpace(name)
+	return nil
+}
+
+// hiddenRows is the value of --hidden-rows.
+type hiddenRows string
+
+var _ pflag.Value = (*hiddenRows)(nil)
+
+// String returns the value as it was given.
+func (h *hiddenRows) String() string { return string(*h) }
+
+// Type is what help calls the value.
+func (h *hiddenRows) Type() string { return "include|skip" }
+
+// Set reads the value.
+func (h *hiddenRows) Set(value string) error {
+	if value != "include" && value != "skip" {
+		return errors.New("it is neither include nor skip")
+	}
+	*h = hiddenRows(value)
+	return nil
+}
+
+// zone is the value of --zone.
+type zone struct{ *time.Location }
+
+var _ pflag.Value = (*zone)(nil)
+
+// String returns the name of the zone.
+func (z *zone) String() string {
+	if z.Location == nil {
+		return ""
+	}
+	return z.Location.String()
+}
+
+// Type is what help calls the value.
+func (z *zone) Type() string { return "ZONE" }
+
+// Set finds the zone of that name.
+func (z *zone) Set(name string) error {
+	location, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return errors.New("there is no such time zone; name one such as Europe/Bucharest")
+	}
+	z.Location = location
 	return nil
 }

@@ -283,6 +283,8 @@ func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Camp
 	switch {
 	case survey.Messages == 0:
 		return nil, errors.New("every row is bad")
+	case survey.HiddenRows > 0 && o.HiddenRows == "":
+		return nil, fmt.Errorf("%s hidden, by a filter perhaps; add --hidden-rows include to send them, too, or --hidden-rows skip", rowsAre(survey.HiddenRows))
 	case survey.BadRows > 0 && o.onBadRow == "stop":
 		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
@@ -290,6 +292,13 @@ func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Camp
 		return nil, fmt.Errorf("--journal: %w", err)
 	}
 	return &survey, nil
+}
+
+func rowsAre(n int) string {
+	if n == 1 {
+		return "1 row is"
+	}
+	return fmt.Sprintf("%d rows are", n)
 }
 
 // needIDs returns why what can't be read twice is refused without an id column, or nil.

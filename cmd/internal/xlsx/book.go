@@ -15,34 +15,43 @@ import (
 
 // Book is a workbook. Goroutines must not share it.
 type Book struct {
-	parts   map[string]*zip.File
-	sheets  []sheet
-	strings []string // that cells share
-	dates   []bool   // by style: whether a number is a date
-	general []bool   // by style: whether a whole number is shown as its digits
+	parts    map[string]*zip.File
+	sheets   []sheet
+	strings  []string // that cells share
+	dates    []bool   // by style: whether a number is a date
+	general  []bool   // by style: whether a whole number is shown as its digits
+	since    bool     // days are counted from 1904 on
+	outdated bool     // results of formulas are to be calculated again
+	spent    spent
 }
 
 type sheet struct {
-	Name   string `xml:"name,attr"`
-	ID     string `xml:"id,attr"`
-	Hidden string `xml:"state,attr"` // empty or visible if it is not
+	name   string
+	hidden bool
 	part   string
 }
 
-func (s sheet) isHidden() bool { return s.Hidden != "" && s.Hidden != "visible" }
-
 // Open reads a workbook of that size, except its sheets. The error says what is wrong with it.
 func Open(in io.ReaderAt, size int64) (*Book, error) {
-	archive, err := zip.NewReader(in, size)
-	if err != nil {
+	directory := &limitedReaderAt{in, maxDirectory}
+	archive, err := zip.NewReader(directory, size)
+	switch {
+	case directory.left < 0:
+		return nil, errTooMany
+	case err != nil:
 		return nil, fmt.Errorf("the workbook is damaged (%w)", err)
 	}
-	b := &Book{parts: map[string]*zip.File{}}
+	directory.left = 1 << 62
+	b := &Book{parts: map[string]*zip.File{}, spent: spent{maxCost: max(freeCost, maxRatio*size)}}
 	for _, f := range archive.File {
-		b.parts[strings.ToLower(strings.TrimPrefix(f.Name, "/"))] = f
+		name := strings.ToLower(strings.TrimPrefix(f.Name, "/"))
+		if b.parts[name] != nil {
+			return nil, errors.New("the workbook is damaged (a part of it is there twice)")
+		}
+		b.parts[name] = f
 	}
-	if b.parts["mimetype"] != nil {
-		return nil, errors.New("the file is an OpenDocument; save it as .xlsx or as CSV")
+	if err := b.checkKind(); err != nil {
+		return nil, err
 	}
 	if err := b.read(); err != nil {
 		return nil, err
@@ -50,51 +59,76 @@ func Open(in io.ReaderAt, size int64) (*Book, error) {
 	return b, nil
 }
 
-// relation leads from one part to another.
-type relation struct {
-	ID     string `xml:"Id,attr"`
-	Type   string `xml:"Type,attr"`
-	Target string `xml:"Target,attr"`
+// limitedReaderAt fails once it has read that many bytes.
+type limitedReaderAt struct {
+	io.ReaderAt
+	left int64
 }
 
+func (r *limitedReaderAt) ReadAt(p []byte, at int64) (int, error) {
+	if r.left -= int64(len(p)); r.left < 0 {
+		return 0, errTooMany
+	}
+	return r.ReaderAt.ReadAt(p, at)
+}
+
+// checkKind refuses archives that are no workbook, by what they are.
+func (b *Book) checkKind() error {
+	switch {
+	case b.parts["_rels/.rels"] != nil:
+		return nil
+	case b.parts["mimetype"] != nil:
+		return errors.New("the file is an OpenDocument, such as .ods; open it in a spreadsheet program and save it as .xlsx")
+	case b.parts[`_rels\.rels`] != nil:
+		return errors.New("the workbook's parts have names that only some programs read; open it in a spreadsheet program and save it again")
+	case b.parts["index/document.iwa"] != nil || b.parts["index.zip"] != nil:
+		return errors.New("the file is of Apple Numbers; export it as Excel (.xlsx) or CSV")
+	}
+	return errors.New("the file is a zip archive and no workbook; unpack it, and name the file that is in it")
+}
+
+// relation leads from one part to another.
+type relation struct{ kind, target string }
+
 func (b *Book) read() error {
-	top, err := b.relations("")
+	_, top, err := b.relations("")
 	if err != nil {
 		return err
 	}
 	workbook := ""
 	for _, r := range top {
-		if strings.HasSuffix(r.Type, "/officeDocument") {
-			workbook = r.Target
+		if r.kind == "officeDocument" {
+			workbook = r.target
 		}
 	}
-	if b.parts[workbook] == nil {
+	switch {
+	case strings.HasPrefix(workbook, "word/"):
+		return errors.New("the file is a Word document; copy its table into a spreadsheet and save it as .xlsx")
+	case strings.HasSuffix(workbook, ".bin"):
+		return errors.New("the file is a binary workbook (.xlsb); save it as .xlsx")
+	case b.parts[workbook] == nil || strings.HasPrefix(workbook, "ppt/"):
 		return errors.New("the file is no .xlsx workbook; save it as one, or as CSV")
 	}
-	var content struct {
-		Sheets []sheet `xml:"sheets>sheet"`
-	}
-	if err := b.unmarshal(workbook, &content); err != nil {
-		return err
-	}
-	relations, err := b.relations(workbook)
+	byID, relations, err := b.relations(workbook)
 	if err != nil {
 		return err
 	}
-	for _, s := range content.Sheets {
-		for _, r := range relations {
-			if r.ID == s.ID && strings.HasSuffix(r.Type, "/worksheet") { // and no chart
-				s.part = r.Target
-				b.sheets = append(b.sheets, s)
-			}
-		}
+	if err := b.readWorkbook(workbook, byID); err != nil {
+		return err
 	}
+	seen := map[string]bool{}
 	for _, r := range relations {
-		switch r.Type[strings.LastIndex(r.Type, "/")+1:] {
-		case "sharedStrings":
-			err = b.readStrings(r.Target)
-		case "styles":
-			err = b.readStyles(r.Target)
+		if r.kind != "sharedStrings" && r.kind != "styles" {
+			continue
+		}
+		if seen[r.kind] {
+			return errors.New("the workbook is damaged (it has two parts of strings or styles)")
+		}
+		seen[r.kind] = true
+		if r.kind == "styles" {
+			err = b.readStyles(r.target)
+		} else {
+			err = b.readStrings(r.target)
 		}
 		if err != nil {
 			return err
@@ -103,57 +137,81 @@ func (b *Book) read() error {
 	return nil
 }
 
-// relations returns where a part leads to, with the names of parts.
-func (b *Book) relations(part string) ([]relation, error) {
-	folder, file := path.Split(part)
-	var content struct {
-		Relations []relation `xml:"Relationship"`
-	}
-	if err := b.unmarshal(folder+"_rels/"+file+".rels", &content); err != nil {
-		return nil, err
-	}
-	for i, r := range content.Relations {
-		target := path.Join(folder, r.Target)
-		if strings.HasPrefix(r.Target, "/") {
-			target = r.Target[1:]
+// readWorkbook reads the list of sheets, and how the workbook calculates.
+func (b *Book) readWorkbook(name string, relations map[string]relation) error {
+	return b.readPart(name, "workbook", func(p *part, e xml.StartElement) error {
+		switch e.Name.Local {
+		case "workbookPr":
+			b.since = isTrue(attribute(e, "date1904"))
+		case "calcPr":
+			b.outdated = isTrue(attribute(e, "fullCalcOnLoad")) || attribute(e, "calcCompleted") == "0" || attribute(e, "calcCompleted") == "false"
+		case "sheets":
+			return p.each(func(e xml.StartElement) error {
+				r := relations[attribute(e, "id")]
+				if e.Name.Local == "sheet" && r.kind == "worksheet" { // and no chart
+					state := attribute(e, "state")
+					b.sheets = append(b.sheets, sheet{attribute(e, "name"), state != "" && state != "visible", r.target})
+				}
+				if len(b.sheets) > maxSheets {
+					return errTooMany
+				}
+				return p.skip()
+			})
 		}
-		content.Relations[i].Target = strings.ToLower(target)
-	}
-	return content.Relations, nil
+		return p.skip()
+	})
 }
 
-// unmarshal reads a small part whole.
-func (b *Book) unmarshal(name string, into any) error {
-	file, err := b.open(name)
+// relations returns where a part leads to, with the names of parts, by their ids and in their order.
+func (b *Book) relations(name string) (byID map[string]relation, list []relation, err error) {
+	folder, file := path.Split(name)
+	byID = map[string]relation{}
+	err = b.readPart(folder+"_rels/"+file+".rels", "Relationships", func(p *part, e xml.StartElement) error {
+		kind, target := attribute(e, "Type"), attribute(e, "Target")
+		if !strings.HasPrefix(target, "/") {
+			target = path.Join(folder, target)
+		}
+		r := relation{kind[strings.LastIndex(kind, "/")+1:], strings.ToLower(strings.TrimPrefix(target, "/"))}
+		byID[attribute(e, "Id")] = r
+		if list = append(list, r); len(list) > maxSheets {
+			return errTooMany
+		}
+		return p.skip()
+	})
+	return byID, list, err
+}
+
+// attribute returns an attribute of an element by its name without a prefix, or "".
+func attribute(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func isTrue(value string) bool { return value == "1" || value == "true" }
+
+// readPart reads a part whole, whose outermost element has that name, and calls use with each
+// element in that.
+func (b *Book) readPart(name, root string, use func(*part, xml.StartElement) error) error {
+	p, err := b.open(name, root)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	limited := io.LimitReader(file, maxElement+1).(*io.LimitedReader)
-	if err := xml.NewDecoder(limited).Decode(into); err != nil {
-		if limited.N <= 0 {
-			err = errTooLong
-		}
+	defer p.file.Close()
+	if err := p.all(func(e xml.StartElement) error {
+		p.in.release()
+		return use(p, e)
+	}); err != nil {
 		return damaged(err)
 	}
 	return nil
 }
 
-// Sheets returns the names of the sheets that are not hidden, and then of those that are.
-func (b *Book) Sheets() []string {
-	var shown, hidden []string
-	for _, s := range b.sheets {
-		if s.isHidden() {
-			hidden = append(hidden, s.Name)
-		} else {
-			shown = append(shown, s.Name)
-		}
-	}
-	return append(shown, hidden...)
-}
-
 // open opens a part of the workbook.
-func (b *Book) open(name string) (io.ReadCloser, error) {
+func (b *Book) open(name, root string) (*part, error) {
 	f := b.parts[strings.ToLower(name)]
 	if f == nil {
 		return nil, fmt.Errorf("the workbook is damaged (it lacks a part: %s)", path.Base(name))
@@ -162,19 +220,22 @@ func (b *Book) open(name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, damaged(err)
 	}
-	return file, nil
+	in := &input{unpacked: file, buffer: make([]byte, 32<<10), spent: &b.spent}
+	return &part{xml: xml.NewDecoder(in), in: in, file: file, root: root}, nil
 }
 
-// damaged words an error in a part's XML or in its archive.
-func damaged(err error) error {
-	if errors.Is(err, errTooLong) {
-		return err
+// Sheets returns the names of the sheets that are not hidden, and then of those that are.
+func (b *Book) Sheets() []string {
+	var shown, hidden []string
+	for _, s := range b.sheets {
+		if s.hidden {
+			hidden = append(hidden, s.name)
+		} else {
+			shown = append(shown, s.name)
+		}
 	}
-	return errors.New("the workbook is damaged (its XML or its archive is broken)")
+	return append(shown, hidden...)
 }
 
-// maxElement bounds what one row, string or small part may take, so that a file made to burst
-// takes no memory. Excel keeps 32,767 characters in a cell, and 16,384 cells in a row.
-const maxElement = 16 << 20
-
-var errTooLong = errors.New("a row, a cell or a part of the workbook has more than 16 MiB")
+// Since1904 reports whether dates are days since 1904 and not 1900.
+func (b *Book) Since1904() bool { return b.since }

@@ -1,72 +1,54 @@
 package xlsx
 
 import (
-	"errors"
-	"io"
+	"encoding/xml"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 )
 
-// maxStrings bounds the memory that the texts of a workbook may take.
-const maxStrings = 512 << 20
-
 // readStrings reads the texts that cells share.
 func (b *Book) readStrings(name string) error {
-	file, err := b.open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	in := newScanner(file)
+	const overhead = 32 // of a string in memory
 	size := 0
-	for {
-		switch err := in.next(); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return damaged(err)
-		case in.kind != start || in.name != "si":
-			continue
+	return b.readPart(name, "sst", func(p *part, e xml.StartElement) error {
+		if e.Name.Local != "si" {
+			return p.skip()
 		}
-		text, err := in.richText()
+		text, err := p.richText()
 		if err != nil {
-			return damaged(err)
+			return err
 		}
-		if size += len(text); size > maxStrings {
-			return errors.New("the workbook has more than 512 MiB of text")
+		if size += len(text) + overhead; size > maxStrings {
+			return errTooLarge
 		}
 		b.strings = append(b.strings, text)
-		in.release()
-	}
+		return nil
+	})
 }
 
-// richText returns the text of the element whose start was read: of all its runs, and without the
+// richText returns the text of the element that was begun: of all its runs, and without the
 // phonetic ones.
-func (s *scanner) richText() (string, error) {
-	text := ""
-	for depth := len(s.open); len(s.open) >= depth; {
-		if err := s.next(); err != nil {
-			return "", broken(err)
-		}
-		if s.kind != start {
-			continue
-		}
-		switch s.name {
-		case "t":
-			run, err := s.characters()
-			if err != nil {
-				return "", err
-			}
-			text += run
-		case "rPh":
-			if err := s.skip(); err != nil {
-				return "", err
-			}
-		}
+func (p *part) richText() (string, error) {
+	p.text = p.text[:0]
+	if err := p.appendRuns(); err != nil {
+		return "", err
 	}
-	return unescaped(text), nil
+	return unescaped(string(p.text)), nil
+}
+
+func (p *part) appendRuns() error {
+	return p.each(func(e xml.StartElement) (err error) {
+		switch e.Name.Local {
+		case "t":
+			p.text, err = p.appendText(p.text)
+			return err
+		case "r":
+			return p.appendRuns()
+		}
+		return p.skip()
+	})
 }
 
 // escape is a character that XML can't hold, as the format writes it.

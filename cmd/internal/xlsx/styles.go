@@ -1,31 +1,39 @@
 package xlsx
 
-import "strings"
+import (
+	"encoding/xml"
+	"strconv"
+	"strings"
+)
 
 // readStyles learns how the styles show numbers.
 func (b *Book) readStyles(name string) error {
-	var content struct {
-		Formats []struct {
-			ID   int    `xml:"numFmtId,attr"`
-			Code string `xml:"formatCode,attr"`
-		} `xml:"numFmts>numFmt"`
-		Styles []struct {
-			Format int `xml:"numFmtId,attr"`
-		} `xml:"cellXfs>xf"`
-	}
-	if err := b.unmarshal(name, &content); err != nil {
-		return err
-	}
 	codes := map[int]string{}
-	for _, f := range content.Formats {
-		codes[f.ID] = f.Code
+	var formats []int
+	err := b.readPart(name, "styleSheet", func(p *part, e xml.StartElement) error {
+		switch e.Name.Local {
+		case "numFmts":
+			return p.each(func(e xml.StartElement) error {
+				if id, err := strconv.Atoi(attribute(e, "numFmtId")); err == nil {
+					codes[id] = attribute(e, "formatCode")
+				}
+				return p.skip()
+			})
+		case "cellXfs":
+			return p.each(func(e xml.StartElement) error {
+				format, _ := strconv.Atoi(attribute(e, "numFmtId"))
+				formats = append(formats, format)
+				return p.skip()
+			})
+		}
+		return p.skip()
+	})
+	for _, format := range formats {
+		code, own := codes[format]
+		b.dates = append(b.dates, own && isDate(code) || !own && isBuiltInDate(format))
+		b.general = append(b.general, own && isGeneral(code) || !own && (format == 0 || format == 1 || format == 49))
 	}
-	for _, style := range content.Styles {
-		code, own := codes[style.Format]
-		b.dates = append(b.dates, own && isDate(code) || !own && isBuiltInDate(style.Format))
-		b.general = append(b.general, own && isGeneral(code) || !own && (style.Format == 0 || style.Format == 1 || style.Format == 49))
-	}
-	return nil
+	return err
 }
 
 // isBuiltInDate reports whether a format that every workbook has shows a date or a time.

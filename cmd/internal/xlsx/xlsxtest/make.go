@@ -1,0 +1,47 @@
+package xlsxtest
+
+import (
+	"archive/zip"
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// namespaces are those of a workbook's parts.
+const namespaces = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"`
+
+// Make returns a workbook of one sheet with the content of its worksheet element. Parts are added,
+// or take the place of others.
+func Make(sheet string, parts map[string]string) []byte {
+	const relationships = `xmlns="http://schemas.openxmlformats.org/package/2006/relationships"`
+	all := map[string]string{
+		"_rels/.rels":                `<Relationships ` + relationships + `><Relationship Id="a" Type="x/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
+		"xl/workbook.xml":            Workbook(""),
+		"xl/_rels/workbook.xml.rels": `<Relationships ` + relationships + `><Relationship Id="r1" Type="x/worksheet" Target="sheet1.xml"/><Relationship Id="r2" Type="x/styles" Target="styles.xml"/></Relationships>`,
+		"xl/styles.xml":              `<styleSheet ` + namespaces + `><cellXfs><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>`,
+		"xl/sheet1.xml":              `<?xml version="1.0" encoding="UTF-8"?><worksheet ` + namespaces + `>` + sheet + `</worksheet>`,
+	}
+	maps.Copy(all, parts)
+	var book bytes.Buffer
+	out := zip.NewWriter(&book)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		w, err := out.Create(name)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := w.Write([]byte(all[name])); err != nil {
+			panic(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		panic(err)
+	}
+	return book.Bytes()
+}
+
+// Workbook returns the part of a workbook with one sheet, and what comes before and behind the list
+// of sheets.
+func Workbook(before string, behind ...string) string {
+	return `<workbook ` + namespaces + `>` + before + `<sheets><sheet name="Foaie1" sheetId="1" r:id="r1"/></sheets>` + strings.Join(behind, "") + `</workbook>`
+}
