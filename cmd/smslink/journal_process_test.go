@@ -39,7 +39,7 @@ func TestSend_workbookOf100000Rows(t *testing.T) {
 	book, memory := cost(numberedBook(t, 100_000))
 	t.Logf("CSV %v, workbook %v, %d kB", csv, book, memory)
 	if runtime.GOOS == "linux" && !raceEnabled {
-		require.Less(t, memory, 100_000)
+		require.Less(t, memory, 120_000, "of which this test's own program takes 40,000 more than the command")
 	}
 }
 

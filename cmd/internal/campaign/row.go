@@ -185,11 +185,8 @@ func checkSpreadsheetNumber(to string) *Refusal {
 
 // E164 returns the receiver of a good row in the one form of E.164, such as +40712345678.
 func (r *Row) E164() string {
-	number, _ := smslink.ParseReceiver(r.Message.To)
-	if strings.HasPrefix(number, "07") {
-		return "+4" + number
-	}
-	return "+" + strings.TrimPrefix(number, "00")
+	number, _ := smslink.E164(r.Message.To)
+	return number
 }
 
 // number returns E164 without its +.
