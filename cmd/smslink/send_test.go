@@ -37,9 +37,13 @@ type ran struct {
 
 // smslinkIn runs the command line with an environment and a standard input.
 func smslinkIn(env map[string]string, stdin string, args ...string) ran {
+	return smslinkUntil(context.Background(), env, stdin, args...)
+}
+
+func smslinkUntil(ctx context.Context, env map[string]string, stdin string, args ...string) ran {
 	var out, errOut bytes.Buffer
 	console := cli.Console{In: strings.NewReader(stdin), Out: &out, Err: &errOut, Getenv: func(name string) string { return env[name] }}
-	code := cli.Run(context.Background(), console, newCommand, args)
+	code := cli.Run(ctx, console, newCommand, args)
 	return ran{code, out.String(), errOut.String()}
 }
 

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
 	"github.com/go-smslink/smslink/gsm7"
 )
 
@@ -80,16 +80,12 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 }
 
 func firstLine(name string) (string, error) {
-	f, err := os.Open(name)
+	f, _, err := safefile.Regular(name) // it is read again
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	line, err := bufio.NewReader(io.LimitReader(f, 64<<10)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	return line, nil
+	return safefile.Line(f, 64<<10)
 }
 
 // rowsByFile is what reports say of the rows of files, by the ids in them.
@@ -135,13 +131,13 @@ func (r rowsByFile) of(opts Options) (map[int64]smslink.Result, error) {
 // readReports reads what smslink reports has written. A message that a report speaks of was sent,
 // delivered or not. A report whose row is not known says nothing.
 func (r rowsByFile) readReports(name string) error {
-	f, err := os.Open(name)
+	f, _, err := safefile.Regular(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	lines := json.NewDecoder(f)
-	for n := 1; ; n++ {
+	lines := newLines(f)
+	for n := 1; lines.Scan(); n++ {
 		var line struct {
 			RemoteID string `json:"remote_id"`
 			Row      *struct {
@@ -149,41 +145,46 @@ func (r rowsByFile) readReports(name string) error {
 				ID   string `json:"id"`
 			} `json:"row"`
 		}
-		err := lines.Decode(&line)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil || line.RemoteID == "" {
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.RemoteID == "" {
 			return fmt.Errorf("report %d is not as smslink reports writes them", n)
 		}
 		if line.Row != nil {
 			r.add(line.Row.File, line.Row.ID, smslink.StatusSuccess, line.RemoteID)
 		}
 	}
+	return lines.Err()
+}
+
+// newLines reads lines of at most 1 MiB, which is far more than those of a report or of a results
+// file have.
+func newLines(in io.Reader) *bufio.Scanner {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20)
+	return lines
 }
 
 // readResults reads a results file, which knows more than its journal if a run was killed between
 // them. Rows of a run in test mode say nothing.
 func (r rowsByFile) readResults(name string) error {
-	f, err := os.Open(name)
+	f, _, err := safefile.Regular(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	in := csv.NewReader(f)
+	lines, one := newLines(f), strings.NewReader("")
+	in := csv.NewReader(one)
 	in.FieldsPerRecord = len(outcome.ResultsHeader)
-	for {
+	for lines.Scan() {
+		one.Reset(lines.Text())
 		record, err := in.Read()
-		if errors.Is(err, io.EOF) || errors.Is(err, csv.ErrFieldCount) || errors.Is(err, csv.ErrQuote) {
-			return nil // the last line of a run that was killed may be cut
-		}
 		if err != nil {
-			return err
+			return nil //nolint:nilerr // the last line of a run that was killed may be cut
 		}
 		if status, err := strconv.Atoi(record[3]); err == nil && status > 0 && status <= int(smslink.StatusInsufficientCredit) && record[7] != outcome.TestModeNote {
 			r.add(outcome.PlainCell(record[0]), outcome.PlainCell(record[2]), smslink.Status(status), outcome.PlainCell(record[5]))
 		}
 	}
+	return lines.Err()
 }
 
 // sms is what a report of the account tells a message by.

@@ -1,7 +1,6 @@
 package outcome
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
@@ -32,23 +32,23 @@ type Results struct {
 // CreateResults opens the file before anything is sent, so that a name that can't be written costs
 // nothing. It refuses a file that holds something, since remote ids can't be had again. But if a
 // journal has them, a results file of an earlier run is replaced once the new one is whole: until
-// then the new one is written beside it, as NAME.partial. Only its owner can read the file; tell is
-// called if that had to be changed.
+// then the new one is written beside it, as NAME.partial. A symbolic link is refused: someone else
+// may have put it there. Only the owner can read the file; tell is called if that had to be changed.
 func CreateResults(name string, resuming bool, tell func(string)) (*Results, error) {
 	if name == "" {
 		return nil, nil
 	}
 	r := &Results{name: name}
 	var err error
-	switch _, statErr := os.Stat(name); {
+	switch info, statErr := os.Lstat(name); {
 	case errors.Is(statErr, fs.ErrNotExist):
 		r.created = true
 		r.file, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	case resuming && isResults(name):
+	case statErr == nil && info.Mode().IsRegular() && resuming && isResults(name):
 		r.created = true
 		r.file, err = openPartial(name + ".partial")
 	default:
-		r.file, err = os.OpenFile(name, os.O_WRONLY, 0)
+		r.file, err = safefile.NoFollow(name, os.O_WRONLY, 0)
 	}
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func CreateResults(name string, resuming bool, tell func(string)) (*Results, err
 
 // openPartial opens a new file, or one that a run which was killed has left.
 func openPartial(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := safefile.NoFollow(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (r *Results) prepare(tell func(string)) error {
 
 // isResults reports whether a file starts as one of ours does.
 func isResults(name string) bool {
-	f, err := os.Open(name)
+	f, _, err := safefile.Regular(name)
 	if err != nil {
 		return false
 	}
@@ -115,8 +115,9 @@ func isResults(name string) bool {
 }
 
 func startsAsResults(in io.Reader) bool {
-	line, err := bufio.NewReader(in).ReadString('\n')
-	return err == nil && strings.TrimSpace(line) == strings.Join(ResultsHeader, ",")
+	header := strings.Join(ResultsHeader, ",")
+	line, err := safefile.Line(in, len(header)+len("\r\n"))
+	return err == nil && strings.TrimSpace(line) == header
 }
 
 // Add adds a row. It may stay in memory until Flush.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
 )
 
 // reportedRow is a row of a results file.
@@ -78,15 +79,11 @@ func (r *resultRows) loadFile(f *resultsFile) error {
 	if err != nil || f.info != nil && os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime()) {
 		return err
 	}
-	in, err := os.Open(f.name)
+	in, info, err := safefile.Regular(f.name) // which may have been replaced meanwhile
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	info, err = in.Stat() // of the open file, in case it was replaced meanwhile
-	if err != nil {
-		return err
-	}
 	if f.info == nil || !os.SameFile(info, f.info) || info.Size() <= f.info.Size() { // another file, or rewritten
 		*f = resultsFile{name: f.name}
 	}
@@ -100,19 +97,26 @@ func (r *resultRows) loadFile(f *resultsFile) error {
 	return nil
 }
 
+// longestLine is far more than a line of a results file has.
+const longestLine = 64 << 10
+
 // read reads whole lines. A line that is still being written is read the next time. Each line is a
 // record of its own, since no row that was sent has a line end in it, so a broken line breaks no
 // other.
 func (r *resultRows) read(in io.Reader, f *resultsFile) error {
-	lines, one := bufio.NewReader(in), strings.NewReader("")
+	lines, one := bufio.NewReaderSize(in, longestLine), strings.NewReader("")
 	records := csv.NewReader(one)
 	records.FieldsPerRecord = len(outcome.ResultsHeader)
 	for {
-		line, err := lines.ReadString('\n')
+		raw, err := lines.ReadSlice('\n')
 		whole := err == nil
-		if err != nil && !errors.Is(err, io.EOF) {
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("%s is not a results file of send: line %d is longer than %d KiB", f.name, f.lines+1, longestLine>>10)
+		}
+		line := string(raw)
 		if f.lines == 0 && !isHeader(line, whole) {
 			return fmt.Errorf("%s is not a results file of send", f.name)
 		}

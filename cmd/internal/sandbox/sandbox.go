@@ -206,7 +206,7 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 	var faults []smslinktest.Fault
 	if file != "" {
-		raw, err := os.ReadFile(file)
+		raw, err := readSmall(file)
 		if err != nil {
 			return nil, fmt.Errorf("--faults: %w", err)
 		}
@@ -232,6 +232,21 @@ func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 		faults = append(faults, next)
 	}
 	return faults, nil
+}
+
+// readSmall reads a file of at most 1 MiB.
+func readSmall(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const most = 1 << 20
+	raw, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(raw) > most {
+		err = fmt.Errorf("%s is longer than 1 MiB", name)
+	}
+	return raw, err
 }
 
 // usage is how to use the sandbox, in words or as JSON.

@@ -2,6 +2,7 @@
 package secret
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,31 +11,59 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
+	"github.com/go-smslink/smslink/delivery"
 )
 
-// Read reads the secret, or makes a file with a new one. A file that everybody can read
-// becomes its owner's alone, and a line on notes says so.
+// Read reads the secret, or makes a file with a new one. If everyone can read the file, Read changes
+// its mode, so that only the owner can, and writes a line to notes. It changes nothing of a file
+// that does not hold a secret, or that a symbolic link leads to.
 func Read(name string, notes io.Writer) (string, error) {
-	f, err := os.Open(name)
+	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeSecret(name)
 	}
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	isLink := info.Mode()&fs.ModeSymlink != 0
+	open := safefile.NoFollow
+	if isLink { // as Kubernetes mounts its secrets
+		open = os.OpenFile
+	}
+	f, err := open(name, os.O_RDONLY, 0)
 	if err != nil {
 		return "", err
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // whose modes say nothing
-		if err := f.Chmod(0o600); err != nil {
-			return "", fmt.Errorf("everybody can read it, and that can't be changed: %w", err)
-		}
-		fmt.Fprintf(notes, "smslink: everybody could read the secret in %s; its mode is 0600 now\n", name)
-	}
+	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, 64<<10)) // far more than the longest secret
-	return strings.TrimSpace(string(raw)), err
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSpace(string(raw))
+	if _, err := delivery.NewHandler(secret, func(context.Context, delivery.Report) error { return nil }, nil); err != nil {
+		return "", fmt.Errorf("%s holds no secret: %w", name, err)
+	}
+	return secret, keepPrivate(f, isLink, notes)
+}
+
+// keepPrivate keeps others from reading a file that everyone can read.
+func keepPrivate(f *os.File, isLink bool, notes io.Writer) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o007 == 0 || runtime.GOOS == "windows": // whose modes say nothing
+		return nil
+	case isLink:
+		return fmt.Errorf("everyone can read %s, which is a symbolic link; make the file that it leads to yours alone", f.Name())
+	}
+	if err := f.Chmod(0o600); err != nil {
+		return fmt.Errorf("everyone can read it, and that can't be changed: %w", err)
+	}
+	fmt.Fprintf(notes, "smslink: everyone could read the secret in %s; its mode is 0600 now\n", f.Name())
+	return nil
 }
 
 func makeSecret(name string) (string, error) {

@@ -1,0 +1,66 @@
+// Package safefile opens files whose names a stranger may have taken: with a symbolic link, a pipe
+// or a device.
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// ErrNotRegular means that a name is that of a pipe, a device or a folder.
+var ErrNotRegular = errors.New("is not a regular file")
+
+// Regular opens a regular file to read it. It waits for no pipe, and opens no device.
+func Regular(name string) (*os.File, fs.FileInfo, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s %w", name, ErrNotRegular)
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() { // it was replaced meanwhile
+		err = fmt.Errorf("%s %w", name, ErrNotRegular)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// NoFollow opens a file as os.OpenFile does, but refuses a symbolic link.
+func NoFollow(name string, flag int, mode fs.FileMode) (*os.File, error) {
+	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, fmt.Errorf("%s is a symbolic link; name the file that it leads to", name)
+	}
+	return os.OpenFile(name, flag|nofollow, mode)
+}
+
+// Line returns the first bytes of a file, up to its first line end or limit.
+func Line(r io.Reader, limit int) (string, error) {
+	line := make([]byte, 0, limit)
+	for len(line) < limit {
+		n, err := r.Read(line[len(line):limit])
+		line = line[:len(line)+n]
+		for i := len(line) - n; i < len(line); i++ {
+			if line[i] == '\n' {
+				return string(line[:i]), nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return string(line), nil
+}
