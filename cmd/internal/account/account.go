@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -61,5 +63,23 @@ func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway 
 	if err != nil {
 		return nil, nil, fmt.Errorf("--endpoint: %w", terminal.Error(err))
 	}
+	WarnPlain(c, opts.Endpoint)
 	return client, func() {}, nil
+}
+
+// WarnPlain warns if an endpoint is plain http and leads to another machine.
+func WarnPlain(c cli.Console, endpoint string) {
+	if u, err := url.Parse(endpoint); err == nil && u.Scheme == "http" && !IsLoopback(endpoint) {
+		fmt.Fprintln(c.Err, "smslink: warning: --endpoint is plain http: the password, the numbers and the texts travel in clear")
+	}
+}
+
+// IsLoopback reports whether a URL leads to this machine.
+func IsLoopback(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -8,11 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-smslink/smslink/cmd/internal/account"
 )
 
 // connectionChecks give no credentials: each is a GET of the endpoint.
@@ -25,7 +25,7 @@ var connectionChecks = []Check{
 			return words(err), Deviates
 		case err != nil:
 			return words(err), Unclear
-		case state == nil && loopback(s.opts.Endpoint):
+		case state == nil && account.IsLoopback(s.opts.Endpoint):
 			return "plain http, which does not leave this machine", Holds
 		case state == nil:
 			return "the endpoint is plain http: the password travels in clear", Deviates
@@ -53,16 +53,6 @@ var connectionChecks = []Check{
 		return a.proto, Holds
 	}},
 	{"keep-alive", "A connection that is kept stays open for more than 2 seconds.", Unknown, keepAlive},
-}
-
-// loopback reports whether a URL leads to this machine.
-func loopback(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // get asks for the endpoint itself, and reads what it answers.
