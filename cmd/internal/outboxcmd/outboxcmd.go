@@ -4,15 +4,19 @@ package outboxcmd
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib" // for postgres:
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/spf13/cobra"
 	_ "modernc.org/sqlite" // for sqlite:
 
@@ -100,13 +104,22 @@ func openDatabase(database string) (*sql.DB, *outbox.Dialect, error) {
 		if rest == "" || strings.ContainsAny(rest, "?#") {
 			return nil, nil, errors.New("--db: sqlite: wants the name of a file without ? and #")
 		}
+		if err := makePrivate(rest); err != nil {
+			return nil, nil, cli.Exit(cli.ExitNotSent, fmt.Errorf("--db: %w", err))
+		}
 		db, err := sql.Open("sqlite", "file:"+rest+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(20000)&_txlock=immediate")
 		return db, outbox.SQLite, err
 	case "postgres", "postgresql":
-		db, err := sql.Open("pgx", database)
-		return db, outbox.Postgres, err
+		if _, err := parseURL(database); err != nil {
+			return nil, nil, err
+		}
+		config, err := pgx.ParseConfig(database)
+		if err != nil {
+			return nil, nil, errParameters
+		}
+		return stdlib.OpenDB(*config), outbox.Postgres, nil
 	case "mysql", "mariadb":
-		dsn, err := mysqlDSN(database)
+		connector, err := mysqlConnector(database)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -114,18 +127,60 @@ func openDatabase(database string) (*sql.DB, *outbox.Dialect, error) {
 		if scheme == "mariadb" {
 			dialect = outbox.MariaDB
 		}
-		db, err := sql.Open("mysql", dsn)
-		return db, dialect, err
+		return sql.OpenDB(connector), dialect, nil
 	}
 	return nil, nil, errors.New("--db must start with sqlite:, postgres://, mysql:// or mariadb://")
 }
 
-func mysqlDSN(database string) (string, error) {
-	u, err := url.Parse(database)
-	if err != nil || u.Host == "" || len(u.Path) < 2 {
-		return "", errors.New("--db is no URL such as mysql://USER:PASSWORD@HOST/DATABASE")
+// makePrivate makes a file that is not there, for its owner alone. SQLite gives the files beside it
+// the same mode.
+func makePrivate(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	config := mysql.NewConfig()
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// The errors of a database's URL. What a driver says of one may quote it.
+var (
+	errNoURL      = errors.New("--db is no URL such as postgres://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE")
+	errUnescaped  = errors.New("--db has an @, /, ? or # in its user or password; write %40, %2F, %3F or %23")
+	errParameters = errors.New("--db has a parameter or a port that the database's driver does not take")
+)
+
+// parseURL parses the URL of a database. It refuses a URL with a second @, which would make a part
+// of the password the name of a host.
+func parseURL(database string) (*url.URL, error) {
+	_, rest, ok := strings.Cut(database, "://")
+	switch {
+	case !ok:
+		return nil, errNoURL
+	case strings.Count(rest, "@") > 1 || strings.Contains(rest[strings.IndexAny(rest+"/", "/?#"):], "@"):
+		return nil, errUnescaped
+	}
+	u, err := url.Parse(database)
+	if err != nil {
+		return nil, errNoURL
+	}
+	return u, nil
+}
+
+func mysqlConnector(database string) (driver.Connector, error) {
+	u, err := parseURL(database)
+	if err != nil {
+		return nil, err
+	}
+	if u.Host == "" || len(u.Path) < 2 {
+		return nil, errNoURL
+	}
+	config, err := mysql.ParseDSN("/?" + u.RawQuery)
+	if err != nil {
+		return nil, errParameters
+	}
 	config.User = u.User.Username()
 	config.Passwd, _ = u.User.Password()
 	config.Net, config.Addr, config.DBName = "tcp", u.Host, u.Path[1:]
@@ -134,10 +189,11 @@ func mysqlDSN(database string) (string, error) {
 	}
 	config.InterpolateParams = true
 	config.Logger = &mysql.NopLogger{} // it logs to standard error by itself
-	if u.RawQuery != "" {
-		return config.FormatDSN() + "&" + u.RawQuery, nil
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, errParameters
 	}
-	return config.FormatDSN(), nil
+	return connector, nil
 }
 
 // someKeys wants at least one KEY.

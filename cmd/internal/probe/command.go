@@ -100,6 +100,7 @@ func probeGateway(ctx context.Context, c cli.Console, opts probeOptions) error {
 	if err != nil {
 		return terminal.Error(err)
 	}
+	account.WarnPlain(c, opts.Endpoint)
 	if err := opts.ask(c, p.Len()); err != nil {
 		return err
 	}
