@@ -19,7 +19,7 @@ import (
 type Response struct {
 	PackageID string        // the gateway's id of the package; may be empty
 	Code      string        // the gateway's own code; its values are not documented
-	Text      string        // the gateway's own, for people; like PackageID and Unmatched it may quote the upload
+	Text      string        // the gateway's explanation; like PackageID and Unmatched, it may quote the upload
 	Results   []Result      // one a message, in the package's order
 	Unmatched []string      // entries of the reply that decide no Result, as they stood
 	Elapsed   time.Duration // from the call of Send to the end of the reply
