@@ -16,7 +16,7 @@ func TestConnect_warnsOfPlainHTTP(t *testing.T) {
 	for endpoint, warned := range map[string]bool{
 		smslink.EndpointHTTPS: false, smslink.EndpointHTTP: true,
 		"HTTP://www.smslink.ro/bulk-v3.php": true, "http://192.0.2.7:8040/bulk-v3.php": true, "http://localhost.example/bulk-v3.php": true, "http://127.0.0.1.example/": true,
-		"https://192.0.2.7/": false,
+		"https://192.0.2.7/":                false,
 		"http://127.0.0.1:8040/bulk-v3.php": false, "http://127.8.9.10/": false, "http://[::1]:8040/": false, "http://[::ffff:127.0.0.1]/": false, "http://localhost:8040/": false,
 	} {
 		var out, errOut strings.Builder
