@@ -18,6 +18,25 @@ import (
 
 var screenshots = flag.String("screenshots", "", "directory into which TestSandbox writes pictures of its page")
 
+// long is whether the tests run in full: see CONTRIBUTING.md.
+var long = os.Getenv("SMSLINK_LONG") != ""
+
+// unlessLong returns the number of the tests' short form, or that of the full one.
+func unlessLong(short, full int) int {
+	if long {
+		return full
+	}
+	return short
+}
+
+// needsLong skips what only SMSLINK_LONG=1 runs.
+func needsLong(t *testing.T) {
+	t.Helper()
+	if !long {
+		t.Skip("only with SMSLINK_LONG=1")
+	}
+}
+
 // browser is a tab of a headless Chromium.
 type browser struct {
 	t   *testing.T
@@ -43,7 +62,7 @@ func newBrowser(t *testing.T) *browser {
 	} {
 		options = append(options, chromedp.Flag(flag, true))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
 	tab, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
@@ -74,7 +93,7 @@ func js[T any](b *browser, expression string) T {
 // sees waits until an expression is true of the page, without touching it.
 func (b *browser) sees(expression string) {
 	b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		seen, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		if err == nil && seen { // an error may be of a page that is just being left

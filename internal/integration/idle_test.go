@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-var idle = flag.Int("idle", 5, "sends of each of the 40 programs of TestSend_everyFewSeconds")
+var idle = flag.Int("idle", unlessLong(2, 5), "sends of each of the 40 programs of TestSend_everyFewSeconds")
 
 // Programs that send once every few seconds, to a server that closes a connection
 // after 5 idle ones, as Apache does. The client's own transport lets connections go

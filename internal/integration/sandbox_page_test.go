@@ -42,6 +42,7 @@ func TestSandboxPage_firstCommandWorks(t *testing.T) {
 }
 
 func TestSandboxPage_statusesAndPackages(t *testing.T) {
+	needsLong(t)
 	b := newBrowser(t)
 	s := startSandbox(t, "--deliver-after", "manual", "--unknown-number", "0700000003")
 	b.view(1280, 800, "light")
@@ -85,6 +86,7 @@ func TestSandboxPage_statusesAndPackages(t *testing.T) {
 
 // The snippet has the list's whole width, however long the status is.
 func TestSandboxPage_snippetKeepsItsPlace(t *testing.T) {
+	needsLong(t)
 	b := newBrowser(t)
 	s := startSandbox(t, "--credit", "0")
 	b.view(390, 844, "light")
@@ -98,6 +100,7 @@ func TestSandboxPage_snippetKeepsItsPlace(t *testing.T) {
 }
 
 func TestSandboxPage_compressionIsDrawnToScale(t *testing.T) {
+	needsLong(t)
 	b := newBrowser(t)
 	s := startSandbox(t)
 	var rows strings.Builder
@@ -122,6 +125,7 @@ func TestSandboxPage_compressionIsDrawnToScale(t *testing.T) {
 // Every page, in both colour schemes, on a desktop and a phone, against the rules of axe-core.
 // SMSLINK_AXE is the path of its axe.min.js.
 func TestSandboxPage_isAccessible(t *testing.T) {
+	needsLong(t)
 	axe := os.Getenv("SMSLINK_AXE")
 	if axe == "" {
 		if os.Getenv("SMSLINK_NEED_AXE") != "" {
@@ -177,6 +181,7 @@ func TestSandboxPage_isAccessible(t *testing.T) {
 
 // What can be operated is reached by Tab, in the page's order, and its focus is seen.
 func TestSandboxPage_everythingIsReachedByKeyboard(t *testing.T) {
+	needsLong(t)
 	b := newBrowser(t)
 	s := startSandbox(t, "--deliver-after", "manual")
 	b.view(1280, 800, "light")
