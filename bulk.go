@@ -1,14 +1,17 @@
 package smslink
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +27,11 @@ const (
 
 // Options are a client's settings. Nil and zero fields mean the defaults.
 type Options struct {
+	// Codec compresses packages that have no Codec of their own. Nil means [CodecZlib], except that a
+	// package of up to 128 bytes, such as one code, is sent with [CodecNone]: zlib would make it
+	// longer.
+	Codec Codec
+
 	// HTTPClient carries the requests; nil, or one without a Transport, means that the client
 	// makes a transport with [NewTransport]. The HTTP client is copied and never changed. Its
 	// Timeout applies, too. Redirects are never followed, whatever its CheckRedirect says.
@@ -82,15 +90,15 @@ const (
 // Client talks to the gateway as one account. Make it with [NewClient] and keep it. Goroutines may
 // use it concurrently.
 type Client struct {
-	login    func() (connectionID, password string) // a function, so that fmt prints an address
-	http     http.Client
-	own      bool // the transport is the client's own
-	endpoint *url.URL
-	testMode bool
-	timeout  time.Duration
-	logger   *slog.Logger
-	tracer   Tracer
-	agent    string
+	login     func() (connectionID, password string) // a function, so that fmt prints an address
+	endpoint  *url.URL
+	transport transport
+	agent     string
+	codec     Codec // nil means the default for a package's size
+	testMode  bool
+	timeout   time.Duration
+	logger    *slog.Logger
+	tracer    Tracer
 
 	now      func() time.Time
 	boundary func() string
@@ -103,6 +111,7 @@ type Client struct {
 // The error names the argument or option at fault:
 //
 //   - an empty credential;
+//   - a Codec with a method that the gateway does not know;
 //   - an endpoint that is not a plain http or https URL, or that ends in .php/;
 //   - a negative Timeout;
 //   - a UserAgent that is not a header value;
@@ -114,68 +123,56 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	}
 	c := &Client{
 		login:    func() (string, string) { return connectionID, password },
+		agent:    cmp.Or(opts.UserAgent, defaultUserAgent),
+		codec:    opts.Codec,
 		testMode: opts.TestMode,
-		timeout:  opts.Timeout,
+		timeout:  cmp.Or(opts.Timeout, defaultTimeout),
 		logger:   opts.Logger,
 		tracer:   opts.Tracer,
-		agent:    opts.UserAgent,
 		now:      time.Now,
 		boundary: rand.Text,
-	}
-	if connectionID == "" {
-		return nil, errors.New("smslink: the connection id is empty")
-	}
-	if password == "" {
-		return nil, errors.New("smslink: the password is empty")
-	}
-
-	endpoint := opts.Endpoint
-	if endpoint == "" {
-		endpoint = EndpointHTTPS
-	}
-	var err error
-	if c.endpoint, err = parseEndpoint(endpoint); err != nil {
-		return nil, err
-	}
-
-	switch {
-	case c.timeout < 0:
-		return nil, fmt.Errorf("smslink: the time-out is negative: %v", c.timeout)
-	case c.timeout == 0:
-		c.timeout = defaultTimeout
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
-	if c.agent == "" {
-		c.agent = defaultUserAgent
-	}
-	if strings.ContainsFunc(c.agent, func(r rune) bool { return r < ' ' || r > '~' }) {
+	switch {
+	case connectionID == "":
+		return nil, errors.New("smslink: the connection id is empty")
+	case password == "":
+		return nil, errors.New("smslink: the password is empty")
+	case c.timeout < 0:
+		return nil, fmt.Errorf("smslink: the time-out is negative: %v", c.timeout)
+	case strings.ContainsFunc(c.agent, func(r rune) bool { return r < ' ' || r > '~' }):
 		return nil, errors.New("smslink: the user agent holds a character other than visible ASCII and spaces")
+	case isNilPointer(c.codec):
+		return nil, fmt.Errorf("smslink: Options.Codec is a nil %T", c.codec)
+	case isNilPointer(c.tracer):
+		return nil, fmt.Errorf("smslink: Options.Tracer is a nil %T", c.tracer)
 	}
-
-	if opts.HTTPClient != nil {
-		c.http = *opts.HTTPClient
-	}
-	switch t := c.http.Transport.(type) {
-	case nil:
-		own := NewTransport()
-		own.DisableKeepAlives = !opts.ReuseConnections
-		c.http.Transport, c.own = own, true
-	case *http.Transport:
-		if err := checkTransport(t); err != nil {
-			return nil, err
+	if c.codec != nil {
+		if err := checkMethod(c.codec); err != nil {
+			return nil, fmt.Errorf("smslink: %w", err)
 		}
 	}
-	if opts.ReuseConnections && !c.own {
-		return nil, errors.New("smslink: ReuseConnections is for the client's own transport; set DisableKeepAlives of the given one to false instead")
+	var err error
+	if c.endpoint, err = parseEndpoint(cmp.Or(opts.Endpoint, EndpointHTTPS)); err != nil {
+		return nil, fmt.Errorf("smslink: %w", err)
 	}
-	c.http.Transport = &guard{c.http.Transport}
+	if c.transport, err = transportOf(opts); err != nil {
+		return nil, fmt.Errorf("smslink: %w", err)
+	}
 	return c, nil
 }
 
+// isNilPointer reports whether an interface holds a pointer that is nil, which its methods would
+// most likely panic about.
+func isNilPointer(v any) bool {
+	value := reflect.ValueOf(v)
+	return value.Kind() == reflect.Pointer && value.IsNil()
+}
+
 // TestMode reports whether the client's packages are only checked: see [Options].
-func (c *Client) TestMode() bool { return c.testMode }
+func (c *Client) TestMode() bool { return c != nil && c.testMode }
 
 // parseEndpoint refuses what a request could not be sent to as it is. Its errors
 // don't quote the URL, which may hold a password.
@@ -183,15 +180,15 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php")
+		return nil, errors.New("the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("smslink: the endpoint is neither https nor http")
+		return nil, errors.New("the endpoint is neither https nor http")
 	case u.User != nil:
-		return nil, errors.New("smslink: the endpoint holds a user or password; leave them out")
+		return nil, errors.New("the endpoint holds a user or password; leave them out")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("smslink: the endpoint holds a query or a fragment; leave it out")
+		return nil, errors.New("the endpoint holds a query or a fragment; leave it out")
 	case strings.HasSuffix(u.Path, ".php/"): // beside which there is no index.php
-		return nil, errors.New("smslink: the endpoint has a slash after its .php; leave it out")
+		return nil, errors.New("the endpoint has a slash after its .php; leave it out")
 	}
 	return u, nil
 }
@@ -232,15 +229,15 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 // [Response.Err]. Nor does it mean that any message was delivered: delivery reports say that. The
 // Response is nil if the error is not.
 //
-// Every error is a [*SendError], whose Outcome is what became of the package. [SafeToResend]
-// reports whether the package can be sent again without the risk of a second SMS. Send itself never
-// sends anything twice. By outcome, the error wraps
+// Every error is a [*SendError] with the package's Outcome. [SafeToResend] reports whether the
+// package can be sent again without the risk of a second SMS. Send itself never sends anything
+// twice. By outcome, the error wraps
 //
-//   - not sent: [ErrEmptyPackage], [ErrCodecMethod], the codec's own error, the context's error, or
-//     the network's, such as a certificate's;
+//   - not sent: the codec's error, the context's, or the network's, such as a certificate's; or one
+//     that names the mistake, such as a package without messages;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
-//   - in doubt: [ErrSealed], [ErrUnreadableReply], [ErrReplyTooLarge], the context's error or cause,
-//     the network's, or an HTTP status of 500 or more.
+//   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, an HTTP status of
+//     500 or more; or [ErrSentBefore], if this call did nothing since an earlier one was enough.
 //
 // If ctx has no deadline, [Options.Timeout] bounds the call. The package must not be changed during
 // the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is
@@ -251,18 +248,19 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 
 // send is Send, with the number of the attempt for the tracer.
 func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, error) {
-	start := c.now()
-	switch {
-	case p == nil:
-		return nil, c.failed(ctx, 0, notSent(ErrEmptyPackage))
-	case ctx == nil:
-		return nil, c.failed(context.Background(), 0, notSent(errNilContext))
+	if p == nil {
+		return nil, c.failed(ctx, 0, notSent(errEmptyPackage))
 	}
 	if err := p.beginSend(); err != nil {
 		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeInDoubt, Err: err})
 	}
-	var x exchange // in doubt, should a codec or a transport panic
+	var x exchange // in doubt, if a codec or a transport panics
 	defer func() { p.endSend(x.outcome()) }()
+	if err := c.usable(ctx); err != nil {
+		x.err = notSent(err)
+		return nil, c.failed(ctx, 0, x.err)
+	}
+	start := c.now()
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	if c.tracer != nil {
@@ -276,6 +274,23 @@ func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, 
 	x.response.Elapsed = c.now().Sub(start)
 	c.accepted(ctx, x.response)
 	return x.response, nil
+}
+
+var (
+	errNoClient     = errors.New("the Client was not made by NewClient")
+	errNilContext   = errors.New("the context is nil")
+	errEmptyPackage = errors.New("the package is empty; add a message first")
+)
+
+// usable returns why no call can be made at all, or nil.
+func (c *Client) usable(ctx context.Context) error {
+	switch {
+	case c == nil || c.login == nil:
+		return errNoClient
+	case ctx == nil:
+		return errNilContext
+	}
+	return nil
 }
 
 // exchange is one upload and what it led to: a Response or an error.
@@ -299,18 +314,18 @@ func (x *exchange) outcome() Outcome {
 // exchange makes the upload, posts it and reads the reply.
 func (c *Client) exchange(ctx context.Context, p *Package) exchange {
 	if p.Len() == 0 {
-		return exchange{err: notSent(ErrEmptyPackage)}
+		return exchange{err: notSent(errEmptyPackage)}
 	}
 	if err := ctx.Err(); err != nil {
 		return exchange{err: notSent(err)}
 	}
-	u, sum, err := c.pack(p)
+	u, err := c.pack(p)
 	if err != nil {
 		return exchange{err: notSent(err)}
 	}
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()), slog.Int("plain_bytes", p.Size()),
 		slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
-	answer := c.post(ctx, u, p.Len())
+	answer := u.post(ctx, c, p.Len())
 	x := exchange{bytes: u.size, statusCode: answer.statusCode}
 	reply, failure := answer.reply(ctx)
 	if failure != nil {
@@ -321,25 +336,22 @@ func (c *Client) exchange(ctx context.Context, p *Package) exchange {
 		x.err = answer.failure(OutcomeInDoubt, err)
 		return x
 	}
-	x.response.sent = &sum
 	return x
 }
 
-// pack compresses the package and builds the form around it. The digest is the plain form's.
-func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
-	codec := p.codec()
-	method := codec.Method()
-	if method < 0 || method > 3 {
-		return nil, wire.Digest{}, fmt.Errorf("%w (%s has %d)", ErrCodecMethod, codec, method)
+// pack compresses the package and builds the form around it.
+func (c *Client) pack(p *Package) (*upload, error) {
+	codec := c.codecOf(p)
+	if err := checkMethod(codec); err != nil {
+		return nil, err
 	}
-
 	connectionID, password := c.login()
 	plain := p.plain()
 	form := wire.Form{
 		ConnectionID: connectionID,
 		Password:     password,
 		Test:         c.testMode,
-		Compression:  method,
+		Compression:  codec.Method(),
 		SizePlain:    p.Size(),
 		Timestamp:    c.now().Unix(),
 		Receivers:    p.Len(),
@@ -352,7 +364,7 @@ func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 	} else {
 		whole, sum, err := compress(codec, plain, p.Size())
 		if err != nil {
-			return nil, wire.Digest{}, fmt.Errorf("smslink: codec %s: %w", codec, err)
+			return nil, fmt.Errorf("codec %s: %w", codec, err)
 		}
 		packed = [][]byte{whole}
 		form.MD5Plain = sum
@@ -372,21 +384,24 @@ func (c *Client) pack(p *Package) (*upload, wire.Digest, error) {
 		u.add(head)
 		u.add(packed...)
 		u.add(wire.AppendTail(nil, boundary))
-		return u, form.MD5Plain, nil
+		return u, nil
 	}
 	for _, piece := range packed {
 		head = append(head, piece...)
 	}
 	u.add(wire.AppendTail(head, boundary))
-	u.inMemory = c.own
-	return u, form.MD5Plain, nil
+	u.inMemory = c.transport.own
+	return u, nil
 }
 
-// failed logs the end of a Send of that many messages; 0 means that the package is not this call's
-// to look into.
+// failed logs the end of a Send of that many messages, and returns its error; 0 messages means that
+// the package is not this call's to look into.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
+	if c.usable(ctx) != nil {
+		return err
+	}
 	level := slog.LevelWarn
-	if err.Outcome == OutcomeInDoubt && !errors.Is(err, ErrSealed) {
+	if err.Outcome == OutcomeInDoubt && messages > 0 {
 		level = slog.LevelError
 	}
 	attrs := err.attrs()
@@ -421,7 +436,7 @@ func (c *Client) traceStart(ctx context.Context, p *Package, attempt int) contex
 	return c.tracer.TraceUploadStart(ctx, UploadStart{
 		Messages: p.Len(),
 		Bytes:    p.Size(),
-		Codec:    p.codec().String(),
+		Codec:    c.codecOf(p).String(),
 		TestMode: c.testMode,
 		Attempt:  attempt,
 	})
@@ -444,4 +459,43 @@ func (c *Client) traceEnd(ctx context.Context, p *Package, x exchange) {
 		})
 	}
 	c.tracer.TraceUploadEnd(ctx, end)
+}
+
+// Stream returns a stream of the messages. Nil options mean the defaults. It does nothing before
+// its Batches are ranged over. A message that comes with an error is not read, and the error stops
+// the stream.
+func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions) *Stream {
+	if opts == nil {
+		opts = &StreamOptions{}
+	}
+	s := &Stream{client: c, source: messages, opts: opts.withDefaults(), needsIDs: opts.Journal != nil}
+	if c.TestMode() {
+		s.opts.Journal = nil
+	}
+	return s
+}
+
+// Balance asks index.php beside the client's endpoint how many SMS the account has left [public].
+// The password travels in the body of a form POST. Time-outs and redirects are treated as by
+// [Client.Send]; test mode changes nothing.
+//
+// Every error is a [*SendError] with the same causes as a Send's. A reply without two whole numbers
+// is [ErrUnreadableReply], and SendError.Reply holds it. Asking spends nothing, so you may ask
+// again whatever the Outcome, but never in a loop after a rejection: repeated wrong passwords get
+// the address banned.
+func (c *Client) Balance(ctx context.Context) (Balance, error) {
+	if err := c.usable(ctx); err != nil {
+		return Balance{}, notSent(err)
+	}
+	start := c.now()
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	balance, err := askBalance(ctx, c)
+	if err != nil {
+		c.logger.WarnContext(ctx, "smslink: balance failed", err.attrs()...)
+		return Balance{}, err
+	}
+	c.logger.LogAttrs(ctx, slog.LevelInfo, "smslink: balance", slog.Int64("national", balance.National),
+		slog.Int64("international", balance.International), slog.Duration("elapsed", c.now().Sub(start)))
+	return balance, nil
 }

@@ -38,7 +38,7 @@ var (
 	// CodecZlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
 	// vendor calls it "Zlib Gzip", but it is not a gzip file. It is a package's default.
 	// Above 512 kB it compresses on up to GOMAXPROCS cores, to the same bytes on any number.
-	CodecZlib = mustZlib(6)
+	CodecZlib = newZlib(6)
 
 	// CodecBZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
 	// packs texts tightest and takes several times as long as CodecZlib, on as many cores
@@ -64,6 +64,30 @@ func ParseCodec(name string) (Codec, error) {
 		return CodecLZF, nil
 	}
 	return nil, fmt.Errorf("smslink: codec %q is not one of none, zlib, bzip2 and lzf", name)
+}
+
+// tinyPackage is the size in bytes up to which zlib makes a package longer.
+const tinyPackage = 128
+
+// codecOf returns the package's codec, the client's, or the default for the package's size.
+func (c *Client) codecOf(p *Package) Codec {
+	switch {
+	case p.Codec != nil:
+		return p.Codec
+	case c.codec != nil:
+		return c.codec
+	case p.Size() <= tinyPackage:
+		return CodecNone
+	}
+	return CodecZlib
+}
+
+// checkMethod refuses a codec that the gateway can't decode.
+func checkMethod(codec Codec) error {
+	if method := codec.Method(); method < 0 || method > 3 {
+		return fmt.Errorf("the codec %s has method %d, which the gateway does not know; it knows 0 to 3", codec, method)
+	}
+	return nil
 }
 
 // compress runs the codec, and computes the plain form's digest beside it.
@@ -121,23 +145,12 @@ func (none) AppendCompress(dst, plain []byte) ([]byte, error) {
 
 type zlibCodec struct{ encoder *zlib.Encoder }
 
-// ZlibLevel returns a zlib codec of level 1 (fastest) to 9 (smallest). Any other level is an error.
-// The reference uses 9, and the gateway decodes any. Use the codec again rather than a new one: it
-// keeps its memory.
-func ZlibLevel(level int) (Codec, error) {
+func newZlib(level int) Codec {
 	encoder, err := zlib.NewEncoder(level)
-	if err != nil {
-		return nil, fmt.Errorf("smslink: %w", err)
-	}
-	return &zlibCodec{encoder}, nil
-}
-
-func mustZlib(level int) Codec {
-	codec, err := ZlibLevel(level)
 	if err != nil {
 		panic(err)
 	}
-	return codec
+	return &zlibCodec{encoder}
 }
 
 func (z *zlibCodec) Method() int    { return 1 }

@@ -233,7 +233,7 @@ func TestLogger_hasCountsAndOutcomes(t *testing.T) {
 	require.Contains(t, logged.String(), `level=INFO msg="smslink: package accepted" package=1001 messages=3 succeeded=3 unmatched=0 elapsed=`)
 	_, err = client.Send(context.Background(), p)
 	require.Error(t, err)
-	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome="in doubt" http_status=0 error="smslink: not sent again`)
+	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome="in doubt" http_status=0 error="smslink: the package was accepted before;`)
 }
 
 func TestLogger_levels(t *testing.T) {
@@ -291,7 +291,7 @@ func echoed(t *testing.T) []error {
 	stopping := newClient(t, nil).Stream(func(yield func(smslink.Message, error) bool) { yield(smslink.Message{}, errors.New("the cursor")) }, nil)
 	for range stopping.Batches(context.Background()) {
 	}
-	errs = append(errs, stopping.Err(), smslink.ErrUnknown, new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber + ";" + secretNumber, Text: secretText}))
+	errs = append(errs, stopping.Err(), smslink.ErrSentBefore, new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber + ";" + secretNumber, Text: secretText}))
 	p := secretPackage(t)
 	p.Codec = smslink.CodecNone
 	_, err := quoting.Send(context.Background(), p)
@@ -318,8 +318,8 @@ func TestErrorTypes_showNoSecrets(t *testing.T) {
 			}
 		}
 		met[typ.Name()] = met[typ.Name()] || typ.PkgPath() == "github.com/go-smslink/smslink"
-		if typ.Name() == "reworded" {
-			return // what it wraps is there for who asks for it: see withoutQuotes
+		if typ.Name() == "redacted" {
+			return // what it wraps is there for who asks for it
 		}
 		if several, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, inner := range several.Unwrap() {

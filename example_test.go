@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/journal"
 	"github.com/go-smslink/smslink/smslinktest"
 )
@@ -80,14 +81,11 @@ func ExampleClient_Send() {
 // What a campaign will cost, before anything is sent, and what folding saves.
 func Example_cost() {
 	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine, între orele 9 și 12. Vă mulțumim!"
-	const price = 0.20 // of one SMS, by your contract
-	for _, fold := range []bool{false, true} {
-		var pkg smslink.Package
-		pkg.Fold = fold // ă, ș and the like become a, s if that makes the text cheaper
-		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: text}); err != nil {
-			log.Fatal(err)
-		}
-		fmt.Printf("%d SMS, %.2f lei\n", pkg.Segments(), float64(pkg.Segments())*price)
+	const price = 0.20               // of one SMS, by your contract
+	folded := gsm7.FoldIfFewer(text) // ă, ș and the like become a, s if that saves an SMS
+	for _, text := range []string{text, folded} {
+		sms := gsm7.Measure(text).Segments
+		fmt.Printf("%d SMS, %.2f lei\n", sms, float64(sms)*price)
 	}
 	// Output:
 	// 2 SMS, 0.40 lei
@@ -179,32 +177,21 @@ func ExampleResponse_Err() {
 
 	fmt.Println(resp.Count(smslink.StatusSuccess), "accepted")
 	for _, r := range resp.Results {
-		err := r.Err()
-		switch {
-		case errors.Is(err, smslink.ErrUnreported):
-			fmt.Println("perhaps taken, do not resend:", r.ID)
-		case errors.Is(err, smslink.ErrInsufficientCredit):
-			fmt.Println("top up, then put it into a new package:", r.ID)
-		case err != nil:
-			fmt.Println(err)
+		if err := r.Err(); err != nil {
+			fmt.Println(smslink.OutcomeOf(err), smslink.SafeToResend(err), err)
 		}
 	}
 	// Output:
 	// 1 accepted
-	// smslink: message 1: number failed: check the number
+	// failed true smslink: message 1: number failed: check the number
 }
 
 func ExampleCodec() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 
-	smallest, err := smslink.ZlibLevel(9)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, codec := range []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF, smallest} {
-		var pkg smslink.Package
-		pkg.Codec = codec // nil means CodecZlib
+	for _, codec := range []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF} {
+		pkg := smslink.Package{Codec: codec} // nil means the client's
 		if err := pkg.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Salut!"}); err != nil {
 			log.Fatal(err)
 		}
@@ -219,7 +206,6 @@ func ExampleCodec() {
 	// zlib success
 	// bzip2 success
 	// lzf success
-	// zlib success
 }
 
 func ExamplePackage_Add() {
@@ -227,14 +213,14 @@ func ExamplePackage_Add() {
 	err := pkg.Add(smslink.Message{ID: 7, To: "0712345678", Text: "Reducere 20%3B doar azi"})
 	fmt.Println(err)
 
-	var refused *smslink.MessageError
-	if errors.As(err, &refused) {
-		fmt.Println(refused.ID, refused.Field, errors.Is(err, smslink.ErrLiteralEscape))
+	var invalid *smslink.MessageError
+	if errors.As(err, &invalid) {
+		fmt.Println(invalid.ID, invalid.Field, invalid.Err)
 	}
 	fmt.Println(pkg.Len())
 	// Output:
 	// smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself
-	// 7 Text true
+	// 7 Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself
 	// 0
 }
 
@@ -257,7 +243,7 @@ func ExamplePackage_Reopen() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// smslink: not sent again: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice
+	// smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice
 	// <nil>
 }
 
@@ -278,15 +264,11 @@ func ExampleClient_Stream() {
 	opts := &smslink.StreamOptions{MaxMessages: 2}
 	stream := client.Stream(messages, opts) // nil options: up to 10,000 messages in a package
 	for batch := range stream.Batches(context.Background()) {
-		for _, err := range batch.Invalid {
-			fmt.Println(err)
-		}
-		switch {
-		case batch.Err != nil:
-			fmt.Println(batch.Package.Len(), "messages:", smslink.OutcomeOf(batch.Err), batch.Err)
-		case batch.Response != nil:
-			for _, r := range batch.Response.Results {
-				fmt.Println(r.ID, r.Status, r.RemoteID)
+		for result, err := range batch.Results() { // every message, whatever happened to it
+			if err != nil {
+				fmt.Println(result.ID, smslink.OutcomeOf(err), err)
+			} else {
+				fmt.Println(result.ID, "accepted", result.RemoteID)
 			}
 		}
 	}
@@ -296,10 +278,10 @@ func ExampleClient_Stream() {
 	stats := stream.Stats()
 	fmt.Println(stats.Accepted, "of", stats.Read, "accepted;", stats.InDoubt, "in doubt") // look for these in the account's reports
 	// Output:
-	// 0 success 220000001
-	// 1 success 220000002
-	// smslink: message 2: To lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits
-	// 3 success 220000003
+	// 0 accepted 220000001
+	// 1 accepted 220000002
+	// 3 accepted 220000003
+	// 2 invalid smslink: message 2: To lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits
 	// 3 of 4 accepted; 0 in doubt
 }
 
@@ -330,13 +312,8 @@ func ExampleClient_Stream_journal() {
 		opts.MaxMessages = 2 // for several packages in this example
 		stream := client.Stream(messages, opts)
 		for batch := range stream.Batches(context.Background()) {
-			for _, r := range batch.Earlier {
-				fmt.Println(r.ID, "earlier:", r.Status) // unreported: look into the account's reports
-			}
-			if batch.Err != nil {
-				fmt.Println(batch.Package.Len(), "messages:", smslink.OutcomeOf(batch.Err))
-			} else if batch.Response != nil {
-				fmt.Println(batch.Package.Len(), "messages: accepted")
+			for result, err := range batch.Results() { // those of an earlier run, too
+				fmt.Println(result.ID, smslink.OutcomeOf(err)) // in doubt: look into the account's reports
 			}
 		}
 		fmt.Println("stopped:", stream.Err() != nil)
@@ -351,15 +328,17 @@ func ExampleClient_Stream_journal() {
 	}
 	fmt.Println(len(gateway.Messages()), "messages arrived")
 	// Output:
-	// 2 messages: accepted
-	// 2 messages: in doubt
-	// 1 messages: rejected
+	// 0 accepted
+	// 1 accepted
+	// 2 in doubt
+	// 3 in doubt
+	// 4 rejected
 	// stopped: false
-	// 0 earlier: success
-	// 1 earlier: success
-	// 2 earlier: unreported
-	// 3 earlier: unreported
-	// 1 messages: accepted
+	// 0 accepted
+	// 1 accepted
+	// 2 in doubt
+	// 3 in doubt
+	// 4 accepted
 	// stopped: false
 	// 5 messages arrived
 }
@@ -379,12 +358,12 @@ func ExampleClient_Balance() {
 	// 250 SMS left in Romania, 250 abroad
 }
 
-func ExampleResponse_Retryable() {
+// The messages that the gateway certainly did not take are sent again, once their cause is removed.
+func ExampleSafeToResend_failedMessages() {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{
 		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0799999999")},
 	})
 	defer gateway.Close()
-	gateway.SetCredit(1)
 	client := gateway.Client()
 
 	var pkg smslink.Package
@@ -399,23 +378,23 @@ func ExampleResponse_Retryable() {
 	}
 	fmt.Println(resp.Err())
 
-	again, err := resp.Retryable(&pkg, func(m smslink.Message, _ smslink.Status) (smslink.Message, bool) {
-		m.To = "0723456789" // somebody has looked the number up
-		return m, true
-	})
+	var again smslink.Package
+	i := 0
+	for m := range pkg.Messages() { // in the order of the Results
+		if smslink.SafeToResend(resp.Results[i].Err()) {
+			m.To = "0723456789" // somebody has looked the number up
+			if err := again.Add(m); err != nil {
+				log.Fatal(err)
+			}
+		}
+		i++
+	}
+	resp, err = client.Send(context.Background(), &again)
 	if err != nil {
 		log.Fatal(err)
 	}
-	gateway.SetCredit(100) // somebody has topped up
-	resp, err = client.Send(context.Background(), again)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, r := range resp.Results {
-		fmt.Println(r.ID, r.Status)
-	}
+	fmt.Println(resp.Results[0].ID, resp.Results[0].Status)
 	// Output:
-	// smslink: 2 of 3 messages not reported as accepted: message 1: number failed: check the number; message 2: insufficient credit: top up the account
+	// smslink: 1 of 3 messages failed or are in doubt: message 1: number failed: check the number
 	// 1 success
-	// 2 success
 }

@@ -73,6 +73,15 @@ func newClient(t testing.TB, opts *smslink.Options) *smslink.Client {
 	return client
 }
 
+// clientOf returns a gateway's client with other options.
+func clientOf(t testing.TB, gateway *smslinktest.Gateway, opts smslink.Options) *smslink.Client {
+	t.Helper()
+	opts.Endpoint = gateway.URL
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &opts)
+	require.NoError(t, err)
+	return client
+}
+
 // peer is a raw TCP server: it reads one whole request a connection, then lets
 // answer do with the connection what it likes.
 func peer(t testing.TB, answer func(conn net.Conn, request []byte)) (endpoint string) {
@@ -171,7 +180,7 @@ func textOf(t testing.TB, p *smslink.Package) string {
 }
 
 func lenientPackage() *smslink.Package {
-	return &smslink.Package{PackageOptions: smslink.PackageOptions{LenientReceivers: true}}
+	return &smslink.Package{LenientReceivers: true}
 }
 
 // answered is what Send makes of a 2xx with that body.
@@ -213,7 +222,7 @@ func requireOutcome(t testing.TB, want smslink.Outcome, p *smslink.Package, err 
 
 	addErr := p.Add(message(1 << 40))
 	if want == smslink.OutcomeInDoubt {
-		require.ErrorIs(t, addErr, smslink.ErrSealed)
+		require.ErrorIs(t, addErr, smslink.ErrSentBefore)
 		require.False(t, smslink.SafeToResend(err))
 	} else {
 		require.True(t, smslink.SafeToResend(err))

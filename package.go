@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-smslink/smslink/gsm7"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
@@ -34,7 +33,7 @@ type Message struct {
 
 	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and
 	// the number. Spaces and punctuation are dropped. Add refuses what is not certainly one
-	// phone number, as [ParseReceiver] does, unless [PackageOptions] say LenientReceivers.
+	// phone number, as [ParseReceiver] does, unless [Package.LenientReceivers] is set.
 	// The gateway decides whether the number exists: see [StatusNumberFailed].
 	To string
 
@@ -70,35 +69,16 @@ func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int64("id", m.ID), slog.Int("text_bytes", len(m.Text)))
 }
 
-// PackageOptions are the settings of a [Package], and of the packages that a [Stream] makes. The
-// zero value is the default.
-type PackageOptions struct {
-	// Codec compresses the package when it is sent. Nil means [CodecZlib], except that a package of
-	// up to 128 bytes, such as one code, is sent with [CodecNone]: zlib would make it longer.
-	Codec Codec
-
-	// Fold makes Add replace the characters of a text that make it take more SMS, such as ș, by
-	// near ones, such as s, with [gsm7.Fold], if the text then takes fewer SMS.
-	Fold bool
-
-	// LenientReceivers makes Add take every receiver with a digit in it, as the reference client
-	// does [ref]: each + becomes 00, and everything that is not a digit is dropped. Two numbers
-	// in one field then become one other number, and a number cut short goes to whoever has it.
-	// By default Add refuses a receiver that [ParseReceiver] refuses.
-	LenientReceivers bool
-}
-
-// Package accumulates messages for one upload. The zero value is empty and ready to use. A setting
-// that is changed applies to the messages added later. Codec applies when the package is sent.
+// Package accumulates messages for one upload. The zero value is empty and ready to use.
 //
 // Add checks and encodes each message right away, in the wire's own form, so that [Client.Send]
 // has nothing left to refuse.
 //
 // # Sealed packages
 //
-// A package that the gateway accepted, or may have accepted, is sealed: Send and Add fail with
-// [ErrSealed] and Remove does nothing, until Reset empties the package or Reopen allows a second
-// sending. See [Outcome].
+// A package that the gateway accepted, or that is in doubt, is sealed: Send and Add fail with
+// [ErrSentBefore] and Remove does nothing, until Reset empties the package or Reopen allows it to be
+// sent a second time.
 //
 // # Concurrency
 //
@@ -106,7 +86,14 @@ type PackageOptions struct {
 // changes it: to fill packages from several goroutines, give each its own. Of two concurrent Sends
 // of one package, one fails. Reset and Reopen panic during a Send.
 type Package struct {
-	PackageOptions
+	// Codec compresses the package when it is sent; nil means [Options.Codec].
+	Codec Codec
+
+	// LenientReceivers makes Add take every receiver with a digit in it, as the reference client
+	// does [ref]: each + becomes 00, and everything that is not a digit is dropped. Two numbers
+	// in one field then become one other number, and a number cut short goes to whoever has it.
+	// By default Add refuses a receiver that [ParseReceiver] refuses.
+	LenientReceivers bool
 
 	state atomic.Int32 // a packageState
 	form  *plainForm   // a pointer, so that fmt prints an address
@@ -126,11 +113,11 @@ const (
 func (p *Package) sealed() error {
 	switch packageState(p.state.Load()) {
 	case packageSending:
-		return errSending
+		return errBeingSent
 	case packageInDoubt:
-		return errSealedInDoubt
+		return errInDoubtBefore
 	case packageAccepted:
-		return errSealedAccepted
+		return errAcceptedBefore
 	}
 	return nil
 }
@@ -143,10 +130,10 @@ func (p *Package) beginSend() error {
 	if err := p.sealed(); err != nil {
 		return err
 	}
-	return errSending // a Send that has just ended
+	return errBeingSent // until just now
 }
 
-// endSend sets the seal to what became of the Send.
+// endSend sets the seal by the outcome of the Send.
 func (p *Package) endSend(outcome Outcome) {
 	switch outcome {
 	case OutcomeNotSent, OutcomeRejected:
@@ -169,18 +156,16 @@ func (p *Package) unseal(method string) {
 // Add checks m and appends it to the package. It allocates nothing once the package's memory has
 // grown, as long as the ids rise. See [Message] for what it changes in a receiver and a text.
 //
-// The error is a [*MessageError] that names the field and wraps one of [ErrNegativeID],
-// [ErrRepeatedID], [ErrReceiver], [ErrNoDigit] (with LenientReceivers), [ErrSeparator],
-// [ErrControlCharacter], [ErrInvalidUTF8], [ErrEmptyText], [ErrTooLong], [ErrLiteralEscape] and
-// [ErrBefore1970]; or it matches [ErrSealed]. The package is then unchanged.
+// The error is a [*MessageError] that names the field and the reason, or matches [ErrSentBefore].
+// The package is then unchanged.
 func (p *Package) Add(m Message) error {
 	if err := p.sealed(); err != nil {
-		return err
+		return fmt.Errorf("smslink: %w", err)
 	}
 	if p.form == nil {
 		p.form = &plainForm{maxID: -1}
 	}
-	to, text := m.To, m.Text // apart from m, so that Add allocates neither
+	to := m.To // apart from m, so that Add does not allocate it
 	if !p.LenientReceivers && !canonical(to) && len(to) <= maxField {
 		var buf receiverBuffer
 		digits, err := parseReceiver(&buf, to)
@@ -189,28 +174,11 @@ func (p *Package) Add(m Message) error {
 		}
 		to = string(digits)
 	}
-	if p.Fold && len(text) <= maxField {
-		text = folded(text)
-	}
-	field, rule := p.form.add(Message{m.ID, to, m.From, text, m.SendAt})
-	if rule != nil {
-		return &MessageError{ID: m.ID, Field: string(field), Err: rule}
+	field, reason := p.form.add(Message{m.ID, to, m.From, m.Text, m.SendAt})
+	if reason != nil {
+		return &MessageError{ID: m.ID, Field: string(field), Err: reason}
 	}
 	return nil
-}
-
-// folded returns the text as gsm7 folds it, if it then takes fewer SMS as it is sent, else as it
-// is.
-func folded(text string) string {
-	sent := wire.Trimmed(text)
-	measured := gsm7.Measure(sent)
-	if measured.Segments <= 1 || measured.Alphabet == gsm7.GSM7 {
-		return text
-	}
-	if folded := gsm7.Fold(sent); gsm7.Measure(wire.Trimmed(folded)).Segments < measured.Segments {
-		return folded
-	}
-	return text
 }
 
 // Remove takes the message with that id out of the package and reports whether it was there. It
@@ -233,20 +201,6 @@ func (p *Package) Size() int {
 		return 0
 	}
 	return p.form.size
-}
-
-// tinyPackage is the size in bytes up to which zlib makes a package longer.
-const tinyPackage = 128
-
-// codec returns the package's codec, or the default for its size.
-func (p *Package) codec() Codec {
-	switch {
-	case p.Codec != nil:
-		return p.Codec
-	case p.Size() <= tinyPackage:
-		return CodecNone
-	}
-	return CodecZlib
 }
 
 // plain returns the plain form in pieces, the package's own memory: to be read, not kept.
@@ -285,9 +239,9 @@ func (p *Package) Segments() int {
 	return n
 }
 
-// String returns the package's counts, and nothing of its messages.
-func (p *Package) String() string {
-	return fmt.Sprintf("package of %d messages, %d bytes", p.Len(), p.Size())
+// Format prints the package's counts, whatever the verb, and nothing of its messages.
+func (p *Package) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "package of %d messages, %d bytes", p.Len(), p.Size())
 }
 
 // Messages iterates over the messages in order, each as the gateway will read it: receivers and

@@ -1,6 +1,8 @@
 package smslink
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -35,14 +37,19 @@ const blockSize = 256 << 10
 // and keeps the end of a line within the index's 32 bits.
 const maxField = 256 << 20
 
+var (
+	errTooLong   = errors.New("is longer than 256 MiB")
+	errInPackage = fmt.Errorf("%w in this package; the reply is keyed by it", ErrRepeatedID)
+)
+
 func (f *plainForm) add(m Message) (wire.Field, error) {
 	switch {
 	case len(m.To) > maxField:
-		return wire.FieldTo, ErrTooLong
+		return wire.FieldTo, errTooLong
 	case len(m.From) > maxField:
-		return wire.FieldFrom, ErrTooLong
+		return wire.FieldFrom, errTooLong
 	case len(m.Text) > maxField:
-		return wire.FieldText, ErrTooLong
+		return wire.FieldText, errTooLong
 	}
 	record := wire.Record{ID: m.ID, Receiver: m.To, Sender: m.From, Text: m.Text}
 	if !m.SendAt.IsZero() {
@@ -59,7 +66,7 @@ func (f *plainForm) add(m Message) (wire.Field, error) {
 		return field, rule
 	}
 	if !f.claim(m.ID) {
-		return wire.FieldID, ErrRepeatedID
+		return wire.FieldID, errInPackage
 	}
 	f.blocks[f.last] = plain
 	f.size += len(plain) - len(block)

@@ -1,15 +1,10 @@
 package smslink
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
 )
-
-// ErrReceiver means that a receiver is not certainly one phone number. The errors that match it say
-// why in words of their own, and do not quote it.
-var ErrReceiver = errors.New("is not a phone number")
 
 // receiverError is the reason why a receiver is refused, worded to follow the field's name.
 type receiverError string
@@ -22,6 +17,7 @@ const (
 	errLetters      receiverError = "holds something other than the digits and punctuation of a phone number"
 	errLostZero     receiverError = "lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits"
 	errLandline     receiverError = "is a Romanian landline number, which takes no SMS"
+	errLostPlus     receiverError = "lacks its +: write +40, 7 and 8 digits"
 	errNoCountry    receiverError = "starts with neither 07, + nor 00; write the country code"
 	errTooFewDigits receiverError = "has too few digits"
 	errTooMany      receiverError = "has too many digits for one number"
@@ -142,6 +138,8 @@ func parseReceiver(buf *receiverBuffer, number string) ([]byte, error) {
 		return nil, errLandline
 	case n == len("712345678") && digits[0] == '7':
 		return nil, errLostZero
+	case n == len("40712345678") && strings.HasPrefix(digits, "407"):
+		return nil, errLostPlus
 	case n < len("1234567"):
 		return nil, errTooFewDigits
 	}

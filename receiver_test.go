@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 )
 
 func TestParseReceiver(t *testing.T) {
@@ -174,16 +175,16 @@ func TestAdd_lenientReceivers(t *testing.T) {
 	p := lenientPackage()
 	require.NoError(t, p.Add(smslink.Message{ID: 7, To: "0712345678 / 0723456789", Text: "a"}))
 	require.NoError(t, p.Add(smslink.Message{ID: 8, To: "12", Text: "a"}))
-	require.ErrorIs(t, p.Add(smslink.Message{ID: 9, To: "call me", Text: "a"}), smslink.ErrNoDigit)
+	require.EqualError(t, p.Add(smslink.Message{ID: 9, To: "call me", Text: "a"}), "smslink: message 9: To holds no digit, so it is not a phone number")
 	require.Equal(t, "7;07123456780723456789;numeric;a;0\r\n8;12;numeric;a;0", plain(p))
 }
 
 func TestAdd_allocatesNothingIfFoldingChangesNothing(t *testing.T) {
-	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: true}}
+	var p smslink.Package
 	id := int64(0)
 	add := func() {
 		id++
-		require.NoError(t, p.Add(smslink.Message{ID: id, To: "0712345678", Text: "Vă așteptăm."}))
+		require.NoError(t, p.Add(smslink.Message{ID: id, To: "0712345678", Text: gsm7.FoldIfFewer("Vă așteptăm.")}))
 	}
 	for range 20_000 {
 		add()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,29 +22,27 @@ type Response struct {
 	Results   []Result      // one a message, in the package's order
 	Unmatched []string      // entries of the reply that decide no Result, as they stood
 	Elapsed   time.Duration // from the call of Send to the end of the reply
-
-	sent *wire.Digest // of the package's plain form; nil if no Send made the Response
 }
 
 // Result is what the gateway said of one message.
 type Result struct {
 	ID       int64  // the local message id
 	RemoteID string // the gateway's id, opaque, which delivery reports carry; may be empty
-	Status   Status // StatusUnreported if the reply was silent, or contradicted itself
+	Status   Status // StatusUnreported if the reply has none, or contradicts itself
 }
 
 // newResponse returns the Response that a reply makes of a package's unreported results, which find
-// looks up by id. A message stays unreported if entries contradict each other about it, or if its
-// entry may be cut: it may have been taken.
+// looks up by id. What the reply leaves in doubt stays unreported: a message about which entries
+// contradict each other, or whose entry may be cut. If an entry can't be read, it may be about any
+// message, so that each one that failed is unreported, too.
 func newResponse(unreported []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
 	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: unreported}
-	var garbled []string      // entries that can't be read
-	var doubtful map[int]bool // by place; nil if there is none
+	var inDoubt map[int]bool // by place; nil if there is none
 	doubt := func(place int) {
-		if doubtful == nil {
-			doubtful = map[int]bool{}
+		if inDoubt == nil {
+			inDoubt = map[int]bool{}
 		}
-		doubtful[place] = true
+		inDoubt[place] = true
 		result := &r.Results[place]
 		if result.Status != StatusUnreported {
 			entry := wire.Entry{ID: result.ID, RemoteID: result.RemoteID, Status: int(result.Status)}
@@ -53,18 +50,19 @@ func newResponse(unreported []Result, find func(id int64) (place int), reply wir
 			*result = Result{ID: result.ID}
 		}
 	}
-	fits := false
-	last := -1 // the place of the last entry's message; -1 if it has none
+	unreadable := 0 // entries
+	fits := false   // an entry is about a message of the package
+	last := -1      // the place of the last entry's message; -1 if it has none
 	for text := range reply.All() {
-		entry, ok := wire.ParseEntry(text)
-		if !ok {
-			garbled = append(garbled, text)
-		}
-		if last = -1; ok {
+		entry, readable := wire.ParseEntry(text)
+		last = -1
+		if readable {
 			last = find(entry.ID)
+		} else {
+			unreadable++
 		}
 		fits = fits || last >= 0
-		if last >= 0 && r.Results[last].Status == StatusUnreported && !doubtful[last] {
+		if last >= 0 && r.Results[last].Status == StatusUnreported && !inDoubt[last] {
 			r.Results[last].RemoteID, r.Results[last].Status = entry.RemoteID, Status(entry.Status)
 			continue
 		}
@@ -73,7 +71,7 @@ func newResponse(unreported []Result, find func(id int64) (place int), reply wir
 			doubt(last)
 		}
 	}
-	switch onlyCut := reply.MayBeCut && len(garbled) == 1 && len(r.Unmatched) == 1; {
+	switch onlyCut := reply.MayBeCut && unreadable == 1 && len(r.Unmatched) == 1; {
 	case len(r.Unmatched) == 0 && !reply.MayBeCut:
 		return r, nil
 	case len(r.Unmatched) > 0 && !fits && !onlyCut:
@@ -82,12 +80,9 @@ func newResponse(unreported []Result, find func(id int64) (place int), reply wir
 	if last >= 0 && reply.MayBeCut && r.Results[last].Status != StatusSuccess { // which is no cut refusal
 		doubt(last)
 	}
-	if garbled != nil {
-		mayBeTaken := r.namedBy(garbled)
-		for place, result := range r.Results {
-			if result.Status.refused() && mayBeTaken(result.ID) {
-				doubt(place)
-			}
+	for place, result := range r.Results {
+		if unreadable > 0 && result.Status.Outcome() == OutcomeFailed {
+			doubt(place)
 		}
 	}
 	return r, nil
@@ -95,41 +90,6 @@ func newResponse(unreported []Result, find func(id int64) (place int), reply wir
 
 // errOtherReply is the error of a reply that may be another package's.
 var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages", ErrUnreadableReply)
-
-// namedBy returns a function that reports whether an entry that can't be read is about a message,
-// or may be. If the entry's id can't be read either, each number in it counts as one; if none of
-// the package's ids stands in the id's place, the entry may be about any message.
-func (r *Response) namedBy(garbled []string) func(id int64) bool {
-	ids := make(map[int64]bool, len(r.Results))
-	for _, result := range r.Results {
-		ids[result.ID] = true
-	}
-	named := map[int64]bool{}
-	for _, entry := range garbled {
-		place, _, _ := strings.Cut(entry, ":")
-		if id, err := strconv.ParseUint(strings.TrimSpace(place), 10, 63); err == nil {
-			named[int64(id)] = true
-			continue
-		}
-		if !slices.ContainsFunc(numbers(place), func(id int64) bool { return ids[id] }) {
-			return func(int64) bool { return true }
-		}
-		for _, id := range numbers(entry) {
-			named[id] = true
-		}
-	}
-	return func(id int64) bool { return named[id] }
-}
-
-// numbers returns the numbers in text that can be ids.
-func numbers(text string) (all []int64) {
-	for _, run := range strings.FieldsFunc(text, func(c rune) bool { return c < '0' || c > '9' }) {
-		if n, err := strconv.ParseUint(run, 10, 63); err == nil {
-			all = append(all, int64(n))
-		}
-	}
-	return all
-}
 
 // Err returns nil for [StatusSuccess], else a [*ResultError].
 func (r Result) Err() error {
@@ -139,11 +99,8 @@ func (r Result) Err() error {
 	return &ResultError{ID: r.ID, RemoteID: r.RemoteID, Status: r.Status}
 }
 
-// ResultError is the error of a message that the gateway did not accept in a package that it took,
-// or, with [StatusUnreported], that its reply did not decide. With [errors.Is] it matches the
-// sentinel of its status, such as [ErrNumberFailed], and of its outcome. The outcome is
-// [OutcomeRejected] for StatusSenderFailed, StatusNumberFailed and StatusInsufficientCredit, else
-// [OutcomeInDoubt].
+// ResultError is the error of a message that was not accepted in a package that the gateway took: it
+// failed or is in doubt, as its Status says.
 type ResultError struct {
 	ID       int64
 	RemoteID string
@@ -151,33 +108,34 @@ type ResultError struct {
 }
 
 // Error returns the message's id, its status and what to do about it.
-func (e *ResultError) Error() string {
-	if !e.Status.documented() {
-		return fmt.Sprintf("smslink: message %d: %v is not documented; ask the vendor", e.ID, e.Status)
-	}
-	return fmt.Sprintf("smslink: message %d: %v: %s", e.ID, e.Unwrap(), e.Status.Advice())
+func (e *ResultError) Error() string { return prefix + e.text() }
+
+func (e *ResultError) text() string {
+	return fmt.Sprintf("message %d: %v: %v", e.ID, e.Status, e.Unwrap())
 }
 
-func (e *ResultError) outcome() Outcome {
-	if e.Status.refused() {
-		return OutcomeRejected
+func (e *ResultError) verdict() verdict {
+	if e == nil || e.Status.Outcome() == OutcomeAccepted { // an error is never of what was accepted
+		return verdict{}
 	}
-	return OutcomeInDoubt
+	return verdict{e.Status.Outcome(), e.Status.meaning().resend}
 }
 
-// Is reports whether target is the sentinel of the outcome.
-func (e *ResultError) Is(target error) bool { return target == sentinel(e.outcome()) }
-
-// Format prints what Error returns, whatever the verb: the remote id is a server's own word.
+// Format prints what Error returns, whatever the verb: the remote id may be any text of a server's.
 func (e ResultError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// Unwrap returns the sentinel of the status.
-func (e *ResultError) Unwrap() error { return e.Status.err() }
+// Unwrap returns an error whose text is what to do.
+func (e *ResultError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return errors.New(e.Status.meaning().advice)
+}
 
 // Err returns nil if every message is a [StatusSuccess], else an error that wraps the
-// [*ResultError] of each that is not, in the package's order. Its text names the first few. Its
-// outcome is [OutcomeRejected] if the gateway certainly took no message of the package, else
-// [OutcomeInDoubt].
+// [*ResultError] of each that is not, in the package's order. Its text names the first few. It is
+// about the whole package: [SafeToResend] is true only if that is safe for every message, and none
+// was accepted. Ask about each message with [Result.Err].
 func (r *Response) Err() error {
 	var failed []error
 	for _, result := range r.Results {
@@ -200,7 +158,7 @@ type resultErrors struct {
 func (e *resultErrors) Error() string {
 	const shown = 3
 	var b strings.Builder
-	fmt.Fprintf(&b, "smslink: %d of %d messages not reported as accepted: ", len(e.errs), e.messages)
+	fmt.Fprintf(&b, prefix+"%d of %d messages failed or are in doubt: ", len(e.errs), e.messages)
 	for i, err := range e.errs {
 		if i == shown {
 			fmt.Fprintf(&b, "; and %d more", len(e.errs)-shown)
@@ -209,23 +167,20 @@ func (e *resultErrors) Error() string {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		b.WriteString(strings.TrimPrefix(err.Error(), "smslink: "))
+		b.WriteString(textOf(err))
 	}
 	return b.String()
 }
 
 func (e *resultErrors) Unwrap() []error { return e.errs }
 
-func (e *resultErrors) outcome() Outcome {
-	for _, err := range e.errs {
-		if !SafeToResend(err) {
-			return OutcomeInDoubt
-		}
-	}
+// verdict is in doubt, and so has no outcome to be misread, if a part of the package was accepted.
+func (e *resultErrors) verdict() verdict {
 	if len(e.errs) < e.messages {
-		return OutcomeInDoubt
+		return verdict{}
 	}
-	return OutcomeRejected
+	v, _ := verdictIn(errors.Join(e.errs...))
+	return v
 }
 
 // Count returns the number of messages with that status.
@@ -237,69 +192,6 @@ func (r *Response) Count(s Status) int {
 		}
 	}
 	return n
-}
-
-var errOtherPackage = errors.New("smslink: the response is not this package's; their messages differ")
-
-// Retryable returns a new package of the messages of p that the gateway certainly did not take:
-// those whose [Result.Err] is [SafeToResend]. The new package has the settings of p, and is empty
-// if there are no such messages. p must be the package that the response is for, not changed or
-// sent again since. It is only read.
-//
-//   - Messages of [StatusInsufficientCredit] are in it as they are. Top up first, and mind that a
-//     SendAt may have passed by then.
-//   - Messages of [StatusSenderFailed] and [StatusNumberFailed] are in it as correct returns them,
-//     unless it returns false; nil leaves them out. They are checked and folded as Add does.
-//
-// Two calls make two packages of the same messages: send only one. With a [Journal], give them to a
-// [Stream] with the same Journal, each corrected one under a new id that no other message has, and
-// never to [Client.Send], which does not use a Journal.
-//
-// The error means that p is another package or has other messages by now; or it is the
-// [*MessageError] of a correction that Add refuses, or that takes the id of another message of p. A
-// Response that no Send made, such as one read from JSON, knows p by its ids alone.
-func (r *Response) Retryable(p *Package, correct func(Message, Status) (Message, bool)) (*Package, error) {
-	if p == nil || p.Len() != len(r.Results) || r.sent != nil && *r.sent != digest(p.plain()) {
-		return nil, errOtherPackage
-	}
-	ids := make(map[int64]bool, p.Len())
-	for i, id := range p.ids() {
-		if r.Results[i].ID != id {
-			return nil, errOtherPackage
-		}
-		ids[id] = true
-	}
-	again := &Package{PackageOptions: p.PackageOptions}
-	at := 0
-	for m := range p.Messages() {
-		result := r.Results[at]
-		at++
-		if !SafeToResend(result.Err()) {
-			continue
-		}
-		asItIs := result.Status == StatusInsufficientCredit
-		if !asItIs {
-			if correct == nil {
-				continue
-			}
-			var wanted bool
-			if m, wanted = correct(m, result.Status); !wanted {
-				continue
-			}
-		}
-		if m.ID != result.ID && ids[m.ID] {
-			return nil, &MessageError{ID: m.ID, Field: string(wire.FieldID), Err: ErrRepeatedID}
-		}
-		if asItIs { // the same bytes, whatever was set since the message was added
-			again.Fold, again.LenientReceivers = false, true
-		}
-		err := again.Add(m)
-		again.PackageOptions = p.PackageOptions
-		if err != nil {
-			return nil, err
-		}
-	}
-	return again, nil
 }
 
 // The most bytes of a reply: in all, and a message. An entry takes at most 45 with ids of 20
@@ -320,9 +212,9 @@ func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 	status := httpStatusError(a.statusCode)
 	switch {
 	case a.statusCode == 0 && a.err != nil && !a.touched:
-		return reply, a.failure(OutcomeNotSent, &reworded{printable(a.err.Error()), aside{a.err}})
+		return reply, a.failure(OutcomeNotSent, &redacted{printable(a.err.Error()), cause{a.err}})
 	case a.statusCode == 0 && a.err != nil:
-		return reply, a.failure(OutcomeInDoubt, withoutQuotes(ctx, a.err))
+		return reply, a.failure(OutcomeInDoubt, redact(ctx, a.err))
 	case status >= 500 && refused:
 		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w: %w", status, newGatewayError(reply.Code, reply.Text)))
 	case status < 200, status >= 500:
@@ -331,14 +223,18 @@ func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status))
 	case status >= 300 && refused:
 		return reply, a.failure(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
+	case status == 400, status == 404, status == 405, status == 410:
+		return reply, a.failure(OutcomeRejected, fmt.Errorf("%w; check Options.Endpoint", status))
 	case status >= 400:
 		return reply, a.failure(OutcomeRejected, status)
 	case status >= 300:
-		return reply, a.failure(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds the password; check the endpoint", status))
-	case a.err == ErrReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
+		return reply, a.failure(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds the password; check Options.Endpoint", status))
+	case a.err == errReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
 		return reply, a.failure(OutcomeInDoubt, a.err)
 	case a.err != nil:
-		return reply, a.failure(OutcomeInDoubt, withoutQuotes(ctx, a.err))
+		return reply, a.failure(OutcomeInDoubt, redact(ctx, a.err))
+	case unreadable != nil && isWebPage(a.body):
+		return reply, a.failure(OutcomeInDoubt, errWebPage)
 	case unreadable != nil, holdsAnother(a.body), refused && doubtful:
 		return reply, a.failure(OutcomeInDoubt, ErrUnreadableReply)
 	case refused:
@@ -425,9 +321,21 @@ func mayBeginMessage(last string) bool {
 	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) || strings.HasPrefix(mark, strings.TrimSpace(last))
 }
 
+var (
+	errWebPage       = fmt.Errorf("%w: it is a web page; is Options.Endpoint the URL of bulk-v3.php?", ErrUnreadableReply)
+	errReplyTooLarge = fmt.Errorf("%w: it is longer than a reply to this request can be", ErrUnreadableReply)
+)
+
+// isWebPage reports whether a body is HTML from its start. A warning of PHP's has tags, too.
+func isWebPage(body string) bool {
+	body = wire.TrimReply(body)
+	start := strings.ToLower(body[:min(len(body), len("<!doctype html"))])
+	return start == "<!doctype html" || strings.HasPrefix(start, "<html")
+}
+
 type httpStatusError int
 
-func (e httpStatusError) Error() string { return fmt.Sprintf("smslink: HTTP status %d", int(e)) }
+func (e httpStatusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
 
 // readCapped reads the body into a string, of which the results' remote ids will be parts.
 func readCapped(resp *http.Response, messages int) (string, error) {
@@ -442,7 +350,7 @@ func readCapped(resp *http.Response, messages int) (string, error) {
 	_, err := io.CopyBuffer(&b, &limited, make([]byte, min(likely+512, 32<<10)))
 	body := b.String()
 	if err == nil && int64(len(body)) > limit {
-		return body[:limit], ErrReplyTooLarge
+		return body[:limit], errReplyTooLarge
 	}
 	return body, err
 }

@@ -1,17 +1,17 @@
 package smslink
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 )
 
-// Status is what the gateway said of one message. The values from 1 are the gateway's own [ref]; a
-// value above 5 is kept as it came.
+// Status is what the gateway reported of one message. The values from 1 are the gateway's own
+// [ref]; a value above 5 is kept as it came.
 type Status int
 
 const (
-	// StatusUnreported means that the gateway accepted the package, but that its reply has no
-	// status for the message, or several that contradict each other. It may have been taken.
+	// StatusUnreported means that no status is known: the reply has none for the message, or several
+	// that contradict each other, or a [Journal] has recorded none. The message may have been taken.
 	StatusUnreported Status = iota
 	// StatusSenderFailed means that the account may not use the sender.
 	StatusSenderFailed
@@ -27,89 +27,69 @@ const (
 	StatusInsufficientCredit
 )
 
-// A [*ResultError] matches the error of its status with [errors.Is].
-var (
-	ErrUnreported            = errors.New("the reply says nothing of it")
-	ErrSenderFailed          = errors.New("sender failed")
-	ErrNumberFailed          = errors.New("number failed")
-	ErrInternalOrBlacklisted = errors.New("internal error or number blacklisted")
-	ErrInsufficientCredit    = errors.New("insufficient credit")
-	ErrUnknownStatus         = errors.New("a status that is not documented")
-)
-
-// statuses has a row for each documented status: its name, its error and what to do.
-var statuses = [...]struct {
-	name   string
-	err    error
-	advice string
-}{
-	StatusUnreported:            {"unreported", ErrUnreported, "it may have been taken; look for it in the account's reports before sending it again"},
-	StatusSenderFailed:          {"sender failed", ErrSenderFailed, "check that the sender is approved for the account"},
-	StatusNumberFailed:          {"number failed", ErrNumberFailed, "check the number"},
-	StatusSuccess:               {"success", nil, ""},
-	StatusInternalOrBlacklisted: {"internal error or blacklisted", ErrInternalOrBlacklisted, "look whether the number is on the account's blacklist; if not, try again later"},
-	StatusInsufficientCredit:    {"insufficient credit", ErrInsufficientCredit, "top up the account"},
+// meaning is all that follows from a status. Nothing else in any module decides it.
+type meaning struct {
+	name    string
+	outcome Outcome // of the message: accepted, failed or in doubt
+	resend  bool    // the gateway certainly did not take the message
+	advice  string  // what to do, as half a sentence
 }
 
-// refused reports whether the gateway certainly did not take a message of that status. A
-// StatusInternalOrBlacklisted may hide an internal error after the message was taken.
-func (s Status) refused() bool {
-	return s == StatusSenderFailed || s == StatusNumberFailed || s == StatusInsufficientCredit
+// meanings has a row for each documented status. The advice is the vendor's [ref].
+var meanings = [...]meaning{
+	StatusUnreported:   {"unreported", OutcomeInDoubt, false, "it may have been taken; look for it in the account's reports before sending it again"},
+	StatusSenderFailed: {"sender failed", OutcomeFailed, true, "check that the sender is approved for the account"},
+	StatusNumberFailed: {"number failed", OutcomeFailed, true, "check the number"},
+	StatusSuccess:      {"success", OutcomeAccepted, false, ""},
+	// It may hide an internal error after the message was taken.
+	StatusInternalOrBlacklisted: {"internal error or blacklisted", OutcomeFailed, false, "look whether the number is on the account's blacklist; if not, try again later"},
+	StatusInsufficientCredit:    {"insufficient credit", OutcomeFailed, true, "top up the account"},
 }
 
-// isInDoubt reports whether a message of that status may have been taken.
-func (s Status) isInDoubt() bool { return s == StatusUnreported || !s.documented() }
-
-func (s Status) documented() bool { return 0 <= s && int(s) < len(statuses) }
+func (s Status) meaning() meaning {
+	if s < 0 || int(s) >= len(meanings) {
+		return meaning{fmt.Sprintf("status %d", int(s)), OutcomeInDoubt, false, "it is not documented; ask the vendor"}
+	}
+	return meanings[s]
+}
 
 // String returns the status's name in lower case, or its number if it is not documented.
-func (s Status) String() string {
-	if !s.documented() {
-		return fmt.Sprintf("status %d", int(s))
-	}
-	return statuses[s].name
-}
+func (s Status) String() string { return s.meaning().name }
 
-// Advice returns what the vendor advises [ref], as half a sentence. It is empty for StatusSuccess.
-func (s Status) Advice() string {
-	if !s.documented() {
-		return "it is not documented; ask the vendor"
-	}
-	return statuses[s].advice
-}
+// Outcome returns the outcome of a message with that status: [OutcomeAccepted] for StatusSuccess,
+// [OutcomeFailed] for the other documented ones, and [OutcomeInDoubt] for StatusUnreported and every
+// status that is not documented.
+func (s Status) Outcome() Outcome { return s.meaning().outcome }
 
-// err returns the status's sentinel; nil for StatusSuccess.
-func (s Status) err() error {
-	if !s.documented() {
-		return ErrUnknownStatus
-	}
-	return statuses[s].err
-}
-
-// Outcome is what became of a whole package, as far as this process can know. Only [OutcomeNotSent]
-// and [OutcomeRejected] allow sending the same messages again without the risk of a second SMS: see
-// [SafeToResend].
+// Outcome is what is certain of a package or a message after a call. [SafeToResend] reports whether
+// the same can be sent again without the risk of a second SMS.
 type Outcome int
 
 const (
-	// OutcomeInDoubt means that the gateway may or may not have taken the package: bytes of it
+	// OutcomeInDoubt means that the package or message may have been taken: bytes of the package
 	// were handed to a transport, and what came back (a time-out, a reset, a 5xx, an unreadable
-	// reply) does not decide it. The package is sealed. Look into the account's reports before
-	// you call [Package.Reopen]. Errors of this outcome match [ErrUnknown].
+	// reply) does not decide it; or the reply does not say what happened to the message. Look into
+	// the account's reports before you send it again. A package in doubt is sealed: see [Package].
 	OutcomeInDoubt Outcome = iota
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
-	// server can have taken it. Errors of this outcome match [ErrNotSent].
+	// server can have taken it.
 	OutcomeNotSent
-	// OutcomeRejected means that the gateway, or a server before it, refused: an ERROR reply, a
-	// 3xx or a 4xx. Nothing was taken. Sending the same again will most likely be refused
-	// again. Errors of this outcome match [ErrRejected].
+	// OutcomeRejected means that the gateway, or a server before it, refused the package: an ERROR
+	// reply, a 3xx or a 4xx. Nothing was taken. Sending the same again will most likely be refused
+	// again.
 	OutcomeRejected
-	// OutcomeAccepted means that the gateway took the package and reported on its messages. It
-	// is the outcome of a nil error only. The package is sealed. Accepted is not delivered.
+	// OutcomeAccepted means that the gateway took the package, or that it accepted the message for
+	// sending. It is the outcome of a nil error only. An accepted package is sealed. Accepted is not
+	// delivered.
 	OutcomeAccepted
+	// OutcomeFailed means that the gateway took the message's package, and reported that it will not
+	// send this message: [Status] 1, 2, 4 or 5.
+	OutcomeFailed
+	// OutcomeInvalid means that [Package.Add] refused the message, so that it was in no package.
+	OutcomeInvalid
 )
 
-// String returns the outcome's name: in doubt, not sent, rejected or accepted.
+// String returns the outcome's name: in doubt, not sent, rejected, accepted, failed or invalid.
 func (o Outcome) String() string {
 	switch o {
 	case OutcomeInDoubt:
@@ -120,79 +100,86 @@ func (o Outcome) String() string {
 		return "rejected"
 	case OutcomeAccepted:
 		return "accepted"
+	case OutcomeFailed:
+		return "failed"
+	case OutcomeInvalid:
+		return "invalid"
 	}
 	return fmt.Sprintf("Outcome(%d)", int(o))
 }
 
-// An error that says what became of messages matches one of these with [errors.Is]: the one of its
-// [OutcomeOf].
-var (
-	ErrUnknown  error = sentinel(OutcomeInDoubt)  // matched by errors of OutcomeInDoubt
-	ErrNotSent  error = sentinel(OutcomeNotSent)  // matched by errors of OutcomeNotSent
-	ErrRejected error = sentinel(OutcomeRejected) // matched by errors of OutcomeRejected
-)
-
-// sentinel is the error that errors of one outcome match.
-type sentinel Outcome
-
-// Error returns the outcome's name.
-func (s sentinel) Error() string { return "smslink: the outcome is: " + Outcome(s).String() }
-
-func (s sentinel) outcome() Outcome { return Outcome(s) }
-
-// OutcomeOf returns what became of the messages that err is about:
+// OutcomeOf returns the outcome of the messages that err is about:
 //
 //   - [OutcomeAccepted] if err is nil;
 //   - the Outcome of a [*SendError];
-//   - [OutcomeNotSent] for a [*MessageError];
-//   - for a [*ResultError], [OutcomeRejected] if the gateway certainly did not take the message
-//     (statuses 1, 2 and 5), else [OutcomeInDoubt];
-//   - [OutcomeInDoubt] for every other error, such as [ErrSealed] and what [Stream.Err] returns.
+//   - the outcome of a [*ResultError]'s Status: OutcomeFailed or OutcomeInDoubt;
+//   - OutcomeInvalid for a [*MessageError];
+//   - OutcomeInDoubt for every other error, such as what [Stream.Err] returns.
 //
-// If several of them are joined in err, OutcomeOf returns the most doubtful one: in doubt before
-// rejected, and rejected before not sent.
+// If several errors are joined in err, OutcomeOf returns the most doubtful outcome among them: in
+// doubt, then failed, rejected, not sent, and invalid.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeAccepted
 	}
-	outcome, found := outcomeIn(err)
-	if !found {
-		return OutcomeInDoubt
-	}
-	return outcome
+	v, _ := verdictIn(err)
+	return v.outcome
 }
 
-// An outcomeError says what became of messages.
-type outcomeError interface{ outcome() Outcome }
+// SafeToResend reports whether the messages that err is about can be sent again without the risk of
+// a second SMS, since the gateway certainly did not take them. It is true for packages that were
+// not sent or rejected, for messages that failed with status 1, 2 or 5, and for invalid messages,
+// except one that repeats the id of another message, which may have been sent. It is false for nil
+// and for every other error, of this package or not.
+//
+// That resending is safe does not mean that it helps. Remove the cause first: repeated wrong
+// passwords get the sender's address banned.
+func SafeToResend(err error) bool {
+	v, found := verdictIn(err)
+	return found && v.resend
+}
 
-// outcomeIn returns the most doubtful outcome among the errors joined in err. It looks at every
-// branch, as errors.As does not.
-func outcomeIn(err error) (worst Outcome, found bool) {
-	switch e := err.(type) { //nolint:errorlint // each branch of the tree is looked at in turn
-	case outcomeError:
-		return e.outcome(), true
-	case interface{ Unwrap() error }:
-		return outcomeIn(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, branch := range e.Unwrap() {
-			outcome, ok := outcomeIn(branch)
-			if ok && (!found || outcome == OutcomeInDoubt || worst == OutcomeNotSent) {
-				worst, found = outcome, true
-			}
+// verdict is what an error says of the messages that it is about. The zero value is in doubt.
+type verdict struct {
+	outcome Outcome
+	resend  bool // they were certainly not taken
+}
+
+// byDoubt has the outcomes of errors, the most doubtful one first.
+var byDoubt = []Outcome{OutcomeInDoubt, OutcomeFailed, OutcomeRejected, OutcomeNotSent, OutcomeInvalid}
+
+// and returns what two verdicts say together.
+func (v verdict) and(other verdict) verdict {
+	worse := byDoubt[min(slices.Index(byDoubt, v.outcome), slices.Index(byDoubt, other.outcome))]
+	return verdict{worse, v.resend && other.resend}
+}
+
+// verdictIn returns the verdict of all errors joined in err. It looks at every branch, as errors.As
+// does not.
+func verdictIn(err error) (v verdict, found bool) {
+	if e, ok := err.(interface{ verdict() verdict }); ok { //nolint:errorlint // each branch is looked at in turn
+		v, found = e.verdict(), true
+	}
+	for _, joined := range joinedIn(err) {
+		switch other, ok := verdictIn(joined); {
+		case ok && found:
+			v = v.and(other)
+		case ok:
+			v, found = other, true
 		}
 	}
-	return worst, found
+	return v, found
 }
 
-// SafeToResend reports whether the messages that err is about can be sent again without the risk
-// of a second SMS: the gateway certainly did not take them. It is true for errors of
-// [OutcomeNotSent] and [OutcomeRejected], and false for nil and for every other error, of this
-// package or not.
-//
-// That resending is safe does not mean that it helps. After a rejection, remove the cause first:
-// repeated wrong passwords get the sender's address banned. A message refused with [ErrRepeatedID]
-// or [ErrRepeatedInStream] was not sent, but the one before it with the same id may have been.
-func SafeToResend(err error) bool {
-	outcome := OutcomeOf(err)
-	return outcome == OutcomeNotSent || outcome == OutcomeRejected
+// joinedIn returns the errors that err wraps. What an error of this package wraps is its reason,
+// which may be the error of other messages.
+func joinedIn(err error) []error {
+	switch e := err.(type) { //nolint:errorlint // each branch is looked at in turn
+	case *SendError, *MessageError, *ResultError, *resultErrors, *stopError, *redacted:
+	case interface{ Unwrap() error }:
+		return []error{e.Unwrap()}
+	case interface{ Unwrap() []error }:
+		return e.Unwrap()
+	}
+	return nil
 }

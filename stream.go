@@ -8,16 +8,15 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 var (
-	errRanged   = errors.New("smslink: Batches was ranged over before; make another Stream")
-	errNoSource = errors.New("smslink: the sequence of messages is nil")
-	errDrained  = errors.New("smslink: drained")
+	errRanged   = errors.New("Batches was ranged over before; make another Stream")
+	errNoSource = errors.New("the sequence of messages is nil")
+	errDrained  = errors.New("drained")
 )
 
 // Stream sends any number of messages in packages, in bounded memory. Make it with [Client.Stream],
@@ -84,30 +83,16 @@ type Stream struct {
 	reason error // why it is to stop, or has stopped; nil if neither
 }
 
-// Stream returns a stream of the messages. Nil options mean the defaults. It does nothing before
-// its Batches are ranged over. A message that comes with an error is not read, and the error stops
-// the stream.
-func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions) *Stream {
-	if opts == nil {
-		opts = &StreamOptions{}
-	}
-	s := &Stream{client: c, source: messages, opts: opts.withDefaults(), needsIDs: opts.Journal != nil}
-	if c.testMode {
-		s.opts.Journal = nil
-	}
-	return s
-}
-
-// Batches sends the messages and iterates over what became of them, package by package. It can be
-// ranged over once.
+// Batches sends the messages and iterates over the batches that are complete. It can be ranged over
+// once.
 //
-// The context also bounds the uploads that have begun, so that ending it most likely makes their
-// in doubt: see Drain. Each attempt is bounded by [Options.Timeout], too, whatever the
-// context's deadline. The Journal's calls are not bounded by the context, since a stream that stops
-// still has to record what became of its packages.
+// The context also bounds the uploads that have begun, so that ending it most likely leaves them in
+// doubt: see Drain. Each attempt is bounded by [Options.Timeout], too, whatever the context's
+// deadline. The Journal's calls are not bounded by the context, since a stream that stops still has
+// to record its results.
 //
-// Leaving the loop early lets the uploads that have begun finish, but nobody sees what became of
-// them except the Journal. The rest of what was read is dropped.
+// Leaving the loop early lets the uploads that have begun finish, and the Journal records their
+// results. The rest of what was read is dropped.
 func (s *Stream) Batches(ctx context.Context) iter.Seq[Batch] {
 	return func(yield func(Batch) bool) {
 		r := s.begin(ctx, yield)
@@ -131,12 +116,16 @@ func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
 	case s.ranged:
 		s.reason = errRanged
 	case s.reason != nil: // drained
-	case ctx == nil:
-		s.reason = errNilContext
+	case s.client.usable(ctx) != nil:
+		s.reason = s.client.usable(ctx)
 	case s.source == nil:
 		s.reason = errNoSource
+	case isNilPointer(s.opts.Journal):
+		s.reason = fmt.Errorf("the Journal is a nil %T", s.opts.Journal)
+	case isNilPointer(s.opts.Limiter):
+		s.reason = fmt.Errorf("the Limiter is a nil %T", s.opts.Limiter)
 	case s.opts.Concurrency > maxConcurrency:
-		s.reason = fmt.Errorf("smslink: a stream's Concurrency is %d; the most is %d", s.opts.Concurrency, maxConcurrency)
+		s.reason = fmt.Errorf("the Concurrency is %d; the most is %d", s.opts.Concurrency, maxConcurrency)
 	case ctx.Err() != nil:
 		s.reason = context.Cause(ctx)
 	}
@@ -188,18 +177,15 @@ func (s *Stream) Err() error {
 	if s.reason == nil {
 		return nil
 	}
-	return &stopError{aside{s.reason}}
+	return fmt.Errorf(prefix+"%w", &stopError{cause{s.reason}})
 }
 
 // Stats returns the totals so far.
 func (s *Stream) Stats() Stats { return s.totals.soFar() }
 
-// StreamOptions are a stream's settings. Zero fields mean the defaults, and so do numbers below
-// zero, except for Retry's Jitter.
+// StreamOptions are a stream's settings. Zero fields mean the defaults, and so do numbers
+// below zero.
 type StreamOptions struct {
-	// PackageOptions are the settings of each package.
-	PackageOptions
-
 	// MaxMessages bounds the messages of a package; 0 means 10,000. How many the gateway takes is
 	// unknown.
 	MaxMessages int
@@ -223,15 +209,11 @@ type StreamOptions struct {
 	// Retry configures retries of packages that were not sent.
 	Retry Retry
 
-	// UniqueIDs refuses a message whose id came before, anywhere in the stream, with
-	// [ErrRepeatedInStream]. It keeps every id in memory: less than a byte a message if they lie
-	// close together, and 40 at most. Without it only the ids of one package are compared. A
-	// Journal implies it.
+	// UniqueIDs makes a message invalid if its id came before, anywhere in the stream: see
+	// [ErrRepeatedID]. It keeps every id in memory: less than a byte a message if they lie close
+	// together, and 40 at most. Without it only the ids of one package are compared. A Journal
+	// implies it.
 	UniqueIDs bool
-
-	// ContinueWithoutCredit lets the stream go on after the gateway has said that the credit ran
-	// out, by [StatusInsufficientCredit] or ERROR 8.
-	ContinueWithoutCredit bool
 
 	// Journal remembers what was sent, so that the same input can be sent again after a crash;
 	// nil means that nothing does. Each message then needs an id of the caller's, the same one in
@@ -239,9 +221,7 @@ type StreamOptions struct {
 	Journal Journal
 }
 
-// ErrRepeatedInStream is the rule broken by a message whose id came before in the stream. See
-// [StreamOptions.UniqueIDs].
-var ErrRepeatedInStream = errors.New("came in this stream before")
+var errInStream = fmt.Errorf("%w in this stream", ErrRepeatedID)
 
 const maxConcurrency = 1000
 
@@ -253,9 +233,6 @@ func (o StreamOptions) withDefaults() StreamOptions {
 	setDefault(&o.Retry.Attempts, 5)
 	setDefault(&o.Retry.MinBackoff, time.Second)
 	setDefault(&o.Retry.MaxBackoff, time.Minute)
-	if o.Retry.Jitter == 0 {
-		o.Retry.Jitter = 0.5
-	}
 	return o
 }
 
@@ -266,12 +243,12 @@ func setDefault[T int | time.Duration](value *T, otherwise T) {
 }
 
 // Retry configures retries of packages that were not sent, for example because the server is
-// unreachable. Packages that may have been sent, or were rejected, are never retried.
+// unreachable. Packages that are in doubt, or were rejected, are never retried. Each pause is
+// shortened at random by up to a half.
 type Retry struct {
 	Attempts   int           // of one package, including the first; 0 means 5, and 1 means no retry
 	MinBackoff time.Duration // the pause after the first attempt, doubled after each; 0 means 1 second
 	MaxBackoff time.Duration // the longest pause; 0 means 1 minute
-	Jitter     float64       // the share of a pause, up to 1, that is random; 0 means 0.5, and below 0 none
 
 	// OnRetry, if not nil, is called after each attempt that failed and will be followed by
 	// another one, before the pause. Goroutines call it concurrently.
@@ -291,11 +268,10 @@ func (r Retry) pause(n int) time.Duration {
 	for ; n > 1 && pause < r.MaxBackoff; n-- {
 		pause = min(2*pause, r.MaxBackoff)
 	}
-	share := min(max(r.Jitter, 0), 1)
-	return pause - time.Duration(rand.Float64()*share*float64(pause))
+	return pause - rand.N(pause/2+1)
 }
 
-// Batch is one package of a stream and what became of it. The caller may keep and change it.
+// Batch is one package of a stream and its results. The caller may keep and change it.
 type Batch struct {
 	// Package has the messages that were sent, or were to be. It may be empty; then nothing was
 	// sent. It is sealed as by [Client.Send]. A package that was not sent can be sent with Send.
@@ -317,6 +293,39 @@ type Batch struct {
 	Earlier []Result
 }
 
+// Results iterates over every message of the batch, whatever happened to it: those of the Package,
+// then the Invalid ones, then the Earlier ones. The error is nil if the message was accepted. Any
+// other error has the message's [OutcomeOf], and [SafeToResend] answers for it: a [*ResultError], a
+// [*MessageError], or Err if the whole package has that outcome. Except for a message that was
+// reported on, the Result is an ID with [StatusUnreported].
+func (b *Batch) Results() iter.Seq2[Result, error] {
+	return func(yield func(Result, error) bool) {
+		if b.Response != nil {
+			for _, result := range b.Response.Results {
+				if !yield(result, result.Err()) {
+					return
+				}
+			}
+		} else {
+			for _, id := range b.Package.ids() {
+				if !yield(Result{ID: id}, b.Err) {
+					return
+				}
+			}
+		}
+		for _, err := range b.Invalid {
+			if !yield(Result{ID: err.ID}, err) {
+				return
+			}
+		}
+		for _, result := range b.Earlier {
+			if !yield(result, result.Err()) {
+				return
+			}
+		}
+	}
+}
+
 func (b *Batch) isEmpty() bool {
 	return b.Package.Len() == 0 && len(b.Invalid) == 0 && len(b.Earlier) == 0
 }
@@ -327,7 +336,7 @@ func (b *Batch) skip(known []Result) error {
 	for _, result := range known {
 		isKnown[result.ID] = struct{}{}
 	}
-	rest := &Package{PackageOptions: b.Package.PackageOptions}
+	rest := new(Package)
 	for m := range b.Package.Messages() {
 		if _, ok := isKnown[m.ID]; ok {
 			continue
@@ -386,7 +395,7 @@ func (t *totals) count(b *Batch, segments int) {
 	s.Invalid += len(b.Invalid)
 	s.Segments += segments
 	for _, result := range b.Earlier {
-		if result.Status.isInDoubt() {
+		if result.Status.Outcome() == OutcomeInDoubt {
 			s.InDoubt++
 		} else {
 			s.Earlier++
@@ -395,16 +404,16 @@ func (t *totals) count(b *Batch, segments int) {
 	switch messages := b.Package.Len(); {
 	case b.Response != nil:
 		for _, result := range b.Response.Results {
-			switch {
-			case result.Status == StatusSuccess:
+			switch result.Status.Outcome() {
+			case OutcomeAccepted:
 				s.Accepted++
-			case result.Status.isInDoubt():
-				s.InDoubt++
-			default:
+			case OutcomeFailed:
 				if s.Failed == nil {
 					s.Failed = map[Status]int{}
 				}
 				s.Failed[result.Status]++
+			default:
+				s.InDoubt++
 			}
 		}
 	case messages == 0:
@@ -423,10 +432,9 @@ func (t *totals) count(b *Batch, segments int) {
 // StopReason takes what [Client.Send] returned for a package. It returns the reason why every
 // further package would most likely fail, too, or nil. The reason is
 //
-//   - a [*GatewayError] of code 1 to 7 or 14, which is about the account or this program, whatever
+//   - a [*GatewayError] of code 1 to 8 or 14, which is about the account or this program, whatever
 //     the HTTP status;
-//   - [ErrInsufficientCredit], if a message in resp has [StatusInsufficientCredit];
-//   - a [*GatewayError] of code 8, which matches [ErrInsufficientCredit];
+//   - the [*ResultError] of the first message in resp with [StatusInsufficientCredit];
 //   - an error naming the HTTP status, if a server refused with a 3xx, 401, 403, 404, 407 or 429,
 //     and not with an ERROR of the gateway;
 //   - the cause of a [*SendError] of [OutcomeNotSent] that is not the network's, such as a codec's
@@ -434,20 +442,32 @@ func (t *totals) count(b *Batch, segments int) {
 //
 // A [Stream] stops for these reasons.
 func StopReason(resp *Response, err error) error {
-	var refusal *GatewayError
-	if errors.As(err, &refusal) && (refusal.isAboutAccount() || refusal.isCredit()) {
-		return refusal
+	if err == nil {
+		return withoutCredit(resp)
 	}
+	var refusal *GatewayError
 	var failure *SendError
 	switch {
-	case err == nil && resp != nil && resp.Count(StatusInsufficientCredit) > 0:
-		return ErrInsufficientCredit
+	case errors.As(err, &refusal) && refusal.stopsAll():
+		return refusal
 	case !errors.As(err, &failure):
 		return nil
 	case failure.Outcome == OutcomeRejected && refusal == nil && barsAll(failure.StatusCode):
 		return failure.Err
 	case failure.Outcome == OutcomeNotSent && !failure.isNetworks():
 		return failure.Err
+	}
+	return nil
+}
+
+// withoutCredit returns the error of the first message that was not paid for, or nil.
+func withoutCredit(resp *Response) error {
+	if resp != nil {
+		for _, result := range resp.Results {
+			if result.Status == StatusInsufficientCredit {
+				return result.Err()
+			}
+		}
 	}
 	return nil
 }
@@ -460,19 +480,3 @@ func barsAll(status int) bool {
 	}
 	return status >= 300 && status < 400
 }
-
-// ErrStopped means that a stream stopped before its end. The error that matches it wraps the
-// reason.
-var ErrStopped = errors.New("smslink: the stream stopped")
-
-// stopError is ErrStopped with its reason. It says nothing of any message's outcome, and neither
-// does the reason: the stream may have sent others.
-type stopError struct{ aside }
-
-func (e *stopError) Error() string {
-	return printable(ErrStopped.Error() + ": " + strings.ReplaceAll(e.err.Error(), "smslink: ", ""))
-}
-
-func (e *stopError) outcome() Outcome { return OutcomeInDoubt }
-
-func (e *stopError) Is(target error) bool { return target == ErrStopped || e.aside.Is(target) }

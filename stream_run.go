@@ -55,9 +55,9 @@ type job struct {
 }
 
 var (
-	errLeft         = errors.New("smslink: the loop over the batches was left") // or the run has ended
-	errCalleePanics = errors.New("smslink: a panic in what the stream calls")
-	errCalleeExits  = errors.New("smslink: runtime.Goexit in what the stream calls")
+	errLeft         = errors.New("the loop over the batches was left") // or the run has ended
+	errCalleePanics = errors.New("a panic in what the stream calls")
+	errCalleeExits  = errors.New("runtime.Goexit in what the stream calls")
 )
 
 func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
@@ -77,13 +77,11 @@ func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
 	if r.opts.UniqueIDs || r.opts.Journal != nil {
 		r.ids = idset.Set{}
 	}
-	r.filling = r.newJob()
+	r.filling = newJob()
 	return r
 }
 
-func (r *run) newJob() *job {
-	return &job{batch: Batch{Package: &Package{PackageOptions: r.opts.PackageOptions}}}
-}
+func newJob() *job { return &job{batch: Batch{Package: new(Package)}} }
 
 func (r *run) stopped() bool { return r.going.Err() != nil }
 
@@ -130,14 +128,14 @@ func (r *run) number(m *Message) *MessageError {
 }
 
 var (
-	errNoID   = errors.New("is that of the message before, too; with a Journal, give each message an id of your own, by which the next run knows it")
+	errNoID   = fmt.Errorf("%w; with a Journal, give each message an id of your own, by which the next run knows it", ErrRepeatedID)
 	errLateID = errors.New("is set, but those of the messages before are not; give all messages of a stream an id, or none")
 )
 
 // add puts m into the package that is being filled, and starts that one before if it is full.
 func (r *run) add(m Message) {
 	if r.ids.Has(m.ID) {
-		r.invalid(&MessageError{ID: m.ID, Field: "ID", Err: ErrRepeatedInStream})
+		r.invalid(&MessageError{ID: m.ID, Field: "ID", Err: errInStream})
 		return
 	}
 	p := r.filling.batch.Package
@@ -179,7 +177,7 @@ func (r *run) start() {
 		return
 	}
 	j := r.filling
-	r.filling = r.newJob()
+	r.filling = newJob()
 	r.sending++
 	r.senders.Go(func() {
 		returned := false
@@ -295,7 +293,7 @@ func (r *run) send(j *job) {
 	}
 	if limiter := r.opts.Limiter; limiter != nil && !r.stopped() {
 		if err := limiter.WaitN(r.going, messages); err != nil {
-			r.stop(fmt.Errorf("smslink: the limiter: %w", err))
+			r.stop(fmt.Errorf("the limiter: %w", err))
 		}
 		r.skipKnown(j) // another stream may have sent some of it meanwhile
 	}
@@ -413,15 +411,11 @@ func (r *run) stopReason(b *Batch) error {
 	var failure *SendError
 	switch inDoubt := errors.As(b.Err, &failure) && failure.Outcome == OutcomeInDoubt; {
 	case inDoubt && r.inDoubt.Add(1) >= maxInDoubt:
-		return fmt.Errorf("smslink: %d packages in a row are in doubt, the last one: %w", maxInDoubt, failure.Err)
+		return fmt.Errorf("%d packages in a row are in doubt, the last one: %w", maxInDoubt, failure.Err)
 	case !inDoubt && OutcomeOf(b.Err) != OutcomeNotSent:
 		r.inDoubt.Store(0)
 	}
-	reason := StopReason(b.Response, b.Err)
-	if r.opts.ContinueWithoutCredit && errors.Is(reason, ErrInsufficientCredit) {
-		return nil
-	}
-	return reason
+	return StopReason(b.Response, b.Err)
 }
 
 // record has the journal record the batch's results. What is left out stays in doubt. A
@@ -439,7 +433,7 @@ func (r *run) record(j *job) {
 			switch {
 			case result.Status == StatusInsufficientCredit:
 				notSent = append(notSent, result.ID)
-			case !result.Status.isInDoubt():
+			case result.Status.Outcome() != OutcomeInDoubt:
 				results = append(results, result)
 			}
 		}
@@ -457,7 +451,7 @@ func (r *run) record(j *job) {
 
 func (r *run) journalFailed(err error) {
 	r.heldBack.Store(true)
-	r.stop(fmt.Errorf("smslink: the journal: %w", err))
+	r.stop(fmt.Errorf("the journal: %w", err))
 }
 
 // heldBackAs returns the error of a package that the run's stop has kept from being sent.
@@ -466,4 +460,4 @@ func (r *run) heldBackAs(outcome Outcome) error {
 	return &SendError{Outcome: outcome, Err: r.stopError()}
 }
 
-func (r *run) stopError() error { return &stopError{aside{context.Cause(r.going)}} }
+func (r *run) stopError() error { return &stopError{cause{context.Cause(r.going)}} }

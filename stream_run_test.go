@@ -86,15 +86,12 @@ func TestStream_withoutCredit(t *testing.T) {
 	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	require.Len(t, batches, 3)
 	require.Equal(t, 5, batches[1].Response.Count(smslink.StatusInsufficientCredit))
-	require.ErrorIs(t, batches[2].Err, smslink.ErrInsufficientCredit)
+	var reason *smslink.ResultError
+	require.ErrorAs(t, batches[2].Err, &reason)
+	require.Equal(t, smslink.StatusInsufficientCredit, reason.Status)
+	require.EqualError(t, batches[2].Err, "smslink: not sent: the stream stopped: message 15: insufficient credit: top up the account")
+	require.True(t, smslink.SafeToResend(batches[2].Err))
 	require.Equal(t, upTo(read), idsOf(batches))
-
-	read = 0
-	batches = collect(t, t.Context(), gateway.Client().Stream(numbered(50, &read, nil), &smslink.StreamOptions{MaxMessages: 10, ContinueWithoutCredit: true}))
-	require.Len(t, batches, 5)
-	for _, b := range batches {
-		require.Equal(t, 10, b.Response.Count(smslink.StatusInsufficientCredit))
-	}
 }
 
 func TestStream_contextEndsIt(t *testing.T) {
@@ -162,14 +159,13 @@ func TestStream_stopsIfEveryPackageWouldFail(t *testing.T) {
 		{"429", smslinktest.Answer(429, ""), nil, smslink.OutcomeRejected, "HTTP status 429", nil},
 		{"500 with a wrong password", smslinktest.Answer(500, "ERROR;7;no"), nil, smslink.OutcomeInDoubt, "ERROR 7", &smslink.GatewayError{Code: "7"}},
 		{"a codec's error", smslinktest.Fault{}, broken{0, errBroken}, smslink.OutcomeNotSent, "it can't be compressed", errBroken},
-		{"a codec's method", smslinktest.Fault{}, broken{9, nil}, smslink.OutcomeNotSent, "broken has 9", smslink.ErrCodecMethod},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := newGateway(t, nil)
 			gateway.Inject(c.fault)
 			retry, read := quick, 0
 			retry.OnRetry = func(int, time.Duration, error) { t.Error("tried again") }
-			batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{PackageOptions: smslink.PackageOptions{Codec: c.codec}, MaxMessages: 10, Retry: retry}))
+			batches := collect(t, t.Context(), clientOf(t, gateway, smslink.Options{Codec: c.codec}).Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: retry}))
 			require.Equal(t, c.outcome, smslink.OutcomeOf(batches[0].Err))
 			require.NotErrorIs(t, batches[0].Err, smslink.ErrStopped)
 			require.Equal(t, upTo(read), idsOf(batches))
@@ -209,12 +205,6 @@ func TestStream_stopsAfterFiveInDoubtInARow(t *testing.T) {
 		gateway.Inject(down, down, down, down, answer, down, down, down, down)
 		require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 10, name)
 	}
-}
-
-func TestStream_continuesWithoutCreditIfAsked(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Refuse("8", "") }})
-	read := 0
-	require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(30, &read, nil), &smslink.StreamOptions{MaxMessages: 10, ContinueWithoutCredit: true})), 3)
 }
 
 // The stream is stopped when all of it was sent.
@@ -334,8 +324,6 @@ func optionsThatCall(place string, j *spy, call func()) *smslink.StreamOptions {
 		j.intending = func([]int64) { call() }
 	case "Record":
 		j.recording = func([]int64) { call() }
-	case "Codec":
-		opts.Codec = calling{call}
 	}
 	return opts
 }
@@ -359,7 +347,11 @@ func TestStream_panicsAndGoexits(t *testing.T) {
 		for how, call := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
 			t.Run(fmt.Sprint(place, " ", how), func(t *testing.T) {
 				gateway := newGateway(t, nil)
-				client := gateway.Client()
+				var opts smslink.Options
+				if place == "Codec" {
+					opts.Codec = calling{call}
+				}
+				client := clientOf(t, gateway, opts)
 				if place == "OnRetry" {
 					gateway.Close() // nobody listens
 				}
@@ -386,9 +378,9 @@ func TestStream_panicsAndGoexits(t *testing.T) {
 				switch outcome {
 				case smslink.OutcomeInDoubt:
 					require.ErrorIs(t, b.Err, smslink.ErrStopped)
-					require.ErrorIs(t, err, smslink.ErrSealed)
+					require.ErrorIs(t, err, smslink.ErrSentBefore)
 				case smslink.OutcomeAccepted:
-					require.ErrorIs(t, err, smslink.ErrSealed)
+					require.ErrorIs(t, err, smslink.ErrSentBefore)
 					require.Len(t, batches, 1)
 				default:
 					require.NoError(t, err)
@@ -491,12 +483,10 @@ func TestStream_noUploadBeginsAfterDrain(t *testing.T) {
 		"own transport": nil,
 		"a caller's":    roundTripper(func(r *http.Request) (*http.Response, error) { return http.DefaultTransport.RoundTrip(r) }),
 	} {
-		client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, HTTPClient: &http.Client{Transport: transport}})
-		require.NoError(t, err)
 		j := newSpy()
 		var stream *smslink.Stream
-		opts := &smslink.StreamOptions{PackageOptions: smslink.PackageOptions{Codec: calling{func() { stream.Drain(nil) }}}, Journal: j}
-		stream = client.Stream(numbered(5, new(int), nil), opts)
+		client := clientOf(t, gateway, smslink.Options{HTTPClient: &http.Client{Transport: transport}, Codec: calling{func() { stream.Drain(nil) }}})
+		stream = client.Stream(numbered(5, new(int), nil), &smslink.StreamOptions{Journal: j})
 		batches := collect(t, t.Context(), stream)
 		require.Len(t, batches, 1, name)
 		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
@@ -580,7 +570,7 @@ func TestStream_asksForIDsInTestModeToo(t *testing.T) {
 
 // What a stream was drained for is no outcome of its own messages.
 func TestStream_reasonHasNoOutcome(t *testing.T) {
-	reason := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: smslink.ErrEmptyPackage}
+	reason := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: errors.New("the package is empty")}
 	read := 0
 	j := newSpy()
 	stream := newGateway(t, nil).Client().Stream(numbered(3, &read, reason), &smslink.StreamOptions{Journal: j})
@@ -590,8 +580,7 @@ func TestStream_reasonHasNoOutcome(t *testing.T) {
 	for _, err := range []error{stream.Err(), batches[0].Err} {
 		require.ErrorIs(t, err, smslink.ErrStopped)
 		require.ErrorIs(t, err, reason)
-		require.ErrorIs(t, err, smslink.ErrEmptyPackage)
-		require.NotErrorIs(t, err, smslink.ErrNotSent)
+		require.ErrorContains(t, err, "the package is empty")
 		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 	}
 }

@@ -44,10 +44,8 @@ func (r *recorder) TraceUploadEnd(ctx context.Context, data smslink.UploadEnd) {
 func tracedClient(t *testing.T, gateway *smslinktest.Gateway, opts smslink.Options) (*smslink.Client, *recorder) {
 	t.Helper()
 	var tracer recorder
-	opts.Endpoint, opts.Tracer = gateway.URL, &tracer
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &opts)
-	require.NoError(t, err)
-	return client, &tracer
+	opts.Tracer = &tracer
+	return clientOf(t, gateway, opts), &tracer
 }
 
 func TestTracer_isToldOfEachUpload(t *testing.T) {
@@ -88,7 +86,7 @@ func TestTracer_isToldOfEachUpload(t *testing.T) {
 			gateway.Inject(c.fault)
 			client, tracer := tracedClient(t, gateway, smslink.Options{TestMode: c.testMode})
 
-			p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: smslink.CodecLZF}}
+			p := smslink.Package{Codec: smslink.CodecLZF}
 			require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Salut!"}))
 			require.NoError(t, p.Add(smslink.Message{ID: 2, To: "0712345679", Text: strings.Repeat("a", 200)}))
 			require.NoError(t, p.Add(smslink.Message{ID: 3, To: "0700000000", Text: "Salut!"}))
@@ -147,7 +145,7 @@ func TestTracer_isToldOfWhatIsNotSent(t *testing.T) {
 	require.Positive(t, tracer.ends[0].Bytes)
 
 	_, err = client.Send(t.Context(), new(smslink.Package))
-	require.ErrorIs(t, err, smslink.ErrEmptyPackage)
+	require.ErrorContains(t, err, "the package is empty")
 	require.Equal(t, smslink.UploadEnd{Outcome: smslink.OutcomeNotSent, Err: err}, tracer.ends[1])
 }
 
@@ -159,9 +157,9 @@ func TestTracer_isNotToldOfSealedPackages(t *testing.T) {
 	_, err := client.Send(t.Context(), p)
 	require.NoError(t, err)
 	_, err = client.Send(t.Context(), p)
-	require.ErrorIs(t, err, smslink.ErrSealed)
+	require.ErrorIs(t, err, smslink.ErrSentBefore)
 	_, err = client.Send(t.Context(), nil)
-	require.ErrorIs(t, err, smslink.ErrEmptyPackage)
+	require.ErrorContains(t, err, "the package is empty")
 	require.Len(t, tracer.starts, 1)
 	require.Len(t, tracer.ends, 1)
 }

@@ -68,10 +68,10 @@ type answer struct {
 
 // post sends the upload once and reads the answer, whose body has a size for that many messages.
 // Nothing reads the upload after post has returned.
-func (c *Client) post(ctx context.Context, u *upload, messages int) answer {
+func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
 	defer u.close() // if the transport panics
 	var a answer
-	resp, err := c.do(c.newRequest(ctx, u))
+	resp, err := c.transport.do(u.request(ctx, c.agent))
 	if err != nil {
 		a.err = err
 	} else {
@@ -87,26 +87,9 @@ func (c *Client) post(ctx context.Context, u *upload, messages int) answer {
 	return a
 }
 
-// do sends a request as http.Client does. If the transport is the client's own, and there is
-// neither a cookie jar nor a time-out, all that http.Client adds is its wording of errors.
-func (c *Client) do(req *http.Request) (*http.Response, error) {
-	if !c.own || c.http.Jar != nil || c.http.Timeout != 0 {
-		return c.http.Do(req)
-	}
-	resp, err := c.http.Transport.RoundTrip(req)
-	if err == nil {
-		return resp, nil
-	}
-	var header tls.RecordHeaderError
-	if errors.As(err, &header) && string(header.RecordHeader[:]) == "HTTP/" {
-		err = http.ErrSchemeMismatch
-	}
-	return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: err}
-}
-
-// newRequest returns the POST of an upload.
-func (c *Client) newRequest(ctx context.Context, u *upload) *http.Request {
-	header := [...]string{u.contentType, c.agent}
+// request returns the POST of the upload.
+func (u *upload) request(ctx context.Context, agent string) *http.Request {
+	header := [...]string{u.contentType, agent}
 	u.trace.GotConn, u.trace.PutIdleConn = u.gotConn, u.putIdleConn
 	u.deadline, _ = ctx.Deadline()
 	req := (&http.Request{
@@ -158,7 +141,7 @@ func (u *upload) again() (io.ReadCloser, error) {
 	case u.inMemory:
 		return io.NopCloser(bytes.NewReader(u.parts[0])), nil
 	case u.spent:
-		return nil, errSpent
+		return nil, errReadWhole
 	}
 	u.current = &body{upload: u, rest: u.parts}
 	return u.current, nil
@@ -184,7 +167,7 @@ type body struct {
 	read   int      // bytes of the first of them
 }
 
-var errClosed = errors.New("smslink: the upload is over, or is read from its start again")
+var errClosed = errors.New("the upload is over, or is read from its start again")
 
 func (b *body) Read(p []byte) (int, error) {
 	u := b.upload
@@ -212,6 +195,51 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error { return nil }
+
+// transport carries a client's requests.
+type transport struct {
+	http http.Client
+	own  bool // it was made by NewTransport for this client
+}
+
+func transportOf(opts *Options) (transport, error) {
+	var t transport
+	if opts.HTTPClient != nil {
+		t.http = *opts.HTTPClient
+	}
+	switch given := t.http.Transport.(type) {
+	case nil:
+		own := NewTransport()
+		own.DisableKeepAlives = !opts.ReuseConnections
+		t.http.Transport, t.own = own, true
+	case *http.Transport:
+		if err := checkTransport(given); err != nil {
+			return transport{}, err
+		}
+	}
+	if opts.ReuseConnections && !t.own {
+		return transport{}, errors.New("ReuseConnections is for the client's own transport; set DisableKeepAlives of the given one to false instead")
+	}
+	t.http.Transport = &guard{t.http.Transport}
+	return t, nil
+}
+
+// do sends a request as http.Client does. If the transport is the client's own, and there is
+// neither a cookie jar nor a time-out, all that http.Client adds is its wording of errors.
+func (t *transport) do(req *http.Request) (*http.Response, error) {
+	if !t.own || t.http.Jar != nil || t.http.Timeout != 0 {
+		return t.http.Do(req)
+	}
+	resp, err := t.http.Transport.RoundTrip(req)
+	if err == nil {
+		return resp, nil
+	}
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) && string(header.RecordHeader[:]) == "HTTP/" {
+		err = http.ErrSchemeMismatch
+	}
+	return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: err}
+}
 
 // NewTransport returns the transport that a client makes for itself if [Options.HTTPClient] has
 // none. Use it as the base of a RoundTripper that wraps it, for tracing or logging, in place of
@@ -261,18 +289,18 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	return fmt.Errorf("smslink: the proxy answered CONNECT with HTTP status %d", resp.StatusCode)
+	return fmt.Errorf("the proxy answered CONNECT with HTTP status %d", resp.StatusCode)
 }
 
 // checkTransport refuses a transport that does not verify TLS.
 func checkTransport(t *http.Transport) error {
 	switch {
 	case t == nil:
-		return errors.New("smslink: the HTTP client's transport is a nil *http.Transport; leave it out for the client's own")
+		return errors.New("the HTTP client's transport is a nil *http.Transport; leave it out for the client's own")
 	case skipsVerification(t.TLSClientConfig):
-		return errors.New("smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
+		return errors.New("the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
 	case allowsOldTLS(t.TLSClientConfig):
-		return errors.New("smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default")
+		return errors.New("the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default")
 	}
 	return nil
 }

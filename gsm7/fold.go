@@ -31,6 +31,30 @@ func Fold(text string) string {
 	return folded
 }
 
+// FoldIfFewer returns the folded text if that takes fewer SMS, else the text as it is: a text that
+// fits one SMS keeps its ă and ș. Measured is what the gateway is sent, without the white space
+// around a text and the tabs in it.
+func FoldIfFewer(text string) string {
+	sent := asSent(text)
+	measured := Measure(sent)
+	if measured.Segments <= 1 || measured.Alphabet == GSM7 {
+		return text
+	}
+	if folded := Fold(sent); Measure(asSent(folded)).Segments < measured.Segments {
+		return folded
+	}
+	return text
+}
+
+// asSent returns text without what the vendor's client drops [ref].
+func asSent(text string) string {
+	text = strings.Trim(text, " \t\n\r\x00\v")
+	if strings.ContainsAny(text, "\t\r") {
+		text = strings.NewReplacer("\t", "", "\r", "").Replace(text)
+	}
+	return text
+}
+
 func fold(text string) (folded string, expand bool) {
 	folded = apply(text, true)
 	switch {

@@ -86,7 +86,7 @@ func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error
 	began := time.Now()
 	c := &claim{
 		token: r.worker + "/" + rand.Text(), worker: r.worker, lane: lane,
-		pkg: r.newPackage(), began: began, deadline: began.Add(r.opts.Timeout),
+		pkg: new(smslink.Package), began: began, deadline: began.Add(r.opts.Timeout),
 	}
 	tx, err := r.begin(ctx)
 	if err != nil {

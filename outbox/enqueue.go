@@ -121,7 +121,7 @@ type row struct {
 // rows checks the messages and returns them as a package sends them.
 func (o *Outbox) rows(messages []Message) ([]row, error) {
 	rows := make([]row, 0, len(messages))
-	p := o.newPackage()
+	p := new(smslink.Package)
 	for i, m := range messages {
 		invalid := func(field, reason string) ([]row, error) {
 			return nil, &MessageError{Index: i, Field: field, Err: errors.New(reason)}

@@ -9,16 +9,10 @@ import (
 	"maps"
 	"strings"
 	"time"
-
-	"github.com/go-smslink/smslink"
 )
 
 // Options are an outbox's settings. Nil and zero fields mean the defaults.
 type Options struct {
-	// PackageOptions are those of the packages. Fold and LenientReceivers also apply when a message
-	// is enqueued.
-	smslink.PackageOptions
-
 	// Lanes adds lanes to "urgent" and "bulk", or changes these two. A message never waits for
 	// those of another lane. A name has 1 to 32 characters of visible ASCII.
 	Lanes map[string]Lane
@@ -155,11 +149,6 @@ func orElse[T comparable](value, def T) T {
 func visible(s string, n int) bool {
 	hidden := func(r rune) bool { return r <= ' ' || r > '~' }
 	return s != "" && len(s) <= n && !strings.ContainsFunc(s, hidden)
-}
-
-// newPackage returns an empty package with the outbox's settings.
-func (o *Outbox) newPackage() *smslink.Package {
-	return &smslink.Package{PackageOptions: o.opts.PackageOptions}
 }
 
 // inTx runs f in a transaction whose commit is durable. If the commit fails, it may have happened.

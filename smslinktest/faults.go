@@ -236,7 +236,7 @@ func Trickle(pause time.Duration) Fault {
 }
 
 // EndlessReply takes the package and never stops replying: [smslink.OutcomeInDoubt], with
-// [smslink.ErrReplyTooLarge].
+// [smslink.ErrUnreadableReply].
 func EndlessReply() Fault {
 	return Fault{Name: "endless-reply", serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
 		for err := error(nil); err == nil && g.closing.Err() == nil; reply = []byte(",0:0:3") {

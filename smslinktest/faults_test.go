@@ -21,7 +21,7 @@ var codecs = []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.Codec
 
 func packageOf(t testing.TB, codec smslink.Codec, ids ...int64) *smslink.Package {
 	t.Helper()
-	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Codec: codec}}
+	p := &smslink.Package{Codec: codec}
 	for _, id := range ids {
 		require.NoError(t, p.Add(smslink.Message{ID: id, To: fmt.Sprintf("07%08d", id), Text: fmt.Sprintf("Mesajul %d", id)}))
 	}
@@ -85,7 +85,7 @@ func TestFaults(t *testing.T) {
 		{"Delay past the time-out", smslinktest.Delay(time.Hour), inDoubt, 3, nil, nil, context.Canceled},
 		{"Trickle", smslinktest.Trickle(50 * time.Microsecond), accepted, 3, all, nil, nil},
 		{"Trickle past the time-out", smslinktest.Trickle(time.Second), inDoubt, 3, nil, nil, context.Canceled},
-		{"EndlessReply", smslinktest.EndlessReply(), inDoubt, 3, nil, nil, smslink.ErrReplyTooLarge},
+		{"EndlessReply", smslinktest.EndlessReply(), inDoubt, 3, nil, nil, smslink.ErrUnreadableReply},
 		{"OmitEntries", smslinktest.OmitEntries(2), accepted, 3, []smslink.Status{ok, silent, ok}, nil, nil},
 		{"OmitEntries all", smslinktest.OmitEntries(1, 2, 3), accepted, 3, []smslink.Status{silent, silent, silent}, nil, nil},
 		{"ShuffleEntries", smslinktest.ShuffleEntries(7), accepted, 3, all, nil, nil},

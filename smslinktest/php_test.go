@@ -85,7 +85,7 @@ func phpClient(t testing.TB, endpoint string) *smslink.Client {
 // manyMessages is a package such as a shop's, whose text does not compress away.
 func manyMessages(t testing.TB, codec smslink.Codec, n int) *smslink.Package {
 	t.Helper()
-	p := &smslink.Package{PackageOptions: smslink.PackageOptions{Codec: codec}}
+	p := &smslink.Package{Codec: codec}
 	for id := range n {
 		require.NoError(t, p.Add(smslink.Message{
 			ID: int64(id), To: fmt.Sprintf("+407%08d", id*7919%1e8), SendAt: time.Unix(1893456000+int64(id), 0),

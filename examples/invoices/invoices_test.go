@@ -14,17 +14,16 @@ import (
 func TestRun(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(&out, t.TempDir()))
-	require.Equal(t, `run 1: smslink: the stream stopped: the gateway refused with ERROR 3: the user is suspended
-200 messages are in doubt; look for them in the account's reports
-     1 smslink: message 1: To is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again
-   200 success
+	require.Equal(t, `run 1: 200 in doubt; smslink: the stream stopped: the gateway refused with ERROR 3: the user is suspended
+     1 invalid
+   200 accepted
    200 in doubt
    200 rejected
    149 not sent
-run 2: 200 messages are in doubt; look for them in the account's reports
-     1 smslink: message 1: To is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again
-   549 success
-   200 unreported
+run 2: 200 in doubt; <nil>
+     1 invalid
+   549 accepted
+   200 in doubt
 749 messages arrived, each once
 `, out.String())
 }
@@ -40,13 +39,15 @@ func TestRemind_databaseThatFails(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	file := filepath.Join(folder, "journal")
-	require.ErrorContains(t, remind(context.Background(), gateway.Client(), db, file), "the disk is full")
+	_, err = remind(context.Background(), gateway.Client(), db, file)
+	require.ErrorContains(t, err, "the disk is full")
 	_, err = db.Exec(`DROP TRIGGER full`)
 	require.NoError(t, err)
-	require.NoError(t, remind(context.Background(), gateway.Client(), db, file))
+	_, err = remind(context.Background(), gateway.Client(), db, file)
+	require.NoError(t, err)
 
 	var kept, remotes int
-	require.NoError(t, db.QueryRow(`SELECT count(*), count(DISTINCT remote) FROM invoice WHERE sms = 'success'`).Scan(&kept, &remotes))
+	require.NoError(t, db.QueryRow(`SELECT count(*), count(DISTINCT remote) FROM invoice WHERE sms = 'accepted'`).Scan(&kept, &remotes))
 	require.Equal(t, 749, kept)
 	require.Equal(t, 749, remotes)
 	require.Len(t, gateway.Messages(), 749, "nothing was sent twice")

@@ -56,8 +56,8 @@ func run(out io.Writer, folder string) error {
 
 	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Refuse("3", "user suspended"))
 	for n := range 2 {
-		err := remind(context.Background(), gateway.Client(), db, filepath.Join(folder, "november.journal"))
-		fmt.Fprintf(out, "run %d: %v\n", n+1, err)
+		inDoubt, err := remind(context.Background(), gateway.Client(), db, filepath.Join(folder, "november.journal"))
+		fmt.Fprintf(out, "run %d: %d in doubt; %v\n", n+1, inDoubt, err)
 		if err := report(out, db); err != nil {
 			return err
 		}
@@ -66,20 +66,20 @@ func run(out io.Writer, folder string) error {
 	return nil
 }
 
-// report prints how many unpaid invoices there are of each kind. A run that stops reads no further.
+// report prints how many unpaid invoices have which outcome. A run that stops reads no further.
 func report(out io.Writer, db *sql.DB) error {
-	rows, err := db.Query(`SELECT count(*), coalesce(sms, 'not sent') AS became FROM invoice WHERE NOT paid GROUP BY became ORDER BY min(id)`)
+	rows, err := db.Query(`SELECT count(*), coalesce(sms, 'not sent') AS outcome FROM invoice WHERE NOT paid GROUP BY outcome ORDER BY min(id)`)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var count int
-		var became string
-		if err := rows.Scan(&count, &became); err != nil {
+		var outcome string
+		if err := rows.Scan(&count, &outcome); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%6d %s\n", count, became)
+		fmt.Fprintf(out, "%6d %s\n", count, outcome)
 	}
 	return rows.Err()
 }

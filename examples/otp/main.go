@@ -1,17 +1,20 @@
 // Command otp is a service that texts one-time codes, and a sandbox for it. See otp.go for the
-// service, and otp_test.go for the tests of such a program.
+// sending, and otp_test.go for the tests of such a program.
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -19,6 +22,27 @@ func main() {
 	if err := run(os.Stdout); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// service is an HTTP handler that texts a one-time code to the number it is given.
+type service struct {
+	sms  *smslink.Client
+	keep func(phone, code string) // for the log-in, which compares it
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	phone, code := r.PostFormValue("phone"), newCode()
+	s.keep(phone, code)
+	sendCode(w, r, s.sms, phone, code)
+}
+
+// newCode returns six random digits.
+func newCode() string {
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		panic(err) // crypto/rand never fails
+	}
+	return fmt.Sprintf("%06d", n)
 }
 
 // run asks the service for codes, each time the sandbox behaves in another way.

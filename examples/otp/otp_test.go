@@ -73,10 +73,10 @@ func TestService_browserThatHangsUpGetsItsCode(t *testing.T) {
 func TestRun(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(&out))
-	require.Equal(t, `0712345678 asks for a code: 200 The code is on its way.
+	require.Equal(t, `0712345678 asks for a code: 200 The code was sent.
 +40 21 312 3456 asks for a code: 400 This is not a mobile number.
 0723456789 asks for a code: 503 The code was not sent. Please try again.
-0734567890 asks for a code: 502 The code may be on its way. Please wait a minute before you ask for another.
+0734567890 asks for a code: 502 The code may have been sent. Please wait a minute.
 the sandbox has for 0712345678: Codul dvs. este ******.
 the sandbox has for 0734567890: Codul dvs. este ******.
 `, out.String())

@@ -29,7 +29,7 @@ func TestClient_sharedBy64Goroutines(t *testing.T) {
 	for g := range goroutines {
 		remoteIDs[g] = map[int64]string{}
 		running.Go(func() {
-			p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: codecs[g%len(codecs)]}}
+			p := smslink.Package{Codec: codecs[g%len(codecs)]}
 			for n := range each {
 				p.Reset()
 				for i := range 20 {

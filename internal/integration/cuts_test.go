@@ -100,7 +100,7 @@ func (c cutting) rows(t *testing.T) string {
 	})
 	require.NoError(t, err)
 	send := func(id int64) (said string) {
-		p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: smslink.CodecNone}}
+		p := smslink.Package{Codec: smslink.CodecNone}
 		require.NoError(t, p.Add(smslink.Message{ID: id, To: "0712345678", Text: "Comanda dvs. este gata."}))
 		resp, err := client.Send(context.Background(), &p)
 		if err != nil {

@@ -140,7 +140,7 @@ func (s *http2Server) sendTo(t *testing.T) smslink.Outcome {
 		Endpoint: "https://" + listener.Addr().String(), HTTPClient: &http.Client{Transport: transport}, Timeout: 30 * time.Second,
 	})
 	assert.NoError(t, err)
-	p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: smslink.CodecNone}}
+	p := smslink.Package{Codec: smslink.CodecNone}
 	assert.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: strings.Repeat("a", 200_000)}))
 	_, err = client.Send(context.Background(), &p)
 	transport.CloseIdleConnections()

@@ -205,7 +205,7 @@ func (l *lane) ship(number int) {
 	s := &shipment{messages: l.messagesOf(number)}
 	l.sent = append(l.sent, s)
 	l.messages += len(s.messages)
-	p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecLZF, smslink.CodecBZip2}[l.random.IntN(4)]}}
+	p := smslink.Package{Codec: []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecLZF, smslink.CodecBZip2}[l.random.IntN(4)]}
 	for _, m := range s.messages {
 		if err := p.Add(m); err != nil {
 			l.breach("a good message was refused: %v", err)
@@ -291,7 +291,7 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	if l.random.IntN(10) == 0 && (outcome == smslink.OutcomeAccepted || outcome == smslink.OutcomeInDoubt) {
 		l.count("program: sends a sealed package again")
 		_, err := l.client.Send(context.Background(), p)
-		if !errors.Is(err, smslink.ErrSealed) {
+		if !errors.Is(err, smslink.ErrSentBefore) {
 			l.breach("a sealed package was not refused: %v", err)
 		}
 	}

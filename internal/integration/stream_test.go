@@ -108,7 +108,7 @@ func (l *lane) streamOnce(messages []smslink.Message, said map[int64]*shipment, 
 		}
 	}
 	for b := range l.client.Stream(source, &smslink.StreamOptions{
-		MaxMessages: 1 + l.random.IntN(60), Concurrency: 1 + l.random.IntN(4), Journal: j, ContinueWithoutCredit: true,
+		MaxMessages: 1 + l.random.IntN(60), Concurrency: 1 + l.random.IntN(4), Journal: j,
 		Limiter: rate.NewLimiter(20_000, 100),
 		Retry:   smslink.Retry{Attempts: 2, MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond},
 	}).Batches(ctx) {

@@ -270,15 +270,6 @@ func AppendText(dst, line []byte) []byte {
 	}
 }
 
-// Trimmed returns a text as AppendRecord writes it, except for what that escapes.
-func Trimmed(text string) string {
-	text = strings.Trim(text, trimmed)
-	if strings.ContainsAny(text, "\t\r") {
-		text = strings.NewReplacer("\t", "", "\r", "").Replace(text)
-	}
-	return text
-}
-
 func decodeText(text string) string {
 	if strings.IndexByte(text, '%') < 0 {
 		return text

@@ -36,13 +36,14 @@ type Options struct {
 	Sandbox  bool // a gateway in this process
 	TestMode bool
 	Timeout  time.Duration
+	Codec    smslink.Codec
 	Verbose  bool // log to standard error
 }
 
 // Connect makes the client: of the account in the environment, or of a gateway
 // in this process.
 func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway func(), err error) {
-	settings := &smslink.Options{Endpoint: opts.Endpoint, TestMode: opts.TestMode, Timeout: opts.Timeout}
+	settings := &smslink.Options{Endpoint: opts.Endpoint, TestMode: opts.TestMode, Timeout: opts.Timeout, Codec: opts.Codec}
 	if opts.Verbose {
 		settings.Logger = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

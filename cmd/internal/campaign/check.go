@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/gsm7"
@@ -11,6 +12,7 @@ import (
 
 // checker finds what a package would refuse, and ids that came before.
 type checker struct {
+	fold   bool
 	passed bool // every row was checked in an earlier pass, and is good
 	pkg    *smslink.Package
 	ids    idSet
@@ -20,7 +22,7 @@ type checker struct {
 }
 
 func newChecker(fold, passed bool) checker {
-	return checker{passed: passed, pkg: &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: fold}}}
+	return checker{fold: fold, passed: passed, pkg: new(smslink.Package)}
 }
 
 var errRepeatedID = errors.New("stands in an earlier row; each message needs its own")
@@ -29,11 +31,14 @@ func (c *checker) check(r *Row) {
 	if r.Bad != nil {
 		return
 	}
-	asItStands := !c.pkg.Fold && isSentAsItStands(r.Message.Text)
+	if c.fold {
+		r.Message.Text = gsm7.FoldIfFewer(r.Message.Text)
+	}
+	asItStands := isSentAsItStands(r.Message.Text)
 	if !c.passed || !asItStands {
 		c.pkg.Reset()
 		if err := c.pkg.Add(r.Message); err != nil {
-			r.Bad = refusalOf(err)
+			r.Bad = refusalOf(r.Message, err)
 			return
 		}
 	}
@@ -69,7 +74,7 @@ func isSentAsItStands(text string) bool {
 }
 
 // refusalOf words a refusal of the library by the file's own name for the field.
-func refusalOf(err error) *Refusal {
+func refusalOf(m smslink.Message, err error) *Refusal {
 	var refusal *smslink.MessageError
 	if !errors.As(err, &refusal) {
 		return &Refusal{Cause: err}
@@ -78,7 +83,7 @@ func refusalOf(err error) *Refusal {
 	if column == "sendat" {
 		column = "send_at"
 	}
-	if errors.Is(refusal.Err, smslink.ErrInvalidUTF8) {
+	if column == "text" && !utf8.ValidString(m.Text) || column == "from" && !utf8.ValidString(m.From) {
 		return refuse(column, "is not in UTF-8; save the file as CSV UTF-8")
 	}
 	return &Refusal{Column: column, Cause: refusal.Err}

@@ -267,7 +267,7 @@ func TestRows_badRows(t *testing.T) {
 		{"two numbers", "id,to,text\n1,0712345678 / 0723456789,a\n", "to has too many digits for one number"},
 		{"two numbers and a space", "id,to,text\n1,0712345678 0723456789,a\n", "to has too many digits for one number"},
 		{"a number with a fraction", "id,to,text\n1,712345678.0,a\n", "to is a number with a fraction, such as .00, as a spreadsheet writes it"},
-		{"a negative number", "id,to,text\n1,-40712345678,a\n", "to starts with neither 07, + nor 00"},
+		{"a negative number", "id,to,text\n1,-40712345678,a\n", "to lacks its +"},
 		{"two pluses", "id,to,text\n1,++40712345678,a\n", "to holds more than one number"},
 		{"a JSON number", "{\"id\":1,\"to\":712345678,\"text\":\"a\"}\n", "key to is a number; put it in quotes"},
 		{"a letter in a number", "id,to,text\n1,O712345678,a\n", "to holds something other than the digits"},

@@ -79,7 +79,7 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 		return cli.Exit(cli.ExitNotSent, err)
 	}
 	defer rows.Close()
-	pkg := &smslink.Package{PackageOptions: smslink.PackageOptions{Fold: opts.Fold}}
+	pkg := new(smslink.Package)
 	var bad input.Complaints
 	for rows.Next(ctx) {
 		row := rows.Row()

@@ -22,7 +22,7 @@ func TestPages_areBounded(t *testing.T) {
 	s := serve(t, nil)
 	s.send(smslink.Message{ID: 1, To: "0700000001", Text: "început " + strings.Repeat("ș", long/2) + " sfârșit"})
 	s.send(smslink.Message{ID: 2, To: "0700000002", From: strings.Repeat("M", long), Text: "a"})
-	p := smslink.Package{PackageOptions: smslink.PackageOptions{LenientReceivers: true}}
+	p := smslink.Package{LenientReceivers: true}
 	require.NoError(t, p.Add(smslink.Message{ID: 3, To: "07" + strings.Repeat("1", long), Text: "b"}))
 	_, err := s.client.Send(context.Background(), &p)
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -100,7 +101,7 @@ func (l *ledger) view(m *smslinktest.Message, textShown int) messageView {
 func stateOf(m *smslinktest.Message) state {
 	switch {
 	case m.Status != smslink.StatusSuccess:
-		return state{Class: "failed", Mark: "✕", Words: m.Status.String(), Why: m.Status.Advice()}
+		return state{Class: "failed", Mark: "✕", Words: m.Status.String(), Why: errors.Unwrap(smslink.Result{Status: m.Status}.Err()).Error()}
 	case m.Test:
 		return state{Class: "test", Mark: "○", Words: "test mode", Why: "checked; a live gateway would send and bill nothing"}
 	case m.Delivery == nil:

@@ -54,14 +54,15 @@ func (r Row) Invalid(cause error) Row {
 // Replied adds the gateway's status.
 func (r Row) Replied(result smslink.Result) Row {
 	r.Status, r.Text, r.RemoteID = result.Status, result.Status.String(), result.RemoteID
-	if result.Status == smslink.StatusSuccess {
+	switch result.Status.Outcome() {
+	case smslink.OutcomeAccepted:
 		return r
-	}
-	r.Kind = Failed
-	if result.Status == smslink.StatusUnreported {
+	case smslink.OutcomeFailed:
+		r.Kind = Failed
+	default:
 		r.Kind = InDoubt
 	}
-	r.Note = result.Status.Advice()
+	r.Note = errors.Unwrap(result.Err()).Error()
 	r.Reason = r.Text + ": " + r.Note
 	return r
 }

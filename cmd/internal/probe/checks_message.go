@@ -12,7 +12,7 @@ var messageChecks = []Check{
 	{"bad-number", "An invalid number has status 2, and the package's other messages are accepted.", Ref, func(ctx context.Context, s *session) (string, Verdict) {
 		bad := s.message(2, s.text())
 		bad.To = "07"
-		x := s.sendPackage(ctx, &shot{}, smslink.PackageOptions{Codec: smslink.CodecNone, LenientReceivers: true}, s.message(1, s.text()), bad)
+		x := s.sendPackage(ctx, &shot{}, &smslink.Package{Codec: smslink.CodecNone, LenientReceivers: true}, s.message(1, s.text()), bad)
 		return x.second(smslink.StatusNumberFailed)
 	}},
 	{"bad-sender", "A sender that is not approved has status 1, and the package's other messages are accepted.", Ref, func(ctx context.Context, s *session) (string, Verdict) {

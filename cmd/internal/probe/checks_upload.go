@@ -21,7 +21,7 @@ func codecCheck(name string, codec smslink.Codec) Check {
 	fact := fmt.Sprintf("A package that is packed with %s is taken.", codec)
 	return Check{name, fact, Ref, func(ctx context.Context, s *session) (string, Verdict) {
 		text := strings.Repeat("Aveți o factură neachitată. ", 4) // something to pack
-		return s.sendPackage(ctx, &shot{}, smslink.PackageOptions{Codec: codec}, s.message(1, text), s.message(2, text)).taken()
+		return s.sendPackage(ctx, &shot{}, &smslink.Package{Codec: codec}, s.message(1, text), s.message(2, text)).taken()
 	}}
 }
 
@@ -98,7 +98,7 @@ func (s *session) sendMany(ctx context.Context, n int) (seen string, verdict Ver
 	for i := range messages {
 		messages[i] = s.message(int64(i+1), fmt.Sprintf("Proba %d din %d", i+1, n))
 	}
-	x := s.sendPackage(ctx, &shot{}, smslink.PackageOptions{Codec: smslink.CodecZlib}, messages...)
+	x := s.sendPackage(ctx, &shot{}, &smslink.Package{Codec: smslink.CodecZlib}, messages...)
 	if x.err != nil {
 		s.refusedAt = n
 	}

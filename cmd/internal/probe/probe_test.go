@@ -261,7 +261,7 @@ func TestForm_isTheClientsOwn(t *testing.T) {
 		return http.DefaultTransport.RoundTrip(r)
 	})}})
 	require.NoError(t, err)
-	p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: smslink.CodecNone}}
+	p := smslink.Package{Codec: smslink.CodecNone}
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "a\nb;c ș"}))
 	_, err = client.Send(t.Context(), &p)
 	require.NoError(t, err)

@@ -53,11 +53,10 @@ func (s *session) text() string {
 
 // send uploads a package of these messages, without compression.
 func (s *session) send(ctx context.Context, sh *shot, messages ...smslink.Message) exchange {
-	return s.sendPackage(ctx, sh, smslink.PackageOptions{Codec: smslink.CodecNone}, messages...)
+	return s.sendPackage(ctx, sh, &smslink.Package{Codec: smslink.CodecNone}, messages...)
 }
 
-func (s *session) sendPackage(ctx context.Context, sh *shot, opts smslink.PackageOptions, messages ...smslink.Message) exchange {
-	p := smslink.Package{PackageOptions: opts}
+func (s *session) sendPackage(ctx context.Context, sh *shot, p *smslink.Package, messages ...smslink.Message) exchange {
 	for _, m := range messages {
 		if err := p.Add(m); err != nil {
 			return exchange{err: err}
@@ -67,7 +66,7 @@ func (s *session) sendPackage(ctx context.Context, sh *shot, opts smslink.Packag
 		return exchange{err: err}
 	}
 	start := time.Now()
-	resp, err := s.client.Send(sh.in(ctx), &p)
+	resp, err := s.client.Send(sh.in(ctx), p)
 	s.last = sh.answer
 	var refusal *smslink.GatewayError
 	if errors.As(err, &refusal) && slices.Contains(accountCodes, refusal.Code) {

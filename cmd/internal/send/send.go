@@ -118,10 +118,7 @@ Exit codes:
 
 // stream are the flags that the library knows.
 func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
-	codec, err := smslink.ParseCodec(o.codec)
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("--codec: %w", terminal.Error(err))
 	case o.onBadRow != "stop" && o.onBadRow != "skip":
 		return nil, errors.New("--on-bad-row is neither stop nor skip")
 	case o.packageSize < 1:
@@ -140,9 +137,8 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	}
 	opts := &smslink.StreamOptions{
-		PackageOptions: smslink.PackageOptions{Codec: codec, Fold: o.Fold},
-		MaxMessages:    o.packageSize,
-		Concurrency:    o.concurrency,
+		MaxMessages: o.packageSize,
+		Concurrency: o.concurrency,
 	}
 	opts.Retry.Attempts = o.attempts
 	opts.Retry.OnRetry = func(attempt int, pause time.Duration, err error) {
@@ -155,16 +151,20 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 }
 
 // account returns which gateway is used, and how.
-func (o options) account() account.Options {
-	return account.Options{Endpoint: o.endpoint, Sandbox: o.sandbox, TestMode: o.testMode, Timeout: o.timeout, Verbose: o.verbose}
+func (o options) account(codec smslink.Codec) account.Options {
+	return account.Options{Endpoint: o.endpoint, Sandbox: o.sandbox, TestMode: o.testMode, Timeout: o.timeout, Codec: codec, Verbose: o.verbose}
 }
 
 func send(ctx context.Context, c cli.Console, opts options, names []string) error {
+	codec, err := smslink.ParseCodec(opts.codec)
+	if err != nil {
+		return fmt.Errorf("--codec: %w", terminal.Error(err))
+	}
 	stream, err := opts.stream(c)
 	if err != nil {
 		return err
 	}
-	client, closeGateway, err := account.Connect(c, opts.account())
+	client, closeGateway, err := account.Connect(c, opts.account(codec))
 	if err != nil {
 		return err
 	}

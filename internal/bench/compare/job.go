@@ -54,7 +54,7 @@ func ourJob(codecName, endpoint, file string) error {
 	}
 	start := time.Now()
 
-	p := smslink.Package{PackageOptions: smslink.PackageOptions{Codec: codec}}
+	p := smslink.Package{Codec: codec}
 	for _, m := range messages {
 		if err := p.Add(m); err != nil {
 			return err
