@@ -67,7 +67,7 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	require.Equal(t, cli.ExitAccepted, send(file).code)
 	got := send(file)
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
-	require.Contains(t, got.out, "2 from an earlier run")
+	require.Contains(t, got.out, "nothing left to send: 2 were accepted on ")
 
 	write("1,0700000003,trei\n2,0700000001,unu\n3,0700000002,doi\n")
 	got = send(file)
@@ -75,7 +75,7 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	require.Contains(t, got.err, "a.csv:2, "+file+":3, "+file+":4 are not as "+journal+" recorded them; add --same-campaign if rows of this campaign were corrected, added or moved, or name another folder for a new one; nothing was sent\n")
 	got = send("--same-campaign", file)
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
-	require.Contains(t, got.out, "3 rows: 3 accepted, 0 failed, 0 bad; 2 from an earlier run; 1 SMS")
+	require.Contains(t, got.out, "This run: 1 accepted, 1 SMS. Before: 2; package ")
 	got = send(file)
 	require.Equal(t, cli.ExitNotSent, got.code, "its rows stand at other numbers still")
 	require.Equal(t, cli.ExitAccepted, send("--same-campaign", file).code)

@@ -28,7 +28,7 @@ func TestProgress_narrow(t *testing.T) {
 			term := cmdtest.NewTerminal(t, gateway, c.columns)
 			term.Types("smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
 			require.Regexp(t, c.line, term.Shows("(200/500"))
-			screen := term.Shows("500 rows: 500 accepted, 0 failed, 0 bad; 500 SMS; 5 packages")
+			screen := term.Shows("500 rows: 500 accepted, 0 failed, 0 bad;", "500 SMS; 5 packages")
 			require.NotContains(t, screen, "%")
 		})
 	}

@@ -258,7 +258,7 @@ func TestSend_outcomes(t *testing.T) {
 				require.Contains(t, got.out, says)
 			}
 			if c.code == cli.ExitNotSent {
-				require.Contains(t, got.err, "smslink: nothing was sent; remove the cause, then run the same command again\n")
+				require.Contains(t, got.err, "smslink: nothing was sent; once the cause is gone, run the same command again\n")
 				require.NoFileExists(t, file, "nothing to keep, and the command can be run again")
 				return
 			}
@@ -279,7 +279,7 @@ func TestSend_reportThatCannotBeWritten(t *testing.T) {
 	code := cli.Run(context.Background(), cli.Console{In: strings.NewReader(""), Out: brokenPipe{}, Err: &errOut, Getenv: func(string) string { return "" }}, newCommand,
 		[]string{"send", "--sandbox", "--results", file, campaignFile})
 	require.Equal(t, cli.ExitSomeBad, code)
-	require.Contains(t, errOut.String(), "smslink: the output could not be written: broken pipe; 200 rows: 200 accepted, 0 failed, 0 bad\n")
+	require.Contains(t, errOut.String(), "smslink: the output could not be written: broken pipe; 200 rows: 200 accepted, 0 failed, 0 bad; 342 SMS\n")
 	require.Len(t, readResults(t, file), 200)
 }
 
@@ -390,7 +390,7 @@ func TestSend_packageIDIsShownAsItIs(t *testing.T) {
 	defer server.Close()
 	got := smslinkIn(map[string]string{account.EnvConnectionID: "c", account.EnvPassword: "p"}, "id,to,text\n1,0700000001,a\n", "send", "--endpoint", server.URL, "-")
 	require.Equal(t, cli.ExitAccepted, got.code)
-	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; entries of replies that fit no message: 1; 1 SMS; package 987654321\\u001b[31m, ")
+	require.Contains(t, got.out, "1 row: 1 accepted, 0 failed, 0 bad; 1 SMS; package 987654321\\u001b[31m, ")
 }
 
 func TestSend_onlyBadRows(t *testing.T) {

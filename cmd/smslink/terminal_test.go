@@ -43,8 +43,9 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.Shows("[y/N]")
 	term.Types("C-c")
 	term.Prompts()
+	term.Shows("smslink: not confirmed; nothing was sent")
 	term.Types("echo ended $?", "Enter")
-	term.Shows("ended 130")
+	term.Shows("ended 3")
 	require.Len(t, gateway.Messages(), taken)
 	term.Clear()
 	term.Types(command+"; echo ended $?", "Enter")
@@ -53,7 +54,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.Shows("100 accepted, 0 failed")
 	term.Types("C-c")
 	term.Shows("smslink: interrupted: waiting for the packages that are being uploaded; no others are sent.",
-		"Press Ctrl-C again to break them off; their messages are then in doubt.", "not sent: the stream stopped",
+		"Press Ctrl-C again to break them off; their messages are then in doubt.", "not sent: you pressed Ctrl-C",
 		"500 rows: ", "do not send the same files again: the others would be sent twice", "ended 1")
 }
 

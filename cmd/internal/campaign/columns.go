@@ -43,6 +43,16 @@ var aliases = [columnCount][]string{
 	columnSendAt: {"data", "datatrimiterii", "programare", "programat", "trimitela", "date", "schedule", "scheduledat", "sendtime"},
 }
 
+// NameFor returns which of the campaign's own columns a header means by a name, or "".
+func NameFor(name string) string {
+	for column, own := range columnNames {
+		if n := normalized(name); n == normalized(own) || slices.Contains(aliases[column], n) {
+			return own
+		}
+	}
+	return ""
+}
+
 const wantHeader = "start the file with the header id,to,from,text,send_at, or write JSON lines"
 
 func allColumns() string { return strings.Join(columnNames[:], ", ") }

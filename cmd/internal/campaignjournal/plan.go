@@ -267,9 +267,9 @@ func (p *Plan) count(ctx context.Context) error {
 			case !ok || forgotten[id]:
 				p.Rest++
 				p.RestSegments += int(p.segments[start+i])
-			case result.Status == smslink.StatusSuccess:
+			case result.Status.Outcome() == smslink.OutcomeAccepted:
 				p.Accepted++
-			case result.Status == smslink.StatusUnreported:
+			case result.Status.Outcome() == smslink.OutcomeInDoubt:
 				p.InDoubt++
 			case p.resendFailed && (result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed):
 				p.forget = append(p.forget, id)

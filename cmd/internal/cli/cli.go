@@ -74,6 +74,8 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	root.SetFlagErrorFunc(noSuchFlag)
 	root.AddCommand(newVersionCommand(c, root.Name()))
 
+	defer terminal.Flush(c.Out)
+	defer terminal.Flush(c.Err)
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *ExitError
 	switch {

@@ -3,27 +3,75 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"os/signal"
 	"strings"
 
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// Confirm asks a question at a terminal, and returns an error unless the answer is yes.
+// ErrNotConfirmed means that the answer was not yes.
+var ErrNotConfirmed = errors.New("not confirmed")
+
+// CanAsk reports whether there is a person to ask: if standard input is a terminal, or if it is the
+// input of the command and there is a terminal all the same.
+func CanAsk(c Console, inputIsStdin bool) bool {
+	if terminal.Is(c.In) {
+		return true
+	}
+	if !inputIsStdin || !terminal.Is(c.Err) {
+		return false
+	}
+	keyboard, err := terminal.Keyboard()
+	if err != nil {
+		return false
+	}
+	_ = keyboard.Close()
+	return true
+}
+
+// Confirm asks a question at the terminal, and returns an error unless the answer is yes. Ctrl-C is
+// a no.
 func Confirm(c Console, question string) error {
 	if !terminal.Is(c.Err) {
 		return errors.New("standard error is no terminal, so there is no one to ask; add --yes")
 	}
-	fmt.Fprintf(c.Err, "%s [y/N] ", question)
-	answer := make([]byte, 0, 8)
-	for b := make([]byte, 1); ; { // no further than the line
-		if _, err := c.In.Read(b); err != nil || b[0] == '\n' {
-			break
+	in := c.In
+	if !terminal.Is(in) {
+		keyboard, err := terminal.Keyboard()
+		if err != nil {
+			return err
 		}
-		answer = append(answer, b[0])
+		defer keyboard.Close()
+		in = keyboard
 	}
-	switch strings.ToLower(strings.TrimSpace(string(answer))) {
-	case "y", "yes", "d", "da":
-		return nil
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	defer signal.Stop(interrupted)
+	fmt.Fprintf(c.Err, "%s [y/N] ", question)
+	terminal.Flush(c.Err)
+	answered := make(chan string, 1)
+	go func() { answered <- readLine(in) }()
+	select {
+	case <-interrupted:
+		fmt.Fprintln(c.Err)
+	case answer := <-answered:
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes", "d", "da":
+			return nil
+		}
 	}
-	return errors.New("not confirmed")
+	return ErrNotConfirmed
+}
+
+// readLine reads no further than the line.
+func readLine(in io.Reader) string {
+	var line []byte
+	for b := make([]byte, 1); ; {
+		if n, err := in.Read(b); n == 0 || err != nil || b[0] == '\n' {
+			return string(line)
+		}
+		line = append(line, b[0])
+	}
 }

@@ -73,8 +73,9 @@ func (t *Terminal) Shows(words ...string) (screen string) {
 	t.t.Helper()
 	require.Eventually(t.t, func() bool {
 		screen = t.Tmux("capture-pane", "-p", "-J")
+		unwrapped := strings.Join(strings.Fields(screen), " ")
 		for _, word := range words {
-			if !strings.Contains(screen, word) {
+			if !strings.Contains(screen, word) && !strings.Contains(unwrapped, word) {
 				return false
 			}
 		}

@@ -109,7 +109,7 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 		shown = maskedLines(shown)
 	}
 
-	out := cli.NewOutput(c.Out)
+	out := cli.NewOutput(terminal.Verbatim(c.Out))
 	if opts.json {
 		out.JSON(struct {
 			Receivers int        `json:"receivers"`

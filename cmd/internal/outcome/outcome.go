@@ -3,12 +3,8 @@ package outcome
 
 import (
 	"errors"
-	"net"
-	"net/url"
-	"strings"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
 // Row is a row of a campaign and its outcome.
@@ -80,8 +76,8 @@ func (r Row) Known(result smslink.Result) Row {
 
 // Unsent adds the error of its package, which was not accepted.
 func (r Row) Unsent(err error) Row {
-	r.Text, r.Note = smslink.OutcomeOf(err).String(), terminal.Error(err).Error()
-	r.Reason = Reason(err)
+	r.Text, r.Note = smslink.OutcomeOf(err).String(), Reason(err)
+	r.Reason = r.Note
 	switch {
 	case !smslink.SafeToResend(err):
 		r.Kind = InDoubt
@@ -91,21 +87,4 @@ func (r Row) Unsent(err error) Row {
 		r.Kind = NotSent
 	}
 	return r
-}
-
-// Reason returns why a package was not accepted, without what is that one upload's own, such as a
-// URL's timestamp or a connection's port.
-func Reason(err error) string {
-	words := err.Error()
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
-		words = strings.Replace(words, urlErr.Error(), urlErr.Err.Error(), 1)
-	}
-	var opErr *net.OpError
-	if errors.As(err, &opErr) && opErr.Source != nil {
-		plain := *opErr
-		plain.Source = nil
-		words = strings.Replace(words, opErr.Error(), plain.Error(), 1)
-	}
-	return terminal.Error(errors.New(words)).Error()
 }

@@ -13,7 +13,7 @@ import (
 // Tally counts outcomes. Its zero value is empty.
 type Tally struct {
 	kinds    [kinds]int
-	Earlier  int // of those that were accepted or failed
+	earlier  [kinds]int
 	Segments int // of those that were accepted in this run
 	Reasons  Counts
 }
@@ -22,8 +22,8 @@ type Tally struct {
 func (t *Tally) Add(r Row) {
 	t.kinds[r.Kind]++
 	switch {
-	case r.Earlier && r.Kind != InDoubt:
-		t.Earlier++
+	case r.Earlier:
+		t.earlier[r.Kind]++
 	case r.Kind == Accepted:
 		t.Segments += r.Segments
 	}
@@ -46,21 +46,49 @@ func (t *Tally) Rows() (n int) {
 	return n
 }
 
-// String returns the counts in one line.
+// Earlier returns how many rows were accepted or failed in an earlier run.
+func (t *Tally) Earlier() int { return t.earlier[Accepted] + t.earlier[Failed] }
+
+// String returns the counts in one line: those of this run, and those of earlier ones if there are
+// any.
 func (t *Tally) String() string {
-	line := fmt.Sprintf("%s: %d accepted, %d failed, %d bad", campaign.Plural(t.Rows(), "row"), t.kinds[Accepted], t.kinds[Failed], t.kinds[Bad])
-	for _, k := range []struct {
-		kind Kind
-		name string
-	}{{NotSent, "not sent"}, {Rejected, "rejected"}, {InDoubt, "in doubt"}} {
-		if n := t.kinds[k.kind]; n > 0 {
-			line += fmt.Sprintf(", %d %s", n, k.name)
+	before := t.Earlier() + t.earlier[InDoubt]
+	if before == 0 {
+		line := fmt.Sprintf("%s: %d accepted, %d failed, %d bad", campaign.Plural(t.Rows(), "row"), t.kinds[Accepted], t.kinds[Failed], t.kinds[Bad])
+		if others := listed(t.kinds, NotSent, Rejected, InDoubt); others != "" {
+			line += ", " + others
+		}
+		return line + "; " + campaign.Plural(t.Segments, "SMS")
+	}
+	now := t.kinds
+	for k, n := range t.earlier {
+		now[k] -= n
+	}
+	line := fmt.Sprintf("This run: %d accepted", now[Accepted])
+	if others := listed(now, Failed, Bad, NotSent, Rejected, InDoubt); others != "" {
+		line += ", " + others
+	}
+	line += ", " + campaign.Plural(t.Segments, "SMS") + ". Before: "
+	if before == t.earlier[Accepted] {
+		return line + fmt.Sprint(before)
+	}
+	return line + listed(t.earlier, Accepted, Failed, InDoubt)
+}
+
+// listed returns the counts that are not 0, with their names.
+func listed(counts [kinds]int, which ...Kind) string {
+	var list []string
+	for _, kind := range which {
+		if counts[kind] > 0 {
+			list = append(list, fmt.Sprintf("%d %s", counts[kind], kind))
 		}
 	}
-	if t.Earlier > 0 {
-		line += fmt.Sprintf("; %d from an earlier run", t.Earlier)
-	}
-	return line
+	return strings.Join(list, ", ")
+}
+
+// String returns the kind's name.
+func (k Kind) String() string {
+	return [kinds]string{Accepted: "accepted", Failed: "failed", Bad: "bad", NotSent: "not sent", Rejected: "rejected", InDoubt: "in doubt"}[k]
 }
 
 // Counts are how often each of several things was met.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -34,7 +35,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	case code == cli.ExitNotSent && s.tally.Count(outcome.Bad) == s.tally.Rows():
 		problems = append(problems, errors.New("nothing was sent"))
 	case code == cli.ExitNotSent:
-		problems = append(problems, errors.New("nothing was sent; remove the cause, then run the same command again"))
+		problems = append(problems, errors.New("nothing was sent; once the cause is gone, run the same command again"))
 	}
 	if n := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected); n > 0 && code != cli.ExitNotSent && !s.opts.testMode {
 		problems = append(problems, fmt.Errorf("%s not sent; %s", wereMessages(n), s.howToGoOn()))
@@ -84,7 +85,7 @@ func (s *sending) howToResolve() string {
 func (s *sending) howToGoOn() string {
 	switch {
 	case s.kept != nil:
-		return "remove the cause, then run the same command again: it sends only the rest"
+		return "the same command sends them"
 	case s.opts.results != "":
 		return "do not send the same files again: the others would be sent twice; send only the rows that " + s.opts.results + " has as not sent or rejected"
 	}
@@ -125,29 +126,28 @@ func (s *sending) print(elapsed time.Duration) {
 
 	if words := s.nothingLeft(); words != "" {
 		fmt.Fprintln(s.out, words)
+		return
 	}
-	fmt.Fprint(s.out, &s.tally)
-	if s.strays > 0 {
-		fmt.Fprintf(s.out, "; entries of replies that fit no message: %d", s.strays)
-	}
-	if s.packages > 0 {
-		fmt.Fprintf(s.out, "; %s", campaign.Plural(s.tally.Segments, "SMS"))
-	}
+	var details []string
 	switch s.packages {
 	case 0:
 	case 1:
-		fmt.Fprintf(s.out, "; package %s", redact.Cut(terminal.Line(s.packageID), 40))
+		details = append(details, "package "+redact.Cut(terminal.Line(s.packageID), 40))
 	default:
-		fmt.Fprintf(s.out, "; %d packages", s.packages)
+		details = append(details, fmt.Sprintf("%d packages", s.packages))
 	}
-	fmt.Fprintf(s.out, ", %v", elapsed.Round(time.Millisecond))
+	details = append(details, elapsed.Round(time.Millisecond).String())
+	line := fmt.Sprintf("%v; %s", &s.tally, strings.Join(details, ", "))
+	if s.strays > 0 {
+		line += fmt.Sprintf("; entries of replies that fit no message: %d", s.strays)
+	}
 	switch {
 	case s.opts.sandbox:
-		fmt.Fprint(s.out, "; sandbox, no SMS was sent")
+		line += "; sandbox, no SMS was sent"
 	case s.opts.testMode:
-		fmt.Fprint(s.out, "; test mode")
+		line += "; test mode"
 	}
-	fmt.Fprintln(s.out)
+	fmt.Fprintln(s.out, line)
 }
 
 // nothingLeft says what an earlier run has done, if this one had nothing to do, or is empty.
@@ -163,7 +163,7 @@ func (s *sending) nothingLeft() string {
 		words += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)
 	}
 	if n := s.tally.Count(outcome.InDoubt); n > 0 {
-		words += fmt.Sprintf("; %d in doubt; resolve them with smslink journal resolve", n)
+		words += fmt.Sprintf("; %d in doubt", n)
 	}
 	return words
 }
@@ -224,7 +224,7 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 	}{
 		Rows: s.tally.Rows(), Accepted: s.tally.Count(outcome.Accepted), Failed: s.tally.Count(outcome.Failed), BadRows: s.tally.Count(outcome.Bad),
 		NotSent: s.tally.Count(outcome.NotSent), Rejected: s.tally.Count(outcome.Rejected), InDoubt: s.tally.Count(outcome.InDoubt),
-		Earlier: s.tally.Earlier, Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.strays, Reasons: reasons, Errors: errs,
+		Earlier: s.tally.Earlier(), Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.strays, Reasons: reasons, Errors: errs,
 		Seconds: elapsed.Seconds(), ExitCode: code, Sandbox: s.opts.sandbox, TestMode: s.opts.testMode,
 	}
 }

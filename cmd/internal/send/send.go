@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -199,7 +200,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		stated = question(survey, plan, kept)
 		total = survey.Rows
 	}
-	if err := opts.confirm(c, stated); err != nil {
+	if err := opts.confirm(c, stated, slices.Contains(names, "-")); err != nil {
 		return nothingSent(err)
 	}
 	if opts.usesJournal() {
@@ -341,8 +342,8 @@ func isOrAre(n int) string {
 }
 
 // confirm asks if there is somebody to ask, and something at stake.
-func (o options) confirm(c cli.Console, question string) error {
-	if question == "" || o.yes || o.sandbox || o.testMode || !terminal.Is(c.In) {
+func (o options) confirm(c cli.Console, question string, fromStdin bool) error {
+	if question == "" || o.yes || o.sandbox || o.testMode || !cli.CanAsk(c, fromStdin) {
 		return nil
 	}
 	warning := ""

@@ -80,7 +80,7 @@ func newSending(c cli.Console, opts options, client *smslink.Client, campaign *c
 }
 
 var (
-	errInterrupted = errors.New("interrupted")
+	errInterrupted = errors.New("you pressed Ctrl-C")
 	errUnreachable = errors.New("the gateway can't be reached")
 )
 
@@ -292,7 +292,7 @@ func (s *sending) record(r outcome.Row) {
 	if s.opts.json {
 		s.out.JSON(r)
 	}
-	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && (r.Earlier || r.Text != smslink.OutcomeInDoubt.String()) { // which is a whole package's
+	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && !r.Earlier && r.Text != smslink.OutcomeInDoubt.String() { // which is a whole package's
 		s.failed.Add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)
 	}
 }

@@ -3,6 +3,7 @@ package terminal
 import (
 	"io"
 	"os"
+	"runtime"
 
 	"golang.org/x/term"
 )
@@ -21,4 +22,25 @@ func Of(stream any) *os.File {
 		return f
 	}
 	return nil
+}
+
+// Keyboard opens the terminal that the command was started at.
+func Keyboard() (*os.File, error) {
+	if runtime.GOOS == "windows" {
+		return os.OpenFile("CONIN$", os.O_RDWR, 0)
+	}
+	return os.Open("/dev/tty")
+}
+
+// Columns returns the width of the terminal that a stream is, or 0 if it is none.
+func Columns(stream any) int {
+	screen := Of(stream)
+	if screen == nil {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(screen.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }

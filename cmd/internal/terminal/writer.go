@@ -2,6 +2,7 @@
 package terminal
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -20,10 +21,17 @@ type Writer struct {
 	mu   sync.Mutex
 	out  io.Writer
 	rest []byte // the start of a character whose end has not come yet
+	wrap bool
+	line []byte // if it wraps: a line that has not ended yet
 }
 
-// NewWriter returns a Writer that writes to out.
-func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
+// NewWriter returns a Writer that writes to out. If that is a terminal, lines are wrapped to its
+// width as Wrap does, and written once they have ended; Flush writes one that has not.
+func NewWriter(out io.Writer) *Writer { return &Writer{out: out, wrap: Of(out) != nil} }
+
+// Verbatim returns a Writer to the same writer, which wraps nothing: for lines that are to be read
+// or copied as they are.
+func Verbatim(out io.Writer) *Writer { return &Writer{out: Unwrap(out)} }
 
 // Unwrap returns the writer behind out if out is a Writer, and else out: for a program that has to
 // know what it is, or that writes what a terminal shall obey.
@@ -51,6 +59,11 @@ func (w *Writer) Write(p []byte) (int, error) {
 		}
 		text = appendEscaped(nil, text)
 	}
+	if w.wrap {
+		w.line = append(w.line, text...)
+		whole := bytes.LastIndexByte(w.line, '\n') + 1
+		text, w.line = []byte(Wrap(string(w.line[:whole]), Columns(w.out))), append([]byte{}, w.line[whole:]...)
+	}
 	if len(text) == 0 {
 		return len(p), nil
 	}
@@ -58,6 +71,20 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return min(n, len(p)), err
 	}
 	return len(p), nil
+}
+
+// Flush writes what a Writer holds of a line that has not ended.
+func Flush(out io.Writer) {
+	w, ok := out.(*Writer)
+	if !ok {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.line) > 0 {
+		_, _ = io.WriteString(w.out, Wrap(string(w.line), Columns(w.out)))
+		w.line = nil
+	}
 }
 
 // isPlain reports whether text is printable ASCII, as nearly all is.

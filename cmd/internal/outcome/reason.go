@@ -1,0 +1,74 @@
+package outcome
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+)
+
+// Reason returns the outcome of a package that was not accepted, and why, as a person at a shell
+// says it. It leaves out what is that one upload's own, such as a URL's timestamp or a connection's
+// port.
+func Reason(err error) string {
+	outcome := smslink.OutcomeOf(err).String()
+	var sendErr *smslink.SendError
+	if !errors.As(err, &sendErr) {
+		return terminal.Error(err).Error()
+	}
+	host := ""
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		if u, parseErr := url.Parse(urlErr.URL); parseErr == nil {
+			host = u.Hostname()
+		}
+	}
+	var dnsErr *net.DNSError
+	var opErr *net.OpError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return outcome + ": broken off"
+	case errors.Is(err, smslink.ErrStopped):
+		return terminal.Line(strings.Replace(terminal.Error(err).Error(), "the stream stopped: ", "", 1))
+	case sendErr.Outcome == smslink.OutcomeInDoubt && isEnd(sendErr.Err):
+		if sendErr.StatusCode != 0 {
+			return outcome + ": the gateway closed the connection in the middle of its answer"
+		}
+		return outcome + ": the gateway closed the connection without an answer"
+	case sendErr.Outcome == smslink.OutcomeNotSent && errors.As(err, &dnsErr):
+		return fmt.Sprintf("%s: can't reach %s: %s", outcome, terminal.Line(host), terminal.Line(dnsErr.Err))
+	case sendErr.Outcome == smslink.OutcomeNotSent && errors.As(err, &opErr) && opErr.Op == "dial":
+		return fmt.Sprintf("%s: can't reach %s: %s", outcome, terminal.Line(host), terminal.Line(causeOf(opErr.Err)))
+	}
+	words := err.Error()
+	if urlErr != nil {
+		words = strings.Replace(words, urlErr.Error(), urlErr.Err.Error(), 1)
+	}
+	if errors.As(err, &opErr) && opErr.Source != nil {
+		plain := *opErr
+		plain.Source = nil
+		words = strings.Replace(words, opErr.Error(), plain.Error(), 1)
+	}
+	return terminal.Error(errors.New(words)).Error()
+}
+
+// isEnd reports whether a connection ended before the answer did.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.HasSuffix(err.Error(), "(EOF)")
+}
+
+// causeOf returns why a system call failed, without its name.
+func causeOf(err error) string {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err.Error()
+	}
+	return err.Error()
+}
