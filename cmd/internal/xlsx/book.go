@@ -201,10 +201,7 @@ func (b *Book) readPart(name, root string, use func(*part, xml.StartElement) err
 		return err
 	}
 	defer p.file.Close()
-	if err := p.all(func(e xml.StartElement) error {
-		p.in.release()
-		return use(p, e)
-	}); err != nil {
+	if err := p.all(func(e xml.StartElement) error { return use(p, e) }); err != nil {
 		return damaged(err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -21,13 +22,13 @@ type part struct {
 // Bounds of what a workbook may be. They let pass what spreadsheets write, and stop a small file
 // that was made to take all memory or time.
 const (
-	maxCell    = 1 << 20  // bytes of a cell's value, as of a CSV row
-	maxElement = 16 << 20 // bytes of XML of a row, or of a string that cells share
-	maxDepth   = 50       // of elements
-	maxRows    = 1 << 20  // of a sheet, as Excel has them
-	maxColumns = 1 << 14  // up to XFD
-	maxSheets  = 10_000   // and relations of a part
-	maxStrings = 512 << 20
+	maxCell    = 1 << 20   // bytes of a cell's value, as of a CSV row, and of an element's start
+	maxRow     = 16 << 20  // bytes of all values of a row
+	maxDepth   = 50        // of elements
+	maxRows    = 1 << 20   // of a sheet, as Excel has them
+	maxColumns = 1 << 14   // up to XFD
+	maxSheets  = 10_000    // and relations of a part
+	maxStrings = 512 << 20 // bytes of the strings that cells share
 
 	// What a workbook may cost in all: a unit for each byte that it unpacks to and tokenCost for
 	// each token, up to freeCost or maxRatio times the size of the file.
@@ -60,6 +61,7 @@ func damaged(err error) error {
 // part, all of which has then been read, and is what the archive's checksum says.
 func (p *part) next() (xml.Token, error) {
 	for {
+		p.in.token = 0
 		token, err := p.xml.Token()
 		if err != nil {
 			return nil, err
@@ -79,6 +81,9 @@ func (p *part) next() (xml.Token, error) {
 			p.depth--
 			return token, nil
 		case xml.CharData:
+			if p.depth == 0 && len(bytes.Trim(token, " \t\r\n\ufeff")) > 0 {
+				return nil, errXML
+			}
 			return token, nil
 		case xml.Directive: // which may define entities
 			return nil, errXML
@@ -177,15 +182,12 @@ type input struct {
 	unpacked io.Reader
 	buffer   []byte
 	at, end  int
-	held     int // bytes since release
+	token    int // bytes that were unpacked for the token that is being read
 	*spent
 }
 
 // spent is what a workbook has cost so far.
 type spent struct{ cost, maxCost int64 }
-
-// release says that what was read so far is no longer held.
-func (in *input) release() { in.held = in.end - in.at }
 
 // ReadByte returns the next byte.
 func (in *input) ReadByte() (byte, error) {
@@ -208,12 +210,12 @@ func (in *input) fill() error {
 		return err
 	}
 	in.at, in.end = 0, n
-	in.held += n
+	in.token += n
 	in.cost += int64(n)
 	switch {
 	case in.cost > in.maxCost:
 		return errTooMuch
-	case in.held > maxElement:
+	case in.token > maxCell+len(in.buffer):
 		return errTooLong
 	}
 	return nil

@@ -43,6 +43,7 @@ type Rows struct {
 	number int // from 1
 	hidden bool
 	cells  []Cell
+	bytes  int // of their values
 	err    error
 
 	hiddenColumns []bool
@@ -114,7 +115,6 @@ func (r *Rows) fail(err error) {
 
 // next reads a token of the sheet or, of the rows, a row, and reports whether that has cells.
 func (r *Rows) next() (bool, error) {
-	r.in.in.release()
 	token, err := r.in.next()
 	if err != nil {
 		return false, err
@@ -174,7 +174,7 @@ func isZero(size string) bool {
 }
 
 func (r *Rows) row(e xml.StartElement) error {
-	r.cells, r.hidden = r.cells[:0], false
+	r.cells, r.bytes, r.hidden = r.cells[:0], 0, false
 	number := r.number + 1
 	for _, a := range e.Attr {
 		switch a.Name.Local {
@@ -253,6 +253,9 @@ func (r *Rows) cell(e xml.StartElement, column int) (int, error) {
 	}
 	if err != nil {
 		return 0, err
+	}
+	if r.bytes += len(cell.Value); r.bytes > maxRow {
+		return 0, errTooLong
 	}
 	if cell.Value != "" || cell.Kind == NoResult || cell.Kind == Outdated {
 		r.cells = append(r.cells, cell)
