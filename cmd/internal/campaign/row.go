@@ -114,8 +114,12 @@ func (r *record) row(file string, columns *Columns, opts *Options, now time.Time
 		return row
 	}
 	to := r.fields[columnTo]
-	if opts.RestoreZeros {
-		to = restoreZeros(to)
+	if restored := restoreZeros(to); restored != to {
+		if !opts.RestoreZeros {
+			row.Bad = refuse("to", "lacks its 0 or +, which a spreadsheet drops from numbers; format the column as text, or add --restore-zeros")
+			return row
+		}
+		to = restored
 	}
 	if row.Bad = checkSpreadsheetNumber(to); row.Bad != nil {
 		return row
@@ -202,11 +206,11 @@ func (r *Row) number() uint64 {
 // restoreZeros returns a receiver with the 0 or the + that a spreadsheet has dropped from a number.
 func restoreZeros(to string) string {
 	digits := strings.TrimSpace(to)
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+	if !strings.HasPrefix(digits, "7") && !strings.HasPrefix(digits, "40") || !areDigits(digits) {
 		return to
 	}
-	if repaired, bad := receiverOf(digits, true); bad == nil {
-		return repaired
+	if restored, bad := receiverOf(digits, true); bad == nil {
+		return restored
 	}
 	return to
 }

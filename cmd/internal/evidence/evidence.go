@@ -219,7 +219,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	if opts.EachRow == nil {
 		return nil, nil, errors.New("the account's report has no ids; name the campaign's FILEs, too, so that receivers and texts can be compared")
 	}
-	report, err := campaign.Open([]string{name}, campaign.Options{Columns: opts.Columns, TextsOnly: true})
+	report, err := campaign.Open([]string{name}, campaign.Options{Columns: opts.Columns, TextsOnly: true, RestoreZeros: true})
 	if err != nil {
 		return nil, nil, err
 	}
