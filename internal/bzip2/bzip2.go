@@ -23,17 +23,18 @@ const (
 )
 
 // AppendCompress appends the compressed form of the pieces of src, joined, to dst and returns the
-// extended slice. The form is a single stream of 900 kB blocks. It does not depend on how src is
-// cut or on the number of cores.
+// extended slice. The form is a single stream of blocks of up to 900 kB. It does not depend on how
+// src is cut or on the number of cores.
 //
 // Blocks are compressed in parallel on up to GOMAXPROCS cores, with about 12 MB of memory for each.
 // AppendCompress does not retain dst or src, which must not overlap, and is safe for concurrent
 // use. It returns an error only if there is a defect in this package.
 func AppendCompress(dst []byte, src ...[]byte) ([]byte, error) {
 	s := &stream{rest: source{pieces: slices.Clone(src)}, out: bitWriter{dst: dst}}
+	blocks := s.rest.share()
 	s.out.write(header, 32)
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0)-1, s.rest.len()/blockSize) {
+	for range min(runtime.GOMAXPROCS(0), blocks) - 1 {
 		workers.Go(s.work)
 	}
 	s.work()

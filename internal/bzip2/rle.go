@@ -12,13 +12,28 @@ const (
 	longestRun = countedRun + 251
 )
 
-// blockSize is the size of a block, its runs shortened. A block may be one byte less.
+// blockSize is the largest size of a block, its runs shortened.
 const blockSize = 900_000
 
 // source is the part of the input that is not yet in a block.
 type source struct {
 	pieces [][]byte
+	size   int // of a block, its runs shortened; it may be one byte less
 	sum    checksum
+}
+
+// share sets the size of the blocks and returns about how many there will be: as few as possible,
+// but two for each two cores, and about as large as each other, so that no core waits long for
+// another one.
+func (s *source) share() (blocks int) {
+	n := s.len()
+	s.size, blocks = blockSize, 1
+	if n > blockSize {
+		blocks = (n + blockSize - 1) / blockSize
+		blocks += blocks % 2
+		s.size = min(n/blocks+n/blocks/64+2, blockSize) // runs may make a block larger
+	}
+	return blocks
 }
 
 func (s *source) len() int {
@@ -33,7 +48,7 @@ func (s *source) len() int {
 // returns the checksum of what it moved. It appends nothing if s is empty.
 func (s *source) appendBlock(block []byte) ([]byte, uint32) {
 	n := s.len()
-	if n = min(n+n/4, blockSize); cap(block) < n {
+	if n = min(n+n/4, s.size); cap(block) < n {
 		block = make([]byte, 0, n)
 	}
 	s.sum.reversed = 0
@@ -49,7 +64,7 @@ func (s *source) appendBlock(block []byte) ([]byte, uint32) {
 				block[len(block)-1]++
 				continue
 			}
-			if len(block)+2 > blockSize { // a byte and perhaps a count
+			if len(block)+2 > s.size { // a byte and perhaps a count
 				s.sum.add(piece[:i])
 				s.pieces[0] = piece[i:]
 				return block, s.sum.value()
@@ -60,7 +75,7 @@ func (s *source) appendBlock(block []byte) ([]byte, uint32) {
 			}
 			// Most bytes differ from the one before them. Copy a stretch of such bytes at once.
 			end := i + 1
-			for most := min(len(piece), i+blockSize-len(block)); end < most && piece[end] != piece[end-1]; {
+			for most := min(len(piece), i+s.size-len(block)); end < most && piece[end] != piece[end-1]; {
 				end++
 			}
 			if end > i+1 {

@@ -20,6 +20,10 @@ import (
 )
 
 const (
+	// storedSize is the longest input that is stored as it is: deflate would make it no shorter, and
+	// takes a megabyte to find that out.
+	storedSize = 128
+
 	// serialSize is the longest input that is compressed as one chunk.
 	serialSize = 512 << 10
 
@@ -79,15 +83,31 @@ func (e *Encoder) AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	dst = append(dst, e.header[:]...)
 	var sum uint32
 	var err error
-	if size <= serialSize {
+	switch {
+	case size <= storedSize:
+		dst, sum = appendStored(dst, pieces, size)
+	case size <= serialSize:
 		dst, sum, err = e.appendChunk(dst, pieces, 0, size, size)
-	} else {
+	default:
 		dst, sum, err = e.appendChunks(dst, pieces, size, chunkSize)
 	}
 	if err != nil {
 		return dst[:start], fmt.Errorf("zlib: %w", err)
 	}
 	return binary.BigEndian.AppendUint32(dst, sum), nil
+}
+
+// appendStored appends a last deflate block that is not compressed, and returns the checksum of the
+// pieces.
+func appendStored(dst []byte, pieces [][]byte, size int) (_ []byte, sum uint32) {
+	dst = append(dst, 1) // the last block, stored
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(size))
+	dst = binary.LittleEndian.AppendUint16(dst, ^uint16(size))
+	from := len(dst)
+	for _, piece := range pieces {
+		dst = append(dst, piece...)
+	}
+	return dst, adler32.Checksum(dst[from:])
 }
 
 // appendChunks appends pieces of size bytes in all, in chunks of chunk bytes, and returns their

@@ -108,7 +108,7 @@ func TestAppendCompress_isTheSameEverywhere(t *testing.T) {
 func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
 	plain := lines(512 << 10)
 	for level := 1; level <= 9; level++ {
-		for _, size := range []int{0, 1, 113, 140_000} {
+		for _, size := range []int{129, 140_000} {
 			var want bytes.Buffer
 			w, err := klauspost.NewWriterLevel(&want, level)
 			require.NoError(t, err)
@@ -122,6 +122,19 @@ func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
 				require.True(t, bytes.Equal(want.Bytes(), packed), "level %d, %d bytes", level, size)
 			}
 		}
+	}
+}
+
+// An input that deflate would make no shorter takes no encoder's memory.
+func TestAppendCompress_tinyInputIsStored(t *testing.T) {
+	e := encoder(t, 6)
+	packed := make([]byte, 0, 200)
+	for size := range 129 {
+		pieces := cut(lines(size), 50)
+		allocations := testing.AllocsPerRun(1, func() { packed, _ = e.AppendCompress(packed[:0], pieces...) })
+		require.Zero(t, allocations)
+		require.Equal(t, lines(size), inflate(t, packed), "%d bytes", size)
+		require.Len(t, packed, size+11, "2 bytes before the block, 5 of its own and 4 behind it")
 	}
 }
 
@@ -152,7 +165,7 @@ func TestNewEncoder_refusesOtherLevels(t *testing.T) {
 // away.
 func TestAppendCompress_reusesItsMemory(t *testing.T) {
 	e := encoder(t, 6)
-	pieces := [][]byte{lines(113)}
+	pieces := [][]byte{lines(1130)}
 	packed := make([]byte, 0, 1000)
 	allocations := testing.AllocsPerRun(1000, func() { packed, _ = e.AppendCompress(packed[:0], pieces...) })
 	require.LessOrEqual(t, allocations, 4.0)

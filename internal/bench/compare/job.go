@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -12,21 +11,45 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/bench/processor"
 )
 
 // measured is what one run of a whole job took.
 type measured struct {
-	took   time.Duration
-	memory int // kB of resident memory at its peak, above what the messages take
+	took      time.Duration
+	memory    int           // kB of resident memory at its peak, above what the messages take
+	processor time.Duration // of all cores; 0 for PHP
 }
 
-// ourJob does in this process what peers/job.php does in its own, and prints the
-// same two numbers.
-func ourJob(codecName, endpoint, file string) error {
+// ours does a whole job with smslink.
+func ours(codecName, endpoint string, messages []smslink.Message) error {
 	codec, err := smslink.ParseCodec(codecName)
 	if err != nil {
 		return err
 	}
+	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: endpoint})
+	if err != nil {
+		return err
+	}
+	p := smslink.Package{Codec: codec}
+	for _, m := range messages {
+		if err := p.Add(m); err != nil {
+			return err
+		}
+	}
+	resp, err := client.Send(context.Background(), &p)
+	if err != nil {
+		return err
+	}
+	if resp.Count(smslink.StatusSuccess) != len(messages) {
+		return errNotAll
+	}
+	return nil
+}
+
+// measure does in this process what peers/job.php does in its own, and prints what that prints and
+// the processor time.
+func measure(send func(codec, endpoint string, messages []smslink.Message) error, codec, endpoint, file string) error {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -40,10 +63,6 @@ func ourJob(codecName, endpoint, file string) error {
 		}
 		messages = append(messages, smslink.Message{ID: id, To: string(fields[1]), Text: string(fields[2])})
 	}
-	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: endpoint})
-	if err != nil {
-		return err
-	}
 	debug.FreeOSMemory()
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		return err
@@ -52,27 +71,17 @@ func ourJob(codecName, endpoint, file string) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-
-	p := smslink.Package{Codec: codec}
-	for _, m := range messages {
-		if err := p.Add(m); err != nil {
-			return err
-		}
-	}
-	resp, err := client.Send(context.Background(), &p)
-	if err != nil {
+	used, start := processor.Time(), time.Now()
+	if err := send(codec, endpoint, messages); err != nil {
 		return err
 	}
 	took := time.Since(start)
-	if resp.Count(smslink.StatusSuccess) != len(messages) {
-		return errors.New("not every message was accepted")
-	}
+	used = processor.Time() - used
 	peak, err := memory("VmHWM")
 	if err != nil {
 		return err
 	}
-	fmt.Println(took.Nanoseconds(), peak-base)
+	fmt.Println(took.Nanoseconds(), peak-base, used.Nanoseconds())
 	return nil
 }
 

@@ -1,10 +1,11 @@
-// Command compare runs smslink beside PHP, liblzf and others, alternately and in
-// one run, against one receiver on loopback, and prints how they compare. Run it
-// from the repository's root:
+// Command compare runs smslink beside PHP, liblzf and others, or beside plain Go, alternately and in
+// one run, against one receiver on loopback, and prints how they compare. Run it from the
+// repository's root:
 //
 //	go run ./internal/bench/compare
+//	go run ./internal/bench/compare -plain
 //
-// It takes about a quarter of an hour; -quick about a minute. Command page puts its table and its
+// It takes about a quarter of an hour; -quick about a minute. Command page puts its tables and its
 // picture into docs/performance.md.
 package main
 
@@ -27,6 +28,8 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("compare: ")
 	runs := flag.Int("runs", 5, "runs of each side, of which the median counts")
+	plain := flag.Bool("plain", false, "beside plain Go, which needs nothing else")
+	only := flag.Int("only", 0, "only jobs of this many messages")
 	quick := flag.Bool("quick", false, "100,000 messages at the most, and no benchmarks of the packages")
 	pictures := flag.String("pictures", "", "write performance.svg to this folder")
 	flag.Parse()
@@ -34,13 +37,15 @@ func main() {
 	var err error
 	switch {
 	case flag.NArg() == 4 && flag.Arg(0) == "job": // what it runs itself
-		err = ourJob(flag.Arg(1), flag.Arg(2), flag.Arg(3))
+		err = measure(ours, flag.Arg(1), flag.Arg(2), flag.Arg(3))
+	case flag.NArg() == 4 && flag.Arg(0) == "plain":
+		err = measure(plainGo, flag.Arg(1), flag.Arg(2), flag.Arg(3))
 	case flag.NArg() == 4 && flag.Arg(0) == "bzip2": // and this
 		err = packBzip2(flag.Arg(1), flag.Arg(2), flag.Arg(3))
 	case flag.NArg() > 0:
 		err = fmt.Errorf("unknown argument %q", flag.Arg(0))
 	default:
-		err = compare(*runs, *quick, *pictures)
+		err = compare(*runs, *only, *plain, *quick, *pictures)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -58,16 +63,12 @@ type comparison struct {
 	report   report
 }
 
-func compare(runs int, quick bool, pictures string) error {
+func compare(runs, only int, plain, quick bool, pictures string) error {
 	dir, err := os.MkdirTemp("", "smslink-compare")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	lzfPeer, err := findPeers(dir)
-	if err != nil {
-		return err
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -79,6 +80,22 @@ func compare(runs int, quick bool, pictures string) error {
 	sizes := []int{1000, 10_000, 100_000, 1_000_000}
 	if quick {
 		sizes = sizes[:3]
+	}
+	if only > 0 {
+		sizes = []int{only}
+	} else if plain {
+		sizes = append([]int{1}, sizes...)
+	}
+	if plain {
+		if err := c.beside(sizes); err != nil {
+			return err
+		}
+		fmt.Print(c.report.plainMarkdown(runs))
+		return nil
+	}
+	lzfPeer, err := findPeers(dir)
+	if err != nil {
+		return err
 	}
 	if err := c.jobs(sizes); err != nil {
 		return err

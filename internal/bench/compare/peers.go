@@ -68,12 +68,12 @@ func job(command []string) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	var took int64
+	var took, used int64
 	var m measured
-	if _, err := fmt.Sscan(out, &took, &m.memory); err != nil {
-		return measured{}, fmt.Errorf("%s printed %q", command[0], out)
+	if n, err := fmt.Sscan(out, &took, &m.memory, &used); n < 2 {
+		return measured{}, fmt.Errorf("%s printed %q: %w", command[0], out, err)
 	}
-	m.took = time.Duration(took)
+	m.took, m.processor = time.Duration(took), time.Duration(used)
 	return m, nil
 }
 

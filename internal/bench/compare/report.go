@@ -22,7 +22,8 @@ type jobResult struct {
 
 // report is all that was measured, in ns and bytes.
 type report struct {
-	jobs []jobResult
+	jobs  []jobResult
+	plain []plainResult
 
 	liblzfPack, liblzfUnpack, lzfPack, lzfUnpack []float64
 	liblzfSize, lzfSize                          float64
@@ -185,17 +186,19 @@ func jobTargets(n int, codec string) (times, memory string) {
 	return "", ""
 }
 
-// machine is where this ran.
-func machine() string {
-	model := "unknown processor"
+func processorName() string {
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(info)) {
 			if name, ok := strings.CutPrefix(line, "model name"); ok {
-				model = strings.TrimSpace(strings.TrimLeft(name, "\t :"))
-				break
+				return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
 			}
 		}
 	}
+	return "unknown processor"
+}
+
+// machine is where this ran.
+func machine() string {
 	php := "PHP"
 	if out, err := exec.Command("php", "-r", "echo PHP_VERSION;").Output(); err == nil {
 		php += " " + string(out)
@@ -208,7 +211,7 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s, %d cores, %s/%s, %s, %s%s", model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), php, compress)
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s, %s%s", processorName(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), php, compress)
 }
 
 // picture draws zlib's and bzip2's curves, ours and PHP's.
