@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-smslink/smslink/internal/wire"
@@ -68,6 +69,12 @@ type Options struct {
 	// A Send that runs out of time is most likely in doubt, so leave it room.
 	Timeout time.Duration
 
+	// Cooldown is how long the client sends nothing more after the gateway has refused its account,
+	// with ERROR 1 to 7 or 14: repeated wrong passwords get the address banned. Packages are then
+	// not sent, and their errors wrap the [*GatewayError]. After that time one package asks again.
+	// Each further refusal doubles the time, up to an hour. 0 means 1 minute, and below 0 none.
+	Cooldown time.Duration
+
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
 	// nil means no logging. An upload begins with an event at debug. Each call ends with one:
 	//   - for a package, info if it was accepted with all its messages, error if it is in
@@ -84,6 +91,8 @@ type Options struct {
 
 const (
 	defaultTimeout   = 5 * time.Minute
+	defaultCooldown  = time.Minute
+	longestCooldown  = time.Hour
 	defaultUserAgent = "smslink-go"
 )
 
@@ -99,6 +108,7 @@ type Client struct {
 	timeout   time.Duration
 	logger    *slog.Logger
 	tracer    Tracer
+	account   *account
 
 	now      func() time.Time
 	boundary func() string
@@ -129,6 +139,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		timeout:  cmp.Or(opts.Timeout, defaultTimeout),
 		logger:   opts.Logger,
 		tracer:   opts.Tracer,
+		account:  &account{cooldown: cmp.Or(opts.Cooldown, defaultCooldown)},
 		now:      time.Now,
 		boundary: rand.Text,
 	}
@@ -261,6 +272,10 @@ func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, 
 		return nil, c.failed(ctx, 0, x.err)
 	}
 	start := c.now()
+	if err := c.account.ask(start); err != nil {
+		x.err = notSent(err)
+		return nil, c.failed(ctx, p.Len(), x.err)
+	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	if c.tracer != nil {
@@ -268,6 +283,7 @@ func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, 
 		defer func() { c.traceEnd(ctx, p, x) }()
 	}
 	x = c.exchange(ctx, p)
+	c.account.answered(start, c.now(), x.err)
 	if x.err != nil {
 		return nil, c.failed(ctx, p.Len(), x.err)
 	}
@@ -291,6 +307,51 @@ func (c *Client) usable(ctx context.Context) error {
 		return errNilContext
 	}
 	return nil
+}
+
+// account keeps a client whose account was refused from asking again at once.
+type account struct {
+	cooldown time.Duration // the shortest pause; none if it is below 0
+
+	mu      sync.Mutex
+	refusal *GatewayError // nil if the account was not refused, or not lately
+	at      time.Time     // of the refusal
+	pause   time.Duration // after it
+	next    time.Time     // when a package may ask again
+}
+
+// ask returns an error if no package may ask the gateway yet. If it returns nil, one package asks
+// for all: the others wait for another pause, or until it is answered.
+func (a *account) ask(now time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.refusal == nil {
+		return nil
+	}
+	if wait := a.next.Sub(now); wait > 0 {
+		return fmt.Errorf("the account was refused before, and the client asks again in %v at the earliest: %w", max(wait.Round(time.Second), time.Second), a.refusal)
+	}
+	a.next = now.Add(a.pause)
+	return nil
+}
+
+// answered notes what a package that asked at start led to. What was under way when the account was
+// refused says nothing new.
+func (a *account) answered(start, now time.Time, err *SendError) {
+	var refusal *GatewayError
+	refused := err != nil && errors.As(err.Err, &refusal)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.cooldown < 0, a.refusal != nil && start.Before(a.at):
+	case refused && refusal.isAboutAccount():
+		a.pause = max(min(2*a.pause, longestCooldown), a.cooldown)
+		a.refusal, a.at, a.next = refusal, now, now.Add(a.pause)
+	case refused, err == nil: // the account is in order
+		a.refusal, a.pause = nil, 0
+	default:
+		a.next = now
+	}
 }
 
 // exchange is one upload and what it led to: a Response or an error.

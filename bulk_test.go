@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -524,4 +525,135 @@ func TestNewClient_takesATransportThatVerifiesByItself(t *testing.T) {
 		_, err := smslink.NewClient("c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}})
 		require.NoError(t, err)
 	}
+}
+
+// answering is a transport that reads each upload and answers with what next returns, or with an
+// error if that is empty.
+func answering(uploads *atomic.Int32, next func() (status int, body string)) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		uploads.Add(1)
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
+		status, body := next()
+		if body == "" {
+			return nil, errors.New("the line is dead")
+		}
+		return response(status, body), nil
+	})
+}
+
+const (
+	acceptsOne    = "MESSAGE;1;ok;77;1:220000001:3"
+	wrongPassword = "ERROR;7;wrong password"
+)
+
+// An account that was refused is asked again after a minute, then after two, and so on up to an
+// hour, by one package at a time.
+func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var uploads atomic.Int32
+		reply := wrongPassword
+		client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) { return 200, reply })}})
+		send := func() error {
+			_, err := client.Send(context.Background(), packageOf(t, 1))
+			return err
+		}
+		requireWaits := func(pause time.Duration) {
+			t.Helper()
+			before := uploads.Load()
+			for _, rest := range []time.Duration{pause - time.Second, time.Second - time.Nanosecond, 0} {
+				err := send()
+				require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
+				require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
+				require.ErrorContains(t, err, "the account was refused before, and the client asks again in ")
+				require.ErrorContains(t, err, "wrong password")
+				require.ErrorIs(t, smslink.StopReason(nil, err), &smslink.GatewayError{Code: "7"})
+				time.Sleep(rest)
+			}
+			time.Sleep(time.Nanosecond)
+			require.Equal(t, before, uploads.Load())
+		}
+		for range 2 { // the second time after an acceptance
+			reply = wrongPassword
+			require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(send()))
+			for _, minutes := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+				requireWaits(minutes * time.Minute)
+				require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(send()))
+			}
+			time.Sleep(time.Hour)
+			reply = ""
+			require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(send()), "it shows nothing of the account")
+			reply = acceptsOne
+			require.NoError(t, send())
+			require.NoError(t, send())
+		}
+	})
+}
+
+// After the pause, one of many packages asks for all.
+func TestSend_onePackageAsksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var uploads atomic.Int32
+		client := newClient(t, &smslink.Options{Cooldown: time.Second, HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
+			time.Sleep(100 * time.Millisecond)
+			return 200, wrongPassword
+		})}})
+		var all sync.WaitGroup
+		sendTen := func() {
+			for range 10 {
+				all.Go(func() { _, _ = client.Send(context.Background(), packageOf(t, 1)) })
+			}
+			all.Wait()
+		}
+		sendTen()
+		require.EqualValues(t, 10, uploads.Load(), "nothing was known of the account")
+		time.Sleep(time.Second)
+		sendTen()
+		require.EqualValues(t, 11, uploads.Load())
+		time.Sleep(time.Second)
+		sendTen()
+		require.EqualValues(t, 11, uploads.Load(), "the second refusal in turn has doubled the pause")
+		time.Sleep(time.Second)
+		sendTen()
+		require.EqualValues(t, 12, uploads.Load())
+	})
+}
+
+func TestSend_whichRefusalsAreAboutTheAccount(t *testing.T) {
+	for code := 1; code <= 17; code++ {
+		for status, outcome := range map[int]smslink.Outcome{200: smslink.OutcomeRejected, 403: smslink.OutcomeRejected, 502: smslink.OutcomeInDoubt} {
+			waits := code <= 7 || code == 14
+			for _, cooldown := range []time.Duration{0, -1} {
+				var uploads atomic.Int32
+				client := newClient(t, &smslink.Options{Cooldown: cooldown, HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
+					return status, fmt.Sprintf("ERROR;%d;x", code)
+				})}})
+				_, err := client.Send(t.Context(), packageOf(t, 1))
+				require.Equal(t, outcome, smslink.OutcomeOf(err))
+				_, _ = client.Send(t.Context(), packageOf(t, 1))
+				require.Equal(t, waits && cooldown == 0, uploads.Load() == 1, "ERROR %d, cooldown %v", code, cooldown)
+			}
+		}
+	}
+}
+
+// Ten log-ins with a mistyped password are one upload, and so is a stream after them.
+func TestSendMessage_oneUploadForAllLogIns(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.Refuse("7", "wrong password"))
+	client := gateway.Client()
+	for range 10 {
+		_, err := client.SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "Codul dvs. este 123456."})
+		require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
+		require.True(t, smslink.SafeToResend(err))
+	}
+	j := newSpy()
+	stream := client.Stream(numbered(5, new(int), nil), &smslink.StreamOptions{MaxMessages: 2, Journal: j})
+	for _, b := range collect(t, t.Context(), stream) {
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(b.Err))
+	}
+	require.ErrorIs(t, stream.Err(), &smslink.GatewayError{Code: "7"})
+	require.Empty(t, j.states)
+	require.Len(t, gateway.Uploads(), 1)
 }

@@ -181,15 +181,18 @@ func (e *GatewayError) Is(target error) bool {
 	return ok && other != nil && other.Code == e.Code
 }
 
-// stopsAll reports whether the code is about the account or this program, and not about one
+// isAboutAccount reports whether the code is about the account or this program, and not about one
 // package.
-func (e *GatewayError) stopsAll() bool {
+func (e *GatewayError) isAboutAccount() bool {
 	switch e.Code {
-	case "1", "2", "3", "4", "5", "6", "7", "8", "14":
+	case "1", "2", "3", "4", "5", "6", "7", "14":
 		return true
 	}
 	return false
 }
+
+// stopsAll reports whether any other package would be refused, too.
+func (e *GatewayError) stopsAll() bool { return e.isAboutAccount() || e.Code == "8" }
 
 // Format prints what Error returns, whatever the verb, so that %+v and %#v do not show the
 // gateway's Text.

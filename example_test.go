@@ -288,7 +288,6 @@ func ExampleClient_Stream() {
 func ExampleClient_Stream_journal() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	client := gateway.Client()
 	folder, err := os.MkdirTemp("", "campaign")
 	if err != nil {
 		log.Fatal(err)
@@ -310,7 +309,7 @@ func ExampleClient_Stream_journal() {
 		defer func() { _ = j.Close() }()
 		opts := &smslink.StreamOptions{Journal: j}
 		opts.MaxMessages = 2 // for several packages in this example
-		stream := client.Stream(messages, opts)
+		stream := gateway.Client().Stream(messages, opts)
 		for batch := range stream.Batches(context.Background()) {
 			for result, err := range batch.Results() { // those of an earlier run, too
 				fmt.Println(result.ID, smslink.OutcomeOf(err)) // in doubt: look into the account's reports
@@ -321,7 +320,7 @@ func ExampleClient_Stream_journal() {
 	}
 
 	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Refuse("3", "suspended"))
-	for range 2 { // and once more, the account being in order again
+	for range 2 { // the second time, the account is in order again
 		if err := send(); err != nil {
 			log.Fatal(err)
 		}

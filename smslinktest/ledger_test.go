@@ -186,7 +186,7 @@ func TestRules_unreportedMessagesAreLeftOut(t *testing.T) {
 func TestRules_firstObjectionCounts(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}, Rules: []smslinktest.Rule{
 		smslinktest.UnknownNumbers("0700000001"),
-		smslinktest.Blacklist("0700000001", "0040700000002"),
+		smslinktest.Blacklist("0700000001", "0700 000 002"),
 		func(m smslink.Message) smslink.Status {
 			if strings.Contains(m.Text, "?") {
 				return 42
@@ -196,7 +196,7 @@ func TestRules_firstObjectionCounts(t *testing.T) {
 	}})
 	var p smslink.Package
 	for i, m := range []smslink.Message{
-		{To: "0700000001", Text: "a"},
+		{To: "+40 700 000 001", Text: "a"},
 		{To: "+40700000002", Text: "a"},
 		{To: "0700000003", From: "ALTUL", Text: "a"},
 		{To: "0700000003", From: "MAGAZIN", Text: "a"},

@@ -13,26 +13,37 @@ import (
 // time in UTC. Rules are called concurrently.
 type Rule func(m smslink.Message) smslink.Status
 
-// UnknownNumbers returns a rule that fails these receivers with [smslink.StatusNumberFailed]. They
-// are given as the gateway reads them, such as 0712345678 or 0040712345678.
+// UnknownNumbers returns a rule that fails these receivers with [smslink.StatusNumberFailed], in
+// whichever form a message has them.
 func UnknownNumbers(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusNumberFailed)
 }
 
-// Blacklist returns a rule that fails these receivers with [smslink.StatusInternalOrBlacklisted].
-// They are given as the gateway reads them, such as 0712345678 or 0040712345678.
+// Blacklist returns a rule that fails these receivers with [smslink.StatusInternalOrBlacklisted], in
+// whichever form a message has them.
 func Blacklist(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusInternalOrBlacklisted)
 }
 
 func failing(receivers []string, status smslink.Status) Rule {
-	receivers = slices.Clone(receivers)
+	failing := map[string]bool{}
+	for _, receiver := range receivers {
+		failing[phone(receiver)] = true
+	}
 	return func(m smslink.Message) smslink.Status {
-		if slices.Contains(receivers, m.To) {
+		if failing[phone(m.To)] {
 			return status
 		}
 		return smslink.StatusSuccess
 	}
+}
+
+// phone returns a receiver's one form, or the receiver if it is not certainly a phone number.
+func phone(receiver string) string {
+	if number, err := smslink.E164(receiver); err == nil {
+		return number
+	}
+	return receiver
 }
 
 // statusOf returns the status of a message: what the rules say, or else the senders and the form of

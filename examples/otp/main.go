@@ -31,7 +31,12 @@ type service struct {
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	phone, code := r.PostFormValue("phone"), newCode()
+	phone, err := smslink.E164(r.PostFormValue("phone")) // one key for a phone, however it is written
+	if err != nil {
+		http.Error(w, "This is not a mobile number.", http.StatusBadRequest)
+		return
+	}
+	code := newCode()
 	s.keep(phone, code)
 	sendCode(w, r, s.sms, phone, code)
 }
@@ -62,8 +67,9 @@ func run(out io.Writer) error {
 	}{
 		{"0712345678", nil},
 		{"+40 21 312 3456", nil},
-		{"0723456789", []smslinktest.Fault{smslinktest.Refuse("3", "user suspended")}},
 		{"0734567890", []smslinktest.Fault{smslinktest.LoseReply()}},
+		{"0723456789", []smslinktest.Fault{smslinktest.Refuse("7", "wrong password")}},
+		{"0723 456 789", nil}, // the client asks no more, for a minute
 	} {
 		gateway.Inject(visit.faults...)
 		resp, err := http.PostForm(server.URL, url.Values{"phone": {visit.phone}})
@@ -78,7 +84,12 @@ func run(out io.Writer) error {
 		fmt.Fprintf(out, "%s asks for a code: %d %s\n", visit.phone, resp.StatusCode, strings.TrimSpace(string(answer)))
 	}
 	for _, m := range gateway.Messages() {
-		fmt.Fprintf(out, "the sandbox has for %s: %s\n", m.To, strings.ReplaceAll(m.Text, codes[m.To], "******"))
+		phone, err := smslink.E164(m.To)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "the sandbox has for %s: %s\n", phone, strings.ReplaceAll(m.Text, codes[phone], "******"))
 	}
+	fmt.Fprintln(out, len(gateway.Uploads()), "uploads")
 	return nil
 }

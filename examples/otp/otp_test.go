@@ -75,9 +75,11 @@ func TestRun(t *testing.T) {
 	require.NoError(t, run(&out))
 	require.Equal(t, `0712345678 asks for a code: 200 The code was sent.
 +40 21 312 3456 asks for a code: 400 This is not a mobile number.
-0723456789 asks for a code: 503 The code was not sent. Please try again.
 0734567890 asks for a code: 502 The code may have been sent. Please wait a minute.
-the sandbox has for 0712345678: Codul dvs. este ******.
-the sandbox has for 0734567890: Codul dvs. este ******.
+0723456789 asks for a code: 503 The code was not sent. Please try again.
+0723 456 789 asks for a code: 503 The code was not sent. Please try again.
+the sandbox has for +40712345678: Codul dvs. este ******.
+the sandbox has for +40734567890: Codul dvs. este ******.
+3 uploads
 `, out.String())
 }
