@@ -117,7 +117,7 @@ func ExampleClient_SendMessage() {
 func ExampleSafeToResend() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	gateway.Inject(smslinktest.Refuse("8", "no credit"), smslinktest.LoseReply())
+	gateway.Inject(smslinktest.Reject("8", "no credit"), smslinktest.LoseReply())
 	client := gateway.Client()
 
 	for range 2 {

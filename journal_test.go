@@ -427,7 +427,7 @@ func TestStream_whatAStoppedStreamCantAskForIsInDoubt(t *testing.T) {
 // A wrong password is told while the other packages are with the journal: none of them
 // is uploaded, and none stays in doubt.
 func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Refuse("7", "") }})
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Reject("7", "") }})
 	j, read := newSpy(), 0
 	stopped := make(chan struct{})
 	j.intending = func(ids []int64) {

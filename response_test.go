@@ -416,7 +416,7 @@ func TestSend_refusalAfterASecondConnectionIsInDoubt(t *testing.T) {
 		Endpoint: gw.URL, HTTPClient: &http.Client{Transport: retrying(smslink.NewTransport())},
 	})
 	require.NoError(t, err)
-	for _, refusal := range []smslinktest.Fault{smslinktest.Refuse("8", "no credit"), smslinktest.Answer(403, "")} {
+	for _, refusal := range []smslinktest.Fault{smslinktest.Reject("8", "no credit"), smslinktest.Answer(403, "")} {
 		gw.Reset()
 		gw.Inject(smslinktest.Answer(502, "").AfterTaking(), refusal)
 		p := packageOf(t, 1)

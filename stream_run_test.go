@@ -68,7 +68,7 @@ func TestStream_stopsIfTheAccountIsRefused(t *testing.T) {
 func TestStream_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	gateway.Inject(smslinktest.Refuse("16", ""), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
+	gateway.Inject(smslinktest.Reject("16", ""), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
 	read := 0
 	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: quick}))
 	require.Len(t, batches, 4)
@@ -123,7 +123,7 @@ func TestStream_contextEndsIt(t *testing.T) {
 func TestStream_goesOnAfterCodesThatConcernOnePackage(t *testing.T) {
 	for _, code := range []string{"0", "9", "13", "16", "25", "700"} {
 		gateway := newGateway(t, nil)
-		gateway.Inject(smslinktest.Refuse(code, ""), smslinktest.Answer(403, "ERROR;"+code+";"), smslinktest.Answer(500, "ERROR;"+code+";"))
+		gateway.Inject(smslinktest.Reject(code, ""), smslinktest.Answer(403, "ERROR;"+code+";"), smslinktest.Answer(500, "ERROR;"+code+";"))
 		read := 0
 		require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 4, code)
 	}
@@ -201,7 +201,7 @@ func TestStream_stopsAfterFiveInDoubtInARow(t *testing.T) {
 	require.Equal(t, upTo(read), idsOf(batches))
 	require.Empty(t, gateway.Messages())
 
-	for name, answer := range map[string]smslinktest.Fault{"accepted": {}, "rejected": smslinktest.Refuse("16", "")} {
+	for name, answer := range map[string]smslinktest.Fault{"accepted": {}, "rejected": smslinktest.Reject("16", "")} {
 		gateway.Inject(down, down, down, down, answer, down, down, down, down)
 		require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 10, name)
 	}

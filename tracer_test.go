@@ -76,7 +76,7 @@ func TestTracer_isToldOfEachUpload(t *testing.T) {
 				Statuses: map[smslink.Status]int{smslink.StatusSuccess: 1, smslink.StatusNumberFailed: 1, smslink.StatusUnreported: 1},
 			},
 		},
-		{name: "rejected", fault: smslinktest.Refuse("8", "no credit"), end: smslink.UploadEnd{Outcome: smslink.OutcomeRejected, StatusCode: 200}},
+		{name: "rejected", fault: smslinktest.Reject("8", "no credit"), end: smslink.UploadEnd{Outcome: smslink.OutcomeRejected, StatusCode: 200}},
 		{name: "in doubt", fault: smslinktest.Answer(503, "busy"), end: smslink.UploadEnd{Outcome: smslink.OutcomeInDoubt, StatusCode: 503}},
 		{name: "lost reply", fault: smslinktest.LoseReply(), end: smslink.UploadEnd{Outcome: smslink.OutcomeInDoubt}},
 	} {

@@ -81,7 +81,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 					}
 					return []smslinktest.Fault{
 						smslinktest.LoseReply(), smslinktest.Answer(503, "busy"), smslinktest.HangUp(), smslinktest.CutReply(20),
-						smslinktest.Refuse("99", "not today"), smslinktest.Answer(413, ""), smslinktest.HangUp().AfterTaking(),
+						smslinktest.Reject("99", "not today"), smslinktest.Answer(413, ""), smslinktest.HangUp().AfterTaking(),
 					}[random.IntN(7)]
 				},
 			})
@@ -230,7 +230,7 @@ func TestTelemetry_spanOfAnAcceptedUpload(t *testing.T) {
 func TestTelemetry_spanOfAnErrorHasItsText(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	gateway.Inject(smslinktest.Refuse("8", "no credit"))
+	gateway.Inject(smslinktest.Reject("8", "no credit"))
 	collector := newCollector(t)
 	_, err := collector.client(t, gateway, smslink.Options{}).Send(t.Context(), packageOf(t, smslink.Message{To: "0712345678", Text: "a"}))
 	require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))

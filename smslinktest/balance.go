@@ -13,15 +13,15 @@ const unlimitedBalance = 1_000_000
 func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		writeReply(w, wire.AppendReply(nil, (&refusal{codeTooFewArguments, "the form can't be read"}).reply()))
+		writeReply(w, wire.AppendReply(nil, (&rejection{codeTooFewArguments, "the form can't be read"}).reply()))
 		return
 	}
-	refused := g.admit(r.PostForm.Get("connection_id"), r.PostForm.Get("password"))
-	if refused == nil && r.PostForm.Get("mode") != "account-balance" {
-		refused = &refusal{codeUnknownMode, "unknown mode"}
+	rejected := g.admit(r.PostForm.Get("connection_id"), r.PostForm.Get("password"))
+	if rejected == nil && r.PostForm.Get("mode") != "account-balance" {
+		rejected = &rejection{codeUnknownMode, "unknown mode"}
 	}
-	if refused != nil {
-		writeReply(w, wire.AppendReply(nil, refused.reply()))
+	if rejected != nil {
+		writeReply(w, wire.AppendReply(nil, rejected.reply()))
 		return
 	}
 	left := g.Credit()

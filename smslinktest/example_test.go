@@ -85,7 +85,7 @@ func Example() {
 		name  string
 		fault smslinktest.Fault
 	}{
-		{"no credit", smslinktest.Refuse("8", "no credit")},
+		{"no credit", smslinktest.Reject("8", "no credit")},
 		{"one message not mentioned", smslinktest.OmitEntries(3)},
 		{"the reply is lost", smslinktest.LoseReply()},
 	} {

@@ -18,7 +18,7 @@ import (
 // Fault is something that goes wrong with one upload. The zero Fault does nothing.
 //
 // The outcomes in the docs are those of an upload that the gateway would otherwise take. An upload
-// that the gateway refuses, for a wrong password for example, meets only faults before reading. It
+// that the gateway rejects, for a wrong password for example, meets only faults before reading. It
 // leaves an injected fault to the next upload.
 type Fault struct {
 	// Name is what [Upload].Fault says of an upload that met the fault. The functions that
@@ -41,14 +41,14 @@ const (
 
 // AfterTaking moves a [HangUp], [ResetConnection] or [Answer] to after the package is taken and
 // recorded. A client cannot tell, and reports the same outcome. If that is
-// [smslink.OutcomeRejected], as for Answer(403, ""), [Refuse] and [Redirect], it is then wrong, and
+// [smslink.OutcomeRejected], as for Answer(403, ""), [Reject] and [Redirect], it is then wrong, and
 // the messages may be sent twice. The live gateway is not known to do so.
 func (f Fault) AfterTaking() Fault {
 	f.stage = afterTaking
 	return f
 }
 
-// BeforeReading moves a [HangUp], [ResetConnection], [Answer], [Refuse] or [Redirect] to when the
+// BeforeReading moves a [HangUp], [ResetConnection], [Answer], [Reject] or [Redirect] to when the
 // request's header has been read, as in a server that limits uploads. The outcome is the same, with
 // one exception: a client that is still writing a large package may see the connection break before
 // it reads the answer. Then it is [smslink.OutcomeInDoubt].
@@ -184,15 +184,15 @@ func Answer(status int, body string) Fault {
 	}}
 }
 
-// Refuse answers ERROR with that code and text instead of taking the package:
+// Reject answers ERROR with that code and text instead of taking the package:
 // [smslink.OutcomeRejected], with a [*smslink.GatewayError]. It panics if the code or text contains
 // a semicolon.
-func Refuse(code, text string) Fault {
+func Reject(code, text string) Fault {
 	if strings.Contains(code+text, ";") {
-		panic("smslink: test gateway: Refuse with a semicolon, which ends a field of the reply")
+		panic("smslink: test gateway: Reject with a semicolon, which ends a field of the reply")
 	}
 	fault := Answer(http.StatusOK, string(wire.AppendReply(nil, wire.Reply{Code: code, Text: text})))
-	fault.Name = strings.TrimSpace("refuse " + code + " " + text)
+	fault.Name = strings.TrimSpace("reject " + code + " " + text)
 	return fault
 }
 

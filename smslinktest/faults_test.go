@@ -75,12 +75,12 @@ func TestFaults(t *testing.T) {
 		{"Answer 500", smslinktest.Answer(500, ""), inDoubt, 0, nil, nil, nil},
 		{"Answer 502 after taking", smslinktest.Answer(502, "<html>").AfterTaking(), inDoubt, 3, nil, nil, nil},
 		{"Answer 503", smslinktest.Answer(503, "ERROR;3;suspended"), inDoubt, 0, nil, nil, nil},
-		{"Refuse", smslinktest.Refuse("8", "no credit"), rejected, 0, nil, nil, &smslink.GatewayError{Code: "8"}},
+		{"Refuse", smslinktest.Reject("8", "no credit"), rejected, 0, nil, nil, &smslink.GatewayError{Code: "8"}},
 		{"Redirect", smslinktest.Redirect(307, elsewhere.URL), rejected, 0, nil, nil, nil},
 		{"Redirect before reading", smslinktest.Redirect(302, elsewhere.URL).BeforeReading(), rejected, 0, nil, nil, nil},
 		{"Answer 413 before reading", smslinktest.Answer(413, "").BeforeReading(), rejected, 0, nil, nil, nil},
 		{"HangUp before reading", smslinktest.HangUp().BeforeReading(), inDoubt, 0, nil, nil, nil},
-		{"Refuse after taking", smslinktest.Refuse("8", "no credit").AfterTaking(), rejected, 3, nil, nil, nil},
+		{"Refuse after taking", smslinktest.Reject("8", "no credit").AfterTaking(), rejected, 3, nil, nil, nil},
 		{"Delay", smslinktest.Delay(10 * time.Millisecond), accepted, 3, all, nil, nil},
 		{"Delay past the time-out", smslinktest.Delay(time.Hour), inDoubt, 3, nil, nil, context.Canceled},
 		{"Trickle", smslinktest.Trickle(50 * time.Microsecond), accepted, 3, all, nil, nil},
@@ -123,7 +123,7 @@ func TestFaults(t *testing.T) {
 				packages := 0
 				for _, upload := range gateway.Uploads() {
 					require.Equal(t, 3, upload.Receivers)
-					require.Empty(t, upload.Refusal)
+					require.Empty(t, upload.Rejection)
 					if upload.PackageID != "" {
 						packages++
 					}
@@ -198,7 +198,7 @@ func TestFaults_overHTTP2(t *testing.T) {
 		"LoseReply":       {smslinktest.LoseReply(), smslink.OutcomeInDoubt},
 		"CutReply":        {smslinktest.CutReply(5), smslink.OutcomeInDoubt},
 		"no cut":          {smslinktest.CutReply(500), smslink.OutcomeAccepted},
-		"Refuse":          {smslinktest.Refuse("8", "x").BeforeReading(), smslink.OutcomeRejected},
+		"Refuse":          {smslinktest.Reject("8", "x").BeforeReading(), smslink.OutcomeRejected},
 	} {
 		gateway.Inject(c.fault)
 		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
@@ -212,7 +212,7 @@ func TestFaults_refuseBadArguments(t *testing.T) {
 	for name, call := range map[string]func(){
 		"CutReply": func() { smslinktest.CutReply(-1) },
 		"Answer":   func() { smslinktest.Answer(101, "") },
-		"Refuse":   func() { smslinktest.Refuse("8", "a;b") },
+		"Refuse":   func() { smslinktest.Reject("8", "a;b") },
 		"Redirect": func() { smslinktest.Redirect(200, "") },
 	} {
 		require.Panics(t, call, name)
@@ -228,7 +228,7 @@ func TestInject_comesInOrderAndBeforeTheRule(t *testing.T) {
 		}
 		return smslinktest.Fault{}
 	}})
-	gateway.Inject(smslinktest.Refuse("1", "first"), smslinktest.Refuse("2", "second"))
+	gateway.Inject(smslinktest.Reject("1", "first"), smslinktest.Reject("2", "second"))
 	var got []string
 	for id := range int64(5) {
 		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, id))

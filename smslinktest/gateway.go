@@ -8,7 +8,7 @@
 // message of a package that is taken gets a status from the [Rule]s and the credit.
 // [Gateway.Messages] returns the messages.
 //
-// Other uploads are refused:
+// Other uploads are rejected:
 //
 //   - ERROR 1 if the form is wrong
 //   - ERROR 2 for another connection id
@@ -55,7 +55,7 @@ type Options struct {
 	ConnectionID string
 	Password     string
 
-	// BanAfter is the number of wrong passwords in a row after which every upload is refused
+	// BanAfter is the number of wrong passwords in a row after which every upload is rejected
 	// with ERROR 6, until [Gateway.Reset]. 0 means 5; a negative number means never. The live
 	// gateway's number is unknown.
 	BanAfter int
@@ -222,12 +222,12 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 		fault.serve(g, w, r, nil)
 		return
 	}
-	form, messages, refusal := g.read(w, r)
-	if refusal != nil {
+	form, messages, rejection := g.read(w, r)
+	if rejection != nil {
 		upload := g.newUpload(form, Fault{})
-		upload.Refusal = refusal.Error()
+		upload.Rejection = rejection.Error()
 		g.keep(upload)
-		writeReply(w, wire.AppendReply(nil, refusal.reply()))
+		writeReply(w, wire.AppendReply(nil, rejection.reply()))
 		return
 	}
 	fault := turn.after()

@@ -11,7 +11,7 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Upload is one upload, taken or not. If its form could not be read, it has a Refusal and only the
+// Upload is one upload, taken or not. If its form could not be read, it has a Rejection and only the
 // fields before the first wrong one. Uploads that meet a fault before they are read are not
 // recorded.
 type Upload struct {
@@ -22,7 +22,7 @@ type Upload struct {
 	SizeCompressed int    // bytes, as its form says
 	Receivers      int    // messages, as its form says
 	PackageID      string // empty if it was not taken
-	Refusal        string // the ERROR's code and text; empty if it was taken or met a fault
+	Rejection      string // the ERROR's code and text; empty if it was taken or met a fault
 	Fault          string // the Name of the fault that it met; empty if it met none
 
 	// Fields are the form's fields as received, in order, without the password and the
@@ -196,17 +196,17 @@ func (g *Gateway) newUpload(form form, fault Fault) Upload {
 }
 
 // admit checks the credentials, and counts wrong passwords.
-func (g *Gateway) admit(connectionID, password string) *refusal {
+func (g *Gateway) admit(connectionID, password string) *rejection {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.opts.BanAfter > 0 && g.wrong >= g.opts.BanAfter:
-		return &refusal{codeBanned, "address banned after failed log-ins"}
+		return &rejection{codeBanned, "address banned after failed log-ins"}
 	case !equal(connectionID, g.ConnectionID):
-		return &refusal{codeConnectionID, "connection id not approved"}
+		return &rejection{codeConnectionID, "connection id not approved"}
 	case !equal(password, g.Password):
 		g.wrong++
-		return &refusal{codePassword, "wrong password"}
+		return &rejection{codePassword, "wrong password"}
 	}
 	g.wrong = 0
 	return nil

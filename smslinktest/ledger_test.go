@@ -56,13 +56,13 @@ func TestUploads_takenOrNot(t *testing.T) {
 	require.Equal(t, 2, uploads[0].Receivers)
 	require.Equal(t, p.Size(), uploads[0].SizePlain)
 	require.Positive(t, uploads[0].SizeCompressed)
-	require.Empty(t, uploads[0].Refusal)
+	require.Empty(t, uploads[0].Rejection)
 	require.Empty(t, uploads[0].Fault)
 	require.Equal(t, "hang-up", uploads[1].Fault)
-	require.Empty(t, uploads[1].PackageID+uploads[1].Refusal, "a fault")
+	require.Empty(t, uploads[1].PackageID+uploads[1].Rejection, "a fault")
 	require.Equal(t, 1, uploads[1].Receivers)
 	require.Empty(t, uploads[2].PackageID)
-	require.Equal(t, "7;wrong password", uploads[2].Refusal)
+	require.Equal(t, "7;wrong password", uploads[2].Rejection)
 	require.True(t, uploads[2].Test)
 }
 
@@ -83,7 +83,7 @@ func TestUploads_fieldsAsTheyCame(t *testing.T) {
 	require.Equal(t, smslinktest.Field{Name: "SizePlain", Value: fmt.Sprint(len(onePlain))}, uploads[0].Fields[5])
 	require.Equal(t, want[6:], uploads[0].Fields[6:])
 	require.Equal(t, want[:6], uploads[1].Fields, "up to the one at fault")
-	require.Equal(t, "1;field SizePlain: malformed value", uploads[1].Refusal)
+	require.Equal(t, "1;field SizePlain: malformed value", uploads[1].Rejection)
 	for _, upload := range uploads {
 		require.NotContains(t, fmt.Sprint(upload), gateway.Password)
 	}

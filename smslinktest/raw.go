@@ -18,7 +18,8 @@ import (
 //     [smslink.OutcomeAccepted]; a client that keeps the connection takes the second response for
 //     the reply to its next package.
 //   - A reply with neither Content-Length nor chunks ends when the connection does, so that a
-//     cut reply looks like a whole one. [smslink.OutcomeAccepted]; the last entry is in doubt.
+//     cut reply looks like a whole one. [smslink.OutcomeAccepted]; the last message is in doubt
+//     unless its status is 3.
 //   - A body that is shorter than its Content-Length was cut. [smslink.OutcomeInDoubt], or
 //     [smslink.OutcomeRejected] if the status is from 300 to 499 and the body cannot be the start
 //     of a MESSAGE.

@@ -35,12 +35,12 @@ const (
 // maxStall is the longest pause between two reads of a request's body.
 const maxStall = 30 * time.Second
 
-// refusal is an ERROR reply.
-type refusal struct{ code, text string }
+// rejection is an ERROR reply.
+type rejection struct{ code, text string }
 
-func (r *refusal) reply() wire.Reply { return wire.Reply{Code: r.code, Text: r.text} }
+func (r *rejection) reply() wire.Reply { return wire.Reply{Code: r.code, Text: r.text} }
 
-func (r *refusal) Error() string { return r.code + ";" + r.text }
+func (r *rejection) Error() string { return r.code + ";" + r.text }
 
 // Codes of the published table [public], and one of our own for what the table does not have.
 const (
@@ -61,23 +61,23 @@ type form struct {
 
 // read reads an upload and checks that everything in it agrees. It returns the messages without
 // what the gateway gives them.
-func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message, *refusal) {
+func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message, *rejection) {
 	form, packed, err := g.readForm(w, r)
 	if err != nil {
-		var refused *refusal
-		if !errors.As(err, &refused) {
-			refused = &refusal{codeTooFewArguments, err.Error()}
+		var rejected *rejection
+		if !errors.As(err, &rejected) {
+			rejected = &rejection{codeTooFewArguments, err.Error()}
 		}
-		return form, nil, refused
+		return form, nil, rejected
 	}
 	messages, err := unpack(form.Form, packed)
 	if err != nil {
-		return form, nil, &refusal{codeBadPackage, err.Error()}
+		return form, nil, &rejection{codeBadPackage, err.Error()}
 	}
 	now := g.now()
 	for i := range messages {
 		if at := messages[i].SendAt; !at.IsZero() && !at.After(now) {
-			return form, nil, &refusal{codeSchedule, "schedule in the past or too near"}
+			return form, nil, &rejection{codeSchedule, "schedule in the past or too near"}
 		}
 	}
 	return form, messages, nil
@@ -86,7 +86,7 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message,
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // readForm reads the form and the package. It checks the credentials before it reads the package.
-// It reads the rest of an upload that is refused without keeping it, so that the client is done
+// It reads the rest of an upload that is rejected without keeping it, so that the client is done
 // writing when the answer comes.
 func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, packed []byte, err error) {
 	if _, err := strconv.ParseUint(r.URL.Query().Get("timestamp"), 10, 63); err != nil {
@@ -101,27 +101,27 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, p
 	}
 	body := http.MaxBytesReader(w, r.Body, maxPacked+maxForm)
 	connectionID := ""
-	var refused *refusal
+	var rejected *rejection
 	read.Form, packed, err = wire.ParseForm(multipart.NewReader(body, params["boundary"]), maxPacked, func(name, value string) error {
 		switch name {
 		case "connection_id":
 			connectionID = value
 		case "password":
 			if value != "" { // an empty one is malformed, and not wrong
-				refused = g.admit(connectionID, value)
+				rejected = g.admit(connectionID, value)
 			}
 			return nil
 		case "Package":
-			if refused != nil {
-				return refused
+			if rejected != nil {
+				return rejected
 			}
 			return nil
 		}
 		read.fields = append(read.fields, Field{name, value})
 		return nil
 	})
-	if refused != nil {
-		err = refused
+	if rejected != nil {
+		err = rejected
 	}
 	if err != nil {
 		_, _ = io.Copy(io.Discard, body)

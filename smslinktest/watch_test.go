@@ -12,7 +12,7 @@ import (
 func TestInspect_showsTheLedgerAndTheFaultsToCome(t *testing.T) {
 	gateway := newGateway(t, nil)
 	send(t, gateway, packageOf(t, nil, 0, 1))
-	gateway.Inject(smslinktest.Refuse("8", "no credit"))
+	gateway.Inject(smslinktest.Reject("8", "no credit"))
 	calls := 0
 	gateway.Inspect(func(s smslinktest.Snapshot) {
 		calls++
@@ -21,7 +21,7 @@ func TestInspect_showsTheLedgerAndTheFaultsToCome(t *testing.T) {
 		require.Len(t, s.Uploads, 1)
 		require.Equal(t, "1001", s.Uploads[0].PackageID)
 		require.Len(t, s.Faults, 1)
-		require.Equal(t, "refuse 8 no credit", s.Faults[0].Name)
+		require.Equal(t, "reject 8 no credit", s.Faults[0].Name)
 	})
 	require.Equal(t, 1, calls)
 }
@@ -35,7 +35,7 @@ func TestInspect_changedIsClosedByEveryChange(t *testing.T) {
 		{"a package", func() { send(t, gateway, packageOf(t, nil, 1)) }},
 		{"a delivery", func() { require.NoError(t, gateway.Deliver(t.Context(), "220000001", true)) }},
 		{"credit", func() { gateway.SetCredit(5) }},
-		{"a fault to come", func() { gateway.Inject(smslinktest.Refuse("8", "no credit")) }},
+		{"a fault to come", func() { gateway.Inject(smslinktest.Reject("8", "no credit")) }},
 		{"a fault met", func() { _, _ = gateway.Client().Send(context.Background(), packageOf(t, nil, 2)) }},
 		{"a reset", func() { gateway.Reset() }},
 	} {

@@ -146,7 +146,7 @@ func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 			case faults && kind == 0:
 				return smslinktest.LoseReply()
 			case faults && kind == 1:
-				return smslinktest.Refuse("8", "no credit")
+				return smslinktest.Reject("8", "no credit")
 			}
 			return smslinktest.Fault{}
 		}})

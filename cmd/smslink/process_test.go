@@ -324,7 +324,7 @@ func TestSend_stopsEarlyAndStillKnowsTheJournal(t *testing.T) {
 	gateway.Inject(smslinktest.Answer(413, ""), smslinktest.Fault{}, smslinktest.LoseReply())
 	p := start(t, gateway, args...)
 	require.Equal(t, cli.ExitInDoubt, p.end())
-	gateway.Inject(smslinktest.Refuse("7", "wrong password"))
+	gateway.Inject(smslinktest.Reject("7", "wrong password"))
 	p = start(t, gateway, args...)
 	require.Equal(t, cli.ExitInDoubt, p.end())
 	s := summary(t, p.out.String())

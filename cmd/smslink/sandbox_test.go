@@ -114,7 +114,7 @@ func TestSandbox_endsOnAnInterrupt(t *testing.T) {
 
 func TestSandbox_faultsInOrder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "faults")
-	require.NoError(t, os.WriteFile(file, []byte("\ufeff# the first two uploads\r\nrefuse 8 no credit\r\n\n  lose-reply  \n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("\ufeff# the first two uploads\r\nreject 8 no credit\r\n\n  lose-reply  \n"), 0o600))
 	s := startSandbox(t, nil, "--faults", file, "--fault", "none", "--fault", "answer 503", "--credit", "3", "--unknown-number", "0700000009")
 	defer s.end()
 	const row = "id,to,text\n1,0700000001,a\n"

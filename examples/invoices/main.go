@@ -54,7 +54,7 @@ func run(out io.Writer, folder string) error {
 	gateway := smslinktest.NewGateway(nil) // in place of the live one
 	defer gateway.Close()
 
-	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Refuse("3", "user suspended"))
+	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Reject("3", "user suspended"))
 	for n := range 2 {
 		inDoubt, err := remind(context.Background(), gateway.Client(), db, filepath.Join(folder, "november.journal"))
 		fmt.Fprintf(out, "run %d: %d in doubt; %v\n", n+1, inDoubt, err)

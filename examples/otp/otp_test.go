@@ -45,7 +45,7 @@ func TestService_whenTheGatewayDoesNotTakeIt(t *testing.T) {
 	}{
 		"a landline number":    {"0213123456", smslinktest.Fault{}, http.StatusBadRequest, 0},
 		"a number nobody has":  {"0700000404", smslinktest.Fault{}, http.StatusBadRequest, 1},
-		"a refusal":            {"0712345678", smslinktest.Refuse("3", "user suspended"), http.StatusServiceUnavailable, 0},
+		"a refusal":            {"0712345678", smslinktest.Reject("3", "user suspended"), http.StatusServiceUnavailable, 0},
 		"a lost reply":         {"0712345678", smslinktest.LoseReply(), http.StatusBadGateway, 1},
 		"an overloaded server": {"0712345678", smslinktest.Answer(503, ""), http.StatusBadGateway, 0},
 	} {

@@ -64,7 +64,7 @@ func TestSend_leavesNoGoroutine(t *testing.T) {
 	for name, fault := range map[string]smslinktest.Fault{
 		"accepted": {}, "hang-up": smslinktest.HangUp(), "reset": smslinktest.ResetConnection(), "lost reply": smslinktest.LoseReply(),
 		"cut reply": smslinktest.CutReply(10), "too late": smslinktest.Delay(10 * time.Second), "byte by byte": smslinktest.Trickle(time.Second),
-		"endless": smslinktest.EndlessReply(), "413": smslinktest.Answer(413, "").BeforeReading(), "ERROR": smslinktest.Refuse("8", "no credit"),
+		"endless": smslinktest.EndlessReply(), "413": smslinktest.Answer(413, "").BeforeReading(), "ERROR": smslinktest.Reject("8", "no credit"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls atomic.Int32

@@ -27,7 +27,7 @@ func TestSend_cutAtEveryByte(t *testing.T) {
 		{what: "a reply with a length", ofReply: true},
 		{what: "a reply in chunks", ofReply: true, server: inChunks},
 		{what: "a reply that ends with its connection", ofReply: true, server: toTheEnd},
-		{what: "an ERROR", ofReply: true, fault: smslinktest.Refuse("8", "no credit")},
+		{what: "an ERROR", ofReply: true, fault: smslinktest.Reject("8", "no credit")},
 		{what: "a MESSAGE under HTTP status 404", ofReply: true, fault: smslinktest.Answer(404, "MESSAGE;1;ok;1;1:1:3").AfterTaking()},
 	} {
 		c.connection = "new"

@@ -71,7 +71,7 @@ func TestGateway_manyUploadsAtOnce(t *testing.T) {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{
 		Fault: func(n int) smslinktest.Fault {
 			return []smslinktest.Fault{
-				{}, smslinktest.LoseReply(), {}, smslinktest.ResetConnection(), {}, smslinktest.Refuse("8", "no credit"), {}, smslinktest.Delay(time.Millisecond),
+				{}, smslinktest.LoseReply(), {}, smslinktest.ResetConnection(), {}, smslinktest.Reject("8", "no credit"), {}, smslinktest.Delay(time.Millisecond),
 			}[n%8]
 		},
 		Reports: &smslinktest.Reports{URL: callbacks.URL, Delay: time.Millisecond, Undelivered: func(m smslinktest.Message) bool { return m.ID%2 == 0 }},

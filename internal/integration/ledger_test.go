@@ -405,7 +405,7 @@ func (l *lane) gatewayFault(n int) smslinktest.Fault {
 		{"garbage", smslinktest.Answer(200, "<html>;;;</html>")},
 		{"takes it and answers nothing", smslinktest.Answer(200, "").AfterTaking()},
 		{"takes it and answers half a MESSAGE", smslinktest.Answer(200, "MESSAGE;1").AfterTaking()},
-		{"ERROR 8", smslinktest.Refuse("8", "no credit")},
+		{"ERROR 8", smslinktest.Reject("8", "no credit")},
 		{"redirect", smslinktest.Redirect(302, "/elsewhere")},
 		{"takes it and answers too late", smslinktest.Delay(delay)},
 		{"takes it and answers byte by byte", smslinktest.Trickle(time.Millisecond)},

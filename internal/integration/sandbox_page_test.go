@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,7 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -202,4 +207,55 @@ func TestSandboxPage_everythingIsReachedByKeyboard(t *testing.T) {
 		}
 		require.Equal(t, total-1, last, path)
 	}
+}
+
+// A command that a person copies by eye breaks between its words alone, never within --endpoint.
+func TestSandboxPage_commandsBreakBetweenWords(t *testing.T) {
+	b := newBrowser(t)
+	s := startSandbox(t)
+	for _, width := range []int64{1280, 900, 700, 390, 320} {
+		b.view(width, 844, "light")
+		for _, path := range []string{"", "controls"} {
+			b.open(s.URL + path)
+			broken := js[string](b, `[...document.querySelectorAll("#copy-shell .word")].filter(w => {
+				const text = document.createRange();
+				text.selectNodeContents(w);
+				return text.getClientRects().length > 1 && w.getBoundingClientRect().width < 0.8 * w.closest("pre").clientWidth;
+			}).map(w => w.textContent).join(" ")`)
+			require.Empty(t, broken, "%d wide", width)
+			require.True(t, js[bool](b, `document.scrollingElement.scrollWidth <= innerWidth`), "%d wide", width)
+			require.Contains(t, js[string](b, `document.getElementById("copy-shell").textContent`), "| smslink send --endpoint "+s.Endpoint+" -")
+		}
+	}
+}
+
+// A person reads times in the zone of the browser, whichever zone the sandbox runs in.
+func TestSandboxPage_timesAreTheBrowsers(t *testing.T) {
+	b := newBrowser(t)
+	_, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Bucharest"})
+		return chromedp.Void{}, err
+	})
+	require.NoError(t, err)
+	s := startSandbox(t, "--deliver-after", "0s")
+	require.Zero(t, s.sendRows("1,0700000001,MAGAZIN,Salut,2035-02-19T17:30:00Z\n2,0700000002,MAGAZIN,Salut,\n"))
+	b.open(s.URL + "phones/0700000001")
+	require.Contains(t, js[string](b, `document.querySelector(".about").textContent`), "for 19 Feb 2035, 19:30")
+	require.Contains(t, js[string](b, `document.querySelector(".about").textContent`), "accepted for later", "it is not delivered before its time")
+	taken := js[string](b, `document.querySelector(".message .from time").dateTime`)
+	at, err := time.Parse(time.RFC3339, taken)
+	require.NoError(t, err)
+	zone, err := time.LoadLocation("Europe/Bucharest")
+	require.NoError(t, err)
+	want := at.In(zone).Format("15:04:05")
+	require.Equal(t, want, js[string](b, `document.querySelector(".message .from time").textContent`))
+
+	// So are those of what arrives while the page is open, and what is the same is left alone.
+	js[bool](b, `document.querySelector(".message").kept = true`)
+	require.Zero(t, s.sendRows("3,0700000001,MAGAZIN,Salut,\n"))
+	b.sees(`document.querySelectorAll(".message").length === 2`)
+	require.True(t, js[bool](b, `document.querySelector(".message").kept === true`))
+	require.True(t, js[bool](b, `[...document.querySelectorAll("time")].every(t => t.textContent !== new Date(t.dateTime).toISOString().slice(11, 19))`))
+	b.open(s.URL)
+	b.sees(`[...document.querySelectorAll("#rows .state")].some(e => e.textContent.trim().endsWith("delivered"))`)
 }

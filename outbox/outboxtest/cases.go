@@ -219,7 +219,7 @@ func accountRejected(k *kit) {
 }
 
 func rejected(k *kit) {
-	k.gateway.Inject(smslinktest.Refuse("13", "sender not allowed"))
+	k.gateway.Inject(smslinktest.Reject("13", "sender not allowed"))
 	k.enqueue(message("order-1"))
 	k.start()
 	k.await("order-1", outbox.Rejected)

@@ -89,7 +89,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 		case 2:
 			return smslinktest.LoseReply()
 		case 4:
-			return smslinktest.Refuse("99", "not today")
+			return smslinktest.Reject("99", "not today")
 		case 6:
 			return smslinktest.Answer(http.StatusServiceUnavailable, "busy")
 		default:
@@ -224,7 +224,7 @@ func TestObserve_pausedAndInDoubt(t *testing.T) {
 func TestTelemetry_hasNoSecrets(t *testing.T) {
 	const number, text, key = "0712345678", "Codul Ioanei este 482913", "order-of-ioana"
 	s := newSetup(t, nil)
-	s.gateway.Inject(smslinktest.Refuse("99", text+" "+s.gateway.Password+" 0040712345678"))
+	s.gateway.Inject(smslinktest.Reject("99", text+" "+s.gateway.Password+" 0040712345678"))
 	ctx, order := s.Traces.Tracer("shop").Start(t.Context(), "order")
 	_, err := s.box.Enqueue(ctx, s.db, outbox.Message{Key: key, To: number, Text: text})
 	require.NoError(t, err)

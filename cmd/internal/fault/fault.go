@@ -19,7 +19,7 @@ import (
 //	hang-up               [smslinktest.HangUp]
 //	reset                 [smslinktest.ResetConnection]
 //	answer 503 BODY       [smslinktest.Answer]; the body may be left out
-//	refuse 8 no credit    [smslinktest.Refuse]
+//	reject 8 no credit    [smslinktest.Reject]
 //	redirect 302 URL      [smslinktest.Redirect]
 //	delay 2s              [smslinktest.Delay]
 //	trickle 10ms          [smslinktest.Trickle]
@@ -29,7 +29,7 @@ import (
 //	add 9:9:3 x           [smslinktest.AddEntries]
 //	shuffle 1             [smslinktest.ShuffleEntries]
 //
-// Before hang-up, reset, answer, refuse and redirect, after-taking and before-reading mean
+// Before hang-up, reset, answer, reject and redirect, after-taking and before-reading mean
 // [smslinktest.Fault.AfterTaking] and [smslinktest.Fault.BeforeReading]. The fault's
 // Name is its text; none has no name. The error names the word at fault.
 func Parse(text string) (smslinktest.Fault, error) {
@@ -40,7 +40,7 @@ func Parse(text string) (smslinktest.Fault, error) {
 	}
 	rest = strings.TrimSpace(rest)
 	if !movable(rest) {
-		return smslinktest.Fault{}, fmt.Errorf("%s goes with hang-up, reset, answer, refuse and redirect only", stage)
+		return smslinktest.Fault{}, fmt.Errorf("%s goes with hang-up, reset, answer, reject and redirect only", stage)
 	}
 	fault, err := parse(rest)
 	if err != nil {
@@ -58,7 +58,7 @@ func Parse(text string) (smslinktest.Fault, error) {
 // movable reports whether a fault happens before the package is taken unless it is moved.
 func movable(text string) bool {
 	name, _, _ := strings.Cut(text, " ")
-	return slices.Contains([]string{"hang-up", "reset", "answer", "refuse", "redirect"}, name)
+	return slices.Contains([]string{"hang-up", "reset", "answer", "reject", "redirect"}, name)
 }
 
 func parse(text string) (smslinktest.Fault, error) {
@@ -84,12 +84,12 @@ func named(name, rest string) (smslinktest.Fault, error) {
 		return plain(smslinktest.EndlessReply(), rest)
 	case "answer", "redirect":
 		return answer(name, rest)
-	case "refuse":
+	case "reject":
 		code, text, _ := strings.Cut(rest, " ")
 		if code == "" || strings.Contains(rest, ";") {
-			return smslinktest.Fault{}, errors.New("takes a code and a text without a semicolon, such as refuse 8 no credit")
+			return smslinktest.Fault{}, errors.New("takes a code and a text without a semicolon, such as reject 8 no credit")
 		}
-		return smslinktest.Refuse(code, strings.TrimSpace(text)), nil
+		return smslinktest.Reject(code, strings.TrimSpace(text)), nil
 	case "delay", "trickle":
 		pause, err := time.ParseDuration(rest)
 		if err != nil || pause < 0 {
@@ -119,7 +119,7 @@ func named(name, rest string) (smslinktest.Fault, error) {
 		}
 		return smslinktest.AddEntries(strings.Fields(rest)...), nil
 	}
-	return smslinktest.Fault{}, errors.New("is not one of none, lose-reply, hang-up, reset, answer, refuse, redirect, delay, trickle, cut-reply, " +
+	return smslinktest.Fault{}, errors.New("is not one of none, lose-reply, hang-up, reset, answer, reject, redirect, delay, trickle, cut-reply, " +
 		"endless-reply, omit, add and shuffle")
 }
 

@@ -12,17 +12,17 @@ import (
 
 func TestParse_namesTheFault(t *testing.T) {
 	for _, words := range []string{
-		"lose-reply", "hang-up", "reset", "answer 503", "answer 200 <h1>no</h1> at all", "refuse 8 no credit", "refuse 8",
+		"lose-reply", "hang-up", "reset", "answer 503", "answer 200 <h1>no</h1> at all", "reject 8 no credit", "reject 8",
 		"redirect 302 https://example.com/", "delay 2s", "trickle 10ms", "cut-reply 10", "endless-reply",
 		"omit 1 2", "add 9:9:3 x", "shuffle 7",
-		"after-taking hang-up", "after-taking answer 403", "before-reading refuse 8 no credit", "before-reading reset", "after-taking redirect 307 /x",
+		"after-taking hang-up", "after-taking answer 403", "before-reading reject 8 no credit", "before-reading reset", "after-taking redirect 307 /x",
 	} {
 		got, err := fault.Parse(words)
 		require.NoError(t, err, words)
 		require.Equal(t, words, got.Name)
 	}
 	for words, want := range map[string]string{
-		"  delay   1500ms ": "delay 1.5s", "after-taking  hang-up": "after-taking hang-up", "refuse 8   no credit": "refuse 8 no credit",
+		"  delay   1500ms ": "delay 1.5s", "after-taking  hang-up": "after-taking hang-up", "reject 8   no credit": "reject 8 no credit",
 	} {
 		got, err := fault.Parse(words)
 		require.NoError(t, err, words)
@@ -44,16 +44,16 @@ func TestParse_saysWhatIsWrong(t *testing.T) {
 		"answer":                   `fault "answer": takes an HTTP status from 200 to 599`,
 		"answer 99":                `fault "answer": takes an HTTP status from 200 to 599`,
 		"redirect 200":             `fault "redirect": takes an HTTP status from 300 to 399`,
-		"refuse":                   `fault "refuse": takes a code and a text without a semicolon`,
-		"refuse 8 a;b":             `fault "refuse": takes a code and a text without a semicolon`,
+		"reject":                   `fault "reject": takes a code and a text without a semicolon`,
+		"reject 8 a;b":             `fault "reject": takes a code and a text without a semicolon`,
 		"delay soon":               `fault "delay": takes a time, such as delay 2s`,
 		"trickle -1s":              `fault "trickle": takes a time, such as trickle 2s`,
 		"cut-reply -1":             `fault "cut-reply": takes a number of bytes`,
 		"shuffle":                  `fault "shuffle": takes a seed`,
 		"omit":                     `fault "omit": takes local message ids`,
 		"add":                      `fault "add": takes entries`,
-		"after-taking":             `after-taking goes with hang-up, reset, answer, refuse and redirect only`,
-		"before-reading delay 1s":  `before-reading goes with hang-up, reset, answer, refuse and redirect only`,
+		"after-taking":             `after-taking goes with hang-up, reset, answer, reject and redirect only`,
+		"before-reading delay 1s":  `before-reading goes with hang-up, reset, answer, reject and redirect only`,
 		"after-taking answer 1000": `fault "answer": takes an HTTP status from 200 to 599`,
 	} {
 		_, err := fault.Parse(words)
@@ -66,7 +66,7 @@ func TestParse_doesWhatItsTextSays(t *testing.T) {
 	defer gateway.Close()
 	for words, want := range map[string]smslink.Outcome{
 		"none": smslink.OutcomeAccepted, "lose-reply": smslink.OutcomeInDoubt, "hang-up": smslink.OutcomeInDoubt, "reset": smslink.OutcomeInDoubt,
-		"answer 503": smslink.OutcomeInDoubt, "refuse 8 no credit": smslink.OutcomeRejected, "redirect 302 /": smslink.OutcomeRejected,
+		"answer 503": smslink.OutcomeInDoubt, "reject 8 no credit": smslink.OutcomeRejected, "redirect 302 /": smslink.OutcomeRejected,
 		"delay 1ms": smslink.OutcomeAccepted, "cut-reply 10": smslink.OutcomeInDoubt, "omit 1": smslink.OutcomeInDoubt,
 	} {
 		got, err := fault.Parse(words)

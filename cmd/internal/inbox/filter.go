@@ -37,7 +37,8 @@ var choices = []choice{
 	}},
 	{"delivered", "delivered", func(m *smslinktest.Message) bool { return m.Delivery != nil && m.Delivery.Delivered }},
 	{"undelivered", "not delivered", func(m *smslinktest.Message) bool { return m.Delivery != nil && !m.Delivery.Delivered }},
-	{"failed", "failed", func(m *smslinktest.Message) bool { return m.Status != smslink.StatusSuccess }},
+	{"failed", "failed", func(m *smslinktest.Message) bool { return m.Status != smslink.StatusSuccess && !isInDoubt(m.Status) }},
+	{"doubt", "in doubt", func(m *smslinktest.Message) bool { return isInDoubt(m.Status) }},
 	{"test", "test mode", func(m *smslinktest.Message) bool { return m.Test }},
 }
 

@@ -2,7 +2,7 @@
 // uploads, and buttons for what a tester wants to happen.
 //
 // The server makes the pages. A page shows some dozens of rows and the start of long texts, however
-// many messages there are and however long they are. A little JavaScript asks for a page anew when
+// many messages there are and however long they are. A little JavaScript asks for a page again when
 // the gateway changes. Without JavaScript everything works by links and forms, except copying.
 package inbox
 
@@ -10,6 +10,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ func New(gateway *smslinktest.Gateway, usage Usage) *Handler {
 	h := &Handler{gateway: gateway, usage: usage, ledger: newLedger()}
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"clock": clock, "date": date, "stamp": stamp, "number": grouped, "plural": plural, "shown": shownNumber,
+		"words": func(command string) []string { return strings.Split(command, " ") },
 	}).ParseFS(files, "pages/*.html"))
 
 	pages := http.NewServeMux()

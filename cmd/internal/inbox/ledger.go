@@ -20,12 +20,12 @@ type ledger struct {
 
 // parcel is a package that was taken.
 type parcel struct {
-	upload           int // its index
-	first            int // its first message's index
-	accepted, failed int // messages by what the reply says
+	upload                    int // its index
+	first                     int // its first message's index
+	accepted, failed, inDoubt int // messages by what the reply says
 }
 
-func (p *parcel) messages() int { return p.accepted + p.failed }
+func (p *parcel) messages() int { return p.accepted + p.failed + p.inDoubt }
 
 // phone is one receiver, in a list by the time of its last message.
 type phone struct {
@@ -47,9 +47,12 @@ func (l *ledger) sync(s smslinktest.Snapshot) {
 			current, currentID = &parcel{first: at}, m.PackageID
 			l.packages[currentID] = current
 		}
-		if m.Status == smslink.StatusSuccess {
+		switch {
+		case m.Status == smslink.StatusSuccess:
 			current.accepted++
-		} else {
+		case isInDoubt(m.Status):
+			current.inDoubt++
+		default:
 			current.failed++
 		}
 		l.add(numberOf(m.To))

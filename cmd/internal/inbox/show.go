@@ -68,20 +68,20 @@ func (h *Handler) showUploads(w http.ResponseWriter, r *http.Request) {
 }
 
 func uploadTotals(uploads []smslinktest.Upload) []total {
-	taken, refused, lost, plain, packed := 0, 0, 0, 0, 0
+	taken, rejected, lost, plain, packed := 0, 0, 0, 0, 0
 	for i := range uploads {
 		switch u := &uploads[i]; {
 		case u.PackageID != "":
 			taken, plain, packed = taken+1, plain+u.SizePlain, packed+u.SizeCompressed
-		case u.Refusal != "":
-			refused++
+		case u.Rejection != "":
+			rejected++
 		default:
 			lost++
 		}
 	}
 	return []total{
 		{"taken", grouped(taken), ""},
-		{"refused with an ERROR", grouped(refused), ""},
+		{"rejected with an ERROR", grouped(rejected), ""},
 		{"ended by a fault", grouped(lost), ""},
 		{"bytes of messages taken", grouped(plain), ""},
 		{"bytes uploaded for them", grouped(packed), ""},

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
@@ -76,7 +77,7 @@ type messageView struct {
 	Long   int // bytes of its text if it was cut, else 0
 }
 
-// state is what became of a message, for the eye and in words.
+// state is the state of a message, as a mark and in words.
 type state struct {
 	Class, Mark, Words string
 	Why                string // what to do about it; may be empty
@@ -100,10 +101,14 @@ func (l *ledger) view(m *smslinktest.Message, textShown int) messageView {
 
 func stateOf(m *smslinktest.Message) state {
 	switch {
+	case isInDoubt(m.Status):
+		return state{Class: "failed", Mark: "?", Words: "in doubt: " + m.Status.String(), Why: m.Status.Advice()}
 	case m.Status != smslink.StatusSuccess:
 		return state{Class: "failed", Mark: "✕", Words: m.Status.String(), Why: errors.Unwrap(smslink.Result{Status: m.Status}.Err()).Error()}
 	case m.Test:
 		return state{Class: "test", Mark: "○", Words: "test mode", Why: "checked; a live gateway would send and bill nothing"}
+	case m.Delivery == nil && m.SendAt.After(time.Now()):
+		return state{Class: "accepted", Mark: "✓", Words: "accepted for later", Reportable: true}
 	case m.Delivery == nil:
 		return state{Class: "accepted", Mark: "✓", Words: "accepted", Reportable: true}
 	}
@@ -115,6 +120,11 @@ func stateOf(m *smslinktest.Message) state {
 		s.Why = clipped(strings.TrimPrefix(m.Delivery.Err.Error(), "smslink: test gateway: "), fieldShown)
 	}
 	return s
+}
+
+// isInDoubt reports whether a message of that status may have been taken.
+func isInDoubt(s smslink.Status) bool {
+	return s == smslink.StatusUnreported || s > smslink.StatusInsufficientCredit
 }
 
 // uploadView is an upload with its strings cut to what is shown.
@@ -129,13 +139,13 @@ type uploadView struct {
 	Part  int    // the same in percent, 100 at the most
 	Grown bool   // SizeCompressed is the larger one
 
-	Code  string // of the refusal
-	Words string // of the refusal
+	Code  string // of the rejection
+	Words string // of the rejection
 
-	Accepted, Failed         int
-	AcceptedLink, FailedLink string // to its messages
-	AllLink                  string
-	Messages                 []messageView // its first ones
+	Accepted, Failed, InDoubt             int
+	AcceptedLink, FailedLink, InDoubtLink string // to its messages
+	AllLink                               string
+	Messages                              []messageView // its first ones
 }
 
 func (l *ledger) viewUpload(u *smslinktest.Upload, number int) uploadView {
@@ -150,15 +160,16 @@ func (l *ledger) viewUpload(u *smslinktest.Upload, number int) uploadView {
 			v.Ratio = fmt.Sprintf("%.0f %%", percent)
 		}
 	}
-	v.Refusal, v.Fault = clipped(u.Refusal, fieldShown), clipped(u.Fault, fieldShown)
-	v.Code, v.Words, _ = strings.Cut(v.Refusal, ";")
+	v.Rejection, v.Fault = clipped(u.Rejection, fieldShown), clipped(u.Fault, fieldShown)
+	v.Code, v.Words, _ = strings.Cut(v.Rejection, ";")
 	v.Fields = nil
 	for _, field := range u.Fields {
 		v.Fields = append(v.Fields, smslinktest.Field{Name: clipped(field.Name, fieldShown), Value: clipped(field.Value, fieldShown)})
 	}
 	if p := l.packages[u.PackageID]; p != nil {
-		v.Accepted, v.Failed = p.accepted, p.failed
-		v.AcceptedLink, v.FailedLink, v.AllLink = packageLink(u.PackageID, "accepted"), packageLink(u.PackageID, "failed"), packageLink(u.PackageID, "")
+		v.Accepted, v.Failed, v.InDoubt = p.accepted, p.failed, p.inDoubt
+		v.AcceptedLink, v.FailedLink = packageLink(u.PackageID, "accepted"), packageLink(u.PackageID, "failed")
+		v.InDoubtLink, v.AllLink = packageLink(u.PackageID, "doubt"), packageLink(u.PackageID, "")
 	}
 	return v
 }
@@ -172,8 +183,8 @@ func proposals() []proposal {
 		{"hang-up", "Hang up before taking it"},
 		{"reset", "Reset the connection"},
 		{"answer 503", "Answer HTTP 503"},
-		{"refuse 8 no credit", "Refuse: ERROR 8, no credit"},
-		{"refuse 7 wrong password", "Refuse: ERROR 7, wrong password"},
+		{"reject 8 no credit", "Reject: ERROR 8, no credit"},
+		{"reject 7 wrong password", "Reject: ERROR 7, wrong password"},
 		{"delay 5s", "Take it, reply after 5 seconds"},
 		{"cut-reply 10", "Cut the reply after 10 bytes"},
 		{"answer 200 <h1>It works</h1>", "Answer HTML instead of a reply"},

@@ -63,7 +63,7 @@ Otherwise it is test-connection and test-password.
 
 It answers as docs/gateway.md says of the live gateway: a sender other than numeric,
 SMSLink.ro and those of --sender fails with status 1, a bad number with status 2, and
-a package that is scheduled for the past is refused with ERROR 15.
+a package that is scheduled for the past is rejected with ERROR 15.
 
 Accepted messages are delivered after the time in --deliver-after, or with the page's
 buttons if it is "manual". Delivery reports are sent to the URL in --callback, as the
@@ -76,13 +76,13 @@ The faults are
   lose-reply          take the package, lose the reply
   hang-up, reset      end the connection before taking it
   answer 503 BODY     answer HTTP 503, the body may be left out
-  refuse 8 no credit  answer ERROR 8
+  reject 8 no credit  answer ERROR 8
   redirect 302 URL    answer with a redirect
   delay 2s            take it and reply late; trickle 10ms: byte by byte
   cut-reply 10        end the reply after 10 bytes; endless-reply: never
   omit 1 2            leave these local ids out of the reply
   add 9:9:3           put an entry into the reply; shuffle 1: mix its entries
-With after-taking or before-reading in front, hang-up, reset, answer, refuse and
+With after-taking or before-reading in front, hang-up, reset, answer, reject and
 redirect come after the package is taken, or before it is read.
 
 Only programs on this machine can reach it, except with --listen. Web pages of other
@@ -94,7 +94,7 @@ Exit codes:
   3  it could not start`,
 		Example: `  smslink sandbox
   smslink sandbox --callback http://127.0.0.1:3000/sms/reports --deliver-after 5s
-  smslink sandbox --credit 100 --fault lose-reply --fault 'refuse 8 no credit'`,
+  smslink sandbox --credit 100 --fault lose-reply --fault 'reject 8 no credit'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("credit") {

@@ -1,4 +1,4 @@
-// What the page does beyond links and forms: it asks for itself anew when the sandbox reports a
+// What the page does beyond links and forms: it asks for itself again when the sandbox reports a
 // change, submits its forms without leaving the page, and copies commands. It makes no HTML of its
 // own, and takes none except the sandbox's.
 "use strict";
@@ -20,9 +20,19 @@ function page(method, url, form) {
   });
 }
 
+// The server writes times in its own zone; a person reads them in the browser's.
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+function localize(doc) {
+  for (const time of doc.querySelectorAll("time")) {
+    time.textContent = ("date" in time.dataset ? date : clock).format(new Date(time.dateTime));
+  }
+}
+
 // merge makes each live part as it is in the new page, and leaves alone what is the same. The
 // scroll position, the focus and open details stay.
 function merge(doc) {
+  localize(doc);
   const focused = document.activeElement && document.activeElement.id;
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = doc.getElementById(part.id);
@@ -171,5 +181,6 @@ document.addEventListener("click", async (event) => {
 document.addEventListener("visibilitychange", listen);
 addEventListener("pagehide", () => { if (events) events.close(); events = null; });
 addEventListener("pageshow", listen);
+localize(document);
 listen();
 if (byID("bubbles") && !location.hash) toBottom();
