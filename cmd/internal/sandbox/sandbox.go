@@ -110,7 +110,7 @@ Exit codes:
 	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
 	flags.Lookup("credit").DefValue = "unlimited"
 	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one on each line, for the next uploads in order")
-	flags.StringArrayVar(&opts.fault, "fault", nil, "`WORDS` of one fault, after those of --faults; may be repeated")
+	flags.StringArrayVar(&opts.fault, "fault", nil, "`FAULT`, as on a line of that file, after those of --faults; may be repeated")
 	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
 	flags.StringSliceVar(&opts.senders, "sender", nil, "`NAMES` of senders that are approved, or * for all; may be repeated")
 	flags.BoolVar(&opts.zeroTestIDs, "zero-test-ids", false, "give every message in test mode the remote id 0")
