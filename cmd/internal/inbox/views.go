@@ -102,9 +102,9 @@ func (l *ledger) view(m *smslinktest.Message, textShown int) messageView {
 func stateOf(m *smslinktest.Message) state {
 	switch {
 	case isInDoubt(m.Status):
-		return state{Class: "failed", Mark: "?", Words: "in doubt: " + m.Status.String(), Why: m.Status.Advice()}
+		return state{Class: "failed", Mark: "?", Words: "in doubt: " + m.Status.String(), Why: whyOf(m.Status)}
 	case m.Status != smslink.StatusSuccess:
-		return state{Class: "failed", Mark: "✕", Words: m.Status.String(), Why: errors.Unwrap(smslink.Result{Status: m.Status}.Err()).Error()}
+		return state{Class: "failed", Mark: "✕", Words: m.Status.String(), Why: whyOf(m.Status)}
 	case m.Test:
 		return state{Class: "test", Mark: "○", Words: "test mode", Why: "checked; a live gateway would send and bill nothing"}
 	case m.Delivery == nil && m.SendAt.After(time.Now()):
@@ -122,10 +122,10 @@ func stateOf(m *smslinktest.Message) state {
 	return s
 }
 
-// isInDoubt reports whether a message of that status may have been taken.
-func isInDoubt(s smslink.Status) bool {
-	return s == smslink.StatusUnreported || s > smslink.StatusInsufficientCredit
-}
+// whyOf returns what the library says of a status other than success.
+func whyOf(s smslink.Status) string { return errors.Unwrap(smslink.Result{Status: s}.Err()).Error() }
+
+func isInDoubt(s smslink.Status) bool { return s.Outcome() == smslink.OutcomeInDoubt }
 
 // uploadView is an upload with its strings cut to what is shown.
 type uploadView struct {
