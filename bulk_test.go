@@ -641,7 +641,7 @@ func TestSend_whichRefusalsAreAboutTheAccount(t *testing.T) {
 // Ten log-ins with a mistyped password are one upload, and so is a stream after them.
 func TestSendMessage_oneUploadForAllLogIns(t *testing.T) {
 	gateway := newGateway(t, nil)
-	gateway.Inject(smslinktest.Refuse("7", "wrong password"))
+	gateway.Inject(smslinktest.Reject("7", "wrong password"))
 	client := gateway.Client()
 	for range 10 {
 		_, err := client.SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "Codul dvs. este 123456."})

@@ -319,7 +319,7 @@ func ExampleClient_Stream_journal() {
 		return nil
 	}
 
-	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Refuse("3", "suspended"))
+	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Reject("3", "suspended"))
 	for range 2 { // the second time, the account is in order again
 		if err := send(); err != nil {
 			log.Fatal(err)

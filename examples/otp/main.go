@@ -68,7 +68,7 @@ func run(out io.Writer) error {
 		{"0712345678", nil},
 		{"+40 21 312 3456", nil},
 		{"0734567890", []smslinktest.Fault{smslinktest.LoseReply()}},
-		{"0723456789", []smslinktest.Fault{smslinktest.Refuse("7", "wrong password")}},
+		{"0723456789", []smslinktest.Fault{smslinktest.Reject("7", "wrong password")}},
 		{"0723 456 789", nil}, // the client asks no more, for a minute
 	} {
 		gateway.Inject(visit.faults...)
