@@ -37,6 +37,8 @@ type claim struct {
 	err  error
 	stop string // why no more should be uploaded after this one, or empty
 	done bool   // the upload has ended; resp, err and stop are set
+
+	contradicted string // how, if a person had resolved the package otherwise
 }
 
 // Package states, as smslink_package has them.

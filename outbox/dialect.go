@@ -54,9 +54,16 @@ func postgres() *Dialect {
 		rows  = "json_to_recordset(CAST(CAST(? AS text) AS json))"
 	)
 	return &Dialect{
-		name:  "postgres",
-		now:   now,
-		begin: "SET LOCAL synchronous_commit = on",
+		name: "postgres",
+		now:  now,
+		// A claim must be durable. A transaction of ours waits for no other for long, is not broken
+		// off by a short statement_timeout of the role, and does not hold its locks for long if its
+		// worker is frozen.
+		begin: `
+			SELECT set_config('synchronous_commit', 'on', true),
+				set_config('lock_timeout', '5s', true),
+				set_config('statement_timeout', '30s', true),
+				set_config('idle_in_transaction_session_timeout', '30s', true)`,
 		state: now + `,
 			(SELECT system_identifier::text FROM pg_control_system())
 				|| ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)

@@ -67,8 +67,10 @@ func (r *run) look(ctx context.Context, q querier) (state, error) {
 
 // markMoved halts all workers, because the database has lost a commit.
 func (o *Outbox) markMoved(ctx context.Context) error {
-	_, err := o.exec(ctx, o.db, "UPDATE smslink_meta SET value = 'commits were lost' WHERE name = 'epoch'")
-	return err
+	return o.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := o.exec(ctx, tx, "UPDATE smslink_meta SET value = 'commits were lost' WHERE name = 'epoch'")
+		return err
+	})
 }
 
 // halt restores lost rows and records that this worker has done so, once no upload is running. The

@@ -176,6 +176,30 @@ func (o *Outbox) begin(ctx context.Context) (*sql.Tx, error) {
 	return tx, nil
 }
 
+// lockWait is how long the outbox waits for another transaction, which may be a frozen worker's.
+const lockWait = 5 * time.Second
+
+var errLocked = errors.New(
+	"smslink: another transaction holds what is to be changed, perhaps that of a frozen worker; end it first")
+
+// lock locks the row of a table that has that value.
+func (o *Outbox) lock(ctx context.Context, tx *sql.Tx, table, column, value string) error {
+	if o.dialect.skipLocked == "" { // begin has locked the whole database
+		return nil
+	}
+	query := o.dialect.sql("SELECT 1 FROM " + table + " WHERE " + column + " = ?" + o.dialect.skipLocked)
+	for began := time.Now(); ; {
+		var one int
+		err := tx.QueryRowContext(ctx, query, value).Scan(&one)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if time.Since(began) > lockWait || !sleep(ctx, 20*time.Millisecond, nil) {
+			return errLocked
+		}
+	}
+}
+
 // exec runs a statement and returns how many rows it changed.
 func (o *Outbox) exec(ctx context.Context, tx Tx, statement string, args ...any) (int64, error) {
 	result, err := tx.ExecContext(ctx, o.dialect.sql(statement), args...)

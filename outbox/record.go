@@ -83,11 +83,82 @@ func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt i
 	if err != nil || n == 1 {
 		return n == 1, err
 	}
-	found, err := o.holds(ctx, tx, c)
-	if err == nil && !found {
-		err = errLostClaim
+	return false, o.recordLate(ctx, tx, c)
+}
+
+// recordLate keeps the end of an upload that is recorded after a person's verdict on its package. It
+// does nothing if the end was recorded before.
+func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
+	var verdict Verdict
+	var known bool
+	var by string
+	err := tx.QueryRowContext(ctx, o.dialect.sql(`
+		SELECT id, COALESCE(verdict, 0), COALESCE(resolved_by, ''), CASE WHEN late IS NULL THEN 0 ELSE 1 END
+		FROM smslink_package
+		WHERE token = ?`), c.token).
+		Scan(&c.id, &verdict, &by, &known)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return errLostClaim
+	case err != nil || verdict == 0 || known:
+		return err
 	}
-	return false, err
+	late, concerned := "accepted", 0
+	var remote any
+	switch outcome := smslink.OutcomeOf(c.err); {
+	case outcome == smslink.OutcomeAccepted:
+		remote = tidy(c.resp.PackageID, maxRemote)
+		concerned, err = o.recordLateResults(ctx, tx, c, verdict)
+		if verdict == VerdictNotSent {
+			c.contradicted = by + " said not sent; then its worker recorded that the gateway accepted it"
+		}
+	case verdict == VerdictSent && (outcome == smslink.OutcomeNotSent || outcome == smslink.OutcomeRejected):
+		late, concerned = c.err.Error(), len(c.ids)
+		c.contradicted = fmt.Sprintf("%s said sent; then its worker recorded: %v", by, c.err)
+		_, err = o.exec(ctx, tx, "DELETE FROM smslink_result WHERE package = ?", c.id)
+	default:
+		late = c.err.Error()
+	}
+	if err != nil {
+		return err
+	}
+	if c.contradicted == "" {
+		_, err = o.exec(ctx, tx, `
+			UPDATE smslink_package
+			SET late = ?, remote = ?
+			WHERE id = ?`, tidy(late, maxNote), remote, c.id)
+		return err
+	}
+	_, err = o.exec(ctx, tx, `
+		UPDATE smslink_package
+		SET late = ?, remote = ?, state = 5, in_doubt = ?, note = ?
+		WHERE id = ?`, tidy(late, maxNote), remote, concerned, tidy(c.contradicted, maxNote), c.id)
+	return err
+}
+
+// recordLateResults records the results of a package that was accepted after all, and takes its
+// messages back from the queue, except those for which the credit did not suffice. It returns the
+// number of messages that could not be taken back, because they were claimed again.
+func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, verdict Verdict) (int, error) {
+	if _, err := o.exec(ctx, tx, "DELETE FROM smslink_result WHERE package = ?", c.id); err != nil {
+		return 0, err
+	}
+	if err := o.insertResults(ctx, tx, c); err != nil {
+		return 0, err
+	}
+	if verdict == VerdictSent {
+		return 0, o.acceptUndecided(ctx, tx, c.id)
+	}
+	var taken []int64
+	for _, r := range c.resp.Results {
+		if r.Status != smslink.StatusInsufficientCredit {
+			taken = append(taken, r.ID)
+		}
+	}
+	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", int64(never), c.id)
+	take := fmt.Sprintf(o.dialect.take, set, "(package IS NULL OR package < 0)")
+	n, err := o.exec(ctx, tx, take, asciiJSON(taken))
+	return len(taken) - int(n), err
 }
 
 // holds reports whether the database has the claim's package.
@@ -108,15 +179,26 @@ type result struct {
 // undecided reports whether a status leaves its message in doubt.
 func undecided(s smslink.Status) bool { return s < 1 || s > 5 }
 
-func (o *Outbox) recordAccepted(ctx context.Context, tx *sql.Tx, c *claim) error {
+// insertResults inserts the results of an accepted package.
+func (o *Outbox) insertResults(ctx context.Context, tx *sql.Tx, c *claim) error {
 	results := make([]result, len(c.resp.Results))
-	var unpaid []int64
-	inDoubt := 0
 	for i, r := range c.resp.Results {
 		results[i] = result{Message: r.ID, Status: r.Status}
 		if remote := tidy(r.RemoteID, maxRemote); remote != "" {
 			results[i].Remote = &remote
 		}
+	}
+	_, err := o.exec(ctx, tx, fmt.Sprintf(`
+		INSERT INTO smslink_result (message, package, status, remote)
+		SELECT m, %d, s, r
+		FROM %s`, c.id, o.dialect.results), asciiJSON(results))
+	return err
+}
+
+func (o *Outbox) recordAccepted(ctx context.Context, tx *sql.Tx, c *claim) error {
+	var unpaid []int64
+	inDoubt := 0
+	for _, r := range c.resp.Results {
 		switch {
 		case r.Status == smslink.StatusInsufficientCredit:
 			unpaid = append(unpaid, r.ID)
@@ -128,10 +210,7 @@ func (o *Outbox) recordAccepted(ctx context.Context, tx *sql.Tx, c *claim) error
 	if err != nil || !first {
 		return err
 	}
-	if _, err := o.exec(ctx, tx, fmt.Sprintf(`
-		INSERT INTO smslink_result (message, package, status, remote)
-		SELECT m, %d, s, r
-		FROM %s`, c.id, o.dialect.results), asciiJSON(results)); err != nil {
+	if err := o.insertResults(ctx, tx, c); err != nil {
 		return err
 	}
 	if len(unpaid) > 0 {
@@ -175,12 +254,36 @@ func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 
 var errUncertain = errors.New("the claim's commit may not have happened; nothing was uploaded")
 
-// sweep puts overdue packages in doubt, and returns how many.
-func (o *Outbox) sweep(ctx context.Context) (int64, error) {
-	return o.exec(ctx, o.db, `
-		UPDATE smslink_package
-		SET state = 5, note = 'its worker has not recorded how the upload ended'
-		WHERE state = 1 AND deadline < `+o.dialect.now)
+// sweep puts overdue packages in doubt, and returns how many. It passes over those that another
+// transaction has locked.
+func (o *Outbox) sweep(ctx context.Context) (swept int, err error) {
+	overdue := `
+		SELECT id
+		FROM smslink_package
+		WHERE state = 1 AND deadline < ` + o.dialect.now
+	due := false
+	err = o.each(ctx, overdue+" LIMIT 1", nil, func(func(...any) error) error {
+		due = true
+		return nil
+	})
+	if err != nil || !due { // then nothing is written
+		return 0, err
+	}
+	err = o.inTx(ctx, func(tx *sql.Tx) error {
+		ids, err := o.ids(ctx, tx, overdue+o.dialect.skipLocked)
+		swept = len(ids)
+		for _, id := range ids {
+			_, err = o.exec(ctx, tx, `
+				UPDATE smslink_package
+				SET state = 5, note = 'its worker has not recorded how the upload ended'
+				WHERE id = ?`, id)
+			if err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	return swept, err
 }
 
 // The most bytes of a text from outside.

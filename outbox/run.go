@@ -253,6 +253,9 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		}
 		return err
 	})
+	if recorded && c.contradicted != "" {
+		r.logger.ErrorContext(ctx, "outbox: a verdict was wrong", "package", c.token, "verdict", c.contradicted)
+	}
 	r.traceEnd(traced, c, replied, recorded)
 	step.Reach(ctx, step.Recorded)
 }

@@ -20,6 +20,11 @@ type Stats struct {
 	// for a person: see [Outbox.Unresolved].
 	Sending, InDoubt, Rejected int
 
+	// Overdue is the time since the oldest deadline of a package that is still sending; 0 if none
+	// has passed. More than a few seconds mean that overdue packages can't be put in doubt, because
+	// no worker runs or a transaction is stuck.
+	Overdue time.Duration
+
 	// After a fail-over or a restore: the workers that have written back what they sent, and the
 	// others that claimed something in the last hour. Resume only after the silent ones have exited.
 	WroteBack, Silent []string
@@ -72,16 +77,18 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	err = o.each(ctx, `
-		SELECT state, count(*)
+		SELECT state, count(*), min(deadline)
 		FROM smslink_package
 		WHERE state IN (1, 4, 5)
 		GROUP BY state`, nil,
 		func(scan func(...any) error) error {
 			var state, n int
-			err := scan(&state, &n)
+			var deadline int64
+			err := scan(&state, &n, &deadline)
 			switch state {
 			case stateSending:
 				stats.Sending = n
+				stats.Overdue = time.Duration(max(s.now-deadline, 0)) * time.Microsecond
 			case stateRejected:
 				stats.Rejected = n
 			case stateInDoubt:
@@ -179,16 +186,20 @@ func (o *Outbox) eachIn(
 	return rows.Err()
 }
 
-// Pause keeps every worker from beginning another upload, until [Outbox.Resume]. by and reason must
-// not be empty.
+// Pause keeps every worker from claiming another package, until [Outbox.Resume]. by and reason must
+// not be empty. A claim that is under way is still uploaded: [Stats].Sending counts it from its
+// commit on, within 30 seconds.
 func (o *Outbox) Pause(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
 	}
-	return o.pause(ctx, o.db, by, reason)
+	return o.inTx(ctx, func(tx *sql.Tx) error { return o.pause(ctx, tx, by, reason) })
 }
 
-func (o *Outbox) pause(ctx context.Context, tx Tx, by, reason string) error {
+func (o *Outbox) pause(ctx context.Context, tx *sql.Tx, by, reason string) error {
+	if err := o.lock(ctx, tx, "smslink_meta", "name", "paused"); err != nil {
+		return err
+	}
 	_, err := o.exec(ctx, tx, "UPDATE smslink_meta SET value = ? WHERE name = 'paused'", by+": "+reason)
 	return err
 }
@@ -204,6 +215,9 @@ func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 		return err
 	}
 	return o.inTx(ctx, func(tx *sql.Tx) error {
+		if err := o.lock(ctx, tx, "smslink_meta", "name", "paused"); err != nil {
+			return err
+		}
 		for _, change := range []struct {
 			statement string
 			args      []any

@@ -42,6 +42,9 @@ type PackageEnd struct {
 	Unpaid   int             // messages with [smslink.StatusInsufficientCredit], which are queued again
 	Recorded bool            // in the database; if not, the package is in doubt
 	Err      error           // as [smslink.Client.Send] returned it
+
+	// Contradicted means that a person had resolved the package otherwise: see [Outbox.Resolve].
+	Contradicted bool
 }
 
 // The most different strings of TraceEnqueue that a package is traced with, and the most characters
@@ -87,7 +90,10 @@ func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorde
 	if r.opts.Tracer == nil {
 		return
 	}
-	data := PackageEnd{State: messageState(stateAfter(c.err, c.stop)), Recorded: recorded, Err: c.err}
+	data := PackageEnd{
+		State:    messageState(stateAfter(c.err, c.stop)),
+		Recorded: recorded, Err: c.err, Contradicted: c.contradicted != "",
+	}
 	if c.resp != nil {
 		sinceClaim := replied.Sub(c.began)
 		for i, result := range c.resp.Results {

@@ -9,12 +9,13 @@ import (
 )
 
 // Unresolved is a package that waits for a person: it is in doubt, in whole or in part, or it was
-// rejected. See [Outbox.Resolve].
+// rejected, or what its worker recorded contradicts a person's verdict. See [Outbox.Resolve].
 type Unresolved struct {
 	Package  string // its name
 	State    State  // InDoubt or Rejected
 	Lane     string
-	Messages int // that are in doubt or were rejected
+	Worker   string // the process that claimed it: host, process id and a random part
+	Messages int    // that are in doubt or were rejected
 	Began    time.Time
 	Digest   string // the MD5 of its plain form in hex, as in the upload
 	Why      string
@@ -24,7 +25,8 @@ type Unresolved struct {
 func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 	var packages []Unresolved
 	err := o.each(ctx, `
-		SELECT token, state, lane, COALESCE(in_doubt, messages), began, COALESCE(digest, ''), COALESCE(note, '')
+		SELECT token, state, lane, worker, COALESCE(in_doubt, messages), began,
+			COALESCE(digest, ''), COALESCE(note, '')
 		FROM smslink_package
 		WHERE state IN (4, 5)
 		ORDER BY began, id`, nil,
@@ -32,7 +34,7 @@ func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 			var u Unresolved
 			var state int
 			var began int64
-			err := scan(&u.Package, &state, &u.Lane, &u.Messages, &began, &u.Digest, &u.Why)
+			err := scan(&u.Package, &state, &u.Lane, &u.Worker, &u.Messages, &began, &u.Digest, &u.Why)
 			u.State, u.Began = messageState(state), time.UnixMicro(began).UTC()
 			packages = append(packages, u)
 			return err
@@ -50,6 +52,14 @@ const (
 	VerdictAbandon                    // they are never sent again, whether or not they were sent
 )
 
+// String returns "sent", "not sent" or "abandon".
+func (v Verdict) String() string {
+	if v < VerdictSent || v > VerdictAbandon {
+		return fmt.Sprintf("verdict %d", int(v))
+	}
+	return [...]string{"sent", "not sent", "abandon"}[v-1]
+}
+
 // Resolution is a person's verdict on a package. It is kept.
 type Resolution struct {
 	Verdict    Verdict // on the messages that are in doubt or were rejected
@@ -59,16 +69,22 @@ type Resolution struct {
 // Errors of [Outbox.Resolve].
 var (
 	ErrResolved = errors.New("smslink: no package of that name waits to be resolved")
-	ErrTooSoon  = errors.New("smslink: the package's worker may still send it")
+	ErrTooSoon  = errors.New("smslink: the package may still be sent")
 )
 
 var errUnsigned = errors.New("smslink: say by whom and why")
 
 // Resolve ends a package's doubt, or a rejected package, by a person's verdict.
 //
-// It returns [ErrResolved] if the package does not wait for a person, or no longer. It returns
-// [ErrTooSoon] for VerdictNotSent until twice [Options].Timeout after the package's deadline,
-// unless its worker has recorded that the upload has ended: a worker that was frozen may still send.
+// It returns [ErrResolved] if the package does not wait for a person, or no longer. For
+// VerdictNotSent it returns [ErrTooSoon] until twice [Options].Timeout after the package's deadline,
+// unless the gateway has answered: until then the upload may still be in the network's hands. End
+// the package's worker before you say VerdictNotSent. A client with a transport of
+// [smslink.NewTransport] sends nothing after its deadline, even if it was frozen; another may.
+//
+// How the upload ended is kept if the worker records it after the verdict. If that contradicts the
+// verdict, an error is logged, and the package waits for a person again. Messages that were accepted
+// after all and are still queued are then taken out of the queue.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
 	if r.Verdict < VerdictSent || r.Verdict > VerdictAbandon {
 		return errors.New("smslink: the verdict is neither VerdictSent, VerdictNotSent nor VerdictAbandon")
@@ -81,10 +97,13 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 		if err != nil {
 			return err
 		}
+		if err := o.lock(ctx, tx, "smslink_package", "token", packageName); err != nil {
+			return err
+		}
 		n, err := o.exec(ctx, tx, `
 			UPDATE smslink_package
-			SET state = 6, ended = `+o.dialect.now+`, resolved_by = ?, reason = ?
-			WHERE id = ? AND state IN (4, 5)`, r.By, r.Reason, id)
+			SET state = 6, verdict = ?, ended = `+o.dialect.now+`, resolved_by = ?, reason = ?
+			WHERE id = ? AND state IN (4, 5)`, int(r.Verdict), r.By, r.Reason, id)
 		if err != nil {
 			return err
 		}
@@ -105,20 +124,23 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 // resolvable returns the id of a package that waits for a person, if the verdict is possible.
 func (o *Outbox) resolvable(ctx context.Context, tx *sql.Tx, packageName string, v Verdict) (id int64, err error) {
 	var deadline, now int64
-	var ended sql.NullInt64
+	var worker string
+	var answered bool
 	err = tx.QueryRowContext(ctx, o.dialect.sql(`
-		SELECT id, deadline, ended, `+o.dialect.now+`
+		SELECT id, worker, deadline, `+o.dialect.now+`,
+			CASE WHEN state = 4 OR in_doubt IS NOT NULL OR late IS NOT NULL THEN 1 ELSE 0 END
 		FROM smslink_package
 		WHERE token = ? AND state IN (4, 5)`), packageName).
-		Scan(&id, &deadline, &ended, &now)
+		Scan(&id, &worker, &deadline, &now, &answered)
 	until := time.UnixMicro(deadline).Add(2 * o.opts.Timeout)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return 0, ErrResolved
 	case err != nil:
 		return 0, err
-	case v == VerdictNotSent && !ended.Valid && now < until.UnixMicro():
-		return 0, fmt.Errorf("%w; wait until %s", ErrTooSoon, until.UTC().Format(time.RFC3339))
+	case v == VerdictNotSent && !answered && now < until.UnixMicro():
+		return 0, fmt.Errorf("%w; end its worker %s, and wait until %s",
+			ErrTooSoon, worker, until.UTC().Format(time.RFC3339))
 	}
 	return id, nil
 }

@@ -25,12 +25,14 @@
 //
 // # Metrics
 //
-//	smslink.outbox.messages    counter    {message}  lane, and state, of each package that was uploaded
-//	smslink.outbox.wait        histogram  s          lane; from Enqueue to the gateway's reply
-//	smslink.outbox.queued      gauge      {message}  lane; 100001 means more than 100,000
-//	smslink.outbox.oldest_due  gauge      s          lane; since the oldest queued message was due
-//	smslink.outbox.packages    gauge      {package}  state: "sending", "in_doubt" or "rejected"
-//	smslink.outbox.paused      gauge                 1 if the outbox is paused or halted, else 0
+//	smslink.outbox.messages        counter    {message}  lane, and state, of each package that was uploaded
+//	smslink.outbox.wait            histogram  s          lane; from Enqueue to the gateway's reply
+//	smslink.outbox.contradictions  counter    {package}  lane; a person's verdict was wrong, by what the worker recorded later
+//	smslink.outbox.queued          gauge      {message}  lane
+//	smslink.outbox.oldest_due      gauge      s          lane; since the oldest queued message was due
+//	smslink.outbox.packages        gauge      {package}  state: "sending", "in_doubt" or "rejected"
+//	smslink.outbox.overdue         gauge      s          since the oldest deadline of a package that is still sending
+//	smslink.outbox.paused          gauge                 1 if the outbox is paused or halted, else 0
 //
 // The lane and the state are in the attributes smslink.outbox.lane and smslink.outbox.state. The
 // gauges are those of [Telemetry.Observe].

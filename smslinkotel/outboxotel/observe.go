@@ -42,6 +42,11 @@ func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.
 	if err != nil {
 		return nil, err
 	}
+	overdue, err := t.meter.Float64ObservableGauge("smslink.outbox.overdue", metric.WithUnit("s"),
+		metric.WithDescription("Time since the oldest deadline of a package that is still sending; 0 if none has passed."))
+	if err != nil {
+		return nil, err
+	}
 	reader := &statsReader{box: box, interval: max(interval, time.Second)}
 	return t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		stats, err := reader.read(ctx)
@@ -60,8 +65,9 @@ func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.
 			isPaused = 1
 		}
 		o.ObserveInt64(paused, isPaused)
+		o.ObserveFloat64(overdue, stats.Overdue.Seconds())
 		return nil
-	}, queued, oldest, packages, paused)
+	}, queued, oldest, packages, paused, overdue)
 }
 
 // statsReader remembers the last reading.

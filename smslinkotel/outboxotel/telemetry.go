@@ -28,6 +28,8 @@ type Telemetry struct {
 	meter    metric.Meter
 	messages metric.Int64Counter
 	wait     metric.Float64Histogram
+
+	contradictions metric.Int64Counter
 }
 
 var _ outbox.Tracer = (*Telemetry)(nil)
@@ -48,13 +50,18 @@ func New(opts *smslinkotel.Options) (*Telemetry, error) {
 	t := &Telemetry{tracer: tracers.Tracer(scope), meter: meters.Meter(scope)}
 	var err error
 	t.messages, err = t.meter.Int64Counter("smslink.outbox.messages", metric.WithUnit("{message}"),
-		metric.WithDescription("Messages of packages that were uploaded, by what became of the package."))
+		metric.WithDescription("Messages of packages that were uploaded, by the state of the package."))
 	if err != nil {
 		return nil, err
 	}
 	t.wait, err = t.meter.Float64Histogram("smslink.outbox.wait", metric.WithUnit("s"),
 		metric.WithDescription("Time from Enqueue to the gateway's reply, of messages that it accepted."),
 		metric.WithExplicitBucketBoundaries(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400))
+	if err != nil {
+		return nil, err
+	}
+	t.contradictions, err = t.meter.Int64Counter("smslink.outbox.contradictions", metric.WithUnit("{package}"),
+		metric.WithDescription("Packages whose worker recorded another end than a person's verdict."))
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +103,9 @@ func (t *Telemetry) TracePackageEnd(ctx context.Context, data outbox.PackageEnd)
 	}
 	lane, state := laneKey.String(began.Lane), stateKey.String(stateName(data.State))
 	t.messages.Add(ctx, int64(began.Messages), metric.WithAttributes(lane, state))
+	if data.Contradicted {
+		t.contradictions.Add(ctx, 1, metric.WithAttributes(lane))
+	}
 	byLane := metric.WithAttributeSet(attribute.NewSet(lane))
 	for _, wait := range data.Waits {
 		t.wait.Record(ctx, wait.Seconds(), byLane)

@@ -122,6 +122,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 		"smslink.outbox.oldest_due smslink.outbox.lane=bulk":   0,
 		"smslink.outbox.oldest_due smslink.outbox.lane=urgent": 0,
 		"smslink.outbox.packages smslink.outbox.state=sending": 0,
+		"smslink.outbox.overdue":                               0,
 		"smslink.outbox.paused":                                0,
 	}
 	accepted := map[string]bool{}

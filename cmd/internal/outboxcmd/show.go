@@ -106,6 +106,9 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 	if stats.InDoubt+stats.Rejected > 0 {
 		fmt.Fprintln(out, "smslink-outbox doubts lists those in doubt and rejected")
 	}
+	if stats.Overdue > overdueAfter {
+		fmt.Fprintf(out, "overdue: a package should have ended %v ago; does a worker run, and is no transaction stuck?\n", stats.Overdue.Round(time.Second))
+	}
 	fmt.Fprintf(out, "paused: %s\n", cmp.Or(terminal.Line(stats.Paused), "no"))
 	if stats.Paused != "" {
 		fmt.Fprintln(out, "smslink-outbox resume ends the pause")
@@ -114,6 +117,9 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 		fmt.Fprintf(out, "workers that have written back: %s\nworkers of the last hour that have not: %s\n", terminal.Line(list(stats.WroteBack)), terminal.Line(list(stats.Silent)))
 	}
 }
+
+// overdueAfter is how long an overdue package may take until a worker puts it in doubt.
+const overdueAfter = 10 * time.Second
 
 func queuedText(n int) string {
 	if n >= outbox.MaxQueued {
@@ -147,8 +153,9 @@ func newDoubtsCommand(at *database) *cobra.Command {
 						out.JSON(u)
 						continue
 					}
-					fmt.Fprintf(out, "%s  %s since %s, %s of %s\n  %s\n", terminal.Line(u.Package), u.State,
-						u.Began.Format(time.RFC3339), campaign.Plural(u.Messages, "message"), terminal.Line(u.Lane), plain(u.Why))
+					fmt.Fprintf(out, "%s  %s since %s, %s of %s, claimed by %s\n  %s\n", terminal.Line(u.Package), u.State,
+						u.Began.Format(time.RFC3339), campaign.Plural(u.Messages, "message"), terminal.Line(u.Lane),
+						process(u.Worker), plain(u.Why))
 				}
 				if len(packages) > 0 && !asJSON {
 					fmt.Fprintln(out, "Look for them in the account's reports, and record what you find with smslink-outbox resolve.")
@@ -161,6 +168,16 @@ func newDoubtsCommand(at *database) *cobra.Command {
 	return cmd
 }
 
+// process returns what a worker's name says of its process: the name is HOST-PID-RANDOM.
+func process(worker string) string {
+	parts := strings.Split(worker, "-")
+	if len(parts) < 3 {
+		return "worker " + terminal.Line(worker)
+	}
+	host := strings.Join(parts[:len(parts)-2], "-")
+	return terminal.Line(fmt.Sprintf("process %s on %s (worker %s)", parts[len(parts)-2], host, worker))
+}
+
 func newResolveCommand(at *database) *cobra.Command {
 	var s signature.Signature
 	verdicts := []struct {
@@ -169,7 +186,7 @@ func newResolveCommand(at *database) *cobra.Command {
 		said       bool
 	}{
 		{"sent", "its messages were sent", outbox.VerdictSent, false},
-		{"not-sent", "its messages were not sent: queue them again. If that is wrong, they are sent twice", outbox.VerdictNotSent, false},
+		{"not-sent", "its messages were not sent: queue them again. End the package's worker first, which doubts names: if this is wrong, they are sent twice", outbox.VerdictNotSent, false},
 		{"abandon", "never send its messages", outbox.VerdictAbandon, false},
 	}
 	cmd := &cobra.Command{

@@ -192,7 +192,7 @@ func TestRun_frozenPastItsDeadline(t *testing.T) {
 		}{
 			{step.Claimed, false, outbox.Accepted, 1},  // nothing was uploaded: queued again
 			{step.Uploaded, false, outbox.Accepted, 1}, // its late result counts
-			{step.Uploaded, true, outbox.Abandoned, 1},
+			{step.Uploaded, true, outbox.Accepted, 1},  // also after a person has abandoned it
 		} {
 			t.Run(fmt.Sprintf("%s, resolved %v", c.step, c.resolved), func(t *testing.T) {
 				b := newBench(t, config, nil)

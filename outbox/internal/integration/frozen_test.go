@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,7 +35,7 @@ var (
 )
 
 // frozenTimeout is short, so that a person may say "not sent" after 3.2 times as long.
-const frozenTimeout = 400 * time.Millisecond
+const frozenTimeout = 600 * time.Millisecond
 
 // Workers are frozen at each step of an upload. An operator, who sees the gateway's ledger, says
 // "sent" of a package that is in it, and "not sent" of the others as soon as that is allowed. Then
@@ -94,8 +95,9 @@ type frozen struct {
 	worker *exec.Cmd
 }
 
-// A package takes some 60 kB, which is more than the relay's socket holds.
-const frozenMessages, frozenText = 30, 2500
+// A package takes some 250 kB, so that a relay which stops reading within the first 100 kB leaves
+// most of it with the worker's system.
+const frozenMessages, frozenText = 30, 10_000
 
 func newFrozen(b *bench, box *outbox.Outbox, lane string) *frozen {
 	f := &frozen{bench: b, box: box, lane: lane, file: filepath.Join(b.TempDir(), lane)}
@@ -123,35 +125,42 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 			}
 		},
 		func() { f.relay.set(plan{at: 0, freeze: freeze}) },
-		func() { f.relay.set(plan{at: 1 + rand.IntN(60_000), freeze: freeze}) },
-		func() { f.relay.set(plan{at: 1 + rand.IntN(30_000), freeze: freeze, resume: resume}) },
+		func() { f.relay.set(plan{at: 1 + rand.IntN(250_000), freeze: freeze}) },
+		func() { f.relay.set(plan{at: 1 + rand.IntN(100_000), freeze: freeze, resume: resume}) },
 		func() {
 			f.relay.set(plan{at: 0, freeze: func() { time.AfterFunc(rand.N(5*time.Millisecond), freeze) }})
 		},
 	}
 	plans[n%len(plans)]()
-	messages := make([]outbox.Message, frozenMessages)
+	messages, keys := make([]outbox.Message, frozenMessages), make([]string, frozenMessages)
 	for i := range messages {
+		keys[i] = fmt.Sprintf("%s-%d-%d", f.lane, n, i)
 		messages[i] = outbox.Message{
-			Key: fmt.Sprintf("%s-%d-%d", f.lane, n, i), Lane: f.lane,
-			To: fmt.Sprintf("07%08d", i), Text: fmt.Sprintf("%s-%d-%d %s", f.lane, n, i, noise(frozenText)),
+			Key: keys[i], Lane: f.lane, To: fmt.Sprintf("07%08d", i), Text: keys[i] + " " + noise(frozenText),
 		}
 	}
 	if _, err := f.box.Enqueue(ctx, f.db, messages...); err != nil {
 		return err
 	}
 	asked := false
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
-		records, err := f.box.Lookup(ctx, messages[0].Key)
+	began := time.Now()
+	for ; time.Since(began) < 30*time.Second; time.Sleep(30 * time.Millisecond) {
+		records, err := f.box.Lookup(ctx, keys...)
 		if err != nil {
 			return err
 		}
-		switch records[0].State {
-		case outbox.Accepted:
+		next := slices.IndexFunc(records, func(r outbox.Record) bool { return r.State != outbox.Accepted })
+		if next < 0 {
 			wake()
 			return nil
+		}
+		switch records[next].State {
+		case outbox.Queued, outbox.Sending:
+			if time.Since(began) > 10*frozenTimeout { // it was frozen in a transaction, which hides its end
+				wake()
+			}
 		case outbox.InDoubt:
-			verdict, err := f.resolve(ctx, messages[0])
+			verdict, err := f.resolve(ctx, records[next].Key)
 			if errors.Is(err, outbox.ErrTooSoon) {
 				continue
 			}
@@ -176,11 +185,11 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 	return errors.New("the messages were not accepted")
 }
 
-// resolve says whether the lane's package was sent, by what the ledger has.
-func (f *frozen) resolve(ctx context.Context, first outbox.Message) (outbox.Verdict, error) {
+// resolve says whether the lane's package was sent, by whether the ledger has one of its messages.
+func (f *frozen) resolve(ctx context.Context, key string) (outbox.Verdict, error) {
 	verdict := outbox.VerdictNotSent
 	for _, m := range f.gateway.Messages() {
-		if m.Text == first.Text {
+		if strings.HasPrefix(m.Text, key+" ") {
 			verdict = outbox.VerdictSent
 		}
 	}
@@ -224,7 +233,13 @@ type plan struct {
 }
 
 func newRelay(t *testing.T, gateway string) *relay {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	// What the relay's own system holds of an upload counts as arrived.
+	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
+		return conn.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10)
+		})
+	}}
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	r := &relay{addr: l.Addr().String(), gateway: gateway}
@@ -234,7 +249,6 @@ func newRelay(t *testing.T, gateway string) *relay {
 			if err != nil {
 				return
 			}
-			_ = conn.(*net.TCPConn).SetReadBuffer(4096)
 			r.mu.Lock()
 			p := r.plan
 			r.plan = nil

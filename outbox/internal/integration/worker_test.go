@@ -70,10 +70,26 @@ func work(raw string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	db, err := sql.Open(c.Driver, c.DSN)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	freeze := func() {
+		if c.Dialect == "sqlite" { // frozen while another goroutine writes, it would hold the only lock
+			_, _ = db.Exec("UPDATE smslink_meta SET value = value WHERE name = 'paused'")
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(10 * time.Millisecond)
+	}
 	died := false
 	working := step.With(ctx, func(at string) {
 		if at == c.DieAt && !died {
 			died = true
+			if c.Signal == syscall.SIGSTOP {
+				freeze()
+				return
+			}
 			_ = syscall.Kill(os.Getpid(), c.Signal)
 			if c.Signal == syscall.SIGKILL {
 				select {}
@@ -85,15 +101,9 @@ func work(raw string) error {
 		}
 		if wanted, err := os.ReadFile(c.FreezeFile); err == nil && string(wanted) == at {
 			_ = os.Remove(c.FreezeFile)
-			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-			time.Sleep(10 * time.Millisecond)
+			freeze()
 		}
 	})
-	db, err := sql.Open(c.Driver, c.DSN)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
 	client, err := smslink.NewClient("test-connection", "test-password", &smslink.Options{Endpoint: c.Gateway})
 	if err != nil {
 		return err

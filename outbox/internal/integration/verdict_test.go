@@ -1,0 +1,144 @@
+//go:build unix
+
+package integration
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/outbox/internal/step"
+)
+
+// lines keeps what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// A person gives a verdict, and then the worker records how the upload ended.
+func TestResolve_lateResults(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for name, c := range map[string]struct {
+			waitsAt      string // the step at which the worker waits for the verdict
+			verdict      outbox.Verdict
+			contradicted string
+			want         outbox.State
+			sent         int
+		}{
+			"sent, and accepted":     {step.Uploaded, outbox.VerdictSent, "", outbox.Accepted, 1},
+			"not sent, but accepted": {step.Uploaded, outbox.VerdictNotSent, "said not sent", outbox.Accepted, 1},
+			"abandon, and accepted":  {step.Uploaded, outbox.VerdictAbandon, "", outbox.Accepted, 1},
+			"sent, but not sent":     {step.Claimed, outbox.VerdictSent, "said sent", outbox.InDoubt, 0},
+			"not sent, and not sent": {step.Claimed, outbox.VerdictNotSent, "", outbox.Accepted, 1},
+			"abandon, and not sent":  {step.Claimed, outbox.VerdictAbandon, "", outbox.Abandoned, 0},
+		} {
+			t.Run(name, func(t *testing.T) {
+				b := newBench(t, config, nil)
+				var log lines
+				box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
+					Timeout: 400 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+					Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+				})
+				require.NoError(t, err)
+				b.box = box
+				b.enqueue("order-1")
+				said := make(chan struct{})
+				var once sync.Once
+				stop := b.run(box, func(at string) {
+					if at == c.waitsAt {
+						once.Do(func() { <-said })
+					}
+				})
+				b.await("order-1", outbox.InDoubt)
+				require.Eventually(t, func() bool { return b.resolve(c.verdict) == nil }, 10*time.Second, 20*time.Millisecond)
+				close(said)
+				b.await("order-1", c.want)
+				b.stays("order-1", c.want)
+				require.Len(t, b.gateway.Messages(), c.sent)
+				stop()
+
+				var late string
+				require.NoError(t, b.db.QueryRow("SELECT late FROM smslink_package WHERE verdict IS NOT NULL").Scan(&late))
+				require.NotEmpty(t, late)
+				packages, err := box.Unresolved(t.Context())
+				require.NoError(t, err)
+				if c.contradicted == "" {
+					require.Empty(t, packages)
+					require.NotContains(t, log.String(), "a verdict was wrong")
+				} else {
+					require.Len(t, packages, 1)
+					require.Contains(t, packages[0].Why, c.contradicted)
+					require.Contains(t, log.String(), `level=ERROR msg="outbox: a verdict was wrong"`)
+				}
+				if c.waitsAt == step.Uploaded {
+					records, err := box.Lookup(t.Context(), "order-1")
+					require.NoError(t, err)
+					require.Equal(t, b.gateway.Messages()[0].RemoteID, records[0].Result.RemoteID)
+				}
+				if c.contradicted == "said sent" { // so that it can be sent after all
+					require.NoError(t, b.resolve(outbox.VerdictNotSent))
+					b.run(b.box, nil)
+					b.await("order-1", outbox.Accepted)
+					require.Len(t, b.gateway.Messages(), 1)
+				}
+			})
+		}
+	})
+}
+
+// A transaction that holds one package hides no other, and nothing waits for it for long.
+func TestRun_aStuckTransactionHidesNoDoubt(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
+		if server == nil {
+			t.Skip("SQLite has one lock, for the whole database")
+		}
+		b := newBench(t, config, nil)
+		b.config.DieAt, b.config.Signal = step.Uploaded, 9
+		for _, key := range []string{"stuck", "order-1"} {
+			b.enqueue(key)
+			_ = spawned(t, b.config).Wait()
+		}
+		tx, err := b.db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback() }()
+		_, err = tx.ExecContext(t.Context(), "UPDATE smslink_package SET note = 'stuck' WHERE id = (SELECT package FROM smslink_message WHERE message_key = 'stuck')")
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), "UPDATE smslink_meta SET value = value WHERE name = 'paused'")
+		require.NoError(t, err)
+
+		b.run(b.box, nil)
+		b.await("order-1", outbox.InDoubt)
+		require.NoError(t, b.resolve(outbox.VerdictSent))
+		require.Eventually(t, func() bool {
+			stats, err := b.box.Stats(t.Context())
+			return err == nil && stats.Sending == 1 && stats.Overdue > time.Second
+		}, 10*time.Second, 20*time.Millisecond, "what is stuck shows in no figure")
+		began := time.Now()
+		require.ErrorContains(t, b.box.Pause(t.Context(), "a test", "a test"), "another transaction holds")
+		require.ErrorContains(t, b.box.Resume(t.Context(), "a test", "a test"), "another transaction holds")
+		require.Less(t, time.Since(began), 30*time.Second)
+		require.NoError(t, tx.Rollback())
+		b.await("stuck", outbox.InDoubt)
+		require.NoError(t, b.box.Pause(t.Context(), "a test", "a test"))
+		require.NoError(t, b.box.Resume(t.Context(), "a test", "a test"))
+	})
+}

@@ -1,0 +1,8 @@
+-- +goose Up
+-- What a person said of a package is kept, and so is what its worker records later.
+ALTER TABLE smslink_package ADD COLUMN verdict bigint; -- 1 sent, 2 not sent, 3 abandon
+ALTER TABLE smslink_package ADD COLUMN late text; -- how the upload ended, as recorded after the verdict
+
+-- +goose Down
+ALTER TABLE smslink_package DROP COLUMN late;
+ALTER TABLE smslink_package DROP COLUMN verdict;
