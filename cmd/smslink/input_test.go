@@ -231,6 +231,11 @@ func TestRun_suggestions(t *testing.T) {
 		{"check --prices 1 y", "; did you mean --price?"},
 		{"send --zzz y", "smslink: unknown flag: --zzz\n"},
 		{"send --column y=z y", `smslink: invalid argument "y=z" for "--column" flag: the columns are id, to, from, text, send_at`},
+		{"send --column telefon=Telefon y", "flag: write to=Telefon\n"},
+		{"send --column Telefon=to y", "flag: write to=Telefon\n"},
+		{"help sned", `smslink: unknown command "sned"; did you mean send?`},
+		{"help journal shwo", `smslink: unknown command "shwo"; did you mean show?`},
+		{"balance", "smslink: set SMSLINK_CONNECTION_ID and SMSLINK_PASSWORD to your account's\nSee 'smslink balance --help'."},
 		{"send --column to y", `is not of the form COLUMN=NAME, such as to=telefon`},
 		{"send --column to=a --column to=b y", `column to was given before`},
 	} {

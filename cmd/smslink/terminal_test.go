@@ -3,6 +3,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,4 +67,45 @@ func TestTerminal_narrow(t *testing.T) {
 	term := cmdtest.NewTerminal(t, gateway, 40)
 	term.Types("smslink send --yes --endpoint "+gateway.URL+" "+numbered(t, 50), "Enter")
 	term.Shows("50 rows: 50 accepted, 0 failed, 0 bad; 50 SMS; package 1001")
+}
+
+// Resuming asks about the rest, and about nothing if there is none.
+func TestTerminal_resumes(t *testing.T) {
+	gateway := newGateway(t, nil)
+	folder := t.TempDir()
+	file := filepath.Join(folder, "june.csv")
+	require.NoError(t, os.WriteFile(file, []byte("id,to,from,text\n1,0712345678,,Bună\n2,0712345679,,Bună\n3,+44 7700 900123,,"+strings.Repeat("Un text lung. ", 13)+"\n"), 0o600))
+	term := cmdtest.NewTerminal(t, gateway, 80)
+	term.Types("cd "+folder+"; PS1='$ '; clear", "Enter")
+	send := "smslink send --journal june --package-size 1 --endpoint " + gateway.URL + " "
+	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Reject("8", "no credit"))
+	term.Types(send+"june.csv", "Enter")
+	term.Shows("The first message, june.csv:2, 1 SMS to 0712****78 from numeric, now:", "Bună", "The dearest, june.csv:4, 2 SMS to +447*******23 from numeric, now:",
+		"abroad: +44 (1)", "Send 3 messages, billed as 4 SMS? [y/N]")
+	term.Types("y", "Enter")
+	term.Shows("1 message is in doubt", "1 message was not sent; the same command sends it")
+	term.Clear()
+	term.Types(send+"june.csv", "Enter")
+	term.Shows("1 of 3 was accepted on " + time.Now().Format("02.01") + ", 1 is in doubt. Send the other 1, billed as 2 SMS? [y/N]")
+	term.Types("y", "Enter")
+	term.Shows("This run: 1 accepted, 2 SMS. Before: 1 accepted, 1 in doubt; package ")
+	term.Clear()
+	term.Types(send+"june.csv", "Enter")
+	require.NotContains(t, term.Shows("nothing left to send: 2 were accepted on "), "[y/N]")
+
+	// The rows of a pipe are asked about, too.
+	term.Clear()
+	term.Types("sed s/Bun/BUN/ june.csv | smslink send --endpoint "+gateway.URL+" -", "Enter")
+	term.Shows("Send the rows as they come, uncounted? [y/N]")
+	term.Types("n", "Enter")
+	term.Shows("smslink: not confirmed; nothing was sent")
+	require.Len(t, gateway.Messages(), 3)
+}
+
+// A single package shows that it is being uploaded.
+func TestTerminal_onePackage(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(4 * time.Second) }})
+	term := cmdtest.NewTerminal(t, gateway, 100)
+	term.Types("smslink send --yes --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
+	term.Shows("sending", "(0/500", "[1s")
 }

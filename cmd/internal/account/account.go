@@ -30,6 +30,9 @@ const Help = `The account is read from the environment: ` + EnvConnectionID + ` 
 // has been known to take more at a time.
 const MaxConcurrency = 64
 
+// ErrNone means that the environment names no account.
+var ErrNone = errors.New("set " + EnvConnectionID + " and " + EnvPassword + " to your account's")
+
 // Options say which gateway is used, and how.
 type Options struct {
 	Endpoint string
@@ -58,7 +61,7 @@ func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway 
 	}
 	id, password := c.Getenv(EnvConnectionID), c.Getenv(EnvPassword)
 	if id == "" || password == "" {
-		return nil, nil, fmt.Errorf("set %s and %s to your account's, or try --sandbox, which needs none", EnvConnectionID, EnvPassword)
+		return nil, nil, ErrNone
 	}
 	client, err = smslink.NewClient(id, password, settings)
 	if err != nil {

@@ -3,8 +3,6 @@
 package campaign
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -185,19 +183,18 @@ func (c *Campaign) rewind() error {
 	return c.Unchanged()
 }
 
-// Digest returns what tells this campaign from another one, or "" if it can't be read twice.
-func (c *Campaign) Digest() (string, error) {
-	if !c.Rereadable() {
-		return "", nil
-	}
-	if err := c.rewind(); err != nil {
-		return "", err
-	}
-	sum := sha256.New()
+// Position returns how many bytes of the files were read, and how many there are. Both are 0 if that
+// is not known, as of a pipe or a workbook.
+func (c *Campaign) Position() (read, size int64) {
 	for _, f := range c.files {
-		if _, err := io.Copy(sum, f.in); err != nil {
-			return "", err
+		if f.info == nil || f.book != nil {
+			return 0, 0
 		}
+		at, err := f.in.(*os.File).Seek(0, io.SeekCurrent)
+		if err != nil {
+			return 0, 0
+		}
+		read, size = read+at, size+f.info.Size()
 	}
-	return hex.EncodeToString(sum.Sum(nil)), c.Unchanged()
+	return read, size
 }

@@ -4,7 +4,6 @@ package check
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,14 +72,14 @@ func check(ctx context.Context, c cli.Console, opts checkOptions, names []string
 	}
 	defer rows.Close()
 	out := cli.NewOutput(c.Out)
-	bar := progress.New(c.Err, -1, "checking", 100*time.Millisecond)
+	bar := progress.Checking(c.Err, campaign)
 	u := &checkup{Reasons: outcome.Counts{}, characters: map[rune]*foreignRune{}}
 	var bad input.Complaints
 	for rows.Next(ctx) {
 		row := rows.Row()
 		text := examine(row)
 		u.count(row, text)
-		bar.Add(1)
+		bar.Add()
 		if opts.json {
 			out.JSON(checked(row, text))
 		} else if row.Bad != nil {

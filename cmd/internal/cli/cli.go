@@ -73,6 +73,7 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	root.SetErr(c.Err)
 	root.SetFlagErrorFunc(noSuchFlag)
 	root.AddCommand(newVersionCommand(c, root.Name()))
+	root.SetHelpCommand(newHelpCommand(root))
 
 	defer terminal.Flush(c.Out)
 	defer terminal.Flush(c.Err)

@@ -55,44 +55,32 @@ func noSuchFlag(cmd *cobra.Command, err error) error {
 
 // suggestion returns which of the names was meant, or nothing if none is near.
 func suggestion(word string, names []string, prefix string) string {
-	best, least := "", 3 // two slips at the most
+	known := &cobra.Command{}
 	for _, name := range names {
-		d := distance(strings.ToLower(word), name)
-		if len(word) > 2 && strings.HasPrefix(name, word) {
-			d = 1
-		}
-		if d < least && d < len(name) {
-			best, least = name, d
+		known.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
+	}
+	for known.SuggestionsMinimumDistance = 1; known.SuggestionsMinimumDistance <= 2; known.SuggestionsMinimumDistance++ {
+		if near := known.SuggestionsFor(word); len(near) > 0 && len(near[0]) > known.SuggestionsMinimumDistance {
+			return fmt.Sprintf("; did you mean %s%s?", prefix, near[0])
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s%s?", prefix, best)
+	return ""
 }
 
-// distance returns how many letters must be put in, taken out, replaced or swapped with the next
-// one to make b of a.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			replaced := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				replaced++
+// newHelpCommand returns the command help, which refuses a command that does not exist.
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show the help of a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				if cmd == nil {
+					cmd = root
+				}
+				return NoSuchCommand(cmd, args[len(args)-max(1, len(rest)):])
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replaced)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
+			return cmd.Help()
+		},
 	}
-	return rows[len(a)][len(b)]
 }

@@ -107,10 +107,10 @@ func (n *ColumnNames) Set(words string) error {
 	switch {
 	case !ok:
 		return errors.New("it is not of the form COLUMN=NAME, such as to=telefon")
-	case !slices.Contains(campaign.Names(), column) && campaign.NameFor(column) != "":
-		return fmt.Errorf("write %s=%s", campaign.NameFor(column), name)
 	case !slices.Contains(campaign.Names(), column) && slices.Contains(campaign.Names(), name):
 		return fmt.Errorf("write %s=%s", name, column)
+	case !slices.Contains(campaign.Names(), column) && campaign.NameFor(column) != "":
+		return fmt.Errorf("write %s=%s", campaign.NameFor(column), name)
 	case !slices.Contains(campaign.Names(), column):
 		return fmt.Errorf("the columns are %s", strings.Join(campaign.Names(), ", "))
 	case strings.TrimSpace(name) == "" && (column == "to" || column == "text"):

@@ -64,11 +64,12 @@ Exit codes:
 type database struct {
 	console cli.Console
 	url     string
+	creates bool // a file that is not there is made
 }
 
 // do opens the outbox, and calls f until a signal comes.
 func (at *database) do(ctx context.Context, opts *outbox.Options, f func(ctx context.Context, box *outbox.Outbox, db *sql.DB) error) error {
-	db, dialect, err := openDatabase(at.url)
+	db, dialect, err := openDatabase(at.url, at.creates)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ type usageError struct{ error }
 
 // openDatabase opens the database of a URL. Its errors quote nothing of the URL, which may hold a
 // password.
-func openDatabase(database string) (*sql.DB, *outbox.Dialect, error) {
+func openDatabase(database string, creates bool) (*sql.DB, *outbox.Dialect, error) {
 	scheme, rest, _ := strings.Cut(database, ":")
 	switch scheme {
 	case "":
@@ -103,6 +104,9 @@ func openDatabase(database string) (*sql.DB, *outbox.Dialect, error) {
 	case "sqlite":
 		if rest == "" || strings.ContainsAny(rest, "?#") {
 			return nil, nil, errors.New("--db: sqlite: wants the name of a file without ? and #")
+		}
+		if _, err := os.Stat(rest); errors.Is(err, fs.ErrNotExist) && !creates {
+			return nil, nil, cli.Exit(cli.ExitNotSent, fmt.Errorf("--db: there is no file %s; run smslink-outbox migrate first, which makes it", rest))
 		}
 		if err := makePrivate(rest); err != nil {
 			return nil, nil, cli.Exit(cli.ExitNotSent, fmt.Errorf("--db: %w", err))
@@ -211,6 +215,7 @@ func newMigrateCommand(at *database) *cobra.Command {
 		Example: "  smslink-outbox migrate --db sqlite:shop.db",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			at.creates = true
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error { return box.Migrate(ctx) })
 		},
 	}

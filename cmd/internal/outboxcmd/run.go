@@ -77,6 +77,9 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 	}
 	c := at.console
 	client, closeGateway, err := account.Connect(c, account.Options{Endpoint: opts.endpoint, Sandbox: opts.sandbox, Timeout: opts.timeout, Verbose: opts.verbose})
+	if errors.Is(err, account.ErrNone) {
+		return fmt.Errorf("%w, or try --sandbox, which needs none", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,6 +89,7 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 		Timeout: opts.timeout, AllowLoss: opts.allowLoss, Logger: logger,
 		Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: opts.concurrency}},
 	}
+	at.creates = opts.migrate
 	return at.do(ctx, settings, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
 		if opts.migrate {
 			if err := box.Migrate(ctx); err != nil {

@@ -19,16 +19,57 @@ import (
 type Bar struct {
 	bar    *progressbar.ProgressBar
 	start  time.Time
-	held   int  // rows that came before firstShown
-	counts bool // there is room for the outcomes
+	rows   int                                        // that were read
+	files  interface{ Position() (read, size int64) } // that are read; nil if rows are counted
+	counts bool                                       // there is room for the outcomes
+	ended  chan struct{}
 }
 
 // firstShown is when the bar is first drawn: sooner, its rate means nothing.
 const firstShown = 250 * time.Millisecond
 
-// New returns a bar that is for so many rows; -1 is not known. It is drawn no more often than pause, and
-// only as wide as the terminal has room for: a line that wraps can't be taken away again.
-func New(out io.Writer, rows int, what string, pause time.Duration) *Bar {
+// Sending returns a bar for so many rows; -1 is not known. It is drawn again twice a second, so that
+// a single package shows that it is being uploaded.
+func Sending(out io.Writer, rows int) *Bar {
+	b := newBar(out, int64(rows), "sending", 0, progressbar.OptionShowCount(), progressbar.OptionSetItsString("rows"))
+	if b != nil {
+		go b.redraw()
+	}
+	return b
+}
+
+// Checking returns a bar for the bytes of files.
+func Checking(out io.Writer, files interface{ Position() (read, size int64) }) *Bar {
+	_, size := files.Position()
+	if size == 0 {
+		return newBar(out, -1, "checking", seldom, progressbar.OptionShowCount())
+	}
+	b := newBar(out, size, "checking", seldom)
+	if b != nil {
+		b.files = files
+	}
+	return b
+}
+
+func (p *Bar) redraw() {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_ = p.bar.RenderBlank()
+		case <-p.ended:
+			return
+		}
+	}
+}
+
+// seldom is how long a bar that moves all the time stays as it is.
+const seldom = 100 * time.Millisecond
+
+// newBar returns a bar that is only as wide as the terminal has room for: a line that wraps can't be
+// taken away again.
+func newBar(out io.Writer, most int64, what string, pause time.Duration, options ...progressbar.Option) *Bar {
 	screen := terminal.Of(out)
 	if screen == nil || os.Getenv("TERM") == "dumb" {
 		return nil
@@ -37,18 +78,18 @@ func New(out io.Writer, rows int, what string, pause time.Duration) *Bar {
 	if err != nil || columns < 40 {
 		return nil
 	}
-	digits := len(strconv.Itoa(rows)) // of each number in the line
-	options := []progressbar.Option{
+	digits := len(strconv.FormatInt(most, 10)) // of each number in the line
+	options = append(options,
 		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(),
 		progressbar.OptionThrottle(pause),
 		progressbar.OptionClearOnFinish(),
-	}
+	)
 	if columns >= max(80, 57+5*digits) {
+		if pause == 0 {
+			options = append(options, progressbar.OptionShowIts())
+		}
 		options = append(options,
-			progressbar.OptionSetItsString("rows"),
-			progressbar.OptionShowIts(),
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionSetWidth(24),
 			progressbar.OptionSetTheme(progressbar.ThemeASCII),
@@ -61,23 +102,27 @@ func New(out io.Writer, rows int, what string, pause time.Duration) *Bar {
 			progressbar.OptionSetTheme(progressbar.Theme{}),
 		)
 	}
-	p := &Bar{bar: progressbar.NewOptions(rows, options...), start: time.Now(), counts: columns >= 32+4*digits}
+	p := &Bar{bar: progressbar.NewOptions64(most, options...), start: time.Now(), counts: columns >= 32+4*digits, ended: make(chan struct{})}
 	p.bar.StartWithoutRender()
 	return p
 }
 
 func (p *Bar) early() bool { return time.Since(p.start) < firstShown }
 
-// Add adds rows that were read.
-func (p *Bar) Add(rows int) {
+// Add adds a row that was read.
+func (p *Bar) Add() {
 	if p == nil {
 		return
 	}
-	p.held += rows
-	if !p.early() {
-		_ = p.bar.Add(p.held)
-		p.held = 0
+	p.rows++
+	if p.rows%256 != 0 || p.early() {
+		return
 	}
+	done := int64(p.rows)
+	if p.files != nil {
+		done, _ = p.files.Position()
+	}
+	_ = p.bar.Set64(done)
 }
 
 // Show shows how far a sending is.
@@ -95,6 +140,7 @@ func (p *Bar) Show(t *outcome.Tally) {
 // End takes the bar away.
 func (p *Bar) End() {
 	if p != nil {
+		close(p.ended)
 		_ = p.bar.Finish()
 		_ = p.bar.Clear()
 	}

@@ -38,7 +38,7 @@ func (s *sending) report(elapsed time.Duration) error {
 		problems = append(problems, errors.New("nothing was sent; once the cause is gone, run the same command again"))
 	}
 	if n := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected); n > 0 && code != cli.ExitNotSent && !s.opts.testMode {
-		problems = append(problems, fmt.Errorf("%s not sent; %s", wereMessages(n), s.howToGoOn()))
+		problems = append(problems, fmt.Errorf("%s not sent; %s", wereMessages(n), s.howToGoOn(n)))
 	}
 	if len(problems) > 0 {
 		code = max(code, cli.ExitSomeBad)
@@ -82,9 +82,12 @@ func (s *sending) howToResolve() string {
 }
 
 // howToGoOn says how to send the rest, and no message twice.
-func (s *sending) howToGoOn() string {
+func (s *sending) howToGoOn(n int) string {
 	switch {
 	case s.kept != nil:
+		if n == 1 {
+			return "the same command sends it"
+		}
 		return "the same command sends them"
 	case s.opts.results != "":
 		return "do not send the same files again: the others would be sent twice; send only the rows that " + s.opts.results + " has as not sent or rejected"

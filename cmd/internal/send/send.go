@@ -166,6 +166,9 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		return err
 	}
 	client, closeGateway, err := account.Connect(c, opts.account(codec))
+	if errors.Is(err, account.ErrNone) {
+		return fmt.Errorf("%w, or try --sandbox, which needs none", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -190,6 +193,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		}
 	}()
 	var plan *campaignjournal.Plan
+	asks := opts.asks(c, slices.Contains(names, "-"))
 	total, stated := -1, "Send the rows as they come, uncounted?"
 	if files.Rereadable() {
 		plan = campaignjournal.NewPlan(kept, opts.sameCampaign, opts.resendFailed)
@@ -198,10 +202,18 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 			return nothingSent(err)
 		}
 		stated = question(survey, plan, kept)
+		if asks && stated != "" {
+			preview(c.Err, survey)
+		}
 		total = survey.Rows
 	}
-	if err := opts.confirm(c, stated, slices.Contains(names, "-")); err != nil {
-		return nothingSent(err)
+	if asks && stated != "" {
+		if opts.journal == "" {
+			stated = "Without --journal, a send that breaks off can't be continued.\n" + stated
+		}
+		if err := cli.Confirm(c, stated); err != nil {
+			return nothingSent(err)
+		}
 	}
 	if opts.usesJournal() {
 		if kept == nil {
@@ -258,7 +270,7 @@ func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Camp
 	defer rows.Close()
 	var survey campaign.Survey
 	var bad input.Complaints
-	bar := progress.New(c.Err, -1, "checking", 100*time.Millisecond)
+	bar := progress.Checking(c.Err, files)
 	for rows.Next(ctx) {
 		row := rows.Row()
 		if plan.WasSent(ctx, row) {
@@ -270,7 +282,7 @@ func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Camp
 		} else if o.usesJournal() {
 			plan.Add(row)
 		}
-		bar.Add(1)
+		bar.Add()
 	}
 	bar.End()
 	if err := rows.Err(); err != nil {
@@ -341,14 +353,7 @@ func isOrAre(n int) string {
 	return "are"
 }
 
-// confirm asks if there is somebody to ask, and something at stake.
-func (o options) confirm(c cli.Console, question string, fromStdin bool) error {
-	if question == "" || o.yes || o.sandbox || o.testMode || !cli.CanAsk(c, fromStdin) {
-		return nil
-	}
-	warning := ""
-	if o.journal == "" {
-		warning = "Without --journal, a send that breaks off can't be continued.\n"
-	}
-	return cli.Confirm(c, warning+question)
+// asks reports whether a person is asked: if there is one, and something at stake.
+func (o options) asks(c cli.Console, fromStdin bool) bool {
+	return !o.yes && !o.sandbox && !o.testMode && cli.CanAsk(c, fromStdin)
 }

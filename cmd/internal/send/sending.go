@@ -69,7 +69,7 @@ func newSending(c cli.Console, opts options, client *smslink.Client, campaign *c
 		console: c, opts: opts, client: client, campaign: campaign, results: results,
 		out:     cli.NewOutput(c.Out),
 		failed:  &input.Complaints{},
-		bar:     progress.New(c.Err, total, "sending", 0),
+		bar:     progress.Sending(c.Err, total),
 		pending: map[int64]pendingRow{},
 		words:   map[string]string{},
 	}
