@@ -37,8 +37,8 @@ func TestBalance_ofTheTestGateway(t *testing.T) {
 // The password stands in no URL and no header.
 func TestBalance_request(t *testing.T) {
 	for endpoint, want := range map[string]string{
-		smslink.EndpointHTTPS:          "https://secure.smslink.ro/sms/gateway/communicate/index.php",
-		smslink.EndpointHTTP:           "http://www.smslink.ro/sms/gateway/communicate/index.php",
+		smslink.EndpointHTTPS: "https://secure.smslink.ro/sms/gateway/communicate/index.php",
+		"http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php": "http://www.smslink.ro/sms/gateway/communicate/index.php",
 		"http://127.0.0.1:8080":        "http://127.0.0.1:8080/index.php",
 		"http://host/a%2Fb/x;y/z.php":  "http://host/a%2Fb/x;y/index.php",
 		"http://host/path/":            "http://host/path/index.php",

@@ -20,11 +20,8 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// The gateway's bulk endpoints [ref].
-const (
-	EndpointHTTPS = "https://secure.smslink.ro/sms/gateway/communicate/bulk-v3.php"
-	EndpointHTTP  = "http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php" // the password travels in clear
-)
+// EndpointHTTPS is the live gateway's URL [ref].
+const EndpointHTTPS = "https://secure.smslink.ro/sms/gateway/communicate/bulk-v3.php"
 
 // Options are a client's settings. Nil and zero fields mean the defaults.
 type Options struct {
@@ -55,8 +52,8 @@ type Options struct {
 	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
 
-	// Endpoint is the URL of bulk-v3.php: [EndpointHTTPS] (the default), [EndpointHTTP] or a test
-	// gateway's. It has no user, query or fragment.
+	// Endpoint is the URL of bulk-v3.php, without a user, a query or a fragment: [EndpointHTTPS] (the
+	// default) or a test gateway's. Over plain http the password travels in clear.
 	Endpoint string
 
 	// TestMode asks the gateway to check each package, and to send and bill nothing [ref]. A

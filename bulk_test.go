@@ -341,6 +341,63 @@ func TestSend_nilContext(t *testing.T) {
 	_, err = gw.Client().Balance(noContext)
 	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
 	require.Empty(t, gw.Uploads())
+
+	_, err = gw.Client().Send(t.Context(), p)
+	require.NoError(t, err)
+	for _, client := range []*smslink.Client{gw.Client(), new(smslink.Client), nil} { // the seal is asked first
+		_, err = client.Send(noContext, p)
+		require.ErrorIs(t, err, smslink.ErrSentBefore)
+		require.False(t, smslink.SafeToResend(err))
+		require.NotContains(t, err.Error(), "not sent")
+	}
+}
+
+func TestClient_thatNewClientDidNotMake(t *testing.T) {
+	for _, client := range []*smslink.Client{nil, new(smslink.Client)} {
+		p := packageOf(t, 1)
+		_, err := client.Send(t.Context(), p)
+		requireOutcome(t, smslink.OutcomeNotSent, p, err)
+		require.EqualError(t, err, "smslink: not sent: the Client was not made by NewClient")
+		_, err = client.Send(t.Context(), nil)
+		require.ErrorContains(t, err, "the package is empty")
+		_, err = client.SendMessage(t.Context(), message(1))
+		require.ErrorContains(t, err, "not made by NewClient")
+		_, err = client.Balance(t.Context())
+		require.ErrorContains(t, err, "not made by NewClient")
+		require.False(t, client.TestMode())
+		stream := client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Journal: newSpy()})
+		require.Empty(t, collect(t, t.Context(), stream))
+		require.ErrorContains(t, stream.Err(), "not made by NewClient")
+	}
+}
+
+func TestNewClient_refusesNilPointers(t *testing.T) {
+	for says, opts := range map[string]*smslink.Options{
+		"smslink: Options.Codec is a nil *smslink_test.ownCodec":  {Codec: (*ownCodec)(nil)},
+		"smslink: Options.Tracer is a nil *smslink_test.recorder": {Tracer: (*recorder)(nil)},
+	} {
+		_, err := smslink.NewClient("c", "p", opts)
+		require.EqualError(t, err, says)
+	}
+}
+
+func TestSend_codecOfTheClient(t *testing.T) {
+	gw := newGateway(t, nil)
+	client := clientOf(t, gw, smslink.Options{Codec: smslink.CodecLZF})
+	p := packageOf(t, 1)
+	p.Codec = smslink.CodecBZip2
+	_, err := client.Send(t.Context(), p)
+	require.NoError(t, err)
+	_, err = client.SendMessage(t.Context(), message(2))
+	require.NoError(t, err)
+	for b := range client.Stream(numbered(3, new(int), nil), nil).Batches(t.Context()) {
+		require.NoError(t, b.Err)
+	}
+	var methods []int
+	for _, upload := range gw.Uploads() {
+		methods = append(methods, upload.Compression)
+	}
+	require.Equal(t, []int{2, 3, 3}, methods)
 }
 
 func TestSendMessage(t *testing.T) {

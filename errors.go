@@ -20,7 +20,7 @@ var (
 	ErrReceiver = errors.New("is not a phone number")
 
 	// ErrRepeatedID means that another message has the id, in the same package or, with
-	// [StreamOptions.UniqueIDs] or a [Journal], in the same stream.
+	// [StreamOptions.UniqueIDs] or a [Journal], in the same stream. That one may have been sent.
 	ErrRepeatedID = errors.New("is repeated")
 
 	// ErrSentBefore means that the package was accepted, may have been, or is being sent: see

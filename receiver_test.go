@@ -138,6 +138,8 @@ func TestAdd_refusesWhatIsNotOneReceiver(t *testing.T) {
 		"\u202a+49171234567.0\r\n": "ends in .0",
 		"call me":                  "other than the digits",
 		"712345678":                "lacks its leading 0",
+		"40712345678":              "lacks its +: write +40, 7 and 8 digits",
+		"40 712 345 678":           "lacks its +: write +40, 7 and 8 digits",
 		"712 345 678":              "lacks its leading 0",
 		"0212345678":               "landline",
 		"031 234 5678":             "landline",

@@ -172,6 +172,74 @@ func TestStream_anEmptyStreamYieldsNothing(t *testing.T) {
 	require.Empty(t, gateway.Uploads())
 }
 
+// Whatever happened to a message, Results yields it once, with an error that has its outcome.
+func TestBatch_ResultsAreAllMessages(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{
+		smslinktest.UnknownNumbers("0700000003"), smslinktest.Blacklist("0700000004"),
+	}})
+	closed := newGateway(t, nil)
+	closed.Close()
+	source := func(yield func(smslink.Message, error) bool) {
+		for id := range int64(8) {
+			m := smslink.Message{ID: id, To: fmt.Sprintf("070000000%d", id), Text: "a"}
+			if id == 5 {
+				m.Text = ""
+			}
+			if id == 6 {
+				m.ID = 1
+			}
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
+	type result struct {
+		id      int64
+		outcome smslink.Outcome
+		safe    bool
+	}
+	const accepted, failed, invalid, inDoubt = smslink.OutcomeAccepted, smslink.OutcomeFailed, smslink.OutcomeInvalid, smslink.OutcomeInDoubt
+	whole := func(outcome smslink.Outcome) []result {
+		safe := outcome != inDoubt
+		return []result{{2, outcome, safe}, {3, outcome, safe}, {4, outcome, safe}, {7, outcome, safe}, {5, invalid, true}, {1, invalid, false}, {0, accepted, false}, {1, inDoubt, false}}
+	}
+	for name, c := range map[string]struct {
+		gateway *smslinktest.Gateway
+		fault   smslinktest.Fault
+		want    []result
+	}{
+		"accepted in part": {gateway, smslinktest.Fault{}, []result{
+			{2, accepted, false}, {3, failed, true}, {4, failed, false}, {7, accepted, false}, {5, invalid, true}, {1, invalid, false}, {0, accepted, false}, {1, inDoubt, false},
+		}},
+		"rejected": {gateway, smslinktest.Reject("9", ""), whole(smslink.OutcomeRejected)},
+		"in doubt": {gateway, smslinktest.LoseReply(), whole(inDoubt)},
+		"not sent": {closed, smslinktest.Fault{}, whole(smslink.OutcomeNotSent)},
+	} {
+		j := newSpy()
+		j.states[0] = smslink.Result{ID: 0, RemoteID: "77", Status: smslink.StatusSuccess}
+		j.states[1] = smslink.Result{ID: 1}
+		c.gateway.Inject(c.fault)
+		batches := collect(t, t.Context(), c.gateway.Client().Stream(source, &smslink.StreamOptions{Journal: j, Retry: smslink.Retry{Attempts: 1}}))
+		require.Len(t, batches, 1, name)
+		var got []result
+		for r, err := range batches[0].Results() {
+			got = append(got, result{r.ID, smslink.OutcomeOf(err), smslink.SafeToResend(err)})
+			require.Equal(t, r.Status.Outcome() == accepted, err == nil)
+			require.Equal(t, err == nil, r.RemoteID != "" && smslink.OutcomeOf(err) == accepted)
+		}
+		require.Equal(t, c.want, got, name)
+		for most := range len(got) { // a loop that is left early
+			seen := 0
+			for range batches[0].Results() {
+				if seen++; seen > most {
+					break
+				}
+			}
+			require.Equal(t, most+1, seen)
+		}
+	}
+}
+
 func TestStream_namesWhatItRefuses(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
@@ -494,6 +562,12 @@ func TestStream_refusesBadInput(t *testing.T) {
 		},
 		"the sequence of messages is nil": func() (*smslink.Stream, context.Context) {
 			return gw.Client().Stream(nil, nil), t.Context()
+		},
+		"the Journal is a nil *smslink_test.memory": func() (*smslink.Stream, context.Context) {
+			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: (*memory)(nil)}), t.Context()
+		},
+		"the Limiter is a nil *smslink_test.limiter": func() (*smslink.Stream, context.Context) {
+			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Limiter: (*limiter)(nil)}), t.Context()
 		},
 		"Concurrency is 1001; the most is 1000": func() (*smslink.Stream, context.Context) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: 1001}), t.Context()

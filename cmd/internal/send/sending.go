@@ -17,6 +17,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/progress"
 	"github.com/go-smslink/smslink/cmd/internal/redact"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
 // sending is one run of send, from its first upload on. Its fields are one goroutine's.
@@ -187,8 +188,8 @@ func (s *sending) row() (*campaign.Row, error) {
 // take records the outcomes of a batch.
 func (s *sending) take(b smslink.Batch) {
 	s.tried = s.tried || b.Package.Len() > 0
-	for _, refused := range b.Invalid { // by what the campaign's own check lets pass
-		s.record(s.taken(refused.ID).Unsent(refused))
+	for _, invalid := range b.Invalid { // by what the campaign's own check lets pass
+		s.record(s.taken(invalid.ID).Invalid(terminal.Error(invalid)))
 	}
 	for _, result := range b.Earlier {
 		s.record(s.taken(result.ID).Known(result))
