@@ -66,6 +66,9 @@ func newResponse(unreported []Result, find func(id int64) (place int), reply wir
 			r.Results[last].RemoteID, r.Results[last].Status = entry.RemoteID, Status(entry.Status)
 			continue
 		}
+		if len(r.Unmatched) == len(r.Results)+spareEntries {
+			return nil, errTooManyEntries
+		}
 		r.Unmatched = append(r.Unmatched, text)
 		if last >= 0 && r.Results[last].Status != Status(entry.Status) {
 			doubt(last)
@@ -87,6 +90,12 @@ func newResponse(unreported []Result, find func(id int64) (place int), reply wir
 	}
 	return r, nil
 }
+
+// spareEntries is how many entries a reply may have that fit nothing, besides one a message. More are
+// not worth their memory.
+const spareEntries = 100
+
+var errTooManyEntries = fmt.Errorf("%w: it has too many entries that fit none of the messages", ErrUnreadableReply)
 
 // errOtherReply is the error of a reply that may be another package's.
 var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages", ErrUnreadableReply)

@@ -457,6 +457,31 @@ func TestReply_takesNoMemoryAnEntry(t *testing.T) {
 	require.LessOrEqual(t, allocs(10_000), allocs(100)+1)
 }
 
+// A reply may have as many bytes as the package allows, all of them in entries that fit nothing.
+// Their memory is bounded by the reply's.
+func TestReply_keepsNoFloodOfEntries(t *testing.T) {
+	const n = 20_000
+	p := packageOfAll(t, messages(n))
+	ok := replyTo(n)
+	for _, entry := range []string{"x,", "1:1:1,", "999999:1:3,", ",", " ,", "1:1:3,"} {
+		most := 64<<10 + 128*n
+		reply := ok + "," + strings.Repeat(entry, (most-len(ok)-1)/len(entry))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		resp, err := smslink.ReadReply(p, reply)
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(3*most), "%q", entry) // with the copy in the error
+		if strings.Trim(entry, " ,") == "" {
+			require.NoError(t, err)
+			require.Empty(t, resp.Unmatched)
+			continue
+		}
+		require.ErrorIs(t, err, smslink.ErrUnreadableReply, "%q", entry)
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
+		require.Equal(t, reply, string(sendError(t, err).Reply), "nothing is lost")
+	}
+}
+
 // Replies without an end, in every part of a response, and packed ones. A package
 // of one message allows 64 KiB and 128 bytes of reply; the memory stays near that.
 func TestSend_replyBombs(t *testing.T) {
