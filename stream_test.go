@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -588,12 +593,65 @@ func TestStream_refusesBadInput(t *testing.T) {
 }
 
 func TestStream_numbersBelowZeroMeanTheDefaults(t *testing.T) {
-	gw := newGateway(t, nil)
-	stream := gw.Client().Stream(numbered(5, new(int), nil), &smslink.StreamOptions{
-		MaxMessages: math.MinInt, MaxBytes: -1, Concurrency: -1, Retry: smslink.Retry{Attempts: -1, MinBackoff: -1, MaxBackoff: -1},
+	belowZero := func() *smslink.StreamOptions {
+		return &smslink.StreamOptions{
+			MaxMessages: math.MinInt, MaxBytes: -1, Concurrency: -1, Retry: smslink.Retry{Attempts: -1, MinBackoff: -1, MaxBackoff: -1},
+		}
+	}
+	sizes := func(batches []smslink.Batch) (sizes []int) {
+		for _, b := range batches {
+			sizes = append(sizes, b.Package.Len())
+		}
+		return sizes
+	}
+
+	t.Run("MaxMessages and Concurrency", func(t *testing.T) {
+		gw := newGateway(t, nil)
+		var uploads, most atomic.Int32
+		client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL, HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			most.Store(max(most.Load(), uploads.Add(1)))
+			defer uploads.Add(-1)
+			time.Sleep(20 * time.Millisecond)
+			return http.DefaultTransport.RoundTrip(r)
+		})}})
+		require.NoError(t, err)
+		require.Equal(t, []int{10_000, 10_000, 1}, sizes(collect(t, t.Context(), client.Stream(numbered(20_001, new(int), nil), belowZero()))))
+		require.EqualValues(t, 1, most.Load())
 	})
-	require.Len(t, collect(t, t.Context(), stream), 1)
-	require.NoError(t, stream.Err())
+	t.Run("MaxBytes", func(t *testing.T) {
+		long := func(yield func(smslink.Message, error) bool) {
+			for id := range int64(3) {
+				if !yield(smslink.Message{ID: id, To: "0712345678", Text: strings.Repeat("a", 800_000)}, nil) {
+					return
+				}
+			}
+		}
+		require.Equal(t, []int{2, 1}, sizes(collect(t, t.Context(), newGateway(t, nil).Client().Stream(long, belowZero()))))
+	})
+	t.Run("Retry", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for attempts, most := range map[int][]time.Duration{-1: {1, 2, 4, 8}, 9: {1, 2, 4, 8, 16, 32, 60, 60}} { // seconds
+				var pauses []time.Duration
+				var last time.Time
+				client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+					if !last.IsZero() {
+						pauses = append(pauses, time.Since(last))
+					}
+					last = time.Now()
+					return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+				})}})
+				opts := belowZero()
+				opts.Retry.Attempts = attempts
+				for range client.Stream(numbered(1, new(int), nil), opts).Batches(t.Context()) {
+				}
+				require.Len(t, pauses, len(most))
+				for i, pause := range pauses { // up to half of a pause is left out at random
+					require.LessOrEqual(t, pause, most[i]*time.Second)
+					require.GreaterOrEqual(t, pause, most[i]*time.Second/2)
+				}
+			}
+		})
+	})
 }
 
 func TestStream_drainedTwiceAndAfterItsEnd(t *testing.T) {
