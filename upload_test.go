@@ -24,6 +24,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -127,42 +128,63 @@ func TestSend_resetDuringTheUploadIsInDoubt(t *testing.T) {
 	requireOutcome(t, smslink.OutcomeInDoubt, &p, err)
 }
 
-func TestSend_lostReplyIsInDoubt(t *testing.T) {
-	hang := make(chan struct{})
-	endpoint := peer(t, func(net.Conn, []byte) { <-hang })
-	defer close(hang)
-	client := newClient(t, &smslink.Options{Endpoint: endpoint})
+// silence is a transport to a server that reads all and never answers. Its time is that of the
+// test's bubble.
+func silence() *http.Transport {
+	transport := smslink.NewTransport()
+	transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		here, there := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, there) }()
+		return here, nil
+	}
+	return transport
+}
 
-	t.Run("time-out of the context", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		p := packageOf(t, 1)
-		_, err := client.Send(ctx, p)
-		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-	})
-	t.Run("time-out of the options", func(t *testing.T) {
-		client := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: time.Second})
-		p := packageOf(t, 1)
-		_, err := client.Send(context.Background(), p)
-		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-	})
-	t.Run("time-out of the caller's http.Client", func(t *testing.T) {
-		client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: &http.Client{Timeout: time.Second}})
-		p := packageOf(t, 1)
-		_, err := client.Send(context.Background(), p)
-		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-	})
-	t.Run("cancelled", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		time.AfterFunc(time.Second, cancel)
-		p := packageOf(t, 1)
-		_, err := client.Send(ctx, p)
-		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
-		require.ErrorIs(t, err, context.Canceled)
-	})
+func TestSend_lostReplyIsInDoubt(t *testing.T) {
+	shutdown := errors.New("shutting down")
+	for name, c := range map[string]struct {
+		options *smslink.Options
+		context func(context.Context) (context.Context, context.CancelFunc)
+		want    error
+	}{
+		"time-out of the context": {&smslink.Options{}, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		}, context.DeadlineExceeded},
+		"time-out of the options":              {&smslink.Options{Timeout: time.Second}, context.WithCancel, context.DeadlineExceeded},
+		"time-out of the caller's http.Client": {&smslink.Options{HTTPClient: &http.Client{Timeout: time.Second}}, context.WithCancel, context.DeadlineExceeded},
+		"cancelled": {&smslink.Options{}, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		}, context.Canceled},
+		"cancelled with a cause": {&smslink.Options{}, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(time.Second, func() { cancel(shutdown) })
+			return ctx, func() { cancel(nil) }
+		}, shutdown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				options := *c.options
+				options.Endpoint = "http://127.0.0.1/"
+				client := http.Client{Transport: silence()}
+				if options.HTTPClient != nil {
+					client.Timeout = options.HTTPClient.Timeout
+				}
+				options.HTTPClient = &client
+				ctx, cancel := c.context(t.Context())
+				defer cancel()
+				p, start := packageOf(t, 1), time.Now()
+				_, err := newClient(t, &options).Send(ctx, p)
+				requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+				require.ErrorIs(t, err, c.want)
+				require.Equal(t, time.Second, time.Since(start))
+				if errors.Is(c.want, shutdown) {
+					require.ErrorContains(t, err, "shutting down")
+				}
+			})
+		})
+	}
 }
 
 // After a 101, net/http leaves the connection to its caller, and no context ends a
@@ -179,29 +201,15 @@ func TestSend_switchOfProtocolsIsNotWaitedFor(t *testing.T) {
 	require.Equal(t, http.StatusSwitchingProtocols, sendError(t, err).StatusCode)
 }
 
-func TestSend_causeOfTheContextIsTold(t *testing.T) {
-	hang := make(chan struct{})
-	endpoint := peer(t, func(net.Conn, []byte) { <-hang })
-	defer close(hang)
-	ctx, cancel := context.WithCancelCause(context.Background())
-	shutdown := errors.New("shutting down")
-	time.AfterFunc(time.Second, func() { cancel(shutdown) })
-	p := packageOf(t, 1)
-	_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
-	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
-	require.ErrorIs(t, err, shutdown)
-	require.ErrorContains(t, err, "shutting down")
-}
-
 func TestSend_timeoutOfTheOptionsGivesWayToTheContexts(t *testing.T) {
-	endpoint := peer(t, func(conn net.Conn, _ []byte) {
-		time.Sleep(300 * time.Millisecond)
-		_, _ = io.WriteString(conn, http200("MESSAGE;1;ok;1;1:1:3"))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start := time.Now()
+		_, err := newClient(t, &smslink.Options{Endpoint: "http://127.0.0.1/", HTTPClient: &http.Client{Transport: silence()}, Timeout: time.Minute}).Send(ctx, packageOf(t, 1))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Hour, time.Since(start))
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	_, err := newClient(t, &smslink.Options{Endpoint: endpoint, Timeout: time.Millisecond}).Send(ctx, packageOf(t, 1))
-	require.NoError(t, err)
 }
 
 func TestSend_notSent(t *testing.T) {
