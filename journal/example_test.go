@@ -9,9 +9,57 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/journal"
+	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// A program was killed while messages were on their way. The account's reports say that one of them
+// A program was killed while it sent. The second run sends what the first one has not.
+func ExampleOpen() {
+	gateway := smslinktest.NewGateway(nil) // in place of the live one
+	defer gateway.Close()
+	folder, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+
+	run := func(customers ...string) error {
+		j, err := journal.Open(filepath.Join(folder, "november.journal")) // one for each campaign
+		if err != nil {
+			return err
+		}
+		defer func() { _ = j.Close() }()
+		messages := func(yield func(smslink.Message, error) bool) {
+			for id, to := range customers { // the same ids in every run
+				if !yield(smslink.Message{ID: int64(id), To: to, Text: "Aveți o factură neachitată."}, nil) {
+					return
+				}
+			}
+		}
+		stream := gateway.Client().Stream(messages, &smslink.StreamOptions{Journal: j})
+		for batch := range stream.Batches(context.Background()) {
+			for result, err := range batch.Results() {
+				fmt.Println(result.ID, smslink.OutcomeOf(err))
+			}
+		}
+		return stream.Err()
+	}
+	for _, customers := range [][]string{{"0712345678", "0723456789"}, {"0712345678", "0723456789", "0734567890"}} {
+		if err := run(customers...); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(len(gateway.Messages()), "messages arrived")
+	}
+	// Output:
+	// 0 accepted
+	// 1 accepted
+	// 2 messages arrived
+	// 0 accepted
+	// 1 accepted
+	// 2 accepted
+	// 3 messages arrived
+}
+
+// A program was killed while it sent. The account's reports say that one of the messages in doubt
 // was sent.
 func ExampleFile_Resolve() {
 	folder, err := os.MkdirTemp("", "example")

@@ -120,7 +120,7 @@ func TestFile_killedAtEveryStep(t *testing.T) {
 	const unharmed, forever = 1 << 20, time.Minute
 	kills, doubts, doubtsTaken := 0, 0, 0
 	audit := func(path string) {
-		time.Sleep(5 * time.Millisecond) // an upload may be on its way when its sender dies
+		time.Sleep(5 * time.Millisecond) // an upload may be under way when its sender dies
 		require.NoError(t, program(path, unharmed, 1, forever), "the last run comes to its end")
 		j, err := journal.Open(path)
 		require.NoError(t, err)

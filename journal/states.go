@@ -26,9 +26,10 @@ type Run struct {
 func (r *Run) count(change *record) {
 	r.End = change.at
 	for _, status := range change.status {
-		if status == smslink.StatusSuccess {
+		switch status.Outcome() {
+		case smslink.OutcomeAccepted:
 			r.Accepted++
-		} else {
+		case smslink.OutcomeFailed:
 			r.Failed++
 		}
 	}
@@ -155,7 +156,7 @@ func (s *states) checkIntended(ids []int64) error {
 
 func (s *states) checkResolved(r *record) error {
 	for i, status := range r.status {
-		if status < smslink.StatusSenderFailed || status > smslink.StatusInsufficientCredit {
+		if status.Outcome() == smslink.OutcomeInDoubt {
 			return fmt.Errorf("message %d: a result of status %d leaves it in doubt, so that it can't be recorded", r.result[i], int(status))
 		}
 	}
