@@ -53,9 +53,9 @@ func ExampleOpen() {
 	// 0 accepted
 	// 1 accepted
 	// 2 messages arrived
+	// 2 accepted
 	// 0 accepted
 	// 1 accepted
-	// 2 accepted
 	// 3 messages arrived
 }
 
