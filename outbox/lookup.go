@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // State is a message's state, as in the view smslink_outbox.
@@ -30,10 +30,10 @@ const (
 type Record struct {
 	Key      string
 	State    State
-	Result   smslink.Result   // the gateway's, if its reply named the message
-	Report   *delivery.Report // the last delivery report's RemoteID, Delivered and Time, or nil
-	Attempts int              // that were not sent, or for which the credit did not suffice
-	Note     string           // why it is invalid, or why its package was not accepted; else empty
+	Result   smslink.Result  // the gateway's, if its reply named the message
+	Report   *webhook.Report // the last delivery report's RemoteID, Delivered and Time, or nil
+	Attempts int             // that were not sent, or for which the credit did not suffice
+	Note     string          // why it is invalid, or why its package was not accepted; else empty
 }
 
 // Lookup returns the records of the given keys, in no order. Keys without a record are omitted.
@@ -54,7 +54,7 @@ func (o *Outbox) Lookup(ctx context.Context, keys ...string) ([]Record, error) {
 			err := scan(&r.Result.ID, &r.Key, &r.State, &r.Result.Status, &r.Result.RemoteID,
 				&delivered, &reported, &r.Attempts, &r.Note)
 			if delivered.Valid {
-				r.Report = &delivery.Report{
+				r.Report = &webhook.Report{
 					RemoteID:  r.Result.RemoteID,
 					Delivered: delivered.Int64 == 1,
 					Time:      time.Unix(reported.Int64, 0).UTC(),
@@ -66,9 +66,9 @@ func (o *Outbox) Lookup(ctx context.Context, keys ...string) ([]Record, error) {
 	return records, err
 }
 
-// Report keeps a delivery report: give it to [delivery.NewHandler]. It may come before its message's
+// Report keeps a delivery report: give it to [webhook.Reports]. It may come before its message's
 // result, and any number of times. Of several, the one with the latest Time counts.
-func (o *Outbox) Report(ctx context.Context, report delivery.Report) error {
+func (o *Outbox) Report(ctx context.Context, report webhook.Report) error {
 	delivered := 0
 	if report.Delivered {
 		delivered = 1

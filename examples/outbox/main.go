@@ -26,9 +26,9 @@ import (
 	_ "modernc.org/sqlite"             // a driver
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // sqliteSettings let workers wait for each other.
@@ -113,7 +113,7 @@ func run(ctx context.Context, out io.Writer, url, metrics string) error {
 // reports.
 func sandbox(box *outbox.Outbox) (gateway *smslinktest.Gateway, stop func(), err error) {
 	secret := rand.Text() // in earnest: made once and kept, as it stands in the account's settings
-	reports, err := delivery.NewHandler(secret, box.Report, nil)
+	reports, err := webhook.Reports(secret, box.Report, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // A report may come before its message's remote id is known, may come twice, and not in order. So
@@ -18,7 +18,7 @@ const tables = `
 // newMux returns a server for the URL that is set in the SMSLink account,
 // https://shop.example/sms/reports/<secret>. A report that comes again changes nothing.
 func newMux(db *sql.DB, secret string) (*http.ServeMux, error) {
-	handler, err := delivery.NewHandler(secret, func(ctx context.Context, r delivery.Report) error {
+	handler, err := webhook.Reports(secret, func(ctx context.Context, r webhook.Report) error {
 		_, err := db.ExecContext(ctx, `INSERT INTO report (remote, at, delivered) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 			r.RemoteID, r.Time.Unix(), r.Delivered)
 		return err // an error is answered 500

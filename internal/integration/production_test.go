@@ -101,7 +101,7 @@ func text(x ast.Expr) string {
 // The table in docs/production.md has every event that is logged, and no other.
 func TestProduction_tableHasTheEventsThatAreLogged(t *testing.T) {
 	logged := map[string]event{}
-	for _, folder := range []string{"../..", "../../delivery", "../../outbox"} {
+	for _, folder := range []string{"../..", "../../webhook", "../../outbox"} {
 		loggedEvents(t, folder, logged)
 	}
 	require.Greater(t, len(logged), 15, "the test finds calls of loggers")

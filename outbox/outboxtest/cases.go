@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 var cases = []struct {
@@ -317,9 +317,9 @@ func withoutCredit(k *kit) {
 }
 
 func reported(k *kit) {
-	first := delivery.Report{RemoteID: "220000001", Time: time.Unix(1_900_000_000, 0).UTC()} // the gateway's first remote id
-	later := delivery.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_900_000_060, 0).UTC()}
-	for _, report := range []delivery.Report{later, first, later} {
+	first := webhook.Report{RemoteID: "220000001", Time: time.Unix(1_900_000_000, 0).UTC()} // the gateway's first remote id
+	later := webhook.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_900_000_060, 0).UTC()}
+	for _, report := range []webhook.Report{later, first, later} {
 		require.NoError(k, k.box.Report(k.Context(), report))
 	}
 	k.enqueue(message("order-1"))

@@ -19,8 +19,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/secret"
 	"github.com/go-smslink/smslink/cmd/internal/serve"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
-	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // runOptions are the flags of outbox run.
@@ -118,7 +118,7 @@ func takeReports(ctx context.Context, opts runOptions, c cli.Console, box *outbo
 	if err != nil {
 		return fmt.Errorf("--secret-file: %w", err)
 	}
-	handler, err := delivery.NewHandler(secret, box.Report, &delivery.Options{Logger: logger})
+	handler, err := webhook.Reports(secret, box.Report, &webhook.Options{Logger: logger})
 	if err != nil {
 		return err
 	}

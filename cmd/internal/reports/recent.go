@@ -1,6 +1,6 @@
 package reports
 
-import "github.com/go-smslink/smslink/delivery"
+import "github.com/go-smslink/smslink/webhook"
 
 // recentReports remembers at least the last limit reports that were added, and fewer than twice
 // as many.
@@ -17,14 +17,14 @@ type reportKey struct {
 	time      int64
 }
 
-func keyOf(r delivery.Report) reportKey { return reportKey{r.RemoteID, r.Delivered, r.Time.Unix()} }
+func keyOf(r webhook.Report) reportKey { return reportKey{r.RemoteID, r.Delivered, r.Time.Unix()} }
 
-func (m *recentReports) contains(r delivery.Report) bool {
+func (m *recentReports) contains(r webhook.Report) bool {
 	return m.last[keyOf(r)] || m.older[keyOf(r)]
 }
 
 // add forgets whole maps, because a map that loses one entry for each new one grows nevertheless.
-func (m *recentReports) add(r delivery.Report) {
+func (m *recentReports) add(r webhook.Report) {
 	if m.limit == 0 {
 		return
 	}

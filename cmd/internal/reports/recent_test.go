@@ -7,20 +7,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 func TestRecentReports_whatMakesTwoTheSame(t *testing.T) {
-	first := delivery.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0)}
+	first := webhook.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0)}
 	for name, c := range map[string]struct {
-		change func(*delivery.Report)
+		change func(*webhook.Report)
 		same   bool
 	}{
-		"the same":                  {func(*delivery.Report) {}, true},
-		"the same with other words": {func(r *delivery.Report) { r.Text, r.NetworkID = "x", "2" }, true},
-		"another remote id":         {func(r *delivery.Report) { r.RemoteID = "220000002" }, false},
-		"another status":            {func(r *delivery.Report) { r.Delivered = false }, false},
-		"another time":              {func(r *delivery.Report) { r.Time = r.Time.Add(time.Second) }, false},
+		"the same":                  {func(*webhook.Report) {}, true},
+		"the same with other words": {func(r *webhook.Report) { r.Text, r.NetworkID = "x", "2" }, true},
+		"another remote id":         {func(r *webhook.Report) { r.RemoteID = "220000002" }, false},
+		"another status":            {func(r *webhook.Report) { r.Delivered = false }, false},
+		"another time":              {func(r *webhook.Report) { r.Time = r.Time.Add(time.Second) }, false},
 	} {
 		recent := recentReports{limit: 8}
 		recent.add(first)
@@ -35,7 +35,7 @@ func TestRecentReports_whatMakesTwoTheSame(t *testing.T) {
 
 // The last ones are remembered, and of those before them no more than as many.
 func TestRecentReports_isBounded(t *testing.T) {
-	report := func(id int) delivery.Report { return delivery.Report{RemoteID: strconv.Itoa(id)} }
+	report := func(id int) webhook.Report { return webhook.Report{RemoteID: strconv.Itoa(id)} }
 	for _, limit := range []int{1, 2, 3, 10} {
 		recent := recentReports{limit: limit}
 		for sent := 1; sent <= 5*limit; sent++ {

@@ -18,7 +18,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/secret"
 	"github.com/go-smslink/smslink/cmd/internal/serve"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // reportsOptions are the flags of reports.
@@ -93,7 +93,7 @@ func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
 	}
 
 	out := &reportWriter{rows: rows, out: lineWriter{out: terminal.Unwrap(c.Out)}, recent: recentReports{limit: opts.dedupe}, logger: logger}
-	handler, err := delivery.NewHandler(secret, out.write, &delivery.Options{ConnectionID: opts.connection, Logger: logger})
+	handler, err := webhook.Reports(secret, out.write, &webhook.Options{ConnectionID: opts.connection, Logger: logger})
 	if err != nil {
 		return terminal.Error(err)
 	}

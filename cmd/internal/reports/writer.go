@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // reportWriter writes reports, one at a time.
@@ -24,7 +24,7 @@ type reportWriter struct {
 	err    error // of the first line that could not be written
 }
 
-func (w *reportWriter) write(_ context.Context, r delivery.Report) error {
+func (w *reportWriter) write(_ context.Context, r webhook.Report) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.recent.contains(r) {

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/go-smslink/smslink/cmd/internal/safefile"
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // Read reads the secret, or makes a file with a new one. If everyone can read the file, Read changes
@@ -42,7 +42,7 @@ func Read(name string, notes io.Writer) (string, error) {
 		return "", err
 	}
 	secret := strings.TrimSpace(string(raw))
-	if _, err := delivery.NewHandler(secret, func(context.Context, delivery.Report) error { return nil }, nil); err != nil {
+	if _, err := webhook.Reports(secret, func(context.Context, webhook.Report) error { return nil }, nil); err != nil {
 		return "", fmt.Errorf("%s holds no secret: %w", name, err)
 	}
 	return secret, keepPrivate(f, isLink, notes)

@@ -17,10 +17,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // plansRows is how many rows each table has that grows, and plansRead the most of them that one
@@ -92,7 +92,7 @@ func exercise(b *bench, db *sql.DB) {
 	n, err := box.Cancel(b.Context(), db, "order-1", "order-2")
 	require.NoError(b, err)
 	require.Equal(b, 2, n)
-	require.NoError(b, box.Report(b.Context(), delivery.Report{RemoteID: "220000001", Time: time.Now()}))
+	require.NoError(b, box.Report(b.Context(), webhook.Report{RemoteID: "220000001", Time: time.Now()}))
 	b.gateway.Inject(smslinktest.LoseReply())
 	stop := b.run(box, nil)
 	b.await("order-499", outbox.Accepted)

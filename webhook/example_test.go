@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"net/http/httptest"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/go-smslink/smslink/webhook"
 )
 
-func ExampleNewHandler() {
+func ExampleReports() {
 	secret := "a-secret-of-16-characters-or-more" // rather crypto/rand.Text's, from the program's settings
-	handler, err := delivery.NewHandler(secret, func(_ context.Context, r delivery.Report) error {
+	handler, err := webhook.Reports(secret, func(_ context.Context, r webhook.Report) error {
 		fmt.Println(r.RemoteID, r.Delivered, r.Network()) // keep it: an error here is answered 500
 		return nil
 	}, nil)

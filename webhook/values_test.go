@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"net/http"
@@ -9,44 +9,44 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 func TestParseRequest(t *testing.T) {
-	plain := delivery.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC()}
-	with := func(change func(*delivery.Report)) delivery.Report {
+	plain := webhook.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC()}
+	with := func(change func(*webhook.Report)) webhook.Report {
 		r := plain
 		change(&r)
 		return r
 	}
-	other := func(values url.Values) delivery.Report {
-		return with(func(r *delivery.Report) { r.Other = values })
+	other := func(values url.Values) webhook.Report {
+		return with(func(r *webhook.Report) { r.Other = values })
 	}
 	for _, c := range []struct {
 		name, form string
-		want       delivery.Report
+		want       webhook.Report
 	}{
 		{"required fields alone", plainReport, plain},
-		{"undelivered", "message_id=220000001&status=0&timestamp=1700000000", with(func(r *delivery.Report) { r.Delivered = false })},
+		{"undelivered", "message_id=220000001&status=0&timestamp=1700000000", with(func(r *webhook.Report) { r.Delivered = false })},
 		{"all that can be switched on", plainReport + "&network_id=3&network_type=national&delivery_report=DELIVRD+%C8%99i&connection_id=C%2B1&message_count=2",
-			delivery.Report{RemoteID: "220000001", Delivered: true, Time: plain.Time, NetworkID: "3", NetworkType: "national", Text: "DELIVRD și", ConnectionID: "C+1", Segments: 2}},
+			webhook.Report{RemoteID: "220000001", Delivered: true, Time: plain.Time, NetworkID: "3", NetworkType: "national", Text: "DELIVRD și", ConnectionID: "C+1", Segments: 2}},
 		{"blanks around the optional", plainReport + "&message_count=%202+&connection_id=%09C1%0D%0A&delivery_report=+x+",
-			with(func(r *delivery.Report) { r.Segments, r.ConnectionID, r.Text = 2, "C1", " x " })},
-		{"a form that ends in a line end", plainReport + "&connection_id=C1\r\n", with(func(r *delivery.Report) { r.ConnectionID = "C1" })},
+			with(func(r *webhook.Report) { r.Segments, r.ConnectionID, r.Text = 2, "C1", " x " })},
+		{"a form that ends in a line end", plainReport + "&connection_id=C1\r\n", with(func(r *webhook.Report) { r.ConnectionID = "C1" })},
 		{"everything twice, except for blanks", "message_id=220000001%20&status=1%0D&timestamp=+1700000000&connection_id=C1+&message_count=2+&" + plainReport + "&connection_id=C1&message_count=2",
-			with(func(r *delivery.Report) { r.Segments, r.ConnectionID = 2, "C1" })},
+			with(func(r *webhook.Report) { r.Segments, r.ConnectionID = 2, "C1" })},
 		{"two counts of one number", plainReport + "&message_count=2&message_count=02", other(url.Values{"message_count": {"2", "02"}})},
-		{"one broken escape", plainReport + "&delivery_report=50%&network_id=1", with(func(r *delivery.Report) {
+		{"one broken escape", plainReport + "&delivery_report=50%&network_id=1", with(func(r *webhook.Report) {
 			r.NetworkID, r.Other = "1", url.Values{"": {"delivery_report=50%"}}
 		})},
 		{"empty optional fields", plainReport + "&network_id=&network_type=&delivery_report=&connection_id=", plain},
 		{"blanks around the required", "message_id=%20220000001%0A&status=+1&timestamp=1700000000%09", plain},
-		{"an id that is no number", "message_id=a-B_9~%21&status=1&timestamp=1700000000", with(func(r *delivery.Report) { r.RemoteID = "a-B_9~!" })},
-		{"the longest id", "message_id=" + strings.Repeat("9", 128) + "&status=1&timestamp=1700000000", with(func(r *delivery.Report) { r.RemoteID = strings.Repeat("9", 128) })},
-		{"the first second", "message_id=220000001&status=1&timestamp=1", with(func(r *delivery.Report) { r.Time = time.Unix(1, 0).UTC() })},
-		{"the last second", "message_id=220000001&status=1&timestamp=253402300799", with(func(r *delivery.Report) { r.Time = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) })},
+		{"an id that is no number", "message_id=a-B_9~%21&status=1&timestamp=1700000000", with(func(r *webhook.Report) { r.RemoteID = "a-B_9~!" })},
+		{"the longest id", "message_id=" + strings.Repeat("9", 128) + "&status=1&timestamp=1700000000", with(func(r *webhook.Report) { r.RemoteID = strings.Repeat("9", 128) })},
+		{"the first second", "message_id=220000001&status=1&timestamp=1", with(func(r *webhook.Report) { r.Time = time.Unix(1, 0).UTC() })},
+		{"the last second", "message_id=220000001&status=1&timestamp=253402300799", with(func(r *webhook.Report) { r.Time = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) })},
 		{"everything twice", plainReport + "&message_count=2&network_id=1&" + plainReport + "&message_count=2&network_id=1",
-			with(func(r *delivery.Report) { r.Segments, r.NetworkID = 2, "1" })},
+			with(func(r *webhook.Report) { r.Segments, r.NetworkID = 2, "1" })},
 		{"parameters that nobody knows", plainReport + "&campaign=a&campaign=b&x", other(url.Values{"campaign": {"a", "b"}, "x": {""}})},
 		{"two networks", plainReport + "&network_id=1&network_id=2", other(url.Values{"network_id": {"1", "2"}})},
 		{"two counts", plainReport + "&message_count=1&message_count=2", other(url.Values{"message_count": {"1", "2"}})},
@@ -55,7 +55,7 @@ func TestParseRequest(t *testing.T) {
 		{"a count beyond an int32", plainReport + "&message_count=2147483648", other(url.Values{"message_count": {"2147483648"}})},
 		{"no count", plainReport + "&message_count=two", other(url.Values{"message_count": {"two"}})},
 		{"a broken escape", plainReport + "&delivery_report=50%&a=b;c", other(url.Values{"": {"delivery_report=50%", "a=b;c"}})},
-		{"bytes that are no text", plainReport + "&delivery_report=%00%FF%1B", with(func(r *delivery.Report) { r.Text = "\x00\xff\x1b" })},
+		{"bytes that are no text", plainReport + "&delivery_report=%00%FF%1B", with(func(r *webhook.Report) { r.Text = "\x00\xff\x1b" })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			requests := map[string]*http.Request{"GET": byGet(c.form), "POST": byPost("", c.form), "POST with a query": byPost(c.form, "")}
@@ -63,7 +63,7 @@ func TestParseRequest(t *testing.T) {
 				requests["multipart"] = multipartOf(t, c.form)
 			}
 			for how, r := range requests {
-				got, err := delivery.ParseRequest(r)
+				got, err := parseReport(t, r)
 				require.NoError(t, err, how)
 				require.Equal(t, c.want, got, how)
 			}
@@ -71,7 +71,7 @@ func TestParseRequest(t *testing.T) {
 	}
 }
 
-func TestParseRequest_refuses(t *testing.T) {
+func TestReports_parse_refuses(t *testing.T) {
 	const rest = "&status=1&timestamp=1700000000"
 	for form, want := range map[string]string{
 		"":                                                           "message_id is missing or empty",
@@ -106,20 +106,16 @@ func TestParseRequest_refuses(t *testing.T) {
 		"message_id=1&status=1&timestamp=1&timestamp=2":              "timestamp has two different values",
 	} {
 		for _, r := range []*http.Request{byGet(form), byPost("", form)} {
-			got, err := delivery.ParseRequest(r)
-			require.Equal(t, delivery.Report{}, got)
-			require.EqualError(t, err, "smslink: delivery report: "+want, "%q", form)
-			var reportErr *delivery.ParseError
-			require.ErrorAs(t, err, &reportErr)
-			require.Equal(t, strings.Fields(want)[0], reportErr.Field)
-			require.Error(t, reportErr.Err)
+			got, err := parseReport(t, r)
+			require.Equal(t, webhook.Report{}, got)
+			require.EqualError(t, err, want, "%q", form)
 		}
 	}
 }
 
 // Whatever comes, there is no panic; a report has what the rules promise, and an
 // error nothing of what came.
-func FuzzParseRequest(f *testing.F) {
+func FuzzReports(f *testing.F) {
 	for _, form := range []string{
 		plainReport, plainReport + "&network_id=1&message_count=2&delivery_report=x", "", "&&=;%", "message_id=1&status=2", "message_id=\x00&status=1&timestamp=1", plainReport + "&" + plainReport,
 	} {
@@ -133,10 +129,10 @@ func FuzzParseRequest(f *testing.F) {
 			r = byPost(query, body)
 			r.Header.Set("Content-Type", kind)
 		}
-		got, err := delivery.ParseRequest(r)
+		got, err := parseReport(t, r)
 		if err != nil {
-			require.Equal(t, delivery.Report{}, got)
-			require.Regexp(t, `^smslink: delivery report: (message_id|status|timestamp|query|body) (is missing or empty|has two different values|is not 1 to 128 characters of visible ASCII|`+
+			require.Equal(t, webhook.Report{}, got)
+			require.Regexp(t, `^(message_id|status|timestamp|query|body) (is missing or empty|has two different values|is not 1 to 128 characters of visible ASCII|`+
 				`is neither 1, delivered, nor 0, undelivered|is not a number of Unix seconds from 1 to the end of 9999|is longer than 16 KiB|ended early|can't be read)$`, err.Error())
 			return
 		}

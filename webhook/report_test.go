@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"bytes"
@@ -12,28 +12,28 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 func TestReport_Network(t *testing.T) {
 	for id, want := range map[string]string{"1": "Vodafone", "2": "Orange", "3": "Telekom", "5": "Digi", "4": "", "": "", "01": "", "99": ""} {
-		require.Equal(t, want, delivery.Report{NetworkID: id}.Network(), id)
+		require.Equal(t, want, webhook.Report{NetworkID: id}.Network(), id)
 	}
 }
 
 // Only what the gateway counts is printed: not the operator's words, nor a network's,
 // nor what else came.
 func TestReport_printsNobodysWords(t *testing.T) {
-	r := delivery.Report{
+	r := webhook.Report{
 		RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC(),
 		NetworkID: secretText, NetworkType: secretNumber, Text: secretText, ConnectionID: secretPassword, Other: url.Values{secretNumber: {secretPassword}},
 	}
 	const want = "report of 220000001: delivered, 2023-11-14T22:13:20Z"
 	require.Equal(t, want, fmt.Sprint(r))
-	require.Equal(t, "report of (not a number): not delivered, 0001-01-01T00:00:00Z", fmt.Sprint(delivery.Report{RemoteID: secretNumber}))
+	require.Equal(t, "report of (not a number): not delivered, 0001-01-01T00:00:00Z", fmt.Sprint(webhook.Report{RemoteID: secretNumber}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 		require.Equal(t, want, fmt.Sprintf(verb, r))
-		requireNoSecret(t, fmt.Sprintf(verb, &r)+fmt.Sprintf(verb, []delivery.Report{r})+fmt.Sprintf(verb, map[string]any{"r": r}))
+		requireNoSecret(t, fmt.Sprintf(verb, &r)+fmt.Sprintf(verb, []webhook.Report{r})+fmt.Sprintf(verb, map[string]any{"r": r}))
 	}
 	var logged bytes.Buffer
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "r", r, "p", &r)
@@ -43,13 +43,11 @@ func TestReport_printsNobodysWords(t *testing.T) {
 }
 
 func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
-	handler := newHandler(t, new(reports).take, &delivery.Options{ConnectionID: secretPassword})
+	handler := newHandler(t, new(reports).take, &webhook.Options{ConnectionID: secretPassword})
 	requireNoSecrets(t, handler, &handler)
 	for _, query := range []string{"message_id=" + secretNumber, "message_id=" + secretPassword + "&status=" + secretNumber} {
-		_, err := delivery.ParseRequest(byGet(query))
-		var parseErr *delivery.ParseError
-		require.ErrorAs(t, err, &parseErr)
-		requireNoSecrets(t, err, *parseErr, parseErr.Err, fmt.Errorf("wrapped: %w", err), []error{err}, map[string]any{"err": err})
+		_, err := parseReport(t, byGet(query))
+		requireNoSecrets(t, err)
 	}
 }
 
@@ -57,7 +55,7 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 func TestReport_panicText(t *testing.T) {
 	const asked = "SMSLINK_TEST_PANIC"
 	if os.Getenv(asked) != "" {
-		report, err := delivery.ParseRequest(byGet(plainReport + "&connection_id=" + secretPassword + "&to=" + secretNumber))
+		report, err := parseReport(t, byGet(plainReport+"&connection_id="+secretPassword+"&to="+secretNumber))
 		require.NoError(t, err)
 		panic(report)
 	}

@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"bytes"
@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
-	"github.com/go-smslink/smslink/delivery"
 	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/go-smslink/smslink/webhook"
 )
 
-func TestNewHandler_answers(t *testing.T) {
+func TestReports_answers(t *testing.T) {
 	var got reports
 	server := httptest.NewServer(newHandler(t, got.take, nil))
 	defer server.Close()
@@ -79,30 +79,30 @@ func TestNewHandler_answers(t *testing.T) {
 	}
 }
 
-func TestNewHandler_refuses(t *testing.T) {
+func TestReports_refuses(t *testing.T) {
 	take := new(reports).take
 	for _, c := range []struct {
 		secret string
-		handle func(context.Context, delivery.Report) error
-		opts   *delivery.Options
+		handle func(context.Context, webhook.Report) error
+		opts   *webhook.Options
 		want   string
 	}{
-		{"", take, nil, "smslink: the delivery reports' secret is shorter than 16 characters"},
-		{"hunter2-Xq7hunt", take, nil, "smslink: the delivery reports' secret is shorter than 16 characters"},
-		{"hunter2-Xq7/hunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
-		{"hunter2-Xq7 hunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
-		{"hunter2-Xq7%hunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
-		{"hunter2-Xq7șhunter2", take, nil, "smslink: the delivery reports' secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
-		{strings.Repeat("s", 1025), take, nil, "smslink: the delivery reports' secret is longer than 1024 characters"},
-		{urlSecret, nil, nil, "smslink: the delivery reports' callback is nil"},
+		{"", take, nil, "smslink: the webhook's secret is shorter than 16 characters"},
+		{"hunter2-Xq7hunt", take, nil, "smslink: the webhook's secret is shorter than 16 characters"},
+		{"hunter2-Xq7/hunter2", take, nil, "smslink: the webhook's secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{"hunter2-Xq7 hunter2", take, nil, "smslink: the webhook's secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{"hunter2-Xq7%hunter2", take, nil, "smslink: the webhook's secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{"hunter2-Xq7șhunter2", take, nil, "smslink: the webhook's secret has a character other than A-Z, a-z, 0-9, -, ., _ and ~"},
+		{strings.Repeat("s", 1025), take, nil, "smslink: the webhook's secret is longer than 1024 characters"},
+		{urlSecret, nil, nil, "smslink: the webhook's callback is nil"},
 	} {
-		h, err := delivery.NewHandler(c.secret, c.handle, c.opts)
+		h, err := webhook.Reports(c.secret, c.handle, c.opts)
 		require.Nil(t, h)
 		require.EqualError(t, err, c.want)
 		requireNoSecrets(t, err)
 	}
 	for _, secret := range []string{"0123456789abcdef", strings.Repeat("s", 1024)} {
-		h, err := delivery.NewHandler(secret, take, &delivery.Options{})
+		h, err := webhook.Reports(secret, take, &webhook.Options{})
 		require.NoError(t, err)
 		r := byGet(plainReport)
 		r.URL.Path = "/" + secret
@@ -112,9 +112,9 @@ func TestNewHandler_refuses(t *testing.T) {
 	}
 }
 
-func TestNewHandler_connectionID(t *testing.T) {
+func TestReports_connectionID(t *testing.T) {
 	var got reports
-	h := newHandler(t, got.take, &delivery.Options{ConnectionID: "C1"})
+	h := newHandler(t, got.take, &webhook.Options{ConnectionID: "C1"})
 	for form, want := range map[string]int{
 		plainReport + "&connection_id=C1":                  200,
 		plainReport + "&connection_id=C1&connection_id=C1": 200,
@@ -132,10 +132,10 @@ func TestNewHandler_connectionID(t *testing.T) {
 	require.Equal(t, 200, record(h, plainReport+"&connection_id=C1%0D%0A").Code)
 }
 
-func TestNewHandler_bodyThatBreaksOffMayComeAgain(t *testing.T) {
+func TestReports_bodyThatBreaksOffMayComeAgain(t *testing.T) {
 	var logged bytes.Buffer
 	var got reports
-	h := newHandler(t, got.take, &delivery.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	h := newHandler(t, got.take, &webhook.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	for _, kind := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
 		for body, want := range map[io.Reader]int{
 			io.MultiReader(strings.NewReader(plainReport), iotest.ErrReader(io.ErrUnexpectedEOF)): 500,
@@ -151,14 +151,14 @@ func TestNewHandler_bodyThatBreaksOffMayComeAgain(t *testing.T) {
 	}
 	require.Empty(t, got.got)
 	require.Equal(t, 4, strings.Count(logged.String(), "level=WARN"))
-	require.Equal(t, 2, strings.Count(logged.String(), `"smslink: delivery report: body ended early"`))
+	require.Equal(t, 2, strings.Count(logged.String(), `"body ended early"`))
 }
 
 // Ten thousand different reports at once, each of them twice: each request is one call.
-func TestNewHandler_tenThousandAtOnce(t *testing.T) {
+func TestReports_tenThousandAtOnce(t *testing.T) {
 	const n = 10_000
 	calls := make([]atomic.Int32, n)
-	h := newHandler(t, func(_ context.Context, r delivery.Report) error {
+	h := newHandler(t, func(_ context.Context, r webhook.Report) error {
 		var id int
 		_, err := fmt.Sscan(r.RemoteID, &id)
 		calls[id-1].Add(1)
@@ -189,10 +189,10 @@ func TestNewHandler_tenThousandAtOnce(t *testing.T) {
 }
 
 // What the test gateway calls, by GET and by POST, with all that can be switched on.
-func TestNewHandler_takesTheTestGatewaysReports(t *testing.T) {
+func TestReports_takesTheTestGatewaysReports(t *testing.T) {
 	for _, post := range []bool{false, true} {
 		var got reports
-		server := httptest.NewServer(newHandler(t, got.take, &delivery.Options{ConnectionID: "test-connection"}))
+		server := httptest.NewServer(newHandler(t, got.take, &webhook.Options{ConnectionID: "test-connection"}))
 		defer server.Close()
 		gateway := smslinktest.NewGateway(&smslinktest.Options{Reports: &smslinktest.Reports{
 			URL: server.URL + "/sms/" + urlSecret + "?shop=7", Post: post, Optional: true,

@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"errors"
@@ -13,27 +13,27 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
-func TestParseRequest_queryAndBodyCountAlike(t *testing.T) {
-	got, err := delivery.ParseRequest(byPost("message_id=7&shop=2", "message_id=7&status=0&timestamp=5&shop=3"))
+func TestReports_parse_queryAndBodyCountAlike(t *testing.T) {
+	got, err := parseReport(t, byPost("message_id=7&shop=2", "message_id=7&status=0&timestamp=5&shop=3"))
 	require.NoError(t, err)
-	require.Equal(t, delivery.Report{RemoteID: "7", Time: time.Unix(5, 0).UTC(), Other: url.Values{"shop": {"2", "3"}}}, got)
+	require.Equal(t, webhook.Report{RemoteID: "7", Time: time.Unix(5, 0).UTC(), Other: url.Values{"shop": {"2", "3"}}}, got)
 
-	_, err = delivery.ParseRequest(byPost("status=1", "message_id=7&status=0&timestamp=5"))
-	require.EqualError(t, err, "smslink: delivery report: status has two different values")
+	_, err = parseReport(t, byPost("status=1", "message_id=7&status=0&timestamp=5"))
+	require.EqualError(t, err, "status has two different values")
 
 	r := byPost("shop=2", "message_id=7&status=0&timestamp=5")
 	require.NoError(t, r.ParseForm(), "somebody has read the body")
-	got, err = delivery.ParseRequest(r)
+	got, err = parseReport(t, r)
 	require.NoError(t, err)
 	require.Equal(t, url.Values{"shop": {"2"}}, got.Other)
 	require.Equal(t, "7", got.RemoteID)
 }
 
 // ParseForm leaves a multipart body unread, and the PostForm empty.
-func TestParseRequest_multipartBehindAMiddleware(t *testing.T) {
+func TestReports_parse_multipartBehindAMiddleware(t *testing.T) {
 	for name, read := range map[string]func(r *http.Request) error{
 		"nobody":                            func(*http.Request) error { return nil },
 		"one that calls ParseForm":          func(r *http.Request) error { return r.ParseForm() },
@@ -42,19 +42,19 @@ func TestParseRequest_multipartBehindAMiddleware(t *testing.T) {
 	} {
 		r := multipartOf(t, plainReport+"&connection_id=C1")
 		require.NoError(t, read(r), name)
-		got, err := delivery.ParseRequest(r)
+		got, err := parseReport(t, r)
 		require.NoError(t, err, name)
-		require.Equal(t, delivery.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC(), ConnectionID: "C1"}, got, name)
+		require.Equal(t, webhook.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC(), ConnectionID: "C1"}, got, name)
 	}
 }
 
-func TestParseRequest_readsNoMoreThanItsBound(t *testing.T) {
+func TestReports_parse_readsNoMoreThanItsBound(t *testing.T) {
 	for _, kind := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
 		body := &countingReader{}
 		r := httptest.NewRequest(http.MethodPost, "/", body)
 		r.Header.Set("Content-Type", kind)
-		_, err := delivery.ParseRequest(r)
-		require.EqualError(t, err, "smslink: delivery report: body is longer than 16 KiB")
+		_, err := parseReport(t, r)
+		require.EqualError(t, err, "body is longer than 16 KiB")
 		require.LessOrEqual(t, body.read, 16<<10+1)
 	}
 }
@@ -68,14 +68,14 @@ func (r *countingReader) Read(p []byte) (int, error) {
 
 func (endlessReader) Read(p []byte) (int, error) { return len(p), nil }
 
-func TestParseRequest_leavesNothingOnDisk(t *testing.T) {
+func TestReports_parse_leavesNothingOnDisk(t *testing.T) {
 	t.Setenv("TMPDIR", "/does/not/exist") // where mime/multipart would put a file
-	got, err := delivery.ParseRequest(multipartOf(t, plainReport))
+	got, err := parseReport(t, multipartOf(t, plainReport))
 	require.NoError(t, err)
 	require.Equal(t, "220000001", got.RemoteID)
 }
 
-func TestParseRequest_bodies(t *testing.T) {
+func TestReports_parse_bodies(t *testing.T) {
 	long := plainReport + "&x=" + strings.Repeat("a", 16<<10)
 	fits := (plainReport + "&x=" + strings.Repeat("a", 16<<10))[:16<<10]
 	typed := func(kind string, body io.Reader) *http.Request {
@@ -100,7 +100,7 @@ func TestParseRequest_bodies(t *testing.T) {
 		{"a longer query of a POST", byPost(long, plainReport), "query is longer than 16 KiB"},
 		{"a type with parameters", typed("Application/X-WWW-Form-Urlencoded; charset=UTF-8", strings.NewReader(plainReport)), ""},
 		{"no type", typed("", strings.NewReader(plainReport)), "message_id is missing or empty"},
-		{"JSON", typed("application/json", strings.NewReader(`{"message_id":1}`)), "message_id is missing or empty"},
+		{"JSON", typed("application/json", strings.NewReader(`{"message_id":1}`)), "status is missing or empty"},
 		{"a body with GET", func() *http.Request { r := byPost("", plainReport); r.Method = http.MethodGet; return r }(), "message_id is missing or empty"},
 		{"no body", func() *http.Request { r := byPost(plainReport, ""); r.Body = nil; return r }(), ""},
 		{"multipart without a boundary", typed("multipart/form-data", strings.NewReader("--\r\n")), "body can't be read"},
@@ -108,12 +108,12 @@ func TestParseRequest_bodies(t *testing.T) {
 		{"multipart of too much", typed("multipart/form-data; boundary=b", strings.NewReader("--b\r\n"+strings.Repeat("a", 16<<10))), "body is longer than 16 KiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := delivery.ParseRequest(c.r)
+			_, err := parseReport(t, c.r)
 			if c.want == "" {
 				require.NoError(t, err)
 				return
 			}
-			require.EqualError(t, err, "smslink: delivery report: "+c.want)
+			require.EqualError(t, err, c.want)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // outOfRange is an index that is a receiver.
@@ -39,25 +39,25 @@ type brokenFault struct{ p *error }
 func (brokenFault) RuntimeError()   {}
 func (f brokenFault) Error() string { return (*f.p).Error() }
 
-func TestNewHandler_callbackThatFails(t *testing.T) {
+func TestReports_callbackThatFails(t *testing.T) {
 	wantType := map[string]string{
 		"an error": "error_type=*errors.errorString\n", "a panic": "panic_type=string ", "a panic with an error": "panic_type=*errors.errorString ",
 		"a panic with a slice": "panic_type=[]string ", "a panic of the runtime": "panic_type=runtime.boundsError ",
-		"a panic that says it is the runtime's": "panic_type=delivery_test.quotingError ", "a panic with what panics itself": "panic_type=delivery_test.brokenFault ",
+		"a panic that says it is the runtime's": "panic_type=webhook_test.quotingError ", "a panic with what panics itself": "panic_type=webhook_test.brokenFault ",
 	}
-	for name, handle := range map[string]func(context.Context, delivery.Report) error{
-		"an error":                              func(context.Context, delivery.Report) error { return errors.New(secretText) },
-		"a panic":                               func(context.Context, delivery.Report) error { panic(secretNumber) },
-		"a panic with an error":                 func(context.Context, delivery.Report) error { panic(errors.New(secretPassword)) },
-		"a panic with a slice":                  func(context.Context, delivery.Report) error { panic([]string{secretText}) },
-		"a panic of the runtime":                func(context.Context, delivery.Report) error { return []error{}[outOfRange] },
-		"a panic that says it is the runtime's": func(context.Context, delivery.Report) error { panic(quotingError{}) },
-		"a panic with what panics itself":       func(context.Context, delivery.Report) error { panic(brokenFault{}) },
+	for name, handle := range map[string]func(context.Context, webhook.Report) error{
+		"an error":                              func(context.Context, webhook.Report) error { return errors.New(secretText) },
+		"a panic":                               func(context.Context, webhook.Report) error { panic(secretNumber) },
+		"a panic with an error":                 func(context.Context, webhook.Report) error { panic(errors.New(secretPassword)) },
+		"a panic with a slice":                  func(context.Context, webhook.Report) error { panic([]string{secretText}) },
+		"a panic of the runtime":                func(context.Context, webhook.Report) error { return []error{}[outOfRange] },
+		"a panic that says it is the runtime's": func(context.Context, webhook.Report) error { panic(quotingError{}) },
+		"a panic with what panics itself":       func(context.Context, webhook.Report) error { panic(brokenFault{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
 			logger := slog.New(slog.NewTextHandler(&logged, nil))
-			server := httptest.NewUnstartedServer(newHandler(t, handle, &delivery.Options{Logger: logger}))
+			server := httptest.NewUnstartedServer(newHandler(t, handle, &webhook.Options{Logger: logger}))
 			var complaints bytes.Buffer
 			server.Config.ErrorLog = log.New(&complaints, "", 0)
 			server.Start()
@@ -69,9 +69,9 @@ func TestNewHandler_callbackThatFails(t *testing.T) {
 			server.Close()
 			require.Empty(t, complaints.String(), "the panic went no further")
 			require.Equal(t, 2, strings.Count(logged.String(), "level=ERROR"))
-			require.Contains(t, logged.String(), "report.remote_id=220000001")
+			require.Contains(t, logged.String(), "call.remote_id=220000001")
 			if strings.HasPrefix(name, "a panic") {
-				require.Contains(t, logged.String(), "TestNewHandler_callbackThatFails.func", "where it panicked")
+				require.Contains(t, logged.String(), "TestReports_callbackThatFails.func", "where it panicked")
 			}
 			require.Contains(t, logged.String(), wantType[name])
 			require.NotContains(t, logged.String(), strconv.Itoa(outOfRange))
@@ -81,12 +81,12 @@ func TestNewHandler_callbackThatFails(t *testing.T) {
 }
 
 // The stack leads from the panic to the handler, however deep it is.
-func TestNewHandler_logsTheWholeStack(t *testing.T) {
+func TestReports_logsTheWholeStack(t *testing.T) {
 	var logged bytes.Buffer
-	h := newHandler(t, func(context.Context, delivery.Report) error { return fall(8) }, &delivery.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	h := newHandler(t, func(context.Context, webhook.Report) error { return fall(8) }, &webhook.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	require.Equal(t, 500, record(h, plainReport).Code)
-	require.Equal(t, 9, strings.Count(logged.String(), "delivery_test.fall:"))
-	require.Contains(t, logged.String(), "delivery.(*handler).serve:")
+	require.Equal(t, 9, strings.Count(logged.String(), "webhook_test.fall:"))
+	require.Contains(t, logged.String(), "webhook.(*handler[...]).serve:")
 }
 
 func fall(deeper int) error {
@@ -97,15 +97,15 @@ func fall(deeper int) error {
 }
 
 // As in a program that sets GODEBUG=panicnil=1, whose recover then tells nothing.
-func TestNewHandler_panicOfNil(t *testing.T) {
+func TestReports_panicOfNil(t *testing.T) {
 	if !strings.Contains(os.Getenv("GODEBUG"), "panicnil=1") {
-		run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNewHandler_panicOfNil$")
+		run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReports_panicOfNil$")
 		run.Env = append(os.Environ(), "GODEBUG=panicnil=1")
 		out, err := run.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
 	calls := 0
-	h := newHandler(t, func(context.Context, delivery.Report) error {
+	h := newHandler(t, func(context.Context, webhook.Report) error {
 		calls++
 		panic(nil)
 	}, nil)
@@ -115,9 +115,9 @@ func TestNewHandler_panicOfNil(t *testing.T) {
 }
 
 // A logger's panic is its own.
-func TestNewHandler_loggerThatPanics(t *testing.T) {
+func TestReports_loggerThatPanics(t *testing.T) {
 	var got reports
-	h := newHandler(t, got.take, &delivery.Options{Logger: slog.New(panickingLog{})})
+	h := newHandler(t, got.take, &webhook.Options{Logger: slog.New(panickingLog{})})
 	for range 3 {
 		require.PanicsWithValue(t, "the logger", func() { record(h, plainReport) })
 	}
@@ -134,10 +134,10 @@ type panickingLog struct{ slog.Handler }
 func (panickingLog) Enabled(context.Context, slog.Level) bool  { return true }
 func (panickingLog) Handle(context.Context, slog.Record) error { panic("the logger") }
 
-func TestNewHandler_abortPassesThrough(t *testing.T) {
+func TestReports_abortPassesThrough(t *testing.T) {
 	var aborting atomic.Bool
 	aborting.Store(true)
-	h := newHandler(t, func(context.Context, delivery.Report) error {
+	h := newHandler(t, func(context.Context, webhook.Report) error {
 		if aborting.Load() {
 			panic(http.ErrAbortHandler)
 		}
@@ -148,9 +148,9 @@ func TestNewHandler_abortPassesThrough(t *testing.T) {
 	require.Equal(t, 200, record(h, plainReport).Code)
 }
 
-func TestNewHandler_callbackThatEndsItsGoroutine(t *testing.T) {
+func TestReports_callbackThatEndsItsGoroutine(t *testing.T) {
 	var calls atomic.Int32
-	h := newHandler(t, func(context.Context, delivery.Report) error {
+	h := newHandler(t, func(context.Context, webhook.Report) error {
 		if calls.Add(1) == 1 {
 			runtime.Goexit()
 		}
@@ -164,10 +164,10 @@ func TestNewHandler_callbackThatEndsItsGoroutine(t *testing.T) {
 }
 
 // A report that has arrived is kept, whether or not the gateway waits for the answer.
-func TestNewHandler_contextHasTheRequestsValuesButNotItsEnd(t *testing.T) {
+func TestReports_contextHasTheRequestsValuesButNotItsEnd(t *testing.T) {
 	type key struct{}
 	ctx, hangUp := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), time.Hour)
-	h := newHandler(t, func(ctx context.Context, _ delivery.Report) error {
+	h := newHandler(t, func(ctx context.Context, _ webhook.Report) error {
 		hangUp()
 		require.Equal(t, "value", ctx.Value(key{}))
 		_, bounded := ctx.Deadline()
@@ -183,8 +183,8 @@ func TestNewHandler_contextHasTheRequestsValuesButNotItsEnd(t *testing.T) {
 
 // The same over real HTTP, from a gateway that closes its half of the connection once
 // it has asked, as net/http sees to be hanging up.
-func TestNewHandler_gatewayThatHalfCloses(t *testing.T) {
-	server := httptest.NewServer(newHandler(t, func(ctx context.Context, _ delivery.Report) error {
+func TestReports_gatewayThatHalfCloses(t *testing.T) {
+	server := httptest.NewServer(newHandler(t, func(ctx context.Context, _ webhook.Report) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 )
 
 // Guesses whose digest starts, or ends, as the secret's does are guesses.
-func TestNewHandler_comparesAllOfTheDigest(t *testing.T) {
+func TestReports_comparesAllOfTheDigest(t *testing.T) {
 	h := newHandler(t, new(reports).take, nil)
 	digest := sha256.Sum256([]byte(urlSecret))
 	starts, ends := 0, 0
@@ -41,7 +41,7 @@ func TestNewHandler_comparesAllOfTheDigest(t *testing.T) {
 
 // A stranger can't tell the handler, mounted as in the README, from a server that has
 // no such page.
-func TestNewHandler_withoutTheSecretIsAnyUnknownPage(t *testing.T) {
+func TestReports_withoutTheSecretIsAnyUnknownPage(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/sms/reports/{secret}", newHandler(t, new(reports).take, nil))
 	handler := httptest.NewServer(mux)
@@ -67,7 +67,7 @@ func TestNewHandler_withoutTheSecretIsAnyUnknownPage(t *testing.T) {
 	require.Equal(t, 200, status)
 }
 
-func TestNewHandler_readsNoBodyWithoutTheSecretOrForAWrongMethod(t *testing.T) {
+func TestReports_readsNoBodyWithoutTheSecretOrForAWrongMethod(t *testing.T) {
 	for path, method := range map[string]string{"/guess": http.MethodPost, "/" + urlSecret: http.MethodPut} {
 		r := httptest.NewRequest(method, path, unreadable{t})
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -84,7 +84,7 @@ func (u unreadable) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestNewHandler_wherever(t *testing.T) {
+func TestReports_wherever(t *testing.T) {
 	var got reports
 	h := newHandler(t, got.take, nil)
 	mux := http.NewServeMux()

@@ -1,4 +1,4 @@
-package delivery_test
+package webhook_test
 
 import (
 	"bytes"
@@ -13,20 +13,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
-func TestNewHandler_anotherConnectionIsNotQuoted(t *testing.T) {
+func TestReports_anotherConnectionIsNotQuoted(t *testing.T) {
 	var logged bytes.Buffer
-	h := newHandler(t, new(reports).take, &delivery.Options{ConnectionID: "ours-4711", Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	h := newHandler(t, new(reports).take, &webhook.Options{ConnectionID: "ours-4711", Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	w := record(h, plainReport+"&connection_id=theirs-0815")
 	require.Equal(t, 403, w.Code)
 	require.Equal(t, "this is another connection's delivery report\n", w.Body.String())
-	require.Regexp(t, `^time=\S+ level=WARN msg="smslink: delivery report of another connection" report.remote_id=220000001 report.delivered=true report.time=\S+\n$`, logged.String())
+	require.Regexp(t, `^time=\S+ level=WARN msg="smslink: webhook: a report of another connection" call.remote_id=220000001 call.delivered=true call.time=\S+\n$`, logged.String())
 }
 
 // Whoever looks for a report that is missing finds it by its remote id.
-func TestNewHandler_logsTheRemoteIDOfWhatItRefuses(t *testing.T) {
+func TestReports_logsTheRemoteIDOfWhatItRefuses(t *testing.T) {
 	for form, want := range map[string]string{
 		"message_id=220000001&status=2&timestamp=1": ` remote_id=220000001\n$`,
 		"message_id=220000001&status=1":             ` remote_id=220000001\n$`,
@@ -35,28 +35,28 @@ func TestNewHandler_logsTheRemoteIDOfWhatItRefuses(t *testing.T) {
 		"status=1&timestamp=1":                      `missing or empty"\n$`,
 	} {
 		var logged bytes.Buffer
-		h := newHandler(t, new(reports).take, &delivery.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+		h := newHandler(t, new(reports).take, &webhook.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 		require.Equal(t, 400, record(h, form).Code)
 		require.Regexp(t, want, logged.String())
 	}
 }
 
 // Requests without the secret come from anybody, in any number.
-func TestNewHandler_levels(t *testing.T) {
+func TestReports_levels(t *testing.T) {
 	var logged bytes.Buffer
-	h := newHandler(t, func(_ context.Context, r delivery.Report) error {
+	h := newHandler(t, func(_ context.Context, r webhook.Report) error {
 		if !r.Delivered {
 			return errors.New("failed")
 		}
 		return nil
-	}, &delivery.Options{ConnectionID: "C1", Logger: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	}, &webhook.Options{ConnectionID: "C1", Logger: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	const ours = "&connection_id=C1"
 	for _, c := range []struct{ path, form, want string }{
-		{"/guess", plainReport, `level=DEBUG msg="smslink: request without the delivery reports' secret"`},
-		{"/" + urlSecret, plainReport + ours, `level=DEBUG msg="smslink: delivery report taken"`},
-		{"/" + urlSecret, "status=1", `level=WARN msg="smslink: not a delivery report"`},
-		{"/" + urlSecret, plainReport, `level=WARN msg="smslink: delivery report of another connection"`},
-		{"/" + urlSecret, "message_id=7&status=0&timestamp=1" + ours, `level=ERROR msg="smslink: delivery report: the callback failed"`},
+		{"/guess", plainReport, `level=DEBUG msg="smslink: webhook: a request without the secret"`},
+		{"/" + urlSecret, plainReport + ours, `level=DEBUG msg="smslink: webhook: taken" kind="delivery report"`},
+		{"/" + urlSecret, "status=1", `level=WARN msg="smslink: webhook: not what the gateway sends" kind="delivery report"`},
+		{"/" + urlSecret, plainReport, `level=WARN msg="smslink: webhook: a report of another connection"`},
+		{"/" + urlSecret, "message_id=7&status=0&timestamp=1" + ours, `level=ERROR msg="smslink: webhook: the callback failed" kind="delivery report"`},
 	} {
 		logged.Reset()
 		r := byGet(c.form)
@@ -67,10 +67,10 @@ func TestNewHandler_levels(t *testing.T) {
 	}
 }
 
-func TestNewHandler_logsNoSecret(t *testing.T) {
+func TestReports_logsNoSecret(t *testing.T) {
 	var logged bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h := newHandler(t, new(reports).take, &delivery.Options{Logger: logger, ConnectionID: "C1"})
+	h := newHandler(t, new(reports).take, &webhook.Options{Logger: logger, ConnectionID: "C1"})
 	rest := "&delivery_report=" + strings.ReplaceAll(secretText, " ", "+") + "&to=" + secretNumber + "&p=" + secretPassword
 	for _, form := range []string{
 		plainReport + rest + "&connection_id=C1", plainReport + rest + "&connection_id=C1", plainReport + rest, "message_id=" + secretNumber + rest,

@@ -1,10 +1,11 @@
-package delivery_test
+package webhook_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,7 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-smslink/smslink/delivery"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 const urlSecret = "v3rySecret-of_18.~"
@@ -27,20 +28,20 @@ const urlSecret = "v3rySecret-of_18.~"
 // reports collects what a handler hands on.
 type reports struct {
 	mu  sync.Mutex
-	got []delivery.Report
+	got []webhook.Report
 	err error // what the callback returns
 }
 
-func (r *reports) take(_ context.Context, report delivery.Report) error {
+func (r *reports) take(_ context.Context, report webhook.Report) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.got = append(r.got, report)
 	return r.err
 }
 
-func newHandler(t testing.TB, handle func(context.Context, delivery.Report) error, opts *delivery.Options) http.Handler {
+func newHandler(t testing.TB, handle func(context.Context, webhook.Report) error, opts *webhook.Options) http.Handler {
 	t.Helper()
-	h, err := delivery.NewHandler(urlSecret, handle, opts)
+	h, err := webhook.Reports(urlSecret, handle, opts)
 	require.NoError(t, err)
 	return h
 }
@@ -75,6 +76,37 @@ func record(h http.Handler, form string) *httptest.ResponseRecorder {
 	r.URL.Path = "/" + urlSecret
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// parseReport hands a request to a handler, and returns what the callback got or what was logged.
+func parseReport(t testing.TB, r *http.Request) (webhook.Report, error) {
+	t.Helper()
+	return parsed(t, webhook.Reports, r)
+}
+
+func parsed[T any](t testing.TB, newHandler func(string, func(context.Context, T) error, *webhook.Options) (http.Handler, error), r *http.Request) (got T, err error) {
+	t.Helper()
+	var logged bytes.Buffer
+	taken := 0
+	h, err := newHandler(urlSecret, func(_ context.Context, c T) error {
+		taken++
+		got = c
+		return nil
+	}, &webhook.Options{Logger: slog.New(slog.NewJSONHandler(&logged, nil))})
+	require.NoError(t, err)
+	r.URL.Path = "/" + urlSecret
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code == http.StatusOK {
+		require.Equal(t, 1, taken)
+		require.Empty(t, logged.String())
+		return got, nil
+	}
+	require.Zero(t, taken)
+	var event struct{ Level, Error string }
+	require.NoError(t, json.Unmarshal(logged.Bytes(), &event))
+	require.Equal(t, "WARN", event.Level)
+	return got, errors.New(event.Error)
 }
 
 const plainReport = "message_id=220000001&status=1&timestamp=1700000000"

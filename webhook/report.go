@@ -1,0 +1,152 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Report is one delivery report [public].
+//
+// It names its message by the gateway's remote id alone. Keep the remote ids of a Response beside
+// your own ids, and join the two when you read them: a report may come before the Send of its message
+// has returned.
+//
+// The same report may come several times, reports of one message may come in any order, and a long
+// message may have one for each segment. A table that is keyed by the report makes all of it
+// harmless:
+//
+//	CREATE TABLE report (
+//		remote TEXT, at BIGINT, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));
+//	INSERT INTO report VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
+//
+// The latest row of a remote id has the last that was reported of its message.
+//
+// A Report prints and logs as its remote id, whether the message was delivered, and the time:
+// everything else is untrusted text. encoding/json writes it whole.
+type Report struct {
+	RemoteID  string    // the message's id at the gateway; opaque, visible ASCII, 1 to 128 bytes
+	Delivered bool      // false if the message was undelivered or expired
+	Time      time.Time // of the report, in UTC, to the second
+
+	// The fields below are sent only if the account has them switched on; otherwise
+	// they are empty or 0. Texts are kept as they came: they may hold NUL or invalid
+	// UTF-8, which databases refuse, and control characters, which terminals obey.
+	NetworkID    string // see Network
+	NetworkType  string
+	Text         string // the operator's
+	ConnectionID string // the connection that the message was sent through, without surrounding white space
+	Segments     int    // how many SMS the message took
+
+	// Other holds all other parameters as they came: those of the URL itself, a
+	// message_count that is not a number from 1, and a known parameter that comes
+	// with two different values. It is nil if there are none.
+	Other url.Values
+}
+
+// Network returns the published name of the Romanian network that NetworkID stands
+// for [public]: Vodafone (1), Orange (2), Telekom (3) or Digi (5). It returns the
+// empty string for any other id.
+func (r Report) Network() string {
+	switch r.NetworkID {
+	case "1":
+		return "Vodafone"
+	case "2":
+		return "Orange"
+	case "3":
+		return "Telekom"
+	case "5":
+		return "Digi"
+	}
+	return ""
+}
+
+// Format implements [fmt.Formatter]. Every verb prints the same text, which has no
+// free text of the report.
+func (r Report) Format(f fmt.State, _ rune) {
+	said := "not delivered"
+	if r.Delivered {
+		said = "delivered"
+	}
+	fmt.Fprintf(f, "report of %s: %s, %s", numeric(r.RemoteID), said, r.Time.Format(time.RFC3339))
+}
+
+// LogValue implements [slog.LogValuer] with the parts that Format prints.
+func (r Report) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("remote_id", numeric(r.RemoteID)), slog.Bool("delivered", r.Delivered), slog.Time("time", r.Time))
+}
+
+// numeric returns id if it is a number, as the gateway's ids are. Untrusted text stays out of logs,
+// and so do phone numbers, which start with 0.
+func numeric(id string) string {
+	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
+		return "(not a number)"
+	}
+	return id
+}
+
+var (
+	errNoRemoteID = errors.New("is not 1 to 128 characters of visible ASCII")
+	errNoStatus   = errors.New("is neither 1, delivered, nor 0, undelivered")
+)
+
+const maxRemoteID = 128 // bytes
+
+// parseReport parses a delivery report. The parameters message_id, status and timestamp are
+// required. White space around them is trimmed, and a parameter that is repeated with the same value
+// counts once. Every other parameter is optional and never makes it fail; pairs that cannot be decoded
+// are kept in Other under the empty name. With an error it returns what it has read, so that its
+// remote id can be logged.
+func parseReport(values url.Values) (report Report, err error) {
+	for _, field := range []struct {
+		name string
+		set  func(value string) error
+	}{
+		{"message_id", report.setRemoteID}, {"status", report.setStatus}, {"timestamp", report.setTime},
+	} {
+		value, err := required(values[field.name])
+		if err == nil {
+			err = field.set(value)
+		}
+		if err != nil {
+			return report, fieldError(field.name, err)
+		}
+		delete(values, field.name)
+	}
+	report.NetworkID, report.NetworkType = take(values, "network_id"), take(values, "network_type")
+	report.Text, report.ConnectionID = take(values, "delivery_report"), take(values, "connection_id")
+	report.ConnectionID = strings.TrimSpace(report.ConnectionID)
+	if count := values["message_count"]; alike(count) {
+		if n, err := strconv.ParseUint(strings.TrimSpace(count[0]), 10, 31); err == nil && n > 0 {
+			report.Segments = int(n)
+			delete(values, "message_count")
+		}
+	}
+	report.Other = others(values)
+	return report, nil
+}
+
+func (r *Report) setRemoteID(id string) error {
+	if len(id) > maxRemoteID || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return errNoRemoteID // it ends up in terminals and files
+	}
+	r.RemoteID = id
+	return nil
+}
+
+func (r *Report) setStatus(status string) error {
+	if status != "0" && status != "1" {
+		return errNoStatus
+	}
+	r.Delivered = status == "1"
+	return nil
+}
+
+func (r *Report) setTime(timestamp string) (err error) {
+	r.Time, err = unixTime(timestamp)
+	return err
+}

@@ -1,0 +1,86 @@
+package webhook
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Unsubscription is the wish of a person to get no more messages [public]. The gateway puts the
+// number on the account's blacklist itself, as far as Status says. A program that sends through other
+// ways, or keeps messages for later, has to honour it, too, whatever the Status.
+//
+// The same unsubscription may come three times: it has the same ID. [smslink.E164] makes From the one
+// form of the number.
+//
+// An Unsubscription prints and logs as its id, status and time: everything else is untrusted text, or
+// names a person. encoding/json writes it whole.
+//
+// [smslink.E164]: https://pkg.go.dev/github.com/go-smslink/smslink#E164
+type Unsubscription struct {
+	ID   string    // the gateway's id of it, a UUID
+	From string    // the person's number as it came, 1 to 64 characters of printable ASCII; such as 0712345678
+	To   string    // the short code that the message was sent to
+	Text string    // of the message
+	Time time.Time // of the message, in UTC, to the second; zero if it did not come as Unix seconds
+
+	Status        int    // 1: the number is blocked; -4: the account has no blocking rule; -5: its service is not active; 0: none came
+	StatusMessage string // the same in words
+	ServiceIDs    string // the services that the number is blocked for, as they came
+
+	NetworkID   string // as in a Report
+	NetworkName string
+
+	ResponseID   string // of the SMS that the gateway sent in response, if it sent one
+	ResponseText string
+
+	// Other holds all other parameters as they came, and a known one that comes with two
+	// different values or can't be parsed. It is nil if there are none.
+	Other url.Values
+}
+
+// Format implements [fmt.Formatter]. Every verb prints the same text, which has no free text of the
+// unsubscription.
+func (u Unsubscription) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "unsubscription %s: status %d, %s", uuid(u.ID), u.Status, u.Time.Format(time.RFC3339))
+}
+
+// LogValue implements [slog.LogValuer] with the parts that Format prints.
+func (u Unsubscription) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("id", uuid(u.ID)), slog.Int("status", u.Status), slog.Time("time", u.Time))
+}
+
+// uuid returns id if it has the form of a UUID. Untrusted text stays out of logs.
+func uuid(id string) string {
+	if len(id) != 36 || strings.Count(id, "-") != 4 || strings.Trim(strings.ToLower(id), "0123456789abcdef-") != "" {
+		return "(not a UUID)"
+	}
+	return id
+}
+
+// parseUnsubscription parses an unsubscription. The parameters unsubscribe_message_id and sender are
+// required: a reply lacks the first.
+func parseUnsubscription(values url.Values) (Unsubscription, error) {
+	var u Unsubscription
+	id, err := required(values["unsubscribe_message_id"])
+	if err != nil {
+		return u, fieldError("unsubscribe_message_id", err)
+	}
+	delete(values, "unsubscribe_message_id")
+	if u.From, err = takePhone(values, "sender"); err != nil {
+		return Unsubscription{}, err
+	}
+	u.ID, u.To, u.Text, u.Time = id, take(values, "receiver"), take(values, "message"), takeTime(values)
+	if status, err := strconv.Atoi(strings.TrimSpace(values.Get("unsubscribe_status_id"))); err == nil && alike(values["unsubscribe_status_id"]) {
+		u.Status = status
+		delete(values, "unsubscribe_status_id")
+	}
+	u.StatusMessage, u.ServiceIDs = take(values, "unsubscribe_status_message"), take(values, "service_ids")
+	u.NetworkID, u.NetworkName = take(values, "network_id"), take(values, "network_name")
+	u.ResponseID, u.ResponseText = take(values, "response_message_id"), take(values, "response_message")
+	u.Other = others(values)
+	return u, nil
+}
