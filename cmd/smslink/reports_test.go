@@ -94,7 +94,7 @@ func TestReports_usage(t *testing.T) {
 		args []string
 	}{
 		{cli.ExitUsage, `--secret-file is missing: FILE that holds the secret`, nil},
-		{cli.ExitUsage, "the delivery reports' secret is shorter than 16 characters", []string{"--secret-file", short}},
+		{cli.ExitNotSent, "holds no secret: smslink: the webhook's secret is shorter than 16 characters", []string{"--secret-file", short}},
 		{cli.ExitNotSent, "--secret-file: ", []string{"--secret-file", filepath.Join(folder, "no", "file")}},
 		{cli.ExitNotSent, "--listen: ", []string{"--secret-file", filepath.Join(folder, "new"), "--listen", "127.0.0.1:-1"}},
 		{cli.ExitNotSent, "--results: ", []string{"--secret-file", filepath.Join(folder, "new"), "--results", filepath.Join(short, "none")}},
