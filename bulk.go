@@ -336,19 +336,26 @@ func (a *account) ask(now time.Time) error {
 // refused says nothing new.
 func (a *account) answered(start, now time.Time, err *SendError) {
 	var refusal *GatewayError
-	refused := err != nil && errors.As(err.Err, &refusal)
+	if err != nil {
+		refusal = refusalIn(err)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
 	case a.cooldown < 0, a.refusal != nil && start.Before(a.at):
-	case refused && refusal.isAboutAccount():
+	case refusal != nil && refusal.isAboutAccount():
 		a.pause = max(min(2*a.pause, longestCooldown), a.cooldown)
 		a.refusal, a.at, a.next = refusal, now, now.Add(a.pause)
-	case refused, err == nil: // the account is in order
+	case refusal != nil, err == nil: // the account is in order
 		a.refusal, a.pause = nil, 0
 	default:
 		a.next = now
 	}
+}
+
+func refusalIn(err error) (refusal *GatewayError) {
+	errors.As(err, &refusal)
+	return refusal
 }
 
 // exchange is one upload and what it led to: a Response or an error.
