@@ -27,10 +27,11 @@
 // gateway says in any other way, wrap it in an http.Handler of your own; see the example of
 // [NewUnstartedGateway].
 //
-// # Balance and delivery reports
+// # Balance, delivery reports, unsubscriptions and replies
 //
 // The gateway answers a request for the account's balance with its credit. It reports deliveries to
-// a URL of the test ([Reports]), after a time or when the test calls [Gateway.Deliver].
+// a URL of the test ([Reports]), after a time or when the test calls [Gateway.Deliver]. A test makes
+// a person unsubscribe or reply with [Gateway.Unsubscribe] and [Gateway.Reply].
 //
 // Everything in this package is safe for concurrent use. The command "smslink sandbox" is this
 // gateway with a web page.
@@ -68,7 +69,8 @@ type Options struct {
 	// Rules decide the status of each message of a package that is taken. The first rule that
 	// does not return [smslink.StatusSuccess] decides. After the rules come the senders, then
 	// the receivers: one that [smslink.ParseReceiver] refuses has
-	// [smslink.StatusNumberFailed]. The credit comes last.
+	// [smslink.StatusNumberFailed], and one that has unsubscribed has
+	// [smslink.StatusInternalOrBlacklisted]. The credit comes last.
 	Rules []Rule
 
 	// Fault returns the fault of an upload for which none is injected. The zero [Fault] means
@@ -78,6 +80,10 @@ type Options struct {
 
 	// Reports configures delivery reports. Nil means that none are made.
 	Reports *Reports
+
+	// Webhooks are the URLs that [Gateway.Unsubscribe] and [Gateway.Reply] call. Nil means
+	// that nothing is called.
+	Webhooks *Webhooks
 
 	// ZeroTestIDs makes 0 the remote id of every message in test mode, as a user of the live
 	// gateway has seen [public].

@@ -72,10 +72,13 @@ type state struct {
 	requests int           // uploads begun
 	changed  chan struct{} // closed when any of this has changed, and replaced
 	batch    *batch        // delivery reports
+
+	blacklist    map[string]bool // by the number in E.164
+	unsubscribed int             // unsubscriptions so far
 }
 
 func newState(closing context.Context) state {
-	return state{credit: Unlimited, changed: make(chan struct{}), batch: newBatch(closing)}
+	return state{credit: Unlimited, changed: make(chan struct{}), batch: newBatch(closing), blacklist: map[string]bool{}}
 }
 
 // Messages returns the messages taken so far, in order, with any status, in test mode or not.
@@ -93,7 +96,8 @@ func (g *Gateway) Uploads() []Upload {
 }
 
 // Reset returns the gateway to its state at the start, except for its credit. It forgets the
-// messages and uploads, the wrong passwords, the injected faults and the delivery reports to come.
+// messages and uploads, the wrong passwords, the blacklist, the injected faults and the delivery
+// reports to come.
 // Ids and the numbers of uploads start again.
 func (g *Gateway) Reset() {
 	g.mu.Lock()

@@ -124,11 +124,11 @@ func TestPHP_refusesOtherCredentials(t *testing.T) {
 // place of a reply, if a server shows those.
 func TestPHP_stockLimits(t *testing.T) {
 	stock := []string{"upload_max_filesize=2M", "post_max_size=8M"}
-	quiet := phpClient(t, servePHP(t, append(stock, "display_errors=0")...))
-	loud := phpClient(t, servePHP(t, append(stock, "display_errors=1", "display_startup_errors=1")...))
+	quiet := servePHP(t, append(stock, "display_errors=0")...)
+	loud := servePHP(t, append(stock, "display_errors=1", "display_startup_errors=1")...)
 	for _, c := range []struct {
 		name     string
-		client   *smslink.Client
+		endpoint string
 		messages int
 		codec    smslink.Codec
 		want     smslink.Outcome
@@ -140,7 +140,7 @@ func TestPHP_stockLimits(t *testing.T) {
 		{"2.6 MB in 1.3 MB", quiet, 20_000, smslink.CodecZlib, smslink.OutcomeAccepted, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := c.client.Send(t.Context(), manyMessages(t, c.codec, c.messages))
+			_, err := phpClient(t, c.endpoint).Send(t.Context(), manyMessages(t, c.codec, c.messages))
 			require.Equal(t, c.want, smslink.OutcomeOf(err), "%v", err)
 			if c.want != smslink.OutcomeAccepted {
 				var sendErr *smslink.SendError

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -215,61 +213,18 @@ func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
 		times = m.Segments
 	}
 	for range times {
-		if err := g.call(ctx, g.opts.Reports.URL, g.opts.Reports.Post, g.reportValues(m, delivered)); err != nil {
+		if _, err := g.call(ctx, g.opts.Reports.URL, method(g.opts.Reports.Post), g.reportValues(m, delivered)); err != nil {
 			return fmt.Errorf("smslink: test gateway: delivery report of %s: %w", m.RemoteID, err)
 		}
 	}
 	return nil
 }
 
-// call makes one callback. Its error does not quote the URL.
-func (g *Gateway) call(ctx context.Context, callback string, post bool, values url.Values) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := newCall(ctx, callback, post, values)
-	if err != nil {
-		return withoutURL(err)
-	}
-	resp, err := g.caller.Do(req)
-	if err != nil {
-		return withoutURL(err)
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("answered with HTTP status %d", resp.StatusCode)
-	}
-	return nil
-}
-
-// withoutURL returns the cause of an error that would quote the callback's URL, which contains a
-// secret.
-func withoutURL(err error) error {
-	var quoting *url.Error
-	if errors.As(err, &quoting) {
-		return quoting.Err
-	}
-	return err
-}
-
-func newCall(ctx context.Context, callback string, post bool, values url.Values) (*http.Request, error) {
+func method(post bool) string {
 	if post {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, callback, strings.NewReader(values.Encode()))
-		if err == nil {
-			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-		return req, err
+		return ByPost
 	}
-	target, err := url.Parse(callback)
-	if err != nil {
-		return nil, err
-	}
-	query := target.Query()
-	for name := range values {
-		query.Set(name, values.Get(name))
-	}
-	target.RawQuery = query.Encode()
-	return http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	return ByGet
 }
 
 func (g *Gateway) reportValues(m Message, delivered bool) url.Values {

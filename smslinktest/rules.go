@@ -62,8 +62,12 @@ func (g *Gateway) statusOf(m *Message) smslink.Status {
 	if m.From != smslink.SenderNumeric && m.From != smslink.SenderTest && !slices.ContainsFunc(g.opts.Senders, approves) {
 		return smslink.StatusSenderFailed
 	}
-	if _, err := smslink.ParseReceiver(m.To); err != nil {
+	number, err := smslink.E164(m.To)
+	if err != nil {
 		return smslink.StatusNumberFailed
+	}
+	if g.isBlacklisted(number) {
+		return smslink.StatusInternalOrBlacklisted
 	}
 	return smslink.StatusSuccess
 }
