@@ -285,6 +285,10 @@ func (r *run) stopReason(resp *smslink.Response, err error) error {
 		}
 	case smslink.OutcomeAccepted, smslink.OutcomeRejected:
 		r.inDoubt.Store(0)
+	case smslink.OutcomeNotSent:
+		if errors.As(err, new(*smslink.GatewayError)) { // refused before: the client asks again after its Cooldown
+			return nil
+		}
 	}
 	return smslink.StopReason(resp, err)
 }

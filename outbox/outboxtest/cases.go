@@ -26,6 +26,7 @@ var cases = []struct {
 	{"a message that the reply does not decide about is in doubt alone", entryMissing},
 	{"what was not sent is queued again", notSent},
 	{"a rejected account pauses all workers", accountRejected},
+	{"a client that waits after a rejection sends once it may", clientThatWaits},
 	{"a rejected package waits for a person", rejected},
 	{"a message that expires is not sent", expires},
 	{"an invalid message keeps no other from being sent", invalidAlone},
@@ -226,6 +227,23 @@ func accountRejected(k *kit) {
 	require.Empty(k, k.gateway.Messages(), "sent while paused")
 	k.resume()
 	k.await("order-00499", outbox.Accepted)
+}
+
+// clientThatWaits has an outbox resumed at once, while its worker's client still sends nothing.
+func clientThatWaits(k *kit) {
+	client, err := smslink.NewClient(k.gateway.ConnectionID, k.gateway.Password, &smslink.Options{Endpoint: k.gateway.URL, Cooldown: 2 * time.Second})
+	require.NoError(k, err)
+	k.gateway.Inject(smslinktest.Reject("3", "user suspended"))
+	m := message("order-1")
+	k.enqueue(m)
+	k.run(k.box, client)
+	require.Contains(k, k.awaitPaused(), "the user is suspended")
+	k.resume()
+	k.await(m.Key, outbox.Accepted)
+	require.Len(k, k.gateway.Uploads(), 2)
+	stats, err := k.box.Stats(k.Context())
+	require.NoError(k, err)
+	require.Empty(k, stats.Paused)
 }
 
 func rejected(k *kit) {
