@@ -37,29 +37,32 @@ func TestBalance_ofTheTestGateway(t *testing.T) {
 // The password stands in no URL and no header.
 func TestBalance_request(t *testing.T) {
 	for endpoint, want := range map[string]string{
-		smslink.EndpointHTTPS: "https://secure.smslink.ro/sms/gateway/communicate/index.php",
-		"http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php": "http://www.smslink.ro/sms/gateway/communicate/index.php",
-		"http://127.0.0.1:8080":        "http://127.0.0.1:8080/index.php",
-		"http://host/a%2Fb/x;y/z.php":  "http://host/a%2Fb/x;y/index.php",
-		"http://host/path/":            "http://host/path/index.php",
-		"http://[::1]:80//a/bulk.php":  "http://[::1]:80//a/index.php",
-		"http://host/bulk-v3.php":      "http://host/index.php",
-		"http://host/a/../bulk-v3.php": "http://host/index.php",
+		smslink.EndpointHTTPS:                       "https://secure.smslink.ro/sms/gateway/communicate/index.php",
+		"http://www.smslink.ro/gateway/bulk-v3.php": "http://www.smslink.ro/gateway/index.php",
+		"http://127.0.0.1:8080":                     "http://127.0.0.1:8080/index.php",
+		"http://host/a%2Fb/x;y/z.php":               "http://host/a%2Fb/x;y/index.php",
+		"http://host/path/":                         "http://host/path/index.php",
+		"http://[::1]:80//a/bulk.php":               "http://[::1]:80//a/index.php",
+		"http://host/bulk-v3.php":                   "http://host/index.php",
+		"http://host/a/../bulk-v3.php":              "http://host/index.php",
 	} {
-		client, err := smslink.NewClient("C&1", "p=&%ș ", &smslink.Options{Endpoint: endpoint, UserAgent: "agent", TestMode: true, HTTPClient: &http.Client{
-			Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				require.Equal(t, want, r.URL.String())
-				require.Equal(t, http.MethodPost, r.Method)
-				require.Equal(t, "agent", r.Header.Get("User-Agent"))
-				require.Equal(t, "application/x-www-form-urlencoded", r.Header.Get("Content-Type"))
-				require.Len(t, r.Header, 2)
-				body, err := io.ReadAll(r.Body)
-				require.NoError(t, err)
-				require.Equal(t, "connection_id=C%261&mode=account-balance&password=p%3D%26%25%C8%99+", string(body))
-				require.EqualValues(t, len(body), r.ContentLength)
-				return response(200, "MESSAGE;4;sold;12,7"), nil
-			}),
-		}})
+		client,
+			err := smslink.NewClient("C&1", "p=&%ș ",
+			&smslink.Options{Endpoint: endpoint, UserAgent: "agent", TestMode: true, HTTPClient: &http.Client{
+				Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					require.Equal(t, want, r.URL.String())
+					require.Equal(t, http.MethodPost, r.Method)
+					require.Equal(t, "agent", r.Header.Get("User-Agent"))
+					require.Equal(t, "application/x-www-form-urlencoded", r.Header.Get("Content-Type"))
+					require.Len(t, r.Header, 2)
+					body, err := io.ReadAll(r.Body)
+					require.NoError(t, err)
+					require.Equal(t, "connection_id=C%261&mode=account-balance&password=p%3D%26%25%C8%99+",
+						string(body))
+					require.EqualValues(t, len(body), r.ContentLength)
+					return response(200, "MESSAGE;4;sold;12,7"), nil
+				}),
+			}})
 		require.NoError(t, err)
 		got, err := client.Balance(context.Background())
 		require.NoError(t, err)
@@ -77,16 +80,24 @@ func TestBalance_outcomeOfEachAnswer(t *testing.T) {
 	}{
 		{"closed without an answer", "", smslink.OutcomeInDoubt, 0, "", "EOF"},
 		{"HTML", http200("<html>;;"), smslink.OutcomeInDoubt, 200, "<html>;;", "the gateway's reply can't be read"},
-		{"numbers that are not whole", http200("MESSAGE;4;ok;1.5,2;x;y;z"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1.5,2;x;y;z", "the gateway's reply can't be read"},
-		{"a package's reply", http200("MESSAGE;1;ok;12,34;1:220000001:3"), smslink.OutcomeInDoubt, 200, "MESSAGE;1;ok;12,34;1:220000001:3", "the gateway's reply can't be read"},
-		{"leading zeros", http200("MESSAGE;4;ok;1,034"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1,034", "the gateway's reply can't be read"},
-		{"one number", http200("MESSAGE;4;ok;1"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1", "the gateway's reply can't be read"},
-		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good, smslink.OutcomeInDoubt, 200, good, "the connection ended before the reply did (EOF)"},
-		{"an endless reply", http200("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17)), smslink.OutcomeInDoubt, 200, ("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17))[:64<<10], "longer than a reply to this request can be"},
+		{"numbers that are not whole", http200("MESSAGE;4;ok;1.5,2;x;y;z"), smslink.OutcomeInDoubt, 200,
+			"MESSAGE;4;ok;1.5,2;x;y;z", "the gateway's reply can't be read"},
+		{"a package's reply", http200("MESSAGE;1;ok;12,34;1:220000001:3"), smslink.OutcomeInDoubt, 200,
+			"MESSAGE;1;ok;12,34;1:220000001:3", "the gateway's reply can't be read"},
+		{"leading zeros", http200("MESSAGE;4;ok;1,034"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1,034",
+			"the gateway's reply can't be read"},
+		{"one number", http200("MESSAGE;4;ok;1"), smslink.OutcomeInDoubt, 200, "MESSAGE;4;ok;1",
+			"the gateway's reply can't be read"},
+		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + good, smslink.OutcomeInDoubt, 200, good,
+			"the connection ended before the reply did (EOF)"},
+		{"an endless reply", http200("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17)), smslink.OutcomeInDoubt, 200,
+			("MESSAGE;4;ok;1,2," + strings.Repeat("9", 1<<17))[:64<<10], "longer than a reply to this request can be"},
 		{"502", httpStatus("502 Bad Gateway", "oops"), smslink.OutcomeInDoubt, 502, "oops", "HTTP status 502"},
 		{"404", httpStatus("404 Not Found", "no"), smslink.OutcomeRejected, 404, "no", "HTTP status 404"},
-		{"302", httpStatus("302 Found", ""), smslink.OutcomeRejected, 302, "", "HTTP status 302, a redirect, which is not followed since the request holds the password"},
-		{"ERROR", http200("ERROR;7;parola gresita"), smslink.OutcomeRejected, 200, "ERROR;7;parola gresita", "ERROR 7: wrong password"},
+		{"302", httpStatus("302 Found", ""), smslink.OutcomeRejected, 302, "",
+			"HTTP status 302, a redirect, which is not followed since the request holds the password"},
+		{"ERROR", http200("ERROR;7;parola gresita"), smslink.OutcomeRejected, 200, "ERROR;7;parola gresita",
+			"ERROR 7: wrong password"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := newClient(t, &smslink.Options{Endpoint: replying(t, c.answer)}).Balance(context.Background())
@@ -118,10 +129,12 @@ func TestBalance_notSent(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-		t.Error("a request was made")
-		return nil, io.EOF
-	})}}).Balance(ctx)
+	_,
+		err = newClient(t,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			t.Error("a request was made")
+			return nil, io.EOF
+		})}}).Balance(ctx)
 	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -134,7 +147,8 @@ func TestBalance_timeout(t *testing.T) {
 			return nil, r.Context().Err()
 		})
 		for _, c := range []struct{ option, context, want time.Duration }{
-			{0, 0, 5 * time.Minute}, {time.Second, 0, time.Second}, {time.Second, time.Hour, time.Hour}, {time.Hour, time.Second, time.Second},
+			{0, 0, 5 * time.Minute}, {time.Second, 0, time.Second}, {time.Second, time.Hour, time.Hour},
+			{time.Hour, time.Second, time.Second},
 		} {
 			client := newClient(t, &smslink.Options{Timeout: c.option, HTTPClient: &http.Client{Transport: hanging}})
 			ctx, cancel := context.WithCancel(t.Context())
@@ -168,7 +182,9 @@ func TestBalance_thirdNumberThatIsNoTime(t *testing.T) {
 	for third, want := range map[string]time.Time{
 		"1700000000": time.Unix(1_700_000_000, 0).UTC(), "3": {}, "567": {}, "1700000000000": {}, "x": {}, "": {},
 	} {
-		got, err := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2,"+third))}).Balance(context.Background())
+		got,
+			err := newClient(t,
+			&smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2,"+third))}).Balance(context.Background())
 		require.NoError(t, err)
 		require.Equal(t, smslink.Balance{National: 1, International: 2, Time: want}, got, third)
 	}
@@ -176,16 +192,21 @@ func TestBalance_thirdNumberThatIsNoTime(t *testing.T) {
 
 func TestBalance_event(t *testing.T) {
 	var logged bytes.Buffer
-	client := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2")), Logger: slog.New(slog.NewJSONHandler(&logged, nil))})
+	client := newClient(t,
+		&smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2")),
+			Logger: slog.New(slog.NewJSONHandler(&logged, nil))})
 	_, err := client.Balance(context.Background())
 	require.NoError(t, err)
-	require.Regexp(t, `^\{"time":"[^"]+","level":"INFO","msg":"smslink: balance","national":1,"international":2,"elapsed":\d+\}\n$`, logged.String())
+	require.Regexp(t,
+		`^\{"time":"[^"]+","level":"INFO","msg":"smslink: balance","national":1,"international":2,"elapsed":\d+\}\n$`,
+		logged.String())
 }
 
 // A server that throws the form back at us is quoted nowhere.
 func TestBalance_serverThatEchoesTheForm(t *testing.T) {
 	for _, answer := range []string{
-		"MESSAGE;4;" + secretPassword + ";1,2", "MESSAGE;4;ok;" + secretPassword, "ERROR;7;" + secretPassword, "ERROR;" + secretPassword + ";x", secretPassword,
+		"MESSAGE;4;" + secretPassword + ";1,2", "MESSAGE;4;ok;" + secretPassword, "ERROR;7;" + secretPassword,
+		"ERROR;" + secretPassword + ";x", secretPassword,
 	} {
 		var logged bytes.Buffer
 		client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
@@ -198,7 +219,8 @@ func TestBalance_serverThatEchoesTheForm(t *testing.T) {
 		requireNoSecret(t, logged.String())
 		require.Equal(t, 1, strings.Count(logged.String(), "\n"), "one event a call")
 		if err == nil {
-			require.Contains(t, logged.String(), `"level":"INFO","msg":"smslink: balance","national":1,"international":2,"elapsed":`)
+			require.Contains(t, logged.String(),
+				`"level":"INFO","msg":"smslink: balance","national":1,"international":2,"elapsed":`)
 		} else {
 			require.Contains(t, logged.String(), `"level":"WARN","msg":"smslink: balance failed","outcome":"`)
 		}

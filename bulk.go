@@ -326,7 +326,8 @@ func (a *account) ask(now time.Time) error {
 		return nil
 	}
 	if wait := a.next.Sub(now); wait > 0 {
-		return fmt.Errorf("the account was refused before, and the client asks again in %v at the earliest: %w", max(wait.Round(time.Second), time.Second), a.refusal)
+		return fmt.Errorf("the account was refused before, and the client asks again in %v at the earliest: %w",
+			max(wait.Round(time.Second), time.Second), a.refusal)
 	}
 	a.next = now.Add(a.pause)
 	return nil
@@ -388,7 +389,8 @@ func (c *Client) exchange(ctx context.Context, p *Package) exchange {
 	if err != nil {
 		return exchange{err: notSent(err)}
 	}
-	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()), slog.Int("plain_bytes", p.Size()),
+	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()),
+		slog.Int("plain_bytes", p.Size()),
 		slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
 	answer := u.post(ctx, c, p.Len())
 	x := exchange{bytes: u.size, statusCode: answer.statusCode}
@@ -483,7 +485,8 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 	if succeeded < len(r.Results) || len(r.Unmatched) > 0 {
 		level = slog.LevelWarn
 	}
-	c.logger.LogAttrs(ctx, level, "smslink: package accepted", slog.String("package", numeric(r.PackageID)), slog.Int("messages", len(r.Results)),
+	c.logger.LogAttrs(ctx, level, "smslink: package accepted", slog.String("package", numeric(r.PackageID)),
+		slog.Int("messages", len(r.Results)),
 		slog.Int("succeeded", succeeded), slog.Int("unmatched", len(r.Unmatched)), slog.Duration("elapsed", r.Elapsed))
 }
 

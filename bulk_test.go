@@ -42,7 +42,8 @@ func TestSend_oneResultAMessage(t *testing.T) {
 			taken := gw.Messages()
 			taken = taken[len(taken)-5:]
 			for i, m := range taken {
-				require.Equal(t, smslink.Result{ID: m.ID, RemoteID: m.RemoteID, Status: smslink.Status(m.ID%5 + 1)}, resp.Results[i])
+				require.Equal(t, smslink.Result{ID: m.ID, RemoteID: m.RemoteID, Status: smslink.Status(m.ID%5 + 1)},
+					resp.Results[i])
 			}
 			require.Equal(t, 1, resp.Count(smslink.StatusSuccess))
 		})
@@ -63,7 +64,8 @@ func TestSend_arrivesAsTheVectorsSay(t *testing.T) {
 			require.Len(t, taken, p.Len())
 			at := 0
 			for m := range p.Messages() {
-				got := smslink.Message{ID: taken[at].ID, To: taken[at].To, From: taken[at].From, Text: taken[at].Text, SendAt: taken[at].SendAt}
+				got := smslink.Message{ID: taken[at].ID, To: taken[at].To, From: taken[at].From, Text: taken[at].Text,
+					SendAt: taken[at].SendAt}
 				require.Equal(t, m, got)
 				at++
 			}
@@ -106,7 +108,8 @@ func TestSend_credentialsArriveIntact(t *testing.T) {
 		all.WriteByte(byte(c))
 	}
 	for _, secret := range []string{
-		all.String(), "\r\n", " ", "--", "ș;ț%0A\"'", "\r\n--boundary--\r\nContent-Disposition: form-data; name=\"test\"\r\n\r\n1",
+		all.String(), "\r\n", " ", "--", "ș;ț%0A\"'",
+		"\r\n--boundary--\r\nContent-Disposition: form-data; name=\"test\"\r\n\r\n1",
 	} {
 		gw := newGateway(t, &smslinktest.Options{ConnectionID: "id" + secret, Password: secret + "pw"})
 		_, err := gw.Client().Send(context.Background(), packageOf(t, 1))
@@ -154,10 +157,12 @@ func TestSend_asksTheEndpointWithATimestampAlone(t *testing.T) {
 // still holds.
 func TestSend_nothingReadsThePackageAfterwards(t *testing.T) {
 	var kept io.Reader
-	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		kept = r.Body
-		return response(413, "too large"), nil
-	})}})
+	client := newClient(t,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			kept = r.Body
+			return response(413, "too large"), nil
+		})}})
 	p := packageOf(t, 1)
 	p.Codec = smslink.CodecNone
 	_, err := client.Send(context.Background(), p)
@@ -197,9 +202,13 @@ func TestSend_refusesACodecThatTheGatewayDoesNotKnow(t *testing.T) {
 		p.Codec = ownCodec{method: method}
 		_, err := gw.Client().Send(context.Background(), p)
 		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
-		require.EqualError(t, err, fmt.Sprintf("smslink: not sent: the codec own has method %d, which the gateway does not know; it knows 0 to 3", method))
+		require.EqualError(t, err,
+			fmt.Sprintf("smslink: not sent: the codec own has method %d, which the gateway does not know; it knows 0 "+
+				"to 3", method))
 		_, err = smslink.NewClient("c", "p", &smslink.Options{Codec: ownCodec{method: method}})
-		require.EqualError(t, err, fmt.Sprintf("smslink: the codec own has method %d, which the gateway does not know; it knows 0 to 3", method))
+		require.EqualError(t, err,
+			fmt.Sprintf("smslink: the codec own has method %d, which the gateway does not know; it knows 0 to 3",
+				method))
 	}
 	require.Empty(t, gw.Messages())
 }
@@ -263,19 +272,34 @@ func TestNewClient_refuses(t *testing.T) {
 	}{
 		{"no connection id", "", "p", nil, "smslink: the connection id is empty"},
 		{"no password", "c", "", nil, "smslink: the password is empty"},
-		{"a relative endpoint", "c", "p", &smslink.Options{Endpoint: "/bulk-v3.php"}, "smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
-		{"an endpoint without a host", "c", "p", &smslink.Options{Endpoint: "https:///bulk-v3.php"}, "smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
-		{"an endpoint that is no URL", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@[::1"}, "smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
-		{"another scheme", "c", "p", &smslink.Options{Endpoint: "ftp://example.com/"}, "smslink: the endpoint is neither https nor http"},
-		{"a user in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@example.com/"}, "smslink: the endpoint holds a user or password; leave them out"},
-		{"a query in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/?a=b"}, "smslink: the endpoint holds a query or a fragment; leave it out"},
-		{"a fragment in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/#a"}, "smslink: the endpoint holds a query or a fragment; leave it out"},
-		{"a slash after the endpoint's .php", "c", "p", &smslink.Options{Endpoint: smslink.EndpointHTTPS + "/"}, "smslink: the endpoint has a slash after its .php; leave it out"},
-		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second}, "smslink: the time-out is negative: -1s"},
-		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"}, "smslink: the user agent holds a character other than visible ASCII and spaces"},
-		{"a transport without TLS verification", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: insecure}}, "smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead"},
-		{"a transport that allows TLS 1.1", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: old}}, "smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default"},
-		{"a nil transport", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: (*http.Transport)(nil)}}, "smslink: the HTTP client's transport is a nil *http.Transport; leave it out for the client's own"},
+		{"a relative endpoint", "c", "p", &smslink.Options{Endpoint: "/bulk-v3.php"},
+			"smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
+		{"an endpoint without a host", "c", "p", &smslink.Options{Endpoint: "https:///bulk-v3.php"},
+			"smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
+		{"an endpoint that is no URL", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@[::1"},
+			"smslink: the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php"},
+		{"another scheme", "c", "p", &smslink.Options{Endpoint: "ftp://example.com/"},
+			"smslink: the endpoint is neither https nor http"},
+		{"a user in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://user:hunter2@example.com/"},
+			"smslink: the endpoint holds a user or password; leave them out"},
+		{"a query in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/?a=b"},
+			"smslink: the endpoint holds a query or a fragment; leave it out"},
+		{"a fragment in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/#a"},
+			"smslink: the endpoint holds a query or a fragment; leave it out"},
+		{"a slash after the endpoint's .php", "c", "p", &smslink.Options{Endpoint: smslink.EndpointHTTPS + "/"},
+			"smslink: the endpoint has a slash after its .php; leave it out"},
+		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second},
+			"smslink: the time-out is negative: -1s"},
+		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"},
+			"smslink: the user agent holds a character other than visible ASCII and spaces"},
+		{"a transport without TLS verification", "c", "p",
+			&smslink.Options{HTTPClient: &http.Client{Transport: insecure}},
+			"smslink: the HTTP client turns TLS verification off; give its transport the server's certificate as " +
+				"RootCAs instead"},
+		{"a transport that allows TLS 1.1", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: old}},
+			"smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default"},
+		{"a nil transport", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: (*http.Transport)(nil)}},
+			"smslink: the HTTP client's transport is a nil *http.Transport; leave it out for the client's own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, err := smslink.NewClient(c.id, c.password, c.opts)
@@ -413,18 +437,23 @@ func TestSendMessage(t *testing.T) {
 
 	for status, want := range map[smslink.Status]smslink.Outcome{
 		smslink.StatusSenderFailed: smslink.OutcomeFailed, smslink.StatusNumberFailed: smslink.OutcomeFailed,
-		smslink.StatusInternalOrBlacklisted: smslink.OutcomeFailed, smslink.StatusInsufficientCredit: smslink.OutcomeFailed, 77: smslink.OutcomeInDoubt,
+		smslink.StatusInternalOrBlacklisted: smslink.OutcomeFailed,
+		smslink.StatusInsufficientCredit:    smslink.OutcomeFailed, 77: smslink.OutcomeInDoubt,
 	} {
-		client := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;1;ok;1;0:9:"+statusDigits(status)))})
+		client := newClient(t,
+			&smslink.Options{Endpoint: replying(t, http200("MESSAGE;1;ok;1;0:9:"+statusDigits(status)))})
 		result, err = client.SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "a"})
 		require.Equal(t, status, result.Status)
 		require.Equal(t, want, smslink.OutcomeOf(err))
 		require.ErrorAs(t, err, new(*smslink.ResultError))
 	}
 	for answer, want := range map[string]smslink.Outcome{
-		http200("MESSAGE;1;ok;1"): smslink.OutcomeInDoubt, http200("ERROR;7;no"): smslink.OutcomeRejected, http200(""): smslink.OutcomeInDoubt,
+		http200("MESSAGE;1;ok;1"): smslink.OutcomeInDoubt, http200("ERROR;7;no"): smslink.OutcomeRejected,
+		http200(""): smslink.OutcomeInDoubt,
 	} {
-		_, err = newClient(t, &smslink.Options{Endpoint: replying(t, answer)}).SendMessage(t.Context(), smslink.Message{To: "0712345678", Text: "a"})
+		_,
+			err = newClient(t, &smslink.Options{Endpoint: replying(t, answer)}).SendMessage(t.Context(),
+			smslink.Message{To: "0712345678", Text: "a"})
 		require.Equal(t, want, smslink.OutcomeOf(err))
 		require.Equal(t, want == smslink.OutcomeRejected, smslink.SafeToResend(err))
 	}
@@ -439,8 +468,10 @@ func statusDigits(s smslink.Status) string {
 
 // What would end a field, a line, a part or a header if it were taken as it is.
 var injections = []string{
-	"\r\n", "\n", "\r", "\"", "\\\"", ";", "; filename=\"x\"", "\r\n\r\n", "--", "\x00", "%0D%0A", "%0a", "&test=1", "ș",
-	"\r\nContent-Disposition: form-data; name=\"test\"\r\n\r\n1", "\r\n2;0799999999;numeric;Injectat;0", "\r\nX-Injected: 1",
+	"\r\n", "\n", "\r", "\"", "\\\"", ";", "; filename=\"x\"", "\r\n\r\n", "--", "\x00", "%0D%0A", "%0a", "&test=1",
+	"ș",
+	"\r\nContent-Disposition: form-data; name=\"test\"\r\n\r\n1", "\r\n2;0799999999;numeric;Injectat;0",
+	"\r\nX-Injected: 1",
 }
 
 // Through no field does anything get into another one: each upload comes to the
@@ -498,7 +529,8 @@ func TestSend_injectionThroughEveryField(t *testing.T) {
 						require.Equal(t, m.From, got.From)
 					}
 					if field == "Text" { // without what is dropped: see Message
-						require.Equal(t, strings.ReplaceAll(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\r", ""), got.Text)
+						require.Equal(t, strings.ReplaceAll(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\r", ""),
+							got.Text)
 					}
 				}
 			}
@@ -528,11 +560,13 @@ func TestSend_injectionThroughEveryField(t *testing.T) {
 func TestSend_boundaryIsNewEachTime(t *testing.T) {
 	seen := map[string]bool{}
 	endpoint := make(chan string, 1)
-	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		endpoint <- r.Header.Get("Content-Type")
-		_, _ = io.Copy(io.Discard, r.Body)
-		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-	})}})
+	client := newClient(t,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			endpoint <- r.Header.Get("Content-Type")
+			_, _ = io.Copy(io.Discard, r.Body)
+			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+		})}})
 	for range 100 {
 		_, err := client.Send(context.Background(), packageOf(t, 1))
 		require.NoError(t, err)
@@ -548,12 +582,14 @@ func TestSend_boundaryIsNewEachTime(t *testing.T) {
 func BenchmarkSend(b *testing.B) {
 	p := packageOfAll(b, messages(campaign))
 	reply := replyTo(campaign)
-	client := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			return nil, err
-		}
-		return response(200, reply), nil
-	})}})
+	client := newClient(b,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return nil, err
+			}
+			return response(200, reply), nil
+		})}})
 	for _, codec := range codecs {
 		b.Run(codec.String(), func(b *testing.B) {
 			p.Codec = codec
@@ -579,7 +615,9 @@ func TestNewClient_takesATransportThatVerifiesByItself(t *testing.T) {
 		{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error { return nil }},
 		{InsecureSkipVerify: true, VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return nil }},
 	} {
-		_, err := smslink.NewClient("c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}})
+		_,
+			err := smslink.NewClient("c", "p",
+			&smslink.Options{HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}})
 		require.NoError(t, err)
 	}
 }
@@ -611,7 +649,9 @@ func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var uploads atomic.Int32
 		reply := wrongPassword
-		client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) { return 200, reply })}})
+		client := newClient(t,
+			&smslink.Options{HTTPClient: &http.Client{Transport: answering(&uploads,
+				func() (int, string) { return 200, reply })}})
 		send := func() error {
 			_, err := client.Send(context.Background(), packageOf(t, 1))
 			return err
@@ -652,10 +692,12 @@ func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
 func TestSend_onePackageAsksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var uploads atomic.Int32
-		client := newClient(t, &smslink.Options{Cooldown: time.Second, HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
-			time.Sleep(100 * time.Millisecond)
-			return 200, wrongPassword
-		})}})
+		client := newClient(t,
+			&smslink.Options{Cooldown: time.Second,
+				HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
+					time.Sleep(100 * time.Millisecond)
+					return 200, wrongPassword
+				})}})
 		var all sync.WaitGroup
 		sendTen := func() {
 			for range 10 {
@@ -679,13 +721,16 @@ func TestSend_onePackageAsksAgain(t *testing.T) {
 
 func TestSend_whichRefusalsAreAboutTheAccount(t *testing.T) {
 	for code := 1; code <= 17; code++ {
-		for status, outcome := range map[int]smslink.Outcome{200: smslink.OutcomeRejected, 403: smslink.OutcomeRejected, 502: smslink.OutcomeInDoubt} {
+		for status, outcome := range map[int]smslink.Outcome{200: smslink.OutcomeRejected, 403: smslink.OutcomeRejected,
+			502: smslink.OutcomeInDoubt} {
 			waits := code <= 7 || code == 14
 			for _, cooldown := range []time.Duration{0, -1} {
 				var uploads atomic.Int32
-				client := newClient(t, &smslink.Options{Cooldown: cooldown, HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
-					return status, fmt.Sprintf("ERROR;%d;x", code)
-				})}})
+				client := newClient(t,
+					&smslink.Options{Cooldown: cooldown,
+						HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
+							return status, fmt.Sprintf("ERROR;%d;x", code)
+						})}})
 				_, err := client.Send(t.Context(), packageOf(t, 1))
 				require.Equal(t, outcome, smslink.OutcomeOf(err))
 				_, _ = client.Send(t.Context(), packageOf(t, 1))

@@ -35,11 +35,12 @@ func shapes() map[string][]byte {
 	noise := make([]byte, 300_000)
 	_, _ = rand.NewChaCha8([32]byte{7}).Read(noise)
 	return map[string][]byte{
-		"one byte":               []byte("a"),
-		"one line":               []byte("1;0712345678;numeric;Salut!;0"),
-		"a campaign":             corpus(20_000),
-		"one letter":             bytes.Repeat([]byte("a"), 2_000_000), // longer than a bzip2 block
-		"runs of four to 300":    slices.Concat(bytes.Repeat([]byte("abbb"), 9), bytes.Repeat([]byte("c"), 300), bytes.Repeat([]byte("dddd"), 70)),
+		"one byte":   []byte("a"),
+		"one line":   []byte("1;0712345678;numeric;Salut!;0"),
+		"a campaign": corpus(20_000),
+		"one letter": bytes.Repeat([]byte("a"), 2_000_000), // longer than a bzip2 block
+		"runs of four to 300": slices.Concat(bytes.Repeat([]byte("abbb"), 9), bytes.Repeat([]byte("c"), 300),
+			bytes.Repeat([]byte("dddd"), 70)),
 		"noise":                  noise,
 		"noise at a block's end": slices.Concat(bytes.Repeat([]byte("ab"), 449_990), noise),
 	}
@@ -127,7 +128,8 @@ func FuzzCodecs(f *testing.F) {
 // the same corpus, as recorded.
 func TestCodecs_sizesBesideTheirPeers(t *testing.T) {
 	plain := corpus(20_000)
-	require.Equal(t, "1624e7a653b088e8d669d8433671ec47", fmt.Sprintf("%x", md5sum(plain)), "the corpus has changed: record the sizes anew")
+	require.Equal(t, "1624e7a653b088e8d669d8433671ec47", fmt.Sprintf("%x", md5sum(plain)),
+		"the corpus has changed: record the sizes anew")
 	for _, c := range []struct {
 		codec smslink.Codec
 		peer  int
@@ -157,7 +159,8 @@ func TestPackage_defaultCodecBySize(t *testing.T) {
 	}
 }
 
-var most = flag.Int("most", 100_000, "messages of the largest package that PHP's decoders are given; 1000000 takes a minute")
+var most = flag.Int("most", 100_000,
+	"messages of the largest package that PHP's decoders are given; 1000000 takes a minute")
 
 // unpacker gives PHP's own decoders, and liblzf's, what it is told to expect of them.
 type unpacker struct {
@@ -168,7 +171,8 @@ type unpacker struct {
 func newUnpacker(t *testing.T) *unpacker {
 	_, err := os.ReadFile("testdata/unpack.php") // so that go test's cache knows of it
 	require.NoError(t, err)
-	probe := exec.Command("php", "-d", "ffi.enable=1", "-r", `exit(function_exists("bzdecompress") && FFI::cdef("", "liblzf.so.1") ? 0 : 1);`)
+	probe := exec.Command("php", "-d", "ffi.enable=1", "-r",
+		`exit(function_exists("bzdecompress") && FFI::cdef("", "liblzf.so.1") ? 0 : 1);`)
 	if out, err := probe.CombinedOutput(); err != nil {
 		if os.Getenv("SMSLINK_NEED_PHP") != "" {
 			t.Fatalf("SMSLINK_NEED_PHP is set, and these tests need PHP with bz2, FFI and liblzf: %v: %s", err, out)
@@ -187,7 +191,9 @@ func (u *unpacker) expect(t *testing.T, what string, method int, packed, plain [
 }
 
 func (u *unpacker) unpack(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "php", "-d", "ffi.enable=1", "testdata/unpack.php", u.folder).CombinedOutput()
+	out,
+		err := exec.CommandContext(t.Context(), "php", "-d", "ffi.enable=1", "testdata/unpack.php",
+		u.folder).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, fmt.Sprintf("%d unpacked\n", u.n), string(out))
 }
@@ -289,7 +295,8 @@ func vectors(t testing.TB) []vector {
 func TestVectors_areUnchanged(t *testing.T) {
 	raw, err := os.ReadFile("testdata/reference.json")
 	require.NoError(t, err)
-	require.Equal(t, "33cb20d25f03b0ae068f0d762d6a9f10335b9fcccb8ae27af8dabbdf5d46e02c", fmt.Sprintf("%x", sha256.Sum256(raw)))
+	require.Equal(t, "33cb20d25f03b0ae068f0d762d6a9f10335b9fcccb8ae27af8dabbdf5d46e02c",
+		fmt.Sprintf("%x", sha256.Sum256(raw)))
 }
 
 func unbase64(t testing.TB, s string) []byte {

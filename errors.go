@@ -234,8 +234,10 @@ type sentBeforeError string
 
 const (
 	errBeingSent      sentBeforeError = "the package is being sent by another call"
-	errAcceptedBefore sentBeforeError = "the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice"
-	errInDoubtBefore  sentBeforeError = "the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice"
+	errAcceptedBefore sentBeforeError = "the package was accepted before; " +
+		"Reset it for new messages, or Reopen it to send the same ones twice"
+	errInDoubtBefore sentBeforeError = "the package was sent before and may have been accepted; " +
+		"find out, then Reset it, or Reopen it to risk sending it twice"
 )
 
 func (e sentBeforeError) Error() string { return string(e) }
@@ -300,7 +302,8 @@ func redact(ctx context.Context, err error) error {
 	case errors.Is(err, errReadWhole):
 		text = errReadWhole
 	case errors.As(err, &opErr):
-		text = &net.OpError{Op: opErr.Op, Net: opErr.Net, Source: opErr.Source, Addr: opErr.Addr, Err: systemError(opErr.Err)}
+		text = &net.OpError{Op: opErr.Op, Net: opErr.Net, Source: opErr.Source, Addr: opErr.Addr,
+			Err: systemError(opErr.Err)}
 	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out
 		text = context.DeadlineExceeded
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
@@ -328,7 +331,8 @@ func systemError(err error) error {
 var (
 	errReadWhole  = errors.New("the upload was read to its end, so that it may have arrived; it is not sent again")
 	errReplyEnded = errors.New("the connection ended before the reply did (EOF)")
-	errMayQuote   = errors.New("the exchange broke off with an error that may quote the reply; errors.Unwrap returns it")
+	errMayQuote   = errors.New("the exchange broke off with an error that may quote the reply; " +
+		"errors.Unwrap returns it")
 )
 
 // printable returns text with a question mark in place of each character that a terminal would

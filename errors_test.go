@@ -110,7 +110,8 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "m", m)
 		requireNoSecret(t, logged.String())
 	}
-	requireNoSecrets(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p}, &holder{client, *client, p, p})
+	requireNoSecrets(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p},
+		&holder{client, *client, p, p})
 
 	for _, m := range []smslink.Message{
 		{ID: -1, To: secretNumber, Text: secretText},
@@ -180,7 +181,8 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 	defer cancel()
 	errQuoting := errors.New(secretPassword)
 	for name, inner := range map[string]error{
-		"nothing": nil, "a lost connection": io.ErrUnexpectedEOF, "an end": io.EOF, "a time-out": context.DeadlineExceeded,
+		"nothing": nil, "a lost connection": io.ErrUnexpectedEOF, "an end": io.EOF,
+		"a time-out":  context.DeadlineExceeded,
 		"the context": context.Canceled, "the network": &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED},
 		"the network, quoting": &net.OpError{Op: "write", Net: "tcp", Err: errQuoting},
 	} {
@@ -230,10 +232,13 @@ func TestLogger_hasCountsAndOutcomes(t *testing.T) {
 	_, err = client.Send(context.Background(), p)
 	require.NoError(t, err)
 	require.Contains(t, logged.String(), `level=DEBUG msg="smslink: uploading" messages=3 plain_bytes=`)
-	require.Contains(t, logged.String(), `level=INFO msg="smslink: package accepted" package=1001 messages=3 succeeded=3 unmatched=0 elapsed=`)
+	require.Contains(t, logged.String(),
+		`level=INFO msg="smslink: package accepted" package=1001 messages=3 succeeded=3 unmatched=0 elapsed=`)
 	_, err = client.Send(context.Background(), p)
 	require.Error(t, err)
-	require.Contains(t, logged.String(), `level=WARN msg="smslink: package failed" outcome="in doubt" http_status=0 error="smslink: the package was accepted before;`)
+	require.Contains(t, logged.String(),
+		`level=WARN msg="smslink: package failed" outcome="in doubt" http_status=0 error="smslink: the package was `+
+			`accepted before;`)
 }
 
 func TestLogger_levels(t *testing.T) {
@@ -284,14 +289,21 @@ func echoed(t *testing.T) []error {
 		_, err = client.Balance(context.Background())
 		errs = append(errs, err)
 	}
-	quoting := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		raw, _ := io.ReadAll(r.Body)
-		return nil, fmt.Errorf("could not send %s", raw)
-	})}})
-	stopping := newClient(t, nil).Stream(func(yield func(smslink.Message, error) bool) { yield(smslink.Message{}, errors.New("the cursor")) }, nil)
+	quoting := newClient(t,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			raw, _ := io.ReadAll(r.Body)
+			return nil, fmt.Errorf("could not send %s", raw)
+		})}})
+	stopping := newClient(t,
+		nil).Stream(func(yield func(smslink.Message, error) bool) {
+		yield(smslink.Message{},
+			errors.New("the cursor"))
+	}, nil)
 	for range stopping.Batches(context.Background()) {
 	}
-	errs = append(errs, stopping.Err(), smslink.ErrSentBefore, new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber + ";" + secretNumber, Text: secretText}))
+	errs = append(errs, stopping.Err(), smslink.ErrSentBefore,
+		new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber + ";" + secretNumber, Text: secretText}))
 	p := secretPackage(t)
 	p.Codec = smslink.CodecNone
 	_, err := quoting.Send(context.Background(), p)
@@ -373,7 +385,8 @@ func TestPanicText_showsNoSecrets(t *testing.T) {
 		p := secretPackage(t)
 		for m := range p.Messages() {
 			panic(map[string]any{
-				"error": echoed(t)[0], "client": client, "client value": *client, "package": p, "message": m, "send error": *sendError(t, echoed(t)[0]),
+				"error": echoed(t)[0], "client": client, "client value": *client, "package": p, "message": m,
+				"send error": *sendError(t, echoed(t)[0]),
 			}[which])
 		}
 	}
@@ -401,7 +414,8 @@ func TestSendError_holdsNoControlCharacter(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "\x1b]0;owned\a"}, DNSNames: []string{"\x1b[2Jhost"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "\x1b]0;owned\a"},
+		DNSNames:  []string{"\x1b[2Jhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -419,7 +433,8 @@ func TestSendError_holdsNoControlCharacter(t *testing.T) {
 	transport.TLSClientConfig.RootCAs = roots
 
 	for name, client := range map[string]*smslink.Client{
-		"a certificate":       newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: &http.Client{Transport: transport}}),
+		"a certificate": newClient(t,
+			&smslink.Options{Endpoint: server.URL, HTTPClient: &http.Client{Transport: transport}}),
 		"a RoundTripper":      newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: failing(false)}}),
 		"one that has read":   newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: failing(true)}}),
 		"an untrusted server": newClient(t, &smslink.Options{Endpoint: server.URL}),
@@ -429,7 +444,10 @@ func TestSendError_holdsNoControlCharacter(t *testing.T) {
 			requirePrintable(t, err.Error())
 			require.NotContains(t, err.Error(), "owned\a")
 			requirePrintable(t, errors.Unwrap(err).Error())
-			stream := client.Stream(func(yield func(smslink.Message, error) bool) { yield(smslink.Message{}, errors.New(hostileWords)) }, nil)
+			stream := client.Stream(func(yield func(smslink.Message, error) bool) {
+				yield(smslink.Message{},
+					errors.New(hostileWords))
+			}, nil)
 			require.Empty(t, slices.Collect(stream.Batches(context.Background())))
 			requirePrintable(t, stream.Err().Error())
 		})

@@ -60,7 +60,8 @@ func ExampleClient_Send() {
 			return err
 		}
 		var pkg smslink.Package
-		if err := pkg.Add(smslink.Message{ID: 1, To: "+40712345678", Text: "Comanda dvs. a fost expediată."}); err != nil {
+		if err := pkg.Add(smslink.Message{ID: 1, To: "+40712345678",
+			Text: "Comanda dvs. a fost expediată."}); err != nil {
 			return err
 		}
 		resp, err := client.Send(ctx, &pkg)
@@ -72,7 +73,8 @@ func ExampleClient_Send() {
 		}
 		return nil
 	}
-	if err := send(context.Background(), gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL}); err != nil {
+	if err := send(context.Background(), gateway.ConnectionID, gateway.Password,
+		&smslink.Options{Endpoint: gateway.URL}); err != nil {
 		log.Fatal(err)
 	}
 	// Output: 1 success 220000001
@@ -276,7 +278,8 @@ func ExampleClient_Stream() {
 		fmt.Println(err) // why it stopped before the source's end
 	}
 	stats := stream.Stats()
-	fmt.Println(stats.Accepted, "of", stats.Read, "accepted;", stats.InDoubt, "in doubt") // look for these in the account's reports
+	// look for these in the account's reports
+	fmt.Println(stats.Accepted, "of", stats.Read, "accepted;", stats.InDoubt, "in doubt")
 	// Output:
 	// 0 accepted 220000001
 	// 1 accepted 220000002

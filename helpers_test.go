@@ -126,7 +126,8 @@ func replying(t testing.TB, response string) (endpoint string) {
 func http200(body string) string { return httpStatus("200 OK", body) }
 
 func httpStatus(status, body string) string {
-	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, len(body), body)
+	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, len(body), body)
 }
 
 func sendTo(t testing.TB, endpoint string, ids ...int64) (*smslink.Response, *smslink.Package, error) {
@@ -141,7 +142,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func response(status int, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body))}
 }
 
 var noContext context.Context // nil, as a careless caller's
@@ -186,10 +188,12 @@ func lenientPackage() *smslink.Package {
 // answered is what Send makes of a 2xx with that body.
 func answered(t testing.TB, p *smslink.Package, body string) (*smslink.Response, error) {
 	t.Helper()
-	return newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		return response(200, body), nil
-	})}}).Send(context.Background(), p)
+	return newClient(t,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return response(200, body), nil
+		})}}).Send(context.Background(), p)
 }
 
 // unframed returns a response without Content-Length or chunks, which its connection's end ends.

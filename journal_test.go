@@ -56,7 +56,8 @@ func (j *memory) Record(_ context.Context, results []smslink.Result, notSent []i
 		return err
 	}
 	for _, result := range results {
-		if held, ok := j.states[result.ID]; !ok || held.Status != smslink.StatusUnreported || result.Status == smslink.StatusUnreported {
+		if held, ok := j.states[result.ID]; !ok || held.Status != smslink.StatusUnreported ||
+			result.Status == smslink.StatusUnreported {
 			return errors.New("an id is not in doubt, or stays so")
 		}
 		j.states[result.ID] = result
@@ -121,7 +122,8 @@ func (j *spy) Record(ctx context.Context, results []smslink.Result, notSent []in
 }
 
 func TestStream_journalOfEachOutcome(t *testing.T) {
-	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000001"), smslinktest.Blacklist("0700000003")}})
+	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers(
+		"0700000001"), smslinktest.Blacklist("0700000003")}})
 	defer gateway.Close()
 	client := gateway.Client()
 	gateway.Inject(smslinktest.OmitEntries(2), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
@@ -145,7 +147,8 @@ func TestStream_journalOfEachOutcome(t *testing.T) {
 	require.Equal(t, smslink.StatusSuccess, earlier[0])
 	require.Equal(t, smslink.StatusNumberFailed, earlier[1], "recorded, though it failed")
 	require.Equal(t, smslink.StatusUnreported, earlier[2])
-	require.Equal(t, smslink.StatusInternalOrBlacklisted, earlier[3], "recorded, since an internal error may have come after the sending")
+	require.Equal(t, smslink.StatusInternalOrBlacklisted, earlier[3],
+		"recorded, since an internal error may have come after the sending")
 	for id := range int64(10) {
 		require.Equal(t, smslink.StatusUnreported, earlier[10+id], "in doubt")
 		require.NotContains(t, earlier, 20+id, "rejected, and sent now")
@@ -185,7 +188,8 @@ func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
 		gateway := smslinktest.NewGateway(nil)
 		read := 0
 		j := &memory{states: map[int64]smslink.Result{}, fail: call}
-		stream := gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j})
+		stream := gateway.Client().Stream(numbered(100, &read, nil),
+			&smslink.StreamOptions{MaxMessages: 10, Journal: j})
 		batches := collect(t, t.Context(), stream)
 		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
 		require.ErrorContains(t, stream.Err(), "the journal: out of ink")
@@ -194,8 +198,10 @@ func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
 		require.Equal(t, upTo(read), idsOf(batches))
 		require.Len(t, gateway.Uploads(), uploads)
 		if call == "Known" {
-			require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err), "an earlier stream may have sent them")
-			require.ErrorIs(t, batches[0].Package.Add(smslink.Message{ID: 1000, To: "0712345678", Text: "a"}), smslink.ErrSentBefore)
+			require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err),
+				"an earlier stream may have sent them")
+			require.ErrorIs(t, batches[0].Package.Add(smslink.Message{ID: 1000, To: "0712345678", Text: "a"}),
+				smslink.ErrSentBefore)
 		}
 		gateway.Close()
 	}
@@ -218,7 +224,9 @@ func TestStream_stoppedStreamKnowsWhatWasSentEarlier(t *testing.T) {
 func TestStream_testModeLeavesTheJournalAlone(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	client,
+		err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
+		&smslink.Options{Endpoint: gateway.URL, TestMode: true})
 	require.NoError(t, err)
 	j := &memory{states: map[int64]smslink.Result{}}
 	read := 0
@@ -242,10 +250,12 @@ func TestStream_aLastRecordThatFailsIsReported(t *testing.T) {
 func TestStream_withAJournalEachIDComesOnce(t *testing.T) {
 	gateway := newGateway(t, nil)
 	source := func(yield func(smslink.Message, error) bool) {
-		_ = yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil) && yield(smslink.Message{ID: 1, To: "0712345678", Text: "b"}, nil)
+		_ = yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil) &&
+			yield(smslink.Message{ID: 1, To: "0712345678", Text: "b"}, nil)
 	}
 	refused := 0
-	for _, b := range collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 1, Concurrency: 2, Journal: newSpy()})) {
+	for _, b := range collect(t, t.Context(),
+		gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 1, Concurrency: 2, Journal: newSpy()})) {
 		for _, err := range b.Invalid {
 			require.ErrorIs(t, err, smslink.ErrRepeatedID)
 			refused++
@@ -263,7 +273,8 @@ func TestStream_journalThatTellsOfStrangersStopsIt(t *testing.T) {
 		gateway := newGateway(t, nil)
 		j, read := newSpy(), 0
 		j.known = func([]smslink.Result) ([]smslink.Result, error) { return lie, nil }
-		batches := collect(t, t.Context(), gateway.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: j}))
+		batches := collect(t, t.Context(),
+			gateway.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: j}))
 		require.ErrorIs(t, batches[0].Err, smslink.ErrStopped, name)
 		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 		require.Empty(t, gateway.Uploads())
@@ -276,7 +287,8 @@ func TestStream_theJournalsContextIsNeverDone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	j, read := newSpy(), 0
-	batches := collect(t, ctx, gateway.Client().Stream(numbered(15, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j}))
+	batches := collect(t, ctx,
+		gateway.Client().Stream(numbered(15, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j}))
 	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 	require.Equal(t, upTo(15), idsOf(batches))
 	require.Zero(t, j.done)
@@ -306,7 +318,8 @@ func TestStream_whatAnotherStreamSentMeanwhile(t *testing.T) {
 			client, j, read := gateway.Client(), newSpy(), 0
 			j.states[0] = smslink.Result{ID: 0, Status: smslink.StatusSuccess} // known from the first
 			other := func() {
-				sent := collect(t, t.Context(), client.Stream(numbered(c.others, new(int), nil), &smslink.StreamOptions{Journal: j.memory}))
+				sent := collect(t, t.Context(),
+					client.Stream(numbered(c.others, new(int), nil), &smslink.StreamOptions{Journal: j.memory}))
 				require.NoError(t, sent[0].Err)
 				if c.fail {
 					j.known = func([]smslink.Result) ([]smslink.Result, error) { return nil, errors.New("out of ink") }
@@ -343,7 +356,9 @@ func TestStream_drainedWhileAnotherStreamSendsTheSame(t *testing.T) {
 	client, j, read := gateway.Client(), newSpy(), 0
 	var stream *smslink.Stream
 	wait := limitFunc(func(ctx context.Context, _ int) error {
-		require.NoError(t, collect(t, t.Context(), client.Stream(numbered(7, new(int), nil), &smslink.StreamOptions{Journal: j}))[0].Err)
+		require.NoError(t,
+			collect(t, t.Context(),
+				client.Stream(numbered(7, new(int), nil), &smslink.StreamOptions{Journal: j}))[0].Err)
 		stream.Drain(nil)
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -378,7 +393,8 @@ func TestStream_statsCountWhatIsInDoubt(t *testing.T) {
 // garbled, that it was.
 func TestStream_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
 	for _, entries := range []string{
-		"0::5,0:220000001:3", "0:220000001:3,0::5", "0::2,0:220000001:3", "0:220000001:3,0::1", "0::2,00:220000001:3", "0::1,x:220000001:3",
+		"0::5,0:220000001:3", "0:220000001:3,0::5", "0::2,0:220000001:3", "0:220000001:3,0::1", "0::2,00:220000001:3",
+		"0::1,x:220000001:3",
 	} {
 		gateway := newGateway(t, nil)
 		gateway.Inject(smslinktest.Answer(200, "MESSAGE;1;ok;77;"+entries).AfterTaking())
@@ -399,7 +415,8 @@ func TestStream_aStatusThatIsNotDocumentedStaysInDoubt(t *testing.T) {
 	for range 2 {
 		collect(t, t.Context(), gateway.Client().Stream(numbered(3, &read, nil), &smslink.StreamOptions{Journal: j}))
 	}
-	require.Equal(t, map[int64]smslink.Result{0: {}, 1: {ID: 1, RemoteID: "2", Status: smslink.StatusSuccess}, 2: {ID: 2}}, j.states)
+	require.Equal(t,
+		map[int64]smslink.Result{0: {}, 1: {ID: 1, RemoteID: "2", Status: smslink.StatusSuccess}, 2: {ID: 2}}, j.states)
 	require.Len(t, gateway.Messages(), 3)
 }
 
@@ -418,7 +435,8 @@ func TestStream_whatAStoppedStreamCantAskForIsInDoubt(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read := newSpy(), 0
 	j.fail = "Known"
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(5, &read, errors.New("gone")), &smslink.StreamOptions{Journal: j}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(5, &read, errors.New("gone")), &smslink.StreamOptions{Journal: j}))
 	require.Len(t, batches, 1)
 	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 	require.ErrorContains(t, batches[0].Err, "gone")
@@ -427,7 +445,8 @@ func TestStream_whatAStoppedStreamCantAskForIsInDoubt(t *testing.T) {
 // A wrong password is told while the other packages are with the journal: none of them
 // is uploaded, and none stays in doubt.
 func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Reject("7", "") }})
+	gateway := newGateway(t,
+		&smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Reject("7", "") }})
 	j, read := newSpy(), 0
 	stopped := make(chan struct{})
 	j.intending = func(ids []int64) {
@@ -440,7 +459,9 @@ func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 			close(stopped) // the journal hears of it last
 		}
 	}
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 4, Journal: j}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(100, &read, nil),
+			&smslink.StreamOptions{MaxMessages: 10, Concurrency: 4, Journal: j}))
 	require.Len(t, gateway.Uploads(), 1)
 	require.Equal(t, upTo(read), idsOf(batches))
 	require.Empty(t, j.states)
@@ -475,7 +496,8 @@ func TestStream_aRecordThatPanicsLeavesNoBatchOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j, read := newSpy(), 0
 			j.recording = func([]int64) { end() }
-			stream := newGateway(t, nil).Client().Stream(numbered(35, &read, nil), &smslink.StreamOptions{Journal: j, MaxMessages: 10})
+			stream := newGateway(t, nil).Client().Stream(numbered(35, &read, nil),
+				&smslink.StreamOptions{Journal: j, MaxMessages: 10})
 			var batches []smslink.Batch
 			within(t, 5*time.Second, func() {
 				defer func() { _ = recover() }()

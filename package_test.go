@@ -40,10 +40,12 @@ func TestAdd_refuses(t *testing.T) {
 			"smslink: message 7: To holds something other than the digits and punctuation of a phone number"},
 		{"a sender with a semicolon", smslink.Message{ID: 7, To: number, From: "A;B", Text: "a"}, "From", nil,
 			"smslink: message 7: From holds a semicolon, which ends a field on the wire"},
-		{"a sender with a line end", smslink.Message{ID: 7, To: number, From: "A\r\n8;0799999999", Text: "a"}, "From", nil,
+		{"a sender with a line end", smslink.Message{ID: 7, To: number, From: "A\r\n8;0799999999", Text: "a"}, "From",
+			nil,
 			"smslink: message 7: From holds a semicolon, which ends a field on the wire"},
 		{"a sender with a line feed", smslink.Message{ID: 7, To: number, From: "A\nB", Text: "a"}, "From", nil,
-			"smslink: message 7: From holds a control character, which would break the package or garble the message; remove it"},
+			"smslink: message 7: From holds a control character, which would break the package or garble the " +
+				"message; remove it"},
 		{"a sender that is not UTF-8", smslink.Message{ID: 7, To: number, From: "\xc8", Text: "a"}, "From", nil,
 			"smslink: message 7: From is not valid UTF-8; convert it before adding it"},
 		{"an empty text", smslink.Message{ID: 7, To: number}, "Text", nil,
@@ -53,11 +55,14 @@ func TestAdd_refuses(t *testing.T) {
 		{"a text in Latin-2", smslink.Message{ID: 7, To: number, Text: "Mul\xfeumim"}, "Text", nil,
 			"smslink: message 7: Text is not valid UTF-8; convert it before adding it"},
 		{"a text with a control character", smslink.Message{ID: 7, To: number, Text: "a\x00b"}, "Text", nil,
-			"smslink: message 7: Text holds a control character, which would break the package or garble the message; remove it"},
+			"smslink: message 7: Text holds a control character, which would break the package or garble the " +
+				"message; remove it"},
 		{"a text with a literal %0A", smslink.Message{ID: 7, To: number, Text: "a%0Ab"}, "Text", nil,
-			"smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself"},
+			"smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a " +
+				"semicolon; write the character itself"},
 		{"a text with a literal %3B", smslink.Message{ID: 7, To: number, Text: "%3B"}, "Text", nil,
-			"smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself"},
+			"smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a " +
+				"semicolon; write the character itself"},
 		{"a time before 1970", smslink.Message{ID: 7, To: number, Text: "a", SendAt: time.Unix(-1, 0)}, "SendAt", nil,
 			"smslink: message 7: SendAt lies before 1970; leave it zero to send at once"},
 	} {
@@ -99,9 +104,12 @@ func TestMessages_areAsTheGatewayReadsThem(t *testing.T) {
 	var p smslink.Package
 	at := time.Date(2030, 6, 1, 12, 0, 0, 999, time.FixedZone("EEST", 3*3600))
 	require.NoError(t, p.Add(smslink.Message{ID: 3, To: "+40 712 345 678", Text: " Salut;\r\nce\tfaci? ", SendAt: at}))
-	require.NoError(t, p.Add(smslink.Message{ID: 4, To: "0712345678", From: smslink.SenderTest, Text: "100% așa", SendAt: time.Unix(0, 0)}))
+	require.NoError(t,
+		p.Add(smslink.Message{ID: 4, To: "0712345678", From: smslink.SenderTest, Text: "100% așa",
+			SendAt: time.Unix(0, 0)}))
 	require.Equal(t, []smslink.Message{
-		{ID: 3, To: "0040712345678", From: smslink.SenderNumeric, Text: "Salut;\ncefaci?", SendAt: time.Date(2030, 6, 1, 9, 0, 0, 0, time.UTC)},
+		{ID: 3, To: "0040712345678", From: smslink.SenderNumeric, Text: "Salut;\ncefaci?",
+			SendAt: time.Date(2030, 6, 1, 9, 0, 0, 0, time.UTC)},
 		{ID: 4, To: "0712345678", From: smslink.SenderTest, Text: "100% așa"},
 	}, slices.Collect(p.Messages()))
 
@@ -195,7 +203,8 @@ func TestPackage_keepsItsMessagesAcrossBlocks(t *testing.T) {
 			at++
 		}
 		require.Equal(t, len(model), at)
-		require.Equal(t, md5sum([]byte(strings.Join(want, "\r\n"))), md5sum([]byte(plain(&p)))) // a difference would fill the screen
+		// a difference would fill the screen
+		require.Equal(t, md5sum([]byte(strings.Join(want, "\r\n"))), md5sum([]byte(plain(&p))))
 		require.Len(t, plain(&p), p.Size())
 		p.Reset()
 	}
@@ -237,7 +246,8 @@ func TestAdd_refusesWhatNoIndexHolds(t *testing.T) {
 	var p smslink.Package
 	long := strings.Repeat("1", 256<<20+1) // also of a receiver
 	for field, m := range map[string]smslink.Message{
-		"To": {To: long, Text: "a"}, "From": {To: "0712345678", From: long, Text: "a"}, "Text": {To: "0712345678", Text: long},
+		"To": {To: long, Text: "a"}, "From": {To: "0712345678", From: long, Text: "a"},
+		"Text": {To: "0712345678", Text: long},
 	} {
 		err := p.Add(m)
 		require.EqualError(t, err, "smslink: message 0: "+field+" is longer than 256 MiB")
@@ -263,7 +273,8 @@ func TestAdd_allocatesNothingOnceGrown(t *testing.T) {
 			}
 		}
 	})...)
-	m := smslink.Message{To: "+40 712-345-678", From: "MAGAZIN", Text: "Bună ziua; comanda\na plecat", SendAt: time.Unix(1893456000, 0)}
+	m := smslink.Message{To: "+40 712-345-678", From: "MAGAZIN", Text: "Bună ziua; comanda\na plecat",
+		SendAt: time.Unix(1893456000, 0)}
 	require.Zero(t, testing.AllocsPerRun(10, func() {
 		p.Reset()
 		for m.ID = range int64(100) {
@@ -336,9 +347,11 @@ func TestPackage_foldsWhatThenTakesFewerSMS(t *testing.T) {
 		{"fewer", long, strings.Repeat("Va asteptam! ", 5) + "Va asteptam!"},
 		{"as many", "Vă așteptăm!", "Vă așteptăm!"},
 		{"as many, with an emoji", long + "😀", long + "😀"},
-		{"a tab, which is dropped", strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80), strings.Repeat("a", 80) + strings.Repeat("b", 80)},
+		{"a tab, which is dropped", strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80),
+			strings.Repeat("a", 80) + strings.Repeat("b", 80)},
 		{"blanks, which are trimmed", "\u00a0" + strings.Repeat("ș", 160) + "   ", strings.Repeat("s", 160)},
-		{"a link", strings.Repeat("ș", 60) + " https://dăruiește.ro", strings.Repeat("ș", 60) + " https://dăruiește.ro"},
+		{"a link", strings.Repeat("ș", 60) + " https://dăruiește.ro",
+			strings.Repeat("ș", 60) + " https://dăruiește.ro"},
 	} {
 		p := new(smslink.Package)
 		require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: gsm7.FoldIfFewer(test.text)}))
@@ -360,7 +373,8 @@ func TestAdd_refusesWhatFoldingMakes(t *testing.T) {
 
 // What is folded never costs more than what is not, and is the same however often it is added.
 func FuzzPackage_Fold(f *testing.F) {
-	for _, seed := range []string{"așteptăm", "😀…" + strings.Repeat("ș", 66) + "   ", "😀\t" + strings.Repeat("ș", 68), strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80)} {
+	for _, seed := range []string{"așteptăm", "😀…" + strings.Repeat("ș", 66) + "   ", "😀\t" + strings.Repeat("ș", 68),
+		strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -385,7 +399,9 @@ func TestSegments_areThoseOfTheTextAsItArrives(t *testing.T) {
 		"a\n" + full: 2, "\ta" + full + "\t": 1, strings.Repeat("ș", 71): 2,
 	} {
 		p := packageOf(t, 7)
-		require.NoError(t, p.Add(smslink.Message{ID: 8, To: "0712345678", From: "Un nume lung ș", Text: text, SendAt: time.Unix(1_900_000_000, 0)}))
+		require.NoError(t,
+			p.Add(smslink.Message{ID: 8, To: "0712345678", From: "Un nume lung ș", Text: text,
+				SendAt: time.Unix(1_900_000_000, 0)}))
 		require.NoError(t, p.Add(smslink.Message{ID: 9, To: "0712345678", Text: "b"}))
 		if strings.HasSuffix(text, ";\n") { // whose line end is trimmed
 			want = 1
@@ -445,10 +461,12 @@ func BenchmarkGrowth(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 100_000, 1_000_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			all, reply := messages(n), replyTo(n)
-			client := newClient(b, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				_, err := io.Copy(io.Discard, r.Body)
-				return response(200, reply), err
-			})}})
+			client := newClient(b,
+				&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+					error) {
+					_, err := io.Copy(io.Discard, r.Body)
+					return response(200, reply), err
+				})}})
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			for b.Loop() {

@@ -10,8 +10,9 @@ import (
 type receiverError string
 
 const (
-	errNoNumber     receiverError = "is empty"
-	errExponent     receiverError = "is a number in scientific notation, as a spreadsheet writes it, which has lost digits; format the column as text and enter it again"
+	errNoNumber receiverError = "is empty"
+	errExponent receiverError = "is a number in scientific notation, as a spreadsheet writes it, " +
+		"which has lost digits; format the column as text and enter it again"
 	errFraction     receiverError = "ends in .0, as a spreadsheet writes numbers; format the column as text"
 	errSeveral      receiverError = "holds more than one number, or an extension; give each message one"
 	errLetters      receiverError = "holds something other than the digits and punctuation of a phone number"

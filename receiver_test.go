@@ -177,7 +177,8 @@ func TestAdd_lenientReceivers(t *testing.T) {
 	p := lenientPackage()
 	require.NoError(t, p.Add(smslink.Message{ID: 7, To: "0712345678 / 0723456789", Text: "a"}))
 	require.NoError(t, p.Add(smslink.Message{ID: 8, To: "12", Text: "a"}))
-	require.EqualError(t, p.Add(smslink.Message{ID: 9, To: "call me", Text: "a"}), "smslink: message 9: To holds no digit, so it is not a phone number")
+	require.EqualError(t, p.Add(smslink.Message{ID: 9, To: "call me", Text: "a"}),
+		"smslink: message 9: To holds no digit, so it is not a phone number")
 	require.Equal(t, "7;07123456780723456789;numeric;a;0\r\n8;12;numeric;a;0", plain(p))
 }
 

@@ -98,7 +98,8 @@ const spareEntries = 100
 var errTooManyEntries = fmt.Errorf("%w: it has too many entries that fit none of the messages", ErrUnreadableReply)
 
 // errOtherReply is the error of a reply that may be another package's.
-var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages", ErrUnreadableReply)
+var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages",
+	ErrUnreadableReply)
 
 // Err returns nil for [StatusSuccess], else a [*ResultError].
 func (r Result) Err() error {
@@ -214,48 +215,64 @@ const (
 // reply returns the MESSAGE reply that the answer has. Any other answer is an error, whose outcome
 // is what the answer proves.
 func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
-	reply, unreadable := wire.ParseReply(a.body)
-	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
-	refused := unreadable == nil && !reply.Accepted && a.err == nil
-	doubtful := a.encoded || mayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
-	status := httpStatusError(a.statusCode)
-	switch {
-	case a.statusCode == 0 && a.err != nil && !a.touched:
-		return reply, a.failure(OutcomeNotSent, &redacted{printable(a.err.Error()), cause{a.err}})
-	case a.statusCode == 0 && a.err != nil:
-		return reply, a.failure(OutcomeInDoubt, redact(ctx, a.err))
-	case status >= 500 && refused:
-		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w: %w", status, newGatewayError(reply.Code, reply.Text)))
-	case status < 200, status >= 500:
-		return reply, a.failure(OutcomeInDoubt, status)
-	case status >= 300 && doubtful: // whoever set the status
-		return reply, a.failure(OutcomeInDoubt, fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status))
-	case status >= 300 && refused:
-		return reply, a.failure(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
-	case status == 400, status == 404, status == 405, status == 410:
-		return reply, a.failure(OutcomeRejected, fmt.Errorf("%w; check Options.Endpoint", status))
-	case status >= 400:
-		return reply, a.failure(OutcomeRejected, status)
-	case status >= 300:
-		return reply, a.failure(OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds the password; check Options.Endpoint", status))
-	case a.err == errReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
-		return reply, a.failure(OutcomeInDoubt, a.err)
-	case a.err != nil:
-		return reply, a.failure(OutcomeInDoubt, redact(ctx, a.err))
-	case unreadable != nil && isWebPage(a.body):
-		return reply, a.failure(OutcomeInDoubt, errWebPage)
-	case unreadable != nil, holdsAnother(a.body), refused && doubtful:
-		return reply, a.failure(OutcomeInDoubt, ErrUnreadableReply)
-	case refused:
-		return reply, a.failure(OutcomeRejected, newGatewayError(reply.Code, reply.Text))
-	case !a.whole:
-		return reply, a.failure(OutcomeInDoubt, errEarly)
+	reply, outcome, why := a.judge(ctx)
+	if why != nil {
+		return reply, a.failure(outcome, why)
 	}
 	return reply, nil
 }
 
+// judge reads the answer, its status first, then its body. The error is nil, or the reason why it
+// is not the reply of a gateway that took the upload.
+func (a *answer) judge(ctx context.Context) (wire.Reply, Outcome, error) {
+	reply, unreadable := wire.ParseReply(a.body)
+	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
+	var refusal *GatewayError // an ERROR that was read to its end
+	if unreadable == nil && !reply.Accepted && a.err == nil {
+		refusal = newGatewayError(reply.Code, reply.Text)
+	}
+	mayBeTaken := a.encoded || mayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
+
+	switch status := httpStatusError(a.statusCode); {
+	case a.statusCode == 0 && a.err != nil && !a.touched:
+		return reply, OutcomeNotSent, &redacted{printable(a.err.Error()), cause{a.err}}
+	case a.statusCode == 0 && a.err != nil:
+		return reply, OutcomeInDoubt, redact(ctx, a.err)
+	case status >= 500 && refusal != nil:
+		return reply, OutcomeInDoubt, fmt.Errorf("%w: %w", status, refusal)
+	case status < 200, status >= 500:
+		return reply, OutcomeInDoubt, status
+	case status >= 300 && mayBeTaken: // whoever set the status
+		return reply, OutcomeInDoubt,
+			fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status)
+	case status >= 300 && refusal != nil:
+		return reply, OutcomeRejected, refusal
+	case status == 400, status == 404, status == 405, status == 410:
+		return reply, OutcomeRejected, fmt.Errorf("%w; check Options.Endpoint", status)
+	case status >= 400:
+		return reply, OutcomeRejected, status
+	case status >= 300:
+		return reply, OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds "+
+			"the password; check Options.Endpoint", status)
+	case a.err == errReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
+		return reply, OutcomeInDoubt, a.err
+	case a.err != nil:
+		return reply, OutcomeInDoubt, redact(ctx, a.err)
+	case unreadable != nil && isWebPage(a.body):
+		return reply, OutcomeInDoubt, errWebPage
+	case unreadable != nil, holdsAnother(a.body), refusal != nil && mayBeTaken:
+		return reply, OutcomeInDoubt, ErrUnreadableReply
+	case refusal != nil:
+		return reply, OutcomeRejected, refusal
+	case !a.whole:
+		return reply, OutcomeInDoubt, errEarly
+	}
+	return reply, OutcomeAccepted, nil
+}
+
 // errEarly is the error of a MESSAGE that can't be the reply to the upload.
-var errEarly = errors.New("a MESSAGE came before the end of the upload was read, so that it may be the reply to another one")
+var errEarly = errors.New("a MESSAGE came before the end of the upload was read, so that it may be the reply to " +
+	"another one")
 
 // failure returns the error of an upload, whose outcome also depends on how far the upload was
 // read.
@@ -266,7 +283,8 @@ func (a *answer) failure(outcome Outcome, cause error) *SendError {
 		cause = fmt.Errorf("%w, and nothing of the upload was read before", cause)
 	case outcome == OutcomeRejected && a.connections > 1:
 		outcome = OutcomeInDoubt
-		cause = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may have been accepted", cause)
+		cause = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may "+
+			"have been accepted", cause)
 	}
 	return &SendError{Outcome: outcome, StatusCode: a.statusCode, Reply: []byte(a.body), Err: cause}
 }
@@ -278,7 +296,8 @@ func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent
 // connection's, and a body cut short looks like a whole one. Over HTTP/1 a status line may claim
 // HTTP/2; then Close is true if the connection's end is the body's.
 func isFramed(resp *http.Response) bool {
-	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 && !resp.Close || resp.Uncompressed
+	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 &&
+		!resp.Close || resp.Uncompressed
 }
 
 func isEncoded(resp *http.Response) bool {
@@ -327,11 +346,13 @@ func mayBeginMessage(last string) bool {
 		}
 	}
 	start := wire.TrimReply(last)
-	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) || strings.HasPrefix(mark, strings.TrimSpace(last))
+	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) ||
+		strings.HasPrefix(mark, strings.TrimSpace(last))
 }
 
 var (
-	errWebPage       = fmt.Errorf("%w: it is a web page; is Options.Endpoint the URL of bulk-v3.php?", ErrUnreadableReply)
+	errWebPage = fmt.Errorf("%w: it is a web page; is Options.Endpoint the URL of bulk-v3.php?",
+		ErrUnreadableReply)
 	errReplyTooLarge = fmt.Errorf("%w: it is longer than a reply to this request can be", ErrUnreadableReply)
 )
 

@@ -34,17 +34,26 @@ func TestResponse_matchesEntriesToMessages(t *testing.T) {
 		{"one omitted", "7:a:3,9:c:3", results{{7, "a", ok}, {3, "", 0}, {9, "c", ok}}, nil},
 		{"none", "", results{{7, "", 0}, {3, "", 0}, {9, "", 0}}, nil},
 		{"blank and empty entries", " 7:a:3 ,, 3:b:3,\n9:c:3,", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, nil},
-		{"one contradicted", "7:a:3,7:x:5,3:b:3,9:c:3", results{{7, "", 0}, {3, "b", ok}, {9, "c", ok}}, []string{"7:x:5", "7:a:3"}},
-		{"one contradicted, and once more", "7:a:2,7:x:3,3:b:3,9:c:3,7:a:2", results{{7, "", 0}, {3, "b", ok}, {9, "c", ok}}, []string{"7:x:3", "7:a:2", "7:a:2"}},
-		{"one repeated with another id", "7:a:3,7:x:3,3:b:3,9:c:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, []string{"7:x:3"}},
-		{"one repeated at the end", "7:a:3,3:b:3,9:c:3,7:a:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, []string{"7:a:3"}},
-		{"a foreign one", "7:a:3,8:x:3,3:b:3,9:c:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}}, []string{"8:x:3"}},
-		{"malformed ones", "7:a:3,3:b,x:c:3,9:c:3:4,07:a:3,9::2", results{{7, "a", ok}, {3, "", 0}, {9, "", 0}}, []string{"3:b", "x:c:3", "9:c:3:4", "07:a:3", "9::2"}},
+		{"one contradicted", "7:a:3,7:x:5,3:b:3,9:c:3", results{{7, "", 0}, {3, "b", ok}, {9, "c", ok}},
+			[]string{"7:x:5", "7:a:3"}},
+		{"one contradicted, and once more", "7:a:2,7:x:3,3:b:3,9:c:3,7:a:2",
+			results{{7, "", 0}, {3, "b", ok}, {9, "c", ok}}, []string{"7:x:3", "7:a:2", "7:a:2"}},
+		{"one repeated with another id", "7:a:3,7:x:3,3:b:3,9:c:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}},
+			[]string{"7:x:3"}},
+		{"one repeated at the end", "7:a:3,3:b:3,9:c:3,7:a:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}},
+			[]string{"7:a:3"}},
+		{"a foreign one", "7:a:3,8:x:3,3:b:3,9:c:3", results{{7, "a", ok}, {3, "b", ok}, {9, "c", ok}},
+			[]string{"8:x:3"}},
+		{"malformed ones", "7:a:3,3:b,x:c:3,9:c:3:4,07:a:3,9::2", results{{7, "a", ok}, {3, "", 0}, {9, "", 0}},
+			[]string{"3:b", "x:c:3", "9:c:3:4", "07:a:3", "9::2"}},
 		{"an undocumented status", "7:a:6,3:b:3,9:c:3", results{{7, "a", 6}, {3, "b", ok}, {9, "c", ok}}, nil},
-		{"a status of nothing", "7:a:0,3:b:3,9:c:3", results{{7, "", 0}, {3, "b", ok}, {9, "c", ok}}, []string{"7:a:0"}},
+		{"a status of nothing", "7:a:0,3:b:3,9:c:3", results{{7, "", 0}, {3, "b", ok}, {9, "c", ok}},
+			[]string{"7:a:0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resp, err := answered(t, packageOf(t, 7, 3, 9), "\ufeffMESSAGE;1;Pachet preluat;P-77;"+c.entries+";future;fields\r\n")
+			resp,
+				err := answered(t, packageOf(t, 7, 3, 9), "\ufeffMESSAGE;1;Pachet preluat;P-77;"+c.entries+
+				";future;fields\r\n")
 			require.NoError(t, err)
 			require.Equal(t, "P-77", resp.PackageID)
 			require.Equal(t, "1", resp.Code)
@@ -87,7 +96,8 @@ func TestResponse_Err(t *testing.T) {
 	require.EqualError(t, all, "smslink: 6 of 7 messages failed or are in doubt: "+
 		"message 1: sender failed: check that the sender is approved for the account; "+
 		"message 2: number failed: check the number; "+
-		"message 4: internal error or blacklisted: look whether the number is on the account's blacklist; if not, try again later; and 3 more")
+		"message 4: internal error or blacklisted: look whether the number is on the account's blacklist; if not, "+
+		"try again later; and 3 more")
 	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(all))
 	require.False(t, smslink.SafeToResend(all))
 	for status := smslink.StatusUnreported; status <= smslink.StatusInsufficientCredit; status++ {
@@ -154,13 +164,15 @@ func FuzzSend_reply(f *testing.F) {
 // A server that ends its replies with the connection, as HTTP/1.0's do, accepts a single message.
 func TestSendMessage_acceptedInAnUnframedReply(t *testing.T) {
 	for _, version := range []string{"1.0", "1.1", "2.0"} {
-		client := newClient(t, &smslink.Options{Endpoint: replying(t, "HTTP/"+version+" 200 OK\r\n\r\nMESSAGE;1;ok;77;0:220000001:3")})
+		client := newClient(t,
+			&smslink.Options{Endpoint: replying(t, "HTTP/"+version+" 200 OK\r\n\r\nMESSAGE;1;ok;77;0:220000001:3")})
 		result, err := client.SendMessage(context.Background(), smslink.Message{To: "0712345678", Text: "a"})
 		require.NoError(t, err, version)
 		require.Equal(t, smslink.Result{RemoteID: "220000001", Status: smslink.StatusSuccess}, result)
 	}
 	for _, status := range []string{"1", "2", "4", "5", "33"} {
-		client := newClient(t, &smslink.Options{Endpoint: replying(t, unframed("200 OK", "MESSAGE;1;ok;77;0:220000001:"+status))})
+		client := newClient(t,
+			&smslink.Options{Endpoint: replying(t, unframed("200 OK", "MESSAGE;1;ok;77;0:220000001:"+status))})
 		_, err := client.SendMessage(context.Background(), smslink.Message{To: "0712345678", Text: "a"})
 		require.Error(t, err)
 		require.False(t, smslink.SafeToResend(err), "it may be the start of another status")
@@ -170,7 +182,8 @@ func TestSendMessage_acceptedInAnUnframedReply(t *testing.T) {
 // A status cut in two reads as another one, for which the message would be sent again.
 func TestSend_lastEntryOfAnUnframedReplyProvesNothing(t *testing.T) {
 	chunked := func(body string) string {
-		return fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body),
+			body)
 	}
 	const credit, unreported = smslink.StatusInsufficientCredit, smslink.StatusUnreported
 	for _, c := range []struct {
@@ -212,8 +225,10 @@ func TestSend_lastEntryOfAnUnframedReplyProvesNothing(t *testing.T) {
 // An entry that can't be read may be about any message.
 func TestSend_anUnreadableEntryLeavesNoFailure(t *testing.T) {
 	for name, entry := range map[string]string{
-		"a leading zero": "01:x:3", "a field more": "3:x:3:4", "a fraction": "2.0:x:3", "quotes": `"2":x:3`, "a sign": "+2:x:3", "other separators": "2=x=3",
-		"NUL": "2\x00:x:3", "a byte order mark": "\ufeff2:x:3", "no id": "x:y:3", "other digits": "٢:x:3", "an id longer than any": "99999999999999999999:x:3", "no status": "1:x",
+		"a leading zero": "01:x:3", "a field more": "3:x:3:4", "a fraction": "2.0:x:3", "quotes": `"2":x:3`,
+		"a sign": "+2:x:3", "other separators": "2=x=3",
+		"NUL": "2\x00:x:3", "a byte order mark": "\ufeff2:x:3", "no id": "x:y:3", "other digits": "٢:x:3",
+		"an id longer than any": "99999999999999999999:x:3", "no status": "1:x",
 	} {
 		p := packageOf(t, 1, 2, 3, 4, 5)
 		resp, err := answered(t, p, "MESSAGE;1;ok;77;1:a:5,2:b:2,3:c:3,4:d:4,"+entry)
@@ -276,7 +291,8 @@ func TestSend_halfAMESSAGEUnderA4xxIsInDoubt(t *testing.T) {
 // A refusal proves nothing if it may hold a MESSAGE: behind other text and cut short, in lower case,
 // or in a form that can't be read.
 func TestSend_refusalThatMayHoldAMESSAGEIsInDoubt(t *testing.T) {
-	const whole, notice = "MESSAGE;1;ok;77;1:9:3", "<br />\n<b>Notice</b>: Undefined index: x in <b>y.php</b> on line <b>7</b><br />\n"
+	const whole, notice = "MESSAGE;1;ok;77;1:9:3",
+		"<br />\n<b>Notice</b>: Undefined index: x in <b>y.php</b> on line <b>7</b><br />\n"
 	for _, before := range []string{notice, "Notice: ", "ERROR;3;suspended\r\n", "ERROR;3;suspended "} {
 		for n := 1; n <= len(whole); n++ {
 			for _, answer := range []string{
@@ -360,7 +376,8 @@ func TestSend_replyAboutOtherMessagesIsInDoubt(t *testing.T) {
 // it would be taken for that one's.
 func TestSend_aSecondAnswerIsNobodys(t *testing.T) {
 	for name, junk := range map[string]string{
-		"403": "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "ERROR": strings.ReplaceAll(http200("ERROR;8;no credit"), "Connection: close\r\n", ""),
+		"403":     "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+		"ERROR":   strings.ReplaceAll(http200("ERROR;8;no credit"), "Connection: close\r\n", ""),
 		"MESSAGE": strings.ReplaceAll(http200("MESSAGE;1;ok;77;1:9:3"), "Connection: close\r\n", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -524,7 +541,8 @@ func TestSend_replyBombs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			endpoint := peer(t, func(conn net.Conn, _ []byte) { c.answer(conn) })
-			for name, own := range map[string]*http.Client{"own transport": nil, "a caller's": {Transport: &http.Transport{}}} {
+			for name, own := range map[string]*http.Client{"own transport": nil,
+				"a caller's": {Transport: &http.Transport{}}} {
 				if own != nil && c.head {
 					continue
 				}

@@ -37,13 +37,15 @@ type meaning struct {
 
 // meanings has a row for each documented status. The advice is the vendor's [ref].
 var meanings = [...]meaning{
-	StatusUnreported:   {"unreported", OutcomeInDoubt, false, "it may have been taken; look for it in the account's reports before sending it again"},
+	StatusUnreported: {"unreported", OutcomeInDoubt, false,
+		"it may have been taken; look for it in the account's reports before sending it again"},
 	StatusSenderFailed: {"sender failed", OutcomeFailed, true, "check that the sender is approved for the account"},
 	StatusNumberFailed: {"number failed", OutcomeFailed, true, "check the number"},
 	StatusSuccess:      {"success", OutcomeAccepted, false, ""},
 	// It may hide an internal error after the message was taken.
-	StatusInternalOrBlacklisted: {"internal error or blacklisted", OutcomeFailed, false, "look whether the number is on the account's blacklist; if not, try again later"},
-	StatusInsufficientCredit:    {"insufficient credit", OutcomeFailed, true, "top up the account"},
+	StatusInternalOrBlacklisted: {"internal error or blacklisted", OutcomeFailed, false,
+		"look whether the number is on the account's blacklist; if not, try again later"},
+	StatusInsufficientCredit: {"insufficient credit", OutcomeFailed, true, "top up the account"},
 }
 
 func (s Status) meaning() meaning {

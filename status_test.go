@@ -27,14 +27,16 @@ var outcomes = []struct {
 }{
 	{"SendError", &smslink.SendError{Err: io.EOF}, smslink.OutcomeInDoubt, false},
 	{"SendError", &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: io.EOF}, smslink.OutcomeNotSent, true},
-	{"SendError", &smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "7"}}, smslink.OutcomeRejected, true},
+	{"SendError", &smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "7"}},
+		smslink.OutcomeRejected, true},
 	{"SendError", &smslink.SendError{Err: &smslink.GatewayError{Code: "7"}}, smslink.OutcomeInDoubt, false},
 	{"SendError", &smslink.SendError{Outcome: smslink.OutcomeAccepted, Err: io.EOF}, smslink.OutcomeInDoubt, false},
 	{"SendError", &smslink.SendError{Outcome: 77, Err: io.EOF}, smslink.OutcomeInDoubt, false},
 	{"SendError", (*smslink.SendError)(nil), smslink.OutcomeInDoubt, false},
 	{"MessageError", &smslink.MessageError{Err: smslink.ErrReceiver}, smslink.OutcomeInvalid, true},
 	{"MessageError", &smslink.MessageError{Err: io.EOF}, smslink.OutcomeInvalid, true},
-	{"MessageError", &smslink.MessageError{Err: fmt.Errorf("%w here", smslink.ErrRepeatedID)}, smslink.OutcomeInvalid, false},
+	{"MessageError", &smslink.MessageError{Err: fmt.Errorf("%w here", smslink.ErrRepeatedID)}, smslink.OutcomeInvalid,
+		false},
 	{"MessageError", (*smslink.MessageError)(nil), smslink.OutcomeInDoubt, false},
 	{"ResultError", &smslink.ResultError{Status: smslink.StatusUnreported}, smslink.OutcomeInDoubt, false},
 	{"ResultError", &smslink.ResultError{Status: smslink.StatusSenderFailed}, smslink.OutcomeFailed, true},
@@ -61,7 +63,8 @@ func TestSafeToResend_everyErrorOfThePackage(t *testing.T) {
 	tested := map[string]bool{}
 	for _, c := range outcomes {
 		tested[c.name] = true
-		for _, err := range []error{c.err, fmt.Errorf("wrapped: %w", c.err), errors.Join(c.err, errors.New("and more"))} {
+		for _, err := range []error{c.err, fmt.Errorf("wrapped: %w", c.err),
+			errors.Join(c.err, errors.New("and more"))} {
 			require.Equal(t, c.want, smslink.OutcomeOf(err), c.name)
 			require.Equal(t, c.safe, smslink.SafeToResend(err), c.name)
 		}
@@ -96,7 +99,8 @@ func TestOutcomeOf_errorThatEmbedsAnother(t *testing.T) {
 	}{
 		{lane{notSent, inDoubt}, smslink.OutcomeInDoubt},
 		{lane{inDoubt, notSent}, smslink.OutcomeInDoubt},
-		{lane{notSent, errors.Join(io.EOF, &smslink.ResultError{Status: smslink.StatusInternalOrBlacklisted})}, smslink.OutcomeFailed},
+		{lane{notSent, errors.Join(io.EOF, &smslink.ResultError{Status: smslink.StatusInternalOrBlacklisted})},
+			smslink.OutcomeFailed},
 		{lane{notSent, io.EOF}, smslink.OutcomeNotSent},
 		{lane{nil, notSent}, smslink.OutcomeInDoubt},
 		{named{notSent, "a"}, smslink.OutcomeNotSent},
@@ -131,10 +135,12 @@ func TestOutcomeOf_theMostDoubtfulOfSeveral(t *testing.T) {
 	} {
 		joined := errors.Join(c.errs...)
 		require.Equal(t, c.want, smslink.OutcomeOf(joined), "%v", c.errs)
-		require.Equal(t, !slices.Contains(c.errs, error(inDoubt)) && c.want != smslink.OutcomeInDoubt, smslink.SafeToResend(joined), "%v", c.errs)
+		require.Equal(t, !slices.Contains(c.errs, error(inDoubt)) && c.want != smslink.OutcomeInDoubt,
+			smslink.SafeToResend(joined), "%v", c.errs)
 	}
 	require.False(t, smslink.SafeToResend(errors.Join(notSent, &smslink.MessageError{Err: smslink.ErrRepeatedID})))
-	require.False(t, smslink.SafeToResend(errors.Join(failed, &smslink.ResultError{Status: smslink.StatusInternalOrBlacklisted})))
+	require.False(t,
+		smslink.SafeToResend(errors.Join(failed, &smslink.ResultError{Status: smslink.StatusInternalOrBlacklisted})))
 }
 
 // A response's error is about all of its messages.
@@ -195,15 +201,16 @@ func TestStatus_hasOneMeaning(t *testing.T) {
 		safe    bool
 		advice  string
 	}{
-		smslink.StatusUnreported:            {"unreported", smslink.OutcomeInDoubt, false, "before sending it again"},
-		smslink.StatusSenderFailed:          {"sender failed", smslink.OutcomeFailed, true, "approved"},
-		smslink.StatusNumberFailed:          {"number failed", smslink.OutcomeFailed, true, "check the number"},
-		smslink.StatusSuccess:               {"success", smslink.OutcomeAccepted, false, ""},
-		smslink.StatusInternalOrBlacklisted: {"internal error or blacklisted", smslink.OutcomeFailed, false, "blacklist"},
-		smslink.StatusInsufficientCredit:    {"insufficient credit", smslink.OutcomeFailed, true, "top up"},
-		6:                                   {"status 6", smslink.OutcomeInDoubt, false, "not documented"},
-		42:                                  {"status 42", smslink.OutcomeInDoubt, false, "not documented"},
-		-1:                                  {"status -1", smslink.OutcomeInDoubt, false, "not documented"},
+		smslink.StatusUnreported:   {"unreported", smslink.OutcomeInDoubt, false, "before sending it again"},
+		smslink.StatusSenderFailed: {"sender failed", smslink.OutcomeFailed, true, "approved"},
+		smslink.StatusNumberFailed: {"number failed", smslink.OutcomeFailed, true, "check the number"},
+		smslink.StatusSuccess:      {"success", smslink.OutcomeAccepted, false, ""},
+		smslink.StatusInternalOrBlacklisted: {"internal error or blacklisted", smslink.OutcomeFailed, false,
+			"blacklist"},
+		smslink.StatusInsufficientCredit: {"insufficient credit", smslink.OutcomeFailed, true, "top up"},
+		6:                                {"status 6", smslink.OutcomeInDoubt, false, "not documented"},
+		42:                               {"status 42", smslink.OutcomeInDoubt, false, "not documented"},
+		-1:                               {"status -1", smslink.OutcomeInDoubt, false, "not documented"},
 	} {
 		require.Equal(t, want.name, status.String())
 		require.Equal(t, want.outcome, status.Outcome())

@@ -475,7 +475,8 @@ func withoutCredit(resp *Response) error {
 // barsAll reports whether a refusal with that HTTP status awaits every other upload, too.
 func barsAll(status int) bool {
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusTooManyRequests:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired,
+		http.StatusTooManyRequests:
 		return true
 	}
 	return status >= 300 && status < 400

@@ -128,8 +128,10 @@ func (r *run) number(m *Message) *MessageError {
 }
 
 var (
-	errNoID   = fmt.Errorf("%w; with a Journal, give each message an id of your own, by which the next run knows it", ErrRepeatedID)
-	errLateID = errors.New("is set, but those of the messages before are not; give all messages of a stream an id, or none")
+	errNoID = fmt.Errorf("%w; with a Journal, give each message an id of your own, by which the next run knows it",
+		ErrRepeatedID)
+	errLateID = errors.New("is set, but those of the messages before are not; " +
+		"give all messages of a stream an id, or none")
 )
 
 // add puts m into the package that is being filled, and starts that one before if it is full.

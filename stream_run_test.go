@@ -52,7 +52,8 @@ func TestStream_stopsIfTheAccountIsRefused(t *testing.T) {
 		gateway := smslinktest.NewGateway(nil)
 		gateway.Inject(smslinktest.Fault{}, smslinktest.Answer(200, "ERROR;"+said+";no"))
 		read := 0
-		batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
+		batches := collect(t, t.Context(),
+			gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 		require.Len(t, batches, 3)
 		require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(batches[1].Err))
 		require.ErrorIs(t, batches[2].Err, smslink.ErrStopped)
@@ -70,9 +71,11 @@ func TestStream_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
 	defer gateway.Close()
 	gateway.Inject(smslinktest.Reject("16", ""), smslinktest.LoseReply(), smslinktest.Answer(413, ""))
 	read := 0
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: quick}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: quick}))
 	require.Len(t, batches, 4)
-	for i, outcome := range []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeInDoubt, smslink.OutcomeRejected, smslink.OutcomeAccepted} {
+	for i, outcome := range []smslink.Outcome{smslink.OutcomeRejected, smslink.OutcomeInDoubt, smslink.OutcomeRejected,
+		smslink.OutcomeAccepted} {
 		require.Equal(t, outcome, smslink.OutcomeOf(batches[i].Err))
 	}
 	require.Len(t, gateway.Uploads(), 4, "nothing is sent again")
@@ -83,13 +86,15 @@ func TestStream_withoutCredit(t *testing.T) {
 	defer gateway.Close()
 	gateway.SetCredit(15)
 	read := 0
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	require.Len(t, batches, 3)
 	require.Equal(t, 5, batches[1].Response.Count(smslink.StatusInsufficientCredit))
 	var reason *smslink.ResultError
 	require.ErrorAs(t, batches[2].Err, &reason)
 	require.Equal(t, smslink.StatusInsufficientCredit, reason.Status)
-	require.EqualError(t, batches[2].Err, "smslink: not sent: the stream stopped: message 15: insufficient credit: top up the account")
+	require.EqualError(t, batches[2].Err,
+		"smslink: not sent: the stream stopped: message 15: insufficient credit: top up the account")
 	require.True(t, smslink.SafeToResend(batches[2].Err))
 	require.Equal(t, upTo(read), idsOf(batches))
 }
@@ -123,9 +128,12 @@ func TestStream_contextEndsIt(t *testing.T) {
 func TestStream_goesOnAfterCodesThatConcernOnePackage(t *testing.T) {
 	for _, code := range []string{"0", "9", "13", "16", "25", "700"} {
 		gateway := newGateway(t, nil)
-		gateway.Inject(smslinktest.Reject(code, ""), smslinktest.Answer(403, "ERROR;"+code+";"), smslinktest.Answer(500, "ERROR;"+code+";"))
+		gateway.Inject(smslinktest.Reject(code, ""), smslinktest.Answer(403, "ERROR;"+code+";"),
+			smslinktest.Answer(500, "ERROR;"+code+";"))
 		read := 0
-		require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 4, code)
+		require.Len(t,
+			collect(t, t.Context(),
+				gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 4, code)
 	}
 }
 
@@ -151,21 +159,26 @@ func TestStream_stopsIfEveryPackageWouldFail(t *testing.T) {
 		says    string
 		is      error
 	}{
-		{"301", smslinktest.Redirect(301, "https://example.com/"), nil, smslink.OutcomeRejected, "HTTP status 301, a redirect", nil},
+		{"301", smslinktest.Redirect(301, "https://example.com/"), nil, smslink.OutcomeRejected,
+			"HTTP status 301, a redirect", nil},
 		{"401", smslinktest.Answer(401, ""), nil, smslink.OutcomeRejected, "HTTP status 401", nil},
 		{"403", smslinktest.Answer(403, "<html>"), nil, smslink.OutcomeRejected, "HTTP status 403", nil},
 		{"404", smslinktest.Answer(404, ""), nil, smslink.OutcomeRejected, "HTTP status 404", nil},
 		{"407", smslinktest.Answer(407, ""), nil, smslink.OutcomeRejected, "HTTP status 407", nil},
 		{"429", smslinktest.Answer(429, ""), nil, smslink.OutcomeRejected, "HTTP status 429", nil},
-		{"500 with a wrong password", smslinktest.Answer(500, "ERROR;7;no"), nil, smslink.OutcomeInDoubt, "ERROR 7", &smslink.GatewayError{Code: "7"}},
-		{"a codec's error", smslinktest.Fault{}, broken{0, errBroken}, smslink.OutcomeNotSent, "it can't be compressed", errBroken},
+		{"500 with a wrong password", smslinktest.Answer(500, "ERROR;7;no"), nil, smslink.OutcomeInDoubt, "ERROR 7",
+			&smslink.GatewayError{Code: "7"}},
+		{"a codec's error", smslinktest.Fault{}, broken{0, errBroken}, smslink.OutcomeNotSent, "it can't be compressed",
+			errBroken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := newGateway(t, nil)
 			gateway.Inject(c.fault)
 			retry, read := quick, 0
 			retry.OnRetry = func(int, time.Duration, error) { t.Error("tried again") }
-			batches := collect(t, t.Context(), clientOf(t, gateway, smslink.Options{Codec: c.codec}).Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: retry}))
+			batches := collect(t, t.Context(),
+				clientOf(t, gateway, smslink.Options{Codec: c.codec}).Stream(numbered(1000, &read, nil),
+					&smslink.StreamOptions{MaxMessages: 10, Retry: retry}))
 			require.Equal(t, c.outcome, smslink.OutcomeOf(batches[0].Err))
 			require.NotErrorIs(t, batches[0].Err, smslink.ErrStopped)
 			require.Equal(t, upTo(read), idsOf(batches))
@@ -188,12 +201,14 @@ func TestStream_stopsAfterFiveInDoubtInARow(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(down, down, down, down, down)
 	read := 0
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	for i, b := range batches {
 		outcome := smslink.OutcomeInDoubt
 		if i >= 5 {
 			outcome = smslink.OutcomeNotSent
-			require.ErrorContains(t, b.Err, "the stream stopped: 5 packages in a row are in doubt, the last one: HTTP status 502")
+			require.ErrorContains(t, b.Err,
+				"the stream stopped: 5 packages in a row are in doubt, the last one: HTTP status 502")
 		}
 		require.Equal(t, outcome, smslink.OutcomeOf(b.Err))
 	}
@@ -203,7 +218,9 @@ func TestStream_stopsAfterFiveInDoubtInARow(t *testing.T) {
 
 	for name, answer := range map[string]smslinktest.Fault{"accepted": {}, "rejected": smslinktest.Reject("16", "")} {
 		gateway.Inject(down, down, down, down, answer, down, down, down, down)
-		require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 10, name)
+		require.Len(t,
+			collect(t, t.Context(),
+				gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10})), 10, name)
 	}
 }
 
@@ -225,7 +242,9 @@ func TestStream_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
 func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.Delay(time.Hour))
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, Timeout: 100 * time.Millisecond})
+	client,
+		err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
+		&smslink.Options{Endpoint: gateway.URL, Timeout: 100 * time.Millisecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
@@ -235,7 +254,8 @@ func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 }
 
 // tenThen are ten messages, and when entered is closed, the end.
-func tenThen(entered <-chan struct{}, end func(yield func(smslink.Message, error) bool)) func(yield func(smslink.Message, error) bool) {
+func tenThen(entered <-chan struct{},
+	end func(yield func(smslink.Message, error) bool)) func(yield func(smslink.Message, error) bool) {
 	return func(yield func(smslink.Message, error) bool) {
 		for m, err := range numbered(10, new(int), nil) {
 			if !yield(m, err) {
@@ -264,7 +284,8 @@ func TestStream_theLimiterIsLetGo(t *testing.T) {
 			})
 			within(t, 5*time.Second, func() {
 				defer func() { _ = recover() }()
-				stream := gateway.Client().Stream(tenThen(entered, end), &smslink.StreamOptions{MaxMessages: 10, Limiter: wait})
+				stream := gateway.Client().Stream(tenThen(entered, end),
+					&smslink.StreamOptions{MaxMessages: 10, Limiter: wait})
 				batches := collect(t, context.Background(), stream)
 				require.Len(t, batches, 1)
 				require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
@@ -293,7 +314,8 @@ func TestStream_anUploadThatHasBegunFinishes(t *testing.T) {
 			var batches []smslink.Batch
 			within(t, 5*time.Second, func() {
 				defer func() { _ = recover() }()
-				for b := range gateway.Client().Stream(tenThen(entered, end), &smslink.StreamOptions{MaxMessages: 10, Journal: j}).Batches(context.Background()) {
+				for b := range gateway.Client().Stream(tenThen(entered, end),
+					&smslink.StreamOptions{MaxMessages: 10, Journal: j}).Batches(context.Background()) {
 					batches = append(batches, b)
 				}
 			})
@@ -413,7 +435,8 @@ func TestStream_aPanicWaitsForTheOtherPackages(t *testing.T) {
 		gateway.Reset()
 		var batches []smslink.Batch
 		require.PanicsWithValue(t, errBroken, func() {
-			for b := range gateway.Client().Stream(numbered(15, new(int), nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2, Limiter: wait}).Batches(t.Context()) {
+			for b := range gateway.Client().Stream(numbered(15, new(int), nil),
+				&smslink.StreamOptions{MaxMessages: 10, Concurrency: 2, Limiter: wait}).Batches(t.Context()) {
 				batches = append(batches, b)
 				if leave {
 					break
@@ -430,7 +453,8 @@ func TestStream_aPanicWaitsForTheOtherPackages(t *testing.T) {
 }
 
 func TestStream_drainLetsUploadsFinishAndEndsPauses(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(200 * time.Millisecond) }})
+	gateway := newGateway(t,
+		&smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(200 * time.Millisecond) }})
 	reason := errors.New("good night")
 	read := 0
 	stream := gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10})
@@ -459,7 +483,8 @@ func TestStream_drainLetsUploadsFinishAndEndsPauses(t *testing.T) {
 	closed := smslinktest.NewGateway(nil)
 	client := closed.Client()
 	closed.Close()
-	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, OnRetry: func(int, time.Duration, error) { stream.Drain(reason) }}
+	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour,
+		OnRetry: func(int, time.Duration, error) { stream.Drain(reason) }}
 	stream = client.Stream(numbered(5, &read, nil), &smslink.StreamOptions{Retry: retry})
 	batches = collect(t, t.Context(), stream)
 	require.Len(t, batches, 1)
@@ -481,11 +506,16 @@ func TestStream_noUploadBeginsAfterDrain(t *testing.T) {
 	gateway := newGateway(t, nil)
 	for name, transport := range map[string]http.RoundTripper{
 		"own transport": nil,
-		"a caller's":    roundTripper(func(r *http.Request) (*http.Response, error) { return http.DefaultTransport.RoundTrip(r) }),
+		"a caller's": roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			return http.DefaultTransport.RoundTrip(r)
+		}),
 	} {
 		j := newSpy()
 		var stream *smslink.Stream
-		client := clientOf(t, gateway, smslink.Options{HTTPClient: &http.Client{Transport: transport}, Codec: calling{func() { stream.Drain(nil) }}})
+		client := clientOf(t, gateway,
+			smslink.Options{HTTPClient: &http.Client{Transport: transport},
+				Codec: calling{func() { stream.Drain(nil) }}})
 		stream = client.Stream(numbered(5, new(int), nil), &smslink.StreamOptions{Journal: j})
 		batches := collect(t, t.Context(), stream)
 		require.Len(t, batches, 1, name)
@@ -524,8 +554,10 @@ func TestStream_numbersMessagesWithoutIDs(t *testing.T) {
 		{"ids from 0", []int64{0, 1, 2}, true, []int64{0, 1, 2}, nil, ""},
 		{"0 comes again later", []int64{0, 7, 0}, false, []int64{0, 7}, []int64{0}, ""},
 		{"0 is among the ids", []int64{7, 0, 3}, false, []int64{7, 0, 3}, nil, ""},
-		{"none has one, with a journal", []int64{0, 0, 0}, true, nil, []int64{0}, "with a Journal, give each message an id of your own"},
-		{"one has one, and those before have none", []int64{0, 0, 0, 9, 0}, false, []int64{0, 1}, []int64{9}, "give all messages of a stream an id, or none"},
+		{"none has one, with a journal", []int64{0, 0, 0}, true, nil, []int64{0},
+			"with a Journal, give each message an id of your own"},
+		{"one has one, and those before have none", []int64{0, 0, 0, 9, 0}, false, []int64{0, 1}, []int64{9},
+			"give all messages of a stream an id, or none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := newGateway(t, nil)
@@ -560,7 +592,9 @@ func TestStream_numbersMessagesWithoutIDs(t *testing.T) {
 // In test mode, in which the journal is not used, a stream asks for ids all the same.
 func TestStream_asksForIDsInTestModeToo(t *testing.T) {
 	gateway := newGateway(t, nil)
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	client,
+		err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
+		&smslink.Options{Endpoint: gateway.URL, TestMode: true})
 	require.NoError(t, err)
 	stream := client.Stream(yielding(0, 0), &smslink.StreamOptions{Journal: newSpy()})
 	collect(t, t.Context(), stream)

@@ -140,7 +140,8 @@ func TestStream_cutsByCount(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read := 0
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(25, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(25, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
 	require.Len(t, batches, 3)
 	for i, size := range []int{10, 10, 5} {
 		require.NoError(t, batches[i].Err)
@@ -155,7 +156,8 @@ func TestStream_cutsByBytes(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read := 0
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxBytes: 200}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(40, &read, nil), &smslink.StreamOptions{MaxBytes: 200}))
 	require.Equal(t, upTo(40), idsOf(batches))
 	for _, b := range batches {
 		require.NoError(t, b.Err)
@@ -164,7 +166,8 @@ func TestStream_cutsByBytes(t *testing.T) {
 	require.Len(t, batches, 7)
 
 	// Longer than a package may be, and so one of its own.
-	batches = collect(t, t.Context(), gateway.Client().Stream(numbered(3, &read, nil), &smslink.StreamOptions{MaxBytes: 1}))
+	batches = collect(t, t.Context(),
+		gateway.Client().Stream(numbered(3, &read, nil), &smslink.StreamOptions{MaxBytes: 1}))
 	require.Len(t, batches, 3)
 	require.Equal(t, upTo(3), idsOf(batches))
 }
@@ -203,10 +206,12 @@ func TestBatch_ResultsAreAllMessages(t *testing.T) {
 		outcome smslink.Outcome
 		safe    bool
 	}
-	const accepted, failed, invalid, inDoubt = smslink.OutcomeAccepted, smslink.OutcomeFailed, smslink.OutcomeInvalid, smslink.OutcomeInDoubt
+	const accepted, failed, invalid, inDoubt = smslink.OutcomeAccepted, smslink.OutcomeFailed, smslink.OutcomeInvalid,
+		smslink.OutcomeInDoubt
 	whole := func(outcome smslink.Outcome) []result {
 		safe := outcome != inDoubt
-		return []result{{2, outcome, safe}, {3, outcome, safe}, {4, outcome, safe}, {7, outcome, safe}, {5, invalid, true}, {1, invalid, false}, {0, accepted, false}, {1, inDoubt, false}}
+		return []result{{2, outcome, safe}, {3, outcome, safe}, {4, outcome, safe}, {7, outcome, safe},
+			{5, invalid, true}, {1, invalid, false}, {0, accepted, false}, {1, inDoubt, false}}
 	}
 	for name, c := range map[string]struct {
 		gateway *smslinktest.Gateway
@@ -214,7 +219,8 @@ func TestBatch_ResultsAreAllMessages(t *testing.T) {
 		want    []result
 	}{
 		"accepted in part": {gateway, smslinktest.Fault{}, []result{
-			{2, accepted, false}, {3, failed, true}, {4, failed, false}, {7, accepted, false}, {5, invalid, true}, {1, invalid, false}, {0, accepted, false}, {1, inDoubt, false},
+			{2, accepted, false}, {3, failed, true}, {4, failed, false}, {7, accepted, false}, {5, invalid, true},
+			{1, invalid, false}, {0, accepted, false}, {1, inDoubt, false},
 		}},
 		"rejected": {gateway, smslinktest.Reject("9", ""), whole(smslink.OutcomeRejected)},
 		"in doubt": {gateway, smslinktest.LoseReply(), whole(inDoubt)},
@@ -224,7 +230,8 @@ func TestBatch_ResultsAreAllMessages(t *testing.T) {
 		j.states[0] = smslink.Result{ID: 0, RemoteID: "77", Status: smslink.StatusSuccess}
 		j.states[1] = smslink.Result{ID: 1}
 		c.gateway.Inject(c.fault)
-		batches := collect(t, t.Context(), c.gateway.Client().Stream(source, &smslink.StreamOptions{Journal: j, Retry: smslink.Retry{Attempts: 1}}))
+		batches := collect(t, t.Context(),
+			c.gateway.Client().Stream(source, &smslink.StreamOptions{Journal: j, Retry: smslink.Retry{Attempts: 1}}))
 		require.Len(t, batches, 1, name)
 		var got []result
 		for r, err := range batches[0].Results() {
@@ -249,7 +256,8 @@ func TestStream_namesWhatItRefuses(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	messages := []smslink.Message{
-		{ID: 1, To: "0712345678", Text: "a"}, {ID: 2, To: "nobody", Text: "a"}, {ID: 1, To: "0712345678", Text: "again"},
+		{ID: 1, To: "0712345678", Text: "a"}, {ID: 2, To: "nobody", Text: "a"},
+		{ID: 1, To: "0712345678", Text: "again"},
 		{ID: 3, To: "0712345678", Text: "a"}, {ID: 1, To: "0712345678", Text: "again, in another package"},
 	}
 	source := func(yield func(smslink.Message, error) bool) {
@@ -266,7 +274,8 @@ func TestStream_namesWhatItRefuses(t *testing.T) {
 	require.ErrorIs(t, batches[0].Invalid[1], smslink.ErrRepeatedID)
 	require.Equal(t, 2, batches[1].Package.Len(), "the id is new to its package")
 
-	batches = collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 2, UniqueIDs: true}))
+	batches = collect(t, t.Context(),
+		gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 2, UniqueIDs: true}))
 	require.Len(t, batches, 2)
 	require.ErrorIs(t, batches[1].Invalid[0], smslink.ErrRepeatedID)
 	require.Equal(t, []int64{1, 1, 1, 2, 3}, idsOf(batches))
@@ -297,9 +306,11 @@ func TestStream_refusedMessagesDoNotPileUp(t *testing.T) {
 func TestStream_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	gateway.Inject(smslinktest.Fault{}, smslinktest.Delay(100*time.Millisecond), smslinktest.Delay(100*time.Millisecond))
+	gateway.Inject(smslinktest.Fault{}, smslinktest.Delay(100*time.Millisecond),
+		smslinktest.Delay(100*time.Millisecond))
 	read := 0
-	for range gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2}).Batches(t.Context()) {
+	for range gateway.Client().Stream(numbered(1000, &read, nil),
+		&smslink.StreamOptions{MaxMessages: 10, Concurrency: 2}).Batches(t.Context()) {
 		break
 	}
 	taken := len(gateway.Messages())
@@ -314,7 +325,8 @@ func TestStream_leavingTheLoopWithUploadsUnderWayIsNotItsEnd(t *testing.T) {
 		gateway := newGateway(t, nil)
 		gateway.Inject(smslinktest.Delay(100*time.Millisecond), smslinktest.Delay(300*time.Millisecond))
 		read := 0
-		stream := gateway.Client().Stream(numbered(messages, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2})
+		stream := gateway.Client().Stream(numbered(messages, &read, nil),
+			&smslink.StreamOptions{MaxMessages: 10, Concurrency: 2})
 		for range stream.Batches(t.Context()) {
 			break
 		}
@@ -363,12 +375,15 @@ func TestStream_asksTheLimiter(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read, l := 0, &limiter{}
-	require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(25, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Limiter: l})), 3)
+	require.Len(t,
+		collect(t, t.Context(),
+			gateway.Client().Stream(numbered(25, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Limiter: l})), 3)
 	require.Equal(t, []int{10, 10, 5}, l.asked)
 
 	gateway.Reset()
 	read, l = 0, &limiter{fail: 2}
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Limiter: l}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(100, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Limiter: l}))
 	require.ErrorContains(t, batches[1].Err, "over the burst")
 	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[1].Err))
 	require.Len(t, gateway.Messages(), 10)
@@ -392,7 +407,8 @@ func TestStream_concurrency(t *testing.T) {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Fault: hold})
 	defer gateway.Close()
 	read := 0
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(200, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 4}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(200, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 4}))
 	require.Equal(t, upTo(200), idsOf(batches))
 	require.Equal(t, 4, most)
 }
@@ -401,7 +417,8 @@ func TestStream_aSlowLoopKeepsTheSourceWaiting(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	read, yielded := 0, 0
-	for b := range gateway.Client().Stream(numbered(500, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Concurrency: 2}).Batches(t.Context()) {
+	for b := range gateway.Client().Stream(numbered(500, &read, nil),
+		&smslink.StreamOptions{MaxMessages: 10, Concurrency: 2}).Batches(t.Context()) {
 		require.LessOrEqual(t, read-yielded, 40)
 		yielded += b.Package.Len()
 	}
@@ -438,7 +455,9 @@ func TestStream_isStrict(t *testing.T) {
 
 func TestStream_defaults(t *testing.T) {
 	gateway := newGateway(t, nil)
-	batches := collect(t, t.Context(), gateway.Client().Stream(numbered(10_001, new(int), nil), &smslink.StreamOptions{MaxMessages: -1, MaxBytes: -1, Concurrency: -1}))
+	batches := collect(t, t.Context(),
+		gateway.Client().Stream(numbered(10_001, new(int), nil),
+			&smslink.StreamOptions{MaxMessages: -1, MaxBytes: -1, Concurrency: -1}))
 	require.Len(t, batches, 2)
 	require.Equal(t, 10_000, batches[0].Package.Len())
 
@@ -461,7 +480,9 @@ func TestStream_aPackageMayBeAsLongAsBytes(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, p.Add(m))
 	}
-	require.Len(t, collect(t, t.Context(), gateway.Client().Stream(numbered(2, new(int), nil), &smslink.StreamOptions{MaxBytes: p.Size()})), 1)
+	require.Len(t,
+		collect(t, t.Context(),
+			gateway.Client().Stream(numbered(2, new(int), nil), &smslink.StreamOptions{MaxBytes: p.Size()})), 1)
 }
 
 func TestStream_batchesComeWhileAPackageFills(t *testing.T) {
@@ -469,7 +490,8 @@ func TestStream_batchesComeWhileAPackageFills(t *testing.T) {
 	yielded := false
 	source := func(yield func(smslink.Message, error) bool) {
 		for m, err := range numbered(15, new(int), nil) {
-			for deadline := time.Now().Add(5 * time.Second); m.ID == 10 && len(gateway.Messages()) < 10 && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(5 * time.Second); m.ID == 10 && len(gateway.Messages()) < 10 &&
+				time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
 			if m.ID > 10 {
@@ -489,7 +511,8 @@ func TestStream_batchesComeWhileAPackageFills(t *testing.T) {
 func TestStream_aRefusedMessagesIDIsFree(t *testing.T) {
 	gateway := newGateway(t, nil)
 	source := func(yield func(smslink.Message, error) bool) {
-		_ = yield(smslink.Message{ID: 1, To: "nobody", Text: "a"}, nil) && yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil)
+		_ = yield(smslink.Message{ID: 1, To: "nobody", Text: "a"}, nil) &&
+			yield(smslink.Message{ID: 1, To: "0712345678", Text: "a"}, nil)
 	}
 	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{UniqueIDs: true}))
 	require.Len(t, batches, 1)
@@ -509,7 +532,8 @@ func TestStream_triesAgainOnlyWhatWasNotSent(t *testing.T) {
 		require.LessOrEqual(t, pause, retry.MaxBackoff)
 	}
 	read := 0
-	batches := collect(t, t.Context(), client.Stream(numbered(20, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: retry}))
+	batches := collect(t, t.Context(),
+		client.Stream(numbered(20, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Retry: retry}))
 	require.Equal(t, []int{1, 2, 1, 2}, attempts)
 	require.Len(t, batches, 2)
 	require.Equal(t, upTo(20), idsOf(batches))
@@ -522,7 +546,8 @@ func TestStream_theStopEndsAPause(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	enough, hooks := errors.New("enough"), 0
-	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour, OnRetry: func(int, time.Duration, error) { hooks++; cancel(enough) }}
+	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour,
+		OnRetry: func(int, time.Duration, error) { hooks++; cancel(enough) }}
 	within(t, 5*time.Second, func() {
 		batches := collect(t, ctx, client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Retry: retry}))
 		require.Len(t, batches, 1)
@@ -569,16 +594,19 @@ func TestStream_refusesBadInput(t *testing.T) {
 			return gw.Client().Stream(nil, nil), t.Context()
 		},
 		"the Journal is a nil *smslink_test.memory": func() (*smslink.Stream, context.Context) {
-			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: (*memory)(nil)}), t.Context()
+			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Journal: (*memory)(nil)}),
+				t.Context()
 		},
 		"the Limiter is a nil *smslink_test.limiter": func() (*smslink.Stream, context.Context) {
-			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Limiter: (*limiter)(nil)}), t.Context()
+			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Limiter: (*limiter)(nil)}),
+				t.Context()
 		},
 		"Concurrency is 1001; the most is 1000": func() (*smslink.Stream, context.Context) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: 1001}), t.Context()
 		},
 		fmt.Sprintf("Concurrency is %d; the most", math.MaxInt): func() (*smslink.Stream, context.Context) {
-			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: math.MaxInt}), t.Context()
+			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: math.MaxInt}),
+				t.Context()
 		},
 	} {
 		stream, ctx := run()
@@ -595,7 +623,8 @@ func TestStream_refusesBadInput(t *testing.T) {
 func TestStream_numbersBelowZeroMeanTheDefaults(t *testing.T) {
 	belowZero := func() *smslink.StreamOptions {
 		return &smslink.StreamOptions{
-			MaxMessages: math.MinInt, MaxBytes: -1, Concurrency: -1, Retry: smslink.Retry{Attempts: -1, MinBackoff: -1, MaxBackoff: -1},
+			MaxMessages: math.MinInt, MaxBytes: -1, Concurrency: -1,
+			Retry: smslink.Retry{Attempts: -1, MinBackoff: -1, MaxBackoff: -1},
 		}
 	}
 	sizes := func(batches []smslink.Batch) (sizes []int) {
@@ -608,14 +637,18 @@ func TestStream_numbersBelowZeroMeanTheDefaults(t *testing.T) {
 	t.Run("MaxMessages and Concurrency", func(t *testing.T) {
 		gw := newGateway(t, nil)
 		var uploads, most atomic.Int32
-		client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL, HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			most.Store(max(most.Load(), uploads.Add(1)))
-			defer uploads.Add(-1)
-			time.Sleep(20 * time.Millisecond)
-			return http.DefaultTransport.RoundTrip(r)
-		})}})
+		client,
+			err := smslink.NewClient(gw.ConnectionID, gw.Password,
+			&smslink.Options{Endpoint: gw.URL,
+				HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					most.Store(max(most.Load(), uploads.Add(1)))
+					defer uploads.Add(-1)
+					time.Sleep(20 * time.Millisecond)
+					return http.DefaultTransport.RoundTrip(r)
+				})}})
 		require.NoError(t, err)
-		require.Equal(t, []int{10_000, 10_000, 1}, sizes(collect(t, t.Context(), client.Stream(numbered(20_001, new(int), nil), belowZero()))))
+		require.Equal(t, []int{10_000, 10_000, 1},
+			sizes(collect(t, t.Context(), client.Stream(numbered(20_001, new(int), nil), belowZero()))))
 		require.EqualValues(t, 1, most.Load())
 	})
 	t.Run("MaxBytes", func(t *testing.T) {
@@ -626,20 +659,24 @@ func TestStream_numbersBelowZeroMeanTheDefaults(t *testing.T) {
 				}
 			}
 		}
-		require.Equal(t, []int{2, 1}, sizes(collect(t, t.Context(), newGateway(t, nil).Client().Stream(long, belowZero()))))
+		require.Equal(t, []int{2, 1},
+			sizes(collect(t, t.Context(), newGateway(t, nil).Client().Stream(long, belowZero()))))
 	})
 	t.Run("Retry", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			for attempts, most := range map[int][]time.Duration{-1: {1, 2, 4, 8}, 9: {1, 2, 4, 8, 16, 32, 60, 60}} { // seconds
+			// seconds
+			for attempts, most := range map[int][]time.Duration{-1: {1, 2, 4, 8}, 9: {1, 2, 4, 8, 16, 32, 60, 60}} {
 				var pauses []time.Duration
 				var last time.Time
-				client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-					if !last.IsZero() {
-						pauses = append(pauses, time.Since(last))
-					}
-					last = time.Now()
-					return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-				})}})
+				client := newClient(t,
+					&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(
+						func(*http.Request) (*http.Response, error) {
+							if !last.IsZero() {
+								pauses = append(pauses, time.Since(last))
+							}
+							last = time.Now()
+							return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+						})}})
 				opts := belowZero()
 				opts.Retry.Attempts = attempts
 				for range client.Stream(numbered(1, new(int), nil), opts).Batches(t.Context()) {

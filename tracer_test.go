@@ -73,15 +73,19 @@ func TestTracer_isToldOfEachUpload(t *testing.T) {
 			name: "unreported", fault: smslinktest.OmitEntries(1),
 			end: smslink.UploadEnd{
 				Outcome: smslink.OutcomeAccepted, StatusCode: 200, Segments: 2,
-				Statuses: map[smslink.Status]int{smslink.StatusSuccess: 1, smslink.StatusNumberFailed: 1, smslink.StatusUnreported: 1},
+				Statuses: map[smslink.Status]int{smslink.StatusSuccess: 1, smslink.StatusNumberFailed: 1,
+					smslink.StatusUnreported: 1},
 			},
 		},
-		{name: "rejected", fault: smslinktest.Reject("8", "no credit"), end: smslink.UploadEnd{Outcome: smslink.OutcomeRejected, StatusCode: 200}},
-		{name: "in doubt", fault: smslinktest.Answer(503, "busy"), end: smslink.UploadEnd{Outcome: smslink.OutcomeInDoubt, StatusCode: 503}},
+		{name: "rejected", fault: smslinktest.Reject("8", "no credit"),
+			end: smslink.UploadEnd{Outcome: smslink.OutcomeRejected, StatusCode: 200}},
+		{name: "in doubt", fault: smslinktest.Answer(503, "busy"),
+			end: smslink.UploadEnd{Outcome: smslink.OutcomeInDoubt, StatusCode: 503}},
 		{name: "lost reply", fault: smslinktest.LoseReply(), end: smslink.UploadEnd{Outcome: smslink.OutcomeInDoubt}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000000")}})
+			gateway := smslinktest.NewGateway(
+				&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000000")}})
 			defer gateway.Close()
 			gateway.Inject(c.fault)
 			client, tracer := tracedClient(t, gateway, smslink.Options{TestMode: c.testMode})
@@ -92,7 +96,9 @@ func TestTracer_isToldOfEachUpload(t *testing.T) {
 			require.NoError(t, p.Add(smslink.Message{ID: 3, To: "0700000000", Text: "Salut!"}))
 			_, err := client.Send(t.Context(), &p)
 
-			require.Equal(t, []smslink.UploadStart{{Messages: 3, Bytes: p.Size(), Codec: "lzf", TestMode: c.testMode, Attempt: 1}}, tracer.starts)
+			require.Equal(t,
+				[]smslink.UploadStart{{Messages: 3, Bytes: p.Size(), Codec: "lzf", TestMode: c.testMode, Attempt: 1}},
+				tracer.starts)
 			require.Len(t, tracer.ends, 1)
 			end := tracer.ends[0]
 			require.Positive(t, end.Bytes)
@@ -112,7 +118,8 @@ func TestTracer_contextGoesToTheRequestTheLogAndTheEnd(t *testing.T) {
 			requested = r.Context().Value(spanKey{})
 			return http.DefaultTransport.RoundTrip(r)
 		})},
-		Logger: slog.New(contextHandler{slog.DiscardHandler, func(ctx context.Context) { logged = ctx.Value(spanKey{}) }}),
+		Logger: slog.New(contextHandler{slog.DiscardHandler,
+			func(ctx context.Context) { logged = ctx.Value(spanKey{}) }}),
 	})
 	_, err := client.Send(t.Context(), packageOf(t, 1))
 	require.NoError(t, err)
@@ -176,7 +183,8 @@ func TestTracer_isToldOfEachAttemptOfAStream(t *testing.T) {
 			return http.DefaultTransport.RoundTrip(r)
 		})},
 	})
-	stream := client.Stream(numbered(2, new(int), nil), &smslink.StreamOptions{Retry: smslink.Retry{MinBackoff: time.Millisecond}})
+	stream := client.Stream(numbered(2, new(int), nil),
+		&smslink.StreamOptions{Retry: smslink.Retry{MinBackoff: time.Millisecond}})
 	for batch := range stream.Batches(t.Context()) {
 		require.NoError(t, batch.Err)
 	}
@@ -194,7 +202,10 @@ func TestTracer_isToldOfTheEndIfTheTransportPanics(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client, tracer := tracedClient(t, gateway, smslink.Options{
-		HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { panic("transport") })},
+		HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response,
+			error) {
+			panic("transport")
+		})},
 	})
 	require.PanicsWithValue(t, "transport", func() { _, _ = client.Send(t.Context(), packageOf(t, 1)) })
 	require.Len(t, tracer.ends, 1)

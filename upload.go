@@ -218,7 +218,8 @@ func transportOf(opts *Options) (transport, error) {
 		}
 	}
 	if opts.ReuseConnections && !t.own {
-		return transport{}, errors.New("ReuseConnections is for the client's own transport; set DisableKeepAlives of the given one to false instead")
+		return transport{}, errors.New("ReuseConnections is for the client's own transport; " +
+			"set DisableKeepAlives of the given one to false instead")
 	}
 	t.http.Transport = &guard{t.http.Transport}
 	return t, nil
@@ -298,7 +299,8 @@ func checkTransport(t *http.Transport) error {
 	case t == nil:
 		return errors.New("the HTTP client's transport is a nil *http.Transport; leave it out for the client's own")
 	case skipsVerification(t.TLSClientConfig):
-		return errors.New("the HTTP client turns TLS verification off; give its transport the server's certificate as RootCAs instead")
+		return errors.New("the HTTP client turns TLS verification off; " +
+			"give its transport the server's certificate as RootCAs instead")
 	case allowsOldTLS(t.TLSClientConfig):
 		return errors.New("the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default")
 	}

@@ -44,38 +44,66 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 	}{
 		{"closed without an answer", "", smslink.OutcomeInDoubt, 0, "", "EOF"},
 		{"an empty body", http200(""), smslink.OutcomeInDoubt, 200, "", "the gateway's reply can't be read"},
-		{"HTML", http200("<html>hello; dear; user</html>"), smslink.OutcomeInDoubt, 200, "<html>hello; dear; user</html>", "the gateway's reply can't be read"},
-		{"too few fields", http200("MESSAGE;1"), smslink.OutcomeInDoubt, 200, "MESSAGE;1", "the gateway's reply can't be read"},
-		{"a reply cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good, smslink.OutcomeInDoubt, 200, good, "the connection ended before the reply did (EOF)"},
-		{"a chunked reply cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nMESSA\r\n", smslink.OutcomeInDoubt, 200, "MESSA", "the connection ended before the reply did (EOF)"},
+		{"HTML", http200("<html>hello; dear; user</html>"), smslink.OutcomeInDoubt, 200,
+			"<html>hello; dear; user</html>", "the gateway's reply can't be read"},
+		{"too few fields", http200("MESSAGE;1"), smslink.OutcomeInDoubt, 200, "MESSAGE;1",
+			"the gateway's reply can't be read"},
+		{"a reply cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good, smslink.OutcomeInDoubt, 200,
+			good, "the connection ended before the reply did (EOF)"},
+		{"a chunked reply cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nMESSA\r\n",
+			smslink.OutcomeInDoubt, 200, "MESSA", "the connection ended before the reply did (EOF)"},
 		{"a status line cut short", "HTTP/1.1 20", smslink.OutcomeInDoubt, 0, "", "in doubt"},
 		{"no HTTP at all", "220 mail.example.com ESMTP\r\n\r\n", smslink.OutcomeInDoubt, 0, "", "in doubt"},
-		{"500", httpStatus("500 Internal Server Error", "oops"), smslink.OutcomeInDoubt, 500, "oops", "HTTP status 500"},
+		{"500", httpStatus("500 Internal Server Error", "oops"), smslink.OutcomeInDoubt, 500, "oops",
+			"HTTP status 500"},
 		{"502", httpStatus("502 Bad Gateway", ""), smslink.OutcomeInDoubt, 502, "", "HTTP status 502"},
-		{"503 with an ERROR", httpStatus("503 Service Unavailable", "ERROR;3;suspended"), smslink.OutcomeInDoubt, 503, "ERROR;3;suspended", "HTTP status 503: the gateway refused with ERROR 3: the user is suspended"},
-		{"301", httpStatus("301 Moved Permanently", ""), smslink.OutcomeRejected, 301, "", "HTTP status 301, a redirect"},
-		{"303 with a MESSAGE", httpStatus("303 See Other", good), smslink.OutcomeInDoubt, 303, good, "HTTP status 303 with a MESSAGE reply, or the start of one"},
-		{"404 with a MESSAGE", httpStatus("404 Not Found", good), smslink.OutcomeInDoubt, 404, good, "HTTP status 404 with a MESSAGE reply, or the start of one"},
-		{"404 with HTML and a MESSAGE", httpStatus("404 Not Found", "<br>Notice\n"+good), smslink.OutcomeInDoubt, 404, "<br>Notice\n" + good, "or the start of one"},
-		{"404 cut before its body", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n", smslink.OutcomeInDoubt, 404, "", "or the start of one"},
-		{"404 with a MESSAGE cut short", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nMESSAGE;1", smslink.OutcomeInDoubt, 404, "MESSAGE;1", "or the start of one"},
-		{"404 with HTML cut short", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n<html>", smslink.OutcomeRejected, 404, "<html>", "HTTP status 404"},
-		{"403 with an ERROR cut short", "HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nERROR;5;add", smslink.OutcomeRejected, 403, "ERROR;5;add", "HTTP status 403"},
-		{"304", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", smslink.OutcomeRejected, 304, "", "HTTP status 304"},
-		{"400", httpStatus("400 Bad Request", "no"), smslink.OutcomeRejected, 400, "no", "HTTP status 400; check Options.Endpoint"},
-		{"403 with an ERROR", httpStatus("403 Forbidden", "ERROR;5;address"), smslink.OutcomeRejected, 403, "ERROR;5;address", "ERROR 5: this machine's address is not allowed"},
-		{"404", httpStatus("404 Not Found", ""), smslink.OutcomeRejected, 404, "", "HTTP status 404; check Options.Endpoint"},
-		{"a web site", http200("\ufeff\n<!DOCTYPE html>\n<title>SMSLink</title>"), smslink.OutcomeInDoubt, 200, "\ufeff\n<!DOCTYPE html>\n<title>SMSLink</title>", "is Options.Endpoint the URL of bulk-v3.php?"},
-		{"a web site in short", http200("<HTML>"), smslink.OutcomeInDoubt, 200, "<HTML>", "is Options.Endpoint the URL of bulk-v3.php?"},
+		{"503 with an ERROR", httpStatus("503 Service Unavailable", "ERROR;3;suspended"), smslink.OutcomeInDoubt, 503,
+			"ERROR;3;suspended", "HTTP status 503: the gateway refused with ERROR 3: the user is suspended"},
+		{"301", httpStatus("301 Moved Permanently", ""), smslink.OutcomeRejected, 301, "",
+			"HTTP status 301, a redirect"},
+		{"303 with a MESSAGE", httpStatus("303 See Other", good), smslink.OutcomeInDoubt, 303, good,
+			"HTTP status 303 with a MESSAGE reply, or the start of one"},
+		{"404 with a MESSAGE", httpStatus("404 Not Found", good), smslink.OutcomeInDoubt, 404, good,
+			"HTTP status 404 with a MESSAGE reply, or the start of one"},
+		{"404 with HTML and a MESSAGE", httpStatus("404 Not Found", "<br>Notice\n"+good), smslink.OutcomeInDoubt, 404,
+			"<br>Notice\n" + good, "or the start of one"},
+		{"404 cut before its body", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n", smslink.OutcomeInDoubt,
+			404, "", "or the start of one"},
+		{"404 with a MESSAGE cut short", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nMESSAGE;1",
+			smslink.OutcomeInDoubt, 404, "MESSAGE;1", "or the start of one"},
+		{"404 with HTML cut short", "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n<html>",
+			smslink.OutcomeRejected, 404, "<html>", "HTTP status 404"},
+		{"403 with an ERROR cut short", "HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nERROR;5;add",
+			smslink.OutcomeRejected, 403, "ERROR;5;add", "HTTP status 403"},
+		{"304", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", smslink.OutcomeRejected, 304, "",
+			"HTTP status 304"},
+		{"400", httpStatus("400 Bad Request", "no"), smslink.OutcomeRejected, 400, "no",
+			"HTTP status 400; check Options.Endpoint"},
+		{"403 with an ERROR", httpStatus("403 Forbidden", "ERROR;5;address"), smslink.OutcomeRejected, 403,
+			"ERROR;5;address", "ERROR 5: this machine's address is not allowed"},
+		{"404", httpStatus("404 Not Found", ""), smslink.OutcomeRejected, 404, "",
+			"HTTP status 404; check Options.Endpoint"},
+		{"a web site", http200("\ufeff\n<!DOCTYPE html>\n<title>SMSLink</title>"), smslink.OutcomeInDoubt, 200,
+			"\ufeff\n<!DOCTYPE html>\n<title>SMSLink</title>", "is Options.Endpoint the URL of bulk-v3.php?"},
+		{"a web site in short", http200("<HTML>"), smslink.OutcomeInDoubt, 200, "<HTML>",
+			"is Options.Endpoint the URL of bulk-v3.php?"},
 		{"413", httpStatus("413 Request Entity Too Large", ""), smslink.OutcomeRejected, 413, "", "HTTP status 413"},
-		{"ERROR", http200("ERROR;7;wrong password"), smslink.OutcomeRejected, 200, "ERROR;7;wrong password", "ERROR 7: wrong password; repeating it gets this machine's address banned"},
-		{"an ERROR with spaces and zeros", http200("ERROR; 007 ;wrong password"), smslink.OutcomeRejected, 200, "ERROR; 007 ;wrong password", "ERROR 7: wrong password"},
-		{"an ERROR of nothing but zeros", http200("ERROR;000;hm"), smslink.OutcomeRejected, 200, "ERROR;000;hm", "ERROR 0: its Text says why"},
-		{"an undocumented ERROR", http200("ERROR;77;hm"), smslink.OutcomeRejected, 200, "ERROR;77;hm", "ERROR 77: its Text says why"},
-		{"an ERROR without a numeric code", http200("ERROR;0712345678;hm"), smslink.OutcomeRejected, 200, "ERROR;0712345678;hm", "an ERROR without a code"},
-		{"an ERROR cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nERROR;1;x", smslink.OutcomeInDoubt, 200, "ERROR;1;x", "the connection ended before the reply did (EOF)"},
-		{"an endless reply", http200("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000)), smslink.OutcomeInDoubt, 200,
-			("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000))[:64<<10+2*128], "longer than a reply to this request can be"},
+		{"ERROR", http200("ERROR;7;wrong password"), smslink.OutcomeRejected, 200, "ERROR;7;wrong password",
+			"ERROR 7: wrong password; repeating it gets this machine's address banned"},
+		{"an ERROR with spaces and zeros", http200("ERROR; 007 ;wrong password"), smslink.OutcomeRejected, 200,
+			"ERROR; 007 ;wrong password", "ERROR 7: wrong password"},
+		{"an ERROR of nothing but zeros", http200("ERROR;000;hm"), smslink.OutcomeRejected, 200, "ERROR;000;hm",
+			"ERROR 0: its Text says why"},
+		{"an undocumented ERROR", http200("ERROR;77;hm"), smslink.OutcomeRejected, 200, "ERROR;77;hm",
+			"ERROR 77: its Text says why"},
+		{"an ERROR without a numeric code", http200("ERROR;0712345678;hm"), smslink.OutcomeRejected, 200,
+			"ERROR;0712345678;hm", "an ERROR without a code"},
+		{"an ERROR cut short", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nERROR;1;x", smslink.OutcomeInDoubt, 200,
+			"ERROR;1;x", "the connection ended before the reply did (EOF)"},
+		{"an endless reply", http200("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000)), smslink.OutcomeInDoubt,
+			200,
+			("MESSAGE;1;ok;77;" + strings.Repeat("9:9:3,", 20_000))[:64<<10+2*128],
+			"longer than a reply to this request can be"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			resp, p, err := sendTo(t, replying(t, c.answer), 1, 2)
@@ -85,7 +113,8 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 			require.Equal(t, c.status, sendErr.StatusCode)
 			require.Equal(t, c.reply, string(sendErr.Reply))
 			require.ErrorContains(t, err, c.says)
-			prefix := map[smslink.Outcome]string{smslink.OutcomeInDoubt: "smslink: in doubt: ", smslink.OutcomeRejected: "smslink: rejected: "}
+			prefix := map[smslink.Outcome]string{smslink.OutcomeInDoubt: "smslink: in doubt: ",
+				smslink.OutcomeRejected: "smslink: rejected: "}
 			require.True(t, strings.HasPrefix(err.Error(), prefix[c.want]), err.Error())
 			require.Equal(t, 1, strings.Count(err.Error(), "smslink: "), err.Error())
 		})
@@ -124,7 +153,9 @@ func TestSend_resetDuringTheUploadIsInDoubt(t *testing.T) {
 	var p smslink.Package
 	p.Codec = smslink.CodecNone
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: strings.Repeat("a", 8<<20)}))
-	_, err = newClient(t, &smslink.Options{Endpoint: "http://" + listener.Addr().String()}).Send(context.Background(), &p)
+	_,
+		err = newClient(t, &smslink.Options{Endpoint: "http://" + listener.Addr().String()}).Send(context.Background(),
+		&p)
 	requireOutcome(t, smslink.OutcomeInDoubt, &p, err)
 }
 
@@ -147,11 +178,14 @@ func TestSend_lostReplyIsInDoubt(t *testing.T) {
 		context func(context.Context) (context.Context, context.CancelFunc)
 		want    error
 	}{
-		"time-out of the context": {&smslink.Options{}, func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, time.Second)
-		}, context.DeadlineExceeded},
-		"time-out of the options":              {&smslink.Options{Timeout: time.Second}, context.WithCancel, context.DeadlineExceeded},
-		"time-out of the caller's http.Client": {&smslink.Options{HTTPClient: &http.Client{Timeout: time.Second}}, context.WithCancel, context.DeadlineExceeded},
+		"time-out of the context": {&smslink.Options{},
+			func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, time.Second)
+			}, context.DeadlineExceeded},
+		"time-out of the options": {&smslink.Options{Timeout: time.Second}, context.WithCancel,
+			context.DeadlineExceeded},
+		"time-out of the caller's http.Client": {&smslink.Options{HTTPClient: &http.Client{Timeout: time.Second}},
+			context.WithCancel, context.DeadlineExceeded},
 		"cancelled": {&smslink.Options{}, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(time.Second, cancel)
@@ -206,7 +240,10 @@ func TestSend_timeoutOfTheOptionsGivesWayToTheContexts(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		start := time.Now()
-		_, err := newClient(t, &smslink.Options{Endpoint: "http://127.0.0.1/", HTTPClient: &http.Client{Transport: silence()}, Timeout: time.Minute}).Send(ctx, packageOf(t, 1))
+		_,
+			err := newClient(t,
+			&smslink.Options{Endpoint: "http://127.0.0.1/", HTTPClient: &http.Client{Transport: silence()},
+				Timeout: time.Minute}).Send(ctx, packageOf(t, 1))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, time.Hour, time.Since(start))
 	})
@@ -238,7 +275,8 @@ func TestSend_notSent(t *testing.T) {
 		{"a name that does not exist", nil, "http://host.invalid/", "host.invalid"},
 		{"a context already done", func(*testing.T) context.Context { return done }, closed.URL, "context canceled"},
 		{"no TLS handshake", soon, "https://" + silent.Addr().String(), "deadline exceeded"},
-		{"a server without TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1), "HTTP response to HTTPS client"},
+		{"a server without TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1),
+			"HTTP response to HTTPS client"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := context.Background()
@@ -285,11 +323,15 @@ func TestSend_tlsIsVerified(t *testing.T) {
 // it can read nothing more.
 func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 	for name, end := range map[string]func() (*http.Response, error){
-		"an error":         func() (*http.Response, error) { return nil, errors.New("something happened") },
-		"neither":          func() (*http.Response, error) { return nil, nil }, //nolint:nilnil // a broken RoundTripper's
-		"an open circuit":  func() (*http.Response, error) { return response(503, "the circuit is open"), nil },
-		"an empty reply":   func() (*http.Response, error) { return response(200, ""), nil },
-		"a network error":  func() (*http.Response, error) { return nil, &net.OpError{Op: "read", Net: "tcp", Err: io.EOF} },
+		"an error": func() (*http.Response, error) { return nil, errors.New("something happened") },
+		//nolint:nilnil // a broken RoundTripper's
+		"neither":         func() (*http.Response, error) { return nil, nil },
+		"an open circuit": func() (*http.Response, error) { return response(503, "the circuit is open"), nil },
+		"an empty reply":  func() (*http.Response, error) { return response(200, ""), nil },
+		"a network error": func() (*http.Response, error) {
+			return nil,
+				&net.OpError{Op: "read", Net: "tcp", Err: io.EOF}
+		},
 		"another MESSAGE":  func() (*http.Response, error) { return response(200, "MESSAGE;1;ok;1;9:9:3"), nil },
 		"a MESSAGE":        func() (*http.Response, error) { return response(200, "MESSAGE;1;ok;1;1:1:3"), nil },
 		"a protocol error": func() (*http.Response, error) { return response(101, ""), nil },
@@ -298,12 +340,14 @@ func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d bytes read", name, read), func(t *testing.T) {
 				var body io.Reader
 				var again func() (io.ReadCloser, error)
-				client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-					body, again = r.Body, r.GetBody
-					_, err := io.CopyN(io.Discard, body, read)
-					require.NoError(t, err)
-					return end()
-				})}})
+				client := newClient(t,
+					&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(
+						func(r *http.Request) (*http.Response, error) {
+							body, again = r.Body, r.GetBody
+							_, err := io.CopyN(io.Discard, body, read)
+							require.NoError(t, err)
+							return end()
+						})}})
 				p := packageOf(t, 1)
 				_, err := client.Send(context.Background(), p)
 				requireOutcome(t, want, p, err)
@@ -331,10 +375,13 @@ func TestSend_redirectsLeadNowhere(t *testing.T) {
 					w.WriteHeader(status)
 				}))
 				defer server.Close()
-				for _, own := range []*http.Client{nil, {CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}} {
+				for _, own := range []*http.Client{nil,
+					{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}} {
 					requests.Store(0)
 					p := packageOf(t, 1)
-					_, err := newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: own}).Send(context.Background(), p)
+					_,
+						err := newClient(t,
+						&smslink.Options{Endpoint: server.URL, HTTPClient: own}).Send(context.Background(), p)
 					requireOutcome(t, smslink.OutcomeRejected, p, err)
 					require.Equal(t, status, sendError(t, err).StatusCode)
 					require.EqualValues(t, 1, requests.Load())
@@ -356,7 +403,8 @@ func TestSend_acceptedPackageIsSealed(t *testing.T) {
 	require.ErrorIs(t, err, smslink.ErrSentBefore)
 	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 	require.False(t, smslink.SafeToResend(err))
-	require.EqualError(t, err, "smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice")
+	require.EqualError(t, err,
+		"smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice")
 	require.ErrorIs(t, p.Add(message(3)), smslink.ErrSentBefore)
 	require.False(t, p.Remove(1))
 	require.Equal(t, []int64{1, 2}, ids(p))
@@ -385,7 +433,9 @@ func TestSend_packageInDoubtIsSealed(t *testing.T) {
 	_, err = client.Send(context.Background(), p)
 	require.ErrorIs(t, err, smslink.ErrSentBefore)
 	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
-	require.EqualError(t, err, "smslink: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to risk sending it twice")
+	require.EqualError(t, err,
+		"smslink: the package was sent before and may have been accepted; find out, then Reset it, or Reopen it to "+
+			"risk sending it twice")
 	require.Len(t, gw.Messages(), 1)
 
 	p.Reopen()
@@ -453,7 +503,8 @@ func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 		smslink.ErrSentBefore,
 	} {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		endpoint := peer(t, func(net.Conn, []byte) { cancel(fmt.Errorf("lane 1: %w", other)); time.Sleep(50 * time.Millisecond) })
+		endpoint := peer(t,
+			func(net.Conn, []byte) { cancel(fmt.Errorf("lane 1: %w", other)); time.Sleep(50 * time.Millisecond) })
 		p := packageOf(t, 1)
 		_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
 		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
@@ -470,15 +521,17 @@ func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
 	for _, short := range []int64{1, 0} {
 		var first, second []byte
 		var again error
-		client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			first, _ = io.ReadAll(io.LimitReader(r.Body, r.ContentLength-short))
-			body, err := r.GetBody()
-			if again = err; err != nil {
-				return nil, err
-			}
-			second, _ = io.ReadAll(body)
-			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-		})}})
+		client := newClient(t,
+			&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+				error) {
+				first, _ = io.ReadAll(io.LimitReader(r.Body, r.ContentLength-short))
+				body, err := r.GetBody()
+				if again = err; err != nil {
+					return nil, err
+				}
+				second, _ = io.ReadAll(body)
+				return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+			})}})
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
 		require.NotEmpty(t, first)
@@ -498,13 +551,15 @@ func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
 // Idempotency-Key would.
 func TestSend_headers(t *testing.T) {
 	var header http.Header
-	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		header = r.Header.Clone()
-		require.Equal(t, http.MethodPost, r.Method)
-		_, err := io.Copy(io.Discard, r.Body)
-		require.NoError(t, err)
-		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-	})}})
+	client := newClient(t,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			header = r.Header.Clone()
+			require.Equal(t, http.MethodPost, r.Method)
+			_, err := io.Copy(io.Discard, r.Body)
+			require.NoError(t, err)
+			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+		})}})
 	_, err := client.Send(context.Background(), packageOf(t, 1))
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"Content-Type", "User-Agent"}, slices.Collect(maps.Keys(header)))
@@ -533,7 +588,8 @@ func TestSend_onlyOneBodyAtATimeCanBeRead(t *testing.T) {
 		var resps [2]*http.Response
 		var errs [2]error
 		var both sync.WaitGroup
-		both.Go(func() { resps[0], errs[0] = inner.RoundTrip(r) })      //nolint:bodyclose // one is for the client to close, and the other is an error
+		//nolint:bodyclose // one is for the client to close, and the other is an error
+		both.Go(func() { resps[0], errs[0] = inner.RoundTrip(r) })
 		both.Go(func() { resps[1], errs[1] = inner.RoundTrip(second) }) //nolint:bodyclose // the same
 		both.Wait()
 		if resps[1] != nil {
@@ -541,7 +597,10 @@ func TestSend_onlyOneBodyAtATimeCanBeRead(t *testing.T) {
 		}
 		return resps[0], errs[0]
 	})
-	_, err := newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: &http.Client{Transport: hedging}}).Send(context.Background(), packageOf(t, 1))
+	_,
+		err := newClient(t,
+		&smslink.Options{Endpoint: server.URL, HTTPClient: &http.Client{Transport: hedging}}).Send(context.Background(),
+		packageOf(t, 1))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, whole.Load())
 }
@@ -584,7 +643,8 @@ func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 		"a protocol negotiated by TLS": func(gw *smslinktest.Gateway) http.RoundTripper {
 			t := gw.Server.Client().Transport.(*http.Transport).Clone()
 			t.TLSClientConfig.NextProtos = []string{"http/1.1"}
-			t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{"http/1.1": func(_ string, conn *tls.Conn) http.RoundTripper {
+			t.TLSNextProto = map[string]func(string,
+				*tls.Conn) http.RoundTripper{"http/1.1": func(_ string, conn *tls.Conn) http.RoundTripper {
 				return roundTripper(func(r *http.Request) (*http.Response, error) {
 					if err := r.Write(conn); err != nil {
 						return nil, err
@@ -605,7 +665,8 @@ func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 			defer gw.Close()
 			gw.Inject(smslinktest.LoseReply())
 			client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{
-				Endpoint: strings.Replace(gw.URL, "http:", "https:", 1), HTTPClient: &http.Client{Transport: transport(gw)},
+				Endpoint:   strings.Replace(gw.URL, "http:", "https:", 1),
+				HTTPClient: &http.Client{Transport: transport(gw)},
 			})
 			require.NoError(t, err)
 			p := packageOf(t, 1)
@@ -628,7 +689,9 @@ func TestSend_keptConnectionThatIsDead(t *testing.T) {
 		conns = append(conns, &breakableConn{Conn: conn})
 		return conns[len(conns)-1], err
 	}
-	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL, HTTPClient: &http.Client{Transport: transport}})
+	client,
+		err := smslink.NewClient(gw.ConnectionID, gw.Password,
+		&smslink.Options{Endpoint: gw.URL, HTTPClient: &http.Client{Transport: transport}})
 	require.NoError(t, err)
 	_, err = client.Send(context.Background(), packageOf(t, 1))
 	require.NoError(t, err)
@@ -673,11 +736,13 @@ func TestNewTransport_settings(t *testing.T) {
 // A wrapper that reads the body twice gets it once.
 func TestSend_bodyIsReadOnce(t *testing.T) {
 	var first, second []byte
-	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		first, _ = io.ReadAll(r.Body)
-		second, _ = io.ReadAll(r.Body)
-		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-	})}})
+	client := newClient(t,
+		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
+			error) {
+			first, _ = io.ReadAll(r.Body)
+			second, _ = io.ReadAll(r.Body)
+			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+		})}})
 	_, err := client.Send(context.Background(), packageOf(t, 1))
 	require.NoError(t, err)
 	require.NotEmpty(t, first)
@@ -738,18 +803,33 @@ func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
 		says   string       // empty = all is well
 	}{
 		{"a good certificate", &tls.Config{Certificates: []tls.Certificate{good}}, trusting(), ""},
-		{"an expired certificate", &tls.Config{Certificates: []tls.Certificate{ca.sign(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-24 * time.Hour) })}},
+		{"an expired certificate",
+			&tls.Config{Certificates: []tls.Certificate{ca.sign(t,
+				func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-24 * time.Hour) })}},
 			trusting(), "certificate has expired"},
-		{"a certificate of the future", &tls.Config{Certificates: []tls.Certificate{ca.sign(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(30 * time.Minute) })}},
+		{"a certificate of the future",
+			&tls.Config{Certificates: []tls.Certificate{ca.sign(t,
+				func(c *x509.Certificate) { c.NotBefore = time.Now().Add(30 * time.Minute) })}},
 			trusting(), "not yet valid"},
-		{"another host's certificate", &tls.Config{Certificates: []tls.Certificate{ca.sign(t, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} })}},
+		{"another host's certificate",
+			&tls.Config{Certificates: []tls.Certificate{ca.sign(t,
+				func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} })}},
 			trusting(), "certificate is valid for 10.0.0.1, not 127.0.0.1"},
-		{"a self-signed certificate", &tls.Config{Certificates: []tls.Certificate{new(authority).sign(t, func(*x509.Certificate) {})}}, trusting(), "certificate signed by unknown authority"},
-		{"an unknown authority", &tls.Config{Certificates: []tls.Certificate{good}}, nil, "certificate signed by unknown authority"},
-		{"TLS 1.1 and a client of its own", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}, nil, "protocol version not supported"},
-		{"TLS 1.0 and a client of its own", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS10}, nil, "protocol version not supported"},
-		{"TLS 1.1", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}, trusting(), "protocol version not supported"},
-		{"TLS 1.0", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS10}, trusting(), "protocol version not supported"},
+		{"a self-signed certificate",
+			&tls.Config{Certificates: []tls.Certificate{new(authority).sign(t, func(*x509.Certificate) {})}},
+			trusting(), "certificate signed by unknown authority"},
+		{"an unknown authority", &tls.Config{Certificates: []tls.Certificate{good}}, nil,
+			"certificate signed by unknown authority"},
+		{"TLS 1.1 and a client of its own",
+			&tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}, nil,
+			"protocol version not supported"},
+		{"TLS 1.0 and a client of its own",
+			&tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS10}, nil,
+			"protocol version not supported"},
+		{"TLS 1.1", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}, trusting(),
+			"protocol version not supported"},
+		{"TLS 1.0", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS10}, trusting(),
+			"protocol version not supported"},
 		{"TLS 1.2", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS12}, trusting(), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -765,7 +845,9 @@ func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
 			server.StartTLS()
 			defer server.Close()
 			p := packageOf(t, 1)
-			_, err := newClient(t, &smslink.Options{Endpoint: server.URL, HTTPClient: c.client}).Send(context.Background(), p)
+			_,
+				err := newClient(t,
+				&smslink.Options{Endpoint: server.URL, HTTPClient: c.client}).Send(context.Background(), p)
 			if c.says == "" {
 				require.NoError(t, err)
 				require.EqualValues(t, 1, requests.Load())
@@ -798,7 +880,8 @@ func TestSend_redirectGivesThePasswordToNobody(t *testing.T) {
 	defer redirecting.Close()
 	client := newClient(t, &smslink.Options{Endpoint: redirecting.URL, HTTPClient: redirecting.Client()})
 	for code := 300; code <= 308; code++ {
-		for _, to := range []string{elsewhere.URL, toName + "/bulk-v3.php", strings.Replace(redirecting.URL, "https:", "http:", 1), strings.TrimPrefix(elsewhere.URL, "http:")} {
+		for _, to := range []string{elsewhere.URL, toName + "/bulk-v3.php",
+			strings.Replace(redirecting.URL, "https:", "http:", 1), strings.TrimPrefix(elsewhere.URL, "http:")} {
 			here.Store(0)
 			status.Store(int32(code))
 			location.Store(to)
@@ -828,9 +911,12 @@ func TestSend_proxysWordsStayOutOfTheError(t *testing.T) {
 		}
 	}()
 	transport := smslink.NewTransport()
-	transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("me", "proxy-password"), Host: listener.Addr().String()})
+	transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("me", "proxy-password"),
+		Host: listener.Addr().String()})
 	p := packageOf(t, 1)
-	_, err = newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: transport}}).Send(context.Background(), p)
+	_,
+		err = newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: transport}}).Send(context.Background(),
+		p)
 	requireOutcome(t, smslink.OutcomeNotSent, p, err)
 	require.ErrorContains(t, err, "the proxy answered CONNECT with HTTP status 407")
 	require.NotContains(t, err.Error(), "proxy-password")
