@@ -40,6 +40,9 @@ type Options struct {
 	// TextsOnly ignores all columns except to and text, as for a report of what was sent.
 	TextsOnly bool
 
+	// ReceiversOnly ignores all columns except to, as for a list of numbers.
+	ReceiversOnly bool
+
 	// Sheet is the sheet of a workbook; empty means the first one.
 	Sheet string
 

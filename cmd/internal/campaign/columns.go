@@ -102,7 +102,7 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 	}
 	for column, name := range columnNames {
 		called, given := chosen[name]
-		if opts.TextsOnly && column != columnTo && column != columnText || given && called == "" {
+		if opts.TextsOnly && column != columnTo && column != columnText || opts.ReceiversOnly && column != columnTo || given && called == "" {
 			c.of[column] = -1
 			continue
 		}
@@ -118,7 +118,7 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 		}
 	}
 	for _, column := range []int{columnTo, columnText} {
-		if c.of[column] < 0 {
+		if c.of[column] < 0 && !(opts.ReceiversOnly && column == columnText) {
 			name := columnNames[column]
 			return nil, fmt.Errorf("column %s is missing; add it, or say which it is with --column %s=NAME; the file has %s", name, name, c.list(c.named()))
 		}

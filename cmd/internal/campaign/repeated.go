@@ -73,7 +73,7 @@ func (r *Repeated) Add(row *Row) {
 	if len(r.files) == 0 || r.files[len(r.files)-1] != row.File {
 		r.files = append(r.files, row.File)
 	}
-	e := entry{number: row.number(), file: len(r.files) - 1, line: row.Line, form: formOf(row.To)}
+	e := entry{number: row.Number(), file: len(r.files) - 1, line: row.Line, form: formOf(row.To)}
 	if packed, ok := e.pack(); ok {
 		r.romanian = append(r.romanian, packed)
 	} else {

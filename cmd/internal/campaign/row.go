@@ -101,6 +101,9 @@ func (r *record) row(file string, columns *Columns, opts *Options, now time.Time
 	if row.Bad != nil {
 		return row
 	}
+	if opts.ReceiversOnly {
+		r.fields[columnText] = "x" // which every message needs
+	}
 	if row.Bad = r.checkFields(); row.Bad != nil {
 		return row
 	}
@@ -193,8 +196,8 @@ func (r *Row) E164() string {
 	return number
 }
 
-// number returns E164 without its +.
-func (r *Row) number() uint64 {
+// Number returns E164 without its +.
+func (r *Row) Number() uint64 {
 	receiver, _ := smslink.ParseReceiver(r.Message.To)
 	number, _ := strconv.ParseUint(receiver, 10, 64)
 	if strings.HasPrefix(receiver, "07") {

@@ -38,6 +38,9 @@ type item struct {
 	err error
 }
 
+// ErrNoRows means that a file has nothing but a header.
+var ErrNoRows = errors.New("line 1: no messages follow the header; add one on each line")
+
 // Rows begins to read the campaign, from its start unless it can't be read twice.
 func (c *Campaign) Rows() (*Rows, error) {
 	if err := c.rewind(); err != nil {
@@ -130,7 +133,7 @@ func (r *Rows) read() error {
 		case !errors.Is(err, io.EOF):
 			return fmt.Errorf("%s: %w", f.name, err)
 		case r.count == 0:
-			return fmt.Errorf("%s: line 1: no messages follow the header; add one on each line", f.name)
+			return fmt.Errorf("%s: %w", f.name, ErrNoRows)
 		}
 		r.file, r.source = r.file+1, nil
 	}

@@ -51,7 +51,7 @@ func (s *Survey) Add(r *Row) {
 		s.HiddenRows++
 	}
 	s.Repeated.Add(r)
-	if code := countryCode(r.number()); code != "40" {
+	if code := countryCode(r.Number()); code != "40" {
 		if s.Abroad == nil {
 			s.Abroad = map[string]int{}
 		}

@@ -18,6 +18,7 @@ type Plan struct {
 	Accepted, InDoubt, Failed int
 	Rest                      int // that are to be sent
 	RestSegments              int // their SMS
+	RestAbroad                int // of them, those to other countries
 
 	journal      *Journal // nil if there is none yet
 	sameCampaign bool
@@ -37,13 +38,25 @@ type Plan struct {
 	renumbered bool                     // a row has another id than its own
 
 	forget []int64
-	row    int // the next one for ID
+	row    int // the next one for Next
+
+	noJournal    bool
+	onePerNumber bool
+	numbers      []uint64     // of the rows, if onePerNumber
+	repeats      map[int]bool // indexes of rows that are left out, if onePerNumber
 }
 
-// NewPlan begins a plan. The journal is nil if there is none yet. sameCampaign allows rows that
-// were added, corrected or moved; resendFailed sends messages again whose number or sender failed.
-func NewPlan(j *Journal, sameCampaign, resendFailed bool) *Plan {
-	return &Plan{journal: j, sameCampaign: sameCampaign, resendFailed: resendFailed}
+// Options are the settings of a Plan.
+type Options struct {
+	SameCampaign bool // rows may have been added, corrected or moved
+	ResendFailed bool // messages are sent again whose number or sender failed
+	OnePerNumber bool // of the rows with a number, the one that was sent is left, or else the first
+	NoJournal    bool // there is no journal, and none will be made
+}
+
+// NewPlan begins a plan. The journal is nil if there is none yet.
+func NewPlan(j *Journal, opts Options) *Plan {
+	return &Plan{journal: j, sameCampaign: opts.SameCampaign, resendFailed: opts.ResendFailed, onePerNumber: opts.OnePerNumber, noJournal: opts.NoJournal}
 }
 
 // shownPlaces is how many rows an error names.
@@ -65,8 +78,15 @@ func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
 
 // Add adds a row.
 func (p *Plan) Add(row *campaign.Row) {
+	if p.noJournal && !p.onePerNumber {
+		p.countSegments(segmentsOf(row))
+		return
+	}
 	i, d := len(p.ids), digestOf(row)
-	p.ids, p.digests, p.segments = append(p.ids, row.Message.ID), append(p.digests, d), append(p.segments, uint16(min(row.Size.Segments, 0xffff)))
+	p.ids, p.digests, p.segments = append(p.ids, row.Message.ID), append(p.digests, d), append(p.segments, segmentsOf(row))
+	if p.onePerNumber {
+		p.numbers = append(p.numbers, row.Number())
+	}
 	if p.journal == nil || len(p.journal.rows.recorded) == 0 {
 		return
 	}
@@ -83,15 +103,19 @@ func (p *Plan) Add(row *campaign.Row) {
 	}
 }
 
+func segmentsOf(row *campaign.Row) uint16 {
+	segments := uint16(min(row.Size.Segments, abroad-1))
+	if !strings.HasPrefix(row.E164(), "+40") {
+		segments |= abroad
+	}
+	return segments
+}
+
 // Compare compares the rows with the recorded ones. Its error names rows that are not those that
 // were recorded under their ids.
 func (p *Plan) Compare(ctx context.Context) error {
 	if p.journal == nil {
-		p.Rest = len(p.ids)
-		for _, n := range p.segments {
-			p.RestSegments += int(n)
-		}
-		return nil
+		return p.count(ctx)
 	}
 	if len(p.changed) > 0 {
 		if !p.sameCampaign {
@@ -245,43 +269,89 @@ func idList(ids []int64) string {
 	return list
 }
 
-// count asks what was sent of the rows.
+// count asks what was sent of the rows, and finds those that repeat a number.
 func (p *Plan) count(ctx context.Context) error {
 	const batch = 10_000
 	forgotten := make(map[int64]bool, len(p.forget))
 	for _, id := range p.forget {
 		forgotten[id] = true
 	}
+	taken := map[uint64]bool{} // numbers of rows that were sent
+	var rest []int
 	for start := 0; start < len(p.ids); start += batch {
 		ids := p.ids[start:min(start+batch, len(p.ids))]
-		known, err := p.journal.known(ctx, ids)
-		if err != nil {
-			return err
+		var known map[int64]smslink.Result
+		if p.journal != nil {
+			var err error
+			if known, err = p.journal.known(ctx, ids); err != nil {
+				return err
+			}
 		}
 		for i, id := range ids {
+			i += start
 			result, ok := known[id]
-			if _, isRecorded := p.journal.rows.of(id); ok && !isRecorded {
-				return fmt.Errorf("%s has sent id %d, and its file rows lacks it; restore the folder", p.journal.dir, id)
+			if ok && !forgotten[id] {
+				if _, isRecorded := p.journal.rows.of(id); !isRecorded {
+					return fmt.Errorf("%s has sent id %d, and its file rows lacks it; restore the folder", p.journal.dir, id)
+				}
+				if p.resendFailed && (result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed) {
+					p.forget = append(p.forget, id)
+				} else {
+					p.countSent(result)
+					if p.onePerNumber {
+						taken[p.numbers[i]] = true
+					}
+					continue
+				}
 			}
-			switch {
-			case !ok || forgotten[id]:
-				p.Rest++
-				p.RestSegments += int(p.segments[start+i])
-			case result.Status.Outcome() == smslink.OutcomeAccepted:
-				p.Accepted++
-			case result.Status.Outcome() == smslink.OutcomeInDoubt:
-				p.InDoubt++
-			case p.resendFailed && (result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed):
-				p.forget = append(p.forget, id)
-				p.Rest++
-				p.RestSegments += int(p.segments[start+i])
-			default:
-				p.Failed++
+			if p.onePerNumber {
+				rest = append(rest, i)
+				continue
 			}
+			p.countRest(i)
 		}
 	}
+	if p.onePerNumber {
+		p.repeats = map[int]bool{}
+	}
+	for _, i := range rest {
+		if taken[p.numbers[i]] {
+			p.repeats[i] = true
+			continue
+		}
+		taken[p.numbers[i]] = true
+		p.countRest(i)
+	}
+	p.numbers = nil
 	return nil
 }
+
+func (p *Plan) countSent(result smslink.Result) {
+	switch result.Status.Outcome() {
+	case smslink.OutcomeAccepted:
+		p.Accepted++
+	case smslink.OutcomeInDoubt:
+		p.InDoubt++
+	default:
+		p.Failed++
+	}
+}
+
+func (p *Plan) countRest(i int) { p.countSegments(p.segments[i]) }
+
+func (p *Plan) countSegments(segments uint16) {
+	p.Rest++
+	p.RestSegments += int(segments &^ abroad)
+	if segments&abroad != 0 {
+		p.RestAbroad += int(segments &^ abroad)
+	}
+}
+
+// abroad marks the segments of a row whose number is not Romanian.
+const abroad = 1 << 15
+
+// Repeats returns how many rows are left out since they repeat a number.
+func (p *Plan) Repeats() int { return len(p.repeats) }
 
 // Commit records the rows in the journal, before the first of them is sent.
 func (p *Plan) Commit(j *Journal) error {
@@ -315,21 +385,25 @@ func (p *Plan) Commit(j *Journal) error {
 	return nil
 }
 
-// ID returns the id under which the next row is sent: the rows come in the order of Add.
-func (p *Plan) ID(row *campaign.Row) int64 {
-	if p == nil || p.ids == nil {
-		return row.Message.ID
+// Next returns the id under which the next row is sent, and whether it is left out since it repeats a
+// number: the rows come in the order of Add.
+func (p *Plan) Next(row *campaign.Row) (id int64, repeats bool) {
+	if p == nil {
+		return row.Message.ID, false
 	}
-	id := p.ids[p.row]
+	i := p.row
 	p.row++
-	return id
+	if p.ids == nil {
+		return row.Message.ID, p.repeats[i]
+	}
+	return p.ids[i], p.repeats[i]
 }
 
 // EachRow calls use with the good rows of a campaign's files that the journal has, each with the id
 // that the journal knows it by. It is an error if it has none of them, and, if the files must be
 // whole, if they lack a row that was sent.
 func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool, use func(*campaign.Row)) error {
-	p := NewPlan(j, true, false)
+	p := NewPlan(j, Options{SameCampaign: true})
 	if err := eachGood(ctx, c, p.Add); err != nil {
 		return err
 	}
@@ -348,7 +422,7 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 		p.ids[i] = -1
 	}
 	return eachGood(ctx, c, func(row *campaign.Row) {
-		if row.Message.ID = p.ID(row); row.Message.ID >= 0 {
+		if row.Message.ID, _ = p.Next(row); row.Message.ID >= 0 {
 			use(row)
 		}
 	})

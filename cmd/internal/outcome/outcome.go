@@ -33,7 +33,8 @@ const (
 	Bad           // the row is bad, or its message invalid
 	NotSent
 	Rejected
-	InDoubt // it may have been taken
+	InDoubt  // it may have been taken
+	Excluded // it was left out
 	kinds
 )
 
@@ -44,6 +45,13 @@ const TestModeNote = "in test mode: checked, and not sent"
 func (r Row) Invalid(cause error) Row {
 	r.Kind, r.Text, r.Note = Bad, "bad row", cause.Error()
 	r.Reason = "bad row: " + r.Note
+	return r
+}
+
+// LeftOut adds why the row is excluded.
+func (r Row) LeftOut(why string) Row {
+	r.Kind, r.Text, r.Note = Excluded, "excluded", why
+	r.Reason = "excluded: " + why
 	return r
 }
 

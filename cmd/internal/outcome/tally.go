@@ -55,7 +55,7 @@ func (t *Tally) String() string {
 	before := t.Earlier() + t.earlier[InDoubt]
 	if before == 0 {
 		line := fmt.Sprintf("%s: %d accepted, %d failed, %d bad", campaign.Plural(t.Rows(), "row"), t.kinds[Accepted], t.kinds[Failed], t.kinds[Bad])
-		if others := listed(t.kinds, NotSent, Rejected, InDoubt); others != "" {
+		if others := listed(t.kinds, NotSent, Rejected, InDoubt, Excluded); others != "" {
 			line += ", " + others
 		}
 		return line + "; " + campaign.Plural(t.Segments, "SMS")
@@ -65,7 +65,7 @@ func (t *Tally) String() string {
 		now[k] -= n
 	}
 	line := fmt.Sprintf("This run: %d accepted", now[Accepted])
-	if others := listed(now, Failed, Bad, NotSent, Rejected, InDoubt); others != "" {
+	if others := listed(now, Failed, Bad, NotSent, Rejected, InDoubt, Excluded); others != "" {
 		line += ", " + others
 	}
 	line += ", " + campaign.Plural(t.Segments, "SMS") + ". Before: "
@@ -88,7 +88,7 @@ func listed(counts [kinds]int, which ...Kind) string {
 
 // String returns the kind's name.
 func (k Kind) String() string {
-	return [kinds]string{Accepted: "accepted", Failed: "failed", Bad: "bad", NotSent: "not sent", Rejected: "rejected", InDoubt: "in doubt"}[k]
+	return [kinds]string{Accepted: "accepted", Failed: "failed", Bad: "bad", NotSent: "not sent", Rejected: "rejected", InDoubt: "in doubt", Excluded: "excluded"}[k]
 }
 
 // Counts are how often each of several things was met.

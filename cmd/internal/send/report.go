@@ -108,9 +108,11 @@ func exitCode(t *outcome.Tally) int {
 	switch {
 	case t.Count(outcome.InDoubt) > 0:
 		return cli.ExitInDoubt
+	case t.Rows() > 0 && t.Rows() == t.Count(outcome.Excluded):
+		return cli.ExitAccepted
 	case t.Count(outcome.Accepted)+t.Count(outcome.Failed) == 0:
 		return cli.ExitNotSent
-	case t.Rows() > t.Count(outcome.Accepted):
+	case t.Rows() > t.Count(outcome.Accepted)+t.Count(outcome.Excluded):
 		return cli.ExitSomeBad
 	}
 	return cli.ExitAccepted

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,12 +14,11 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/account"
-	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/exclusion"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
-	"github.com/go-smslink/smslink/cmd/internal/progress"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
@@ -44,6 +42,10 @@ type options struct {
 	rate         float64
 	timeout      time.Duration
 	attempts     int
+
+	exclude       []string
+	excludeAnyway bool
+	onePerNumber  bool
 }
 
 // NewCommand returns the command.
@@ -100,6 +102,9 @@ Exit codes:
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
 	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
+	flags.StringArrayVar(&opts.exclude, "exclude", nil, "leave out the receivers in `FILE`, any file with a column of numbers; may be repeated")
+	flags.BoolVar(&opts.excludeAnyway, "exclude-anyway", false, "go on if an --exclude file is empty, or leaves no row")
+	flags.BoolVar(&opts.onePerNumber, "one-per-number", false, "of the rows with the same number, send the first one")
 	opts.AddTo(cmd)
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "`MESSAGES` in a package")
 	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("`PACKAGES` that are uploaded at a time, up to %d", account.MaxConcurrency))
@@ -192,20 +197,27 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 			_ = kept.Close() // each of its calls has written through
 		}
 	}()
-	var plan *campaignjournal.Plan
+	if opts.onePerNumber && opts.usesJournal() && !files.Rereadable() {
+		return nothingSent(errors.New("--one-per-number with a --journal takes files, which can be read twice"))
+	}
+	excluded, err := exclusion.Read(ctx, opts.exclude, opts.excludeAnyway)
+	if err != nil {
+		return nothingSent(fmt.Errorf("--exclude: %w", err))
+	}
+	chosen := &selection{excluded: excluded, onePerNumber: opts.onePerNumber, sameCampaign: opts.sameCampaign, kept: kept}
 	asks := opts.asks(c, slices.Contains(names, "-"))
 	total, stated := -1, "Send the rows as they come, uncounted?"
 	if files.Rereadable() {
-		plan = campaignjournal.NewPlan(kept, opts.sameCampaign, opts.resendFailed)
-		survey, err := opts.survey(ctx, c, files, plan)
+		chosen.plan = campaignjournal.NewPlan(kept, campaignjournal.Options{SameCampaign: opts.sameCampaign, ResendFailed: opts.resendFailed, OnePerNumber: opts.onePerNumber, NoJournal: !opts.usesJournal()})
+		survey, err := opts.survey(ctx, c, files, chosen)
 		if err != nil {
 			return nothingSent(err)
 		}
-		stated = question(survey, plan, kept)
+		stated = question(chosen.plan, kept)
 		if asks && stated != "" {
 			preview(c.Err, survey)
 		}
-		total = survey.Rows
+		total = survey.Rows + survey.excluded
 	}
 	if asks && stated != "" {
 		if opts.journal == "" {
@@ -221,19 +233,19 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 				return nothingSent(fmt.Errorf("--journal: %w", err))
 			}
 		}
-		if plan != nil {
-			if err := plan.Commit(kept); err != nil {
+		if chosen.plan != nil {
+			if err := chosen.plan.Commit(kept); err != nil {
 				return nothingSent(fmt.Errorf("--journal: %w", terminal.Error(err)))
 			}
 		}
-		stream.Journal = kept
+		stream.Journal, chosen.kept = kept, kept
 	}
 	results, err := outcome.CreateResults(opts.results, kept != nil, func(words string) { fmt.Fprintf(c.Err, "smslink: %s\n", words) })
 	if err != nil {
 		return nothingSent(fmt.Errorf("--results: %w", err))
 	}
 	sending := newSending(c, opts, client, files, results, total)
-	sending.kept, sending.plan = kept, plan
+	sending.kept, sending.chosen = kept, chosen
 	return sending.run(ctx, stream)
 }
 
@@ -259,98 +271,12 @@ func (o options) openJournal() (*campaignjournal.Journal, error) {
 	return campaignjournal.Open(o.journal, o.gateway())
 }
 
-// survey reads all rows once and states what they are. It is an error if a file can't be used, no
-// row is good, or one is bad and that shall stop it; and if a row is not the one that the journal
-// has recorded.
-func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Campaign, plan *campaignjournal.Plan) (*campaign.Survey, error) {
-	rows, err := files.Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var survey campaign.Survey
-	var bad input.Complaints
-	bar := progress.Checking(c.Err, files)
-	for rows.Next(ctx) {
-		row := rows.Row()
-		if plan.WasSent(ctx, row) {
-			row.Bad = nil // its time has passed since
-		}
-		survey.Add(row)
-		if row.Bad != nil {
-			bad.AddRow(row)
-		} else if o.usesJournal() {
-			plan.Add(row)
-		}
-		bar.Add()
-	}
-	bar.End()
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	bad.Print(c.Err, input.FewPlaces, "smslink check --json shows every row")
-	fmt.Fprintln(c.Err, &survey)
-	for _, warning := range survey.Warnings() {
-		fmt.Fprintln(c.Err, warning)
-	}
-	switch {
-	case survey.Messages == 0:
-		return nil, errors.New("every row is bad")
-	case survey.HiddenRows > 0 && o.HiddenRows == "":
-		return nil, fmt.Errorf("%s hidden, by a filter perhaps; add --hidden-rows include to send them, too, or --hidden-rows skip", rowsAre(survey.HiddenRows))
-	case survey.BadRows > 0 && o.onBadRow == "stop":
-		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
-	}
-	if err := plan.Compare(ctx); err != nil {
-		return nil, fmt.Errorf("--journal: %w", err)
-	}
-	return &survey, nil
-}
-
-func rowsAre(n int) string {
-	if n == 1 {
-		return "1 row is"
-	}
-	return fmt.Sprintf("%d rows are", n)
-}
-
 // needIDs returns why what can't be read twice is refused without an id column, or nil.
 func (o options) needIDs() error {
 	if o.usesJournal() {
 		return errors.New("line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
 	}
 	return nil
-}
-
-// question is what is asked before the first upload, or empty if nothing is left to send.
-func question(s *campaign.Survey, plan *campaignjournal.Plan, kept *campaignjournal.Journal) string {
-	if kept == nil || plan.Accepted+plan.InDoubt+plan.Failed == 0 {
-		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(s.Messages, "message"), campaign.Plural(s.Segments, "SMS"))
-	}
-	if plan.Rest == 0 {
-		return ""
-	}
-	var before []string
-	of := fmt.Sprintf(" of %d", s.Messages)
-	if n := plan.Accepted; n > 0 {
-		before = append(before, fmt.Sprintf("%d%s %s accepted%s", n, of, wasOrWere(n), acceptedOn(kept.Runs())))
-		of = ""
-	}
-	if n := plan.InDoubt; n > 0 {
-		before = append(before, fmt.Sprintf("%d%s %s in doubt", n, of, isOrAre(n)))
-		of = ""
-	}
-	if n := plan.Failed; n > 0 {
-		before = append(before, fmt.Sprintf("%d%s failed", n, of))
-	}
-	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, campaign.Plural(plan.RestSegments, "SMS"))
-}
-
-func isOrAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 // asks reports whether a person is asked: if there is one, and something at stake.

@@ -27,7 +27,7 @@ type sending struct {
 	client   *smslink.Client
 	campaign *campaign.Campaign
 	kept     *campaignjournal.Journal // nil = none
-	plan     *campaignjournal.Plan    // of files that can be read twice; nil otherwise
+	chosen   *selection
 	results  *outcome.Results
 	out      *cli.Output
 	bad      *input.Complaints // nil if the bad rows were told of before
@@ -135,8 +135,13 @@ func (u unchanged) WaitN(ctx context.Context, n int) error {
 func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
 		for s.halting.Err() == nil && s.rows.Next(s.halting) {
-			row, err := s.row()
-			if err != nil {
+			row := s.rows.Row()
+			why, err := s.chosen.choose(s.halting, row)
+			switch {
+			case why != "":
+				s.record(pendingOf(row).outcome().LeftOut(why))
+				continue
+			case err != nil:
 				s.record(pendingOf(row).outcome().Unsent(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: err}))
 				s.ended = fmt.Errorf("%s:%d: %w; it and what follows was not sent", row.File, row.Line, err)
 				return
@@ -164,25 +169,6 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 			s.whole = true
 		}
 	}
-}
-
-// row returns the row that was read, with the id under which the journal has it. The error says that
-// the row is not the one that the journal has recorded.
-func (s *sending) row() (*campaign.Row, error) {
-	row := s.rows.Row()
-	if s.plan.WasSent(s.halting, row) {
-		row.Bad = nil // its time has passed since
-	}
-	if row.Bad != nil || s.kept == nil {
-		return row, nil
-	}
-	if s.plan != nil {
-		row.Message.ID = s.plan.ID(row)
-		return row, nil
-	}
-	id, err := s.kept.Admit(s.halting, row, s.opts.sameCampaign)
-	row.Message.ID = id
-	return row, err
 }
 
 // take records the outcomes of a batch.
@@ -241,7 +227,11 @@ func (s *sending) leave(ctx context.Context) {
 		clear(unread)
 	}
 	for s.rows != nil && s.rows.Next(ctx) {
-		row, _ := s.row() // which fails for pipes alone
+		row := s.rows.Row()
+		if why, _ := s.chosen.choose(ctx, row); why != "" { // which fails for pipes alone
+			s.record(pendingOf(row).outcome().LeftOut(why))
+			continue
+		}
 		if row.Bad != nil {
 			s.record(pendingOf(row).outcome().Invalid(row.Bad))
 			continue

@@ -1,0 +1,95 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
+	"github.com/go-smslink/smslink/cmd/internal/exclusion"
+)
+
+// selection decides which rows are sent, and under which ids. Files are read twice: survey adds
+// their rows to the plan, and choose decides in the second pass as the first one did.
+type selection struct {
+	excluded     *exclusion.List
+	onePerNumber bool
+	sameCampaign bool
+	plan         *campaignjournal.Plan    // of files that can be read twice; nil otherwise
+	kept         *campaignjournal.Journal // nil = none
+	seen         map[uint64]bool          // numbers of a pipe's rows
+}
+
+const repeatsNumber = "an earlier row has its number"
+
+// look forgives a row that its time has passed if it was sent before, and returns why it is left out,
+// or "".
+func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
+	if s.plan.WasSent(ctx, row) {
+		row.Bad = nil
+	}
+	if row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
+		return ""
+	}
+	if file := s.excluded.Has(row); file != "" {
+		row.Bad = nil
+		return "in " + file
+	}
+	return ""
+}
+
+// choose gives a row the id that it is sent under, and returns why it is left out, or "". The error
+// says that the row of a pipe is not the one that the journal has recorded.
+func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, err error) {
+	if why = s.look(ctx, row); why != "" || row.Bad != nil {
+		return why, nil
+	}
+	if s.plan != nil {
+		id, repeats := s.plan.Next(row)
+		row.Message.ID = id
+		if repeats {
+			why = repeatsNumber
+		}
+		return why, nil
+	}
+	if s.onePerNumber {
+		if s.seen == nil {
+			s.seen = map[uint64]bool{}
+		}
+		if s.seen[row.Number()] {
+			return repeatsNumber, nil
+		}
+		s.seen[row.Number()] = true
+	}
+	if s.kept != nil {
+		row.Message.ID, err = s.kept.Admit(ctx, row, s.sameCampaign)
+	}
+	return "", err
+}
+
+// exclusions counts the rows that are left out.
+type exclusions struct {
+	count map[string]int // by why
+	order []string
+}
+
+func (e *exclusions) add(why string, n int) {
+	if n == 0 {
+		return
+	}
+	if e.count[why] == 0 {
+		if e.count == nil {
+			e.count = map[string]int{}
+		}
+		e.order = append(e.order, why)
+	}
+	e.count[why] += n
+}
+
+func (e *exclusions) print(out io.Writer) {
+	for _, why := range e.order {
+		fmt.Fprintf(out, "%s excluded: %s\n", rowsAre(e.count[why]), why)
+	}
+}
