@@ -14,6 +14,7 @@ type Dialect struct {
 	now        string // microseconds since 1970 of the database's clock, in UTC
 	begin      string // the first statement of each of our transactions
 	state      string // now, the epoch, and what may lose or alter data, or an empty text
+	session    string // the connection's setting that would break a promise in silence, or an empty text
 	enqueue    string // from one JSON parameter
 	take       string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
 	takeKeys   string // the same with keys
@@ -181,6 +182,12 @@ func mysql(epoch string) *Dialect {
 				THEN 'sync_binlog other than 1'
 				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4'
 				THEN 'a character_set_results other than utf8mb4'
+				ELSE '' END`,
+		session: `
+			CASE WHEN @@autocommit = 0 THEN 'autocommit = 0'
+				WHEN @@sql_safe_updates THEN 'sql_safe_updates'
+				WHEN FIND_IN_SET('ORACLE', @@sql_mode) THEN 'sql_mode ORACLE'
+				WHEN FIND_IN_SET('EMPTY_STRING_IS_NULL', @@sql_mode) THEN 'sql_mode EMPTY_STRING_IS_NULL'
 				ELSE '' END`,
 		enqueue: `
 			INSERT INTO smslink_message

@@ -96,6 +96,12 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 	if err != nil {
 		return 0, err
 	}
+	if !o.enqueues.Load() {
+		if err := o.checkEnqueuer(ctx, tx); err != nil {
+			return 0, err
+		}
+		o.enqueues.Store(true)
+	}
 	if trace := o.trace(ctx); trace != "" {
 		for i := range rows {
 			rows[i].Trace = trace

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -87,6 +88,8 @@ type Outbox struct {
 	lanes   map[string]Lane
 	wake    map[string]chan struct{}
 	logger  *slog.Logger
+
+	enqueues atomic.Bool // checkEnqueuer has succeeded
 }
 
 // New returns an outbox in the tables that [Outbox.Migrate] makes. It does no I/O. The error names

@@ -24,9 +24,9 @@ import (
 // in the last hour.
 //
 // Errors of the database are logged, and what failed is tried again. Run returns an error if it
-// cannot begin: the client is nil or in test mode, the database cannot be reached, [Outbox.Migrate]
-// has not run, or a setting of the database may lose a commit or alter a text (also later; see
-// [Options].AllowLoss). It also returns an error if the database is down when Run is to end, and
+// cannot begin: the client is nil or in test mode, the database cannot be reached or is read-only,
+// [Outbox.Migrate] has not run, the role lacks a right, or a setting of the database may lose a
+// commit or alter a text (also later; see [Options].AllowLoss). It also returns an error if the database is down when Run is to end, and
 // stays so for [Options].Timeout: the packages whose end could not be recorded are then in doubt.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
@@ -36,6 +36,9 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 		return errors.New("smslink: the outbox's client is in test mode, which sends nothing; give Run another one")
 	}
 	newest, err := o.check(ctx)
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // ctx may have caused the error
+	}
 	if err != nil {
 		return err
 	}
@@ -86,26 +89,6 @@ func (r *run) giveUpAfter(ctx context.Context) (stop func()) {
 		close(stopped)
 		waiting.Wait()
 	}
-}
-
-// check reports why Run cannot begin, records the database's epoch if none is recorded, and returns
-// the newest package.
-func (o *Outbox) check(ctx context.Context) (packageRef, error) {
-	s, err := o.state(ctx, o.db, packageRef{})
-	if err != nil {
-		return packageRef{}, fmt.Errorf(
-			"smslink: the outbox's tables can't be read; has Migrate run, and is the dialect the database's? %w", err)
-	}
-	if s.unsafe != "" && !o.opts.AllowLoss {
-		return packageRef{}, unsafeSettings(s)
-	}
-	if _, err := o.exec(ctx, o.db, `
-		UPDATE smslink_meta
-		SET value = ?
-		WHERE name = 'epoch' AND value = ''`, s.epoch); err != nil {
-		return packageRef{}, fmt.Errorf("smslink: recording the database's epoch: %w", err)
-	}
-	return s.newest, nil
 }
 
 // workerName returns a unique, readable name for this process.

@@ -111,11 +111,11 @@ func manyWorkers(k *kit) {
 			opts.Lanes[outbox.Bulk] = outbox.Lane{Messages: 20, Wait: -1, Poll: time.Millisecond, Concurrency: 2}
 		}), k.gateway.Client())
 	}
-	require.Eventually(k, func() bool {
+	k.eventually(func() bool {
 		stats, err := k.box.Stats(k.Context())
 		require.NoError(k, err)
 		return stats.Lanes[outbox.Bulk].Queued == 0 && stats.Sending == 0
-	}, 2*time.Minute, 50*time.Millisecond)
+	})
 	numbers := map[string]int{}
 	for _, m := range k.gateway.Messages() {
 		numbers[m.To]++
@@ -155,7 +155,7 @@ func replyLost(k *kit) {
 	err := short.Resolve(k.Context(), u.Package, r)
 	require.ErrorIs(k, err, outbox.ErrTooSoon, "the upload may still be in the network's hands")
 	require.ErrorContains(k, err, u.Worker)
-	require.Eventually(k, func() bool { return short.Resolve(k.Context(), u.Package, r) == nil }, eventually, tick)
+	k.eventually(func() bool { return short.Resolve(k.Context(), u.Package, r) == nil })
 	k.start()
 	k.await(again.Key, outbox.Accepted)
 	require.Equal(k, 1, k.sent(again))
@@ -195,7 +195,7 @@ func notSent(k *kit) {
 	closed, err := smslink.NewClient(k.gateway.ConnectionID, k.gateway.Password, &smslink.Options{Endpoint: "http://127.0.0.1:1/bulk-v3.php"})
 	require.NoError(k, err)
 	stop := k.run(k.box, closed)
-	require.Eventually(k, func() bool { return k.record(m.Key).Attempts >= 2 }, 2*time.Minute, 20*time.Millisecond)
+	k.eventually(func() bool { return k.record(m.Key).Attempts >= 2 })
 	stop()
 	require.Equal(k, outbox.Queued, k.record(m.Key).State)
 	k.start()

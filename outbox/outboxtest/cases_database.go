@@ -41,11 +41,11 @@ func commitsLost(k *kit) {
 		require.Equal(k, smslink.StatusSuccess, r.Result.Status)
 		require.NotEmpty(k, r.Result.RemoteID)
 	}
-	require.Eventually(k, func() bool {
+	k.eventually(func() bool {
 		stats, err := k.box.Stats(k.Context())
 		require.NoError(k, err)
 		return len(stats.WroteBack) == 2 && len(stats.Silent) == 0
-	}, 2*time.Minute, 10*time.Millisecond)
+	})
 	k.enqueue(message("later"))
 	quiet()
 	require.Equal(k, outbox.Queued, k.record("later").State)

@@ -45,11 +45,11 @@ func (t *tracer) TracePackageEnd(ctx context.Context, data outbox.PackageEnd) {
 // next waits for the n-th package to end, and returns its data.
 func (t *tracer) next(k *kit, n int) (outbox.PackageStart, outbox.PackageEnd) {
 	k.Helper()
-	require.Eventually(k, func() bool {
+	k.eventually(func() bool {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		return len(t.ends) >= n
-	}, eventually, tick)
+	})
 	return t.starts[n-1], t.ends[n-1]
 }
 

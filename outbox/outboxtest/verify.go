@@ -133,16 +133,23 @@ func (k *kit) record(key string) outbox.Record {
 	return records[0]
 }
 
-// How long a case waits for what must come, and how often it looks.
-const (
-	eventually = 2 * time.Minute
-	tick       = 10 * time.Millisecond
-)
+// eventually is how long a case waits for what must come.
+const eventually = 2 * time.Minute
+
+// eventually waits until cond holds. It calls cond in the case's own goroutine, which may fail in it.
+func (k *kit) eventually(cond func() bool, msgAndArgs ...any) {
+	k.Helper()
+	for began := time.Now(); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > eventually {
+			require.Fail(k, "it does not come", msgAndArgs...)
+		}
+	}
+}
 
 // await waits until a key's message is in a state.
 func (k *kit) await(key string, want outbox.State) outbox.Record {
 	k.Helper()
-	require.Eventually(k, func() bool { return k.record(key).State == want }, eventually, tick, "%s is not %s", key, want)
+	k.eventually(func() bool { return k.record(key).State == want }, "%s is not %s", key, want)
 	return k.record(key)
 }
 
@@ -150,12 +157,12 @@ func (k *kit) await(key string, want outbox.State) outbox.Record {
 func (k *kit) awaitPaused() string {
 	k.Helper()
 	var paused string
-	require.Eventually(k, func() bool {
+	k.eventually(func() bool {
 		stats, err := k.box.Stats(k.Context())
 		require.NoError(k, err)
 		paused = stats.Paused
 		return paused != ""
-	}, 2*time.Minute, 10*time.Millisecond, "not paused")
+	}, "not paused")
 	return paused
 }
 

@@ -206,14 +206,14 @@ func (c *chaos) harm() {
 
 // finish waits until nothing is queued or being sent.
 func (c *chaos) finish() {
-	require.Eventually(c, func() bool {
+	eventually(c, func() bool {
 		stats, err := c.box.Stats(c.Context())
 		if err != nil {
 			return false
 		}
 		require.Empty(c, stats.Paused)
 		return stats.Sending == 0 && stats.Lanes[outbox.Bulk].Queued == 0
-	}, 3*time.Minute, 200*time.Millisecond, "messages are left")
+	}, "messages are left")
 	for _, w := range c.workers {
 		_ = w.Process.Signal(syscall.SIGTERM)
 		_ = w.Wait()

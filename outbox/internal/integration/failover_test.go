@@ -48,7 +48,7 @@ func TestRun_failover(t *testing.T) {
 					_ = worker.Wait()
 				})
 			}
-			require.Eventually(t, func() bool { return len(b.gateway.Messages()) > 500 }, 2*time.Minute, 10*time.Millisecond)
+			eventually(t, func() bool { return len(b.gateway.Messages()) > 500 })
 
 			// The standby hears no more of the primary, which works on for a while and dies.
 			for _, statement := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
@@ -67,22 +67,22 @@ func TestRun_failover(t *testing.T) {
 			box, err := outbox.New(behind, outbox.Postgres, nil)
 			require.NoError(t, err)
 			var stats outbox.Stats
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				stats, err = box.Stats(t.Context())
 				require.NoError(t, err)
 				return len(stats.WroteBack) == workers && len(stats.Silent) == 0
-			}, 2*time.Minute, 50*time.Millisecond, "the workers have not written back")
+			}, "the workers have not written back")
 			require.Contains(t, stats.Paused, "failed over")
 			halted := len(b.gateway.Messages())
 			time.Sleep(500 * time.Millisecond)
 			require.Len(t, b.gateway.Messages(), halted, "sent after the fail-over and before a person resumed")
 			require.Less(t, halted, messages, "there was no backlog left")
 			require.NoError(t, box.Resume(t.Context(), "a test", "both have written back"))
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				stats, err := box.Stats(t.Context())
 				require.NoError(t, err)
 				return stats.Lanes[outbox.Bulk].Queued == 0 && stats.Sending == 0
-			}, 2*time.Minute, 50*time.Millisecond)
+			})
 			numbers, inDoubt := map[string]int{}, 0
 			for _, m := range b.gateway.Messages() {
 				numbers[m.To]++

@@ -119,9 +119,23 @@ func (b *bench) state(key string) outbox.State {
 	return records[0].State
 }
 
+// eventually waits until cond holds. It calls cond in the test's own goroutine, which may fail in it.
+func eventually(t testing.TB, cond func() bool, msgAndArgs ...any) {
+	t.Helper()
+	for began := time.Now(); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 3*time.Minute {
+			require.Fail(t, "it does not come", msgAndArgs...)
+		}
+	}
+}
+
+// await waits until a message is in a state. The database may be down meanwhile.
 func (b *bench) await(key string, want outbox.State) {
 	b.Helper()
-	require.Eventually(b, func() bool { return b.state(key) == want }, 2*time.Minute, 20*time.Millisecond, "%s is not %s", key, want)
+	eventually(b, func() bool {
+		records, err := b.box.Lookup(b.Context(), key)
+		return err == nil && len(records) == 1 && records[0].State == want
+	}, "%s is not %s", key, want)
 }
 
 // resolve resolves the one package that waits for a person.

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/outbox/internal/step"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -63,14 +65,30 @@ func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
 	}
 }
 
-// The claim is durable although the server's own commits are not.
+// The claim is durable although the server's own commits are not: it is there after a crash between
+// the claim and the upload.
 func TestRun_synchronousCommitOff(t *testing.T) {
 	t.Parallel()
-	server := startPostgres(t, "synchronous_commit=off")
+	// Without a crash such a commit becomes durable some 30 seconds later.
+	server := startPostgres(t, "synchronous_commit=off", "wal_writer_delay=10s")
 	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
 	b.enqueue("order-1")
-	b.run(b.box, nil)
+	_, err := b.db.ExecContext(t.Context(), "CHECKPOINT")
+	require.NoError(t, err)
+	var once sync.Once
+	b.run(b.box, func(at string) {
+		if at == step.Claimed {
+			once.Do(func() {
+				require.NoError(t, server.Crash())
+				require.NoError(t, server.Start())
+			})
+		}
+	})
 	b.await("order-1", outbox.Accepted)
+	require.Len(t, b.gateway.Messages(), 1)
+	stats, err := b.box.Stats(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, stats.Paused, "the claim was lost")
 }
 
 func TestRun_needsItsTables(t *testing.T) {
@@ -108,7 +126,7 @@ func TestEnqueue_inPgxTransaction(t *testing.T) {
 		}
 	}
 	b.run(b.box, nil)
-	require.Eventually(t, func() bool { return len(b.gateway.Messages()) == 3 }, 2*time.Minute, 10*time.Millisecond)
+	eventually(t, func() bool { return len(b.gateway.Messages()) == 3 })
 	for _, m := range b.gateway.Messages() {
 		require.Equal(t, "Ștefan 😀", m.Text)
 	}

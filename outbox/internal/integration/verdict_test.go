@@ -69,7 +69,7 @@ func TestResolve_lateResults(t *testing.T) {
 					}
 				})
 				b.await("order-1", outbox.InDoubt)
-				require.Eventually(t, func() bool { return b.resolve(c.verdict) == nil }, 10*time.Second, 20*time.Millisecond)
+				eventually(t, func() bool { return b.resolve(c.verdict) == nil })
 				close(said)
 				b.await("order-1", c.want)
 				b.stays("order-1", c.want)
@@ -128,10 +128,10 @@ func TestRun_aStuckTransactionHidesNoDoubt(t *testing.T) {
 		b.run(b.box, nil)
 		b.await("order-1", outbox.InDoubt)
 		require.NoError(t, b.resolve(outbox.VerdictSent))
-		require.Eventually(t, func() bool {
+		eventually(t, func() bool {
 			stats, err := b.box.Stats(t.Context())
 			return err == nil && stats.Sending == 1 && stats.Overdue > time.Second
-		}, 10*time.Second, 20*time.Millisecond, "what is stuck shows in no figure")
+		}, "what is stuck shows in no figure")
 		began := time.Now()
 		require.ErrorContains(t, b.box.Pause(t.Context(), "a test", "a test"), "another transaction holds")
 		require.ErrorContains(t, b.box.Resume(t.Context(), "a test", "a test"), "another transaction holds")

@@ -12,5 +12,9 @@ PREPARE addition FROM @add;
 EXECUTE addition;
 DEALLOCATE PREPARE addition;
 
+-- Run compares this with what it needs.
+INSERT IGNORE INTO smslink_meta (name, value) VALUES ('version', '4');
+
 -- +goose Down
+DELETE FROM smslink_meta WHERE name = 'version';
 ALTER TABLE smslink_package DROP COLUMN late, DROP COLUMN verdict;

@@ -1,0 +1,181 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// check reports why Run cannot begin, records the database's epoch if none is recorded, and returns
+// the newest package. It tries again if the cause may pass, such as a pooled connection that is
+// dead.
+func (o *Outbox) check(ctx context.Context) (newest packageRef, err error) {
+	for range 5 {
+		var passing bool
+		newest, passing, err = o.checkOnce(ctx)
+		if !passing || !sleep(ctx, errorPause, nil) {
+			break
+		}
+	}
+	return newest, err
+}
+
+func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, passing bool, err error) {
+	if err := o.db.PingContext(ctx); err != nil {
+		return newest, true, fmt.Errorf("smslink: the outbox's database can't be reached: %w", err)
+	}
+	if err := o.checkTables(ctx); err != nil {
+		return newest, !errors.Is(err, errLasting), err
+	}
+	if err := o.checkSession(ctx, o.db); err != nil {
+		return newest, !errors.Is(err, errLasting), err
+	}
+	s, err := o.state(ctx, o.db, packageRef{})
+	if err != nil {
+		return newest, true, errDialect(err)
+	}
+	if s.unsafe != "" && !o.opts.AllowLoss {
+		return newest, false, unsafeSettings(s)
+	}
+	err = o.inTx(ctx, func(tx *sql.Tx) error {
+		found, err := o.countsFound(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if found {
+			return errFoundRows
+		}
+		_, err = o.exec(ctx, tx, `
+			UPDATE smslink_meta
+			SET value = ?
+			WHERE name = 'epoch' AND value = ''`, s.epoch)
+		return err
+	})
+	if err != nil {
+		err = explain("changed", err)
+	}
+	return s.newest, err != nil && !errors.Is(err, errLasting), err
+}
+
+// tablesVersion is what the migrations write to smslink_meta.
+const tablesVersion = "4"
+
+// checkTables reports why the tables can't be used. It asks in words that every database knows.
+func (o *Outbox) checkTables(ctx context.Context) error {
+	var version string
+	err := o.db.QueryRowContext(ctx, "SELECT value FROM smslink_meta WHERE name = 'version'").Scan(&version)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return explain("read", err)
+	case version >= tablesVersion:
+		return nil
+	}
+	return fmt.Errorf("%w: they are of an earlier version; call Migrate", errLasting)
+}
+
+// errLasting is the error of tables that can't be used until a person changes something.
+var errLasting = errors.New("smslink: the outbox's tables can't be used")
+
+var errFoundRows = fmt.Errorf("%w: the connection counts rows that an UPDATE found, not those that it changed; "+
+	"leave clientFoundRows off", errLasting)
+
+// explain says in its own words why the outbox's tables can't be read or changed. Drivers tell these
+// causes apart by their texts alone.
+func explain(what string, err error) error {
+	if errors.Is(err, errLasting) {
+		return err
+	}
+	cause, text := "", strings.ToLower(err.Error())
+	for _, c := range []struct{ part, cause string }{
+		{"denied", "the role lacks a right that docs/outbox.md names"},
+		{"read-only", "the database is read-only; connect to the one that takes writes"},
+		{"readonly", "the database is read-only; connect to the one that takes writes"},
+		{"read only", "the database is read-only; connect to the one that takes writes"},
+		{"does not exist", "they are missing; call Migrate"},
+		{"doesn't exist", "they are missing; call Migrate"},
+		{"no such table", "they are missing; call Migrate"},
+	} {
+		if strings.Contains(text, c.part) {
+			cause = c.cause
+			break
+		}
+	}
+	if cause == "" {
+		return fmt.Errorf("smslink: the outbox's tables can't be %s: %w", what, err)
+	}
+	return fmt.Errorf("%w: %s (%w)", errLasting, cause, err)
+}
+
+// checkSession refuses a connection whose settings would break a promise in silence.
+func (o *Outbox) checkSession(ctx context.Context, q querier) error {
+	if o.dialect.session == "" {
+		return nil
+	}
+	var setting string
+	if err := q.QueryRowContext(ctx, "SELECT "+o.dialect.session).Scan(&setting); err != nil {
+		return errDialect(err)
+	}
+	if setting != "" {
+		return fmt.Errorf("%w over a connection with %s; change that in the DSN or on the server", errLasting, setting)
+	}
+	return nil
+}
+
+func errDialect(err error) error {
+	return fmt.Errorf("smslink: the database does not answer as the outbox's dialect expects; is it the database's? %w", err)
+}
+
+// countsFound reports whether an UPDATE counts rows that it does not change.
+func (o *Outbox) countsFound(ctx context.Context, tx *sql.Tx) (bool, error) {
+	if o.dialect.session == "" { // the databases that count changed rows have session settings, too
+		return false, nil
+	}
+	n, err := o.exec(ctx, tx, "UPDATE smslink_meta SET value = value WHERE name = 'epoch'")
+	return n > 0, err
+}
+
+// checkEnqueuer checks a connection that Enqueue uses for the first time.
+func (o *Outbox) checkEnqueuer(ctx context.Context, tx Tx) error {
+	if o.dialect.session == "" {
+		return nil
+	}
+	q, ok := tx.(querier)
+	if !ok {
+		q = o.db
+	}
+	if err := o.checkSession(ctx, q); err != nil {
+		return err
+	}
+	if tx, ok := tx.(*sql.Tx); ok {
+		return o.checkInsertCount(ctx, tx)
+	}
+	own, err := o.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = own.Rollback() }()
+	return o.checkInsertCount(ctx, own)
+}
+
+// checkInsertCount inserts a row twice, and takes that back. An enqueuer may do no more.
+func (o *Outbox) checkInsertCount(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT smslink_check"); err != nil {
+		return err
+	}
+	probe := row{Key: "check-" + rand.Text(), Lane: Bulk, NotBefore: never}
+	n, err := o.exec(ctx, tx, o.dialect.enqueue, asciiJSON([]row{probe, probe}))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT smslink_check"); err != nil {
+		return err
+	}
+	if n > 1 {
+		return errFoundRows
+	}
+	return nil
+}

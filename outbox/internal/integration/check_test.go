@@ -1,0 +1,186 @@
+//go:build unix
+
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+)
+
+// Each cause why Run can't begin has its own words.
+func TestRun_saysWhyItCannotBegin(t *testing.T) {
+	const worker = "worker"
+	become := map[string]func(dsn string) string{ // another role
+		"postgres": func(dsn string) string { return strings.Replace(dsn, "smslink@", worker+"@", 1) },
+		"mariadb":  func(dsn string) string { return strings.Replace(dsn, "root@", worker+"@", 1) },
+	}
+	create := map[string]string{"postgres": "CREATE ROLE worker LOGIN", "mariadb": "CREATE USER worker@127.0.0.1"}
+	grant := map[string][]string{
+		"postgres": {"GRANT SELECT ON smslink_message, smslink_package, smslink_result, smslink_report, smslink_meta TO worker"},
+		"mariadb":  {"GRANT SELECT ON outbox.* TO worker@127.0.0.1"},
+	}
+	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
+		gateway := newBench(t, config, nil).gateway
+		open := func(dsn string) (*sql.DB, *outbox.Outbox) {
+			db, err := sql.Open(config.Driver, dsn)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = db.Close() })
+			box, err := outbox.New(db, dialects[config.Dialect], nil)
+			require.NoError(t, err)
+			return db, box
+		}
+		db, box := open(config.DSN)
+		exec := func(statements ...string) {
+			t.Helper()
+			for _, statement := range statements {
+				_, err := db.ExecContext(t.Context(), statement)
+				require.NoError(t, err, statement)
+			}
+		}
+		refuses := func(box *outbox.Outbox, want string) {
+			t.Helper()
+			err := box.Run(t.Context(), gateway.Client())
+			require.ErrorContains(t, err, want)
+			require.Equal(t, 1, strings.Count(err.Error(), "smslink:"))
+		}
+		if server != nil {
+			exec(create[config.Dialect])
+			_, other := open(become[config.Dialect](config.DSN))
+			if config.Dialect == "mariadb" {
+				exec("GRANT CREATE ON outbox.nothing TO worker@127.0.0.1") // to connect, and no more
+			}
+			refuses(other, "the role lacks a right")
+			exec(grant[config.Dialect]...)
+			refuses(other, "the role lacks a right")
+		}
+		switch config.Dialect {
+		case "postgres":
+			_, readOnly := open(config.DSN + "&default_transaction_read_only=on")
+			refuses(readOnly, "the database is read-only")
+		case "mariadb":
+			exec("GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.* TO worker@127.0.0.1", "SET GLOBAL read_only = 1")
+			_, readOnly := open(become[config.Dialect](config.DSN))
+			refuses(readOnly, "the database is read-only")
+			exec("SET GLOBAL read_only = 0")
+		case "sqlite":
+			_, readOnly := open("file:" + config.DSN + "&mode=ro")
+			refuses(readOnly, "the database is read-only")
+		}
+
+		wrong := map[string]*outbox.Dialect{"postgres": outbox.SQLite, "mariadb": outbox.Postgres, "sqlite": outbox.MariaDB}
+		mistaken, err := outbox.New(db, wrong[config.Dialect], nil)
+		require.NoError(t, err)
+		refuses(mistaken, "is it the database's?")
+
+		exec("UPDATE smslink_meta SET value = '1' WHERE name = 'version'")
+		refuses(box, "earlier version; call Migrate")
+		exec("DELETE FROM smslink_meta WHERE name = 'version'")
+		refuses(box, "earlier version; call Migrate")
+		exec("DROP TABLE smslink_meta")
+		refuses(box, "they are missing; call Migrate")
+
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, box.Run(ended, gateway.Client()), "a context that is done is no failure")
+
+		if server != nil {
+			require.NoError(t, server.Crash())
+			refuses(box, "can't be reached")
+		} else {
+			_, nowhere := open(filepath.Join(t.TempDir(), "missing", "outbox.db"))
+			refuses(nowhere, "can't be reached")
+		}
+	})
+}
+
+// The pool's connections died with the server, which is up again.
+func TestRun_deadPooledConnections(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
+		if server == nil {
+			t.Skip("SQLite has no server")
+		}
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		b.db.SetMaxIdleConns(4)
+		var conns []*sql.Conn
+		for range 4 {
+			conn, err := b.db.Conn(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, conn.PingContext(t.Context()))
+			conns = append(conns, conn)
+		}
+		for _, conn := range conns {
+			require.NoError(t, conn.Close())
+		}
+		require.NoError(t, server.Crash())
+		require.NoError(t, server.Start())
+		b.run(b.box, nil)
+		b.await("order-1", outbox.Accepted)
+	})
+}
+
+// Settings that would break a promise in silence are refused by name, by Run and by the first call
+// of Enqueue.
+func TestMariaDB_refusesSettings(t *testing.T) {
+	t.Parallel()
+	server := startMariaDB(t)
+	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	for parameter, name := range map[string]string{
+		"clientFoundRows=true":                "clientFoundRows",
+		"autocommit=0":                        "autocommit = 0",
+		"sql_safe_updates=1":                  "sql_safe_updates",
+		"sql_mode=%27ORACLE%27":               "sql_mode ORACLE",
+		"sql_mode=%27EMPTY_STRING_IS_NULL%27": "sql_mode EMPTY_STRING_IS_NULL",
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, err := sql.Open(server.Driver, server.DSN+"&"+parameter)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			box, err := outbox.New(db, outbox.MariaDB, nil)
+			require.NoError(t, err)
+			require.ErrorContains(t, box.Run(t.Context(), b.gateway.Client()), name)
+			m := outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda"}
+			_, err = box.Enqueue(t.Context(), db, m)
+			require.ErrorContains(t, err, name)
+			tx, err := db.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			_, err = box.Enqueue(t.Context(), tx, m)
+			require.ErrorContains(t, err, name)
+			require.NoError(t, tx.Commit())
+			var n int
+			require.NoError(t, b.db.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_message").Scan(&n))
+			require.Zero(t, n, "what was refused is there")
+		})
+	}
+}
+
+// A role's own statement_timeout does not break off the outbox's transactions.
+func TestRun_shortStatementTimeout(t *testing.T) {
+	t.Parallel()
+	server := startPostgres(t)
+	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+	b.enqueue("order-1")
+	// Each new row of a package takes longer than the role's statements may.
+	for _, statement := range []string{
+		"CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$",
+		"CREATE TRIGGER slow BEFORE INSERT ON smslink_package FOR EACH ROW EXECUTE FUNCTION slow()",
+	} {
+		_, err := b.db.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	db, err := sql.Open(server.Driver, server.DSN+"&statement_timeout=300")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	box, err := outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1}}})
+	require.NoError(t, err)
+	b.run(box, nil)
+	b.await("order-1", outbox.Accepted)
+}
