@@ -37,7 +37,7 @@ type Options struct {
 	// Choose a transport with care:
 	//   - For tracing or logging, wrap the transport of NewTransport. http.DefaultTransport keeps
 	//     connections for 90 seconds: see ReuseConnections for what that risks.
-	//   - A RoundTripper that buffers a request and sends it again by itself, such as
+	//   - A RoundTripper that buffers a request and sends it again on its own, such as
 	//     hashicorp/go-retryablehttp's, sends SMS twice. The client can't prevent that.
 	//   - An *http.Transport that turns TLS verification off, or allows TLS below 1.2, is
 	//     refused. The client can't check any other RoundTripper.
@@ -66,10 +66,10 @@ type Options struct {
 	// A Send that runs out of time is most likely in doubt, so leave it room.
 	Timeout time.Duration
 
-	// Cooldown is how long the client sends nothing more after the gateway has refused its account,
+	// Cooldown is how long the client sends nothing more after the gateway has rejected its account,
 	// with ERROR 1 to 7 or 14: repeated wrong passwords get the address banned. Packages are then
 	// not sent, and their errors wrap the [*GatewayError]. After that time one package asks again.
-	// Each further refusal doubles the time, up to an hour. 0 means 1 minute, and below 0 none.
+	// Each further ERROR of these doubles the time, up to an hour. 0 means 1 minute, and below 0 none.
 	Cooldown time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
@@ -182,7 +182,7 @@ func isNilPointer(v any) bool {
 // TestMode reports whether the client's packages are only checked: see [Options].
 func (c *Client) TestMode() bool { return c != nil && c.testMode }
 
-// parseEndpoint refuses what a request could not be sent to as it is. Its errors
+// parseEndpoint checks that a request can be sent to the endpoint as it is. Its errors
 // don't quote the URL, which may hold a password.
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
@@ -212,7 +212,7 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 // SendMessage sends one message. The error is nil only if the gateway accepted that message.
 // Accepted is not delivered: delivery reports, which carry the Result's RemoteID, say that.
 //
-// The error is a [*MessageError] if the message is refused before anything is sent, a [*SendError]
+// The error is a [*MessageError] if the message is invalid, so that nothing is sent, a [*SendError]
 // as from [Client.Send], or a [*ResultError] if the gateway did not accept the message.
 // [SafeToResend] reports whether the message can be sent again without the risk of a second SMS.
 //
@@ -306,13 +306,13 @@ func (c *Client) usable(ctx context.Context) error {
 	return nil
 }
 
-// account keeps a client whose account was refused from asking again at once.
+// account keeps a client whose account was rejected from asking again at once.
 type account struct {
 	cooldown time.Duration // the shortest pause; none if it is below 0
 
 	mu      sync.Mutex
-	refusal *GatewayError // nil if the account was not refused, or not lately
-	at      time.Time     // of the refusal
+	refusal *GatewayError // nil if the account was not rejected, or not lately
+	at      time.Time     // of the rejection
 	pause   time.Duration // after it
 	next    time.Time     // when a package may ask again
 }
@@ -326,7 +326,7 @@ func (a *account) ask(now time.Time) error {
 		return nil
 	}
 	if wait := a.next.Sub(now); wait > 0 {
-		return fmt.Errorf("the account was refused before, and the client asks again in %v at the earliest: %w",
+		return fmt.Errorf("the account was rejected before, and the client asks again in %v at the earliest: %w",
 			max(wait.Round(time.Second), time.Second), a.refusal)
 	}
 	a.next = now.Add(a.pause)

@@ -18,7 +18,7 @@ import (
 // decodes for its Method.
 type Codec interface {
 	// Method is the gateway's Compression value: 0 none, 1 zlib, 2 bzip2, 3 LZF
-	// [ref]. Any other is refused by [Client.Send].
+	// [ref]. [Client.Send] returns an error for any other.
 	Method() int
 
 	// String is the codec's short name, for logs.
@@ -82,7 +82,7 @@ func (c *Client) codecOf(p *Package) Codec {
 	return CodecZlib
 }
 
-// checkMethod refuses a codec that the gateway can't decode.
+// checkMethod returns an error for a codec that the gateway can't decode.
 func checkMethod(codec Codec) error {
 	if method := codec.Method(); method < 0 || method > 3 {
 		return fmt.Errorf("the codec %s has method %d, which the gateway does not know; it knows 0 to 3", codec, method)

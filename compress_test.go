@@ -129,7 +129,7 @@ func FuzzCodecs(f *testing.F) {
 func TestCodecs_sizesBesideTheirPeers(t *testing.T) {
 	plain := corpus(20_000)
 	require.Equal(t, "1624e7a653b088e8d669d8433671ec47", fmt.Sprintf("%x", md5sum(plain)),
-		"the corpus has changed: record the sizes anew")
+		"the corpus has changed: record the sizes again")
 	for _, c := range []struct {
 		codec smslink.Codec
 		peer  int
@@ -162,7 +162,7 @@ func TestPackage_defaultCodecBySize(t *testing.T) {
 var most = flag.Int("most", 100_000,
 	"messages of the largest package that PHP's decoders are given; 1000000 takes a minute")
 
-// unpacker gives PHP's own decoders, and liblzf's, what it is told to expect of them.
+// unpacker gives PHP's own decoders, and liblzf's, what to expect of them.
 type unpacker struct {
 	folder string
 	n      int

@@ -2,7 +2,7 @@
 // with a result for each of them.
 //
 // These docs mark where a fact about the gateway comes from: [ref] is the vendor's own PHP client,
-// called the reference client; [public] is what the vendor and others have published, and nobody
+// called the reference client; [public] is what the vendor and others have published, and no one
 // has confirmed.
 //
 // # Sending

@@ -108,7 +108,7 @@ func (e *SendError) attrs() []any {
 // If the error stands in an unexported field of another struct, fmt prints it whole.
 func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// MessageError is the error of a message that [Package.Add] refused: an invalid one. It holds no
+// MessageError is the error of a message that [Package.Add] did not take: an invalid one. It holds no
 // receiver and no text.
 type MessageError struct {
 	ID    int64
@@ -151,7 +151,7 @@ func (e *MessageError) Unwrap() error {
 //	7 wrong password                15 scheduled in the past or too near
 //	8 no credit                     16 error while sending
 //
-// Few causes go away by themselves, and repeated wrong passwords get the address banned, so never
+// Few causes go away on their own, and repeated wrong passwords get the address banned, so never
 // send again in a loop.
 type GatewayError struct {
 	// Code is the gateway's, without surrounding spaces and leading zeros. It is empty if the
@@ -165,13 +165,13 @@ type GatewayError struct {
 // Error returns the code and, if it is in the published table, its meaning.
 func (e *GatewayError) Error() string {
 	if e.Code == "" {
-		return "the gateway refused with an ERROR without a code; its Text says why"
+		return "the gateway answered with an ERROR without a code; its Text says why"
 	}
 	meaning, published := gatewayCodes[e.Code]
 	if !published {
 		meaning = "its Text says why"
 	}
-	return fmt.Sprintf("the gateway refused with ERROR %s: %s", e.Code, meaning)
+	return fmt.Sprintf("the gateway answered with ERROR %s: %s", e.Code, meaning)
 }
 
 // Is reports whether target is a GatewayError of the same Code, so that
@@ -191,7 +191,7 @@ func (e *GatewayError) isAboutAccount() bool {
 	return false
 }
 
-// stopsAll reports whether any other package would be refused, too.
+// stopsAll reports whether any other package would be rejected, too.
 func (e *GatewayError) stopsAll() bool { return e.isAboutAccount() || e.Code == "8" }
 
 // Format prints what Error returns, whatever the verb, so that %+v and %#v do not show the

@@ -50,7 +50,7 @@ func Example() {
 	// 2 success 220000002
 }
 
-// The shortest of it: a client, a package, and what became of each message.
+// The shortest of it: a client, a package, and a result for each message.
 func ExampleClient_Send() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
@@ -127,13 +127,13 @@ func ExampleSafeToResend() {
 		fmt.Println(smslink.SafeToResend(err), err)
 	}
 	// Output:
-	// true smslink: rejected: the gateway refused with ERROR 8: no credit
+	// true smslink: rejected: the gateway answered with ERROR 8: no credit
 	// false smslink: in doubt: the connection ended before the reply did (EOF)
 }
 
 func ExampleOutcomeOf() {
 	gateway := smslinktest.NewGateway(nil)
-	gateway.Close() // so that nobody listens
+	gateway.Close() // so that no one listens
 	client := gateway.Client()
 	ctx := context.Background()
 

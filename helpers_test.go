@@ -57,7 +57,7 @@ func replyTo(n int) string {
 
 const campaign = 100_000
 
-var update = flag.Bool("update", false, "write the goldens anew")
+var update = flag.Bool("update", false, "write the goldens again")
 
 func newGateway(t testing.TB, opts *smslinktest.Options) *smslinktest.Gateway {
 	t.Helper()

@@ -423,7 +423,7 @@ func TestStream_aStatusThatIsNotDocumentedStaysInDoubt(t *testing.T) {
 func TestStream_whatWasNotSentIsNewAgain(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
-	gateway.Close() // nobody listens
+	gateway.Close() // no one listens
 	j, read, intended := newSpy(), 0, 0
 	j.intending = func(ids []int64) { intended += len(ids) }
 	collect(t, t.Context(), client.Stream(numbered(10, &read, nil), &smslink.StreamOptions{Journal: j, Retry: quick}))
@@ -442,7 +442,7 @@ func TestStream_whatAStoppedStreamCantAskForIsInDoubt(t *testing.T) {
 	require.ErrorContains(t, batches[0].Err, "gone")
 }
 
-// A wrong password is told while the other packages are with the journal: none of them
+// A wrong password is reported while the other packages are with the journal: none of them
 // is uploaded, and none stays in doubt.
 func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 	gateway := newGateway(t,

@@ -72,7 +72,7 @@ func (m Message) LogValue() slog.Value {
 // Package accumulates messages for one upload. The zero value is empty and ready to use.
 //
 // Add checks and encodes each message right away, in the wire's own form, so that [Client.Send]
-// has nothing left to refuse.
+// has nothing left to check.
 //
 // # Sealed packages
 //

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// receiverError is the reason why a receiver is refused, worded to follow the field's name.
+// receiverError is the reason why a receiver is invalid, worded to follow the field's name.
 type receiverError string
 
 const (

@@ -215,16 +215,16 @@ const (
 // reply returns the MESSAGE reply that the answer has. Any other answer is an error, whose outcome
 // is what the answer proves.
 func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
-	reply, outcome, why := a.judge(ctx)
+	reply, outcome, why := a.outcome(ctx)
 	if why != nil {
 		return reply, a.failure(outcome, why)
 	}
 	return reply, nil
 }
 
-// judge reads the answer, its status first, then its body. The error is nil, or the reason why it
+// outcome reads the answer, its status first, then its body. The error is nil, or the reason why it
 // is not the reply of a gateway that took the upload.
-func (a *answer) judge(ctx context.Context) (wire.Reply, Outcome, error) {
+func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
 	reply, unreadable := wire.ParseReply(a.body)
 	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
 	var refusal *GatewayError // an ERROR that was read to its end

@@ -76,9 +76,8 @@ const (
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
 	// server can have taken it.
 	OutcomeNotSent
-	// OutcomeRejected means that the gateway, or a server before it, refused the package: an ERROR
-	// reply, a 3xx or a 4xx. Nothing was taken. Sending the same again will most likely be refused
-	// again.
+	// OutcomeRejected means that the gateway, or a server before it, turned the package down: an ERROR
+	// reply, a 3xx or a 4xx. Nothing was taken. The same will most likely be rejected again.
 	OutcomeRejected
 	// OutcomeAccepted means that the gateway took the package, or that it accepted the message for
 	// sending. It is the outcome of a nil error only. An accepted package is sealed. Accepted is not
@@ -87,7 +86,7 @@ const (
 	// OutcomeFailed means that the gateway took the message's package, and reported that it will not
 	// send this message: [Status] 1, 2, 4 or 5.
 	OutcomeFailed
-	// OutcomeInvalid means that [Package.Add] refused the message, so that it was in no package.
+	// OutcomeInvalid means that [Package.Add] did not take the message, so that it was in no package.
 	OutcomeInvalid
 )
 

@@ -53,10 +53,10 @@ var (
 //   - messages lack ids;
 //   - the context is done;
 //   - the Limiter or the Journal fails;
-//   - further packages would most likely fare no better, as [StopReason] judges;
-//   - five packages in a row are in doubt, those that were not sent not counted.
+//   - further packages would most likely fail, too: see [StopReason];
+//   - five packages in a row are in doubt. Those that were not sent do not count.
 //
-// It then yields what is on its way. Packages that wait for the Limiter or for a retry are not
+// It then yields what is under way. Packages that wait for the Limiter or for a retry are not
 // sent. What was read and not packed yet comes in a last Batch, whose Err matches [ErrStopped].
 //
 // # Concurrency
@@ -168,8 +168,8 @@ func (s *Stream) Drain(reason error) {
 	}
 }
 
-// Err returns the error that stopped the stream, or nil if the source has ended and no package was
-// held back. The error matches [ErrStopped] and the reason. Before the loop over Batches has ended
+// Err returns the error that stopped the stream, or nil if the source has ended and every package
+// was tried. The error matches [ErrStopped] and the reason. Before the loop over Batches has ended
 // it returns nil, unless Drain was called before the loop began.
 func (s *Stream) Err() error {
 	s.mu.Lock()
@@ -192,10 +192,10 @@ type StreamOptions struct {
 
 	// MaxBytes bounds the plain form of a package, in bytes; 0 means 2,000,000, which stays below
 	// the 2 MiB of PHP's stock upload limit with every codec of this module. What the gateway
-	// takes is unknown. A message that is longer by itself gets a package of its own.
+	// takes is unknown. A longer message gets a package of its own.
 	MaxBytes int
 
-	// Concurrency is the number of packages on their way at a time, up to 1,000; 0 means 1. One
+	// Concurrency is the number of packages under way at a time, up to 1,000; 0 means 1. One
 	// more is filled meanwhile.
 	Concurrency int
 
@@ -435,7 +435,7 @@ func (t *totals) count(b *Batch, segments int) {
 //   - a [*GatewayError] of code 1 to 8 or 14, which is about the account or this program, whatever
 //     the HTTP status;
 //   - the [*ResultError] of the first message in resp with [StatusInsufficientCredit];
-//   - an error naming the HTTP status, if a server refused with a 3xx, 401, 403, 404, 407 or 429,
+//   - an error naming the HTTP status, if a server answered with a 3xx, 401, 403, 404, 407 or 429,
 //     and not with an ERROR of the gateway;
 //   - the cause of a [*SendError] of [OutcomeNotSent] that is not the network's, such as a codec's
 //     error.
@@ -472,7 +472,7 @@ func withoutCredit(resp *Response) error {
 	return nil
 }
 
-// barsAll reports whether a refusal with that HTTP status awaits every other upload, too.
+// barsAll reports whether every other upload would most likely get that HTTP status, too.
 func barsAll(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired,

@@ -27,7 +27,7 @@ type run struct {
 	lasting  context.Context //nolint:containedctx // of the journal's calls: never done
 	going    context.Context //nolint:containedctx // done, with its reason, once nothing more is to be sent
 	stop     context.CancelCauseFunc
-	heldBack atomic.Bool  // a package was not sent, or not recorded, because the run stopped
+	cutShort atomic.Bool  // a package was not sent, or not recorded, because the run stopped
 	inDoubt  atomic.Int32 // packages in a row
 	done     chan *job    // whose goroutines have ended
 	senders  sync.WaitGroup
@@ -38,7 +38,7 @@ type run struct {
 	allZero    bool       // the ids so far
 	ids        idset.Set  // of all messages; nil if they may come again
 	sending    int        // jobs whose goroutines were started, and that were not yielded
-	complete   bool       // the source has ended, and nothing was held back when it did
+	complete   bool       // the source has ended, and the stop cut nothing short
 	left       bool       // the loop was
 	panicked   any        // the first panic of a job's goroutine
 	unrecorded [][]Result // by batch
@@ -160,7 +160,7 @@ func (r *run) add(m Message) {
 	}
 }
 
-// invalid adds a message that Add refused to the batch. Batches are bounded in these, too.
+// invalid adds a message that is invalid to the batch. Batches are bounded in these, too.
 func (r *run) invalid(err *MessageError) {
 	b := &r.filling.batch
 	b.Invalid = append(b.Invalid, err)
@@ -204,12 +204,12 @@ func (r *run) crashed(j *job, panicked any) {
 	}
 	switch b := &j.batch; {
 	case b.Err != nil || b.Response != nil: // it was the journal's last call
-		r.heldBack.Store(true)
+		r.cutShort.Store(true)
 	case j.mayBeSent:
 		b.Package.endSend(OutcomeInDoubt)
-		b.Err = r.heldBackAs(OutcomeInDoubt)
+		b.Err = r.stoppedAs(OutcomeInDoubt)
 	default:
-		b.Err = r.heldBackAs(OutcomeNotSent)
+		b.Err = r.stoppedAs(OutcomeNotSent)
 	}
 }
 
@@ -249,7 +249,7 @@ func (r *run) yieldBatch(j *job) {
 	}
 }
 
-// finish sends the rest, yields what is under way, and last what the run's stop has held back.
+// finish sends the rest, yields what is under way, and last what the stop has kept from being sent.
 func (r *run) finish() {
 	if !r.filling.batch.isEmpty() {
 		r.start()
@@ -260,7 +260,7 @@ func (r *run) finish() {
 	if b := &r.filling.batch; !b.isEmpty() {
 		r.skipKnown(r.filling)
 		if b.Package.Len() > 0 && b.Err == nil {
-			b.Err = r.heldBackAs(OutcomeNotSent)
+			b.Err = r.stoppedAs(OutcomeNotSent)
 		}
 		r.yieldBatch(r.filling)
 	}
@@ -275,7 +275,7 @@ func (r *run) finish() {
 // end waits for the goroutines, also if the source or the loop panics, and returns the reason why
 // the run stopped, or nil.
 func (r *run) end() (reason error) {
-	if !r.complete || r.heldBack.Load() {
+	if !r.complete || r.cutShort.Load() {
 		r.stop(errLeft) // unless it has stopped before
 		reason = context.Cause(r.going)
 	}
@@ -303,14 +303,14 @@ func (r *run) send(j *job) {
 	case b.Err != nil || b.Package.Len() == 0:
 		return
 	case r.stopped():
-		b.Err = r.heldBackAs(OutcomeNotSent)
+		b.Err = r.stoppedAs(OutcomeNotSent)
 		return
 	}
 	if !r.intend(j) {
 		return
 	}
 	if r.stopped() {
-		b.Err = r.heldBackAs(OutcomeNotSent)
+		b.Err = r.stoppedAs(OutcomeNotSent)
 	} else {
 		b.Response, b.Err = r.attempt(b.Package)
 		if reason := r.stopReason(b); reason != nil {
@@ -343,7 +343,7 @@ func (r *run) skipKnown(j *job) {
 	if err != nil {
 		r.journalFailed(err)
 		b.Package.endSend(OutcomeInDoubt)
-		b.Err = r.heldBackAs(OutcomeInDoubt)
+		b.Err = r.stoppedAs(OutcomeInDoubt)
 	}
 }
 
@@ -362,7 +362,7 @@ func (r *run) intend(j *job) bool {
 	r.journalFailed(err)
 	r.skipKnown(j)
 	if b.Err == nil && b.Package.Len() > 0 {
-		b.Err = r.heldBackAs(OutcomeNotSent)
+		b.Err = r.stoppedAs(OutcomeNotSent)
 	}
 	return false
 }
@@ -386,7 +386,7 @@ func (r *run) attempt(p *Package) (*Response, error) {
 			}
 		}
 		if r.stopped() {
-			r.heldBack.Store(true)
+			r.cutShort.Store(true)
 			return nil, notSent(fmt.Errorf("%w; an attempt before: %w", r.stopError(), errors.Unwrap(err)))
 		}
 	}
@@ -399,7 +399,7 @@ func (r *run) upload(p *Package, attempt int) (*Response, error) {
 	defer cancel()
 	resp, err := r.client.send(context.WithValue(ctx, mayBegin{}, func() bool { return !r.stopped() }), p, attempt)
 	if errors.Is(err, errNotBegun) {
-		return nil, r.heldBackAs(OutcomeNotSent)
+		return nil, r.stoppedAs(OutcomeNotSent)
 	}
 	return resp, err
 }
@@ -452,13 +452,13 @@ func (r *run) record(j *job) {
 }
 
 func (r *run) journalFailed(err error) {
-	r.heldBack.Store(true)
+	r.cutShort.Store(true)
 	r.stop(fmt.Errorf("the journal: %w", err))
 }
 
-// heldBackAs returns the error of a package that the run's stop has kept from being sent.
-func (r *run) heldBackAs(outcome Outcome) error {
-	r.heldBack.Store(true)
+// stoppedAs returns the error of a package that the run's stop has kept from being sent.
+func (r *run) stoppedAs(outcome Outcome) error {
+	r.cutShort.Store(true)
 	return &SendError{Outcome: outcome, Err: r.stopError()}
 }
 

@@ -375,7 +375,7 @@ func TestStream_panicsAndGoexits(t *testing.T) {
 				}
 				client := clientOf(t, gateway, opts)
 				if place == "OnRetry" {
-					gateway.Close() // nobody listens
+					gateway.Close() // no one listens
 				}
 				j := newSpy()
 				stream := client.Stream(numbered(5, new(int), nil), optionsThatCall(place, j, call))

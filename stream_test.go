@@ -319,7 +319,7 @@ func TestStream_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
 	require.Len(t, gateway.Uploads(), taken/10)
 }
 
-// Err is nil only if the loop has seen what became of every message.
+// Err is nil only if the loop has seen the result of every message.
 func TestStream_leavingTheLoopWithUploadsUnderWayIsNotItsEnd(t *testing.T) {
 	for messages, ended := range map[int]bool{10: true, 20: false} {
 		gateway := newGateway(t, nil)
@@ -523,7 +523,7 @@ func TestStream_aRefusedMessagesIDIsFree(t *testing.T) {
 func TestStream_triesAgainOnlyWhatWasNotSent(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
-	gateway.Close() // nobody listens
+	gateway.Close() // no one listens
 	var attempts []int
 	retry := quick
 	retry.OnRetry = func(attempt int, pause time.Duration, err error) {
@@ -542,7 +542,7 @@ func TestStream_triesAgainOnlyWhatWasNotSent(t *testing.T) {
 func TestStream_theStopEndsAPause(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
-	gateway.Close() // nobody listens
+	gateway.Close() // no one listens
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	enough, hooks := errors.New("enough"), 0
@@ -564,7 +564,7 @@ func TestStream_theStopEndsAPause(t *testing.T) {
 func TestStream_pausesDoubleAndAreJittered(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client := gateway.Client()
-	gateway.Close() // nobody listens
+	gateway.Close() // no one listens
 	pauses := func() (taken []time.Duration) {
 		collect(t, t.Context(), client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Retry: smslink.Retry{
 			MinBackoff: 10 * time.Millisecond, MaxBackoff: 35 * time.Millisecond,

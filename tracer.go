@@ -28,7 +28,7 @@ type UploadStart struct {
 	Attempt  int    // 1, or n if a [Stream] sends the package for the n-th time
 }
 
-// UploadEnd is what became of an upload.
+// UploadEnd is the result of an upload.
 type UploadEnd struct {
 	Outcome    Outcome
 	StatusCode int            // of HTTP; 0 if there was no response

@@ -26,7 +26,7 @@ type upload struct {
 	size        int64     // bytes of all parts
 	deadline    time.Time // of its context; zero if there is none
 
-	// inMemory means that the upload is one part, which nobody else uses, for the client's own
+	// inMemory means that the upload is one part, which no one else uses, for the client's own
 	// transport. That sends the headers and the part in one write, if they take up to 4 kB
 	// together, since it knows the reader, and reads nothing before it has got a connection.
 	inMemory bool
@@ -129,7 +129,7 @@ func (u *upload) putIdleConn(error) {
 }
 
 // again returns a new reader of the whole form, which takes the place of any before it, unless a
-// transport may have sent a whole one. Over HTTP/1.1 net/http begins anew only if a kept connection
+// transport may have sent a whole one. Over HTTP/1.1 net/http begins again only if a kept connection
 // did not take even the headers, but over HTTP/2 also if the server says, having read all of it,
 // that it did not process it.
 func (u *upload) again() (io.ReadCloser, error) {
@@ -264,7 +264,7 @@ func (t *transport) do(req *http.Request) (*http.Response, error) {
 // of [Options.ReuseConnections].
 func NewTransport() *http.Transport {
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // HTTP/2's transport sends a refused stream again by itself
+	protocols.SetHTTP1(true) // HTTP/2's transport sends a refused stream again on its own
 	return &http.Transport{
 		Proxy:       http.ProxyFromEnvironment,
 		DialContext: deadline.Dialer((&net.Dialer{Timeout: 10 * time.Second}).DialContext),
@@ -284,7 +284,7 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// proxyAnswered words a proxy's refusal by its status alone: its other words may quote the
+// proxyAnswered returns an error with a proxy's status alone: the rest of its answer may quote the
 // credentials that it was given.
 func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
@@ -293,7 +293,7 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 	return fmt.Errorf("the proxy answered CONNECT with HTTP status %d", resp.StatusCode)
 }
 
-// checkTransport refuses a transport that does not verify TLS.
+// checkTransport returns an error for a transport that does not verify TLS.
 func checkTransport(t *http.Transport) error {
 	switch {
 	case t == nil:

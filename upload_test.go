@@ -58,7 +58,7 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 			"HTTP status 500"},
 		{"502", httpStatus("502 Bad Gateway", ""), smslink.OutcomeInDoubt, 502, "", "HTTP status 502"},
 		{"503 with an ERROR", httpStatus("503 Service Unavailable", "ERROR;3;suspended"), smslink.OutcomeInDoubt, 503,
-			"ERROR;3;suspended", "HTTP status 503: the gateway refused with ERROR 3: the user is suspended"},
+			"ERROR;3;suspended", "HTTP status 503: the gateway answered with ERROR 3: the user is suspended"},
 		{"301", httpStatus("301 Moved Permanently", ""), smslink.OutcomeRejected, 301, "",
 			"HTTP status 301, a redirect"},
 		{"303 with a MESSAGE", httpStatus("303 See Other", good), smslink.OutcomeInDoubt, 303, good,
@@ -127,7 +127,7 @@ func TestSend_gatewayErrorHasTheGatewaysWords(t *testing.T) {
 	require.ErrorAs(t, err, &gatewayErr)
 	require.Equal(t, "8", gatewayErr.Code)
 	require.Equal(t, "Credit insuficient", gatewayErr.Text)
-	require.EqualError(t, gatewayErr, "the gateway refused with ERROR 8: no credit")
+	require.EqualError(t, gatewayErr, "the gateway answered with ERROR 8: no credit")
 	require.ErrorIs(t, err, &smslink.GatewayError{Code: "8"})
 	require.NotErrorIs(t, err, &smslink.GatewayError{Code: "7"})
 }
@@ -271,7 +271,7 @@ func TestSend_notSent(t *testing.T) {
 		endpoint string
 		says     string
 	}{
-		{"nobody listens", nil, closed.URL, "connection refused"},
+		{"no one listens", nil, closed.URL, "connection refused"},
 		{"a name that does not exist", nil, "http://host.invalid/", "host.invalid"},
 		{"a context already done", func(*testing.T) context.Context { return done }, closed.URL, "context canceled"},
 		{"no TLS handshake", soon, "https://" + silent.Addr().String(), "deadline exceeded"},
@@ -515,7 +515,7 @@ func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 	}
 }
 
-// A transport may begin anew, as HTTP/2's does, but not once it may have sent a whole
+// A transport may begin again, as HTTP/2's does, but not once it may have sent a whole
 // upload.
 func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
 	for _, short := range []int64{1, 0} {
@@ -860,7 +860,7 @@ func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
 	}
 }
 
-// Wherever a redirect leads, to another host or to http, nobody gets the password.
+// Wherever a redirect leads, to another host or to http, no one gets the password.
 func TestSend_redirectGivesThePasswordToNobody(t *testing.T) {
 	var there atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { there.Add(1) }))

@@ -236,7 +236,7 @@ func TestSend_outcomes(t *testing.T) {
 		says                     []string
 	}{
 		{"rejected", gateway.URL, "not-it", cli.ExitNotSent, "2 rows: 0 accepted, 0 failed, 1 bad, 1 rejected", []string{
-			"1  rejected: the gateway refused with ERROR 7: wrong password; repeating it gets this machine's address banned\n",
+			"1  rejected: the gateway answered with ERROR 7: wrong password; repeating it gets this machine's address banned\n",
 			"   the server's own words: \"wrong password\"\n",
 		}},
 		{"unknown", lost.URL, "p", cli.ExitInDoubt, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{"1  in doubt: "}},

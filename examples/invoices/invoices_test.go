@@ -14,7 +14,7 @@ import (
 func TestRun(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(&out, t.TempDir()))
-	require.Equal(t, `run 1: 200 in doubt; smslink: the stream stopped: the gateway refused with ERROR 3: the user is suspended
+	require.Equal(t, `run 1: 200 in doubt; smslink: the stream stopped: the gateway answered with ERROR 3: the user is suspended
      1 invalid
    200 accepted
    200 in doubt
