@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // ranSandbox is a sandbox command under way.
@@ -148,6 +150,59 @@ func TestSandbox_callback(t *testing.T) {
 	require.Equal(t, http.MethodGet, <-methods)
 }
 
+// A phone on the page replies and unsubscribes, and a program hears of both.
+func TestSandbox_repliesAndUnsubscriptions(t *testing.T) {
+	const secret = "a-secret-of-16-characters-or-more"
+	var replies []webhook.Reply
+	var unsubscriptions []webhook.Unsubscription
+	takeReplies, err := webhook.Replies(secret, func(_ context.Context, r webhook.Reply) error { replies = append(replies, r); return nil },
+		&webhook.Options{Answer: func(r webhook.Reply) string { return strings.Repeat("+", len(r.Text)-4) }})
+	require.NoError(t, err)
+	takeUnsubscriptions, err := webhook.Unsubscriptions(secret, func(_ context.Context, u webhook.Unsubscription) error {
+		unsubscriptions = append(unsubscriptions, u)
+		return nil
+	}, nil)
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/replies/{secret}", takeReplies)
+	mux.Handle("/unsubscriptions/{secret}", takeUnsubscriptions)
+	program := httptest.NewServer(mux)
+	defer program.Close()
+	s := startSandbox(t, nil, "--reply-callback", program.URL+"/replies/"+secret, "--reply-by", "JSON", "--unsubscribe-callback", program.URL+"/unsubscriptions/"+secret)
+	defer s.end()
+	press := func(text, do string) string {
+		resp, err := http.PostForm(s.URL+"phones/0700000001/messages", url.Values{"text": {text}, "do": {do}, "back": {"/phones/0700000001"}})
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		page, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return string(page)
+	}
+	rows := "id,to,text\n1,0700000001,Salut\n"
+	require.Equal(t, cli.ExitAccepted, smslinkIn(s.account(), rows, "send", "--endpoint", s.Endpoint, "-").code)
+	require.Contains(t, press("Salut!", "reply"), "may send the body of the answer back as an SMS, and bill it: &#43;&#43;<")
+	require.Contains(t, press("Sus!", "reply"), "answered with an empty body")
+	require.Len(t, replies, 2)
+	require.Equal(t, "0700000001", replies[0].From)
+	require.Equal(t, "Salut!", replies[0].Text)
+	require.NotContains(t, press("", "reply"), "<b>unsubscribed</b>")
+
+	page := press("", "unsubscribe")
+	require.Contains(t, page, "0700 000 001 unsubscribed: further messages fail with status 4.")
+	require.Contains(t, page, "<b>unsubscribed</b>")
+	require.Len(t, unsubscriptions, 1)
+	require.Equal(t, "STOP", unsubscriptions[0].Text)
+	require.Equal(t, "0700000001", unsubscriptions[0].From)
+	require.Equal(t, cli.ExitSomeBad, smslinkIn(s.account(), rows, "send", "--endpoint", s.Endpoint, "-").code)
+
+	alone := startSandbox(t, nil)
+	defer alone.end()
+	s.URL = alone.URL
+	require.Equal(t, cli.ExitAccepted, smslinkIn(alone.account(), rows, "send", "--endpoint", alone.Endpoint, "-").code)
+	require.Contains(t, press("a", "reply"), "start the sandbox with --reply-callback URL")
+	require.Contains(t, press("a", "unsubscribe"), "no program was told")
+}
+
 // The environment's account may be a real one: it is taken, and not shown.
 func TestSandbox_theEnvironmentsAccount(t *testing.T) {
 	env := map[string]string{account.EnvConnectionID: "A1B2", account.EnvPassword: "hunter2"}
@@ -191,6 +246,9 @@ func TestSandbox_usage(t *testing.T) {
 		{"a callback", []string{"--callback", "localhost:3000"}, "--callback: is not an absolute http or https URL"},
 		{"another scheme", []string{"--callback", "file:///etc/passwd"}, "--callback: is not an absolute http or https URL"},
 		{"no callback to post to", []string{"--callback-post"}, "--callback-post needs --callback"},
+		{"a callback for replies", []string{"--reply-callback", "localhost:3000"}, "--reply-callback: is not an absolute http or https URL"},
+		{"a callback for unsubscriptions", []string{"--unsubscribe-callback", "/x"}, "--unsubscribe-callback: is not an absolute http or https URL"},
+		{"another way to reply", []string{"--reply-by", "PUT"}, "--reply-by: takes GET, POST or JSON"},
 		{"a time", []string{"--deliver-after", "soon"}, "--deliver-after: takes a time, such as 5s, or manual"},
 		{"a time before now", []string{"--deliver-after", "-1s"}, "--deliver-after: takes a time"},
 	} {

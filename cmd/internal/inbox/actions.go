@@ -1,6 +1,8 @@
 package inbox
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -69,6 +71,30 @@ func (h *Handler) deliver(delivered bool) http.HandlerFunc {
 		err := h.gateway.Deliver(r.Context(), remoteID, delivered)
 		h.done(w, r, fmt.Sprintf("Message %s %s.", remoteID, words), err)
 	}
+}
+
+// receive is a message that the phone sends: a reply, or a wish to get no more messages.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
+	number, text := r.PathValue("number"), strings.TrimSpace(r.PostFormValue("text"))
+	if r.PostFormValue("do") == "unsubscribe" {
+		err := h.gateway.Unsubscribe(r.Context(), number, cmp.Or(text, "STOP"))
+		words := "unsubscribed: further messages fail with status 4"
+		if h.usage.Unsubscriptions == "" {
+			words += "; no program was told, since there is no --unsubscribe-callback"
+		}
+		h.done(w, r, shownNumber(number)+" "+words+".", err)
+		return
+	}
+	if h.usage.Replies == "" {
+		h.done(w, r, "", errors.New("no program takes replies; start the sandbox with --reply-callback URL"))
+		return
+	}
+	answer, err := h.gateway.Reply(r.Context(), number, text)
+	words := "The reply was taken, and answered with an empty body."
+	if answer != "" {
+		words = "The reply was taken. The live gateway may send the body of the answer back as an SMS, and bill it: " + answer
+	}
+	h.done(w, r, words, err)
 }
 
 func (h *Handler) setCredit(w http.ResponseWriter, r *http.Request) {

@@ -28,6 +28,8 @@ type Usage struct {
 	Export       string // the shell command that sets the account; empty if the shell has it
 	Command      string // a shell command that sends a first message
 	Callback     string // URL that delivery reports go to; empty if they go nowhere
+
+	Unsubscriptions, Replies string // URLs that these go to; empty if they go nowhere
 }
 
 // Handler serves the pages and the gateway's own endpoints. It is safe for concurrent use. Only its
@@ -62,6 +64,7 @@ func New(gateway *smslinktest.Gateway, usage Usage) *Handler {
 	pages.Handle("GET /static/", http.FileServerFS(files))
 	pages.HandleFunc("POST /messages/{remote}/deliver", h.deliver(true))
 	pages.HandleFunc("POST /messages/{remote}/fail", h.deliver(false))
+	pages.HandleFunc("POST /phones/{number}/messages", h.receive)
 	pages.HandleFunc("POST /credit", h.setCredit)
 	pages.HandleFunc("POST /faults", h.injectFault)
 	pages.HandleFunc("POST /clear", h.clear)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -36,13 +37,15 @@ func (h *Handler) showControls(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) showPhone(w http.ResponseWriter, r *http.Request) {
 	number := r.PathValue("number")
+	inE164, err := smslink.E164(number)
+	unsubscribed := err == nil && slices.Contains(h.gateway.Blacklist(), inE164)
 	h.show(w, r, "inbox", func(p *page, s smslinktest.Snapshot) bool {
 		skip := numbered(r, "from")
 		indexes, count := h.ledger.messagesOf(number, skip, perPage)
 		if count == 0 {
 			return false
 		}
-		c := &conversation{Number: number, Total: count}
+		c := &conversation{Number: number, Total: count, Unsubscribed: unsubscribed}
 		for _, at := range slices.Backward(indexes) {
 			c.Messages = append(c.Messages, h.ledger.view(&s.Messages[at], textShown))
 		}

@@ -63,6 +63,7 @@ type total struct {
 type conversation struct {
 	Number       string
 	Total        int
+	Unsubscribed bool          // and on the blacklist
 	Messages     []messageView // the oldest first
 	Newer, Older string
 }

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,6 +44,9 @@ type sandboxOptions struct {
 	callback     string
 	callbackPost bool
 	deliverAfter string
+	unsubscribe  string
+	reply        string
+	replyBy      string
 }
 
 // manual is the value of --deliver-after that leaves reports to the page's buttons.
@@ -68,6 +72,10 @@ a package that is scheduled for the past is rejected with ERROR 15.
 Accepted messages are delivered after the time in --deliver-after, or with the page's
 buttons if it is "manual". Delivery reports are sent to the URL in --callback, as the
 live gateway sends them.
+
+On the page of a phone, it can reply or unsubscribe. Unsubscribing puts the number on
+the blacklist, so that further messages to it fail with status 4. Both are sent to the
+URLs in --reply-callback and --unsubscribe-callback, again if the program fails.
 
 To make uploads fail, give --fault, or --faults FILE with one fault on each line. The
 first fault is for the first upload, and so on. Lines that start with # are comments.
@@ -117,6 +125,9 @@ Exit codes:
 	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
 	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST instead of GET")
 	flags.BoolVar(&opts.perSegment, "report-per-segment", false, "report a long SMS once for each segment")
+	flags.StringVar(&opts.unsubscribe, "unsubscribe-callback", "", "`URL` to call with unsubscriptions")
+	flags.StringVar(&opts.reply, "reply-callback", "", "`URL` to call with replies")
+	flags.StringVar(&opts.replyBy, "reply-by", smslinktest.ByGet, "call it by `METHOD` GET, POST, or JSON in a POST")
 	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "`TIME` from an upload to its deliveries, or "+manual)
 	return cmd
 }
@@ -140,6 +151,7 @@ func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
 	use := newUsage(gateway, listener, settings)
 	page := inbox.New(gateway, inbox.Usage{
 		Endpoint: use.Endpoint, ConnectionID: use.ConnectionID, Password: use.Password, Callback: opts.callback,
+		Unsubscriptions: opts.unsubscribe, Replies: opts.reply,
 		Export: use.export(), Command: use.firstCommand(),
 	})
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -166,7 +178,8 @@ func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
 func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslinktest.Fault, error) {
 	settings := &smslinktest.Options{
 		Senders: o.senders, ZeroTestIDs: o.zeroTestIDs,
-		Reports: &smslinktest.Reports{URL: o.callback, Post: o.callbackPost, PerSegment: o.perSegment},
+		Reports:  &smslinktest.Reports{URL: o.callback, Post: o.callbackPost, PerSegment: o.perSegment},
+		Webhooks: &smslinktest.Webhooks{Unsubscriptions: o.unsubscribe, Replies: o.reply, RepliesBy: o.replyBy},
 	}
 	if id, password := c.Getenv(account.EnvConnectionID), c.Getenv(account.EnvPassword); id != "" && password != "" {
 		settings.ConnectionID, settings.Password = id, password
@@ -183,11 +196,14 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 	if o.callback == "" && o.callbackPost {
 		return nil, nil, errors.New("--callback-post needs --callback")
 	}
-	if o.callback != "" {
-		target, err := url.Parse(o.callback)
-		if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-			return nil, nil, errors.New("--callback: is not an absolute http or https URL")
+	for flag, callback := range map[string]string{"--callback": o.callback, "--unsubscribe-callback": o.unsubscribe, "--reply-callback": o.reply} {
+		target, err := url.Parse(callback)
+		if callback != "" && (err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "") {
+			return nil, nil, errors.New(flag + ": is not an absolute http or https URL")
 		}
+	}
+	if !slices.Contains([]string{smslinktest.ByGet, smslinktest.ByPost, smslinktest.ByJSON}, o.replyBy) {
+		return nil, nil, errors.New("--reply-by: takes GET, POST or JSON")
 	}
 	if o.deliverAfter == manual {
 		settings.Reports.Manual = true
