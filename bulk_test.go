@@ -663,7 +663,7 @@ func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
 				err := send()
 				require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
 				require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
-				require.ErrorContains(t, err, "the account was refused before, and the client asks again in ")
+				require.ErrorContains(t, err, "the account was rejected before, and the client asks again in ")
 				require.ErrorContains(t, err, "wrong password")
 				require.ErrorIs(t, smslink.StopReason(nil, err), &smslink.GatewayError{Code: "7"})
 				time.Sleep(rest)
