@@ -26,7 +26,7 @@ func TestSend_columnsAreShown(t *testing.T) {
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, file)
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.Equal(t, file+": to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so each row's number is its id; ignored: column A 'Nume', column D 'Oraș'\n"+
-		"2 messages, 2 SMS (2 in UCS-2), 0 bad rows\n", got.err)
+		"2 messages, 2 SMS (2 in UCS-2), 0 bad rows\n2 SMS; the account has 1000000 in Romania, 1000000 abroad\n", got.err)
 	require.Len(t, gateway.Messages(), 2)
 	require.EqualValues(t, 2, gateway.Messages()[0].ID, "the row's number")
 
@@ -207,10 +207,10 @@ func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 }
 
 func TestCheck_price(t *testing.T) {
-	for _, price := range []string{"0,05", "0.05", "5e-2"} {
+	for price, billed := range map[string]string{"0,05": "342 SMS × 0,05 = 17,10", "0.05": "342 SMS × 0.05 = 17.10", "5e-2": "342 SMS × 5e-2 = 17.10"} {
 		got := smslinkIn(nil, "", "check", "--price", price, campaignFile)
 		require.Equal(t, cli.ExitAccepted, got.code, got.err)
-		require.Contains(t, got.out, "SMS          342, 17.10\n")
+		require.Contains(t, got.out, "billed as    "+billed+"\n")
 	}
 	for _, price := range []string{"1.000,50", "-1", "0,04 lei", "NaN", "+Inf", "1,000,000"} {
 		got := smslinkIn(nil, "", "check", "--price", price, campaignFile)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/money"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/progress"
 )
@@ -16,7 +17,7 @@ import (
 // checkOptions are the flags of check.
 type checkOptions struct {
 	input.Flags
-	price price
+	price money.Price
 	json  bool
 }
 
@@ -91,7 +92,7 @@ func check(ctx context.Context, c cli.Console, opts checkOptions, names []string
 	}
 	bar.End()
 	bad.Print(c.Err, input.ManyPlaces, "--json shows every row")
-	u.end(float64(opts.price))
+	u.end(opts.price.Value)
 	if opts.json {
 		out.JSON(map[string]any{"summary": u})
 	} else if u.Rows > 0 {

@@ -88,21 +88,15 @@ func (u *checkup) end(price float64) {
 }
 
 func (u *checkup) print(out *cli.Output, opts checkOptions) {
-	money := func(segments int) string {
-		if opts.price == 0 {
-			return ""
-		}
-		return fmt.Sprintf(", %.2f", float64(segments)*float64(opts.price))
-	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, reason := range u.Reasons.Sorted() {
 		fmt.Fprintf(table, "%s\t%d: %s\n", cli.Heading(i, "bad rows"), u.Reasons[reason], reason)
 	}
 	fmt.Fprintf(table, "messages\t%d\n", u.Messages)
-	fmt.Fprintf(table, "SMS\t%d%s\n", u.Segments, money(u.Segments))
+	fmt.Fprintf(table, "billed as\t%s\n", opts.price.SMS(u.Segments))
 	fmt.Fprintf(table, "in UCS-2\t%s\n", campaign.Plural(u.UCS2, "message"))
 	if saved := u.Segments - u.FoldedSegments; saved > 0 {
-		fmt.Fprintf(table, "with --fold\t%d SMS%s (saves %d SMS%s)\n", u.FoldedSegments, money(u.FoldedSegments), saved, money(saved))
+		fmt.Fprintf(table, "with --fold\t%s (saves %s)\n", opts.price.SMS(u.FoldedSegments), opts.price.SMS(saved))
 	}
 	for i, char := range u.Characters {
 		folded := ", which --fold makes " + char.Folded

@@ -20,6 +20,8 @@ type selection struct {
 	plan         *campaignjournal.Plan    // of files that can be read twice; nil otherwise
 	kept         *campaignjournal.Journal // nil = none
 	seen         map[uint64]bool          // numbers of a pipe's rows
+	maxSMS       int                      // 0 = no limit
+	segments     int                      // of a pipe's rows
 }
 
 const repeatsNumber = "an earlier row has its number"
@@ -62,6 +64,10 @@ func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, 
 			return repeatsNumber, nil
 		}
 		s.seen[row.Number()] = true
+	}
+	s.segments += row.Size.Segments
+	if s.maxSMS > 0 && s.segments > s.maxSMS {
+		return "", fmt.Errorf("with this row it takes more than --max-sms %d", s.maxSMS)
 	}
 	if s.kept != nil {
 		row.Message.ID, err = s.kept.Admit(ctx, row, s.sameCampaign)

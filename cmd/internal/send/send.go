@@ -18,6 +18,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/exclusion"
 	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/money"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
@@ -46,6 +47,10 @@ type options struct {
 	exclude       []string
 	excludeAnyway bool
 	onePerNumber  bool
+
+	price         money.Price
+	maxSMS        int
+	shortOfCredit bool
 }
 
 // NewCommand returns the command.
@@ -102,6 +107,9 @@ Exit codes:
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
 	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
+	flags.Var(&opts.price, "price", "price of one SMS, such as 0.04 or 0,04, in any currency")
+	flags.IntVar(&opts.maxSMS, "max-sms", 0, "send nothing if it takes more than `N` SMS; 0 = no limit")
+	flags.BoolVar(&opts.shortOfCredit, "short-of-credit", false, "with --yes, send though the account has not enough SMS left for all")
 	flags.StringArrayVar(&opts.exclude, "exclude", nil, "leave out the receivers in `FILE`, any file with a column of numbers; may be repeated")
 	flags.BoolVar(&opts.excludeAnyway, "exclude-anyway", false, "go on if an --exclude file is empty, or leaves no row")
 	flags.BoolVar(&opts.onePerNumber, "one-per-number", false, "of the rows with the same number, send the first one")
@@ -137,6 +145,10 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 		return nil, errors.New("--rate is not a number from 0 on")
 	case o.timeout <= 0:
 		return nil, errors.New("--timeout is not above 0")
+	case o.maxSMS < 0:
+		return nil, errors.New("--max-sms is less than 0")
+	case o.shortOfCredit && !o.yes:
+		return nil, errors.New("--short-of-credit needs --yes")
 	case o.resendFailed && o.journal == "":
 		return nil, errors.New("--resend-failed needs --journal")
 	case o.results == "-":
@@ -204,7 +216,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if err != nil {
 		return nothingSent(fmt.Errorf("--exclude: %w", err))
 	}
-	chosen := &selection{excluded: excluded, onePerNumber: opts.onePerNumber, sameCampaign: opts.sameCampaign, kept: kept}
+	chosen := &selection{excluded: excluded, onePerNumber: opts.onePerNumber, sameCampaign: opts.sameCampaign, maxSMS: opts.maxSMS, kept: kept}
 	asks := opts.asks(c, slices.Contains(names, "-"))
 	total, stated := -1, "Send the rows as they come, uncounted?"
 	if files.Rereadable() {
@@ -213,7 +225,10 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		if err != nil {
 			return nothingSent(err)
 		}
-		stated = question(chosen.plan, kept)
+		if err := opts.afford(ctx, c, client, chosen.plan); err != nil {
+			return nothingSent(err)
+		}
+		stated = question(chosen.plan, kept, opts.price)
 		if asks && stated != "" {
 			preview(c.Err, survey)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/money"
 	"github.com/go-smslink/smslink/cmd/internal/progress"
 	"github.com/go-smslink/smslink/cmd/internal/redact"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
@@ -85,9 +86,9 @@ func rowsAre(n int) string {
 }
 
 // question is what is asked before the first upload, or empty if nothing is left to send.
-func question(plan *campaignjournal.Plan, kept *campaignjournal.Journal) string {
+func question(plan *campaignjournal.Plan, kept *campaignjournal.Journal, price money.Price) string {
 	if kept == nil || plan.Accepted+plan.InDoubt+plan.Failed == 0 {
-		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(plan.Rest, "message"), campaign.Plural(plan.RestSegments, "SMS"))
+		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(plan.Rest, "message"), price.SMS(plan.RestSegments))
 	}
 	if plan.Rest == 0 {
 		return ""
@@ -105,7 +106,7 @@ func question(plan *campaignjournal.Plan, kept *campaignjournal.Journal) string 
 	if n := plan.Failed; n > 0 {
 		before = append(before, fmt.Sprintf("%d%s failed", n, of))
 	}
-	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, campaign.Plural(plan.RestSegments, "SMS"))
+	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, price.SMS(plan.RestSegments))
 }
 
 func isOrAre(n int) string {

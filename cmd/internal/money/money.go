@@ -1,0 +1,59 @@
+// Package money reads the price of an SMS and says what a number of them costs.
+package money
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Price is the value of a flag: the price of one SMS, from 0 on, with a point or a comma.
+type Price struct {
+	Value float64
+	text  string // as it was given; empty if it was not
+}
+
+var _ pflag.Value = (*Price)(nil)
+
+// String returns the price as it was given.
+func (p *Price) String() string { return p.text }
+
+// Type is what help calls the value.
+func (p *Price) Type() string { return "PRICE" }
+
+// Set reads a price.
+func (p *Price) Set(text string) error {
+	if strings.Count(text, ".")+strings.Count(text, ",") > 1 {
+		return errors.New("write it with one decimal sign, such as 0.04 or 0,04")
+	}
+	value, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64)
+	if err != nil || !(value >= 0) || math.IsInf(value, 1) {
+		return errors.New("it is not a number from 0 on, such as 0.04 or 0,04")
+	}
+	*p = Price{value, text}
+	return nil
+}
+
+// SMS returns a number of SMS and, if there is a price, what they cost: 342 SMS × 0,04 = 13,68.
+func (p *Price) SMS(n int) string {
+	if p.text == "" {
+		return fmt.Sprintf("%d SMS", n)
+	}
+	return fmt.Sprintf("%d SMS × %s = %s", n, p.text, p.Cost(n))
+}
+
+// Cost returns what a number of SMS costs, or "" if there is no price.
+func (p *Price) Cost(n int) string {
+	if p.text == "" {
+		return ""
+	}
+	cost := strconv.FormatFloat(p.Value*float64(n), 'f', 2, 64)
+	if strings.Contains(p.text, ",") {
+		cost = strings.Replace(cost, ".", ",", 1)
+	}
+	return cost
+}

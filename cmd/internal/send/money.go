@@ -1,0 +1,65 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
+)
+
+// afford compares what is to be sent with --max-sms and with what the account has left. It says
+// both, and returns an error if it is not enough. A balance that the gateway does not tell is no
+// error, since no one has confirmed that it tells it to every account.
+func (o options) afford(ctx context.Context, c cli.Console, client *smslink.Client, plan *campaignjournal.Plan) error {
+	needed, abroad := plan.RestSegments, plan.RestAbroad
+	if o.maxSMS > 0 && needed > o.maxSMS {
+		return fmt.Errorf("%d SMS are more than --max-sms %d", needed, o.maxSMS)
+	}
+	if o.sandbox || o.testMode || needed == 0 {
+		return nil
+	}
+	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	left, err := client.Balance(soon)
+	if err != nil {
+		_, why, _ := strings.Cut(outcome.Reason(err), ": ")
+		fmt.Fprintf(c.Err, "The account's balance can't be asked (%s), so it is not known whether it is enough.\n", why)
+		return nil
+	}
+	fmt.Fprintf(c.Err, "%s; the account has %d in Romania, %d abroad%s\n", campaign.Plural(needed, "SMS"), left.National, left.International, areAbroad(abroad))
+	if missing := missingOf(int64(needed-abroad), int64(abroad), left); missing != "" && !(o.yes && o.shortOfCredit) {
+		return errors.New("the account lacks " + missing + "; top it up, or add --short-of-credit and --yes to send as many as it pays for")
+	}
+	return nil
+}
+
+func areAbroad(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return ": 1 is for abroad"
+	}
+	return fmt.Sprintf(": %d are for abroad", n)
+}
+
+// missingOf returns how many SMS the account lacks, or "".
+func missingOf(national, abroad int64, left smslink.Balance) string {
+	home, away := max(national-left.National, 0), max(abroad-left.International, 0)
+	switch {
+	case home > 0 && away > 0:
+		return fmt.Sprintf("%d SMS in Romania and %d abroad", home, away)
+	case home > 0:
+		return fmt.Sprintf("%d SMS in Romania", home)
+	case away > 0:
+		return fmt.Sprintf("%d SMS abroad", away)
+	}
+	return ""
+}
