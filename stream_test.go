@@ -548,7 +548,7 @@ func TestStream_theStopEndsAPause(t *testing.T) {
 	enough, hooks := errors.New("enough"), 0
 	retry := smslink.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour,
 		OnRetry: func(int, time.Duration, error) { hooks++; cancel(enough) }}
-	within(t, 5*time.Second, func() {
+	within(t, time.Minute, func() {
 		batches := collect(t, ctx, client.Stream(numbered(1, new(int), nil), &smslink.StreamOptions{Retry: retry}))
 		require.Len(t, batches, 1)
 		err := batches[0].Err

@@ -1,6 +1,7 @@
 package gsm7_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,9 @@ func TestFold_twiceChangesNothingMore(t *testing.T) {
 	require.Subset(t, contextual, []string{"²", "³", "\u0301", "\u0327", "\u200b", "\u200d", "\u200e", "\u202a", "\ufe0f", "\u20e3"})
 	stays := []string{"a", "Z", "1", "é", "€", "@", "/", ".", "w", " ", "\n", "и", "语", "😀", "\x00", "\u0338"}
 
+	if os.Getenv("SMSLINK_LONG") == "" { // see CONTRIBUTING.md
+		folds = slices.DeleteFunc(folds, func(fold string) bool { return []rune(fold)[0]%4 > 0 })
+	}
 	long := strings.Repeat("…", 70) // so that nothing may become longer
 	for _, one := range slices.Concat(folds, stays) {
 		for _, other := range contextual {

@@ -80,7 +80,7 @@ func TestClose_unlocksWhileOtherProgramsStart(t *testing.T) {
 	}
 	defer starters.Wait()
 	defer close(stop)
-	for range 300 {
+	for range 60 {
 		j, err := journal.Open(path)
 		require.NoError(t, err)
 		require.NoError(t, j.Close())

@@ -147,8 +147,6 @@ func TestClose_endsConnectionsAfterARaw(t *testing.T) {
 			_, err = gateway.WaitMessages(t.Context(), 2)
 			require.NoError(t, err)
 		}
-		start := time.Now()
-		gateway.Close()
-		require.Less(t, time.Since(start), 10*time.Second)
+		gateway.Close() // which waits for none of them
 	}
 }

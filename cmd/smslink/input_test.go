@@ -139,7 +139,7 @@ func TestSend_workbookSavedAgain(t *testing.T) {
 func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 	random := rand.New(rand.NewPCG(20261130, 25))
 	refused, sent := 0, 0
-	for round := range 100 {
+	for round := range unlessLong(12, 100) {
 		faults := true
 		gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
 			switch kind := random.IntN(4); {

@@ -153,10 +153,20 @@ func TestSend_interruptedTwice(t *testing.T) {
 	require.Equal(t, "not sent", records[14][4])
 }
 
+// unlessLong returns the number of the tests' short form, or that of the full one, which
+// SMSLINK_LONG=1 runs: see CONTRIBUTING.md.
+func unlessLong(short, full int) int {
+	if os.Getenv("SMSLINK_LONG") != "" {
+		return full
+	}
+	return short
+}
+
 // Killed at any moment and run again until it ends: each message is taken once, but for those in
 // doubt, which are told of and never sent again.
 func TestSend_killedAndRunAgain(t *testing.T) {
-	const messages, rounds = 3000, 12
+	const messages = 3000
+	rounds := unlessLong(3, 24)
 	random := rand.New(rand.NewPCG(20261122, 9))
 	kills := 0
 	for round := range rounds {

@@ -64,7 +64,7 @@ func (s *ranSandbox) end() {
 	select {
 	case code := <-s.code:
 		require.Equal(s.t, cli.ExitAccepted, code, s.err.String())
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.Fail(s.t, "it does not end")
 	}
 }

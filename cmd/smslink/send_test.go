@@ -436,7 +436,7 @@ func TestRun_helpAndVersion(t *testing.T) {
 
 func TestSend_neverShowsThePassword(t *testing.T) {
 	env := map[string]string{account.EnvConnectionID: "c", account.EnvPassword: "hunter2"}
-	for _, args := range [][]string{{"send", "x"}, {"send", "--endpoint", "https://u:hunter2@[", "x"}, {"send", "--endpoint", "http://127.0.0.1:1/", campaignFile}} {
+	for _, args := range [][]string{{"send", "x"}, {"send", "--endpoint", "https://u:hunter2@[", "x"}, {"send", "--attempts", "1", "--endpoint", "http://127.0.0.1:1/", campaignFile}} {
 		got := smslinkIn(env, "", args...)
 		require.NotContains(t, got.out+got.err, "hunter2")
 	}
