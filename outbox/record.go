@@ -143,7 +143,7 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, ve
 	if _, err := o.exec(ctx, tx, "DELETE FROM smslink_result WHERE package = ?", c.id); err != nil {
 		return 0, err
 	}
-	if err := o.insertResults(ctx, tx, c); err != nil {
+	if err := o.insertResults(ctx, tx, c.id, c.resp.Results); err != nil {
 		return 0, err
 	}
 	if verdict == VerdictSent {
@@ -177,12 +177,12 @@ type result struct {
 }
 
 // undecided reports whether a status leaves its message in doubt.
-func undecided(s smslink.Status) bool { return s < 1 || s > 5 }
+func undecided(s smslink.Status) bool { return s.Outcome() == smslink.OutcomeInDoubt }
 
-// insertResults inserts the results of an accepted package.
-func (o *Outbox) insertResults(ctx context.Context, tx *sql.Tx, c *claim) error {
-	results := make([]result, len(c.resp.Results))
-	for i, r := range c.resp.Results {
+// insertResults inserts results of messages of a package.
+func (o *Outbox) insertResults(ctx context.Context, tx *sql.Tx, packageID int64, of []smslink.Result) error {
+	results := make([]result, len(of))
+	for i, r := range of {
 		results[i] = result{Message: r.ID, Status: r.Status}
 		if remote := tidy(r.RemoteID, maxRemote); remote != "" {
 			results[i].Remote = &remote
@@ -191,7 +191,7 @@ func (o *Outbox) insertResults(ctx context.Context, tx *sql.Tx, c *claim) error 
 	_, err := o.exec(ctx, tx, fmt.Sprintf(`
 		INSERT INTO smslink_result (message, package, status, remote)
 		SELECT m, %d, s, r
-		FROM %s`, c.id, o.dialect.results), asciiJSON(results))
+		FROM %s`, packageID, o.dialect.results), asciiJSON(results))
 	return err
 }
 
@@ -210,7 +210,7 @@ func (o *Outbox) recordAccepted(ctx context.Context, tx *sql.Tx, c *claim) error
 	if err != nil || !first {
 		return err
 	}
-	if err := o.insertResults(ctx, tx, c); err != nil {
+	if err := o.insertResults(ctx, tx, c.id, c.resp.Results); err != nil {
 		return err
 	}
 	if len(unpaid) > 0 {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-smslink/smslink"
 )
 
 // Unresolved is a package that waits for a person: it is in doubt, in whole or in part, or it was
@@ -42,6 +44,46 @@ func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 	return packages, err
 }
 
+// UnresolvedMessage is a message that waits for a person.
+type UnresolvedMessage struct {
+	smslink.Message
+
+	// Same is the number of other messages in the outbox with that receiver and text that were sent,
+	// or may have been. A report in which the message is found may speak of them.
+	Same int
+}
+
+// UnresolvedMessages returns the messages of a package that wait for a person, to look for them in
+// the account's report. It returns [ErrResolved] if there are none.
+func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]UnresolvedMessage, error) {
+	var messages []UnresolvedMessage
+	err := o.each(ctx, `
+		SELECT m.id, m.receiver, m.sender, m.body, m.send_at, (
+				SELECT count(*)
+				FROM smslink_message s
+				WHERE s.receiver = m.receiver AND s.receiver <> '' AND s.body = m.body AND s.package > 0 AND s.id <> m.id
+			)
+		FROM smslink_package p
+		JOIN smslink_message m ON m.package = p.id
+		WHERE p.token = ? AND p.state IN (4, 5)
+		AND m.id NOT IN (SELECT message FROM smslink_result WHERE package = p.id AND status IN `+decided+`)
+		ORDER BY m.id`, []any{packageName},
+		func(scan func(...any) error) error {
+			var m UnresolvedMessage
+			var sendAt int64
+			err := scan(&m.ID, &m.To, &m.From, &m.Text, &sendAt, &m.Same)
+			if sendAt > 0 {
+				m.SendAt = time.Unix(sendAt, 0)
+			}
+			messages = append(messages, m)
+			return err
+		})
+	if err == nil && len(messages) == 0 {
+		err = ErrResolved
+	}
+	return messages, err
+}
+
 // Verdict is what a person has found out about a package's messages.
 type Verdict int
 
@@ -60,10 +102,17 @@ func (v Verdict) String() string {
 	return [...]string{"sent", "not sent", "abandon"}[v-1]
 }
 
-// Resolution is a person's verdict on a package. It is kept.
+// Resolution is what a person has found out about a package. It is kept.
 type Resolution struct {
-	Verdict    Verdict // on the messages that are in doubt or were rejected
-	By, Reason string  // must not be empty
+	// Results are the gateway's of some of the messages that are in doubt, by their ids, for example
+	// from the account's report: see [Outbox.UnresolvedMessages].
+	Results []smslink.Result
+
+	// Verdict is on the messages that are in doubt or were rejected, except those in Results. With
+	// Results it may be 0: the other messages stay in doubt.
+	Verdict Verdict
+
+	By, Reason string // must not be empty
 }
 
 // Errors of [Outbox.Resolve].
@@ -86,7 +135,7 @@ var errUnsigned = errors.New("smslink: say by whom and why")
 // verdict, an error is logged, and the package waits for a person again. Messages that were accepted
 // after all and are still queued are then taken out of the queue.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
-	if r.Verdict < VerdictSent || r.Verdict > VerdictAbandon {
+	if (r.Verdict != 0 || len(r.Results) == 0) && (r.Verdict < VerdictSent || r.Verdict > VerdictAbandon) {
 		return errors.New("smslink: the verdict is neither VerdictSent, VerdictNotSent nor VerdictAbandon")
 	}
 	if r.By == "" || r.Reason == "" {
@@ -99,6 +148,19 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 		}
 		if err := o.lock(ctx, tx, "smslink_package", "token", packageName); err != nil {
 			return err
+		}
+		if len(r.Results) > 0 {
+			left, err := o.recordFound(ctx, tx, id, r.Results)
+			if err != nil {
+				return err
+			}
+			if r.Verdict == 0 && left > 0 {
+				_, err := o.exec(ctx, tx, `
+					UPDATE smslink_package
+					SET in_doubt = ?, resolved_by = ?, reason = ?
+					WHERE id = ?`, left, r.By, r.Reason, id)
+				return err
+			}
 		}
 		n, err := o.exec(ctx, tx, `
 			UPDATE smslink_package
@@ -115,8 +177,10 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 			return o.setUndecided(ctx, tx, id, o.queued(0))
 		case VerdictAbandon:
 			return o.setUndecided(ctx, tx, id, atEnd(abandonedPackage, o.dialect))
-		default:
+		case VerdictSent:
 			return o.acceptUndecided(ctx, tx, id)
+		default:
+			return nil // each message had a result
 		}
 	})
 }
@@ -143,6 +207,41 @@ func (o *Outbox) resolvable(ctx context.Context, tx *sql.Tx, packageName string,
 			ErrTooSoon, worker, until.UTC().Format(time.RFC3339))
 	}
 	return id, nil
+}
+
+// recordFound records results that a person has found, and returns how many messages are left in
+// doubt.
+func (o *Outbox) recordFound(ctx context.Context, tx *sql.Tx, packageID int64, results []smslink.Result) (int, error) {
+	var ids []int64
+	for _, r := range results {
+		if undecided(r.Status) {
+			return 0, fmt.Errorf("smslink: the status %d does not say what happened to message %d", r.Status, r.ID)
+		}
+		ids = append(ids, r.ID)
+	}
+	inDoubt := make(map[int64]bool)
+	waiting, err := o.ids(ctx, tx, `
+		SELECT id
+		FROM smslink_message
+		WHERE package = ?
+		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN `+decided+`)`,
+		packageID, packageID)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range waiting {
+		inDoubt[id] = true
+	}
+	for _, id := range ids {
+		if !inDoubt[id] {
+			return 0, fmt.Errorf("smslink: message %d is not in doubt in this package", id)
+		}
+		delete(inDoubt, id)
+		if _, err := o.exec(ctx, tx, "DELETE FROM smslink_result WHERE message = ? AND package = ?", id, packageID); err != nil {
+			return 0, err
+		}
+	}
+	return len(inDoubt), o.insertResults(ctx, tx, packageID, results)
 }
 
 // decided are the statuses that say what happened to a message. Any other leaves it in doubt.

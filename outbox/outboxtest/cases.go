@@ -24,6 +24,7 @@ var cases = []struct {
 	{"many workers send each message once", manyWorkers},
 	{"a package whose reply is lost is in doubt", replyLost},
 	{"a message that the reply does not decide about is in doubt alone", entryMissing},
+	{"the account's report resolves a part of a package", partResolved},
 	{"what was not sent is queued again", notSent},
 	{"a rejected account pauses all workers", accountRejected},
 	{"a client that waits after a rejection sends once it may", clientThatWaits},
@@ -187,6 +188,38 @@ func entryMissing(k *kit) {
 		require.Equal(k, 1, k.sent(other))
 		require.Equal(k, outbox.Accepted, k.record(other.Key).State)
 	}
+}
+
+func partResolved(k *kit) {
+	k.gateway.Inject(smslinktest.LoseReply())
+	k.enqueue(messages(4)...)
+	stop := k.start()
+	k.await("order-00003", outbox.InDoubt)
+	stop()
+	u := k.unresolved()
+	found, err := k.box.UnresolvedMessages(k.Context(), u.Package)
+	require.NoError(k, err)
+	require.Len(k, found, 4)
+	require.Equal(k, messages(4)[0].Text, found[0].Text)
+	by := outbox.Resolution{By: "outboxtest", Reason: "the account's report"}
+	by.Results = []smslink.Result{{ID: found[0].ID, Status: smslink.StatusUnreported}}
+	require.ErrorContains(k, k.box.Resolve(k.Context(), u.Package, by), "does not say")
+	by.Results = []smslink.Result{{ID: found[3].ID + 1000, Status: smslink.StatusSuccess}}
+	require.ErrorContains(k, k.box.Resolve(k.Context(), u.Package, by), "not in doubt in this package")
+	by.Results = []smslink.Result{
+		{ID: found[0].ID, Status: smslink.StatusSuccess, RemoteID: "220000001"},
+		{ID: found[1].ID, Status: smslink.StatusNumberFailed},
+	}
+	require.NoError(k, k.box.Resolve(k.Context(), u.Package, by))
+	require.Equal(k, 2, k.unresolved().Messages)
+	require.Error(k, k.box.Resolve(k.Context(), u.Package, by), "said twice")
+	by.Results = []smslink.Result{{ID: found[2].ID, Status: smslink.StatusSuccess}}
+	by.Verdict = outbox.VerdictAbandon
+	require.NoError(k, k.box.Resolve(k.Context(), u.Package, by))
+	for i, want := range []outbox.State{outbox.Accepted, outbox.Failed, outbox.Accepted, outbox.Abandoned} {
+		require.Equal(k, want, k.record(messages(4)[i].Key).State)
+	}
+	require.Equal(k, "220000001", k.record("order-00000").Result.RemoteID)
 }
 
 func notSent(k *kit) {

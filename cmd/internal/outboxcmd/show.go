@@ -17,8 +17,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/evidence"
+	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/outbox"
@@ -28,8 +31,8 @@ func newStatusCommand(at *database) *cobra.Command {
 	var watch, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status [flags]",
-		Short: "Show what is queued, sending, in doubt, held and paused",
-		Long: `Show what is queued, sending, in doubt, held and paused. The names are those of
+		Short: "Show what is queued, sending, in doubt, rejected and paused",
+		Long: `Show what is queued, sending, in doubt, rejected and paused. The names are those of
 the metrics smslink_outbox_… of the Go module smslinkotel.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -189,9 +192,15 @@ func newResolveCommand(at *database) *cobra.Command {
 		{"not-sent", "its messages were not sent: queue them again. End the package's worker first, which doubts names: if this is wrong, they are sent twice", outbox.VerdictNotSent, false},
 		{"abandon", "never send its messages", outbox.VerdictAbandon, false},
 	}
+	var report string
+	var columns input.ColumnNames
 	cmd := &cobra.Command{
-		Use:   "resolve PACKAGE --sent|--not-sent|--abandon --reason TEXT",
+		Use:   "resolve PACKAGE --sent|--not-sent|--abandon|--from-report FILE --reason TEXT",
 		Short: "Record whether a package that is in doubt or was rejected was sent",
+		Long: `Record whether a package that is in doubt or was rejected was sent.
+
+--from-report FILE looks for its messages in the account's report at SMSLink, as CSV or a workbook,
+and records those that it has as sent. The others stay in doubt.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one PACKAGE; smslink-outbox doubts lists them")
@@ -200,6 +209,9 @@ func newResolveCommand(at *database) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return at.do(cmd.Context(), nil, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
+				if report != "" {
+					return resolveFromReport(ctx, at.console, box, args[0], report, columns, s)
+				}
 				for _, v := range verdicts {
 					if v.said {
 						err := box.Resolve(ctx, args[0], outbox.Resolution{Verdict: v.verdict, By: s.By, Reason: s.Reason})
@@ -209,7 +221,7 @@ func newResolveCommand(at *database) *cobra.Command {
 						return err
 					}
 				}
-				return usageError{errors.New("give one of --sent, --not-sent and --abandon the value true")}
+				return usageError{errors.New("give one of --sent, --not-sent and --abandon the value true, or --from-report")}
 			})
 		},
 	}
@@ -218,11 +230,55 @@ func newResolveCommand(at *database) *cobra.Command {
 		cmd.Flags().BoolVar(&verdicts[i].said, verdicts[i].flag, false, verdicts[i].help)
 		names = append(names, verdicts[i].flag)
 	}
+	cmd.Flags().StringVar(&report, "from-report", "", "find out which were sent from `FILE`, a report")
+	cmd.Flags().Var(&columns, "report-column", "what the report's header calls to or text, as in to=destinatie; may be repeated")
+	names = append(names, "from-report")
 	cmd.MarkFlagsMutuallyExclusive(names...)
 	cmd.MarkFlagsOneRequired(names...)
 	s.AddTo(cmd)
 	_ = cmd.MarkFlagRequired("reason")
 	return cmd
+}
+
+// resolveFromReport records those messages of a package as sent that the account's report has.
+func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, name, report string, columns input.ColumnNames, s signature.Signature) error {
+	messages, err := box.UnresolvedMessages(ctx, name)
+	if err != nil {
+		return err
+	}
+	ids := make([]int64, len(messages))
+	for i, m := range messages {
+		ids[i] = m.ID
+	}
+	found, err := evidence.Find(ctx, report, ids, evidence.Options{
+		Columns: columns,
+		EachRow: func(use func(*campaign.Row)) error {
+			for _, m := range messages {
+				use(&campaign.Row{Message: m.Message})
+				for range m.Same {
+					use(&campaign.Row{Message: smslink.Message{ID: -1, To: m.To, Text: m.Text}})
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("--from-report: %w; nothing was changed", err)
+	}
+	if len(found.Judged) > 0 {
+		r := outbox.Resolution{Results: found.Judged, By: s.By, Reason: s.Reason}
+		if err := box.Resolve(ctx, name, r); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(c.Out, "%d of %s found in the report and recorded as sent\n", len(found.Judged), campaign.Plural(len(messages), "message"))
+	if n := len(found.Unclear); n > 0 {
+		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", n)
+	}
+	if n := len(found.Absent); n > 0 {
+		fmt.Fprintf(c.Out, "%d not in the report: once you are sure that it is complete, resolve the rest with --not-sent\n", n)
+	}
+	return nil
 }
 
 func newLookupCommand(at *database) *cobra.Command {

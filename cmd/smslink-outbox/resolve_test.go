@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/outboxcmd"
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// A report of the account resolves those messages that it has.
+func TestResolve_fromReport(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	t.Cleanup(gateway.Close)
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	env := map[string]string{
+		"SMSLINK_OUTBOX_DB":     "sqlite:" + filepath.Join(dir, "shop.db"),
+		"SMSLINK_CONNECTION_ID": gateway.ConnectionID,
+		"SMSLINK_PASSWORD":      gateway.Password,
+	}
+	run := func(ctx context.Context, args ...string) (string, error) {
+		var out, errOut bytes.Buffer
+		cmd := outboxcmd.NewCommand(cli.Console{Out: &out, Err: &errOut, Getenv: func(name string) string { return env[name] }})
+		cmd.SetArgs(args)
+		err := cmd.ExecuteContext(ctx)
+		return out.String() + errOut.String(), err
+	}
+	must := func(args ...string) string {
+		t.Helper()
+		out, err := run(t.Context(), args...)
+		require.NoError(t, err, out)
+		return out
+	}
+	must("migrate")
+	earlier := file("earlier.csv", "id,to,text\n1,0700000013,La fel.\n")
+	rows := file("june.csv", "id,to,text\n1,0700000011,Bună ziua.\n2,0700000012,Altul.\n3,0700000013,La fel.\n")
+	send := func(want outbox.State, key string) {
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := run(ctx, "run", "--endpoint", gateway.URL)
+			ended <- err
+		}()
+		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(20 * time.Millisecond) {
+			var r outbox.Record
+			require.NoError(t, json.Unmarshal([]byte(must("lookup", "--json", key)), &r))
+			if r.State == want {
+				break
+			}
+		}
+		stop()
+		require.NoError(t, <-ended)
+	}
+	must("enqueue", "--campaign", "may", earlier)
+	send(outbox.Accepted, "may-1")
+	must("enqueue", "--campaign", "june", rows)
+	gateway.Inject(smslinktest.LoseReply())
+	send(outbox.InDoubt, "june-1")
+
+	var u outbox.Unresolved
+	require.NoError(t, json.Unmarshal([]byte(must("doubts", "--json")), &u))
+	report := file("account.csv", "Data;Telefon;Mesaj\n1.6.2026;40700000011;Buna ziua.\n1.6.2026;40700000013;La fel.\n")
+	out := must("resolve", u.Package, "--from-report", report, "--report-column", "to=Telefon", "--by", "Ana", "--reason", "the report")
+	require.Contains(t, out, "1 of 3 messages found in the report and recorded as sent")
+	require.Contains(t, out, "1 in the report, but not as often as in the outbox: they stay in doubt", "the report may speak of may-1")
+	require.Contains(t, out, "1 not in the report")
+	require.Contains(t, must("lookup", "june-1"), "accepted")
+	require.Contains(t, must("lookup", "june-2"), "in doubt")
+	require.Contains(t, must("lookup", "june-3"), "in doubt")
+	require.Contains(t, must("doubts"), "2 messages of bulk")
+}
