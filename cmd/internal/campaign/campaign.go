@@ -23,6 +23,9 @@ type Options struct {
 	// column, such as to, and what the file calls it. An empty name leaves the column out.
 	Columns map[string]string
 
+	// Text is the text of all rows, with columns to be filled in. Nil means that a column has it.
+	Text *Template
+
 	// RestoreZeros reads receivers such as 712345678 and 40712345678, from which a spreadsheet has
 	// dropped the 0 or the +, as 0712345678 and 0040712345678. In a workbook that is certain, and
 	// always done.

@@ -13,6 +13,7 @@ import (
 // checker finds what a package would refuse, and ids that came before.
 type checker struct {
 	fold   bool
+	braces bool // texts may have braces: their template has some
 	passed bool // every row was checked in an earlier pass, and is good
 	pkg    *smslink.Package
 	ids    idSet
@@ -21,8 +22,8 @@ type checker struct {
 	odd  Oddity // of it
 }
 
-func newChecker(fold, passed bool) checker {
-	return checker{fold: fold, passed: passed, pkg: new(smslink.Package)}
+func newChecker(opts *Options, passed bool) checker {
+	return checker{fold: opts.Fold, braces: opts.Text != nil && !opts.Text.plain, passed: passed, pkg: new(smslink.Package)}
 }
 
 var errRepeatedID = errors.New("stands in an earlier row; each message needs its own")
@@ -59,6 +60,9 @@ func (c *checker) check(r *Row) {
 		r.Odd = c.odd
 	default:
 		r.Odd = oddityOf(r.Text)
+		if c.braces {
+			r.Odd &^= Placeholder
+		}
 		c.text, c.odd = r.Text, r.Odd
 	}
 	if r.past {

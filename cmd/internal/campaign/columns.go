@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
 	"github.com/go-smslink/smslink/gsm7"
@@ -68,6 +70,9 @@ type Columns struct {
 	sheets int              // of the workbook
 	hidden func(int) bool   // reports whether the sheet does not show a column
 
+	template *Template
+	filled   []int // the file's column of each of its parts, or -1
+
 	HiddenRows int  // that the sheet does not show
 	skipHidden bool // they are left out
 }
@@ -78,8 +83,8 @@ func (c *Columns) RowIDs() bool { return c.of[columnID] < 0 }
 // HiddenColumns returns the columns that are used though the sheet does not show them, such as
 // column C 'Text'.
 func (c *Columns) HiddenColumns() (hidden []string) {
-	for _, at := range c.of {
-		if at >= 0 && c.hidden(at) {
+	for at := range c.names {
+		if (c.fields[at] != columnIgnored || c.fills(at)) && c.hidden(at) {
 			hidden = append(hidden, c.quoted(at))
 		}
 	}
@@ -102,7 +107,8 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 	}
 	for column, name := range columnNames {
 		called, given := chosen[name]
-		if opts.TextsOnly && column != columnTo && column != columnText || opts.ReceiversOnly && column != columnTo || given && called == "" {
+		isUnread := opts.TextsOnly && column != columnTo && column != columnText || opts.ReceiversOnly && column != columnTo
+		if isUnread || given && called == "" || opts.Text != nil && column == columnText {
 			c.of[column] = -1
 			continue
 		}
@@ -117,8 +123,14 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 			c.fields[at] = column
 		}
 	}
+	if opts.Text != nil {
+		if err := c.bind(opts.Text); err != nil {
+			return nil, err
+		}
+	}
 	for _, column := range []int{columnTo, columnText} {
-		if c.of[column] < 0 && !(opts.ReceiversOnly && column == columnText) {
+		needsNoText := opts.Text != nil || opts.ReceiversOnly
+		if c.of[column] < 0 && (column == columnTo || !needsNoText) {
 			name := columnNames[column]
 			return nil, fmt.Errorf("column %s is missing; add it, or say which it is with --column %s=NAME; the file has %s", name, name, c.list(c.named()))
 		}
@@ -195,7 +207,7 @@ func normalized(name string) string {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, gsm7.Fold(name))
+	}, norm.NFD.String(gsm7.Fold(name)))
 }
 
 func digits(name string) (n int) {
@@ -216,7 +228,7 @@ func (c *Columns) isCalled(column int) bool {
 // ignored returns the columns that are none of the campaign's.
 func (c *Columns) ignored() (ignored []int) {
 	for i, field := range c.fields {
-		if field == columnIgnored {
+		if field == columnIgnored && !c.fills(i) {
 			ignored = append(ignored, i)
 		}
 	}
@@ -282,6 +294,13 @@ func (c *Columns) String() string {
 			columns = append(columns, columnNames[column]+" = "+quoted)
 		}
 		say = append(say, strings.Join(columns, ", "))
+	}
+	if filled := slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(c.filled))), func(i int) bool { return i < 0 }); len(filled) > 0 {
+		words := "the text is filled from " + c.list(filled)
+		if slices.ContainsFunc(filled, c.hidden) {
+			words += ", not all of which are shown"
+		}
+		say = append(say, words)
 	}
 	if c.RowIDs() {
 		say = append(say, "there is no id column, so each row's number is its id")

@@ -157,8 +157,7 @@ func (s *csvSource) fill(r *record, fields []string) {
 			return
 		}
 	}
-	missing := columns[min(len(fields), len(columns)):]
-	if len(fields) > len(columns) && !areBlank(fields[len(columns):]) || slices.ContainsFunc(missing, func(column int) bool { return column != columnIgnored }) {
+	if len(fields) > len(columns) && !areBlank(fields[len(columns):]) || s.isShort(len(fields)) {
 		r.bad = refuse("", fmt.Sprintf("has %d fields, the header %d%s", len(fields), len(columns), quoteIt))
 		return
 	}
@@ -167,6 +166,24 @@ func (s *csvSource) fill(r *record, fields []string) {
 			r.fields[column] = unformula(fields[i])
 		}
 	}
+	if s.columns.template != nil {
+		r.fields[columnText], r.bad = s.columns.fill(func(column int) string {
+			if column >= len(fields) {
+				return ""
+			}
+			return unformula(fields[column])
+		})
+	}
+}
+
+// isShort reports whether a row of so many fields lacks one that is used.
+func (s *csvSource) isShort(fields int) bool {
+	for column := fields; column < len(s.columns.fields); column++ {
+		if s.columns.fields[column] != columnIgnored || s.columns.fills(column) {
+			return true
+		}
+	}
+	return false
 }
 
 // unformula returns the text of a field such as ="0712", which a spreadsheet is told to keep as it

@@ -46,7 +46,7 @@ func (c *Campaign) Rows() (*Rows, error) {
 	if err := c.rewind(); err != nil {
 		return nil, err
 	}
-	return &Rows{campaign: c, checker: newChecker(c.opts.Fold, c.passed)}, nil
+	return &Rows{campaign: c, checker: newChecker(&c.opts, c.passed)}, nil
 }
 
 // Next reads the next row, and reports whether there is one. If reading may block, Next returns
@@ -159,7 +159,7 @@ func (r *Rows) take(f *file) {
 	if r.row.Bad != nil {
 		columns := r.source.cols()
 		r.row.Bad.addRemedy(columns)
-		if columns != nil && columns.Sheet != "" {
+		if columns != nil && columns.Sheet != "" && r.row.Bad.Cell == "" {
 			r.row.Bad.Cell = columns.cell(r.row.Bad.Column, r.row.Line)
 		}
 	}

@@ -43,6 +43,8 @@ func newSource(f *file, opts *Options) (source, error) {
 	switch isJSON := bytes.HasPrefix(header, []byte("{")); {
 	case opts.Sheet != "":
 		return nil, errors.New("--sheet is for workbooks, and the file is not one")
+	case isJSON && opts.Text != nil:
+		return nil, errors.New("--text is for files with a header, and JSON lines have none")
 	case isJSON && len(opts.Columns) > 0:
 		return nil, errors.New("--column is for files with a header, and JSON lines have none")
 	case isJSON:

@@ -20,7 +20,7 @@ type Survey struct {
 	HiddenRows int            `json:"hidden_rows,omitempty"` // good rows that the sheet does not show
 	Abroad     map[string]int `json:"abroad,omitempty"`      // messages by country code, except Romania's
 
-	First, Cheapest, Dearest *Row     `json:"-"` // of the good rows, by segments; nil if there is none
+	First, Cheapest, Dearest *Row     `json:"-"` // of the good rows, by segments and length; nil if there is none
 	Odd                      []Odd    `json:"odd,omitempty"`
 	Repeated                 Repeated `json:"-"`
 }
@@ -61,15 +61,23 @@ func (s *Survey) Add(r *Row) {
 		s.First = r.clone()
 		s.Cheapest, s.Dearest = s.First, s.First
 	}
-	if r.Size.Segments < s.Cheapest.Size.Segments {
+	if isShorter(r, s.Cheapest) {
 		s.Cheapest = r.clone()
 	}
-	if r.Size.Segments > s.Dearest.Size.Segments {
+	if isShorter(s.Dearest, r) {
 		s.Dearest = r.clone()
 	}
 	if r.Odd != 0 {
 		s.addOdd(r)
 	}
+}
+
+// isShorter reports whether a text makes fewer SMS, or as many of fewer characters.
+func isShorter(a, b *Row) bool {
+	if a.Size.Segments != b.Size.Segments {
+		return a.Size.Segments < b.Size.Segments
+	}
+	return a.Size.Units < b.Size.Units
 }
 
 func (s *Survey) addOdd(r *Row) {

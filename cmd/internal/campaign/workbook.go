@@ -23,6 +23,7 @@ type workbook struct {
 	zone     *time.Location
 	since    bool                 // days are counted from 1904 on
 	refusals map[Refusal]*Refusal // one of each, since all rows may have it
+	values   map[int]string       // of a row, by column, that fill its text
 }
 
 // newWorkbook reads the sheet, unless an earlier pass has.
@@ -50,7 +51,7 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	w := &workbook{zone: opts.Zone, since: book.Since1904(), refusals: map[Refusal]*Refusal{}}
+	w := &workbook{zone: opts.Zone, since: book.Since1904(), refusals: map[Refusal]*Refusal{}, values: map[int]string{}}
 	var others string
 	if len(book.Sheets()) > 1 {
 		others = "; the workbook has the sheets " + quotedList(book.Sheets()) + ": choose one with --sheet"
@@ -81,7 +82,7 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 	case w.columns == nil:
 		return nil, fmt.Errorf("sheet '%s' is empty; give it a header with the columns to and text%s", terminal.Line(name), others)
 	}
-	w.refusals = nil
+	w.refusals, w.values = nil, nil
 	return w, nil
 }
 
@@ -140,6 +141,7 @@ func headerOf(cells []xlsx.Cell) (names []string) {
 func (w *workbook) record(rows *xlsx.Rows) (r record, ok bool) {
 	r.line = rows.Number()
 	c := w.columns
+	clear(w.values)
 	for _, cell := range rows.Cells() {
 		if cell.Kind == xlsx.Text && strings.TrimSpace(cell.Value) == "" {
 			continue
@@ -149,7 +151,17 @@ func (w *workbook) record(rows *xlsx.Rows) (r record, ok bool) {
 		}
 		ok = true
 		column := c.fields[cell.Column]
-		if column == columnIgnored || r.bad != nil {
+		if fills := c.fills(cell.Column); column == columnIgnored && !fills || r.bad != nil {
+			continue
+		} else if fills {
+			value, bad := w.value(columnText, cell)
+			if bad != nil {
+				r.bad = w.one(&Refusal{Column: "text", Cell: xlsx.ColumnName(cell.Column) + strconv.Itoa(r.line), Cause: bad.Cause})
+				continue
+			}
+			w.values[cell.Column] = value
+		}
+		if column == columnIgnored {
 			continue
 		}
 		value, bad := w.value(column, cell)
@@ -161,6 +173,9 @@ func (w *workbook) record(rows *xlsx.Rows) (r record, ok bool) {
 			r.written = value[len(value)-len(strings.TrimLeft(value, "0")):] // the number that was kept
 		}
 		r.fields[column] = value
+	}
+	if ok && r.bad == nil && c.template != nil {
+		r.fields[columnText], r.bad = c.fill(func(column int) string { return w.values[column] })
 	}
 	return r, ok
 }

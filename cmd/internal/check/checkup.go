@@ -98,6 +98,11 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 	if saved := u.Segments - u.FoldedSegments; saved > 0 {
 		fmt.Fprintf(table, "with --fold\t%s (saves %s)\n", opts.price.SMS(u.FoldedSegments), opts.price.SMS(saved))
 	}
+	if opts.FillsTexts() && u.Messages > 0 {
+		for i, row := range []*campaign.Row{u.Cheapest, u.Dearest} {
+			fmt.Fprintf(table, "%s\t%s, %s:%s: %s\n", []string{"shortest", "longest"}[i], campaign.Plural(row.Size.Segments, "SMS"), row.File, row.At("text"), terminal.Line(row.Text))
+		}
+	}
 	for i, char := range u.Characters {
 		folded := ", which --fold makes " + char.Folded
 		switch {

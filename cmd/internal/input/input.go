@@ -5,10 +5,13 @@ package input
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // for --zone, on systems that lack it
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -26,7 +29,7 @@ The columns are
            is called Nr. crt. or the like, each row's number is its id
   to       the receiver: 07xyzzzzzz, or + or 00 and the country code
   from     the sender: numeric or an approved name; empty = numeric
-  text     the message
+  text     the message; --text gives one for all rows, filled in from their columns
   send_at  the time, such as 2030-01-31T09:00:00+02:00, or Unix seconds, or, with
            --zone, 31.01.2030 09:00 and the dates of a workbook; empty = now
 id, from and send_at may be left out. The header may also say telefon, mobil or
@@ -41,6 +44,7 @@ type Flags struct {
 	columns ColumnNames
 	sheet   string
 	zone    zone
+	text    text
 
 	// HiddenRows is include or skip, or empty if nothing was said of rows that a sheet does not show.
 	HiddenRows   string
@@ -54,6 +58,8 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().Var((*hiddenRows)(&o.HiddenRows), "hidden-rows", "rows that a workbook's sheet does not show, because of a filter perhaps")
 	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 in CSV as 0712345678 and +40712345678")
 	cmd.Flags().Var(&o.zone, "zone", "the time zone of times that are written without one, such as Europe/Bucharest")
+	cmd.Flags().Var(&o.text, "text", "the text of every row, with columns to fill in, such as 'Bună, {prenume|client}!'; {{ is a brace")
+	cmd.Flags().Var(&textFile{text: &o.text}, "text-file", "the same, from a file in UTF-8")
 	cmd.ValidArgsFunction = cli.CompleteFiles
 	cli.Complete(cmd, "hidden-rows", cli.OneOf("include", "skip"))
 	cli.Complete(cmd, "zone", cli.OneOf("Europe/Bucharest", "UTC"))
@@ -65,12 +71,19 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	})
 }
 
+// FillsTexts reports whether the texts are filled in from columns, so that each may be of another
+// length.
+func (o *Flags) FillsTexts() bool { return o.text.Template != nil && o.text.Fills() }
+
 // Open opens the FILEs, and shows the columns of each once they are known. If they can't be read
 // twice, one without an id column is refused with needIDs, unless that is nil.
 func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
+	if _, given := o.columns["text"]; given && o.text.Template != nil {
+		return nil, errors.New("--text and --column text contradict each other; leave one out")
+	}
 	opened, err = campaign.Open(names, campaign.Options{
 		Stdin: c.In, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
-		Zone: o.zone.Location, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
+		Zone: o.zone.Location, Text: o.text.Template, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
 		OnColumns: func(columns *campaign.Columns) error {
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
@@ -139,6 +152,9 @@ func (h *hiddenRows) Type() string { return "include|skip" }
 
 // Set reads the value.
 func (h *hiddenRows) Set(value string) error {
+	if *h != "" {
+		return errTwice
+	}
 	if value != "include" && value != "skip" {
 		return errors.New("it is neither include nor skip")
 	}
@@ -164,10 +180,74 @@ func (z *zone) Type() string { return "ZONE" }
 
 // Set finds the zone of that name.
 func (z *zone) Set(name string) error {
+	if z.Location != nil {
+		return errTwice
+	}
 	location, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
 		return errors.New("there is no such time zone; name one such as Europe/Bucharest")
 	}
 	z.Location = location
 	return nil
+}
+
+var errTwice = errors.New("it was given before")
+
+// text is the value of --text.
+type text struct {
+	*campaign.Template
+	given string
+}
+
+var _ pflag.Value = (*text)(nil)
+
+// String returns the text as it was given.
+func (t *text) String() string { return t.given }
+
+// Type is what help calls the value.
+func (t *text) Type() string { return "TEXT" }
+
+// Set reads a text.
+func (t *text) Set(given string) (err error) {
+	if t.Template != nil {
+		return errors.New("a text was given before")
+	}
+	t.given = given
+	t.Template, err = campaign.ParseTemplate(given)
+	return err
+}
+
+// textFile is the value of --text-file, which sets that of --text.
+type textFile struct {
+	text *text
+	name string
+}
+
+var _ pflag.Value = (*textFile)(nil)
+
+// String returns the name of the file.
+func (f *textFile) String() string { return f.name }
+
+// Type is what help calls the value.
+func (f *textFile) Type() string { return "FILE" }
+
+// Set reads the file.
+func (f *textFile) Set(name string) error {
+	const longest = 1 << 20
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, longest+1))
+	switch {
+	case err != nil:
+		return err
+	case len(content) > longest:
+		return errors.New("it has more than 1 MiB")
+	case !utf8.Valid(content):
+		return errors.New("it is not in UTF-8; save it as UTF-8")
+	}
+	f.name = name
+	return f.text.Set(strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"))
 }

@@ -230,7 +230,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		}
 		stated = question(chosen.plan, kept, opts.price)
 		if asks && stated != "" {
-			preview(c.Err, survey)
+			preview(c.Err, survey, opts.FillsTexts())
 		}
 		total = survey.Rows + survey.excluded
 	}

@@ -117,9 +117,18 @@ func isOrAre(n int) string {
 }
 
 // preview shows the first message as it will arrive, and the cheapest and the dearest if they
-// differ.
-func preview(out io.Writer, s *survey) {
+// differ, or the shortest and the longest of texts that are filled in.
+func preview(out io.Writer, s *survey, filled bool) {
 	show(out, "The first message", s.First)
+	if filled {
+		if s.Cheapest != s.First {
+			show(out, "The shortest", s.Cheapest)
+		}
+		if s.Dearest != s.First {
+			show(out, "The longest", s.Dearest)
+		}
+		return
+	}
 	if s.Cheapest.Size.Segments == s.Dearest.Size.Segments {
 		return
 	}

@@ -1,0 +1,124 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Template is a text with names of columns in braces, which each row fills in.
+type Template struct {
+	parts []part
+	plain bool // without the names, it holds nothing that looks like one
+}
+
+// part is what stands between two names, or a name.
+type part struct {
+	literal  string
+	name     string // of a column; empty for a literal
+	fallback string // for an empty cell
+	optional bool   // there is a fallback
+}
+
+// ParseTemplate reads a text such as "Bună, {prenume|client}!". {{ and }} stand for braces.
+func ParseTemplate(text string) (*Template, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, errors.New("it is empty")
+	}
+	t := &Template{}
+	literal := ""
+	without := "" // the literals alone
+	for rest := text; rest != ""; {
+		at := strings.IndexAny(rest, "{}")
+		if at < 0 {
+			literal += rest
+			break
+		}
+		literal += rest[:at]
+		if strings.HasPrefix(rest[at+1:], rest[at:at+1]) || rest[at] == '}' { // {{, }} or a lone }
+			literal += rest[at : at+1]
+			rest = strings.TrimPrefix(rest[at+1:], rest[at:at+1])
+			continue
+		}
+		inside, behind, closed := strings.Cut(rest[at+1:], "}")
+		p := part{}
+		p.name, p.fallback, p.optional = strings.Cut(inside, "|")
+		switch {
+		case !closed || strings.ContainsAny(inside, "{\n"):
+			return nil, errors.New("a { is not closed; write {{ for a brace")
+		case normalized(p.name) == "":
+			return nil, errors.New("{} names no column; write {{ for a brace")
+		}
+		t.parts = append(t.parts, part{literal: literal}, p)
+		without += literal + "x"
+		literal, rest = "", behind
+	}
+	if literal != "" {
+		t.parts = append(t.parts, part{literal: literal})
+	}
+	t.plain = !holdsPlaceholder(without + literal)
+	return t, nil
+}
+
+// Fills reports whether the template names a column.
+func (t *Template) Fills() bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool { return p.name != "" })
+}
+
+// bind finds the columns that the template names.
+func (c *Columns) bind(t *Template) error {
+	c.template = t
+	for _, p := range t.parts {
+		at := -1
+		if p.name != "" {
+			found := c.which(false, normalized(p.name))
+			if len(found) == 0 {
+				found = c.which(true, normalized(p.name))
+			}
+			switch len(found) {
+			case 0:
+				return fmt.Errorf("no column is called {%s}, as --text has it; the file has %s", strings.TrimSpace(p.name), c.list(c.named()))
+			case 1:
+				at = found[0]
+			default:
+				return fmt.Errorf("more than one column is called {%s}, as --text has it: %s; rename one", strings.TrimSpace(p.name), c.list(found))
+			}
+		}
+		c.filled = append(c.filled, at)
+	}
+	return nil
+}
+
+// fills reports whether a column of the file is in the template.
+func (c *Columns) fills(column int) bool {
+	for _, at := range c.filled {
+		if at == column {
+			return true
+		}
+	}
+	return false
+}
+
+// fill returns the text of a row. Value returns what stands in a column of the file.
+func (c *Columns) fill(value func(column int) string) (string, *Refusal) {
+	var b strings.Builder
+	for i, p := range c.template.parts {
+		at := c.filled[i]
+		if at < 0 {
+			b.WriteString(p.literal)
+			continue
+		}
+		filled := strings.TrimSpace(value(at))
+		switch {
+		case isSpreadsheetError(filled):
+			return "", &Refusal{Column: "text", Cause: fmt.Errorf("is filled from %s, which holds an error of the spreadsheet, such as #N/A; mend its formula", c.quoted(at))}
+		case filled == "" && !p.optional:
+			return "", &Refusal{Column: "text", Cause: fmt.Errorf("is filled from %s, which is empty; write what is to stand there instead, such as {%s|…}", c.quoted(at), strings.TrimSpace(p.name))}
+		case filled == "":
+			filled = p.fallback
+		}
+		b.WriteString(filled)
+	}
+	return b.String(), nil
+}
