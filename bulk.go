@@ -334,7 +334,7 @@ func (a *account) ask(now time.Time) error {
 }
 
 // answered notes what a package that asked at start led to. What was under way when the account was
-// refused says nothing new.
+// rejected says nothing new.
 func (a *account) answered(start, now time.Time, err *SendError) {
 	var refusal *GatewayError
 	if err != nil {
@@ -390,8 +390,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) exchange {
 		return exchange{err: notSent(err)}
 	}
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()),
-		slog.Int("plain_bytes", p.Size()),
-		slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
+		slog.Int("plain_bytes", p.Size()), slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
 	answer := u.post(ctx, c, p.Len())
 	x := exchange{bytes: u.size, statusCode: answer.statusCode}
 	reply, failure := answer.reply(ctx)
@@ -461,6 +460,19 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	return u, nil
 }
 
+// codecOf returns the package's codec, the client's, or the default for the package's size.
+func (c *Client) codecOf(p *Package) Codec {
+	switch {
+	case p.Codec != nil:
+		return p.Codec
+	case c.codec != nil:
+		return c.codec
+	case p.Size() <= tinyPackage:
+		return CodecNone
+	}
+	return CodecZlib
+}
+
 // failed logs the end of a Send of that many messages, and returns its error; 0 messages means that
 // the package is not this call's to look into.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
@@ -486,8 +498,8 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 		level = slog.LevelWarn
 	}
 	c.logger.LogAttrs(ctx, level, "smslink: package accepted", slog.String("package", numeric(r.PackageID)),
-		slog.Int("messages", len(r.Results)),
-		slog.Int("succeeded", succeeded), slog.Int("unmatched", len(r.Unmatched)), slog.Duration("elapsed", r.Elapsed))
+		slog.Int("messages", len(r.Results)), slog.Int("succeeded", succeeded),
+		slog.Int("unmatched", len(r.Unmatched)), slog.Duration("elapsed", r.Elapsed))
 }
 
 // numeric returns id if it is a number, as the gateway's are. A server's other words stay out of

@@ -69,19 +69,6 @@ func ParseCodec(name string) (Codec, error) {
 // tinyPackage is the size in bytes up to which zlib makes a package longer.
 const tinyPackage = 128
 
-// codecOf returns the package's codec, the client's, or the default for the package's size.
-func (c *Client) codecOf(p *Package) Codec {
-	switch {
-	case p.Codec != nil:
-		return p.Codec
-	case c.codec != nil:
-		return c.codec
-	case p.Size() <= tinyPackage:
-		return CodecNone
-	}
-	return CodecZlib
-}
-
 // checkMethod returns an error for a codec that the gateway can't decode.
 func checkMethod(codec Codec) error {
 	if method := codec.Method(); method < 0 || method > 3 {

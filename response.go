@@ -13,6 +13,199 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
+// answer is what an upload got back, and what is known of how far the upload was read.
+type answer struct {
+	statusCode  int    // of HTTP; 0 if there was no response
+	body        string // as far as it was read
+	mayBeCut    bool   // the body ends with its connection
+	encoded     bool   // the body has a Content-Encoding, so that it is not text
+	err         error  // why there is no response, or not all of its body
+	touched     bool   // a byte of the upload was read, or may have been
+	whole       bool   // its last byte was read, or may have been
+	connections int    // that the transport got for the upload
+}
+
+// reply returns the MESSAGE reply that the answer has. Any other answer is an error, whose outcome
+// is what the answer proves.
+func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
+	reply, outcome, why := a.outcome(ctx)
+	if why != nil {
+		return reply, a.failure(outcome, why)
+	}
+	return reply, nil
+}
+
+// outcome reads the answer, its status first, then its body. The error is nil, or the reason why it
+// is not the reply of a gateway that took the upload.
+func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
+	reply, unreadable := wire.ParseReply(a.body)
+	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
+	var refusal *GatewayError // an ERROR that was read to its end
+	if unreadable == nil && !reply.Accepted && a.err == nil {
+		refusal = newGatewayError(reply.Code, reply.Text)
+	}
+	mayBeTaken := a.encoded || mayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
+
+	switch status := httpStatusError(a.statusCode); {
+	case a.statusCode == 0 && a.err != nil && !a.touched:
+		return reply, OutcomeNotSent, &redacted{printable(a.err.Error()), cause{a.err}}
+	case a.statusCode == 0 && a.err != nil:
+		return reply, OutcomeInDoubt, redact(ctx, a.err)
+	case status >= 500 && refusal != nil:
+		return reply, OutcomeInDoubt, fmt.Errorf("%w: %w", status, refusal)
+	case status < 200, status >= 500:
+		return reply, OutcomeInDoubt, status
+	case status >= 300 && mayBeTaken: // whoever set the status
+		return reply, OutcomeInDoubt,
+			fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status)
+	case status >= 300 && refusal != nil:
+		return reply, OutcomeRejected, refusal
+	case status == 400, status == 404, status == 405, status == 410:
+		return reply, OutcomeRejected, fmt.Errorf("%w; check Options.Endpoint", status)
+	case status >= 400:
+		return reply, OutcomeRejected, status
+	case status >= 300:
+		return reply, OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds "+
+			"the password; check Options.Endpoint", status)
+	case a.err == errReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
+		return reply, OutcomeInDoubt, a.err
+	case a.err != nil:
+		return reply, OutcomeInDoubt, redact(ctx, a.err)
+	case unreadable != nil && isWebPage(a.body):
+		return reply, OutcomeInDoubt, errWebPage
+	case unreadable != nil, holdsAnother(a.body), refusal != nil && mayBeTaken:
+		return reply, OutcomeInDoubt, ErrUnreadableReply
+	case refusal != nil:
+		return reply, OutcomeRejected, refusal
+	case !a.whole:
+		return reply, OutcomeInDoubt, errEarly
+	}
+	return reply, OutcomeAccepted, nil
+}
+
+// errEarly is the error of a MESSAGE that can't be the reply to the upload.
+var errEarly = errors.New("a MESSAGE came before the end of the upload was read, so that it may be the reply to " +
+	"another one")
+
+// failure returns the error of an upload, whose outcome also depends on how far the upload was
+// read.
+func (a *answer) failure(outcome Outcome, cause error) *SendError {
+	switch {
+	case outcome == OutcomeInDoubt && !a.touched:
+		outcome = OutcomeNotSent
+		cause = fmt.Errorf("%w, and nothing of the upload was read before", cause)
+	case outcome == OutcomeRejected && a.connections > 1:
+		outcome = OutcomeInDoubt
+		cause = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may "+
+			"have been accepted", cause)
+	}
+	return &SendError{Outcome: outcome, StatusCode: a.statusCode, Reply: []byte(a.body), Err: cause}
+}
+
+// notSent returns the error of a call that uploads nothing.
+func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent, cause) }
+
+// isFramed reports whether the body says itself where it ends. Otherwise its end is the
+// connection's, and a body cut short looks like a whole one. Over HTTP/1 a status line may claim
+// HTTP/2; then Close is true if the connection's end is the body's.
+func isFramed(resp *http.Response) bool {
+	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 &&
+		!resp.Close || resp.Uncompressed
+}
+
+func isEncoded(resp *http.Response) bool {
+	encoding := resp.Header.Get("Content-Encoding")
+	return encoding != "" && !strings.EqualFold(encoding, "identity")
+}
+
+const acceptance = "MESSAGE;" // how a reply to a package that was taken starts
+
+// holdsAnother reports whether a MESSAGE stands behind the start of the reply, which it may
+// contradict.
+func holdsAnother(body string) bool {
+	return strings.Contains(strings.TrimPrefix(wire.TrimReply(body), acceptance), acceptance)
+}
+
+// mayHoldMessage reports whether a refusal may hold a MESSAGE, or may have held one before it was
+// cut: it has one anywhere, in any case at the start of a line; or it is not text, but UTF-16 or
+// gzip; or the last line of a cut one, or its end, may be the start of one.
+func mayHoldMessage(body string, cut bool) bool {
+	if strings.Contains(body, acceptance) || strings.ContainsRune(body, 0) || strings.HasPrefix(body, "\x1f\x8b") {
+		return true
+	}
+	for len(body) > 0 {
+		line := body
+		end := strings.IndexAny(body, "\r\n")
+		if end >= 0 {
+			line, body = body[:end], body[end+1:]
+		}
+		line = wire.TrimReply(line)
+		if len(line) >= len(acceptance) && strings.EqualFold(line[:len(acceptance)], acceptance) {
+			return true
+		}
+		if end < 0 {
+			break
+		}
+	}
+	return cut && mayBeginMessage(body)
+}
+
+// mayBeginMessage reports whether a MESSAGE may go on behind the last line of a body.
+func mayBeginMessage(last string) bool {
+	const mark = "\ufeff"
+	for n := range len(acceptance) {
+		if n > 0 && strings.HasSuffix(last, acceptance[:n]) {
+			return true
+		}
+	}
+	start := wire.TrimReply(last)
+	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) ||
+		strings.HasPrefix(mark, strings.TrimSpace(last))
+}
+
+var (
+	errWebPage = fmt.Errorf("%w: it is a web page; is Options.Endpoint the URL of bulk-v3.php?",
+		ErrUnreadableReply)
+	errReplyTooLarge = fmt.Errorf("%w: it is longer than a reply to this request can be", ErrUnreadableReply)
+)
+
+// isWebPage reports whether a body is HTML from its start. A warning of PHP's has tags, too.
+func isWebPage(body string) bool {
+	body = wire.TrimReply(body)
+	start := strings.ToLower(body[:min(len(body), len("<!doctype html"))])
+	return start == "<!doctype html" || strings.HasPrefix(start, "<html")
+}
+
+type httpStatusError int
+
+func (e httpStatusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
+
+// The most bytes of a reply: in all, and a message. An entry takes at most 45 with ids of 20
+// digits.
+const (
+	replyBase       = 64 << 10
+	replyPerMessage = 128
+	replyLikely     = 24 // an entry's bytes, with ids as the gateway's are
+)
+
+// readCapped reads the body into a string, of which the results' remote ids will be parts.
+func readCapped(resp *http.Response, messages int) (string, error) {
+	limit := replyBase + replyPerMessage*int64(messages)
+	likely := int64(replyLikely * messages)
+	if size := resp.ContentLength; size > 0 && size <= limit {
+		likely = size
+	}
+	var b strings.Builder
+	b.Grow(int(likely))
+	limited := io.LimitedReader{R: resp.Body, N: limit + 1}
+	_, err := io.CopyBuffer(&b, &limited, make([]byte, min(likely+512, 32<<10)))
+	body := b.String()
+	if err == nil && int64(len(body)) > limit {
+		return body[:limit], errReplyTooLarge
+	}
+	return body, err
+}
+
 // Response is the gateway's reply to an accepted package. It shares nothing with the package;
 // goroutines may read it concurrently.
 type Response struct {
@@ -202,185 +395,4 @@ func (r *Response) Count(s Status) int {
 		}
 	}
 	return n
-}
-
-// The most bytes of a reply: in all, and a message. An entry takes at most 45 with ids of 20
-// digits.
-const (
-	replyBase       = 64 << 10
-	replyPerMessage = 128
-	replyLikely     = 24 // an entry's bytes, with ids as the gateway's are
-)
-
-// reply returns the MESSAGE reply that the answer has. Any other answer is an error, whose outcome
-// is what the answer proves.
-func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
-	reply, outcome, why := a.outcome(ctx)
-	if why != nil {
-		return reply, a.failure(outcome, why)
-	}
-	return reply, nil
-}
-
-// outcome reads the answer, its status first, then its body. The error is nil, or the reason why it
-// is not the reply of a gateway that took the upload.
-func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
-	reply, unreadable := wire.ParseReply(a.body)
-	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
-	var refusal *GatewayError // an ERROR that was read to its end
-	if unreadable == nil && !reply.Accepted && a.err == nil {
-		refusal = newGatewayError(reply.Code, reply.Text)
-	}
-	mayBeTaken := a.encoded || mayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
-
-	switch status := httpStatusError(a.statusCode); {
-	case a.statusCode == 0 && a.err != nil && !a.touched:
-		return reply, OutcomeNotSent, &redacted{printable(a.err.Error()), cause{a.err}}
-	case a.statusCode == 0 && a.err != nil:
-		return reply, OutcomeInDoubt, redact(ctx, a.err)
-	case status >= 500 && refusal != nil:
-		return reply, OutcomeInDoubt, fmt.Errorf("%w: %w", status, refusal)
-	case status < 200, status >= 500:
-		return reply, OutcomeInDoubt, status
-	case status >= 300 && mayBeTaken: // whoever set the status
-		return reply, OutcomeInDoubt,
-			fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status)
-	case status >= 300 && refusal != nil:
-		return reply, OutcomeRejected, refusal
-	case status == 400, status == 404, status == 405, status == 410:
-		return reply, OutcomeRejected, fmt.Errorf("%w; check Options.Endpoint", status)
-	case status >= 400:
-		return reply, OutcomeRejected, status
-	case status >= 300:
-		return reply, OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds "+
-			"the password; check Options.Endpoint", status)
-	case a.err == errReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
-		return reply, OutcomeInDoubt, a.err
-	case a.err != nil:
-		return reply, OutcomeInDoubt, redact(ctx, a.err)
-	case unreadable != nil && isWebPage(a.body):
-		return reply, OutcomeInDoubt, errWebPage
-	case unreadable != nil, holdsAnother(a.body), refusal != nil && mayBeTaken:
-		return reply, OutcomeInDoubt, ErrUnreadableReply
-	case refusal != nil:
-		return reply, OutcomeRejected, refusal
-	case !a.whole:
-		return reply, OutcomeInDoubt, errEarly
-	}
-	return reply, OutcomeAccepted, nil
-}
-
-// errEarly is the error of a MESSAGE that can't be the reply to the upload.
-var errEarly = errors.New("a MESSAGE came before the end of the upload was read, so that it may be the reply to " +
-	"another one")
-
-// failure returns the error of an upload, whose outcome also depends on how far the upload was
-// read.
-func (a *answer) failure(outcome Outcome, cause error) *SendError {
-	switch {
-	case outcome == OutcomeInDoubt && !a.touched:
-		outcome = OutcomeNotSent
-		cause = fmt.Errorf("%w, and nothing of the upload was read before", cause)
-	case outcome == OutcomeRejected && a.connections > 1:
-		outcome = OutcomeInDoubt
-		cause = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may "+
-			"have been accepted", cause)
-	}
-	return &SendError{Outcome: outcome, StatusCode: a.statusCode, Reply: []byte(a.body), Err: cause}
-}
-
-// notSent returns the error of a call that uploads nothing.
-func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent, cause) }
-
-// isFramed reports whether the body says itself where it ends. Otherwise its end is the
-// connection's, and a body cut short looks like a whole one. Over HTTP/1 a status line may claim
-// HTTP/2; then Close is true if the connection's end is the body's.
-func isFramed(resp *http.Response) bool {
-	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 &&
-		!resp.Close || resp.Uncompressed
-}
-
-func isEncoded(resp *http.Response) bool {
-	encoding := resp.Header.Get("Content-Encoding")
-	return encoding != "" && !strings.EqualFold(encoding, "identity")
-}
-
-const acceptance = "MESSAGE;" // how a reply to a package that was taken starts
-
-// holdsAnother reports whether a MESSAGE stands behind the start of the reply, which it may
-// contradict.
-func holdsAnother(body string) bool {
-	return strings.Contains(strings.TrimPrefix(wire.TrimReply(body), acceptance), acceptance)
-}
-
-// mayHoldMessage reports whether a refusal may hold a MESSAGE, or may have held one before it was
-// cut: it has one anywhere, in any case at the start of a line; or it is not text, but UTF-16 or
-// gzip; or the last line of a cut one, or its end, may be the start of one.
-func mayHoldMessage(body string, cut bool) bool {
-	if strings.Contains(body, acceptance) || strings.ContainsRune(body, 0) || strings.HasPrefix(body, "\x1f\x8b") {
-		return true
-	}
-	for len(body) > 0 {
-		line := body
-		end := strings.IndexAny(body, "\r\n")
-		if end >= 0 {
-			line, body = body[:end], body[end+1:]
-		}
-		line = wire.TrimReply(line)
-		if len(line) >= len(acceptance) && strings.EqualFold(line[:len(acceptance)], acceptance) {
-			return true
-		}
-		if end < 0 {
-			break
-		}
-	}
-	return cut && mayBeginMessage(body)
-}
-
-// mayBeginMessage reports whether a MESSAGE may go on behind the last line of a body.
-func mayBeginMessage(last string) bool {
-	const mark = "\ufeff"
-	for n := range len(acceptance) {
-		if n > 0 && strings.HasSuffix(last, acceptance[:n]) {
-			return true
-		}
-	}
-	start := wire.TrimReply(last)
-	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) ||
-		strings.HasPrefix(mark, strings.TrimSpace(last))
-}
-
-var (
-	errWebPage = fmt.Errorf("%w: it is a web page; is Options.Endpoint the URL of bulk-v3.php?",
-		ErrUnreadableReply)
-	errReplyTooLarge = fmt.Errorf("%w: it is longer than a reply to this request can be", ErrUnreadableReply)
-)
-
-// isWebPage reports whether a body is HTML from its start. A warning of PHP's has tags, too.
-func isWebPage(body string) bool {
-	body = wire.TrimReply(body)
-	start := strings.ToLower(body[:min(len(body), len("<!doctype html"))])
-	return start == "<!doctype html" || strings.HasPrefix(start, "<html")
-}
-
-type httpStatusError int
-
-func (e httpStatusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
-
-// readCapped reads the body into a string, of which the results' remote ids will be parts.
-func readCapped(resp *http.Response, messages int) (string, error) {
-	limit := replyBase + replyPerMessage*int64(messages)
-	likely := int64(replyLikely * messages)
-	if size := resp.ContentLength; size > 0 && size <= limit {
-		likely = size
-	}
-	var b strings.Builder
-	b.Grow(int(likely))
-	limited := io.LimitedReader{R: resp.Body, N: limit + 1}
-	_, err := io.CopyBuffer(&b, &limited, make([]byte, min(likely+512, 32<<10)))
-	body := b.String()
-	if err == nil && int64(len(body)) > limit {
-		return body[:limit], errReplyTooLarge
-	}
-	return body, err
 }

@@ -54,18 +54,6 @@ func (u *upload) add(parts ...[]byte) {
 	}
 }
 
-// answer is what an upload got back, and what is known of how far the upload was read.
-type answer struct {
-	statusCode  int    // of HTTP; 0 if there was no response
-	body        string // as far as it was read
-	mayBeCut    bool   // the body ends with its connection
-	encoded     bool   // the body has a Content-Encoding, so that it is not text
-	err         error  // why there is no response, or not all of its body
-	touched     bool   // a byte of the upload was read, or may have been
-	whole       bool   // its last byte was read, or may have been
-	connections int    // that the transport got for the upload
-}
-
 // post sends the upload once and reads the answer, whose body has a size for that many messages.
 // Nothing reads the upload after post has returned.
 func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
