@@ -33,7 +33,7 @@ func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, passing bool
 	if err := o.checkSession(ctx, o.db); err != nil {
 		return newest, !errors.Is(err, errLasting), err
 	}
-	s, err := o.state(ctx, o.db, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{})
 	if err != nil {
 		return newest, true, errDialect(err)
 	}
@@ -167,7 +167,7 @@ func (o *Outbox) checkInsertCount(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	probe := row{Key: "check-" + rand.Text(), Lane: Bulk, NotBefore: never}
-	n, err := o.exec(ctx, tx, o.dialect.enqueue, asciiJSON([]row{probe, probe}))
+	n, err := o.exec(ctx, tx, o.dialect.enqueue, jsonArrays([]row{probe, probe})[0])
 	if err != nil {
 		return err
 	}

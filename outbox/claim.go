@@ -138,8 +138,8 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	if err := r.insertPackage(ctx, tx, c, s.now); err != nil {
 		return err
 	}
-	take := fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), "package IS NULL")
-	n, err := r.exec(ctx, tx, take, asciiJSON(c.ids))
+	take := fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), isQueued)
+	n, err := r.execEach(ctx, tx, take, jsonArrays(c.ids))
 	if err == nil && n != int64(len(c.ids)) {
 		err = fmt.Errorf("smslink: a claim of %d messages took %d", len(c.ids), n)
 	}
@@ -235,8 +235,8 @@ func (r *run) expire(ctx context.Context) error {
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}
-			take := fmt.Sprintf(r.dialect.take, atEnd(expiredPackage, r.dialect), "package IS NULL")
-			_, err = r.exec(ctx, tx, take, asciiJSON(ids))
+			take := fmt.Sprintf(r.dialect.take, atEnd(expiredPackage, r.dialect), isQueued)
+			_, err = r.execEach(ctx, tx, take, jsonArrays(ids))
 			return err
 		})
 		if err != nil || n < expireBatch {

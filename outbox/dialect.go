@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// altered is what a database's error says if it would store a text other than the one given. A
+// text is compared by its numbers of bytes and of characters.
+const altered = "a text would be altered"
+
 // Dialect is the SQL of one database: [Postgres], [MySQL], [MariaDB] or [SQLite].
 // The driver is the caller's.
 type Dialect struct {
@@ -19,7 +23,7 @@ type Dialect struct {
 	take       string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
 	takeKeys   string // the same with keys
 	drop       string // deletes messages, from a JSON parameter of ids
-	keys       string // a table x of one column k, from a JSON parameter
+	joinKeys   string // joins a table x of one column k, from a JSON parameter, with what follows
 	results    string // a table x of m, s and r, from a JSON parameter
 	report     string // inserts a delivery report, or updates an earlier one
 	queueIndex string // a hint
@@ -69,15 +73,21 @@ func postgres() *Dialect {
 			(SELECT system_identifier::text FROM pg_control_system())
 				|| ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
 				|| ' ' || 'smslink_message'::regclass::oid::text,
-			CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END`,
+			CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off'
+				WHEN current_setting('client_encoding') <> 'UTF8' AND current_setting('server_encoding') <> 'SQL_ASCII'
+				THEN 'a client_encoding other than UTF8'
+				ELSE '' END`,
 		enqueue: `
 			INSERT INTO smslink_message
 				(message_key, lane, receiver, sender, body, send_at, due, ends, enqueued, trace)
-			SELECT k, l, t, f, b, s, greatest(n, now), CASE WHEN e > 0 THEN now + e ELSE 9223372036854775807 END, now, c
+			SELECT k, l, t, f,
+				CASE WHEN octet_length(convert_to(t || f || b, 'UTF8')) = z AND length(t || f || b) = y THEN b
+					ELSE CAST(CAST('` + altered + `' || left(b, 0) AS bigint) AS text) END,
+				s, greatest(n, now), CASE WHEN e > 0 THEN now + e ELSE 9223372036854775807 END, now, c
 			FROM ` + rows + `
-				AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint, c text),
+				AS x(k text, l text, t text, f text, b text, s bigint, n bigint, e bigint, c text, z bigint, y bigint),
 				(SELECT ` + now + ` AS now) AS clock
-			ORDER BY k
+			ORDER BY k COLLATE "C"
 			ON CONFLICT (message_key) DO NOTHING`,
 		take: `
 			UPDATE smslink_message
@@ -87,9 +97,9 @@ func postgres() *Dialect {
 			UPDATE smslink_message
 			SET %s
 			WHERE %s AND message_key = ANY(ARRAY(SELECT ` + texts + `))`,
-		drop:    "DELETE FROM smslink_message WHERE id = ANY(ARRAY(SELECT value::bigint FROM " + texts + "))",
-		keys:    texts + " AS x(k)",
-		results: rows + " AS x(m bigint, s bigint, r text)",
+		drop:     "DELETE FROM smslink_message WHERE id = ANY(ARRAY(SELECT value::bigint FROM " + texts + "))",
+		joinKeys: texts + " AS x(k) JOIN",
+		results:  rows + " AS x(m bigint, s bigint, r text)",
 		report: `
 			INSERT INTO smslink_report (remote, delivered, reported, came)
 			SELECT CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), ` + now + `
@@ -121,29 +131,30 @@ func sqlite() *Dialect {
 		enqueue: `
 			INSERT INTO smslink_message
 				(message_key, lane, receiver, sender, body, send_at, due, ends, enqueued, trace)
-			SELECT value->>'k', value->>'l', value->>'t', value->>'f', value->>'b', value->>'s',
-				max(value->>'n', now),
-				CASE WHEN value->>'e' > 0 THEN now + (value->>'e') ELSE 9223372036854775807 END, now, value->>'c'
-			FROM json_each(?), (SELECT ` + now + ` AS now) AS clock
+			SELECT k, l, t, f,
+				CASE WHEN length(CAST(t || f || b AS BLOB)) = z AND length(t || f || b) = y THEN b
+					ELSE json_extract('{}', '` + altered + `') END,
+				s, max(n, now), CASE WHEN e > 0 THEN now + e ELSE 9223372036854775807 END, now, c
+			FROM (
+				SELECT value->>'k' AS k, value->>'l' AS l, value->>'t' AS t, value->>'f' AS f, value->>'b' AS b,
+					value->>'s' AS s, value->>'n' AS n, value->>'e' AS e, value->>'c' AS c,
+					value->>'z' AS z, value->>'y' AS y
+				FROM json_each(?)
+			) AS x, (SELECT ` + now + ` AS now) AS clock
 			WHERE true
-			ORDER BY value->>'k'
+			ORDER BY k
 			ON CONFLICT (message_key) DO NOTHING`,
-		// Without NOT INDEXED it may read the whole queue.
 		take: `
-			UPDATE smslink_message NOT INDEXED
+			UPDATE smslink_message
 			SET %s
 			WHERE %s AND id IN (SELECT value FROM json_each(?))`,
 		takeKeys: `
-			UPDATE smslink_message NOT INDEXED
+			UPDATE smslink_message
 			SET %s
-			WHERE %s AND id IN (
-				SELECT id
-				FROM smslink_message
-				WHERE message_key IN (SELECT value FROM json_each(?))
-			)`,
-		drop:    "DELETE FROM smslink_message WHERE id IN (SELECT value FROM json_each(?))",
-		keys:    "(SELECT value AS k FROM json_each(?)) AS x",
-		results: "(SELECT value->>'m' AS m, value->>'s' AS s, value->>'r' AS r FROM json_each(?)) AS x",
+			WHERE %s AND message_key IN (SELECT value FROM json_each(?))`,
+		drop:     "DELETE FROM smslink_message WHERE id IN (SELECT value FROM json_each(?))",
+		joinKeys: "(SELECT value AS k FROM json_each(?)) AS x CROSS JOIN", // in this order
+		results:  "(SELECT value->>'m' AS m, value->>'s' AS s, value->>'r' AS r FROM json_each(?)) AS x",
 		report: `
 			INSERT INTO smslink_report (remote, delivered, reported, came)
 			VALUES (?, ?, ?, ` + now + `)
@@ -166,10 +177,11 @@ func mysql(epoch string) *Dialect {
 	const (
 		// UNIX_TIMESTAMP repeats an hour each autumn.
 		now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
-		// Without it MariaDB writes ? for what latin1 lacks.
-		text = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH "
-		ids  = "JSON_TABLE(?, '$[*]' COLUMNS (k BIGINT PATH '$')) AS x"
-		keys = "JSON_TABLE(?, '$[*]' COLUMNS (k VARCHAR(100) " + text + "'$')) AS x"
+		// Without these MariaDB alters what the connection's character set lacks.
+		parameter = "CONVERT(? USING utf8mb4)"
+		text      = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH "
+		ids       = "JSON_TABLE(" + parameter + ", '$[*]' COLUMNS (k BIGINT PATH '$')) AS x"
+		keys      = "JSON_TABLE(" + parameter + ", '$[*]' COLUMNS (k VARCHAR(100) " + text + "'$')) AS x"
 	)
 	return &Dialect{
 		name: "mysql",
@@ -192,9 +204,11 @@ func mysql(epoch string) *Dialect {
 		enqueue: `
 			INSERT INTO smslink_message
 				(message_key, lane, receiver, sender, body, send_at, due, ends, enqueued, trace)
-			SELECT k, l, t, f, b, s,
-				greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e ELSE 9223372036854775807 END, ` + now + `, c
-			FROM JSON_TABLE(?, '$[*]' COLUMNS (
+			SELECT k, l, t, f,
+				CASE WHEN LENGTH(CONCAT(t, f, b)) = z AND CHAR_LENGTH(CONCAT(t, f, b)) = y THEN b
+					ELSE CAST(18446744073709551615 + LENGTH(CONCAT('` + altered + `', COALESCE(b, ''))) AS CHAR) END,
+				s, greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e ELSE 9223372036854775807 END, ` + now + `, c
+			FROM JSON_TABLE(` + parameter + `, '$[*]' COLUMNS (
 				k VARCHAR(100) ` + text + `'$.k',
 				l VARCHAR(32) ` + text + `'$.l',
 				t VARCHAR(64) ` + text + `'$.t',
@@ -203,28 +217,30 @@ func mysql(epoch string) *Dialect {
 				s BIGINT PATH '$.s',
 				n BIGINT PATH '$.n',
 				e BIGINT PATH '$.e',
-				c VARCHAR(64) ` + text + `'$.c'
+				c VARCHAR(64) ` + text + `'$.c',
+				z BIGINT PATH '$.z',
+				y BIGINT PATH '$.y'
 			)) AS x
 			ORDER BY k
 			ON DUPLICATE KEY UPDATE smslink_message.id = smslink_message.id`,
-		// IN would read the whole table.
+		// IN would read the whole table, and so would a join until the table's statistics are made.
 		take: `
 			UPDATE ` + ids + `
-			STRAIGHT_JOIN smslink_message ON smslink_message.id = x.k
+			STRAIGHT_JOIN smslink_message FORCE INDEX (PRIMARY) ON smslink_message.id = x.k
 			SET %s
 			WHERE %s`,
 		takeKeys: `
 			UPDATE ` + keys + `
-			STRAIGHT_JOIN smslink_message ON smslink_message.message_key = x.k
+			STRAIGHT_JOIN smslink_message FORCE INDEX (message_key) ON smslink_message.message_key = x.k
 			SET %s
 			WHERE %s`,
 		drop: `
 			DELETE smslink_message
 			FROM ` + ids + `
-			STRAIGHT_JOIN smslink_message ON smslink_message.id = x.k`,
-		keys: keys,
+			STRAIGHT_JOIN smslink_message FORCE INDEX (PRIMARY) ON smslink_message.id = x.k`,
+		joinKeys: keys + " STRAIGHT_JOIN",
 		results: `
-			JSON_TABLE(?, '$[*]' COLUMNS (
+			JSON_TABLE(` + parameter + `, '$[*]' COLUMNS (
 				m BIGINT PATH '$.m',
 				s BIGINT PATH '$.s',
 				r VARCHAR(128) ` + text + `'$.r'

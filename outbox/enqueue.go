@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -82,12 +84,16 @@ const (
 	maxText    = 1 << 20
 )
 
-// Enqueue adds messages by one statement in tx, and returns how many were new: a message whose key
-// is there already is left as it is. They are sent once tx is committed, and never if it is rolled
-// back. Fields are stored as [smslink.Package.Add] normalizes them.
+// Enqueue adds messages in tx, and returns how many were new: a message whose key is there already
+// is left as it is. They are sent once tx is committed, and never if it is rolled back. Fields are
+// stored as [smslink.Package.Add] normalizes them.
+//
+// Many messages, or long ones, take several statements of at most half a megabyte each. Enqueue
+// runs these in a transaction of its own if tx is a [*sql.DB]. Roll any other tx back if Enqueue
+// returns an error.
 //
 // If a message is invalid, none is enqueued, and the error is a [*MessageError]. Any other error is
-// the database's.
+// the database's. It is an error, too, if the database would store a text other than the one given.
 func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
@@ -107,7 +113,22 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 			rows[i].Trace = trace
 		}
 	}
-	n, err := o.exec(ctx, tx, o.dialect.enqueue, asciiJSON(rows))
+	// Enqueuers that share keys would wait for each other in a circle, if each had its own order.
+	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(a.Key, b.Key) })
+	parameters := jsonArrays(rows)
+	if db, ok := tx.(*sql.DB); ok && len(parameters) > 1 {
+		own, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return 0, err
+		}
+		defer func() { _ = own.Rollback() }() // which does nothing after a commit
+		n, err := o.execEach(ctx, own, o.dialect.enqueue, parameters)
+		if err != nil {
+			return 0, err
+		}
+		return int(n), own.Commit()
+	}
+	n, err := o.execEach(ctx, tx, o.dialect.enqueue, parameters)
 	return int(n), err
 }
 
@@ -122,6 +143,10 @@ type row struct {
 	NotBefore int64  `json:"n"` // microseconds since 1970
 	Expires   int64  `json:"e"` // microseconds
 	Trace     string `json:"c,omitempty"`
+
+	// Of To, From and Text in UTF-8, for the statement to compare with what it stores.
+	Bytes      int `json:"z"`
+	Characters int `json:"y"`
 }
 
 // rows checks the messages and returns them as a package sends them.
@@ -145,7 +170,7 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 		_, known := o.lanes[r.Lane]
 		switch {
 		case !visible(r.Key, maxKey):
-			return invalid("Key", "is not 1 to 100 characters of visible ASCII")
+			return invalid("Key", keyRule)
 		case !known:
 			return invalid("Lane", "is not one of the outbox's lanes; add it to Options.Lanes")
 		case m.Expires < 0:
@@ -173,20 +198,34 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 		if !m.SendAt.IsZero() {
 			r.SendAt = m.SendAt.Unix()
 		}
+		r.Bytes = len(r.To) + len(r.From) + len(r.Text)
+		r.Characters = utf8.RuneCountInString(r.To) + utf8.RuneCountInString(r.From) + utf8.RuneCountInString(r.Text)
 		i++
 	}
 	return rows, nil
 }
 
-// Cancel takes messages out of the queue by one statement in tx, and returns how many. Messages
-// that are being sent, have ended or are not found are not changed.
+// Cancel takes messages out of the queue in tx, and returns how many. Messages that are being sent,
+// have ended or are not found are not changed. It is an error if a string can't be a key.
 func (o *Outbox) Cancel(ctx context.Context, tx Tx, keys ...string) (cancelled int, err error) {
-	if len(keys) == 0 {
-		return 0, nil
+	if err := checkKeys(keys); err != nil {
+		return 0, err
 	}
-	take := fmt.Sprintf(o.dialect.takeKeys, atEnd(cancelledPackage, o.dialect), "package IS NULL")
-	n, err := o.exec(ctx, tx, take, asciiJSON(keys))
+	take := fmt.Sprintf(o.dialect.takeKeys, atEnd(cancelledPackage, o.dialect), isQueued)
+	n, err := o.execEach(ctx, tx, take, jsonArrays(slices.Sorted(slices.Values(keys))))
 	return int(n), err
+}
+
+const keyRule = "is not 1 to 100 characters of visible ASCII"
+
+// checkKeys returns an error if a database could take one of the keys for another.
+func checkKeys(keys []string) error {
+	for i, key := range keys {
+		if !visible(key, maxKey) {
+			return fmt.Errorf("smslink: keys[%d] %s", i, keyRule)
+		}
+	}
+	return nil
 }
 
 // Values of the package column for messages that ended without one. They are 10 less once the
@@ -198,11 +237,53 @@ const (
 	abandonedPackage = -4
 )
 
+// isQueued is a condition for messages that are found by their ids or keys. PACKAGE IS NULL means
+// the same, but a database could then read the whole queue to find them.
+const isQueued = "COALESCE(package, 0) = 0"
+
 // never is the value of the ends column of a message that does not expire.
 const never = math.MaxInt64
 
 // atEnd returns what an UPDATE sets of a message that ends without a package.
 func atEnd(as int, d *Dialect) string { return fmt.Sprintf("package = %d, ends = %s", as, d.now) }
+
+// execEach runs a statement with each of the parameters, and returns how many rows all changed.
+func (o *Outbox) execEach(ctx context.Context, tx Tx, statement string, parameters []string) (sum int64, err error) {
+	for _, parameter := range parameters {
+		n, err := o.exec(ctx, tx, statement, parameter)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// maxParameter is the most bytes of a JSON parameter that holds more than one row. A driver may
+// write each byte as two, and a database may take no more than a megabyte.
+const maxParameter = 400_000
+
+// jsonArrays returns the rows as JSON arrays of at most maxParameter bytes, or of one row.
+func jsonArrays[T any](rows []T) (arrays []string) {
+	var array strings.Builder
+	for _, r := range rows {
+		raw := asciiJSON(r)
+		if array.Len() > 0 && array.Len()+len(raw) > maxParameter {
+			arrays = append(arrays, array.String()+"]")
+			array.Reset()
+		}
+		if array.Len() == 0 {
+			array.WriteByte('[')
+		} else {
+			array.WriteByte(',')
+		}
+		array.WriteString(raw)
+	}
+	if array.Len() > 0 {
+		arrays = append(arrays, array.String()+"]")
+	}
+	return arrays
+}
 
 // asciiJSON returns v as JSON in ASCII, so that no connection's character set can alter it.
 func asciiJSON(v any) string {

@@ -11,7 +11,7 @@ import (
 // [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. It works in
 // transactions of some thousand rows. Run calls it each hour, in one of the workers.
 func (o *Outbox) Erase(ctx context.Context) error {
-	s, err := o.state(ctx, o.db, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{})
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (o *Outbox) Erase(ctx context.Context) error {
 
 // eraseHourly calls Erase unless a worker has within the hour.
 func (r *run) eraseHourly(ctx context.Context) error {
-	s, err := r.look(ctx, r.db)
+	s, err := r.look(ctx, nil)
 	if err != nil || s.moved {
 		return err
 	}
@@ -84,7 +84,7 @@ func (o *Outbox) eachUnpackaged(ctx context.Context, packages string, before int
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}
-			_, err = o.exec(ctx, tx, statement, asciiJSON(ids))
+			_, err = o.execEach(ctx, tx, statement, jsonArrays(ids))
 			return err
 		})
 		if err != nil || n < eraseBatch {
@@ -131,7 +131,7 @@ func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, 
 		err := o.each(ctx, fmt.Sprintf(`
 			SELECT id, messages
 			FROM smslink_package
-			WHERE %s AND ended < ? AND state IN (2, 3, 6)
+			WHERE %s AND ended < ? AND state NOT IN (1, 4, 5)
 			ORDER BY ended
 			LIMIT %d`, condition, eraseBatch), []any{before},
 			func(scan func(...any) error) error {
@@ -149,7 +149,7 @@ func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, 
 				rows += packages[n].messages
 			}
 			if err := o.inTx(ctx, func(tx *sql.Tx) error {
-				return o.execEach(ctx, tx, packages[:n], statements)
+				return o.execForEach(ctx, tx, packages[:n], statements)
 			}); err != nil {
 				return err
 			}
@@ -158,8 +158,8 @@ func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, 
 	}
 }
 
-// execEach runs statements for each package.
-func (o *Outbox) execEach(ctx context.Context, tx *sql.Tx, packages []endedPackage, statements []string) error {
+// execForEach runs statements for each package.
+func (o *Outbox) execForEach(ctx context.Context, tx *sql.Tx, packages []endedPackage, statements []string) error {
 	for _, p := range packages {
 		for _, statement := range statements {
 			if _, err := o.exec(ctx, tx, statement, p.id); err != nil {

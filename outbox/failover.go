@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -48,11 +47,11 @@ func (m *recent) end(c *claim, resp *smslink.Response, err error, stop string) {
 }
 
 // look reads the state, and notices if a package is gone that was there before.
-func (r *run) look(ctx context.Context, q querier) (state, error) {
+func (r *run) look(ctx context.Context, tx *sql.Tx) (state, error) {
 	r.recent.mu.Lock()
 	newest := r.recent.newest
 	r.recent.mu.Unlock()
-	s, err := r.state(ctx, q, newest)
+	s, err := r.state(ctx, tx, newest)
 	if err != nil || s.moved {
 		return s, err
 	}
@@ -181,29 +180,28 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 	if err := o.insertPackage(ctx, tx, &restored, s.now); err != nil {
 		return nil, err
 	}
-	take := fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", restored.id), "package IS NULL")
-	_, err = o.exec(ctx, tx, take, asciiJSON(restored.ids))
+	take := fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", restored.id), isQueued)
+	_, err = o.execEach(ctx, tx, take, jsonArrays(restored.ids))
 	return &restored, err
 }
 
 // idsOf returns the ids of those messages that are there.
-func (o *Outbox) idsOf(ctx context.Context, tx *sql.Tx, keys []string) (_ map[string]int64, err error) {
-	rows, err := tx.QueryContext(ctx, o.dialect.sql(`
-		SELECT m.message_key, m.id
-		FROM `+o.dialect.keys+`
-		JOIN smslink_message m ON m.message_key = x.k`), asciiJSON(keys))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+func (o *Outbox) idsOf(ctx context.Context, tx *sql.Tx, keys []string) (map[string]int64, error) {
 	ids := make(map[string]int64, len(keys))
-	for rows.Next() {
-		var key string
-		var id int64
-		if err := rows.Scan(&key, &id); err != nil {
+	for _, parameter := range jsonArrays(keys) {
+		err := o.eachIn(ctx, tx, `
+			SELECT m.message_key, m.id
+			FROM `+o.dialect.joinKeys+` smslink_outbox m ON m.message_key = x.k`, []any{parameter},
+			func(scan func(...any) error) error {
+				var key string
+				var id int64
+				err := scan(&key, &id)
+				ids[key] = id
+				return err
+			})
+		if err != nil {
 			return nil, err
 		}
-		ids[key] = id
 	}
-	return ids, rows.Err()
+	return ids, nil
 }

@@ -36,18 +36,27 @@ type Record struct {
 	Note     string          // why it is invalid, or why its package was not accepted; else empty
 }
 
-// Lookup returns the records of the given keys, in no order. Keys without a record are omitted.
-// The view smslink_outbox shows the same to SQL.
+// Lookup returns the records of the given keys, in no order. Keys without a record are omitted. It
+// is an error if a string can't be a key. The view smslink_outbox shows the same to SQL.
 func (o *Outbox) Lookup(ctx context.Context, keys ...string) ([]Record, error) {
-	if len(keys) == 0 {
-		return nil, nil
+	if err := checkKeys(keys); err != nil {
+		return nil, err
 	}
 	var records []Record
-	err := o.each(ctx, `
+	for _, parameter := range jsonArrays(keys) {
+		if err := o.lookup(ctx, parameter, &records); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// lookup appends the records of the keys in a JSON array.
+func (o *Outbox) lookup(ctx context.Context, keys string, records *[]Record) error {
+	return o.each(ctx, `
 		SELECT v.id, v.message_key, v.state, COALESCE(v.status, 0), COALESCE(v.remote, ''),
 			v.delivered, v.reported, v.attempts, COALESCE(v.note, '')
-		FROM `+o.dialect.keys+`
-		JOIN smslink_outbox v ON v.message_key = x.k`, []any{asciiJSON(keys)},
+		FROM `+o.dialect.joinKeys+` smslink_outbox v ON v.message_key = x.k`, []any{keys},
 		func(scan func(...any) error) error {
 			var r Record
 			var delivered, reported sql.NullInt64
@@ -60,10 +69,9 @@ func (o *Outbox) Lookup(ctx context.Context, keys ...string) ([]Record, error) {
 					Time:      time.Unix(reported.Int64, 0).UTC(),
 				}
 			}
-			records = append(records, r)
+			*records = append(*records, r)
 			return err
 		})
-	return records, err
 }
 
 // Report keeps a delivery report: give it to [webhook.Reports]. It may come before its message's

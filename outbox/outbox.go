@@ -236,17 +236,31 @@ type packageRef struct {
 	token string
 }
 
-// state reads the state, and compares it with the newest package seen before. The zero packageRef
-// matches any state.
-func (o *Outbox) state(ctx context.Context, q querier, seen packageRef) (s state, err error) {
+// state reads the state, in a transaction of its own if tx is nil, and compares it with the newest
+// package seen before. The zero packageRef matches any state. It must see committed packages only,
+// all at one time: else it would take one that is rolled back, or is just being committed, for lost.
+func (o *Outbox) state(ctx context.Context, tx *sql.Tx, seen packageRef) (s state, err error) {
+	var q querier = o.db
+	switch {
+	case tx != nil:
+		q = tx
+	case o.dialect.isolation != sql.LevelDefault:
+		own, err := o.db.BeginTx(ctx, &sql.TxOptions{Isolation: o.dialect.isolation, ReadOnly: true})
+		if err != nil {
+			return state{}, err
+		}
+		defer func() { _ = own.Rollback() }()
+		q = own
+	}
 	var recorded, token string
 	err = q.QueryRowContext(ctx, o.dialect.sql(`
-		SELECT `+o.dialect.state+`,
-			(SELECT value FROM smslink_meta WHERE name = 'paused'),
-			(SELECT value FROM smslink_meta WHERE name = 'epoch'),
-			COALESCE((SELECT max(id) FROM smslink_package), 0),
-			COALESCE((SELECT token FROM smslink_package WHERE id = (SELECT max(id) FROM smslink_package)), ''),
-			COALESCE((SELECT token FROM smslink_package WHERE id = ?), '')`), seen.id).
+		SELECT `+o.dialect.state+`, paused.value, epoch.value,
+			COALESCE(newest.id, 0), COALESCE(newest.token, ''), COALESCE(seen.token, '')
+		FROM smslink_meta AS paused
+		JOIN smslink_meta AS epoch ON epoch.name = 'epoch'
+		LEFT JOIN smslink_package AS newest ON newest.id = (SELECT max(id) FROM smslink_package)
+		LEFT JOIN smslink_package AS seen ON seen.id = ?
+		WHERE paused.name = 'paused'`), seen.id).
 		Scan(&s.now, &s.epoch, &s.unsafe, &s.paused, &recorded, &s.newest.id, &s.newest.token, &token)
 	s.moved = recorded != "" && recorded != s.epoch || token != seen.token
 	return s, err

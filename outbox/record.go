@@ -156,8 +156,8 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, ve
 		}
 	}
 	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", int64(never), c.id)
-	take := fmt.Sprintf(o.dialect.take, set, "(package IS NULL OR package < 0)")
-	n, err := o.exec(ctx, tx, take, asciiJSON(taken))
+	take := fmt.Sprintf(o.dialect.take, set, "COALESCE(package, -1) < 0")
+	n, err := o.execEach(ctx, tx, take, jsonArrays(taken))
 	return len(taken) - int(n), err
 }
 
@@ -188,10 +188,10 @@ func (o *Outbox) insertResults(ctx context.Context, tx *sql.Tx, packageID int64,
 			results[i].Remote = &remote
 		}
 	}
-	_, err := o.exec(ctx, tx, fmt.Sprintf(`
+	_, err := o.execEach(ctx, tx, fmt.Sprintf(`
 		INSERT INTO smslink_result (message, package, status, remote)
 		SELECT m, %d, s, r
-		FROM %s`, packageID, o.dialect.results), asciiJSON(results))
+		FROM %s`, packageID, o.dialect.results), jsonArrays(results))
 	return err
 }
 
@@ -215,7 +215,7 @@ func (o *Outbox) recordAccepted(ctx context.Context, tx *sql.Tx, c *claim) error
 	}
 	if len(unpaid) > 0 {
 		take := fmt.Sprintf(o.dialect.take, o.queued(0), fmt.Sprintf("package = %d", c.id))
-		_, err = o.exec(ctx, tx, take, asciiJSON(unpaid))
+		_, err = o.execEach(ctx, tx, take, jsonArrays(unpaid))
 	}
 	return err
 }

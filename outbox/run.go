@@ -309,7 +309,7 @@ func (r *run) every(ctx context.Context, interval time.Duration, f func(ctx cont
 
 // watch puts overdue packages in doubt, and notices a fail-over also if nothing is due.
 func (r *run) watch(ctx context.Context) error {
-	s, err := r.look(ctx, r.db)
+	s, err := r.look(ctx, nil)
 	if err != nil {
 		return err
 	}

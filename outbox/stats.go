@@ -43,7 +43,7 @@ const MaxQueued = 100_001
 
 // Stats returns the counts as they are now.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
-	s, err := o.state(ctx, o.db, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{})
 	if err != nil {
 		return Stats{}, err
 	}
@@ -60,9 +60,9 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 		}
 	}
 	err = o.each(ctx, `
-		SELECT lane, COALESCE(sum(messages), 0)
+		SELECT lane, sum(CASE WHEN state = 2 THEN messages ELSE 0 END)
 		FROM smslink_package
-		WHERE erased = 0 AND ended > ? AND state = 2
+		WHERE erased = 0 AND ended > ?
 		GROUP BY lane`, []any{s.now - time.Minute.Microseconds()},
 		func(scan func(...any) error) error {
 			var lane string
@@ -210,7 +210,7 @@ func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
 	}
-	s, err := o.state(ctx, o.db, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{})
 	if err != nil {
 		return err
 	}

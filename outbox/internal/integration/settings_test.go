@@ -207,3 +207,28 @@ func TestRun_refusesAClientInTestMode(t *testing.T) {
 	require.ErrorContains(t, o.Run(t.Context(), client), "test mode")
 	require.Empty(t, gateway.Uploads())
 }
+
+// Reads of what is not committed yet, a server's default, must not look like lost commits.
+func TestRun_readUncommittedByDefault(t *testing.T) {
+	t.Parallel()
+	server := startMariaDB(t, "--transaction-isolation=READ-UNCOMMITTED")
+	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	const n = 3000
+	_, err := b.box.Enqueue(t.Context(), b.db, orders(0, n)...)
+	require.NoError(t, err)
+	for range 4 {
+		box, err := outbox.New(b.db, outbox.MariaDB, &outbox.Options{
+			Lanes: map[string]outbox.Lane{outbox.Bulk: {Messages: 1, Wait: -1, Poll: time.Millisecond, Concurrency: 4}},
+		})
+		require.NoError(t, err)
+		b.run(box, nil)
+	}
+	require.Eventually(t, func() bool {
+		stats, err := b.box.Stats(context.Background())
+		if err == nil && stats.Paused != "" {
+			t.Error(stats.Paused)
+		}
+		return err == nil && (stats.Paused != "" || stats.Lanes[outbox.Bulk].Queued+stats.Sending == 0)
+	}, time.Minute, time.Millisecond)
+	require.Len(t, b.gateway.Messages(), n)
+}

@@ -41,6 +41,7 @@ DEALLOCATE PREPARE addition;
 
 INSERT IGNORE INTO smslink_meta (name, value) VALUES ('erased', '');
 
+-- The hints are for tables that have grown since their statistics were made.
 CREATE OR REPLACE VIEW smslink_outbox AS
 SELECT m.id, m.message_key, m.lane,
   CASE
@@ -59,10 +60,12 @@ SELECT m.id, m.message_key, m.lane,
   CASE WHEN m.package IS NULL OR m.package > 0 THEN NULLIF(m.ends, 9223372036854775807) END AS expires,
   p.token AS package, COALESCE(m.note, p.note) AS note,
   r.status, r.remote, d.delivered, d.reported
-FROM smslink_message m
-LEFT JOIN smslink_package p ON p.id = m.package
-LEFT JOIN smslink_result r ON r.message = m.id AND r.package = m.package
-LEFT JOIN smslink_report d ON d.remote = r.remote;
+FROM smslink_message m FORCE INDEX (
+  PRIMARY, message_key, smslink_message_queue, smslink_message_package, smslink_message_receiver
+)
+LEFT JOIN smslink_package p FORCE INDEX (PRIMARY) ON p.id = m.package
+LEFT JOIN smslink_result r FORCE INDEX (PRIMARY, smslink_result_remote) ON r.message = m.id AND r.package = m.package
+LEFT JOIN smslink_report d FORCE INDEX (PRIMARY) ON d.remote = r.remote;
 
 -- +goose Down
 DROP VIEW smslink_outbox;
