@@ -3,6 +3,7 @@ package smslinktest
 import (
 	"net/http"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
@@ -11,12 +12,7 @@ const unlimitedBalance = 1_000_000
 
 // serveBalance answers with the credit that is left, for national and international messages alike.
 func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		writeReply(w, wire.AppendReply(nil, (&rejection{codeTooFewArguments, "the form can't be read"}).reply()))
-		return
-	}
-	rejected := g.admit(r.PostForm.Get("connection_id"), r.PostForm.Get("password"))
+	rejected := g.readLogin(w, r)
 	if rejected == nil && r.PostForm.Get("mode") != "account-balance" {
 		rejected = &rejection{codeUnknownMode, "unknown mode"}
 	}
@@ -29,4 +25,51 @@ func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
 		left = unlimitedBalance
 	}
 	writeReply(w, wire.AppendBalance(nil, wire.Balance{National: int64(left), International: int64(left), At: g.now().Unix()}))
+}
+
+// readLogin reads a form and checks its credentials.
+func (g *Gateway) readLogin(w http.ResponseWriter, r *http.Request) *rejection {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return &rejection{codeTooFewArguments, "the form can't be read"}
+	}
+	return g.admit(r.PostForm.Get("connection_id"), r.PostForm.Get("password"))
+}
+
+// serveBlacklist is the vendor's Live Update API [public].
+func (g *Gateway) serveBlacklist(w http.ResponseWriter, r *http.Request) {
+	rejected := g.readLogin(w, r)
+	number, err := smslink.E164(r.PostForm.Get("receiver_number"))
+	if rejected == nil && err != nil {
+		rejected = &rejection{codeBadNumber, "bad number"}
+	}
+	reply := wire.Reply{Accepted: true}
+	if rejected == nil {
+		g.mu.Lock()
+		listed := g.blacklist[number]
+		switch mode := r.PostForm.Get("mode"); {
+		case mode == "blacklist-verify" && listed:
+			reply.Code, reply.Text = "12", "blacklisted for all services"
+		case mode == "blacklist-verify":
+			reply.Code, reply.Text = "14", "not blacklisted"
+		case mode == "blacklist-add" && listed:
+			rejected = &rejection{"14", "already blacklisted"}
+		case mode == "blacklist-add":
+			g.blacklist[number] = true
+			reply.Code, reply.Text = "1", "added"
+		case mode == "blacklist-remove" && !listed:
+			rejected = &rejection{"12", "not blacklisted"}
+		case mode == "blacklist-remove":
+			delete(g.blacklist, number)
+			reply.Code, reply.Text = "1", "removed"
+		default:
+			rejected = &rejection{codeUnknownMode, "unknown mode"}
+		}
+		g.notify()
+		g.mu.Unlock()
+	}
+	if rejected != nil {
+		reply = rejected.reply()
+	}
+	writeReply(w, wire.AppendReply(nil, reply))
 }

@@ -99,8 +99,9 @@ const AnySender = "*"
 
 // The paths of the live gateway's endpoints.
 const (
-	BulkPath    = "/sms/gateway/communicate/bulk-v3.php"
-	BalancePath = "/sms/gateway/communicate/index.php"
+	BulkPath      = "/sms/gateway/communicate/bulk-v3.php"
+	BalancePath   = "/sms/gateway/communicate/index.php"
+	BlacklistPath = "/sms/marketing/communicate/index.php" // of the Live Update API, with the same account here
 )
 
 // Gateway is a running test gateway. It is also an http.Handler for a server of your own, and
@@ -215,6 +216,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only POST is allowed", http.StatusMethodNotAllowed)
 	case strings.HasSuffix(r.URL.Path, "/bulk-v3.php"):
 		g.serveBulk(w, r)
+	case strings.HasSuffix(r.URL.Path, BlacklistPath):
+		g.serveBlacklist(w, r)
 	case strings.HasSuffix(r.URL.Path, "/index.php"):
 		g.serveBalance(w, r)
 	default:

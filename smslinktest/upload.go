@@ -48,6 +48,7 @@ const (
 	codeConnectionID    = "2"
 	codeBanned          = "6"
 	codePassword        = "7"
+	codeBadNumber       = "9"
 	codeUnknownMode     = "14"
 	codeSchedule        = "15"
 	codeBadPackage      = "900"

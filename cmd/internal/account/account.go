@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/blacklist"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/smslinktest"
@@ -20,6 +21,10 @@ import (
 const (
 	EnvConnectionID = "SMSLINK_CONNECTION_ID"
 	EnvPassword     = "SMSLINK_PASSWORD"
+
+	// Those of a Live Update connection, which has an account of its own.
+	EnvLiveUpdateID       = "SMSLINK_LIVE_UPDATE_ID"
+	EnvLiveUpdatePassword = "SMSLINK_LIVE_UPDATE_PASSWORD"
 )
 
 // Help is the part of a command's help about the account.
@@ -86,4 +91,25 @@ func IsLoopback(endpoint string) bool {
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	return u.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// Blacklist returns a client of the Live Update API, or nil if the environment names no connection of
+// it. The API of a gateway other than the live one is on the same host.
+func Blacklist(c cli.Console, endpoint string) (*blacklist.Client, error) {
+	id, password := c.Getenv(EnvLiveUpdateID), c.Getenv(EnvLiveUpdatePassword)
+	if id == "" && password == "" {
+		return nil, nil
+	}
+	if id == "" || password == "" {
+		return nil, fmt.Errorf("set both %s and %s, or neither", EnvLiveUpdateID, EnvLiveUpdatePassword)
+	}
+	opts := &blacklist.Options{}
+	if endpoint != smslink.EndpointHTTPS {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			return nil, errors.New("--endpoint: is not a URL")
+		}
+		opts.Endpoint = u.ResolveReference(&url.URL{Path: smslinktest.BlacklistPath}).String()
+	}
+	return blacklist.NewClient(id, password, opts)
 }

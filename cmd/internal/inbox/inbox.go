@@ -72,6 +72,7 @@ func New(gateway *smslinktest.Gateway, usage Usage) *Handler {
 	routes := http.NewServeMux()
 	routes.Handle(smslinktest.BulkPath, notFromPages(gateway))
 	routes.Handle(smslinktest.BalancePath, notFromPages(gateway))
+	routes.Handle(smslinktest.BlacklistPath, notFromPages(gateway))
 	routes.Handle("/", ownPagesOnly(pages))
 	h.routes = routes
 	return h

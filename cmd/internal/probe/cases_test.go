@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-smslink/smslink/smslinktest"
 )
 
 // deviation is a gateway that breaks one assumption, and what its check makes of it.
@@ -49,6 +51,11 @@ var cases = map[string]checkCase{
 		{onReply("/index.php", func(string) string { return "MESSAGE;4;balance;plenty" }), nil, "can't be read", Deviates},
 		{onReply("/index.php", func(string) string { return "ERROR;14;unknown mode" }), nil, "ERROR 14", Deviates},
 		{onReply("/index.php", func(string) string { return "MESSAGE;4;balance;10,5" }), nil, "two numbers, without a time", Holds},
+	}},
+	"blacklist": {"the number is not blacklisted", []deviation{
+		{onReply(smslinktest.BlacklistPath, func(string) string { return "MESSAGE;12;all" }), nil, "the number is blacklisted", Holds},
+		{onReply(smslinktest.BlacklistPath, func(string) string { return "ERROR;99;x" }), nil, "unexpected reply: ERROR 99", Deviates},
+		{onReply(smslinktest.BlacklistPath, func(string) string { return "<html>" }), nil, "unexpected reply", Deviates},
 	}},
 	"test-mode":   {"the balance is what it was before", []deviation{{spending, nil, "the balance has changed by -1", Deviates}}},
 	"codec-none":  refusesCompression("0"),

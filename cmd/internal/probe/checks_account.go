@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/blacklist"
 )
 
 var accountChecks = []Check{
@@ -54,4 +55,22 @@ func (s *session) balance(ctx context.Context) (smslink.Balance, error) {
 	balance, err := s.client.Balance(sh.in(ctx))
 	s.last = sh.answer
 	return balance, err
+}
+
+var blacklistChecks = []Check{
+	{"blacklist", "The Live Update API answers blacklist-verify with MESSAGE 12, 13 or 14.", Public, func(ctx context.Context, s *session) (string, Verdict) {
+		if err := s.pause(ctx); err != nil {
+			return words(err), Unclear
+		}
+		listing, err := s.opts.Blacklist.Verify(ctx, s.opts.To)
+		switch {
+		case errors.Is(err, blacklist.ErrUnexpectedReply):
+			return words(err), Deviates
+		case err != nil:
+			return words(err), Unclear
+		case listing.Blocked:
+			return "the number is blacklisted", Holds
+		}
+		return "the number is not blacklisted", Holds
+	}},
 }

@@ -49,6 +49,8 @@ in Markdown, ready for an issue: with the answers, and without the password, the
 connection id and phone numbers. Read it before you publish it.
 
 ` + account.Help + `
+With ` + account.EnvLiveUpdateID + ` and ` + account.EnvLiveUpdatePassword + `, those of a
+Live Update connection, the blacklist is asked for, too.
 
 Exit codes:
   0  every assumption holds
@@ -96,6 +98,10 @@ func probeGateway(ctx context.Context, c cli.Console, opts probeOptions) error {
 	}
 	opts.ConnectionID, opts.Password = id, password
 	opts.Mask = func(words string) string { return withoutAccount(words, id, password) }
+	var err error
+	if opts.Blacklist, err = account.Blacklist(c, opts.Endpoint); err != nil {
+		return terminal.Error(err)
+	}
 	p, err := New(opts.Options)
 	if err != nil {
 		return terminal.Error(err)

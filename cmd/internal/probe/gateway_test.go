@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/blacklist"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -50,6 +51,11 @@ func probed(t *testing.T, gateway *smslinktest.Gateway, server *httptest.Server,
 		ConnectionID: gateway.ConnectionID, Password: gateway.Password, Endpoint: server.URL + smslinktest.BulkPath, To: "0712345678",
 		Only: names, IdleWait: keptFor + 200*time.Millisecond, Transport: transport,
 	}
+	var err error
+	opts.Blacklist, err = blacklist.NewClient(gateway.ConnectionID, gateway.Password, &blacklist.Options{
+		Endpoint: server.URL + smslinktest.BlacklistPath, HTTPClient: server.Client(),
+	})
+	require.NoError(t, err)
 	if change != nil {
 		change(&opts)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/blacklist"
 )
 
 // Options are a probe's settings. Zero fields mean the defaults, if one is named.
@@ -32,6 +33,7 @@ type Options struct {
 	Timeout     time.Duration // of each request; 0 means 2 minutes
 	IdleWait    time.Duration // for the server to close an idle connection; 0 means 2 minutes
 
+	Blacklist *blacklist.Client         // of the Live Update API; nil means that it is not checked
 	Transport *http.Transport           // nil means smslink.NewTransport's
 	Mask      func(words string) string // masks a server's words; nil means that nothing is masked
 }
@@ -106,6 +108,9 @@ func New(opts Options) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Blacklist == nil {
+		checks = slices.DeleteFunc(checks, func(c Check) bool { return c.Name == "blacklist" })
+	}
 	s, err := newSession(opts)
 	if err != nil {
 		return nil, err
@@ -129,7 +134,7 @@ func chosen(names []string) ([]Check, error) {
 
 // Checks returns all checks, in the order in which they are made.
 func Checks() []Check {
-	return slices.Concat(connectionChecks, accountChecks, codecChecks, replyChecks, integrityChecks, messageChecks, httpChecks, sizeChecks)
+	return slices.Concat(connectionChecks, accountChecks, blacklistChecks, codecChecks, replyChecks, integrityChecks, messageChecks, httpChecks, sizeChecks)
 }
 
 // Len returns the number of checks.

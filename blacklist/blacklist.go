@@ -1,0 +1,158 @@
+// Package blacklist asks for, and changes, the blacklist of an account, by the vendor's Live Update
+// API. It tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart: a number that is on
+// the list was most likely not sent to because of that. That is strong evidence, and no proof.
+//
+// Everything about this API is [public], and unconfirmed against the live gateway: "smslink probe"
+// checks it. The API has a connection id and a password of its own, of a Live Update connection of the
+// account.
+package blacklist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/wire"
+)
+
+// Endpoint is the URL of the Live Update API [public].
+const Endpoint = "https://secure.smslink.ro/sms/marketing/communicate/index.php"
+
+// ErrUnexpectedReply means that the API answered, and not as is published.
+var ErrUnexpectedReply = errors.New("unexpected reply")
+
+// Options are the settings of a client. Nil and zero fields mean the defaults.
+type Options struct {
+	Endpoint   string        // the default is [Endpoint]
+	HTTPClient *http.Client  // the default has [smslink.NewTransport]; its CheckRedirect is ignored
+	Timeout    time.Duration // of one call; 0 means 30 seconds
+}
+
+// Client is a client of the Live Update API. Goroutines may share it. It prints without its password.
+type Client struct {
+	http     *http.Client
+	endpoint string
+	login    func() (connectionID, password string) // a func, so that fmt prints no password
+}
+
+// NewClient returns a client with the connection id and the password of a Live Update connection. It
+// sends nothing. Its error names the argument at fault.
+func NewClient(connectionID, password string, opts *Options) (*Client, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	c := &Client{endpoint: opts.Endpoint, login: func() (string, string) { return connectionID, password }}
+	if c.endpoint == "" {
+		c.endpoint = Endpoint
+	}
+	u, err := url.Parse(c.endpoint)
+	switch {
+	case connectionID == "" || password == "":
+		return nil, errors.New("smslink: blacklist: the connection id or the password is empty")
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil:
+		return nil, errors.New("smslink: blacklist: the endpoint is not an http or https URL without a user")
+	}
+	c.http = &http.Client{Transport: smslink.NewTransport(), Timeout: 30 * time.Second}
+	if opts.HTTPClient != nil {
+		*c.http = *opts.HTTPClient
+	}
+	if opts.Timeout > 0 {
+		c.http.Timeout = opts.Timeout
+	}
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the body holds the password
+	return c, nil
+}
+
+// Listing says for which services a number is blocked.
+type Listing struct {
+	Blocked  bool   // for all services, or for some
+	Services string // the services, if they are some: the gateway's own text, such as 1,9; 9 is BULK
+}
+
+// Verify asks whether a number is on the blacklist. The number is one that [smslink.ParseReceiver]
+// takes. An error that is an answer of the API matches [ErrUnexpectedReply].
+func (c *Client) Verify(ctx context.Context, number string) (Listing, error) {
+	reply, err := c.ask(ctx, "blacklist-verify", number)
+	switch {
+	case err != nil:
+		return Listing{}, err
+	case reply.Accepted && reply.Code == "12":
+		return Listing{Blocked: true}, nil
+	case reply.Accepted && reply.Code == "13":
+		return Listing{Blocked: true, Services: reply.PackageID}, nil
+	case reply.Accepted && reply.Code == "14":
+		return Listing{}, nil
+	}
+	return Listing{}, errorOf(reply)
+}
+
+// Add puts a number on the blacklist, for all services. A number that is there stays there.
+func (c *Client) Add(ctx context.Context, number string) error {
+	reply, err := c.ask(ctx, "blacklist-add", number)
+	if err != nil || reply.Accepted || reply.Code == "14" { // already there
+		return err
+	}
+	return errorOf(reply)
+}
+
+// Remove takes a number off the blacklist. It is no error if the number is not there.
+func (c *Client) Remove(ctx context.Context, number string) error {
+	reply, err := c.ask(ctx, "blacklist-remove", number)
+	if err != nil || reply.Accepted || reply.Code == "12" { // not there
+		return err
+	}
+	return errorOf(reply)
+}
+
+// ask posts a form and reads the reply. Its errors quote neither the number nor a server's text.
+func (c *Client) ask(ctx context.Context, mode, number string) (wire.Reply, error) {
+	receiver, err := smslink.ParseReceiver(number)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	connectionID, password := c.login()
+	form := url.Values{"connection_id": {connectionID}, "password": {password}, "mode": {mode}, "receiver_number": {receiver}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var quoting *url.Error
+		if errors.As(err, &quoting) {
+			err = quoting.Err
+		}
+		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	switch {
+	case err != nil:
+		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", err)
+	case resp.StatusCode/100 != 2:
+		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w: HTTP status %d", ErrUnexpectedReply, resp.StatusCode)
+	}
+	reply, err := wire.ParseReply(string(raw))
+	if err != nil {
+		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w: neither MESSAGE nor ERROR", ErrUnexpectedReply)
+	}
+	return reply, nil
+}
+
+func errorOf(reply wire.Reply) error {
+	kind, code := "ERROR", reply.Code
+	if reply.Accepted {
+		kind = "MESSAGE"
+	}
+	if len(code) > 4 || strings.Trim(code, "0123456789") != "" {
+		code = "(not a number)"
+	}
+	return fmt.Errorf("smslink: blacklist: %w: %s %s", ErrUnexpectedReply, kind, code)
+}
