@@ -95,7 +95,10 @@ func plainPack(codec string, plain []byte) (method string, packed []byte, err er
 	if _, err := w.Write(plain); err != nil {
 		return "", nil, err
 	}
-	return method, buf.Bytes(), w.Close()
+	if err := w.Close(); err != nil {
+		return "", nil, err
+	}
+	return method, buf.Bytes(), nil
 }
 
 // plainResults makes a map of the reply's entries, and checks that all messages were accepted.
@@ -136,6 +139,7 @@ type plainResult struct {
 	n           int
 	codec       string
 	plain, ours []measured
+	size        float64 // of the package as ours packs it ÷ as plain Go does
 }
 
 // beside runs the whole job in plain Go and with smslink, each in a process of its own, in turn.
@@ -143,6 +147,10 @@ func (c *comparison) beside(sizes []int) error {
 	for _, n := range sizes {
 		file := filepath.Join(c.dir, strconv.Itoa(n))
 		if err := writeMessages(file, n); err != nil {
+			return err
+		}
+		plain, err := plainForm(n)
+		if err != nil {
 			return err
 		}
 		runs := c.runs
@@ -153,6 +161,9 @@ func (c *comparison) beside(sizes []int) error {
 		for _, codec := range []string{"none", "zlib", "bzip2"} {
 			log.Printf("%d messages, %s, beside plain Go", n, codec)
 			result := plainResult{n: n, codec: codec}
+			if result.size, err = packedSizes(codec, plain); err != nil {
+				return err
+			}
 			for range runs {
 				for _, side := range []struct {
 					name string
@@ -171,6 +182,20 @@ func (c *comparison) beside(sizes []int) error {
 	return nil
 }
 
+// packedSizes returns the size of a plain form as ours packs it ÷ as plain Go does.
+func packedSizes(codecName string, plain []byte) (float64, error) {
+	codec, err := smslink.ParseCodec(codecName)
+	if err != nil {
+		return 0, err
+	}
+	ours, err := codec.AppendCompress(nil, plain)
+	if err != nil {
+		return 0, err
+	}
+	_, theirs, err := plainPack(codecName, plain)
+	return float64(len(ours)) / float64(len(theirs)), err
+}
+
 // plainTargets are the least ratios of the times.
 var plainTargets = map[int]float64{1: 1, 1000: 1.5, 10_000: 2.5, 100_000: 3.5, 1_000_000: 4}
 
@@ -178,8 +203,8 @@ func (r *report) plainMarkdown(runs int) string {
 	var t table
 	fmt.Fprintf(&t, "Measured on %s by `go run ./internal/bench/compare -plain`: %s, %d cores, %s, medians of %d runs of each side in turn, or of %d up to 1,000 messages.\n\n",
 		time.Now().UTC().Format(time.DateOnly), processorName(), runtime.NumCPU(), runtime.Version(), runs, 5*runs)
-	t.row("a fresh process", "plain Go", "ours", "plain ÷ ours", "target", "met", "processor time, plain ÷ ours", "memory, ours ÷ plain")
-	t.row("---", "---", "---", "---", "---", "---", "---", "---")
+	t.row("a fresh process", "plain Go", "ours", "plain ÷ ours", "target", "met", "processor time, plain ÷ ours", "memory, ours ÷ plain", "size, ours ÷ plain")
+	t.row("---", "---", "---", "---", "---", "---", "---", "---", "---")
 	for _, p := range r.plain {
 		times := median(seconds(p.plain)) / median(seconds(p.ours))
 		met := "yes"
@@ -188,7 +213,7 @@ func (r *report) plainMarkdown(runs int) string {
 		}
 		t.row(fmt.Sprintf("%d messages, %s", p.n, p.codec), duration(seconds(p.plain)), duration(seconds(p.ours)), fmt.Sprintf("%.2f", times),
 			fmt.Sprintf("≥ %.1f", plainTargets[p.n]), met, fmt.Sprintf("%.2f", median(processorTimes(p.plain))/median(processorTimes(p.ours))),
-			fmt.Sprintf("%.2f", median(kilobytes(p.ours))/median(kilobytes(p.plain))))
+			fmt.Sprintf("%.2f", median(kilobytes(p.ours))/median(kilobytes(p.plain))), fmt.Sprintf("%.2f", p.size))
 	}
 	return t.String()
 }
