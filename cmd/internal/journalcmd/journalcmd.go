@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
@@ -145,23 +146,38 @@ func newJournalListCommand(c cli.Console) *cobra.Command {
 
 func newJournalShowCommand(c cli.Console) *cobra.Command {
 	var files input.Flags
+	var asks blacklistFlags
 	cmd := &cobra.Command{
 		Use:   "show [flags] DIR [FILE…]",
 		Short: "Show the runs, what is in doubt and since when, and what was resolved",
 		Long: `Show each run of a journal, what is in doubt and since when, and what was resolved,
-by whom and why. With the campaign's FILEs it also shows the row of each message.` + journalExitCodes,
+by whom and why. With the campaign's FILEs it also shows the row of each message.
+
+With --blacklist and the FILEs it asks SMSLink whether the number of each message with
+status 4 is on the account's blacklist. If it is not, the status was most likely an
+internal error. That is strong evidence, and no proof. It needs
+` + account.EnvLiveUpdateID + ` and ` + account.EnvLiveUpdatePassword + `, those of a
+Live Update connection.` + journalExitCodes,
 		Example: `  smslink journal show june campaign.csv`,
 		Args:    aDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return useJournal(args[0], func(j *campaignjournal.Journal) error { return show(cmd.Context(), c, j, args[0], &files, args[1:]) })
+			return useJournal(args[0], func(j *campaignjournal.Journal) error {
+				return show(cmd.Context(), c, j, args[0], &files, &asks, args[1:])
+			})
 		},
 	}
 	files.AddTo(cmd)
+	asks.addTo(cmd)
 	return cmd
 }
 
-func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir string, files *input.Flags, names []string) error {
+func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir string, files *input.Flags, asks *blacklistFlags, names []string) error {
+	client, err := asks.client(c, names)
+	if err != nil {
+		return err
+	}
 	rows := map[int64]string{}
+	var failed []failedRow
 	if len(names) > 0 {
 		opened, err := files.Open(c, names, nil)
 		if err != nil {
@@ -170,11 +186,18 @@ func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir st
 		defer opened.Close()
 		wanted := ids(j.InDoubt())
 		err = j.EachRow(ctx, opened, false, func(row *campaign.Row) {
+			at := fmt.Sprintf("%s:%d", row.File, row.Line)
 			if _, ok := slices.BinarySearch(wanted, row.Message.ID); ok {
-				rows[row.Message.ID] = fmt.Sprintf("%s:%d", row.File, row.Line)
+				rows[row.Message.ID] = at
+			}
+			if client != nil {
+				failed = append(failed, failedRow{row.Message.ID, at, row.Message.To})
 			}
 		})
 		if err != nil {
+			return cli.Exit(cli.ExitNotSent, err)
+		}
+		if failed, err = blacklisted(ctx, client, j, failed); err != nil {
 			return cli.Exit(cli.ExitNotSent, err)
 		}
 	}
@@ -196,6 +219,9 @@ func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir st
 			at = "\t" + at
 		}
 		fmt.Fprintf(table, "%s\tid %s since %s%s\n", cli.Heading(i, "in doubt"), group, local(group.since), at)
+	}
+	for i, row := range failed {
+		fmt.Fprintf(table, "%s\tid %d\t%s\n", cli.Heading(i, "status 4"), row.id, row.at)
 	}
 	table.Flush()
 	if out.Err != nil {
