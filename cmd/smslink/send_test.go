@@ -40,9 +40,15 @@ func smslinkIn(env map[string]string, stdin string, args ...string) ran {
 	return smslinkUntil(context.Background(), env, stdin, args...)
 }
 
+// smslinkUntil is smslinkIn until a context ends.
 func smslinkUntil(ctx context.Context, env map[string]string, stdin string, args ...string) ran {
+	return smslinkAt(ctx, nil, env, stdin, args...)
+}
+
+// smslinkAt is smslinkUntil with another clock.
+func smslinkAt(ctx context.Context, now func() time.Time, env map[string]string, stdin string, args ...string) ran {
 	var out, errOut bytes.Buffer
-	console := cli.Console{In: strings.NewReader(stdin), Out: &out, Err: &errOut, Getenv: func(name string) string { return env[name] }}
+	console := cli.Console{In: strings.NewReader(stdin), Out: &out, Err: &errOut, Getenv: func(name string) string { return env[name] }, Now: now}
 	code := cli.Run(ctx, console, newCommand, args)
 	return ran{code, out.String(), errOut.String()}
 }

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,6 +37,15 @@ type Console struct {
 	Out    io.Writer
 	Err    io.Writer
 	Getenv func(string) string
+	Now    func() time.Time // nil means time.Now
+}
+
+// Time returns the time.
+func (c Console) Time() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
 }
 
 // ExitError ends the command with a code other than that of a usage error.
@@ -50,12 +60,15 @@ func (e *ExitError) Error() string { return fmt.Sprint(e.Err) }
 func Exit(code int, err error) error { return &ExitError{code, err} }
 
 // Main runs the command line of this process and ends it.
-func Main(newRoot func(Console) *cobra.Command) {
+func Main(newRoot func(Console) *cobra.Command) { MainAt(newRoot, time.Now) }
+
+// MainAt is Main with another clock.
+func MainAt(newRoot func(Console) *cobra.Command, now func() time.Time) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // a journal of a million messages then takes 20 MB less, and a few per cent more time
 	}
 	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of a write, and no reason to die between sending and telling
-	os.Exit(Run(context.Background(), Console{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, newRoot, os.Args[1:]))
+	os.Exit(Run(context.Background(), Console{os.Stdin, os.Stdout, os.Stderr, os.Getenv, now}, newRoot, os.Args[1:]))
 }
 
 // Run runs a command line, and returns its exit code.

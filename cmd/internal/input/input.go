@@ -75,6 +75,9 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 // length.
 func (o *Flags) FillsTexts() bool { return o.text.Template != nil && o.text.Fills() }
 
+// Zone returns the zone of --zone, or nil.
+func (o *Flags) Zone() *time.Location { return o.zone.Location }
+
 // Open opens the FILEs, and shows the columns of each once they are known. If they can't be read
 // twice, one without an id column is refused with needIDs, unless that is nil.
 func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
@@ -82,7 +85,7 @@ func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *camp
 		return nil, errors.New("--text and --column text contradict each other; leave one out")
 	}
 	opened, err = campaign.Open(names, campaign.Options{
-		Stdin: c.In, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
+		Stdin: c.In, Now: c.Now, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
 		Zone: o.zone.Location, Text: o.text.Template, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
 		OnColumns: func(columns *campaign.Columns) error {
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {

@@ -36,7 +36,7 @@ func Reason(err error) string {
 	case errors.Is(err, context.Canceled):
 		return outcome + ": broken off"
 	case errors.Is(err, smslink.ErrStopped):
-		return terminal.Line(strings.Replace(terminal.Error(err).Error(), "the stream stopped: ", "", 1))
+		return terminal.Line(strings.NewReplacer("smslink: ", "", "the stream stopped: ", "").Replace(err.Error()))
 	case sendErr.Outcome == smslink.OutcomeInDoubt && isEnd(sendErr.Err):
 		if sendErr.StatusCode != 0 {
 			return outcome + ": the gateway closed the connection in the middle of its answer"

@@ -20,6 +20,7 @@ type selection struct {
 	plan         *campaignjournal.Plan    // of files that can be read twice; nil otherwise
 	kept         *campaignjournal.Journal // nil = none
 	seen         map[uint64]bool          // numbers of a pipe's rows
+	clock        *clock                   // nil = any hour
 	maxSMS       int                      // 0 = no limit
 	segments     int                      // of a pipe's rows
 }
@@ -29,10 +30,14 @@ const repeatsNumber = "an earlier row has its number"
 // look forgives a row that its time has passed if it was sent before, and returns why it is left out,
 // or "".
 func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
-	if s.plan.WasSent(ctx, row) {
-		row.Bad = nil
+	refusal := s.clock.refuse(row)
+	if (row.Bad != nil || refusal != nil) && s.plan.WasSent(ctx, row) {
+		row.Bad, refusal = nil, nil
 	}
-	if row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
+	if row.Bad == nil && refusal != nil {
+		row.Bad = refusal
+	}
+	if row.Bad != nil && row.Bad != refusal && !errors.Is(row.Bad, campaign.ErrPast) {
 		return ""
 	}
 	if file := s.excluded.Has(row); file != "" {

@@ -51,6 +51,8 @@ type options struct {
 	price         money.Price
 	maxSMS        int
 	shortOfCredit bool
+
+	hours hours
 }
 
 // NewCommand returns the command.
@@ -107,6 +109,7 @@ Exit codes:
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
 	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
+	flags.Var(&opts.hours, "hours", "send only within these hours of --zone, such as 08:00-22:00; at their end it stops as with Ctrl-C")
 	flags.Var(&opts.price, "price", "price of one SMS, such as 0.04 or 0,04, in any currency")
 	flags.IntVar(&opts.maxSMS, "max-sms", 0, "send nothing if it takes more than `N` SMS; 0 = no limit")
 	flags.BoolVar(&opts.shortOfCredit, "short-of-credit", false, "with --yes, send though the account has not enough SMS left for all")
@@ -182,6 +185,10 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if err != nil {
 		return err
 	}
+	clock, err := newClock(opts.hours, opts.Zone(), c.Time)
+	if err != nil {
+		return err
+	}
 	client, closeGateway, err := account.Connect(c, opts.account(codec))
 	if errors.Is(err, account.ErrNone) {
 		return fmt.Errorf("%w, or try --sandbox, which needs none", err)
@@ -192,6 +199,9 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	defer closeGateway()
 	nothingSent := func(err error) error { return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err)) }
 
+	if err := clock.closed(); err != nil {
+		return nothingSent(err)
+	}
 	files, err := opts.Open(c, names, opts.needIDs())
 	if err != nil {
 		return nothingSent(err)
@@ -216,7 +226,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if err != nil {
 		return nothingSent(fmt.Errorf("--exclude: %w", err))
 	}
-	chosen := &selection{excluded: excluded, onePerNumber: opts.onePerNumber, sameCampaign: opts.sameCampaign, maxSMS: opts.maxSMS, kept: kept}
+	chosen := &selection{excluded: excluded, onePerNumber: opts.onePerNumber, sameCampaign: opts.sameCampaign, maxSMS: opts.maxSMS, clock: clock, kept: kept}
 	asks := opts.asks(c, slices.Contains(names, "-"))
 	total, stated := -1, "Send the rows as they come, uncounted?"
 	if files.Rereadable() {
@@ -237,6 +247,9 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if asks && stated != "" {
 		if opts.journal == "" {
 			stated = "Without --journal, a send that breaks off can't be continued.\n" + stated
+		}
+		if clock == nil {
+			stated = atNight(c.Time()) + stated
 		}
 		if err := cli.Confirm(c, stated); err != nil {
 			return nothingSent(err)

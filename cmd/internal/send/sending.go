@@ -91,8 +91,10 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	defer cancel()
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
-	if s.campaign.Rereadable() {
-		opts.Limiter = unchanged{s.campaign, opts.Limiter}
+	opts.Limiter = checked{s.campaign, s.chosen.clock, opts.Limiter}
+	if clock := s.chosen.clock; clock != nil {
+		end := time.AfterFunc(clock.left(), func() { s.halt(errors.New("the end of --hours " + clock.text)) })
+		defer end.Stop()
 	}
 	if s.rows, err = s.campaign.Rows(); err != nil {
 		s.halt(err)
@@ -112,20 +114,24 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	return s.report(time.Since(start))
 }
 
-// unchanged is a limiter that lets nothing pass once a file is not what was stated and confirmed.
-// The rows of a package were read before it is asked.
-type unchanged struct {
+// checked is a limiter that lets nothing pass once a file is not what was stated and confirmed, or
+// outside the hours. The rows of a package were read before it is asked.
+type checked struct {
 	campaign *campaign.Campaign
+	clock    *clock
 	limiter  interface {
 		WaitN(ctx context.Context, n int) error
 	}
 }
 
-func (u unchanged) WaitN(ctx context.Context, n int) error {
+func (u checked) WaitN(ctx context.Context, n int) error {
 	if u.limiter != nil {
 		if err := u.limiter.WaitN(ctx, n); err != nil {
 			return err
 		}
+	}
+	if err := u.clock.closed(); err != nil {
+		return err
 	}
 	return u.campaign.Unchanged()
 }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// At the end of the hours it stops as with Ctrl-C, and in the morning the same command goes on.
+func TestSend_hours(t *testing.T) {
+	romania, err := time.LoadLocation("Europe/Bucharest")
+	require.NoError(t, err)
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
+		if n == 2 {
+			return smslinktest.Delay(1500 * time.Millisecond) // past the end
+		}
+		return smslinktest.Fault{}
+	}})
+	folder := t.TempDir()
+	file := filepath.Join(folder, "june.csv")
+	require.NoError(t, os.WriteFile(file, []byte("id,to,text\n1,0712345671,Bună\n2,0712345672,Bună\n3,0712345673,Bună\n4,0712345674,Bună\n"), 0o600))
+	sendAt := func(clock string, args ...string) ran {
+		began := time.Now()
+		set, err := time.ParseInLocation("02.01.2006 15:04:05", clock, romania)
+		require.NoError(t, err)
+		return smslinkAt(t.Context(), func() time.Time { return set.Add(time.Since(began)) }, accountOf(gateway), "", append([]string{
+			"send", "--hours", "08:00-22:00", "--zone", "Europe/Bucharest", "--package-size", "1", "--journal", filepath.Join(folder, "june"), "--endpoint", gateway.URL, file,
+		}, args...)...)
+	}
+	got := sendAt("01.06.2026 21:59:59")
+	require.Equal(t, cli.ExitSomeBad, got.code, got.err)
+	require.Contains(t, got.out, "2  not sent: the end of --hours 08:00-22:00\n")
+	require.Contains(t, got.err, "2 messages were not sent; the same command sends them\n")
+	require.Len(t, gateway.Messages(), 2)
+	for _, night := range []string{"01.06.2026 22:00:00", "02.06.2026 07:59:00"} {
+		got = sendAt(night)
+		require.Equal(t, cli.ExitNotSent, got.code)
+		require.Contains(t, got.err, "in Europe/Bucharest, outside --hours 08:00-22:00; nothing was sent\n")
+	}
+	require.Equal(t, cli.ExitAccepted, sendAt("02.06.2026 08:00:00").code)
+	require.Len(t, gateway.Messages(), 4)
+}
+
+// No message is scheduled outside the hours, on the days on which the clocks change neither.
+func TestSend_hoursOfScheduledMessages(t *testing.T) {
+	gateway := newGateway(t, nil)
+	now := func() time.Time { return time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC) }
+	rows := "id,to,text,send_at\n" +
+		"1,0712345671,Bună,2026-03-29T08:00:00+03:00\n" +
+		"2,0712345672,Bună,2026-03-29T08:00:00+02:00\n" + // 09:00 by then
+		"3,0712345673,Bună,2026-03-29T07:59:00+03:00\n" +
+		"4,0712345674,Bună,2026-10-25T21:59:00+02:00\n" +
+		"5,0712345675,Bună,2026-10-25T21:59:00+01:00\n"
+	file := filepath.Join(t.TempDir(), "june.csv")
+	require.NoError(t, os.WriteFile(file, []byte(rows), 0o600))
+	got := smslinkAt(t.Context(), now, accountOf(gateway), "", "send", "--hours", "08:00-22:00", "--zone", "Europe/Bucharest", "--on-bad-row", "skip", "--endpoint", gateway.URL, file)
+	require.Contains(t, got.err, "june.csv:4: send_at is at 07:59 in Europe/Bucharest, outside --hours 08:00-22:00\n")
+	require.Contains(t, got.err, "june.csv:6: send_at is at 22:59 in Europe/Bucharest, outside --hours 08:00-22:00\n")
+
+	for _, args := range [][]string{{"--hours", "08:00-22:00"}, {"--hours", ""}, {"--hours", "8-22", "--zone", "UTC"}} {
+		require.Equal(t, cli.ExitUsage, smslinkAt(t.Context(), now, accountOf(gateway), "", append([]string{"send", "--endpoint", gateway.URL, file}, args...)...).code, args)
+	}
+}
