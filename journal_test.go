@@ -372,6 +372,34 @@ func TestStream_drainedWhileAnotherStreamSendsTheSame(t *testing.T) {
 	require.Len(t, gateway.Messages(), 7)
 }
 
+// So it is if the Limiter panics or ends its goroutine.
+func TestStream_limiterThatCrashesWhileAnotherStreamSendsTheSame(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			client, j := gateway.Client(), newSpy()
+			wait := limitFunc(func(context.Context, int) error {
+				collect(t, t.Context(), client.Stream(numbered(7, new(int), nil), &smslink.StreamOptions{Journal: j}))
+				end()
+				return nil
+			})
+			stream := client.Stream(numbered(10, new(int), nil), &smslink.StreamOptions{Journal: j, Limiter: wait})
+			var batches []smslink.Batch
+			func() {
+				defer func() { _ = recover() }()
+				for b := range stream.Batches(t.Context()) {
+					batches = append(batches, b)
+				}
+			}()
+			require.Len(t, batches, 1)
+			require.Len(t, batches[0].Earlier, 7)
+			require.Equal(t, 3, batches[0].Package.Len())
+			require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
+			require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+		})
+	}
+}
+
 // A run that ended well, over a journal with messages in doubt, says how many they are.
 func TestStream_statsCountWhatIsInDoubt(t *testing.T) {
 	gateway := newGateway(t, nil)

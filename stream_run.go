@@ -50,6 +50,7 @@ type job struct {
 	batch      Batch
 	segments   int  // SMS of the accepted messages
 	mayBeSent  bool // by this stream or another one, should the goroutine end now
+	unsent     bool // by this stream; the journal is to be asked about others
 	panicked   any
 	unrecorded []Result // what the journal failed to record
 }
@@ -209,6 +210,14 @@ func (r *run) crashed(j *job, panicked any) {
 		b.Package.endSend(OutcomeInDoubt)
 		b.Err = r.stoppedAs(OutcomeInDoubt)
 	default:
+		j.unsent = true
+	}
+}
+
+// holdBack ends a batch that this stream does not send. Another stream may have sent some of it.
+func (r *run) holdBack(j *job) {
+	r.skipKnown(j)
+	if b := &j.batch; b.Err == nil && b.Package.Len() > 0 {
 		b.Err = r.stoppedAs(OutcomeNotSent)
 	}
 }
@@ -232,6 +241,9 @@ func (r *run) finishJob(j *job) {
 	}
 	if r.panicked == nil {
 		r.panicked = j.panicked
+	}
+	if j.unsent {
+		r.holdBack(j)
 	}
 	r.yieldBatch(j)
 }
@@ -257,11 +269,8 @@ func (r *run) finish() {
 	for r.sending > 0 {
 		r.finishJob(<-r.done)
 	}
-	if b := &r.filling.batch; !b.isEmpty() {
-		r.skipKnown(r.filling)
-		if b.Package.Len() > 0 && b.Err == nil {
-			b.Err = r.stoppedAs(OutcomeNotSent)
-		}
+	if !r.filling.batch.isEmpty() {
+		r.holdBack(r.filling)
 		r.yieldBatch(r.filling)
 	}
 	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
@@ -360,10 +369,7 @@ func (r *run) intend(j *job) bool {
 		return true
 	}
 	r.journalFailed(err)
-	r.skipKnown(j)
-	if b.Err == nil && b.Package.Len() > 0 {
-		b.Err = r.stoppedAs(OutcomeNotSent)
-	}
+	r.holdBack(j)
 	return false
 }
 
