@@ -398,7 +398,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) exchange {
 		x.err = failure
 		return x
 	}
-	if x.response, err = newResponse(p.unreported(), p.form.finder(), reply); err != nil {
+	if x.response, err = newResponse(p.emptyResults(), p.form.finder(), reply); err != nil {
 		x.err = answer.failure(OutcomeInDoubt, err)
 		return x
 	}

@@ -60,8 +60,8 @@ func ExampleClient_Send() {
 			return err
 		}
 		var pkg smslink.Package
-		if err := pkg.Add(smslink.Message{ID: 1, To: "+40712345678",
-			Text: "Comanda dvs. a fost expediată."}); err != nil {
+		m := smslink.Message{ID: 1, To: "+40712345678", Text: "Comanda dvs. a fost expediată."}
+		if err := pkg.Add(m); err != nil {
 			return err
 		}
 		resp, err := client.Send(ctx, &pkg)
@@ -278,14 +278,15 @@ func ExampleClient_Stream() {
 		fmt.Println(err) // why it stopped before the source's end
 	}
 	stats := stream.Stats()
-	// look for these in the account's reports
-	fmt.Println(stats.Accepted, "of", stats.Read, "accepted;", stats.InDoubt, "in doubt")
+	fmt.Println(stats.Accepted, "of", stats.Read, "accepted")
+	fmt.Println(stats.InDoubt, "in doubt: look for them in the account's reports")
 	// Output:
 	// 0 accepted 220000001
 	// 1 accepted 220000002
 	// 3 accepted 220000003
 	// 2 invalid smslink: message 2: To lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits
-	// 3 of 4 accepted; 0 in doubt
+	// 3 of 4 accepted
+	// 0 in doubt: look for them in the account's reports
 }
 
 func ExampleClient_Stream_journal() {

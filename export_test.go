@@ -16,14 +16,14 @@ func (c *Client) Fix(now time.Time, boundary string) {
 // Timeout is what bounds a call whose context has no deadline.
 func (c *Client) Timeout() time.Duration { return c.timeout }
 
-// ReadReply judges a reply's body as Send does.
+// ReadReply reads a reply's body as Send does.
 func ReadReply(p *Package, body string) (*Response, error) {
 	answer := answer{statusCode: http.StatusOK, body: body, touched: true, whole: true, connections: 1}
 	reply, failure := answer.reply(context.Background())
 	if failure != nil {
 		return nil, failure
 	}
-	response, err := newResponse(p.unreported(), p.form.finder(), reply)
+	response, err := newResponse(p.emptyResults(), p.form.finder(), reply)
 	if err != nil {
 		return nil, answer.failure(OutcomeInDoubt, err)
 	}

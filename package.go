@@ -220,8 +220,8 @@ func (p *Package) ids() []int64 {
 	return ids
 }
 
-// unreported returns a Result for each message, in order, without a status.
-func (p *Package) unreported() []Result {
+// emptyResults returns a Result for each message, in order, without a status.
+func (p *Package) emptyResults() []Result {
 	results := make([]Result, p.Len())
 	for i := range results {
 		results[i].ID = p.form.index[i].id

@@ -224,12 +224,12 @@ type Result struct {
 	Status   Status // StatusUnreported if the reply has none, or contradicts itself
 }
 
-// newResponse returns the Response that a reply makes of a package's unreported results, which find
+// newResponse returns the Response that a reply makes of a package's empty results, which find
 // looks up by id. What the reply leaves in doubt stays unreported: a message about which entries
 // contradict each other, or whose entry may be cut. If an entry can't be read, it may be about any
 // message, so that each one that failed is unreported, too.
-func newResponse(unreported []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
-	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: unreported}
+func newResponse(empty []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
+	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: empty}
 	var inDoubt map[int]bool // by place; nil if there is none
 	doubt := func(place int) {
 		if inDoubt == nil {

@@ -310,7 +310,7 @@ func TestStream_anUploadThatHasBegunFinishes(t *testing.T) {
 				close(entered)
 				return smslinktest.Delay(100 * time.Millisecond)
 			}})
-			j, settled := newSpy(), false
+			j, recorded := newSpy(), false
 			var batches []smslink.Batch
 			within(t, time.Minute, func() {
 				defer func() { _ = recover() }()
@@ -320,9 +320,9 @@ func TestStream_anUploadThatHasBegunFinishes(t *testing.T) {
 				}
 			})
 			for _, result := range j.states {
-				settled = result.Status == smslink.StatusSuccess
+				recorded = result.Status == smslink.StatusSuccess
 			}
-			require.True(t, settled, "nothing runs on")
+			require.True(t, recorded, "nothing runs on")
 			require.Len(t, gateway.Messages(), 10)
 			if name == "error" {
 				require.NoError(t, batches[0].Err)

@@ -38,7 +38,7 @@ func TestFile_onADiskThatIsFull(t *testing.T) {
 		recorded++
 	}
 	require.ErrorIs(t, err, syscall.ENOSPC)
-	require.NotContains(t, err.Error(), "uncertain")
+	require.NotContains(t, err.Error(), "a part of a line")
 	require.NotZero(t, recorded)
 	requireWholeLines(t, path)
 	require.Len(t, j.InDoubt(), int(intended-recorded))

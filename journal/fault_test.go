@@ -120,7 +120,7 @@ func TestFile_aFailedChangeHasChangedNothing(t *testing.T) {
 					})
 					err = change(j)
 					require.ErrorIs(t, err, errFault)
-					require.Equal(t, c.isBroken, strings.Contains(err.Error(), "the end of the journal is uncertain"))
+					require.Equal(t, c.isBroken, strings.Contains(err.Error(), "the journal may end in a part of a line"))
 					require.Equal(t, before, picture(t, j), "it answers as before")
 					left, err := os.ReadFile(path)
 					require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestFile_aFailedChangeHasChangedNothing(t *testing.T) {
 
 					if c.isBroken {
 						for later, change := range changes {
-							require.ErrorContains(t, change(j), "the end of the journal is uncertain", later)
+							require.ErrorContains(t, change(j), "the journal may end in a part of a line", later)
 						}
 						after, err := os.ReadFile(path)
 						require.NoError(t, err)

@@ -182,7 +182,7 @@ func (l *lines) add(r *record) error {
 		cut = l.disk.Sync()
 	}
 	if cut != nil {
-		l.broken = fmt.Errorf("%w; and the end of the journal is uncertain, since what was written can't be cut off: %w; close it and open it again", err, cut)
+		l.broken = fmt.Errorf("%w; and the journal may end in a part of a line, since what was written can't be cut off: %w; close it and open it again", err, cut)
 		return l.broken
 	}
 	return err

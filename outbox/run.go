@@ -176,7 +176,7 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 			}
 			if err == nil {
 				from = q.oldest
-				// A commit that ctx broke off would be uncertain.
+				// A commit that ctx broke off may or may not have happened.
 				claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget)
 				c, err = r.claim(claiming, name, from)
 				cancel()

@@ -90,7 +90,7 @@ func bounded(statusCode int) int {
 	return statusCode
 }
 
-// describe puts what became of an upload into its span.
+// describe puts the result of an upload into its span.
 func describe(span trace.Span, data smslink.UploadEnd) {
 	span.SetAttributes(outcomeKey.String(outcomeName(data.Outcome)))
 	if data.Bytes > 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// A reply that is lost leaves the message in doubt, and the ledger knows what became of it.
+// A reply that is lost leaves the message in doubt, and the ledger shows whether it was taken.
 func ExampleGateway() {
 	ctx := context.Background()
 	gateway := smslinktest.NewGateway(nil)

@@ -131,7 +131,7 @@ func sandbox(box *outbox.Outbox) (gateway *smslinktest.Gateway, stop func(), err
 	}, nil
 }
 
-// trade takes four orders, of which one can't be paid, and tells what became of their messages.
+// trade takes four orders, of which one can't be paid, and prints the states of their messages.
 func trade(ctx context.Context, out io.Writer, s *shop) error {
 	var keys []string
 	for number := 1; number <= 4; number++ {

@@ -65,7 +65,7 @@ type cutting struct {
 	server     func(http.Handler) http.Handler // how the reply is framed
 }
 
-// rows are the ranges of offsets at which the same became of the upload.
+// rows are the ranges of offsets at which an upload ends alike.
 func (c cutting) rows(t *testing.T) string {
 	gateway := smslinktest.NewUnstartedGateway(&smslinktest.Options{Fault: func(int) smslinktest.Fault { return c.fault }})
 	defer gateway.Close()

@@ -31,7 +31,7 @@ var (
 
 // Packages by the hundred go through connections and a gateway that misbehave. Then the gateway's
 // ledger is compared with what the client told its caller, message by message. How many come
-// through depends on the machine, and only these are judged. The seed fixes the packages and the
+// through depends on the machine, and only these are checked. The seed fixes the packages and the
 // faults of each lane, and their order; how they meet is a matter of timing, too.
 func TestLedger(t *testing.T) {
 	lanes := 2 * len(roads)

@@ -140,7 +140,7 @@ func TestProduction_everyAlertHasItsRunbook(t *testing.T) {
 		_, runbook, found := strings.Cut(string(page), "\n### "+alert[1]+"\n")
 		require.True(t, found, alert[1])
 		runbook, _, _ = strings.Cut(runbook, "\n##")
-		for _, part := range []string{"**It means**", "**Look at**", "**Settle it**", "**Never**"} {
+		for _, part := range []string{"**It means**", "**Look at**", "**Fix it**", "**Never**"} {
 			require.Contains(t, runbook, part, alert[1])
 		}
 	}

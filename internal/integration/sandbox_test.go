@@ -106,7 +106,7 @@ func TestSandbox(t *testing.T) {
 		js[bool](b, `(() => { document.getElementById("fault").value = "lose-reply"; document.getElementById("inject").click(); return true })()`)
 		b.sees(`document.getElementById("chip-fault")`)
 		b.picture("controls-desktop")
-		require.Equal(t, 4, s.sendRows("20,0700000002,numeric,Pierdut,\n"), "outcome unknown")
+		require.Equal(t, 4, s.sendRows("20,0700000002,numeric,Pierdut,\n"), "in doubt")
 		b.sees(`!document.getElementById("chip-fault")`)
 		js[bool](b, `(() => { document.getElementById("credit-field").value = "1"; document.getElementById("credit-set").click(); return true })()`)
 		b.sees(`document.getElementById("credit-now").textContent.includes("1")`)

@@ -33,7 +33,7 @@ type Options struct {
 
 // Found is what a report says of messages in doubt.
 type Found struct {
-	Judged  []smslink.Result // those that were sent, or refused for good
+	Results []smslink.Result // of messages that were accepted or failed
 	Unclear []int64          // the report may speak of another message
 	Absent  []int64          // the report does not speak of them
 }
@@ -47,31 +47,31 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 		return nil, err
 	}
 	rows := rowsByFile{}
-	var judged map[int64]smslink.Result
+	var results map[int64]smslink.Result
 	var unclear map[int64]bool
 	switch {
 	case strings.HasPrefix(first, "{"):
 		if err = rows.readReports(report); err == nil {
-			judged, err = rows.of(opts)
+			results, err = rows.of(opts)
 		}
 	case strings.TrimRight(first, "\r\n") == strings.Join(outcome.ResultsHeader, ","):
 		if err = rows.readResults(report); err == nil {
-			judged, err = rows.of(opts)
+			results, err = rows.of(opts)
 		}
 	default:
-		judged, unclear, err = accountReport(ctx, report, ids, opts)
+		results, unclear, err = accountReport(ctx, report, ids, opts)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", report, err)
 	}
 	found := &Found{}
 	for _, id := range ids {
-		result, ok := judged[id]
+		result, ok := results[id]
 		switch {
 		case unclear[id]:
 			found.Unclear = append(found.Unclear, id)
 		case ok:
-			found.Judged = append(found.Judged, result)
+			found.Results = append(found.Results, result)
 		default:
 			found.Absent = append(found.Absent, id)
 		}
@@ -215,7 +215,7 @@ func receiver(number string) string {
 // accountReport counts the messages of the account's report. A message was sent if the report has
 // as many with its receiver and text as the campaign. If it has fewer or more, it is unclear of
 // which it speaks.
-func accountReport(ctx context.Context, name string, ids []int64, opts Options) (judged map[int64]smslink.Result, unclear map[int64]bool, err error) {
+func accountReport(ctx context.Context, name string, ids []int64, opts Options) (results map[int64]smslink.Result, unclear map[int64]bool, err error) {
 	if opts.EachRow == nil {
 		return nil, nil, errors.New("the account's report has no ids; name the campaign's FILEs, too, so that receivers and texts can be compared")
 	}
@@ -242,15 +242,15 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 			of[r.Message.ID] = message
 		}
 	})
-	judged, unclear = map[int64]smslink.Result{}, map[int64]bool{}
+	results, unclear = map[int64]smslink.Result{}, map[int64]bool{}
 	for id, message := range of {
 		if reported[message] == sent[message] {
-			judged[id] = smslink.Result{ID: id, Status: smslink.StatusSuccess}
+			results[id] = smslink.Result{ID: id, Status: smslink.StatusSuccess}
 		} else {
 			unclear[id] = true
 		}
 	}
-	return judged, unclear, err
+	return results, unclear, err
 }
 
 // each calls use for every row, also for a bad one: the account's report may write numbers in

@@ -119,7 +119,7 @@ func resolve(ctx context.Context, c cli.Console, j *campaignjournal.Journal, opt
 	switch {
 	case opts.sent:
 		for _, id := range chosen {
-			found.Judged = append(found.Judged, smslink.Result{ID: id, Status: smslink.StatusSuccess})
+			found.Results = append(found.Results, smslink.Result{ID: id, Status: smslink.StatusSuccess})
 		}
 	case opts.notSent:
 		notSent = chosen
@@ -129,11 +129,11 @@ func resolve(ctx context.Context, c cli.Console, j *campaignjournal.Journal, opt
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("--from-report: %w; nothing was changed", err))
 		}
 	}
-	if len(found.Judged)+len(notSent) > 0 {
-		if err := j.Resolve(found.Judged, notSent, opts.By, opts.Reason); err != nil {
+	if len(found.Results)+len(notSent) > 0 {
+		if err := j.Resolve(found.Results, notSent, opts.By, opts.Reason); err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
 		}
-		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Judged), len(notSent)))
+		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Results), len(notSent)))
 	}
 	if n := len(found.Unclear); n > 0 {
 		fmt.Fprintf(c.Out, "%s in the report, but not as often as in the FILEs, so that it is unclear which they are: %s\n", isOrAre(n), idRangesOf(found.Unclear))

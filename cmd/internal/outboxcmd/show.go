@@ -265,13 +265,13 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 	if err != nil {
 		return fmt.Errorf("--from-report: %w; nothing was changed", err)
 	}
-	if len(found.Judged) > 0 {
-		r := outbox.Resolution{Results: found.Judged, By: s.By, Reason: s.Reason}
+	if len(found.Results) > 0 {
+		r := outbox.Resolution{Results: found.Results, By: s.By, Reason: s.Reason}
 		if err := box.Resolve(ctx, name, r); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(c.Out, "%d of %s found in the report and recorded as sent\n", len(found.Judged), campaign.Plural(len(messages), "message"))
+	fmt.Fprintf(c.Out, "%d of %s found in the report and recorded as sent\n", len(found.Results), campaign.Plural(len(messages), "message"))
 	if n := len(found.Unclear); n > 0 {
 		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", n)
 	}

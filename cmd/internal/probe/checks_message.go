@@ -52,7 +52,7 @@ func textCheck(name, what, text string, source Source) Check {
 	}}
 }
 
-// second judges a package whose first message is assumed to be accepted, and its second one to have
+// second checks a package whose first message is assumed to be accepted, and its second one to have
 // that status.
 func (x exchange) second(status smslink.Status) (seen string, verdict Verdict) {
 	switch {

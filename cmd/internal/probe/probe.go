@@ -55,7 +55,7 @@ type Verdict string
 const (
 	Holds    Verdict = "holds"    // it is as assumed
 	Deviates Verdict = "deviates" // it is not
-	Unclear  Verdict = "unclear"  // there was no answer to judge by
+	Unclear  Verdict = "unclear"  // there was no answer to tell by
 	Noted    Verdict = "noted"    // nothing is assumed, and this is what was seen
 )
 

@@ -33,7 +33,7 @@ func newSession(opts Options) (*session, error) {
 	return &session{opts: opts, client: client}, err
 }
 
-// exchange is what became of an upload.
+// exchange is an upload and its result.
 type exchange struct {
 	resp    *smslink.Response
 	err     error
@@ -126,7 +126,7 @@ func (x exchange) statuses() string {
 	return strings.Join(all, ", ")
 }
 
-// taken judges an upload that is assumed to be taken, and all of its messages accepted.
+// taken checks an upload that is assumed to be taken, and all of its messages accepted.
 func (x exchange) taken() (seen string, verdict Verdict) {
 	switch {
 	case x.err != nil:
@@ -137,7 +137,7 @@ func (x exchange) taken() (seen string, verdict Verdict) {
 	return x.String(), Deviates
 }
 
-// refused judges an upload that is assumed to be refused.
+// refused checks an upload that is assumed to be refused.
 func (x exchange) refused() (seen string, verdict Verdict) {
 	switch {
 	case x.err == nil:

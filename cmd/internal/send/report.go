@@ -143,8 +143,8 @@ func (s *sending) print(elapsed time.Duration) {
 	}
 	details = append(details, elapsed.Round(time.Millisecond).String())
 	line := fmt.Sprintf("%v; %s", &s.tally, strings.Join(details, ", "))
-	if s.strays > 0 {
-		line += fmt.Sprintf("; entries of replies that fit no message: %d", s.strays)
+	if s.unmatched > 0 {
+		line += fmt.Sprintf("; entries of replies that fit no message: %d", s.unmatched)
 	}
 	switch {
 	case s.opts.sandbox:
@@ -229,7 +229,7 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 	}{
 		Rows: s.tally.Rows(), Accepted: s.tally.Count(outcome.Accepted), Failed: s.tally.Count(outcome.Failed), BadRows: s.tally.Count(outcome.Bad),
 		NotSent: s.tally.Count(outcome.NotSent), Rejected: s.tally.Count(outcome.Rejected), InDoubt: s.tally.Count(outcome.InDoubt),
-		Earlier: s.tally.Earlier(), Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.strays, Reasons: reasons, Errors: errs,
+		Earlier: s.tally.Earlier(), Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.unmatched, Reasons: reasons, Errors: errs,
 		Seconds: elapsed.Seconds(), ExitCode: code, Sandbox: s.opts.sandbox, TestMode: s.opts.testMode,
 	}
 }

@@ -38,7 +38,7 @@ type sending struct {
 	pending   map[int64]pendingRow // rows that were read and of which nothing is known
 	tally     outcome.Tally
 	packages  int               // that were accepted
-	strays    int               // entries of replies that fit no message
+	unmatched int               // entries of replies that fit no message
 	words     map[string]string // of the server, by reason
 	packageID string            // the last one's
 	stopped   error             // why the stream stopped before its end; nil if it did not
@@ -190,7 +190,7 @@ func (s *sending) take(b smslink.Batch) {
 	case b.Response != nil:
 		s.packages++
 		s.packageID = b.Response.PackageID
-		s.strays += len(b.Response.Unmatched)
+		s.unmatched += len(b.Response.Unmatched)
 		for _, result := range b.Response.Results {
 			s.record(s.taken(result.ID).Replied(result))
 		}

@@ -282,7 +282,7 @@ func (b *bench) latency(ctx context.Context) error {
 	return b.sendCodes(ctx, b.box, "busy", "the same while those behind are sent, too", false)
 }
 
-func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what string, judged bool) error {
+func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what string, checked bool) error {
 	defer b.run(ctx, box)()
 	time.Sleep(2 * time.Second)
 	committed := map[string]time.Time{}
@@ -309,7 +309,7 @@ func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what 
 		return fmt.Errorf("%s: %d of %d were taken", what, len(took), *codes)
 	}
 	p50, p99 := -30.0, -400.0 // ms, at most
-	if !judged {
+	if !checked {
 		p50, p99 = 0, 0
 	}
 	b.add(what+": p50", " ms", p50, took[len(took)/2].Seconds()*1000)
