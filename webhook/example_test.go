@@ -43,3 +43,58 @@ func ExampleReports() {
 	// Output:
 	// 220000001 true Vodafone
 }
+
+// A program that keeps its own list of those who want no more messages.
+func ExampleUnsubscriptions() {
+	stopped := map[string]bool{} // in a program, a table
+	secret := "a-secret-of-16-characters-or-more"
+	handler, err := webhook.Unsubscriptions(secret, func(_ context.Context, u webhook.Unsubscription) error {
+		number, err := smslink.E164(u.From)
+		if err != nil {
+			return err // answered 500: it comes twice more, and the log says so
+		}
+		stopped[number] = true
+		return nil
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/sms/unsubscriptions/{secret}", handler)
+
+	server := httptest.NewServer(mux) // in place of one with https
+	defer server.Close()
+	gateway := smslinktest.NewGateway(&smslinktest.Options{
+		Webhooks: &smslinktest.Webhooks{Unsubscriptions: server.URL + "/sms/unsubscriptions/" + secret},
+	})
+	defer gateway.Close()
+	if err := gateway.Unsubscribe(context.Background(), "0712345678", "STOP"); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(stopped)
+	// Output:
+	// map[+40712345678:true]
+}
+
+// A program that answers nothing, so that no SMS is sent back and billed.
+func ExampleReplies() {
+	secret := "a-secret-of-16-characters-or-more"
+	handler, err := webhook.Replies(secret, func(_ context.Context, r webhook.Reply) error {
+		fmt.Printf("%s: %q\n", r.From, r.Text)
+		return nil
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(handler) // in place of one with https
+	defer server.Close()
+	gateway := smslinktest.NewGateway(&smslinktest.Options{
+		Webhooks: &smslinktest.Webhooks{Replies: server.URL + "/" + secret},
+	})
+	defer gateway.Close()
+	answer, err := gateway.Reply(context.Background(), "0712345678", "La ce oră închideți?")
+	fmt.Printf("%q %v\n", answer, err)
+	// Output:
+	// 0712345678: "La ce oră închideți?"
+	// "" <nil>
+}
