@@ -83,6 +83,26 @@ func Scripts(t *testing.T) {
 				ts.Check(err)
 				gatewayOf(ts).SetCredit(n)
 			},
+			// texts A|B…: the gateway has taken messages with just these texts, in this order.
+			"texts": func(ts *testscript.TestScript, _ bool, args []string) {
+				var texts []string
+				for _, m := range gatewayOf(ts).Messages() {
+					texts = append(texts, m.Text)
+				}
+				if strings.Join(texts, "|") != args[0] {
+					ts.Fatalf("the gateway has %q", texts)
+				}
+			},
+			// receivers A B…: the gateway has taken messages to just these receivers, in this order.
+			"receivers": func(ts *testscript.TestScript, _ bool, args []string) {
+				var receivers []string
+				for _, m := range gatewayOf(ts).Messages() {
+					receivers = append(receivers, m.To)
+				}
+				if strings.Join(receivers, " ") != args[0] {
+					ts.Fatalf("the gateway has %q", receivers)
+				}
+			},
 			// ledger IDS…: the gateway has taken just these messages, in this order.
 			"ledger": func(ts *testscript.TestScript, _ bool, args []string) {
 				var ids []string

@@ -48,6 +48,14 @@ func (r Row) Invalid(cause error) Row {
 	return r
 }
 
+// Describe returns the outcome and, unless it is accepted, why.
+func (r Row) Describe() string {
+	if r.Reason == "" {
+		return r.Kind.String()
+	}
+	return r.Reason
+}
+
 // LeftOut adds why the row is excluded.
 func (r Row) LeftOut(why string) Row {
 	r.Kind, r.Text, r.Note = Excluded, "excluded", why

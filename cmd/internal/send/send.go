@@ -53,6 +53,7 @@ type options struct {
 	shortOfCredit bool
 
 	hours hours
+	proof string
 }
 
 // NewCommand returns the command.
@@ -109,6 +110,7 @@ Exit codes:
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
 	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
+	flags.StringVar(&opts.proof, "proof", "", "send the first, the shortest and the longest message to a `NUMBER` of your own, now, and nothing else; --journal and --results are left alone")
 	flags.Var(&opts.hours, "hours", "send only within these hours of --zone, such as 08:00-22:00; at their end it stops as with Ctrl-C")
 	flags.Var(&opts.price, "price", "price of one SMS, such as 0.04 or 0,04, in any currency")
 	flags.IntVar(&opts.maxSMS, "max-sms", 0, "send nothing if it takes more than `N` SMS; 0 = no limit")
@@ -185,6 +187,9 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if err != nil {
 		return err
 	}
+	if err := opts.checkProof(); err != nil {
+		return err
+	}
 	clock, err := newClock(opts.hours, opts.Zone(), c.Time)
 	if err != nil {
 		return err
@@ -210,6 +215,9 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if opts.resendFailed && !files.Rereadable() {
 		return nothingSent(errors.New("--resend-failed takes files, which can be read twice"))
 	}
+	if opts.proof != "" && !files.Rereadable() {
+		return nothingSent(errors.New("--proof takes files, which can be read twice"))
+	}
 	kept, err := opts.openJournal()
 	if err != nil {
 		return nothingSent(fmt.Errorf("--journal: %w", err))
@@ -234,6 +242,9 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		survey, err := opts.survey(ctx, c, files, chosen)
 		if err != nil {
 			return nothingSent(err)
+		}
+		if opts.proof != "" {
+			return proof(ctx, c, opts, client, survey, asks)
 		}
 		if err := opts.afford(ctx, c, client, chosen.plan); err != nil {
 			return nothingSent(err)
@@ -277,7 +288,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	return sending.run(ctx, stream)
 }
 
-func (o options) usesJournal() bool { return o.journal != "" && !o.testMode }
+func (o options) usesJournal() bool { return o.journal != "" && !o.testMode && o.proof == "" }
 
 // gateway is what the journal belongs to.
 func (o options) gateway() string {
