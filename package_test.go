@@ -341,24 +341,6 @@ type panicking struct{ smslink.Codec }
 
 func (panicking) AppendCompress([]byte, []byte) ([]byte, error) { panic("a codec's own defect") }
 
-func TestPackage_foldsWhatThenTakesFewerSMS(t *testing.T) {
-	long := strings.Repeat("Vă așteptăm! ", 6)
-	for _, test := range []struct{ name, text, want string }{
-		{"fewer", long, strings.Repeat("Va asteptam! ", 5) + "Va asteptam!"},
-		{"as many", "Vă așteptăm!", "Vă așteptăm!"},
-		{"as many, with an emoji", long + "😀", long + "😀"},
-		{"a tab, which is dropped", strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80),
-			strings.Repeat("a", 80) + strings.Repeat("b", 80)},
-		{"blanks, which are trimmed", "\u00a0" + strings.Repeat("ș", 160) + "   ", strings.Repeat("s", 160)},
-		{"a link", strings.Repeat("ș", 60) + " https://dăruiește.ro",
-			strings.Repeat("ș", 60) + " https://dăruiește.ro"},
-	} {
-		p := new(smslink.Package)
-		require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: gsm7.FoldIfFewer(test.text)}))
-		require.Equal(t, test.want, textOf(t, p), test.name)
-	}
-}
-
 func TestAdd_refusesWhatFoldingMakes(t *testing.T) {
 	var p smslink.Package
 	for text, says := range map[string]string{

@@ -32,3 +32,11 @@ func ExampleFold() {
 	fmt.Println(gsm7.Fold("„Înghețată” – 3 €… și cafea 🍦"))
 	// Output: "Inghetata" - 3 €... si cafea 🍦
 }
+
+func ExampleFoldIfFewer() {
+	fmt.Println(gsm7.FoldIfFewer("Vă așteptăm!")) // one SMS in any case
+	fmt.Println(gsm7.FoldIfFewer("Comanda dvs. a fost expediată și ajunge mâine, între orele 9 și 12. Vă mulțumim!"))
+	// Output:
+	// Vă așteptăm!
+	// Comanda dvs. a fost expediata si ajunge maine, intre orele 9 si 12. Va multumim!
+}

@@ -172,3 +172,20 @@ func FuzzFold(f *testing.F) {
 		}
 	})
 }
+
+func TestFoldIfFewer(t *testing.T) {
+	long := strings.Repeat("Vă așteptăm! ", 6)
+	for _, test := range []struct{ name, text, want string }{
+		{"fewer", long, strings.Repeat("Va asteptam! ", 5) + "Va asteptam!"},
+		{"as many", "Vă așteptăm!", "Vă așteptăm!"},
+		{"as many, with an emoji", long + "😀", long + "😀"},
+		{"in the alphabet", strings.Repeat("é", 200), strings.Repeat("é", 200)},
+		{"a tab, which is dropped", strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80), strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80)},
+		{"a tab within what is folded", strings.Repeat("ș", 80) + "\t" + strings.Repeat("ș", 80), strings.Repeat("s", 160)},
+		{"blanks, which are trimmed", "\u00a0" + strings.Repeat("ș", 160) + "   ", " " + strings.Repeat("s", 160)},
+		{"one SMS once it is trimmed", " " + strings.Repeat("ș", 70) + "\r\n", " " + strings.Repeat("ș", 70) + "\r\n"},
+		{"a link", strings.Repeat("ș", 60) + " https://dăruiește.ro", strings.Repeat("ș", 60) + " https://dăruiește.ro"},
+	} {
+		require.Equal(t, test.want, gsm7.FoldIfFewer(test.text), test.name)
+	}
+}

@@ -346,7 +346,7 @@ func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string
 }
 
 // Forget makes ids new whose messages have failed, so that the next stream sends them again: the
-// sender has been approved meanwhile, say. The status [smslink.StatusInternalError] may hide that a
+// sender has been approved meanwhile, say. The status [smslink.StatusInternalOrBlacklisted] may hide that a
 // message was taken; look for it in the account's reports first.
 //
 // It is an error, and nothing is changed, if one of the ids has not failed or comes twice.

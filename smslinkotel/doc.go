@@ -33,13 +33,13 @@
 //	smslink.messages           counter    {message}  outcome, and status if the outcome is accepted
 //	smslink.segments           counter    {segment}  SMS that the accepted messages make
 //	smslink.retries            counter    {retry}    uploads that repeat one that was not sent
-//	smslink.messages.refused   counter    {message}  not put into a package; see [Telemetry.Batches]
+//	smslink.messages.invalid   counter    {message}  not put into a package; see [Telemetry.Batches]
 //	smslink.upload.duration    histogram  s          outcome, http.response.status_code
 //	smslink.package.size       histogram  By         bytes of the plain form
 //	smslink.credit             gauge      {segment}  see [Telemetry.ObserveBalance]
 //
 // The outcome and the status are in the attributes smslink.outcome and smslink.status. A status is
-// "success", "unreported", "sender_failed", "number_failed", "internal_or_blacklisted",
+// "success", "unreported", "sender_failed", "number_failed", "internal_error_or_blacklisted",
 // "insufficient_credit" or "other". Uploads in test mode have the attribute smslink.test_mode.
 //
 // Messages are counted once per upload: those of a package that was not sent and is retried count

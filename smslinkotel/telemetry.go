@@ -27,7 +27,7 @@ type Telemetry struct {
 	tracer trace.Tracer
 	meter  metric.Meter
 
-	messages, segments, retries, refused metric.Int64Counter
+	messages, segments, retries, invalid metric.Int64Counter
 
 	duration metric.Float64Histogram
 	size     metric.Int64Histogram
@@ -56,7 +56,7 @@ func New(opts *Options) (*Telemetry, error) {
 		{&t.messages, "smslink.messages", "{message}", "Messages of uploads, by outcome and status."},
 		{&t.segments, "smslink.segments", "{segment}", "SMS that accepted messages make."},
 		{&t.retries, "smslink.retries", "{retry}", "Uploads that repeat one that was not sent."},
-		{&t.refused, "smslink.messages.refused", "{message}", "Messages that were not put into a package."},
+		{&t.invalid, "smslink.messages.invalid", "{message}", "Messages that were not put into a package."},
 	} {
 		var err error
 		*c.counter, err = t.meter.Int64Counter(c.name, metric.WithUnit(c.unit), metric.WithDescription(c.description))
@@ -80,7 +80,7 @@ func New(opts *Options) (*Telemetry, error) {
 	return t, nil
 }
 
-// Batches returns the batches of a stream as they come, and counts the messages that were refused,
+// Batches returns the batches of a stream as they come, and counts the messages that were invalid,
 // which no upload shows:
 //
 //	for batch := range telemetry.Batches(ctx, stream.Batches(ctx)) {
@@ -88,7 +88,7 @@ func (t *Telemetry) Batches(ctx context.Context, batches iter.Seq[smslink.Batch]
 	return func(yield func(smslink.Batch) bool) {
 		for batch := range batches {
 			if n := len(batch.Invalid); n > 0 {
-				t.refused.Add(ctx, int64(n))
+				t.invalid.Add(ctx, int64(n))
 			}
 			if !yield(batch) {
 				return

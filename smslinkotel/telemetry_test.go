@@ -99,9 +99,9 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 			})
 			ctx, root := collector.Traces.Tracer("test").Start(t.Context(), "campaign")
 			stream := client.Stream(texts(4000), &smslink.StreamOptions{MaxMessages: 50, Retry: smslink.Retry{MinBackoff: time.Millisecond}})
-			refused := 0
+			invalid := 0
 			for batch := range collector.Batches(ctx, stream.Batches(ctx)) {
-				refused += len(batch.Invalid)
+				invalid += len(batch.Invalid)
 			}
 			require.NoError(t, stream.Err())
 			root.End()
@@ -116,8 +116,8 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 			want["smslink.upload.duration smslink.outcome=not_sent"+suffix] = notSent
 			want["smslink.retries"+strings.Replace(suffix, ",", " ", 1)] = notSent // none is the last attempt
 			want["smslink.package.size"+strings.Replace(suffix, ",", " ", 1)] = dials
-			want["smslink.messages.refused"] = refused
-			require.Equal(t, 1, refused)
+			want["smslink.messages.invalid"] = invalid
+			require.Equal(t, 1, invalid)
 			require.Equal(t, want, collector.Metrics(t))
 			for _, sought := range []string{"accepted", "rejected", "in_doubt"} {
 				require.Positive(t, want["smslink.upload.duration smslink.outcome="+sought+suffix]+
@@ -143,7 +143,7 @@ func ledgerCounts(gateway *smslinktest.Gateway, suffix string) map[string]int {
 		case upload.Fault == "":
 			outcome, code = "accepted", "http.response.status_code=200,"
 			accepted[upload.PackageID] = true
-		case word == "refuse":
+		case word == "reject":
 			outcome, code = "rejected", "http.response.status_code=200,"
 		case upload.Fault == "answer 413":
 			outcome, code = "rejected", "http.response.status_code=413,"

@@ -140,22 +140,11 @@ func outcomeName(o smslink.Outcome) string {
 	}
 }
 
-// statusName returns the status as an attribute's value, of which there are few.
+// statusName returns the status as an attribute's value. Those that are not documented have one, so
+// that there are few values.
 func statusName(s smslink.Status) string {
-	switch s {
-	case smslink.StatusSuccess:
-		return "success"
-	case smslink.StatusUnreported:
-		return "unreported"
-	case smslink.StatusSenderFailed:
-		return "sender_failed"
-	case smslink.StatusNumberFailed:
-		return "number_failed"
-	case smslink.StatusInternalOrBlacklisted:
-		return "internal_or_blacklisted"
-	case smslink.StatusInsufficientCredit:
-		return "insufficient_credit"
-	default:
+	if s.Outcome() == smslink.OutcomeInDoubt && s != smslink.StatusUnreported {
 		return "other"
 	}
+	return strings.ReplaceAll(s.String(), " ", "_")
 }

@@ -219,10 +219,4 @@ func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.
 
 // correctable reports whether the message of a result was certainly not sent, so that a corrected
 // row may be sent in its place.
-func correctable(r smslink.Result) bool {
-	switch r.Status {
-	case smslink.StatusSenderFailed, smslink.StatusNumberFailed, smslink.StatusInsufficientCredit:
-		return true
-	}
-	return false
-}
+func correctable(r smslink.Result) bool { return smslink.SafeToResend(r.Err()) }
