@@ -195,7 +195,7 @@ func (s *sandbox) in(t *testing.T) *sandbox {
 // send sends a file with the real binary, and returns its exit code.
 func (s *sandbox) send(file string) int {
 	s.t.Helper()
-	command := exec.Command(s.binary, "send", "--endpoint", s.Endpoint, file)
+	command := exec.Command(s.binary, "send", "--yes", "--short-of-credit", "--endpoint", s.Endpoint, file)
 	command.Env = []string{"SMSLINK_CONNECTION_ID=" + s.ConnectionID, "SMSLINK_PASSWORD=" + s.Password}
 	out, err := command.CombinedOutput()
 	require.NotNil(s.t, command.ProcessState, "%v: %s", err, out)

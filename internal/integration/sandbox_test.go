@@ -110,7 +110,7 @@ func TestSandbox(t *testing.T) {
 		b.sees(`!document.getElementById("chip-fault")`)
 		js[bool](b, `(() => { document.getElementById("credit-field").value = "1"; document.getElementById("credit-set").click(); return true })()`)
 		b.sees(`document.getElementById("credit-now").textContent.includes("1")`)
-		require.Equal(t, 1, s.sendRows("21,0700000002,numeric,a,\n22,0700000002,numeric,b,\n"), "no credit for the second")
+		require.Equal(t, 1, s.sendRows("21,0700000002,numeric,unu,\n22,0700000002,numeric,doi,\n"), "no credit for the second")
 		js[bool](b, `document.getElementById("credit-unlimited").click() || true`)
 		b.sees(`document.getElementById("credit-now").textContent.includes("unlimited")`)
 	})
@@ -119,7 +119,7 @@ func TestSandbox(t *testing.T) {
 		b, s := b.in(t), s.in(t)
 		wrong := s.in(t)
 		wrong.Password = "wrong"
-		require.Equal(t, 3, wrong.sendRows("1,0700000002,numeric,a,\n"))
+		require.Equal(t, 3, wrong.sendRows("1,0700000002,numeric,unu,\n"))
 		b.open(s.URL + "uploads")
 		b.sees(`document.querySelector("#rows > li .state.failed")`)
 		js[bool](b, `document.querySelector("#rows > li a").click() || true`)
