@@ -12,12 +12,14 @@ type Row struct {
 	File     string         `json:"file"`
 	Line     int            `json:"line"`
 	ID       string         `json:"id"`
+	To       string         `json:"-"`                // as it stands in the file
 	Status   smslink.Status `json:"status,omitempty"` // the gateway's, or 0
 	Text     string         `json:"status_text"`
 	RemoteID string         `json:"remote_id,omitempty"`
 	Segments int            `json:"segments,omitempty"`
 	Earlier  bool           `json:"earlier,omitempty"` // the journal knows it from an earlier run
 	Note     string         `json:"note,omitempty"`    // why, and what to do
+	Category string         `json:"category"`          // the name of Kind, with invalid for Bad
 
 	Kind   Kind   `json:"-"`
 	Reason string `json:"-"` // Text and Note without what is this row's own; empty if it was accepted
@@ -45,6 +47,15 @@ const TestModeNote = "in test mode: checked, and not sent"
 func (r Row) Invalid(cause error) Row {
 	r.Kind, r.Text, r.Note = Bad, "bad row", cause.Error()
 	r.Reason = "bad row: " + r.Note
+	return r
+}
+
+// Categorized returns the row with its Category.
+func (r Row) Categorized() Row {
+	r.Category = r.Kind.String()
+	if r.Kind == Bad {
+		r.Category = smslink.OutcomeInvalid.String()
+	}
 	return r
 }
 

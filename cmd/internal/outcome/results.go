@@ -14,10 +14,11 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/safefile"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/cmd/internal/xlsx"
 )
 
 // ResultsHeader is the first line of a results file.
-var ResultsHeader = []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note"}
+var ResultsHeader = []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price"}
 
 // Results is the CSV file that keeps the outcome of each row. Nil keeps nothing.
 type Results struct {
@@ -25,26 +26,47 @@ type Results struct {
 	file    *os.File // under another name while it replaces one of an earlier run
 	csv     *csv.Writer
 	created bool
-	record  [8]string
+	record  [11]string
+	price   func(segments int) string
 	inFile  string // the name that cell 0 of record stands for
+}
+
+// ResultsOptions are the settings of a results file.
+type ResultsOptions struct {
+	Resuming bool                      // a journal has the results of earlier runs
+	Tell     func(string)              // is called if others could read the file
+	Price    func(segments int) string // returns what they cost, or ""
 }
 
 // CreateResults opens the file before anything is sent, so that a name that can't be written costs
 // nothing. It refuses a file that holds something, since remote ids can't be had again. But if a
 // journal has them, a results file of an earlier run is replaced once the new one is whole: until
-// then the new one is written beside it, as NAME.partial. A symbolic link is refused: someone else
+// then the new one is written beside it, as NAME.partial. A workbook (.xlsx) is made of NAME.partial,
+// a CSV, at the end. A symbolic link is refused: someone else
 // may have put it there. Only the owner can read the file; tell is called if that had to be changed.
-func CreateResults(name string, resuming bool, tell func(string)) (*Results, error) {
+func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 	if name == "" {
 		return nil, nil
 	}
-	r := &Results{name: name}
+	r := &Results{name: name, price: opts.Price}
 	var err error
 	switch info, statErr := os.Lstat(name); {
+	case isBook(name):
+		r.created = true
+		switch {
+		case errors.Is(statErr, fs.ErrNotExist):
+		case statErr != nil:
+			err = statErr
+		case !opts.Resuming || !info.Mode().IsRegular() || !xlsx.HasComment(name, bookComment):
+			err = fmt.Errorf("%s is there already; name a new file", name)
+		}
+		if err == nil {
+			r.file, err = openPartial(name + ".partial")
+		}
 	case errors.Is(statErr, fs.ErrNotExist):
 		r.created = true
 		r.file, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	case statErr == nil && info.Mode().IsRegular() && resuming && isResults(name):
+	case statErr == nil && info.Mode().IsRegular() && opts.Resuming && isResults(name):
 		r.created = true
 		r.file, err = openPartial(name + ".partial")
 	default:
@@ -53,7 +75,7 @@ func CreateResults(name string, resuming bool, tell func(string)) (*Results, err
 	if err != nil {
 		return nil, err
 	}
-	if err := r.prepare(tell); err != nil {
+	if err := r.prepare(opts.Tell); err != nil {
 		r.file.Close()
 		return nil, err
 	}
@@ -137,7 +159,11 @@ func (r *Results) Add(row Row) error {
 	if row.Segments > 0 {
 		r.record[6] = strconv.Itoa(row.Segments)
 	}
-	r.record[7] = cell(row.Note)
+	r.record[7], r.record[8] = cell(row.Note), cell(row.To)
+	r.record[9], r.record[10] = row.Categorized().Category, ""
+	if row.Kind == Accepted {
+		r.record[10] = r.price(row.Segments)
+	}
 	return r.csv.Write(r.record[:])
 }
 
@@ -194,6 +220,11 @@ func (r *Results) Close(keep bool) error {
 	case err != nil:
 		return err
 	case !keep && r.created:
+		return os.Remove(written)
+	case isBook(r.name):
+		if err := writeBook(r.name, written); err != nil {
+			return fmt.Errorf("%w; the results are in %s", err, written)
+		}
 		return os.Remove(written)
 	case written != r.name && r.created:
 		return os.Rename(written, r.name)

@@ -216,6 +216,7 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 		NotSent   int            `json:"not_sent"`
 		Rejected  int            `json:"rejected"`
 		InDoubt   int            `json:"in_doubt"`
+		Excluded  int            `json:"excluded"`
 		Earlier   int            `json:"earlier"`
 		Segments  int            `json:"segments"`
 		Packages  int            `json:"packages"`
@@ -229,7 +230,7 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 	}{
 		Rows: s.tally.Rows(), Accepted: s.tally.Count(outcome.Accepted), Failed: s.tally.Count(outcome.Failed), BadRows: s.tally.Count(outcome.Bad),
 		NotSent: s.tally.Count(outcome.NotSent), Rejected: s.tally.Count(outcome.Rejected), InDoubt: s.tally.Count(outcome.InDoubt),
-		Earlier: s.tally.Earlier(), Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.unmatched, Reasons: reasons, Errors: errs,
+		Excluded: s.tally.Count(outcome.Excluded), Earlier: s.tally.Earlier(), Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.unmatched, Reasons: reasons, Errors: errs,
 		Seconds: elapsed.Seconds(), ExitCode: code, Sandbox: s.opts.sandbox, TestMode: s.opts.testMode,
 	}
 }

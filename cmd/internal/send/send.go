@@ -104,7 +104,7 @@ Exit codes:
 	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
 	flags.BoolVar(&opts.testMode, "test-mode", false, "let the gateway check the packages; nothing is sent or billed")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; a script, which has no terminal, is never asked")
-	flags.StringVar(&opts.results, "results", "", "write the outcome of each row to `FILE`, a new CSV; with --journal, the one of an earlier run is replaced")
+	flags.StringVar(&opts.results, "results", "", "write the outcome of each row to `FILE`, a new CSV, or a workbook if it ends in .xlsx; with --journal, the one of an earlier run is replaced")
 	flags.StringVar(&opts.journal, "journal", "", "keep what was sent in `DIR`, a folder for this campaign alone, so that the same command can go on")
 	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal of a campaign in which rows were added, moved or corrected since; no message that was accepted or is in doubt is sent again")
 	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
@@ -279,7 +279,10 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		}
 		stream.Journal, chosen.kept = kept, kept
 	}
-	results, err := outcome.CreateResults(opts.results, kept != nil, func(words string) { fmt.Fprintf(c.Err, "smslink: %s\n", words) })
+	results, err := outcome.CreateResults(opts.results, outcome.ResultsOptions{
+		Resuming: kept != nil, Price: opts.price.Cost,
+		Tell: func(words string) { fmt.Fprintf(c.Err, "smslink: %s\n", words) },
+	})
 	if err != nil {
 		return nothingSent(fmt.Errorf("--results: %w", err))
 	}

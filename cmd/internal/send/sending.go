@@ -52,16 +52,16 @@ type sending struct {
 
 // pendingRow is what is kept of a row until its outcome is known.
 type pendingRow struct {
-	file, id       string
+	file, id, to   string
 	line, segments int
 }
 
 func pendingOf(r *campaign.Row) pendingRow {
-	return pendingRow{r.File, r.ID, r.Line, r.Size.Segments}
+	return pendingRow{r.File, r.ID, r.To, r.Line, r.Size.Segments}
 }
 
 func (p pendingRow) outcome() outcome.Row {
-	return outcome.Row{File: p.file, Line: p.line, ID: p.id, Segments: p.segments}
+	return outcome.Row{File: p.file, Line: p.line, ID: p.id, To: p.to, Segments: p.segments}
 }
 
 // newSending prepares to send so many rows; -1 is not known.
@@ -287,7 +287,7 @@ func (s *sending) record(r outcome.Row) {
 		s.halt(fmt.Errorf("--results: %w", err))
 	}
 	if s.opts.json {
-		s.out.JSON(r)
+		s.out.JSON(r.Categorized())
 	}
 	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && !r.Earlier && r.Text != smslink.OutcomeInDoubt.String() { // which is a whole package's
 		s.failed.Add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)

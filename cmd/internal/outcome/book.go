@@ -1,0 +1,66 @@
+package outcome
+
+import (
+	"encoding/csv"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-smslink/smslink/cmd/internal/xlsx"
+)
+
+// bookComment marks a workbook that a run has written, so that the next one may replace it.
+const bookComment = "results of smslink send"
+
+// isBook reports whether a results file is to be a workbook.
+func isBook(name string) bool { return strings.EqualFold(filepath.Ext(name), ".xlsx") }
+
+// writeBook makes a workbook of a results file in CSV. It is written beside its place, and put there
+// once it is whole.
+func writeBook(name, fromCSV string) (err error) {
+	in, err := os.Open(fromCSV)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // which its owner alone can read
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = out.Close()
+			_ = os.Remove(out.Name())
+		}
+	}()
+	book, err := xlsx.NewWriter(out, bookComment)
+	if err != nil {
+		return err
+	}
+	records := csv.NewReader(in)
+	for {
+		record, err := records.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		for i, field := range record {
+			record[i] = PlainCell(field) // a cell of a workbook is no formula
+		}
+		if err := book.Row(record, isCount); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(book.Close(), out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), name)
+}
+
+// isCount reports whether a column holds numbers that a person adds up: the line, the status and the
+// segments.
+func isCount(column int) bool { return column == 1 || column == 3 || column == 6 }

@@ -1,0 +1,98 @@
+package xlsx
+
+import (
+	"archive/zip"
+	"bufio"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// Writer writes a workbook with one sheet.
+type Writer struct {
+	zip   *zip.Writer
+	sheet *bufio.Writer
+	row   int
+}
+
+// The parts of a workbook that are the same in each.
+var fixedParts = []struct{ name, content string }{
+	{"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
+		`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>` +
+		`<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>` +
+		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>`},
+	{"_rels/.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
+		`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>`},
+	{"xl/workbook.xml", `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" ` +
+		`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Results" sheetId="1" r:id="rId1"/></sheets></workbook>`},
+	{"xl/_rels/workbook.xml.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
+		`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`},
+}
+
+// NewWriter begins a workbook. The comment is the archive's, which no spreadsheet program shows.
+func NewWriter(out io.Writer, comment string) (*Writer, error) {
+	w := &Writer{zip: zip.NewWriter(out)}
+	if err := w.zip.SetComment(comment); err != nil {
+		return nil, err
+	}
+	for _, part := range fixedParts {
+		f, err := w.zip.Create(part.name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(f, xml.Header+part.content); err != nil {
+			return nil, err
+		}
+	}
+	f, err := w.zip.Create("xl/worksheets/sheet1.xml")
+	if err != nil {
+		return nil, err
+	}
+	w.sheet = bufio.NewWriterSize(f, 64<<10)
+	_, err = w.sheet.WriteString(xml.Header + `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>`)
+	return w, err
+}
+
+// Row adds a row. Fields are text, which is never a formula, except whole numbers in the columns that
+// isNumber reports.
+func (w *Writer) Row(fields []string, isNumber func(column int) bool) error {
+	w.row++
+	fmt.Fprintf(w.sheet, `<row r="%d">`, w.row)
+	for i, field := range fields {
+		if field == "" {
+			continue
+		}
+		cell := ColumnName(i) + strconv.Itoa(w.row)
+		if _, err := strconv.Atoi(field); err == nil && isNumber(i) {
+			fmt.Fprintf(w.sheet, `<c r="%s"><v>%s</v></c>`, cell, field)
+			continue
+		}
+		fmt.Fprintf(w.sheet, `<c r="%s" t="inlineStr"><is><t xml:space="preserve">`, cell)
+		if err := xml.EscapeText(w.sheet, []byte(field)); err != nil {
+			return err
+		}
+		_, _ = w.sheet.WriteString(`</t></is></c>`)
+	}
+	_, err := w.sheet.WriteString(`</row>`) // which fails if a write before did
+	return err
+}
+
+// Close writes the end of the workbook.
+func (w *Writer) Close() error {
+	_, _ = w.sheet.WriteString(`</sheetData></worksheet>`)
+	if err := w.sheet.Flush(); err != nil {
+		return err
+	}
+	return w.zip.Close()
+}
+
+// HasComment reports whether a file is an archive with this comment.
+func HasComment(name, comment string) bool {
+	r, err := zip.OpenReader(name)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	return r.Comment == comment
+}
