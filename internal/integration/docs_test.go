@@ -122,17 +122,21 @@ func unindent(code string) string {
 	return strings.Join(lines, "\n")
 }
 
-// README's Go snippets are parts of examples, which are compiled and run.
+// The Go snippets of the pages that teach are parts of examples, which are compiled and run.
 func TestReadme_snippetsAreTheExamples(t *testing.T) {
 	var examples string
-	for _, file := range []string{"example_test.go", "smslinktest/example_test.go", "examples/reports/reports.go"} {
+	for _, file := range []string{"example_test.go", "smslinktest/example_test.go", "examples/start/main.go", "examples/reports/reports.go"} {
 		raw, err := os.ReadFile(filepath.Join(repository, file))
 		require.NoError(t, err)
-		examples += string(raw)
+		examples += unindent(string(raw)) + "\n"
 	}
-	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(pages(t)["README.md"], -1)
-	require.Len(t, snippets, 8)
-	for _, snippet := range snippets {
-		require.Contains(t, unindent(examples), unindent(snippet[1]))
+	for page, want := range map[string]int{"README.md": 4, "docs/ro.md": 3, "docs/from-php.md": 2} {
+		snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(pages(t)[page], -1)
+		require.Len(t, snippets, want, page)
+		for _, snippet := range snippets {
+			if !strings.Contains(examples, unindent(snippet[1])) {
+				require.Failf(t, "no example has this", "%s: %s", page, snippet[1])
+			}
+		}
 	}
 }
