@@ -29,7 +29,9 @@ const (
 
 // Help is the part of a command's help about the account.
 const Help = `The account is read from the environment: ` + EnvConnectionID + ` and
-` + EnvPassword + `.`
+` + EnvPassword + `. --account reads both from a file of such lines, which
+only you may read (mode 600). If neither names one, smslink/account in your
+configuration folder is read, such as ~/.config/smslink/account.`
 
 // MaxConcurrency bounds --concurrency: each package that is being uploaded stands in memory, and no account
 // has been known to take more at a time.

@@ -15,6 +15,7 @@ import (
 
 // NewBalanceCommand returns the command balance.
 func NewBalanceCommand(c cli.Console) *cobra.Command {
+	var file File
 	var endpoint string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -32,18 +33,20 @@ Exit codes:
   smslink balance --json | jq .national`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return balance(cmd.Context(), c, endpoint, asJSON)
+			return balance(cmd.Context(), c, file, endpoint, asJSON)
 		},
 	}
+	file.AddTo(cmd)
 	cmd.Flags().StringVar(&endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of the gateway's bulk-v3.php; index.php beside it is asked")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object")
 	return cmd
 }
 
-func balance(ctx context.Context, c cli.Console, endpoint string, asJSON bool) error {
+// ask asks the gateway for the balance of the account.
+func ask(ctx context.Context, c cli.Console, endpoint string) (smslink.Balance, error) {
 	client, _, err := Connect(c, Options{Endpoint: endpoint})
 	if err != nil {
-		return err
+		return smslink.Balance{}, err
 	}
 	left, err := client.Balance(ctx)
 	if err != nil {
@@ -51,7 +54,19 @@ func balance(ctx context.Context, c cli.Console, endpoint string, asJSON bool) e
 		if said := redact.Reply(err, c.Getenv(EnvPassword)); said != "" {
 			words = "; the server's own words: " + said
 		}
-		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w%s", terminal.Error(err), words))
+		return smslink.Balance{}, cli.Exit(cli.ExitNotSent, fmt.Errorf("%w%s", terminal.Error(err), words))
+	}
+	return left, nil
+}
+
+func balance(ctx context.Context, c cli.Console, file File, endpoint string, asJSON bool) error {
+	c, err := file.Console(c)
+	if err != nil {
+		return err
+	}
+	left, err := ask(ctx, c, endpoint)
+	if err != nil {
+		return err
 	}
 	out := cli.NewOutput(c.Out)
 	if asJSON {

@@ -34,6 +34,7 @@ type runOptions struct {
 	reports     string
 	secretFile  string
 	verbose     bool
+	account     account.File
 }
 
 func newRunCommand(at *database) *cobra.Command {
@@ -62,6 +63,7 @@ With --reports it takes the gateway's delivery reports, too: see smslink reports
 	flags.StringVar(&opts.reports, "reports", "", "`ADDRESS` to take delivery reports at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
 	flags.BoolVar(&opts.allowLoss, "allow-loss", false, "work on a database whose settings may lose commits; messages can then be sent twice")
+	opts.account.AddTo(cmd)
 	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
 	cmd.MarkFlagsRequiredTogether("reports", "secret-file")
@@ -76,6 +78,10 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 		return errors.New("--timeout is not above 0")
 	}
 	c := at.console
+	c, err := opts.account.Console(c)
+	if err != nil {
+		return err
+	}
 	client, closeGateway, err := account.Connect(c, account.Options{Endpoint: opts.endpoint, Sandbox: opts.sandbox, Timeout: opts.timeout, Verbose: opts.verbose})
 	if errors.Is(err, account.ErrNone) {
 		return fmt.Errorf("%w, or try --sandbox, which needs none", err)

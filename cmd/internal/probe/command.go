@@ -25,9 +25,10 @@ import (
 // probeOptions are the flags of probe.
 type probeOptions struct {
 	Options
-	json   bool
-	report string
-	yes    bool
+	account account.File
+	json    bool
+	report  string
+	yes     bool
 }
 
 // NewCommand returns the command.
@@ -77,6 +78,7 @@ Exit codes:
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each check, and one for the summary")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
 	flags.StringVar(&opts.Endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
+	opts.account.AddTo(cmd)
 	_ = cmd.MarkFlagRequired("to")
 	_ = cmd.RegisterFlagCompletionFunc("only", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -89,16 +91,19 @@ Exit codes:
 }
 
 func probeGateway(ctx context.Context, c cli.Console, opts probeOptions) error {
+	c, err := opts.account.Console(c)
+	if err != nil {
+		return err
+	}
 	id, password := c.Getenv(account.EnvConnectionID), c.Getenv(account.EnvPassword)
 	if id == "" || password == "" {
-		return fmt.Errorf("set %s and %s to your account's", account.EnvConnectionID, account.EnvPassword)
+		return account.ErrNone
 	}
 	if opts.MaxMessages < 1 || opts.Timeout <= 0 || opts.IdleWait <= 0 {
 		return errors.New("--max, --timeout and --idle-wait must be above 0")
 	}
 	opts.ConnectionID, opts.Password = id, password
 	opts.Mask = func(words string) string { return withoutAccount(words, id, password) }
-	var err error
 	if opts.Blacklist, err = account.Blacklist(c, opts.Endpoint); err != nil {
 		return terminal.Error(err)
 	}

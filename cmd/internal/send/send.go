@@ -52,8 +52,9 @@ type options struct {
 	maxSMS        int
 	shortOfCredit bool
 
-	hours hours
-	proof string
+	account account.File
+	hours   hours
+	proof   string
 }
 
 // NewCommand returns the command.
@@ -125,6 +126,7 @@ Exit codes:
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "the `TIME` that one upload may take, such as 90s")
 	flags.IntVar(&opts.attempts, "attempts", 5, "try up to `N` times to reach the gateway; nothing is sent twice")
 	flags.StringVar(&opts.codec, "codec", "zlib", "the `NAME` of the compression: none, zlib, bzip2 or lzf")
+	opts.account.AddTo(cmd)
 	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of the gateway's bulk-v3.php")
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
@@ -173,8 +175,8 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 	return opts, nil
 }
 
-// account returns which gateway is used, and how.
-func (o options) account(codec smslink.Codec) account.Options {
+// connection returns which gateway is used, and how.
+func (o options) connection(codec smslink.Codec) account.Options {
 	return account.Options{Endpoint: o.endpoint, Sandbox: o.sandbox, TestMode: o.testMode, Timeout: o.timeout, Codec: codec, Verbose: o.verbose}
 }
 
@@ -194,7 +196,10 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if err != nil {
 		return err
 	}
-	client, closeGateway, err := account.Connect(c, opts.account(codec))
+	if c, err = opts.account.Console(c); err != nil {
+		return err
+	}
+	client, closeGateway, err := account.Connect(c, opts.connection(codec))
 	if errors.Is(err, account.ErrNone) {
 		return fmt.Errorf("%w, or try --sandbox, which needs none", err)
 	}
