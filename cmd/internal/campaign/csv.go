@@ -225,10 +225,10 @@ func (s *csvSource) fault(err error, line int) error {
 // something else beside it. Such a field is legal CSV, where a later quote happens to close it, and
 // would show one customer's number to another.
 func (s *csvSource) holdsRow(field string) bool {
-	at := strings.IndexAny(field, "\r\n")
-	if at < 0 {
+	if strings.IndexByte(field, '\n') < 0 && strings.IndexByte(field, '\r') < 0 { // nearly all
 		return false
 	}
+	at := strings.IndexAny(field, "\r\n")
 	for line := range strings.FieldsFuncSeq(field[at:], func(r rune) bool { return r == '\r' || r == '\n' }) {
 		fields := strings.Split(line, string(s.separator))
 		if len(fields) > 1 && slices.ContainsFunc(fields, looksLikeReceiver) {

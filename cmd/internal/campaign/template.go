@@ -11,6 +11,7 @@ import (
 type Template struct {
 	parts []part
 	plain bool // without the names, it holds nothing that looks like one
+	size  int  // about that of a text
 }
 
 // part is what stands between two names, or a name.
@@ -58,6 +59,8 @@ func ParseTemplate(text string) (*Template, error) {
 		t.parts = append(t.parts, part{literal: literal})
 	}
 	t.plain = !holdsPlaceholder(without + literal)
+	const usual = 16 // bytes of a cell
+	t.size = len(without) + len(literal) + usual*len(t.parts)/2
 	return t, nil
 }
 
@@ -103,6 +106,7 @@ func (c *Columns) fills(column int) bool {
 // fill returns the text of a row. Value returns what stands in a column of the file.
 func (c *Columns) fill(value func(column int) string) (string, *Refusal) {
 	var b strings.Builder
+	b.Grow(c.template.size)
 	for i, p := range c.template.parts {
 		at := c.filled[i]
 		if at < 0 {
