@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,10 +46,13 @@ func startSandbox(t *testing.T, env map[string]string, args ...string) *ranSandb
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s := &ranSandbox{t: t, stop: stop, code: make(chan int, 1)}
+	if !slices.Contains(args, "--listen") {
+		args = append(args, "--listen", "127.0.0.1:0")
+	}
 	out, said := io.Pipe()
 	go func() {
 		s.code <- cli.Run(ctx, cli.Console{In: strings.NewReader(""), Out: said, Err: &s.err, Getenv: func(name string) string { return env[name] }}, newCommand,
-			append([]string{"sandbox", "--json", "--listen", "127.0.0.1:0"}, args...))
+			append([]string{"sandbox", "--json"}, args...))
 		_ = said.Close()
 	}()
 	t.Cleanup(stop)

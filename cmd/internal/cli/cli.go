@@ -87,6 +87,7 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	root.SetFlagErrorFunc(noSuchFlag)
 	root.AddCommand(newVersionCommand(c, root.Name()))
 	root.SetHelpCommand(newHelpCommand(root))
+	onceOnly(root)
 
 	defer terminal.Flush(c.Out)
 	defer terminal.Flush(c.Err)

@@ -114,6 +114,9 @@ func (n *ColumnNames) String() string {
 	return strings.Join(words, ",")
 }
 
+// Collects says that the flag may be repeated.
+func (n *ColumnNames) Collects() {}
+
 // Type is what help calls the value.
 func (n *ColumnNames) Type() string { return "COLUMN=NAME" }
 

@@ -185,6 +185,9 @@ func (r *idRanges) String() string {
 	return strings.Join(words, ",")
 }
 
+// Collects says that the flag may be repeated.
+func (r *idRanges) Collects() {}
+
 // Type is what help calls the value.
 func (r *idRanges) Type() string { return "ID" }
 

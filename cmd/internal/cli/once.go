@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// onceOnly makes it an error to give a flag twice that takes one value: which of the two was meant
+// is not known. Flags that collect values are left as they are.
+func onceOnly(cmd *cobra.Command) {
+	once := func(f *pflag.Flag) {
+		if _, wrapped := f.Value.(*onceValue); wrapped || collects(f.Value) {
+			return
+		}
+		f.Value = &onceValue{Value: f.Value}
+	}
+	cmd.Flags().VisitAll(once)
+	cmd.PersistentFlags().VisitAll(once)
+	for _, sub := range cmd.Commands() {
+		onceOnly(sub)
+	}
+}
+
+// Collector is implemented by the value of a flag that may be repeated.
+type Collector interface{ Collects() }
+
+func collects(v pflag.Value) bool {
+	if _, ok := v.(pflag.SliceValue); ok {
+		return true
+	}
+	_, ok := v.(Collector)
+	return ok
+}
+
+// onceValue is the value of a flag that may be given once.
+type onceValue struct {
+	pflag.Value
+	given bool
+}
+
+func (v *onceValue) Set(value string) error {
+	if v.given {
+		return errors.New("it was given before")
+	}
+	v.given = true
+	return v.Value.Set(value)
+}
+
+// IsBoolFlag says that a switch needs no value.
+func (v *onceValue) IsBoolFlag() bool {
+	b, ok := v.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
