@@ -133,7 +133,9 @@ func (o *Outbox) queuedIn(ctx context.Context, lane string, now int64) (l LaneSt
 			LIMIT %d
 		) AS q`, o.dialect.queueIndex, MaxQueued)), lane).
 		Scan(&l.Queued, &due)
-	l.Oldest = time.Duration(max(now-due, 0)) * time.Microsecond
+	if l.Queued > 0 { // the lane may have been emptied since
+		l.Oldest = time.Duration(max(now-due, 0)) * time.Microsecond
+	}
 	return l, err
 }
 

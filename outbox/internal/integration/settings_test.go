@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -231,4 +232,33 @@ func TestRun_readUncommittedByDefault(t *testing.T) {
 		return err == nil && (stats.Paused != "" || stats.Lanes[outbox.Bulk].Queued+stats.Sending == 0)
 	}, time.Minute, time.Millisecond)
 	require.Len(t, b.gateway.Messages(), n)
+}
+
+// A lane that is emptied while Stats looks at it has no oldest message, and not one of 1970.
+func TestStats_aLaneThatEmptiesMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "outbox.db") + sqliteOptions}, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			key := fmt.Sprintf("order-%d", n)
+			if _, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{Key: key, To: "0712345678", Text: "Comanda"}); err != nil {
+				ended <- err
+				return
+			}
+			if _, err := b.box.Cancel(t.Context(), b.db, key); err != nil {
+				ended <- err
+				return
+			}
+		}
+		ended <- nil
+	}()
+	for range 2000 {
+		stats, err := b.box.Stats(t.Context())
+		require.NoError(t, err)
+		require.Less(t, stats.Lanes[outbox.Bulk].Oldest, time.Hour)
+	}
+	stop()
+	require.NoError(t, <-ended)
 }
