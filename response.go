@@ -109,8 +109,8 @@ func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent
 // connection's, and a body cut short looks like a whole one. Over HTTP/1 a status line may claim
 // HTTP/2; then Close is true if the connection's end is the body's.
 func isFramed(resp *http.Response) bool {
-	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.ProtoMajor >= 2 &&
-		!resp.Close || resp.Uncompressed
+	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.Uncompressed ||
+		resp.ProtoMajor >= 2 && !resp.Close
 }
 
 func isEncoded(resp *http.Response) bool {
