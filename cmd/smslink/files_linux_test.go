@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -34,13 +35,14 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 
 	flags := map[string]struct {
 		args  func(file string) []string
-		waits bool // a pipe is waited for, as in FILE <(command)
+		name  string // of the file; empty means that it does not matter
+		waits bool   // a pipe is waited for, as in FILE <(command)
 	}{
 		"send --results": {args: func(file string) []string { return []string{"send", "--sandbox", "--results", file, rows} }, waits: true},
 		"send --journal --results": {args: func(file string) []string {
 			return []string{"send", "--endpoint", gateway.URL, "--journal", journal, "--results", file, rows}
 		}, waits: true},
-		"send --journal --results, its partial file": {args: func(file string) []string {
+		"send --journal --results, its partial file": {name: "results.csv.partial", args: func(file string) []string {
 			results := strings.TrimSuffix(file, ".partial")
 			require.NoError(t, os.WriteFile(results, []byte(strings.Join(outcome.ResultsHeader, ",")+"\n"), 0o600))
 			return []string{"send", "--endpoint", gateway.URL, "--journal", journal, "--results", results, rows}
@@ -59,6 +61,23 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 			return []string{"reports", "--listen", "127.0.0.1:0", "--secret-file", secret, "--results", file}
 		}},
 		"sandbox --faults": {args: func(file string) []string { return []string{"sandbox", "--listen", "127.0.0.1:0", "--faults", file} }, waits: true},
+		"send --account": {args: func(file string) []string {
+			return []string{"send", "--endpoint", gateway.URL, "--account", file, rows}
+		}},
+		"send --exclude":   {args: func(file string) []string { return []string{"send", "--sandbox", "--exclude", file, rows} }, waits: true},
+		"send --text-file": {args: func(file string) []string { return []string{"send", "--sandbox", "--text-file", file, rows} }, waits: true},
+		"send --results book.xlsx": {name: "book.xlsx", args: func(file string) []string {
+			return []string{"send", "--endpoint", gateway.URL, "--journal", journal, "--results", file, rows}
+		}},
+		"send --results book.xlsx, its partial file": {name: "book.xlsx.partial", args: func(file string) []string {
+			return []string{"send", "--endpoint", gateway.URL, "--journal", journal, "--results", strings.TrimSuffix(file, ".partial"), rows}
+		}},
+		"send --journal, its rows": {name: "rows", args: func(file string) []string {
+			return []string{"send", "--endpoint", gateway.URL, "--journal", filepath.Dir(file), rows}
+		}},
+		"send --journal, its journal": {name: "journal", args: func(file string) []string {
+			return []string{"send", "--endpoint", gateway.URL, "--journal", filepath.Dir(file), rows}
+		}},
 		"probe --report": {args: func(file string) []string {
 			return []string{"probe", "--endpoint", gateway.URL, "--to", "0712345678", "--yes", "--only", "credentials", "--pause", "0", "--report", file}
 		}},
@@ -68,7 +87,7 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 		"a link to a results file": strings.Join(outcome.ResultsHeader, ",") + "\n",
 	}
 	// What these read they then serve with, and do not end.
-	serves := map[string]bool{"reports --results": true, "sandbox --faults": true}
+	serves := map[string]bool{"reports --results": true, "sandbox --faults": true, "send --text-file": true}
 	fits := []string{"a link to nothing", "a link to an empty file", "a link to a results file"}
 	for flag, f := range flags {
 		for what, plant := range map[string]func(name, victim string) error{
@@ -84,12 +103,12 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 			"/dev/zero":                 nil,
 			"/dev/full":                 nil,
 		} {
-			if what == "a pipe" && f.waits || serves[flag] && slices.Contains(fits, what) || plant == nil && strings.HasSuffix(flag, "partial file") {
+			if what == "a pipe" && f.waits || serves[flag] && slices.Contains(fits, what) || plant == nil && f.name != "" {
 				continue
 			}
 			t.Run(flag+"/"+what, func(t *testing.T) {
 				folder := t.TempDir()
-				victim, name := filepath.Join(folder, "victim"), filepath.Join(folder, "results.csv.partial")
+				victim, name := filepath.Join(folder, "victim"), filepath.Join(folder, cmp.Or(f.name, "file"))
 				victimHolds, ok := holds[what]
 				if !ok {
 					victimHolds = "root:x:0:0:root:/root:/bin/bash\n"
@@ -112,7 +131,7 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 				select {
 				case got := <-ended:
 					require.NoError(t, ctx.Err(), "it went on: %s", got.err)
-					if what != "/dev/zero" || !strings.HasSuffix(flag, "--results") { // which takes what is written to it
+					if (what != "/dev/zero" || !strings.HasSuffix(flag, "--results")) && flag != "send --text-file" { // which takes what is written to it
 						require.NotZero(t, got.code)
 					}
 					if flag != "sandbox --faults" { // which quotes the name of a fault that it does not know

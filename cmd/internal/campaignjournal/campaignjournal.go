@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
 )
@@ -53,6 +54,9 @@ func Exists(dir string) (bool, error) {
 // has not taken its messages. An empty gateway stands for any.
 func Open(dir, gateway string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := safefile.NotLink(filepath.Join(dir, "journal")); err != nil {
 		return nil, err
 	}
 	file, err := journal.Open(filepath.Join(dir, "journal"))

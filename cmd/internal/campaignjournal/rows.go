@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
 )
 
 // digest is what a row is known by: the first 64 bits of the SHA-256 of its receiver, sender, text
@@ -66,7 +67,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // of those rows were not sent.
 func openRows(name string) (_ *rowFile, err error) {
 	f := &rowFile{}
-	if f.file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if f.file, err = safefile.NoFollow(name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -91,7 +92,7 @@ func openRows(name string) (_ *rowFile, err error) {
 		return f, f.begin()
 	}
 	f.size = int64(len(rowsHeader))
-	f.recorded = make([]recorded, 0, info.Size()/recordSize)
+	f.recorded = make([]recorded, 0, min(info.Size()/recordSize, 1<<20)) // a file may be sparse
 	record := make([]byte, recordSize)
 	for {
 		_, err := io.ReadFull(in, record)

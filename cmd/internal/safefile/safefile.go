@@ -38,10 +38,18 @@ func Regular(name string) (*os.File, fs.FileInfo, error) {
 
 // NoFollow opens a file as os.OpenFile does, but refuses a symbolic link.
 func NoFollow(name string, flag int, mode fs.FileMode) (*os.File, error) {
-	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return nil, fmt.Errorf("%s is a symbolic link; name the file that it leads to", name)
+	if err := NotLink(name); err != nil {
+		return nil, err
 	}
 	return os.OpenFile(name, flag|nofollow, mode)
+}
+
+// NotLink returns an error if name is a symbolic link.
+func NotLink(name string) error {
+	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%s is a symbolic link; name the file that it leads to", name)
+	}
+	return nil
 }
 
 // Line returns the first bytes of a file, up to its first line end or limit.
