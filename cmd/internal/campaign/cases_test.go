@@ -54,7 +54,7 @@ func TestCases(t *testing.T) {
 	}{
 		{file: "formula-without-result.xlsx", rows: []string{"D2: send_at" + noResult, "C3: text" + noResult, "A4: id" + noResult, "5 0712345680 Salut"}},
 		{file: "formula-result-zero.xlsx", rows: []string{"C2: " + notCounted, "C3: " + notCounted, "C4: " + notCounted}},
-		{file: "filtered-rows.xlsx", rows: []string{"2 0712345671 a", "3 0712345672 b (hidden)", "4 0712345673 c (hidden)"}, warnings: []string{"3 texts have fewer than 3 characters: FILE:B2; is it the column of the texts? --column text=NAME chooses another"}, columns: "2 hidden rows"},
+		{file: "filtered-rows.xlsx", rows: []string{"2 0712345671 a", "3 0712345672 b (hidden)", "4 0712345673 c (hidden)"}, warnings: []string{"2 rows are hidden in the sheet, by a filter perhaps", "3 texts have fewer than 3 characters: FILE:B2; is it the column of the texts? --column text=NAME chooses another"}, columns: "2 hidden rows"},
 		{file: "filtered-rows.xlsx", opts: campaign.Options{SkipHidden: true}, rows: []string{"2 0712345671 a"}, warnings: []string{"1 text has fewer than 3 characters: FILE:B2; is it the column of the texts? --column text=NAME chooses another"}, columns: "2 hidden rows left out"},
 		{file: "hidden-column.xlsx", rows: []string{"2 0712345671 visible"}, columns: "text = column B 'Mesaj'; there"},
 		{file: "hidden-column.xlsx", opts: campaign.Options{Columns: map[string]string{"text": "Text"}}, rows: []string{"2 0712345671 HIDDEN"}, columns: "text = column C 'Text', which is hidden; there"},
@@ -87,7 +87,7 @@ func TestCases(t *testing.T) {
 		{file: "zipped.zip", fails: "the file is a zip archive and no workbook; unpack it, and name the file that is in it"},
 		{file: "document.docx", fails: "the file is a Word document; copy its table into a spreadsheet and save it as .xlsx"},
 		{file: "backslash.xlsx", fails: "the workbook's parts have names that only some programs read; open it in a spreadsheet program and save it again"},
-		{file: "numbers-summary.xlsx", fails: "sheet 'Export Summary', row 1: there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header id,to,from,text,send_at, or write JSON lines; the workbook has the sheets 'Export Summary', 'Sheet 1 - Table 1': choose one with --sheet"},
+		{file: "numbers-summary.xlsx", fails: "sheet 'Export Summary' has no header with a known column; the other sheet is 'Sheet 1 - Table 1': choose it with --sheet, or name the columns with --column to=NAME and --column text=NAME"},
 		{file: "numbers-summary.xlsx", opts: campaign.Options{Sheet: "Sheet 1 - Table 1"}, rows: []string{"2 0712345678 Salut"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {

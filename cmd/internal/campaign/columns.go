@@ -91,13 +91,15 @@ func (c *Columns) HiddenColumns() (hidden []string) {
 	return hidden
 }
 
+var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
+
 // newColumns finds the columns by the names in a header. Hidden reports whether a column is not
 // shown. No error quotes a name that may be a number.
 func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns, error) {
 	chosen := opts.Columns
 	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names)), hidden: hidden}
 	if len(chosen) == 0 && !c.hasKnown() {
-		return nil, errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
+		return nil, errNoHeader
 	}
 	for i, name := range names {
 		c.fields[i] = columnIgnored

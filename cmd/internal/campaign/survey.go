@@ -108,6 +108,9 @@ func (s *Survey) Warnings() (lines []string) {
 	if n := s.Repeated.Count(); n > 0 {
 		lines = append(lines, fmt.Sprintf("%s to a receiver of an earlier row", goOrGoes(n)))
 	}
+	if n := s.HiddenRows; n > 0 {
+		lines = append(lines, fmt.Sprintf("%s hidden in the sheet, by a filter perhaps", rowsAre(n)))
+	}
 	if len(s.Abroad) > 0 {
 		var codes []string
 		for _, code := range slices.Sorted(maps.Keys(s.Abroad)) {
@@ -119,6 +122,13 @@ func (s *Survey) Warnings() (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s %s: %s:%s; %s", textsHold(odd), odd.Holds, odd.File, odd.At, odd.Remedy))
 	}
 	return lines
+}
+
+func rowsAre(n int) string {
+	if n == 1 {
+		return "1 row is"
+	}
+	return strconv.Itoa(n) + " rows are"
 }
 
 func goOrGoes(n int) string {

@@ -52,17 +52,17 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 	}
 	defer rows.Close()
 	w := &workbook{zone: opts.Zone, since: book.Since1904(), refusals: map[Refusal]*Refusal{}, values: map[int]string{}}
-	var others string
-	if len(book.Sheets()) > 1 {
-		others = "; the workbook has the sheets " + quotedList(book.Sheets()) + ": choose one with --sheet"
-	}
+	others := otherSheets(book, name)
 	for rows.Next() {
 		if w.columns == nil {
 			if isBlankRow(rows.Cells()) {
 				continue
 			}
 			if w.columns, err = newColumns(headerOf(rows.Cells()), opts, rows.HiddenColumn); err != nil {
-				return nil, fmt.Errorf("sheet '%s', row %d: %w%s", terminal.Line(name), rows.Number(), err, others)
+				if errors.Is(err, errNoHeader) && others != "" {
+					return nil, fmt.Errorf("sheet '%s' has no header with a known column%s, or name the columns with --column to=NAME and --column text=NAME", terminal.Line(name), others)
+				}
+				return nil, fmt.Errorf("sheet '%s', row %d: %w", terminal.Line(name), rows.Number(), err)
 			}
 			w.columns.Sheet, w.columns.sheets, w.columns.skipHidden = name, len(book.Sheets()), opts.SkipHidden
 			continue
@@ -111,6 +111,18 @@ func sheetName(book *xlsx.Book, chosen string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("there is no sheet '%s'; the workbook has %s", terminal.Line(chosen), quotedList(names))
+}
+
+// otherSheets says which sheets there are besides one, and how to choose one of them.
+func otherSheets(book *xlsx.Book, name string) string {
+	others := slices.DeleteFunc(book.Sheets(), func(other string) bool { return other == name })
+	switch len(others) {
+	case 0:
+		return ""
+	case 1:
+		return "; the other sheet is " + quotedList(others) + ": choose it with --sheet"
+	}
+	return "; the other sheets are " + quotedList(others) + ": choose one with --sheet"
 }
 
 // quotedList returns the first names of a list.
