@@ -166,7 +166,8 @@ func sqlite() *Dialect {
 	}
 }
 
-// MySQL is MySQL 8.0 or later.
+// MySQL is MySQL 8.0 or later. It was tested on MariaDB alone, whose SQL it shares except for the
+// server's identity: run package outboxtest on your MySQL server first.
 var MySQL = mysql("@@server_uuid")
 
 // MariaDB is MariaDB 10.6 or later. It has no identity that a replica does not copy except

@@ -49,7 +49,13 @@ type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// TxFunc makes a [Tx] of, for example, a pgx.Tx. It returns the number of rows that were changed.
+// TxFunc makes a [Tx] of another kind of transaction. It returns the number of rows that were
+// changed. For a pgx.Tx:
+//
+//	outbox.TxFunc(func(ctx context.Context, query string, args ...any) (int64, error) {
+//		tag, err := tx.Exec(ctx, query, args...)
+//		return tag.RowsAffected(), err
+//	})
 type TxFunc func(ctx context.Context, query string, args ...any) (rows int64, err error)
 
 // ExecContext calls f.

@@ -5,7 +5,7 @@
 //
 // A [Gateway] takes an upload only if everything in it agrees: the fields and their order, the
 // credentials, the sizes, both MD5s, the compressed bytes, and each line of the package. Each
-// message of a package that is taken gets a status from the [Rule]s and the credit.
+// message of a package that is taken gets a status from each [Rule] and the credit.
 // [Gateway.Messages] returns the messages.
 //
 // Other uploads are rejected:
