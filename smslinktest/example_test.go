@@ -72,7 +72,7 @@ func notifyShipped(ctx context.Context, client *smslink.Client, orders []*order)
 }
 
 // A unit test of a backend's function, notifyShipped: each way in which a send can
-// end, and that nobody gets an SMS twice. In a test, log.Fatal would be t.Fatal.
+// end, and that no one gets an SMS twice. In a test, log.Fatal would be t.Fatal.
 func Example() {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{
 		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000002")},

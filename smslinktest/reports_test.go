@@ -247,7 +247,7 @@ func TestDeliver_makesOneReportAndKeepsIt(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: c.URL, Manual: true}})
 	resp := send(t, gateway, packageOf(t, nil, 1, 2))
 	require.NoError(t, gateway.WaitReports(t.Context()))
-	require.Empty(t, c.forms, "none by itself")
+	require.Empty(t, c.forms, "none without Deliver")
 	first, second := resp.Results[0].RemoteID, resp.Results[1].RemoteID
 	require.Nil(t, deliveryOf(t, gateway, first))
 

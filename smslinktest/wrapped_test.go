@@ -74,7 +74,7 @@ func editing(edit func(reply string) string) func(http.Handler) http.HandlerFunc
 	}
 }
 
-// Facts about the live gateway that nobody has confirmed can each be broken, in a reply's words...
+// Facts about the live gateway that are not confirmed can each be broken, in a reply's words...
 func TestGateway_whoseRepliesDeviate(t *testing.T) {
 	wrongDigest := func(gateway *smslinktest.Gateway) string {
 		u := newUpload(gateway, 0, onePlain, onePlain)

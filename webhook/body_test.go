@@ -35,7 +35,7 @@ func TestReports_parse_queryAndBodyCountAlike(t *testing.T) {
 // ParseForm leaves a multipart body unread, and the PostForm empty.
 func TestReports_parse_multipartBehindAMiddleware(t *testing.T) {
 	for name, read := range map[string]func(r *http.Request) error{
-		"nobody":                            func(*http.Request) error { return nil },
+		"no one":                            func(*http.Request) error { return nil },
 		"one that calls ParseForm":          func(r *http.Request) error { return r.ParseForm() },
 		"one that calls ParseMultipartForm": func(r *http.Request) error { return r.ParseMultipartForm(1 << 20) },
 		"one that calls both":               func(r *http.Request) error { return errors.Join(r.ParseForm(), r.ParseMultipartForm(1<<20)) },

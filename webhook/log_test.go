@@ -41,7 +41,7 @@ func TestReports_logsTheRemoteIDOfWhatItRefuses(t *testing.T) {
 	}
 }
 
-// Requests without the secret come from anybody, in any number.
+// Requests without the secret come from anyone, in any number.
 func TestReports_levels(t *testing.T) {
 	var logged bytes.Buffer
 	h := newHandler(t, func(_ context.Context, r webhook.Report) error {

@@ -42,7 +42,7 @@ func TestReports_answers(t *testing.T) {
 		{"HEAD", "HEAD", "/" + urlSecret, plainReport, 405},
 		{"PUT", "PUT", "/" + urlSecret, plainReport, 405},
 		{"DELETE", "DELETE", "/" + urlSecret, plainReport, 405},
-		{"a method of nobody's", "REPORT", "/" + urlSecret, plainReport, 405},
+		{"an unknown method", "REPORT", "/" + urlSecret, plainReport, 405},
 		{"under a long path", "GET", "/" + strings.Repeat("sms/", 300) + urlSecret, plainReport, 200},
 		{"under a long element", "GET", "/" + strings.Repeat("s", 2000) + "/" + urlSecret, plainReport, 200},
 		{"after a long prefix", "GET", "/" + strings.Repeat("s", 300) + urlSecret, plainReport, 404},

@@ -49,7 +49,7 @@ func TestPages_areBounded(t *testing.T) {
 	require.Contains(t, s.page("/controls"), "and 80 more")
 }
 
-// Streams that nobody reads cost no more than a fixed number of connections, and a page that
+// Streams that no one reads cost no more than a fixed number of connections, and a page that
 // comes later hears of changes.
 func TestEvents_areBounded(t *testing.T) {
 	s := serve(t, nil)

@@ -28,7 +28,7 @@ var accountChecks = []Check{
 	{"test-mode", "Test mode spends no credit.", Ref, func(ctx context.Context, s *session) (string, Verdict) {
 		before, err := s.balance(ctx)
 		if err != nil {
-			return "the balance can't be had: " + words(err), Unclear
+			return "the balance is not known: " + words(err), Unclear
 		}
 		x := s.send(ctx, &shot{}, s.message(1, s.text()))
 		if x.err != nil {
@@ -37,7 +37,7 @@ var accountChecks = []Check{
 		after, err := s.balance(ctx)
 		switch {
 		case err != nil:
-			return "the balance can't be had: " + words(err), Unclear
+			return "the balance is not known: " + words(err), Unclear
 		case before.National+before.International != after.National+after.International:
 			s.halted = "test mode spends credit"
 			return fmt.Sprintf("the balance has changed by %+d; run it again if something else may have sent", after.National+after.International-before.National-before.International), Deviates

@@ -32,7 +32,7 @@ var connectionChecks = []Check{
 		}
 		return tls.VersionName(state.Version), Holds
 	}},
-	{"redirect", "The endpoint answers by itself: no redirect is needed.", Ref, func(ctx context.Context, s *session) (string, Verdict) {
+	{"redirect", "The endpoint answers without a redirect.", Ref, func(ctx context.Context, s *session) (string, Verdict) {
 		a, err := s.get(ctx, s.opts.Transport)
 		switch {
 		case err != nil:
@@ -85,7 +85,7 @@ func isTLS(err error) bool {
 	return errors.As(err, &certificate) || errors.As(err, &record) || err != nil && strings.Contains(err.Error(), "tls: ")
 }
 
-// keptFor is how long the library's transport keeps an idle connection, if it is told to keep any.
+// keptFor is how long the library's transport keeps an idle connection, if it keeps any.
 const keptFor = 2 * time.Second
 
 // keepAlive measures when the server closes an idle connection.

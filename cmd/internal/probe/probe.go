@@ -45,7 +45,7 @@ type Source string
 const (
 	Ref     Source = "ref"     // the vendor's own client
 	Public  Source = "public"  // published, not confirmed
-	Unknown Source = "unknown" // nobody has published it
+	Unknown Source = "unknown" // not published
 )
 
 // Verdict is what a check makes of a fact.
