@@ -144,27 +144,27 @@ func TestBan_afterWrongPasswordsInARow(t *testing.T) {
 		want     string
 	}{{0, "7777766"}, {2, "7766666"}, {-1, "7777777"}} {
 		gateway := newGateway(t, &smslinktest.Options{BanAfter: c.banAfter})
-		wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
-		require.NoError(t, err)
 		var got strings.Builder
-		for range c.want {
-			_, err := wrong.Send(context.Background(), packageOf(t, nil, 1))
+		for range c.want { // a client each, since one that was rejected for its account waits
+			wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
+			require.NoError(t, err)
+			_, err = wrong.Send(context.Background(), packageOf(t, nil, 1))
 			var gatewayErr *smslink.GatewayError
 			require.ErrorAs(t, err, &gatewayErr)
 			got.WriteString(gatewayErr.Code)
 		}
 		require.Equal(t, c.want, got.String())
-		_, err = gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
+		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
 		require.Equal(t, c.banAfter >= 0, err != nil, "the right password does not lift a ban")
 	}
 }
 
-func TestBan_rightPasswordStartsTheCountAnew(t *testing.T) {
+func TestBan_rightPasswordStartsTheCountAgain(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{BanAfter: 2})
-	wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
-	require.NoError(t, err)
 	for range 3 {
-		_, err := wrong.Send(context.Background(), packageOf(t, nil, 1))
+		wrong, err := smslink.NewClient(gateway.ConnectionID, "wrong", &smslink.Options{Endpoint: gateway.URL})
+		require.NoError(t, err)
+		_, err = wrong.Send(context.Background(), packageOf(t, nil, 1))
 		require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
 		send(t, gateway, packageOf(t, nil, 1))
 	}

@@ -94,6 +94,7 @@ func (c cutting) rows(t *testing.T) string {
 	defer link.close()
 	transport := smslink.NewTransport()
 	transport.DisableKeepAlives = c.connection == "new"
+	transport.IdleConnTimeout = 0 // a kept connection lasts, however slow the machine is
 	defer transport.CloseIdleConnections()
 	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{
 		Endpoint: "http://" + link.address + smslinktest.BulkPath, HTTPClient: &http.Client{Transport: transport},

@@ -132,7 +132,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 		case "":
 			accepted[upload.PackageID] = true
 			want[messages+"accepted"] += upload.Receivers
-		case "refuse":
+		case "reject":
 			want[messages+"rejected"] += upload.Receivers
 			want[packages+"rejected"]++
 		default:
