@@ -39,8 +39,8 @@ type Options struct {
 	//     connections for 90 seconds: see ReuseConnections for what that risks.
 	//   - A RoundTripper that buffers a request and sends it again on its own, such as
 	//     hashicorp/go-retryablehttp's, sends SMS twice. The client can't prevent that.
-	//   - An *http.Transport that turns TLS verification off, or allows TLS below 1.2, is
-	//     refused. The client can't check any other RoundTripper.
+	//   - An *http.Transport that turns TLS verification off, or allows TLS below 1.2, is an
+	//     error. The client can't check any other RoundTripper.
 	HTTPClient *http.Client
 
 	// ReuseConnections lets the client's own transport keep a connection for 2 seconds, for the
@@ -251,11 +251,17 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 // the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is
 // written to disk.
 func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
-	return c.send(ctx, p, 1)
+	return c.send(ctx, p, attempt{number: 1})
 }
 
-// send is Send, with the number of the attempt for the tracer.
-func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, error) {
+// attempt is one of perhaps several to send a package.
+type attempt struct {
+	number   int         // from 1
+	mayBegin func() bool // asked just before the transport gets the upload; nil means that it may
+}
+
+// send is Send in one of a stream's attempts.
+func (c *Client) send(ctx context.Context, p *Package, try attempt) (*Response, error) {
 	if p == nil {
 		return nil, c.failed(ctx, 0, notSent(errEmptyPackage))
 	}
@@ -276,10 +282,10 @@ func (c *Client) send(ctx context.Context, p *Package, attempt int) (*Response, 
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	if c.tracer != nil {
-		ctx = c.traceStart(ctx, p, attempt)
+		ctx = c.traceStart(ctx, p, try.number)
 		defer func() { c.traceEnd(ctx, p, x) }()
 	}
-	x = c.exchange(ctx, p)
+	x = c.exchange(ctx, p, try)
 	c.account.answered(start, c.now(), x.err)
 	if x.err != nil {
 		return nil, c.failed(ctx, p.Len(), x.err)
@@ -378,7 +384,7 @@ func (x *exchange) outcome() Outcome {
 }
 
 // exchange makes the upload, posts it and reads the reply.
-func (c *Client) exchange(ctx context.Context, p *Package) exchange {
+func (c *Client) exchange(ctx context.Context, p *Package, try attempt) exchange {
 	if p.Len() == 0 {
 		return exchange{err: notSent(errEmptyPackage)}
 	}
@@ -391,6 +397,7 @@ func (c *Client) exchange(ctx context.Context, p *Package) exchange {
 	}
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()),
 		slog.Int("plain_bytes", p.Size()), slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
+	u.mayBegin = try.mayBegin
 	answer := u.post(ctx, c, p.Len())
 	x := exchange{bytes: u.size, statusCode: answer.statusCode}
 	reply, failure := answer.reply(ctx)

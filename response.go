@@ -217,7 +217,7 @@ type Response struct {
 	Elapsed   time.Duration // from the call of Send to the end of the reply
 }
 
-// Result is what the gateway said of one message.
+// Result is the gateway's report on one message.
 type Result struct {
 	ID       int64  // the local message id
 	RemoteID string // the gateway's id, opaque, which delivery reports carry; may be empty

@@ -214,8 +214,8 @@ func (r *run) crashed(j *job, panicked any) {
 	}
 }
 
-// holdBack ends a batch that this stream does not send. Another stream may have sent some of it.
-func (r *run) holdBack(j *job) {
+// leaveUnsent ends a batch that this stream does not send. Another stream may have sent some of it.
+func (r *run) leaveUnsent(j *job) {
 	r.skipKnown(j)
 	if b := &j.batch; b.Err == nil && b.Package.Len() > 0 {
 		b.Err = r.stoppedAs(OutcomeNotSent)
@@ -243,7 +243,7 @@ func (r *run) finishJob(j *job) {
 		r.panicked = j.panicked
 	}
 	if j.unsent {
-		r.holdBack(j)
+		r.leaveUnsent(j)
 	}
 	r.yieldBatch(j)
 }
@@ -270,7 +270,7 @@ func (r *run) finish() {
 		r.finishJob(<-r.done)
 	}
 	if !r.filling.batch.isEmpty() {
-		r.holdBack(r.filling)
+		r.leaveUnsent(r.filling)
 		r.yieldBatch(r.filling)
 	}
 	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
@@ -369,7 +369,7 @@ func (r *run) intend(j *job) bool {
 		return true
 	}
 	r.journalFailed(err)
-	r.holdBack(j)
+	r.leaveUnsent(j)
 	return false
 }
 
@@ -400,10 +400,10 @@ func (r *run) attempt(p *Package) (*Response, error) {
 
 // upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
 // take all of its time.
-func (r *run) upload(p *Package, attempt int) (*Response, error) {
+func (r *run) upload(p *Package, number int) (*Response, error) {
 	ctx, cancel := context.WithTimeout(r.uploads, r.client.timeout)
 	defer cancel()
-	resp, err := r.client.send(context.WithValue(ctx, mayBegin{}, func() bool { return !r.stopped() }), p, attempt)
+	resp, err := r.client.send(ctx, p, attempt{number, func() bool { return !r.stopped() }})
 	if errors.Is(err, errNotBegun) {
 		return nil, r.stoppedAs(OutcomeNotSent)
 	}

@@ -23,8 +23,9 @@ type upload struct {
 	target      url.URL
 	contentType string
 	parts       [][]byte
-	size        int64     // bytes of all parts
-	deadline    time.Time // of its context; zero if there is none
+	size        int64       // bytes of all parts
+	deadline    time.Time   // of its context; zero if there is none
+	mayBegin    func() bool // asked just before the transport gets it; nil means that it may
 
 	// inMemory means that the upload is one part, which no one else uses, for the client's own
 	// transport. That sends the headers and the part in one write, if they take up to 4 kB
@@ -58,6 +59,9 @@ func (u *upload) add(parts ...[]byte) {
 // Nothing reads the upload after post has returned.
 func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
 	defer u.close() // if the transport panics
+	if u.mayBegin != nil && !u.mayBegin() {
+		return answer{err: errNotBegun}
+	}
 	var a answer
 	resp, err := c.transport.do(u.request(ctx, c.agent))
 	if err != nil {
@@ -74,6 +78,9 @@ func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
 	a.touched, a.whole, a.connections = u.close()
 	return a
 }
+
+// errNotBegun means that the transport did not get the upload.
+var errNotBegun = errors.New("the upload may not begin any more")
 
 // request returns the POST of the upload.
 func (u *upload) request(ctx context.Context, agent string) *http.Request {
@@ -209,7 +216,7 @@ func transportOf(opts *Options) (transport, error) {
 		return transport{}, errors.New("ReuseConnections is for the client's own transport; " +
 			"set DisableKeepAlives of the given one to false instead")
 	}
-	t.http.Transport = &guard{t.http.Transport}
+	t.http.Transport = &noRedirects{t.http.Transport}
 	return t, nil
 }
 
@@ -304,23 +311,11 @@ func allowsOldTLS(config *tls.Config) bool {
 	return config != nil && config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12
 }
 
-// guard stands before a client's transport.
-//
-// It hands no upload to the transport that may not begin any more.
-//
-// Its redirects lead nowhere: without a Location, http.Client hands a 3xx to its caller.
-// CheckRedirect would do the same, except for a Location that can't be parsed.
-type guard struct{ http.RoundTripper }
+// noRedirects is a transport whose redirects lead nowhere: without a Location, http.Client hands a
+// 3xx to its caller. CheckRedirect would do the same, except for a Location that can't be parsed.
+type noRedirects struct{ http.RoundTripper }
 
-// mayBegin is the context's key of a func() bool that reports whether an upload may still begin.
-type mayBegin struct{}
-
-var errNotBegun = errors.New("the upload may not begin any more")
-
-func (t *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	if may, ok := req.Context().Value(mayBegin{}).(func() bool); ok && !may() {
-		return nil, errNotBegun
-	}
+func (t *noRedirects) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.RoundTripper.RoundTrip(req)
 	if resp != nil {
 		resp.Header.Del("Location")
