@@ -61,7 +61,7 @@ func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, passing bool
 }
 
 // tablesVersion is what the migrations write to smslink_meta.
-const tablesVersion = "4"
+const tablesVersion = "5"
 
 // checkTables reports why the tables can't be used. It asks in words that every database knows.
 func (o *Outbox) checkTables(ctx context.Context) error {

@@ -21,13 +21,14 @@ type claim struct {
 	lane   string
 	id     int64 // of the package's row
 
-	pkg      *smslink.Package
-	ids      []int64  // of the messages
-	keys     []string // of the messages
-	enqueued []int64  // when, of the messages: microseconds since 1970, by the database's clock
-	traces   []string // see [PackageStart]; one more than maxTraces if there are too many
-	attempts int64    // the highest attempt count among the messages
-	now      int64    // of the claim, by the database's clock
+	pkg       *smslink.Package
+	ids       []int64  // of the messages
+	receivers []string // of the messages, in the form of E.164, until opt-outs are looked up
+	keys      []string // of the messages
+	enqueued  []int64  // when, of the messages: microseconds since 1970, by the database's clock
+	traces    []string // see [PackageStart]; one more than maxTraces if there are too many
+	attempts  int64    // the highest attempt count among the messages
+	now       int64    // of the claim, by the database's clock
 
 	began    time.Time // before the claim, by this machine's clock
 	deadline time.Time // of the upload
@@ -53,6 +54,7 @@ const (
 
 var (
 	errPaused  = errors.New("paused")
+	errClosed  = errors.New("the lane is closed")
 	errMoved   = errors.New("the database has failed over, was restored or has lost commits")
 	errNothing = errors.New("nothing is due")
 	errUnsafe  = errors.New("smslink: the outbox refuses the database's settings")
@@ -100,7 +102,7 @@ func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error
 	}
 	step.Reach(ctx, step.Claiming)
 	err = tx.Commit()
-	if c.id == 0 { // there were only invalid messages
+	if c.id == 0 { // no message was left
 		return nil, orElse(err, errNothing)
 	}
 	if err == nil {
@@ -121,12 +123,18 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 		return errMoved
 	case s.paused != "":
 		return errPaused
+	case !r.lanes[c.lane].Hours.open(time.UnixMicro(s.now)):
+		return errClosed
 	}
 	invalid, err := r.add(ctx, tx, c, from, s.now)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case len(c.ids)+len(invalid) == 0:
+	}
+	optedOut, err := r.endOptedOut(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	if len(c.ids)+len(invalid)+optedOut == 0 {
 		return errNothing
 	}
 	if err := r.endInvalid(ctx, tx, invalid); err != nil {
@@ -200,6 +208,10 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 			break
 		}
 		c.ids, c.keys = append(c.ids, m.ID), append(c.keys, key)
+		if !lane.IgnoreOptOuts {
+			number, _ := smslink.E164(m.To) // Add has taken it
+			c.receivers = append(c.receivers, number)
+		}
 		c.attempts = max(c.attempts, attempts)
 		c.enqueued = append(c.enqueued, enqueued)
 		c.addTrace(trace)
@@ -220,18 +232,27 @@ const expireBatch = 1000
 // what is fresh does not wait for it.
 func (r *run) expire(ctx context.Context) error {
 	for ctx.Err() == nil {
+		// Looking for rows to lock may hold up what has not expired, so it is done only if need be.
+		expired := fmt.Sprintf(`
+			SELECT id
+			FROM smslink_message
+			WHERE package IS NULL AND ends < %d AND ends <= `, never)
 		n := 0
-		err := r.inTx(ctx, func(tx *sql.Tx) error {
+		err := r.each(ctx, expired+r.dialect.now+" LIMIT 1", nil, func(func(...any) error) error {
+			n++
+			return nil
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+		err = r.inTx(ctx, func(tx *sql.Tx) error {
 			s, err := r.look(ctx, tx)
 			if err != nil || s.moved {
 				return err
 			}
-			ids, err := r.ids(ctx, tx, fmt.Sprintf(`
-				SELECT id
-				FROM smslink_message
-				WHERE package IS NULL AND ends < %d AND ends <= ?
+			ids, err := r.ids(ctx, tx, fmt.Sprintf(`%s?
 				ORDER BY ends
-				LIMIT %d%s`, never, expireBatch, r.dialect.skipLocked), s.now)
+				LIMIT %d%s`, expired, expireBatch, r.dialect.skipLocked), s.now)
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}

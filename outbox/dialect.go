@@ -15,22 +15,25 @@ const altered = "a text would be altered"
 type Dialect struct {
 	name string // as goose and the folder under migrations have it
 
-	now        string // microseconds since 1970 of the database's clock, in UTC
-	begin      string // the first statement of each of our transactions
-	state      string // now, the epoch, and what may lose or alter data, or an empty text
-	session    string // the connection's setting that would break a promise in silence, or an empty text
-	enqueue    string // from one JSON parameter
-	take       string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
-	takeKeys   string // the same with keys
-	drop       string // deletes messages, from a JSON parameter of ids
-	joinKeys   string // joins a table x of one column k, from a JSON parameter, with what follows
-	results    string // a table x of m, s and r, from a JSON parameter
-	report     string // inserts a delivery report, or updates an earlier one
-	queueIndex string // a hint
-	skipLocked string
-	ignore     string // ends an INSERT of a row that may be there already
-	isolation  sql.IsolationLevel
-	messages   int // of a bulk package, by default
+	now           string // microseconds since 1970 of the database's clock, in UTC
+	begin         string // the first statement of each of our transactions
+	state         string // now, the epoch, and what may lose or alter data, or an empty text
+	session       string // the connection's setting that would break a promise in silence, or an empty text
+	enqueue       string // from one JSON parameter
+	take          string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
+	takeKeys      string // the same with keys
+	takeReceivers string // the same with receivers
+	optOut        string // inserts opt-outs, from a JSON parameter of numbers
+	optIn         string // deletes them
+	drop          string // deletes messages, from a JSON parameter of ids
+	joinKeys      string // joins a table x of one column k, from a JSON parameter, with what follows
+	results       string // a table x of m, s and r, from a JSON parameter
+	report        string // inserts a delivery report, or updates an earlier one
+	queueIndex    string // a hint
+	skipLocked    string
+	ignore        string // ends an INSERT of a row that may be there already
+	isolation     sql.IsolationLevel
+	messages      int // of a bulk package, by default
 }
 
 // sql numbers the parameters of a statement if the database wants that.
@@ -97,6 +100,17 @@ func postgres() *Dialect {
 			UPDATE smslink_message
 			SET %s
 			WHERE %s AND message_key = ANY(ARRAY(SELECT ` + texts + `))`,
+		takeReceivers: `
+			UPDATE smslink_message
+			SET %s
+			WHERE %s AND receiver <> '' AND receiver = ANY(ARRAY(SELECT ` + texts + `))`,
+		optOut: `
+			INSERT INTO smslink_optout (number, since)
+			SELECT k, ` + now + `
+			FROM ` + texts + ` AS x(k)
+			ORDER BY k
+			ON CONFLICT (number) DO NOTHING`,
+		optIn:    "DELETE FROM smslink_optout WHERE number = ANY(ARRAY(SELECT " + texts + "))",
 		drop:     "DELETE FROM smslink_message WHERE id = ANY(ARRAY(SELECT value::bigint FROM " + texts + "))",
 		joinKeys: texts + " AS x(k) JOIN",
 		results:  rows + " AS x(m bigint, s bigint, r text)",
@@ -152,6 +166,17 @@ func sqlite() *Dialect {
 			UPDATE smslink_message
 			SET %s
 			WHERE %s AND message_key IN (SELECT value FROM json_each(?))`,
+		takeReceivers: `
+			UPDATE smslink_message INDEXED BY smslink_message_receiver
+			SET %s
+			WHERE %s AND receiver <> '' AND receiver IN (SELECT value FROM json_each(?))`,
+		optOut: `
+			INSERT INTO smslink_optout (number, since)
+			SELECT value, ` + now + `
+			FROM json_each(?)
+			WHERE true
+			ON CONFLICT (number) DO NOTHING`,
+		optIn:    "DELETE FROM smslink_optout WHERE number IN (SELECT value FROM json_each(?))",
 		drop:     "DELETE FROM smslink_message WHERE id IN (SELECT value FROM json_each(?))",
 		joinKeys: "(SELECT value AS k FROM json_each(?)) AS x CROSS JOIN", // in this order
 		results:  "(SELECT value->>'m' AS m, value->>'s' AS s, value->>'r' AS r FROM json_each(?)) AS x",
@@ -235,6 +260,21 @@ func mysql(epoch string) *Dialect {
 			STRAIGHT_JOIN smslink_message FORCE INDEX (message_key) ON smslink_message.message_key = x.k
 			SET %s
 			WHERE %s`,
+		takeReceivers: `
+			UPDATE ` + keys + `
+			STRAIGHT_JOIN smslink_message FORCE INDEX (smslink_message_receiver) ON smslink_message.receiver = x.k
+			SET %s
+			WHERE %s`,
+		optOut: `
+			INSERT INTO smslink_optout (number, since)
+			SELECT k, ` + now + `
+			FROM ` + keys + `
+			ORDER BY k
+			ON DUPLICATE KEY UPDATE smslink_optout.number = smslink_optout.number`,
+		optIn: `
+			DELETE smslink_optout
+			FROM ` + keys + `
+			STRAIGHT_JOIN smslink_optout FORCE INDEX (PRIMARY) ON smslink_optout.number = x.k`,
 		drop: `
 			DELETE smslink_message
 			FROM ` + ids + `

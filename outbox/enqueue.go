@@ -241,6 +241,7 @@ const (
 	expiredPackage   = -2
 	invalidPackage   = -3
 	abandonedPackage = -4
+	optedOutPackage  = -5
 )
 
 // isQueued is a condition for messages that are found by their ids or keys. PACKAGE IS NULL means

@@ -64,12 +64,12 @@ const eraseBatch = 1000
 // eraseUnpackaged erases messages that ended without a package before a time.
 func (o *Outbox) eraseUnpackaged(ctx context.Context, before int64) error {
 	take := fmt.Sprintf(o.dialect.take, "receiver = '', sender = '', body = '', package = package - 10", "package > -10")
-	return o.eachUnpackaged(ctx, "(-1, -2, -3, -4)", before, take)
+	return o.eachUnpackaged(ctx, "(-1, -2, -3, -4, -5)", before, take)
 }
 
 // forgetUnpackaged deletes erased messages that ended without a package before a time.
 func (o *Outbox) forgetUnpackaged(ctx context.Context, before int64) error {
-	return o.eachUnpackaged(ctx, "(-11, -12, -13, -14)", before, o.dialect.drop)
+	return o.eachUnpackaged(ctx, "(-11, -12, -13, -14, -15)", before, o.dialect.drop)
 }
 
 func (o *Outbox) eachUnpackaged(ctx context.Context, packages string, before int64, statement string) error {

@@ -23,6 +23,7 @@ const (
 	Invalid   State = "invalid"   // [smslink.Package.Add] refused it when it was to be sent; Note says why
 	Cancelled State = "cancelled" // by [Outbox.Cancel]
 	Expired   State = "expired"   // before it was sent
+	OptedOut  State = "opted out" // its receiver has: see [Outbox.OptOut]
 	Abandoned State = "abandoned" // by [Outbox.Resolve]
 )
 

@@ -65,6 +65,14 @@ type Lane struct {
 	// lanes. Below 0 means that Run leaves the lane to other processes.
 	Concurrency int
 
+	// Hours are when the lane is open; the zero value means always. Nothing is claimed outside them,
+	// by the database's clock, and a NotBefore outside them waits for the next opening. They do not
+	// bound a message's SendAt.
+	Hours Hours
+
+	// IgnoreOptOuts sends also to numbers that have opted out. It is always set for "urgent".
+	IgnoreOptOuts bool
+
 	// Limiter.WaitN is called before each claim; nil means no limit. A *rate.Limiter of
 	// golang.org/x/time/rate is one, if its burst is no less than Messages.
 	// Goroutines call it concurrently if lanes share it.
@@ -121,12 +129,16 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 		if !visible(name, 32) {
 			return nil, errors.New("smslink: outbox.Options: a lane's name is not 1 to 32 characters of visible ASCII")
 		}
+		if err := lane.Hours.check(); err != nil {
+			return nil, fmt.Errorf("smslink: outbox.Options: Hours of the lane %q: %w", name, err)
+		}
 		if lane.Messages < 0 || lane.Bytes < 0 || lane.Poll < 0 {
 			return nil, fmt.Errorf("smslink: outbox.Options: Messages, Bytes or Poll of the lane %q is negative", name)
 		}
 		defaults := Lane{Messages: dialect.messages, Wait: time.Second, Poll: time.Second, Concurrency: 1}
 		if name == Urgent {
 			defaults = Lane{Messages: 100, Poll: 25 * time.Millisecond, Concurrency: 2}
+			lane.IgnoreOptOuts = true
 		}
 		lane.Messages = orElse(lane.Messages, defaults.Messages)
 		lane.Bytes = orElse(lane.Bytes, 2_000_000)
@@ -212,10 +224,14 @@ func (o *Outbox) exec(ctx context.Context, tx Tx, statement string, args ...any)
 	return result.RowsAffected()
 }
 
+type rowsQuerier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // querier is a *sql.DB or *sql.Tx.
 type querier interface {
 	Tx
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	rowsQuerier
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 

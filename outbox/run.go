@@ -49,6 +49,9 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	defer r.giveUp()
 	defer r.giveUpAfter(ctx)()
 
+	if err := o.recordHours(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("smslink: recording the lanes' hours: %w", err)
+	}
 	o.logger.InfoContext(ctx, "outbox: running", "worker", r.worker)
 	var parts sync.WaitGroup
 	for name, lane := range o.lanes {
@@ -160,6 +163,9 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 			q, err := r.peek(ctx, name, from)
 			switch {
 			case err != nil:
+			case !lane.Hours.open(time.UnixMicro(q.now)):
+				sleep(ctx, lane.Poll, nil)
+				continue
 			case q.messages == 0:
 				// What was enqueued before that and committed later waits for a whole look.
 				from = q.now - lookBack.Microseconds()
@@ -197,7 +203,7 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 // idle waits after a claim that failed or found nothing.
 func (r *run) idle(ctx context.Context, lane Lane, err error) {
 	switch {
-	case errors.Is(err, errNothing):
+	case errors.Is(err, errNothing), errors.Is(err, errClosed):
 		sleep(ctx, min(lane.Poll, errorPause), nil)
 	case errors.Is(err, errPaused):
 		sleep(ctx, pausedPoll, nil)

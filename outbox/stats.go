@@ -33,8 +33,12 @@ type Stats struct {
 // LaneStats are the counts of one lane.
 type LaneStats struct {
 	Queued   int           // messages, also those that are not due yet; at most [MaxQueued]
-	Oldest   time.Duration // since the oldest of them was due; 0 if none is due
+	Oldest   time.Duration // since the oldest of them was due and the lane open; 0 if none is, or it is closed
 	Accepted int           // messages of packages that were accepted in the last minute
+
+	// Opens is when the lane will open, in the location of its [Hours], if it is closed; else it is
+	// the zero time.
+	Opens time.Time
 }
 
 // MaxQueued is what [LaneStats].Queued is if more than 100,000 messages are queued. They are not
@@ -96,11 +100,32 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 			}
 			return err
 		})
+	if err == nil {
+		err = o.addHours(ctx, &stats, time.UnixMicro(s.now))
+	}
 	if err == nil && s.moved {
 		stats.Paused = errMoved.Error()
 		err = o.listWroteBack(ctx, &stats, s.now)
 	}
 	return stats, err
+}
+
+// addHours adds which lanes are closed.
+func (o *Outbox) addHours(ctx context.Context, stats *Stats, now time.Time) error {
+	hours, err := o.hours(ctx)
+	for name, h := range hours {
+		lane, ok := stats.Lanes[name]
+		if !ok || h.always() {
+			continue
+		}
+		if lane.Opens = h.opens(now); lane.Opens.IsZero() {
+			lane.Oldest = min(lane.Oldest, now.Sub(h.opened(now)))
+		} else {
+			lane.Oldest = 0
+		}
+		stats.Lanes[name] = lane
+	}
+	return err
 }
 
 // queuedLanes iterates over the lanes that have queued messages.
@@ -173,7 +198,7 @@ func (o *Outbox) each(
 }
 
 func (o *Outbox) eachIn(
-	ctx context.Context, q querier, query string, args []any, f func(scan func(...any) error) error,
+	ctx context.Context, q rowsQuerier, query string, args []any, f func(scan func(...any) error) error,
 ) (err error) {
 	rows, err := q.QueryContext(ctx, o.dialect.sql(query), args...)
 	if err != nil {

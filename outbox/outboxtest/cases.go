@@ -40,6 +40,8 @@ var cases = []struct {
 	{"a lane does not wait behind another", lanes},
 	{"workers of a database that has lost commits halt and write back what they sent", commitsLost},
 	{"a tracer traces each package, with the traces of those who enqueued it", traced},
+	{"a number that has opted out gets no more messages", optedOut},
+	{"nothing is claimed while a lane is closed", closed},
 	{"numbers and texts are erased, and all of it is forgotten", erased},
 }
 

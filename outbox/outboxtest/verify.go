@@ -48,7 +48,7 @@ func migrate(t *testing.T, db *sql.DB, dialect *outbox.Dialect) {
 }
 
 // tables are emptied before each case.
-var tables = []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report"}
+var tables = []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report", "smslink_optout"}
 
 // kit is what a case works with: an empty outbox and a gateway.
 type kit struct {

@@ -81,7 +81,7 @@ func newBench(t *testing.T, config workerConfig, opts *smslinktest.Options) *ben
 	})
 	require.NoError(t, err)
 	require.NoError(t, box.Migrate(t.Context()))
-	for _, table := range []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report"} {
+	for _, table := range []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report", "smslink_optout"} {
 		_, err := db.ExecContext(t.Context(), "DELETE FROM "+table)
 		require.NoError(t, err)
 	}

@@ -1,0 +1,159 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Hours are the hours of each day in which a lane is open. The zero value is always open.
+type Hours struct {
+	// From and To are what the clock on the wall shows, as whole minutes since midnight: 8 and 22
+	// hours mean from 08:00 to 22:00. If To is before From, the lane is open overnight.
+	From, To time.Duration
+
+	// Location is where the clock hangs; nil means UTC. It decides, also on the days on which clocks
+	// are changed.
+	Location *time.Location
+}
+
+const day = 24 * time.Hour
+
+func (h Hours) always() bool { return h.From == h.To }
+
+// check returns what is wrong with the hours.
+func (h Hours) check() error {
+	for _, d := range []time.Duration{h.From, h.To} {
+		if d < 0 || d > day || d%time.Minute != 0 {
+			return errors.New("From and To are whole minutes, from 0 to 24 hours")
+		}
+	}
+	return nil
+}
+
+// open reports whether the lane is open at a time.
+func (h Hours) open(t time.Time) bool {
+	if h.always() {
+		return true
+	}
+	hour, minute, _ := h.in(t).Clock()
+	wall := time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute
+	if h.From < h.To {
+		return h.From <= wall && wall < h.To
+	}
+	return h.From <= wall || wall < h.To
+}
+
+func (h Hours) in(t time.Time) time.Time {
+	if h.Location == nil {
+		return t.UTC()
+	}
+	return t.In(h.Location)
+}
+
+// change returns the first minute after t, or the last one before it if step is below 0, at which
+// the lane is not as it is at t. Looking at each minute needs to know nothing of how clocks are
+// changed.
+func (h Hours) change(t time.Time, step time.Duration) time.Time {
+	now := h.open(t)
+	at := h.in(t).Truncate(time.Minute)
+	for range 2 * day / time.Minute {
+		if at = at.Add(step); h.open(at) != now {
+			break
+		}
+	}
+	return at
+}
+
+// opens returns when a lane that is closed at t will open. It returns the zero time if it is open.
+func (h Hours) opens(t time.Time) time.Time {
+	if h.open(t) {
+		return time.Time{}
+	}
+	return h.change(t, time.Minute)
+}
+
+// opened returns when a lane that is open at t has opened, or the zero time if it is always open.
+func (h Hours) opened(t time.Time) time.Time {
+	if h.always() {
+		return time.Time{}
+	}
+	return h.change(t, -time.Minute).Add(time.Minute)
+}
+
+// String returns the hours as smslink_meta has them, such as "480 1320 Europe/Bucharest".
+func (h Hours) String() string {
+	if h.always() {
+		return ""
+	}
+	location := h.Location
+	if location == nil {
+		location = time.UTC
+	}
+	return fmt.Sprintf("%d %d %s", h.From/time.Minute, h.To/time.Minute, location)
+}
+
+// parseHours parses what String returns. It returns no hours if the location is not known here.
+func parseHours(s string) Hours {
+	var from, to int
+	var name string
+	if n, _ := fmt.Sscan(s, &from, &to, &name); n != 3 {
+		return Hours{}
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return Hours{}
+	}
+	return Hours{From: time.Duration(from) * time.Minute, To: time.Duration(to) * time.Minute, Location: location}
+}
+
+const hoursPrefix = "hours "
+
+// recordHours records the hours of the lanes that a worker serves, for [Outbox.Stats] in other
+// processes.
+func (o *Outbox) recordHours(ctx context.Context) error {
+	return o.inTx(ctx, func(tx *sql.Tx) error {
+		if err := o.lock(ctx, tx, "smslink_meta", "name", "paused"); err != nil {
+			return err
+		}
+		for name, lane := range o.lanes {
+			if lane.Concurrency < 0 {
+				continue
+			}
+			if _, err := o.exec(ctx, tx, "DELETE FROM smslink_meta WHERE name = ?", hoursPrefix+name); err != nil {
+				return err
+			}
+			if lane.Hours.always() {
+				continue
+			}
+			_, err := o.exec(ctx, tx, `
+				INSERT INTO smslink_meta (name, value)
+				VALUES (?, ?)`, hoursPrefix+name, lane.Hours.String())
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// hours returns the hours of all lanes that have some: those that workers have recorded, and for
+// lanes that are set here, these.
+func (o *Outbox) hours(ctx context.Context) (map[string]Hours, error) {
+	hours := map[string]Hours{}
+	err := o.each(ctx, "SELECT name, value FROM smslink_meta WHERE name LIKE 'hours %'", nil,
+		func(scan func(...any) error) error {
+			var name, value string
+			err := scan(&name, &value)
+			hours[name[min(len(hoursPrefix), len(name)):]] = parseHours(value)
+			return err
+		})
+	for name, lane := range o.lanes {
+		if !lane.Hours.always() {
+			hours[name] = lane.Hours
+		}
+	}
+	return hours, err
+}
