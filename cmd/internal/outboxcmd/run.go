@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,7 @@ type runOptions struct {
 	allowLoss   bool
 	timeout     time.Duration
 	concurrency int
+	hours       string
 	reports     string
 	secretFile  string
 	verbose     bool
@@ -60,6 +62,7 @@ With --reports it takes the gateway's delivery reports, too: see smslink reports
 	flags.BoolVar(&opts.migrate, "migrate", false, "create the tables first, or bring them up to date")
 	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages of the bulk lane that are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
+	flags.StringVar(&opts.hours, "hours", "", "`FROM-TO`, such as 08:00-22:00, in which the bulk lane is open, in local time")
 	flags.StringVar(&opts.reports, "reports", "", "`ADDRESS` to take delivery reports at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
 	flags.BoolVar(&opts.allowLoss, "allow-loss", false, "work on a database whose settings may lose commits; messages can then be sent twice")
@@ -77,6 +80,10 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 	if opts.timeout <= 0 {
 		return errors.New("--timeout is not above 0")
 	}
+	hours, err := parseHours(opts.hours)
+	if err != nil {
+		return err
+	}
 	c := at.console
 	c, err := opts.account.Console(c)
 	if err != nil {
@@ -93,7 +100,7 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 	logger := slog.New(slog.NewTextHandler(c.Err, nil))
 	settings := &outbox.Options{
 		Timeout: opts.timeout, AllowLoss: opts.allowLoss, Logger: logger,
-		Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: opts.concurrency}},
+		Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: opts.concurrency, Hours: hours}},
 	}
 	at.creates = opts.migrate
 	return at.do(ctx, settings, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
@@ -116,6 +123,26 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 		cancel()
 		return errors.Join(err, <-taken)
 	})
+}
+
+// parseHours parses hours such as 08:00-22:00.
+func parseHours(s string) (outbox.Hours, error) {
+	if s == "" {
+		return outbox.Hours{}, nil
+	}
+	h := outbox.Hours{Location: time.Local}
+	from, to, _ := strings.Cut(s, "-")
+	for _, end := range []struct {
+		text string
+		at   *time.Duration
+	}{{from, &h.From}, {to, &h.To}} {
+		var hour, minute int
+		if n, err := fmt.Sscanf(end.text, "%d:%02d", &hour, &minute); n != 2 || err != nil || hour < 0 || hour > 24 || minute < 0 || minute > 59 {
+			return h, errors.New("--hours is not FROM-TO, such as 08:00-22:00")
+		}
+		*end.at = time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute
+	}
+	return h, nil
 }
 
 // takeReports serves the delivery reports' URL until ctx is done.

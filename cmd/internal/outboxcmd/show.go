@@ -109,6 +109,11 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 	if stats.InDoubt+stats.Rejected > 0 {
 		fmt.Fprintln(out, "smslink-outbox doubts lists those in doubt and rejected")
 	}
+	for _, name := range slices.Sorted(maps.Keys(stats.Lanes)) {
+		if opens := stats.Lanes[name].Opens; !opens.IsZero() {
+			fmt.Fprintf(out, "%s: closed until %s\n", terminal.Line(name), opens.Format("15:04"))
+		}
+	}
 	if stats.Overdue > overdueAfter {
 		fmt.Fprintf(out, "overdue: a package should have ended %v ago; does a worker run, and is no transaction stuck?\n", stats.Overdue.Round(time.Second))
 	}

@@ -153,7 +153,7 @@ func TestRun_leastPrivileges(t *testing.T) {
 			func(t *testing.T) *servers.Server { return startPostgres(t) },
 			[]string{
 				"CREATE ROLE worker LOGIN", "GRANT SELECT, INSERT, UPDATE, DELETE ON smslink_message, smslink_package, smslink_result, smslink_report, smslink_meta TO worker",
-				"GRANT SELECT ON smslink_outbox TO worker",
+				"GRANT SELECT ON smslink_outbox, smslink_optout TO worker",
 			},
 			func(dsn string) string { return strings.Replace(dsn, "smslink@", "worker@", 1) },
 		},
@@ -163,7 +163,7 @@ func TestRun_leastPrivileges(t *testing.T) {
 				"CREATE USER worker@127.0.0.1", "GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_message TO worker@127.0.0.1",
 				"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_package TO worker@127.0.0.1", "GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_result TO worker@127.0.0.1",
 				"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_report TO worker@127.0.0.1", "GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_meta TO worker@127.0.0.1",
-				"GRANT SELECT ON outbox.smslink_outbox TO worker@127.0.0.1",
+				"GRANT SELECT ON outbox.smslink_outbox TO worker@127.0.0.1", "GRANT SELECT ON outbox.smslink_optout TO worker@127.0.0.1",
 			},
 			func(dsn string) string { return strings.Replace(dsn, "root@", "worker@", 1) },
 		},
