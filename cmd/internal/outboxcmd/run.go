@@ -84,8 +84,7 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 	if err != nil {
 		return err
 	}
-	c := at.console
-	c, err := opts.account.Console(c)
+	c, err := opts.account.Console(at.console)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 			}
 		case outbox.InDoubt:
 			verdict, err := f.resolve(ctx, records[next].Key)
-			if errors.Is(err, outbox.ErrTooSoon) {
+			if errors.Is(err, outbox.ErrTooSoon) || errors.Is(err, outbox.ErrResolved) { // the worker may have been faster
 				continue
 			}
 			if err != nil {
@@ -203,7 +203,7 @@ func (f *frozen) resolve(ctx context.Context, key string) (outbox.Verdict, error
 			return verdict, f.box.Resolve(ctx, u.Package, r)
 		}
 	}
-	return 0, errors.New("no package of the lane waits for a person")
+	return 0, outbox.ErrResolved
 }
 
 // noise returns a text that does not become shorter by compression.
