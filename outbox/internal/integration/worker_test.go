@@ -75,9 +75,14 @@ func work(raw string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	if c.Dialect == "sqlite" && (c.Signal == syscall.SIGSTOP || c.FreezeFile != "") {
+		db.SetMaxOpenConns(1) // so that freeze can make sure that nothing is under way
+	}
 	freeze := func() {
 		if c.Dialect == "sqlite" { // frozen while another goroutine writes, it would hold the only lock
-			_, _ = db.Exec("UPDATE smslink_meta SET value = value WHERE name = 'paused'")
+			if conn, err := db.Conn(ctx); err == nil {
+				defer conn.Close()
+			}
 		}
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 		time.Sleep(10 * time.Millisecond)
