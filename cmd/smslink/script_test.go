@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -9,7 +11,26 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
 )
 
-func TestMain(m *testing.M) { cmdtest.Main(m, map[string]func(){"smslink": main}) }
+func TestMain(m *testing.M) { cmdtest.Main(m, map[string]func(){"smslink": mainAtClock}) }
+
+// mainAtClock is main with the clock of a script: CLOCK is the time in Romania at which the command
+// starts.
+func mainAtClock() {
+	now := time.Now
+	if text := os.Getenv("CLOCK"); text != "" {
+		romania, err := time.LoadLocation("Europe/Bucharest")
+		if err != nil {
+			panic(err)
+		}
+		set, err := time.ParseInLocation("02.01.2006 15:04", text, romania)
+		if err != nil {
+			panic(err)
+		}
+		began := time.Now()
+		now = func() time.Time { return set.Add(time.Since(began)) }
+	}
+	cli.MainAt(newCommand, now)
+}
 
 func TestScripts(t *testing.T) { cmdtest.Scripts(t) }
 

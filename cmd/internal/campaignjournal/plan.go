@@ -40,6 +40,12 @@ type Plan struct {
 	forget []int64
 	row    int // the next one for Next
 
+	// These are of WasSent.
+	answers   []bool
+	asked     int
+	compared  bool
+	elsewhere map[digest]int
+
 	noJournal    bool
 	onePerNumber bool
 	numbers      []uint64     // of the rows, if onePerNumber
@@ -62,18 +68,40 @@ func NewPlan(j *Journal, opts Options) *Plan {
 // shownPlaces is how many rows an error names.
 const shownPlaces = 3
 
-// WasSent reports whether an earlier run has sent a row, whose time may have passed since.
+// WasSent reports whether an earlier run has sent a row, whose time may have passed since. In the
+// second pass over the rows it answers as in the first.
 func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
-	if p == nil || p.journal == nil {
+	if p == nil || p.journal == nil || row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
 		return false
 	}
-	id := row.Message.ID
-	before, ok := p.journal.rows.of(id)
-	if !ok || before != digestOf(row) {
+	if p.compared {
+		p.asked++
+		return p.answers[p.asked-1]
+	}
+	answer := p.wasSent(ctx, row)
+	p.answers = append(p.answers, answer)
+	return answer
+}
+
+func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
+	id, d := row.Message.ID, digestOf(row)
+	if before, ok := p.journal.rows.of(id); ok && before == d {
+		known, err := p.journal.known(ctx, []int64{id})
+		return err == nil && len(known) > 0
+	}
+	if !p.sameCampaign {
 		return false
 	}
-	known, err := p.journal.known(ctx, []int64{id})
-	return err == nil && len(known) > 0
+	if p.elsewhere == nil { // how many rows with these contents were sent under any id
+		p.elsewhere = map[digest]int{}
+		_ = p.journal.each(ctx, func(r recorded, _ smslink.Result, known bool) { // Compare meets its error, too
+			if known {
+				p.elsewhere[r.digest]++
+			}
+		})
+	}
+	p.elsewhere[d]--
+	return p.elsewhere[d] >= 0
 }
 
 // Add adds a row.
@@ -114,6 +142,7 @@ func segmentsOf(row *campaign.Row) uint16 {
 // Compare compares the rows with the recorded ones. Its error names rows that are not those that
 // were recorded under their ids.
 func (p *Plan) Compare(ctx context.Context) error {
+	p.compared, p.elsewhere = true, nil
 	if p.journal == nil {
 		return p.count(ctx)
 	}

@@ -11,10 +11,18 @@ import (
 // is not known. Flags that collect values are left as they are.
 func onceOnly(cmd *cobra.Command) {
 	once := func(f *pflag.Flag) {
-		if _, wrapped := f.Value.(*onceValue); wrapped || collects(f.Value) {
+		switch f.Value.(type) {
+		case *onceValue, *onceSwitch:
 			return
 		}
-		f.Value = &onceValue{Value: f.Value}
+		once := onceValue{Value: f.Value}
+		switch b, ok := f.Value.(interface{ IsBoolFlag() bool }); {
+		case collects(f.Value):
+		case ok && b.IsBoolFlag():
+			f.Value = &onceSwitch{once}
+		default:
+			f.Value = &once
+		}
 	}
 	cmd.Flags().VisitAll(once)
 	cmd.PersistentFlags().VisitAll(once)
@@ -48,8 +56,7 @@ func (v *onceValue) Set(value string) error {
 	return v.Value.Set(value)
 }
 
-// IsBoolFlag says that a switch needs no value.
-func (v *onceValue) IsBoolFlag() bool {
-	b, ok := v.Value.(interface{ IsBoolFlag() bool })
-	return ok && b.IsBoolFlag()
-}
+// onceSwitch is a onceValue that needs no value on the command line.
+type onceSwitch struct{ onceValue }
+
+func (v *onceSwitch) IsBoolFlag() bool { return true }

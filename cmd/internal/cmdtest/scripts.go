@@ -2,6 +2,7 @@
 package cmdtest
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/fault"
+	"github.com/go-smslink/smslink/cmd/internal/xlsx"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -102,6 +104,19 @@ func Scripts(t *testing.T) {
 				if strings.Join(receivers, " ") != args[0] {
 					ts.Fatalf("the gateway has %q", receivers)
 				}
+			},
+			// book FILE.xlsx FILE.csv: makes a workbook of a CSV.
+			"book": func(ts *testscript.TestScript, _ bool, args []string) {
+				out, err := os.Create(ts.MkAbs(args[0]))
+				ts.Check(err)
+				book, err := xlsx.NewWriter(out, "")
+				ts.Check(err)
+				records, err := csv.NewReader(strings.NewReader(ts.ReadFile(args[1]))).ReadAll()
+				ts.Check(err)
+				for _, record := range records {
+					ts.Check(book.Row(record, func(int) bool { return false }))
+				}
+				ts.Check(errors.Join(book.Close(), out.Close()))
 			},
 			// ledger IDS…: the gateway has taken just these messages, in this order.
 			"ledger": func(ts *testscript.TestScript, _ bool, args []string) {

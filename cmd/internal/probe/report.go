@@ -43,12 +43,12 @@ func (s Summary) String() string {
 	return fmt.Sprintf("Assumptions: %d hold, %d deviate, %d unclear. Questions: %d answered, %d not.", s.Holds, s.Deviates, s.Unclear, s.Answered, s.Unanswered)
 }
 
-// WriteTable writes the findings as a table for people.
+// WriteTable writes the findings as a table for people, what was seen under what was assumed.
 func WriteTable(w io.Writer, findings []Finding) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "VERDICT\tCHECK\tSOURCE\tASSUMED\tSEEN")
+	fmt.Fprintln(t, "VERDICT\tCHECK\tSOURCE\tASSUMED, SEEN")
 	for _, f := range findings {
-		fmt.Fprintf(t, "%s\t%s\t[%s]\t%s\t%s\n", f.Verdict, f.Check, f.Source, f.Fact, f.Seen)
+		fmt.Fprintf(t, "%s\t%s\t[%s]\t%s\n\t\t\t%s\n", f.Verdict, f.Check, f.Source, f.Fact, f.Seen)
 	}
 	_ = t.Flush() // w keeps its own error
 }

@@ -43,9 +43,11 @@ codec-lzf:
     `+"```\n", report.String())
 
 	WriteTable(&table, findings[:2])
-	require.Equal(t, `VERDICT   CHECK      SOURCE     ASSUMED         SEEN
-holds     tls        [unknown]  It speaks TLS.  TLS 1.3
-deviates  codec-lzf  [ref]      LZF is taken.   ERROR 900
+	require.Equal(t, `VERDICT   CHECK      SOURCE     ASSUMED, SEEN
+holds     tls        [unknown]  It speaks TLS.
+                                TLS 1.3
+deviates  codec-lzf  [ref]      LZF is taken.
+                                ERROR 900
 `, table.String())
 	require.False(t, Summarize(findings).AllHold())
 	require.False(t, Summarize(findings[3:]).AllHold())
