@@ -3,14 +3,15 @@ package campaign
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // newSource begins to read a file: a workbook, JSON lines if the first byte that is not blank is a
@@ -31,9 +32,9 @@ func newSource(f *file, opts *Options) (source, error) {
 	case bytes.HasPrefix(start, []byte("\ufeff")):
 		_, _ = r.Discard(3)
 	case bytes.HasPrefix(start, []byte("\xff\xfe")):
-		r = newUTF16(r, binary.LittleEndian)
+		r = newUTF16(r, unicode.LittleEndian)
 	case bytes.HasPrefix(start, []byte("\xfe\xff")):
-		r = newUTF16(r, binary.BigEndian)
+		r = newUTF16(r, unicode.BigEndian)
 	}
 	before := skipBlankLines(r)
 	header := firstLine(r)
@@ -161,9 +162,9 @@ func skipBlankLines(r *bufio.Reader) (lines int) {
 	}
 }
 
-func newUTF16(in *bufio.Reader, order binary.ByteOrder) *bufio.Reader {
-	_, _ = in.Discard(2)
-	return bufio.NewReader(&utf16Reader{in: in, order: order})
+// newUTF16 reads UTF-16 as UTF-8. What is broken of it becomes U+FFFD, which no row may hold.
+func newUTF16(in *bufio.Reader, order unicode.Endianness) *bufio.Reader {
+	return bufio.NewReader(transform.NewReader(in, unicode.UTF16(order, unicode.ExpectBOM).NewDecoder()))
 }
 
 // firstLine returns the first line that is not blank, as far as the buffer can hold it. It is left
@@ -172,7 +173,7 @@ func firstLine(r *bufio.Reader) []byte {
 	for n := 1; ; n = r.Buffered() + 1 {
 		_, err := r.Peek(n)
 		seen, _ := r.Peek(r.Buffered())
-		line, _, whole := bytes.Cut(bytes.TrimLeftFunc(seen, unicode.IsSpace), []byte("\n"))
+		line, _, whole := bytes.Cut(bytes.TrimLeft(seen, " \t\r\n\v\f"), []byte("\n"))
 		if whole || err != nil {
 			return line
 		}

@@ -69,6 +69,16 @@ func TestCSV_forms(t *testing.T) {
 	require.Equal(t, "2: text is not in UTF-8; save the file as CSV UTF-8", rows[0])
 }
 
+// Half of a surrogate pair, and half of a character at the end, are no characters.
+func TestCSV_brokenUTF16(t *testing.T) {
+	const head = "\xff\xfet\x00o\x00,\x00t\x00e\x00x\x00t\x00\n\x000\x007\x001\x002\x003\x004\x005\x006\x007\x008\x00,\x00a\x00"
+	for _, end := range []string{"\x00\xd8", "\x00\xd8b\x00\n\x00", "\x00\xdcb\x00\n\x00", "\x00\xdc", "b"} {
+		rows, _, err := survey(t, file(t, "f.txt", head+end), campaign.Options{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"2: text holds U+FFFD, which stands for a character that was lost; export the file as CSV UTF-8 again"}, rows, "%q", end)
+	}
+}
+
 func inWindows1250(t *testing.T, text string) string {
 	t.Helper()
 	encoded, err := charmap.Windows1250.NewEncoder().String(strings.NewReplacer("ș", "ş", "ț", "ţ").Replace(text))
