@@ -10,21 +10,28 @@
 // [NewClient] makes a [Client]. [Client.SendMessage] sends one [Message]. To send many in one
 // upload, add them to a [Package], give it to [Client.Send] and read the [Response], which has a
 // [Result] for each message. A result of [StatusSuccess] means that the gateway accepted the
-// message for sending, not that it was delivered. Package delivery receives the gateway's delivery
+// message for sending, not that it was delivered. Package webhook receives the gateway's delivery
 // reports.
 //
 // # Outcomes
 //
-// A failed call may have sent nothing, may have been refused, or may have been accepted by a
-// gateway whose reply was lost. [OutcomeOf] returns which, and [SafeToResend] reports whether the
-// messages can be sent again without the risk of a second SMS. A package that was accepted, or may
-// have been, is sealed: a second Send of it fails.
+// Each package and each message has an [Outcome], which [OutcomeOf] returns for the error of a call:
+//
+//   - accepted: the error is nil;
+//   - not sent: no byte left this process;
+//   - rejected: the gateway, or a server before it, took nothing of the package;
+//   - failed: the gateway took the package, and will not send this message of it;
+//   - invalid: the message was put into no package;
+//   - in doubt: it may have been taken, since the reply was lost or does not say.
+//
+// [SafeToResend] reports whether the same can be sent again without the risk of a second SMS. A
+// package that was accepted or is in doubt can't be sent again before [Package.Reopen].
 //
 // # Streams
 //
 // A [Stream] sends any number of messages in bounded memory, cut into packages. With a [Journal]
-// the same input can be sent again after a crash: messages whose ids were sent, or may have been,
-// are skipped. Package journal keeps a Journal in a file.
+// the same input can be sent again after a crash: messages that were sent or are in doubt are
+// skipped. Package journal keeps a Journal in a file.
 //
 // # Costs
 //

@@ -189,7 +189,7 @@ func (p *Package) Remove(id int64) bool {
 
 // Len returns the number of messages in the package.
 func (p *Package) Len() int {
-	if p.form == nil {
+	if p == nil || p.form == nil {
 		return 0
 	}
 	return len(p.form.index)

@@ -36,8 +36,8 @@ var (
 // Earlier. The exceptions are a loop that is left early and a panic; then those not yet yielded
 // are in none. A batch without messages is never yielded.
 //
-// Only packages that were not sent are retried: see [Retry]. Packages that were rejected, or
-// are in doubt, are never sent again.
+// Only packages that were not sent are retried: see [Retry]. Packages that were rejected or are in
+// doubt are never sent again.
 //
 // # Ids
 //
@@ -295,9 +295,9 @@ type Batch struct {
 
 // Results iterates over every message of the batch, whatever happened to it: those of the Package,
 // then the Invalid ones, then the Earlier ones. The error is nil if the message was accepted. Any
-// other error has the message's [OutcomeOf], and [SafeToResend] answers for it: a [*ResultError], a
-// [*MessageError], or Err if the whole package has that outcome. Except for a message that was
-// reported on, the Result is an ID with [StatusUnreported].
+// other error is a [*ResultError], a [*MessageError], or the batch's Err, which is that of each
+// message of the package. [OutcomeOf] and [SafeToResend] answer for each. If the gateway reported
+// nothing on a message, its Result has [StatusUnreported].
 func (b *Batch) Results() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		if b.Response != nil {
@@ -308,7 +308,11 @@ func (b *Batch) Results() iter.Seq2[Result, error] {
 			}
 		} else {
 			for _, id := range b.Package.ids() {
-				if !yield(Result{ID: id}, b.Err) {
+				result, err := Result{ID: id}, b.Err
+				if err == nil { // the caller has changed the batch
+					err = result.Err()
+				}
+				if !yield(result, err) {
 					return
 				}
 			}

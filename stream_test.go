@@ -252,6 +252,20 @@ func TestBatch_ResultsAreAllMessages(t *testing.T) {
 	}
 }
 
+// A batch that the caller has changed says nothing wrong.
+func TestBatch_ResultsOfAChangedBatch(t *testing.T) {
+	for range new(smslink.Batch).Results() {
+		t.Fatal("it has no messages")
+	}
+	seen := 0
+	for r, err := range (&smslink.Batch{Package: packageOf(t, 7)}).Results() {
+		require.EqualValues(t, 7, r.ID)
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
+		seen++
+	}
+	require.Equal(t, 1, seen)
+}
+
 func TestStream_namesWhatItRefuses(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
