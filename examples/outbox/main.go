@@ -79,7 +79,8 @@ func run(ctx context.Context, out io.Writer, url, metrics string) error {
 		return err
 	}
 
-	gateway, stop, err := sandbox(box)
+	s := &shop{db, box}
+	gateway, stop, err := sandbox(s)
 	if err != nil {
 		return err
 	}
@@ -102,27 +103,38 @@ func run(ctx context.Context, out io.Writer, url, metrics string) error {
 			}
 		})
 	}
-	s := &shop{db, box}
-	if err := trade(ctx, out, s); err != nil || metrics == "" {
+	if err := trade(ctx, out, s); err != nil {
+		return err
+	}
+	if err := gateway.Unsubscribe(ctx, "0700000004", "STOP"); err != nil {
+		return err
+	}
+	if err := s.promote(ctx, out, "0700000001", "0700000004"); err != nil || metrics == "" {
 		return err
 	}
 	return serveUnderLoad(ctx, out, metrics, telemetry.handler, s, gateway)
 }
 
-// sandbox starts a gateway in place of the live one, and the server that takes its delivery
-// reports.
-func sandbox(box *outbox.Outbox) (gateway *smslinktest.Gateway, stop func(), err error) {
+// sandbox starts a gateway in place of the live one, and the server that takes its delivery reports
+// and unsubscriptions.
+func sandbox(s *shop) (gateway *smslinktest.Gateway, stop func(), err error) {
 	secret := rand.Text() // in earnest: made once and kept, as it stands in the account's settings
-	reports, err := webhook.Reports(secret, box.Report, nil)
+	reports, err := webhook.Reports(secret, s.box.Report, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	unsubscriptions, err := webhook.Unsubscriptions(secret, s.stop, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/sms/reports/{secret}", reports)
+	mux.Handle("/sms/unsubscriptions/{secret}", unsubscriptions)
 	server := httptest.NewServer(mux) // in earnest: one with https
 	gateway = smslinktest.NewGateway(&smslinktest.Options{
-		Rules:   []smslinktest.Rule{smslinktest.UnknownNumbers("0700000003")},
-		Reports: &smslinktest.Reports{URL: server.URL + "/sms/reports/" + secret},
+		Rules:    []smslinktest.Rule{smslinktest.UnknownNumbers("0700000003")},
+		Reports:  &smslinktest.Reports{URL: server.URL + "/sms/reports/" + secret},
+		Webhooks: &smslinktest.Webhooks{Unsubscriptions: server.URL + "/sms/unsubscriptions/" + secret},
 	})
 	gateway.SetCredit(1_000_000)
 	return gateway, func() {
@@ -147,6 +159,25 @@ func trade(ctx context.Context, out io.Writer, s *shop) error {
 			fmt.Fprintf(out, "order %d: %v\n", number, err)
 		}
 	}
+	return s.print(ctx, out, keys)
+}
+
+// promote sends a campaign to these customers, and prints the states of its messages. A customer who
+// wants no more messages is left out.
+func (s *shop) promote(ctx context.Context, out io.Writer, phones ...string) error {
+	var keys []string
+	for _, phone := range phones {
+		offer := outbox.Message{Key: "offer-" + phone, To: phone, Text: "Reduceri de 20 % până duminică. Nu mai doriți mesaje? STOP la 1812"}
+		if _, err := s.box.Enqueue(ctx, s.db, offer); err != nil {
+			return err
+		}
+		keys = append(keys, offer.Key)
+	}
+	return s.print(ctx, out, keys)
+}
+
+// print waits until the messages with these keys have ended, and prints their states.
+func (s *shop) print(ctx context.Context, out io.Writer, keys []string) error {
 	records, err := s.ended(ctx, keys)
 	if err != nil {
 		return err
@@ -156,6 +187,8 @@ func trade(ctx context.Context, out io.Writer, s *shop) error {
 		switch {
 		case !ok:
 			fmt.Fprintf(out, "%s: no message\n", key)
+		case r.State == outbox.OptedOut:
+			fmt.Fprintf(out, "%s: %s\n", key, r.State)
 		case r.Report == nil:
 			fmt.Fprintf(out, "%s: %s, %s\n", key, r.State, r.Result.Status)
 		default:
@@ -175,7 +208,7 @@ func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Reco
 		byKey, waiting := map[string]outbox.Record{}, 0
 		for _, r := range records {
 			byKey[r.Key] = r
-			if r.State != outbox.Accepted && r.State != outbox.Failed || r.State == outbox.Accepted && r.Report == nil {
+			if r.State != outbox.Accepted && r.State != outbox.Failed && r.State != outbox.OptedOut || r.State == outbox.Accepted && r.Report == nil {
 				waiting++
 			}
 		}

@@ -18,6 +18,8 @@ order-1-taken: accepted, success, delivered true
 order-2-taken: no message
 order-3-taken: failed, number failed
 order-4-taken: accepted, success, delivered true
+offer-0700000001: accepted, success, delivered true
+offer-0700000004: opted out
 `
 
 func TestRun(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // shop takes orders. A customer is texted if the order was committed, and only then.
@@ -50,6 +51,12 @@ func (s *shop) take(ctx context.Context, o order, pay func() error) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// stop keeps that a customer wants no more messages: give it to webhook.Unsubscriptions.
+func (s *shop) stop(ctx context.Context, u webhook.Unsubscription) error {
+	_, err := s.box.OptOut(ctx, s.db, u.From)
+	return err // an error is answered 500, and the gateway sends it again
 }
 
 // takePgx takes an order in a transaction of pgx itself.
