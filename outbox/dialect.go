@@ -17,6 +17,8 @@ type Dialect struct {
 
 	now           string // microseconds since 1970 of the database's clock, in UTC
 	begin         string // the first statement of each of our transactions
+	prepare       string // the first statement of Enqueue and Cancel in a transaction of the caller's, or empty
+	erased        string // the last statement of Erase, or empty
 	state         string // now, the epoch, and what may lose or alter data, or an empty text
 	session       string // the connection's setting that would break a promise in silence, or an empty text
 	enqueue       string // from one JSON parameter
@@ -132,12 +134,18 @@ func postgres() *Dialect {
 var SQLite = sqlite()
 
 func sqlite() *Dialect {
-	const now = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+	const (
+		now = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+		// Otherwise what is erased or moved stays in pages that are free.
+		wipe = "PRAGMA secure_delete = ON"
+	)
 	return &Dialect{
 		name: "sqlite",
 		now:  now,
-		// It takes the write lock before anything is read.
-		begin: "UPDATE smslink_meta SET value = value WHERE name = 'paused'",
+		// The last takes the write lock before anything is read.
+		begin:   wipe + "; UPDATE smslink_meta SET value = value WHERE name = 'paused'",
+		prepare: wipe,
+		erased:  "PRAGMA wal_checkpoint(TRUNCATE)",
 		state: now + `,
 			'sqlite',
 			CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2

@@ -114,6 +114,9 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 		}
 		o.enqueues.Store(true)
 	}
+	if err := o.prepare(ctx, tx); err != nil {
+		return 0, err
+	}
 	if trace := o.trace(ctx); trace != "" {
 		for i := range rows {
 			rows[i].Trace = trace
@@ -136,6 +139,15 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 	}
 	n, err := o.execEach(ctx, tx, o.dialect.enqueue, parameters)
 	return int(n), err
+}
+
+// prepare sets up a caller's transaction.
+func (o *Outbox) prepare(ctx context.Context, tx Tx) error {
+	if o.dialect.prepare == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, o.dialect.prepare)
+	return err
 }
 
 // row is a message as the enqueue statement reads it.
@@ -215,6 +227,9 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 // have ended or are not found are not changed. It is an error if a string can't be a key.
 func (o *Outbox) Cancel(ctx context.Context, tx Tx, keys ...string) (cancelled int, err error) {
 	if err := checkKeys(keys); err != nil {
+		return 0, err
+	}
+	if err := o.prepare(ctx, tx); err != nil {
 		return 0, err
 	}
 	take := fmt.Sprintf(o.dialect.takeKeys, atEnd(cancelledPackage, o.dialect), isQueued)

@@ -37,7 +37,11 @@ func (o *Outbox) Erase(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if o.dialect.erased == "" {
+		return nil
+	}
+	_, err = o.db.ExecContext(ctx, o.dialect.erased)
+	return err
 }
 
 // eraseHourly calls Erase unless a worker has within the hour.

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/outbox"
-	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
 	"github.com/go-smslink/smslink/outbox/internal/step"
 	"github.com/go-smslink/smslink/smslinktest"
 )
@@ -138,61 +136,6 @@ func pgxTx(tx pgx.Tx) outbox.TxFunc {
 	return func(ctx context.Context, query string, args ...any) (int64, error) {
 		tag, err := tx.Exec(ctx, query, args...)
 		return tag.RowsAffected(), err
-	}
-}
-
-// A role that may read and write the outbox's tables, and no more, is enough for a worker.
-func TestRun_leastPrivileges(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		start  func(t *testing.T) *servers.Server
-		grants []string
-		login  func(dsn string) string
-	}{
-		"postgres": {
-			func(t *testing.T) *servers.Server { return startPostgres(t) },
-			[]string{
-				"CREATE ROLE worker LOGIN", "GRANT SELECT, INSERT, UPDATE, DELETE ON smslink_message, smslink_package, smslink_result, smslink_report, smslink_meta TO worker",
-				"GRANT SELECT ON smslink_outbox, smslink_optout TO worker",
-			},
-			func(dsn string) string { return strings.Replace(dsn, "smslink@", "worker@", 1) },
-		},
-		"mariadb": {
-			func(t *testing.T) *servers.Server { return startMariaDB(t) },
-			[]string{
-				"CREATE USER worker@127.0.0.1", "GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_message TO worker@127.0.0.1",
-				"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_package TO worker@127.0.0.1", "GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_result TO worker@127.0.0.1",
-				"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_report TO worker@127.0.0.1", "GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.smslink_meta TO worker@127.0.0.1",
-				"GRANT SELECT ON outbox.smslink_outbox TO worker@127.0.0.1", "GRANT SELECT ON outbox.smslink_optout TO worker@127.0.0.1",
-			},
-			func(dsn string) string { return strings.Replace(dsn, "root@", "worker@", 1) },
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if name == "mariadb" {
-				needsLong(t)
-			}
-			server := c.start(t)
-			b := newBench(t, workerConfig{Dialect: name, Driver: server.Driver, DSN: server.DSN}, nil)
-			for _, grant := range c.grants {
-				_, err := b.db.ExecContext(t.Context(), grant)
-				require.NoError(t, err, grant)
-			}
-			db, err := sql.Open(server.Driver, c.login(server.DSN))
-			require.NoError(t, err)
-			t.Cleanup(func() { _ = db.Close() })
-			box, err := outbox.New(db, dialects[name], &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}}})
-			require.NoError(t, err)
-			require.Error(t, box.Migrate(t.Context()))
-			_, err = box.Enqueue(t.Context(), db, outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda"})
-			require.NoError(t, err)
-			stop := b.run(box, nil)
-			b.await("order-1", outbox.Accepted)
-			stop()
-			require.NoError(t, box.Erase(t.Context()))
-			require.NoError(t, box.Pause(t.Context(), "a test", "it may"))
-			require.NoError(t, box.Resume(t.Context(), "a test", "it may"))
-		})
 	}
 }
 

@@ -1,0 +1,89 @@
+//go:build unix
+
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/outbox"
+)
+
+// What is erased is in none of SQLite's files any more, neither in their free pages nor in the log.
+func TestErase_leavesNothingInSQLitesFiles(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{
+		"write-ahead log":  sqliteOptions,
+		"rollback journal": "?_pragma=busy_timeout(20000)&_txlock=immediate",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			b := newBench(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: filepath.Join(dir, "outbox.db") + options}, nil)
+			const n = 2000
+			var sent, kept []outbox.Message
+			for i := range n {
+				m := outbox.Message{Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("0711%06d", i), Text: strings.Repeat(fmt.Sprintf("Secret %d. ", i), 1+i%60)}
+				if i%10 == 0 {
+					m.To, m.Text, m.NotBefore = fmt.Sprintf("0722%06d", i), strings.ReplaceAll(m.Text, "Secret", "Queued"), time.Now().Add(time.Hour)
+					kept = append(kept, m)
+				} else {
+					sent = append(sent, m)
+				}
+			}
+			for i := range 100 {
+				var some []outbox.Message
+				for k := i; k < len(sent); k += 100 {
+					some = append(some, sent[k])
+				}
+				for k := i; k < len(kept); k += 100 {
+					some = append(some, kept[k])
+				}
+				_, err := b.box.Enqueue(t.Context(), b.db, some...)
+				require.NoError(t, err)
+			}
+			_, err := b.box.Cancel(t.Context(), b.db, sent[0].Key, sent[1].Key)
+			require.NoError(t, err)
+			stop := b.run(b.box, nil)
+			b.await(sent[len(sent)-1].Key, outbox.Accepted)
+			require.Eventually(t, func() bool {
+				stats, err := b.box.Stats(t.Context())
+				return err == nil && stats.Lanes[outbox.Bulk].Queued == len(kept) && stats.Sending == 0
+			}, 20*time.Second, 20*time.Millisecond)
+			stop()
+			require.Positive(t, inFiles(t, dir, "071100"), "the test looks for nothing")
+			require.Positive(t, inFiles(t, dir, "Secret"))
+
+			time.Sleep(2 * time.Millisecond)
+			box, err := outbox.New(b.db, outbox.SQLite, &outbox.Options{EraseAfter: time.Millisecond})
+			require.NoError(t, err)
+			require.NoError(t, box.Erase(t.Context()))
+			require.Zero(t, inFiles(t, dir, "071100"))
+			require.Zero(t, inFiles(t, dir, "Secret"))
+			require.Positive(t, inFiles(t, dir, "Queued"))
+			require.Equal(t, outbox.Accepted, b.state(sent[len(sent)-1].Key))
+			var check string
+			require.NoError(t, b.db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&check))
+			require.Equal(t, "ok", check)
+		})
+	}
+}
+
+// inFiles counts how often the files of a folder hold a text.
+func inFiles(t *testing.T, dir, text string) (n int) {
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, f := range files {
+		content, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		require.NoError(t, err)
+		n += bytes.Count(content, []byte(text))
+	}
+	return n
+}
