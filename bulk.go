@@ -30,9 +30,9 @@ type Options struct {
 	// longer.
 	Codec Codec
 
-	// HTTPClient carries the requests; nil, or one without a Transport, means that the client
-	// makes a transport with [NewTransport]. The HTTP client is copied and never changed. Its
-	// Timeout applies, too. Redirects are never followed, whatever its CheckRedirect says.
+	// HTTPClient sends the requests. If it is nil or has no Transport, the client uses
+	// [NewTransport]. The HTTP client is copied and never changed. Its Timeout applies, too.
+	// Redirects are never followed, whatever its CheckRedirect says.
 	//
 	// Choose a transport with care:
 	//   - For tracing or logging, wrap the transport of NewTransport. http.DefaultTransport keeps
@@ -57,8 +57,8 @@ type Options struct {
 	Endpoint string
 
 	// TestMode asks the gateway to check each package, and to send and bill nothing [ref]. A
-	// package accepted in test mode is sealed like any other: [Package.Reopen] it to send it in
-	// earnest.
+	// package accepted in test mode is sealed like any other: call [Package.Reopen] to send it for
+	// real.
 	TestMode bool
 
 	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. If the context has
@@ -122,8 +122,8 @@ type Client struct {
 //   - an endpoint that is not a plain http or https URL, or that ends in .php/;
 //   - a negative Timeout;
 //   - a UserAgent that is not a header value;
-//   - a Transport that does not verify TLS, or allows it below 1.2;
-//   - ReuseConnections with a Transport.
+//   - an HTTPClient whose Transport does not verify TLS, or allows it below 1.2;
+//   - ReuseConnections with an HTTPClient that has a Transport.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -182,8 +182,8 @@ func isNilPointer(v any) bool {
 // TestMode reports whether the client's packages are only checked: see [Options].
 func (c *Client) TestMode() bool { return c != nil && c.testMode }
 
-// parseEndpoint checks that a request can be sent to the endpoint as it is. Its errors
-// don't quote the URL, which may hold a password.
+// parseEndpoint returns an error unless endpoint is a plain http or https URL. The error does not
+// quote it, since it may hold a password.
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	switch {
@@ -210,7 +210,8 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 }
 
 // SendMessage sends one message. The error is nil only if the gateway accepted that message.
-// Accepted is not delivered: delivery reports, which carry the Result's RemoteID, say that.
+// Accepted does not mean delivered. Delivery reports, which carry the Result's RemoteID, report
+// delivery.
 //
 // The error is a [*MessageError] if the message is invalid, so that nothing is sent, a [*SendError]
 // as from [Client.Send], or a [*ResultError] if the gateway did not accept the message.
@@ -234,8 +235,7 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 
 // Send uploads the package and reads what the gateway says of each message. A nil error means that
 // the gateway took the package. It does not mean that the gateway accepted every message in it: see
-// [Response.Err]. Nor does it mean that any message was delivered: delivery reports say that. The
-// Response is nil if the error is not.
+// [Response.Err]. The Response is nil if the error is not.
 //
 // Every error is a [*SendError] with the package's Outcome. [SafeToResend] reports whether the
 // package can be sent again without the risk of a second SMS. Send itself never sends anything
@@ -480,8 +480,7 @@ func (c *Client) codecOf(p *Package) Codec {
 	return CodecZlib
 }
 
-// failed logs the end of a Send of that many messages, and returns its error; 0 messages means that
-// the package is not this call's to look into.
+// failed logs the error of a Send and returns it. messages is 0 if another call owns the package.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
 	if c.usable(ctx) != nil {
 		return err
@@ -509,8 +508,8 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 		slog.Int("unmatched", len(r.Unmatched)), slog.Duration("elapsed", r.Elapsed))
 }
 
-// numeric returns id if it is a number, as the gateway's are. A server's other words stay out of
-// the log, and so do receivers, which start with 0.
+// numeric returns id if it is a number, as the gateway's are. Anything else may quote the request,
+// and so may a number that starts with 0, as receivers do.
 func numeric(id string) string {
 	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
 		return "(not a number)"

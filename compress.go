@@ -102,8 +102,8 @@ func digest(pieces [][]byte) (sum wire.Digest) {
 	return sum
 }
 
-// smallUpload is the size of a compressed package, in bytes, up to which the form is copied into
-// one piece, and what takes less time than it takes to start a goroutine is done without one.
+// smallUpload is the size of a compressed package, in bytes, up to which an upload is built in one
+// buffer, without goroutines.
 const smallUpload = 32 << 10
 
 // appendPieces compresses a plain form that stands in several pieces. Our own codecs

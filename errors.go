@@ -31,10 +31,12 @@ var (
 	// reason.
 	ErrStopped = errors.New("the stream stopped")
 
-	// ErrUnreadableReply means that the reply is neither a MESSAGE nor an ERROR with its fields, has
-	// a MESSAGE behind the first of these, is about other messages than the package's, lacks a
-	// balance's two numbers, or is longer than 64 KiB and 128 bytes a message. [SendError.Reply] has
-	// what was read of it.
+	// ErrUnreadableReply means that [SendError.Reply]
+	//   - is neither a MESSAGE nor an ERROR with its fields;
+	//   - has a second MESSAGE;
+	//   - is about other messages than the package's;
+	//   - lacks the two numbers of a balance;
+	//   - is longer than 64 KiB plus 128 bytes a message, and was not read to its end.
 	ErrUnreadableReply = errors.New("the gateway's reply can't be read")
 )
 
@@ -84,9 +86,8 @@ func (e *SendError) verdict() verdict {
 	return verdict{}
 }
 
-// isNetworks reports whether the package was not sent for want of a connection or of time, and
-// not because of what it is itself.
-func (e *SendError) isNetworks() bool {
+// isNetworkError reports whether the cause is the network or a time-out.
+func (e *SendError) isNetworkError() bool {
 	return e.StatusCode != 0 || errors.As(e.Err, new(*url.Error)) ||
 		errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, context.Canceled)
 }
@@ -247,8 +248,7 @@ func (e sentBeforeError) Is(target error) bool { return target == ErrSentBefore 
 
 func (e sentBeforeError) verdict() verdict { return verdict{} }
 
-// stopError is ErrStopped with its reason. It says nothing of any message: the stream may have sent
-// some.
+// stopError is ErrStopped with its reason. It is about no message: the stream may have sent some.
 type stopError struct{ cause }
 
 func (e *stopError) Error() string { return printable(ErrStopped.Error() + ": " + textOf(e.err)) }
@@ -258,9 +258,8 @@ func (e *stopError) Is(target error) bool { return target == ErrStopped || e.cau
 
 func (e *stopError) verdict() verdict { return verdict{} }
 
-// cause is an error that may be about other messages than those at hand: errgroup, for one, makes
-// the error of one goroutine the cause of the context of all. errors.Is and errors.As find what it
-// wraps, except ErrSentBefore.
+// cause wraps an error that may belong to other messages, such as the cause of a context of
+// errgroup. errors.Is and errors.As find what it wraps, except ErrSentBefore.
 type cause struct{ err error }
 
 func (c cause) Is(target error) bool { return target != ErrSentBefore && errors.Is(c.err, target) }
@@ -290,9 +289,9 @@ func (e *redacted) Error() string { return e.shown }
 
 func (e *redacted) GoString() string { return e.shown }
 
-// redact replaces the text of an error of the exchange by one of ours, the context's or the
-// operating system's. Any other, such as net/http's "malformed HTTP response", may quote the reply,
-// and a reply may quote the request.
+// redact replaces the text of err unless it comes from the context or the operating system. Any
+// other, such as net/http's "malformed HTTP response", may quote the reply, and a reply may quote the
+// request.
 func redact(ctx context.Context, err error) error {
 	var text error
 	var opErr *net.OpError

@@ -90,9 +90,9 @@ type Package struct {
 	Codec Codec
 
 	// LenientReceivers makes Add take every receiver with a digit in it, as the reference client
-	// does [ref]: each + becomes 00, and everything that is not a digit is dropped. Two numbers
-	// in one field then become one other number, and a number cut short goes to whoever has it.
-	// By default Add refuses a receiver that [ParseReceiver] refuses.
+	// does [ref]: each + becomes 00, and everything that is not a digit is dropped. Two numbers in
+	// one field become one wrong number, and a truncated number reaches a stranger. By default, what
+	// [ParseReceiver] does not take is invalid.
 	LenientReceivers bool
 
 	state atomic.Int32 // a packageState
@@ -133,7 +133,7 @@ func (p *Package) beginSend() error {
 	return errBeingSent // until just now
 }
 
-// endSend sets the seal by the outcome of the Send.
+// endSend seals or opens the package, as the outcome of its Send says.
 func (p *Package) endSend(outcome Outcome) {
 	switch outcome {
 	case OutcomeNotSent, OutcomeRejected:

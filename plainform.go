@@ -12,9 +12,8 @@ import (
 )
 
 // plainForm is a package's plain form, and the place where each line of it ends. The form stands in
-// blocks, so that a package of megabytes grows without being moved. Each line except the first
-// begins with the line end that parts it from the one before, so that the blocks one after another
-// are the form.
+// blocks, so that a package of megabytes grows without being moved. Each line but the first starts
+// with a line end, so that the blocks one after another are the form.
 type plainForm struct {
 	blocks [][]byte // those after the last are empty, and kept for later lines
 	last   int      // the block that lines are appended to
@@ -89,8 +88,8 @@ func indexGrowth(n int) int {
 	return n
 }
 
-// makeRoom prepares the last block for m, or begins another one if m may not fit. A message that is
-// too long for any block makes its own longer as it is appended.
+// makeRoom prepares the last block for m, or begins another one if m may not fit. A message longer
+// than a block grows its block.
 func (f *plainForm) makeRoom(m Message) {
 	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
 	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)
@@ -183,8 +182,8 @@ func (f *plainForm) text(i int) string {
 }
 
 // finder returns a function that looks up the place of an id in the package, and returns -1 if the
-// package does not have it. Ids asked for in the package's order cost a comparison each; the first
-// one out of it makes a map.
+// package does not have it. A lookup in the package's order is a comparison. The first one out of
+// order builds a map.
 func (f *plainForm) finder() func(id int64) (place int) {
 	next := 0
 	var places map[int64]int

@@ -180,8 +180,7 @@ type httpStatusError int
 
 func (e httpStatusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
 
-// The most bytes of a reply: in all, and a message. An entry takes at most 45 with ids of 20
-// digits.
+// Limits on a reply's size, in all and a message. An entry with ids of 20 digits has 45 bytes.
 const (
 	replyBase       = 64 << 10
 	replyPerMessage = 128
@@ -224,10 +223,9 @@ type Result struct {
 	Status   Status // StatusUnreported if the reply has none, or contradicts itself
 }
 
-// newResponse returns the Response that a reply makes of a package's empty results, which find
-// looks up by id. What the reply leaves in doubt stays unreported: a message about which entries
-// contradict each other, or whose entry may be cut. If an entry can't be read, it may be about any
-// message, so that each one that failed is unreported, too.
+// newResponse fills a package's empty results from the reply's entries; find looks them up by id. A
+// message stays unreported if entries contradict each other about it, or if its entry may be cut. An
+// entry that can't be read may be about any message, so that each one that failed is unreported, too.
 func newResponse(empty []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
 	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: empty}
 	var inDoubt map[int]bool // by place; nil if there is none
@@ -302,8 +300,8 @@ func (r Result) Err() error {
 	return &ResultError{ID: r.ID, RemoteID: r.RemoteID, Status: r.Status}
 }
 
-// ResultError is the error of a message that was not accepted in a package that the gateway took: it
-// failed or is in doubt, as its Status says.
+// ResultError is the error of a message that was not accepted although its package was. It failed or
+// is in doubt, as its Status says.
 type ResultError struct {
 	ID       int64
 	RemoteID string

@@ -148,8 +148,8 @@ func (s *Stream) end(reason error) {
 	}
 }
 
-// Drain stops the stream and cuts nothing off: no upload is handed to the transport any more, and
-// those that were are finished. Err then matches reason, or a general error if reason is nil. If
+// Drain stops the stream gracefully: no further upload is handed to the transport, and those that
+// were handed over finish. Err then matches reason, or a general error if reason is nil. If
 // all packages were handed over before, the stream is complete and Err returns nil.
 //
 // Drain does not wait, and it does not interrupt a source that is waiting. Before Batches is ranged
@@ -259,7 +259,7 @@ type Retry struct {
 // or of time.
 func mayWork(err error) bool {
 	var failure *SendError
-	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworks()
+	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworkError()
 }
 
 // pause returns the time to wait after the n-th attempt.
@@ -458,7 +458,7 @@ func StopReason(resp *Response, err error) error {
 		return nil
 	case failure.Outcome == OutcomeRejected && refusal == nil && barsAll(failure.StatusCode):
 		return failure.Err
-	case failure.Outcome == OutcomeNotSent && !failure.isNetworks():
+	case failure.Outcome == OutcomeNotSent && !failure.isNetworkError():
 		return failure.Err
 	}
 	return nil
@@ -476,7 +476,7 @@ func withoutCredit(resp *Response) error {
 	return nil
 }
 
-// barsAll reports whether every other upload would most likely get that HTTP status, too.
+// barsAll reports whether every other upload would most likely be rejected with that HTTP status.
 func barsAll(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired,

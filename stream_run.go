@@ -44,8 +44,7 @@ type run struct {
 	unrecorded [][]Result // by batch
 }
 
-// job is a batch under way. Its goroutine owns it from its start to its end, and the caller's before
-// and after that.
+// job is a batch under way. Its goroutine owns it while it runs, and the caller's before and after.
 type job struct {
 	batch      Batch
 	segments   int  // SMS of the accepted messages
@@ -273,9 +272,8 @@ func (r *run) finish() {
 		r.leaveUnsent(r.filling)
 		r.yieldBatch(r.filling)
 	}
-	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
-	// recorded as not sent, since another stream may have intended it if the first call did more than
-	// it said.
+	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is recorded
+	// as not sent: if the call that failed took effect, another stream may have intended it since.
 	for _, results := range r.unrecorded {
 		_ = r.opts.Journal.Record(r.lasting, results, nil)
 	}
@@ -293,8 +291,7 @@ func (r *run) end() (reason error) {
 	return reason
 }
 
-// send does all that comes after a batch was filled. The journal records an upload before its first
-// byte leaves.
+// send sends a filled batch. The journal records an upload before its first byte leaves.
 func (r *run) send(j *job) {
 	r.skipKnown(j)
 	b := &j.batch

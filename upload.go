@@ -28,8 +28,8 @@ type upload struct {
 	mayBegin    func() bool // asked just before the transport gets it; nil means that it may
 
 	// inMemory means that the upload is one part, which no one else uses, for the client's own
-	// transport. That sends the headers and the part in one write, if they take up to 4 kB
-	// together, since it knows the reader, and reads nothing before it has got a connection.
+	// transport. That writes a bytes.Reader with the headers if both fit in 4 kB, and reads it only
+	// after connecting.
 	inMemory bool
 
 	first [1][]byte             // of parts, so that one takes no memory of its own
@@ -71,7 +71,7 @@ func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
 		a.statusCode = resp.StatusCode
 		a.mayBeCut = !isFramed(resp)
 		a.encoded = isEncoded(resp)
-		if resp.StatusCode >= 200 { // else it switches protocols, and its body need never end
+		if resp.StatusCode >= 200 { // after 101 Switching Protocols the body may never end
 			a.body, a.err = readCapped(resp, messages)
 		}
 	}
@@ -124,9 +124,8 @@ func (u *upload) putIdleConn(error) {
 }
 
 // again returns a new reader of the whole form, which takes the place of any before it, unless a
-// transport may have sent a whole one. Over HTTP/1.1 net/http begins again only if a kept connection
-// did not take even the headers, but over HTTP/2 also if the server says, having read all of it,
-// that it did not process it.
+// transport may have sent a whole one. HTTP/1.1 retries only if a kept connection did not take even
+// the headers. HTTP/2 also retries if the server has read it all and says that it did not process it.
 func (u *upload) again() (io.ReadCloser, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
