@@ -79,7 +79,7 @@ func TestSend_campaignThroughTheSandbox(t *testing.T) {
 		results := filepath.Join(t.TempDir(), "results.csv")
 		got := smslinkIn(nil, "", "send", "--sandbox", "--codec", codec, "--results", results, campaignFile)
 		require.Equal(t, cli.ExitAccepted, got.code, got.err)
-		require.Equal(t, "200 messages, 342 SMS (200 in UCS-2), 0 bad rows\n", got.err)
+		require.Equal(t, "200 messages, 342 SMS (200 in UCS-2), 0 bad rows\n51 messages are for later; once the gateway has them, no program can recall them\n", got.err)
 		require.Regexp(t, `^200 rows: 200 accepted, 0 failed, 0 bad; 342 SMS; package 1001, \d+ms; sandbox, no SMS was sent\n$`, got.out)
 
 		records := readResults(t, results)
@@ -150,12 +150,13 @@ func TestSend_badRowsStopItBeforeAnythingIsSent(t *testing.T) {
 	require.Equal(t, cli.ExitNotSent, got.code)
 	require.Empty(t, got.out)
 	lines := strings.Split(strings.TrimSpace(got.err), "\n")
-	require.Len(t, lines, 8)
+	require.Len(t, lines, 9)
 	for i, complaint := range badRowsComplaints {
 		require.Equal(t, badRowsFile+":"+complaint, lines[i])
 	}
 	require.Equal(t, "14 messages, 25 SMS (14 in UCS-2), 6 bad rows", lines[6])
-	require.Equal(t, "smslink: mend the bad rows, or send the others with --on-bad-row skip; nothing was sent", lines[7])
+	require.Equal(t, "5 messages are for later; once the gateway has them, no program can recall them", lines[7])
+	require.Equal(t, "smslink: mend the bad rows, or send the others with --on-bad-row skip; nothing was sent", lines[8])
 	require.Empty(t, gateway.Uploads())
 	require.NoFileExists(t, results)
 }

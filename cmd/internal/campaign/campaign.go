@@ -34,6 +34,9 @@ type Options struct {
 	// Zone is that of times which are written without an offset. Nil refuses them.
 	Zone *time.Location
 
+	// At is the time of rows that have none. Zero means now.
+	At time.Time
+
 	// SkipHidden leaves out the rows that a workbook's sheet does not show.
 	SkipHidden bool
 

@@ -127,6 +127,9 @@ func (r *record) row(file string, columns *Columns, opts *Options, now time.Time
 	if row.Bad = checkSpreadsheetNumber(to); row.Bad != nil {
 		return row
 	}
+	if at.IsZero() {
+		at = opts.At
+	}
 	row.past = !at.IsZero() && at.Before(now)
 	row.Message = smslink.Message{ID: id, To: to, From: strings.TrimSpace(r.fields[columnFrom]), Text: r.fields[columnText], SendAt: at}
 	return row

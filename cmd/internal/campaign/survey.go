@@ -17,6 +17,7 @@ type Survey struct {
 	BadRows    int            `json:"bad_rows"`
 	Segments   int            `json:"segments"`              // SMS that are billed
 	UCS2       int            `json:"ucs2"`                  // messages that are not in the GSM alphabet
+	Scheduled  int            `json:"scheduled,omitempty"`   // messages that are for later
 	HiddenRows int            `json:"hidden_rows,omitempty"` // good rows that the sheet does not show
 	Abroad     map[string]int `json:"abroad,omitempty"`      // messages by country code, except Romania's
 
@@ -49,6 +50,9 @@ func (s *Survey) Add(r *Row) {
 	}
 	if r.Hidden {
 		s.HiddenRows++
+	}
+	if !r.Message.SendAt.IsZero() {
+		s.Scheduled++
 	}
 	s.Repeated.Add(r)
 	if code := countryCode(r.Number()); code != "40" {
@@ -111,6 +115,9 @@ func (s *Survey) Warnings() (lines []string) {
 	if n := s.HiddenRows; n > 0 {
 		lines = append(lines, fmt.Sprintf("%s hidden in the sheet, by a filter perhaps", rowsAre(n)))
 	}
+	if n := s.Scheduled; n > 0 {
+		lines = append(lines, fmt.Sprintf("%s for later; once the gateway has them, no program can recall them", messagesAre(n)))
+	}
 	if len(s.Abroad) > 0 {
 		var codes []string
 		for _, code := range slices.Sorted(maps.Keys(s.Abroad)) {
@@ -129,6 +136,13 @@ func rowsAre(n int) string {
 		return "1 row is"
 	}
 	return strconv.Itoa(n) + " rows are"
+}
+
+func messagesAre(n int) string {
+	if n == 1 {
+		return "1 message is"
+	}
+	return strconv.Itoa(n) + " messages are"
 }
 
 func goOrGoes(n int) string {

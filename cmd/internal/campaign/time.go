@@ -11,6 +11,15 @@ import (
 
 const exampleTime = "2030-01-31T09:00:00+02:00"
 
+// ParseTime reads a time as the column send_at may have it.
+func ParseTime(s string, zone *time.Location) (time.Time, error) {
+	at, bad := parseTime(strings.TrimSpace(s), zone)
+	if bad != nil {
+		return time.Time{}, bad.Cause
+	}
+	return at, nil
+}
+
 // parseTime reads a time as programs and people write it: RFC 3339, Unix seconds, or, if there is a
 // zone, 2030-01-31 09:00 and 31.01.2030 09:00. An empty one is the zero time.
 func parseTime(s string, zone *time.Location) (time.Time, *Refusal) {

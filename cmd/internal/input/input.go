@@ -44,6 +44,7 @@ type Flags struct {
 	columns ColumnNames
 	sheet   string
 	zone    zone
+	at      string
 	text    text
 
 	// HiddenRows is include or skip, or empty if nothing was said of rows that a sheet does not show.
@@ -58,6 +59,7 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().Var((*hiddenRows)(&o.HiddenRows), "hidden-rows", "rows that a workbook's sheet does not show, because of a filter perhaps")
 	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 in CSV as 0712345678 and +40712345678")
 	cmd.Flags().Var(&o.zone, "zone", "the time zone of times that are written without one, such as Europe/Bucharest")
+	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` to send rows at that have none, as send_at has it; instead of now")
 	cmd.Flags().Var(&o.text, "text", "the text of every row, with columns to fill in, such as 'Bună, {prenume|client}!'; {{ is a brace")
 	cmd.Flags().Var(&textFile{text: &o.text}, "text-file", "the same, from a file in UTF-8")
 	cmd.ValidArgsFunction = cli.CompleteFiles
@@ -84,9 +86,13 @@ func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *camp
 	if _, given := o.columns["text"]; given && o.text.Template != nil {
 		return nil, errors.New("--text and --column text contradict each other; leave one out")
 	}
+	at, err := campaign.ParseTime(o.at, o.zone.Location)
+	if err != nil {
+		return nil, fmt.Errorf("--at %w", err)
+	}
 	opened, err = campaign.Open(names, campaign.Options{
 		Stdin: c.In, Now: c.Now, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
-		Zone: o.zone.Location, Text: o.text.Template, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
+		Zone: o.zone.Location, Text: o.text.Template, At: at, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
 		OnColumns: func(columns *campaign.Columns) error {
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
