@@ -244,12 +244,12 @@ func TestSend_outcomes(t *testing.T) {
 	}{
 		{"rejected", gateway.URL, "not-it", cli.ExitNotSent, "2 rows: 0 accepted, 0 failed, 1 bad, 1 rejected", []string{
 			"1  rejected: the gateway answered with ERROR 7: wrong password; repeating it gets this machine's address banned\n",
-			"   the server's own words: \"wrong password\"\n",
+			"   the server said: \"wrong password\"\n",
 		}},
 		{"unknown", lost.URL, "p", cli.ExitInDoubt, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{"1  in doubt: "}},
 		{"unreadable", garbled.URL, "p", cli.ExitInDoubt, "2 rows: 0 accepted, 0 failed, 1 bad, 1 in doubt", []string{
 			"1  in doubt: the gateway's reply can't be read\n",
-			"   the server's own words: \"<h1>\\x1b[31m0712****78 secret ***\\n\"\n",
+			"   the server said: \"<h1>\\x1b[31m0712****78 secret ***\\n\"\n",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func NewBalanceCommand(c cli.Console) *cobra.Command {
 Exit codes:
   0  the gateway answered
   2  wrong usage
-  3  the gateway did not answer, or refused`,
+  3  the gateway did not answer, or rejected the account`,
 		Example: `  smslink balance
   smslink balance --json | jq .national`,
 		Args: cobra.NoArgs,
@@ -50,11 +50,11 @@ func ask(ctx context.Context, c cli.Console, endpoint string) (smslink.Balance, 
 	}
 	left, err := client.Balance(ctx)
 	if err != nil {
-		words := ""
+		text := ""
 		if said := redact.Reply(err, c.Getenv(EnvPassword)); said != "" {
-			words = "; the server's own words: " + said
+			text = "; the server said: " + said
 		}
-		return smslink.Balance{}, cli.Exit(cli.ExitNotSent, fmt.Errorf("%w%s", terminal.Error(err), words))
+		return smslink.Balance{}, cli.Exit(cli.ExitNotSent, fmt.Errorf("%w%s", terminal.Error(err), text))
 	}
 	return left, nil
 }

@@ -287,12 +287,12 @@ func (p *Plan) number() error {
 }
 
 func idList(ids []int64) string {
-	words := make([]string, 0, shownPlaces)
+	text := make([]string, 0, shownPlaces)
 	for _, id := range ids[:min(len(ids), shownPlaces)] {
-		words = append(words, fmt.Sprint(id))
+		text = append(text, fmt.Sprint(id))
 	}
-	list := "id " + strings.Join(words, ", ")
-	if more := len(ids) - len(words); more > 0 {
+	list := "id " + strings.Join(text, ", ")
+	if more := len(ids) - len(text); more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	return list

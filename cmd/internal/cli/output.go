@@ -52,9 +52,9 @@ func (o *Output) Fail(err error) {
 }
 
 // Heading stands in the first row of several.
-func Heading(i int, words string) string {
+func Heading(i int, text string) string {
 	if i > 0 {
 		return ""
 	}
-	return words
+	return text
 }

@@ -32,8 +32,8 @@ func noSuchFlag(cmd *cobra.Command, err error) error {
 		if invalid.GetValue() == "" {
 			return emptyFlag(invalid.GetFlag())
 		}
-		if words := wanted[invalid.GetFlag().Value.Type()]; words != "" {
-			return fmt.Errorf("--%s takes %s, not %q", invalid.GetFlag().Name, words, invalid.GetValue())
+		if text := wanted[invalid.GetFlag().Value.Type()]; text != "" {
+			return fmt.Errorf("--%s takes %s, not %q", invalid.GetFlag().Name, text, invalid.GetValue())
 		}
 	}
 	var unknown *pflag.NotExistError

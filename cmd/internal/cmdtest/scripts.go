@@ -61,7 +61,7 @@ func Scripts(t *testing.T) {
 					ts.Fatalf("exit code %d, not %s\n%s\n%s", code, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 				}
 			},
-			// fault WORDS…: what happens to the next upload, in the words of sandbox --fault.
+			// fault WORDS…: what happens to the next upload, in the text of sandbox --fault.
 			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
 				next, err := fault.Parse(strings.Join(args, " "))
 				ts.Check(err)

@@ -69,18 +69,18 @@ func (t *Terminal) Prompts() {
 }
 
 // Shows waits until the screen holds all of these, and gives it.
-func (t *Terminal) Shows(words ...string) (screen string) {
+func (t *Terminal) Shows(text ...string) (screen string) {
 	t.t.Helper()
 	require.Eventually(t.t, func() bool {
 		screen = t.Tmux("capture-pane", "-p", "-J")
 		unwrapped := strings.Join(strings.Fields(screen), " ")
-		for _, word := range words {
+		for _, word := range text {
 			if !strings.Contains(screen, word) && !strings.Contains(unwrapped, word) {
 				return false
 			}
 		}
 		return true
-	}, 20*time.Second, 20*time.Millisecond, "the screen never showed %q, but last\n%s", words, screenOf{&screen})
+	}, 20*time.Second, 20*time.Millisecond, "the screen never showed %q, but last\n%s", text, screenOf{&screen})
 	return screen
 }
 

@@ -162,15 +162,15 @@ func maskedLines(plain string) string {
 			continue
 		}
 		fields[1] = redact.Number(fields[1])
-		fields[3] = maskedAround(fields[3], "%0A", func(words string) string { return maskedAround(words, "%3B", maskedText) })
+		fields[3] = maskedAround(fields[3], "%0A", func(text string) string { return maskedAround(text, "%3B", maskedText) })
 		lines[i] = strings.Join(fields, ";")
 	}
 	return strings.Join(lines, "\r\n")
 }
 
 // maskedAround masks what stands between the separators.
-func maskedAround(words, separator string, mask func(string) string) string {
-	between := strings.Split(words, separator)
+func maskedAround(text, separator string, mask func(string) string) string {
+	between := strings.Split(text, separator)
 	for i := range between {
 		between[i] = mask(between[i])
 	}

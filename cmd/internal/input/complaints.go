@@ -81,7 +81,7 @@ func (c *Complaints) Print(out io.Writer, shown int, elsewhere string) {
 	left := false
 	for _, complaint := range c.order {
 		met := c.of[complaint]
-		fmt.Fprintf(out, "%s: %s\n", met.words(shown), complaint)
+		fmt.Fprintf(out, "%s: %s\n", met.text(shown), complaint)
 		left = left || met.count > shown
 	}
 	if left && elsewhere != "" {
@@ -89,9 +89,9 @@ func (c *Complaints) Print(out io.Writer, shown int, elsewhere string) {
 	}
 }
 
-// words returns the first places, those of the first file, a count of the others, and what stands
+// text returns the first places, those of the first file, a count of the others, and what stands
 // in the very first.
-func (p *places) words(shown int) string {
+func (p *places) text(shown int) string {
 	file := p.first[0].file
 	other := slices.IndexFunc(p.first, func(p place) bool { return p.file != file })
 	if other < 0 {
@@ -101,12 +101,12 @@ func (p *places) words(shown int) string {
 	for _, place := range p.first[:min(shown, other)] {
 		list = append(list, place.at)
 	}
-	words := file + ":" + strings.Join(list, ", ")
+	text := file + ":" + strings.Join(list, ", ")
 	if more := p.count - len(list); more > 0 {
-		words += fmt.Sprintf(" and %d more", more)
+		text += fmt.Sprintf(" and %d more", more)
 	}
 	if p.first[0].shown != "" {
-		words += ": " + p.first[0].shown
+		text += ": " + p.first[0].shown
 	}
-	return words
+	return text
 }

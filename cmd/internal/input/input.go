@@ -97,8 +97,8 @@ func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *camp
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
 			}
-			if words := columns.String(); words != "" {
-				fmt.Fprintln(c.Err, words)
+			if text := columns.String(); text != "" {
+				fmt.Fprintln(c.Err, text)
 			}
 			return nil
 		},
@@ -113,11 +113,11 @@ var _ pflag.Value = (*ColumnNames)(nil)
 
 // String returns the value as it was given, in any order.
 func (n *ColumnNames) String() string {
-	var words []string
+	var text []string
 	for column, name := range *n {
-		words = append(words, column+"="+name)
+		text = append(text, column+"="+name)
 	}
-	return strings.Join(words, ",")
+	return strings.Join(text, ",")
 }
 
 // Collects says that the flag may be repeated.
@@ -127,8 +127,8 @@ func (n *ColumnNames) Collects() {}
 func (n *ColumnNames) Type() string { return "COLUMN=NAME" }
 
 // Set adds a name.
-func (n *ColumnNames) Set(words string) error {
-	column, name, ok := strings.Cut(words, "=")
+func (n *ColumnNames) Set(text string) error {
+	column, name, ok := strings.Cut(text, "=")
 	switch {
 	case !ok:
 		return errors.New("it is not of the form COLUMN=NAME, such as to=telefon")

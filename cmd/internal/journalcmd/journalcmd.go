@@ -103,15 +103,15 @@ func state(j *campaignjournal.Journal) string {
 	for _, r := range j.Resolutions() {
 		asSent += len(r.Sent)
 	}
-	words := fmt.Sprintf("%d accepted, %d failed, ", accepted, failed)
+	text := fmt.Sprintf("%d accepted, %d failed, ", accepted, failed)
 	if asSent > 0 {
-		words += fmt.Sprintf("%d resolved as sent, ", asSent)
+		text += fmt.Sprintf("%d resolved as sent, ", asSent)
 	}
-	words += fmt.Sprintf("%d in doubt", len(j.InDoubt()))
+	text += fmt.Sprintf("%d in doubt", len(j.InDoubt()))
 	if len(runs) > 0 {
-		words += "; last run " + local(runs[len(runs)-1].End)
+		text += "; last run " + local(runs[len(runs)-1].End)
 	}
-	return words
+	return text
 }
 
 // local writes a time as a person at this machine reads it.
@@ -235,14 +235,14 @@ func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir st
 
 // resolved says how many messages were resolved as sent, and as not sent.
 func resolved(sent, notSent int) string {
-	var words []string
+	var text []string
 	if sent > 0 {
-		words = append(words, fmt.Sprintf("%d as sent", sent))
+		text = append(text, fmt.Sprintf("%d as sent", sent))
 	}
 	if notSent > 0 {
-		words = append(words, fmt.Sprintf("%d as not sent", notSent))
+		text = append(text, fmt.Sprintf("%d as not sent", notSent))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(text, ", ")
 }
 
 func ids(doubts []journal.Doubt) []int64 {

@@ -178,11 +178,11 @@ var _ pflag.Value = (*idRanges)(nil)
 
 // String returns the ids as they may be given.
 func (r *idRanges) String() string {
-	words := make([]string, len(*r))
+	text := make([]string, len(*r))
 	for i, ids := range *r {
-		words[i] = ids.String()
+		text[i] = ids.String()
 	}
-	return strings.Join(words, ",")
+	return strings.Join(text, ",")
 }
 
 // Collects says that the flag may be repeated.
@@ -192,8 +192,8 @@ func (r *idRanges) Collects() {}
 func (r *idRanges) Type() string { return "ID" }
 
 // Set adds ids, as in 7, 20-25 or 7,9.
-func (r *idRanges) Set(words string) error {
-	for part := range strings.SplitSeq(words, ",") {
+func (r *idRanges) Set(text string) error {
+	for part := range strings.SplitSeq(text, ",") {
 		from, to, isRange := strings.Cut(part, "-")
 		if !isRange {
 			to = from

@@ -84,7 +84,7 @@ func (at *database) do(ctx context.Context, opts *outbox.Options, f func(ctx con
 	if err == nil || errors.As(err, new(*cli.ExitError)) || errors.As(err, new(usageError)) {
 		return err
 	}
-	if words := err.Error(); strings.Contains(words, "smslink_meta") || strings.Contains(words, "smslink_message") { // which every command uses
+	if text := err.Error(); strings.Contains(text, "smslink_meta") || strings.Contains(text, "smslink_message") { // which every command uses
 		err = fmt.Errorf("run smslink-outbox migrate first: %w", err)
 	}
 	oneLine := strings.Join(strings.Fields(err.Error()), " ") // pgx lists addresses on lines of their own

@@ -334,5 +334,5 @@ func recordLine(r outbox.Record) string {
 	return line
 }
 
-// plain returns words that the outbox keeps of an error, without the library's name in front.
-func plain(words string) string { return terminal.Error(errors.New(words)).Error() }
+// plain returns text that the outbox keeps of an error, without the library's name in front.
+func plain(text string) string { return terminal.Error(errors.New(text)).Error() }

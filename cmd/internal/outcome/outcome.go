@@ -28,7 +28,7 @@ type Row struct {
 // Kind is what an outcome means to the whole of a run.
 type Kind int
 
-// The kinds, in the order in which a person is told of them.
+// The kinds, in the order in which they are shown.
 const (
 	Accepted Kind = iota
 	Failed        // the gateway says so of this message

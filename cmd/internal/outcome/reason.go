@@ -47,16 +47,16 @@ func Reason(err error) string {
 	case sendErr.Outcome == smslink.OutcomeNotSent && errors.As(err, &opErr) && opErr.Op == "dial":
 		return fmt.Sprintf("%s: can't reach %s: %s", outcome, terminal.Line(host), terminal.Line(causeOf(opErr.Err)))
 	}
-	words := err.Error()
+	text := err.Error()
 	if urlErr != nil {
-		words = strings.Replace(words, urlErr.Error(), urlErr.Err.Error(), 1)
+		text = strings.Replace(text, urlErr.Error(), urlErr.Err.Error(), 1)
 	}
 	if errors.As(err, &opErr) && opErr.Source != nil {
 		plain := *opErr
 		plain.Source = nil
-		words = strings.Replace(words, opErr.Error(), plain.Error(), 1)
+		text = strings.Replace(text, opErr.Error(), plain.Error(), 1)
 	}
-	return terminal.Error(errors.New(words)).Error()
+	return terminal.Error(errors.New(text)).Error()
 }
 
 // isEnd reports whether a connection ended before the answer did.

@@ -167,18 +167,18 @@ func (r *Results) Add(row Row) error {
 	return r.csv.Write(r.record[:])
 }
 
-// cell keeps a spreadsheet from taking somebody's words for a formula, also if it splits the file
+// cell keeps a spreadsheet from taking a text for a formula, also if it splits the file
 // at another sign than we do, and makes them one line without control characters.
-func cell(words string) string {
-	if words == "" || '0' <= words[0] && words[0] <= '9' && isNumber(words) {
-		return words
+func cell(text string) string {
+	if text == "" || '0' <= text[0] && text[0] <= '9' && isNumber(text) {
+		return text
 	}
-	return formula.ReplaceAllString(terminal.Line(words), "${1}'${2}")
+	return formula.ReplaceAllString(terminal.Line(text), "${1}'${2}")
 }
 
-func isNumber(words string) bool {
-	for i := range len(words) {
-		if words[i] < '0' || words[i] > '9' {
+func isNumber(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
 			return false
 		}
 	}

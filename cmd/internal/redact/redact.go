@@ -44,10 +44,10 @@ var LongNumber = regexp.MustCompile(`[0-9]{7,}`)
 
 // shown is the start of what a server said, without the numbers and the password
 // that it may have quoted of the request.
-func shown(words, password string) string {
+func shown(text, password string) string {
 	const limit = 300
-	words = LongNumber.ReplaceAllStringFunc(Password(words, password), Number)
-	return Cut(words, limit)
+	text = LongNumber.ReplaceAllStringFunc(Password(text, password), Number)
+	return Cut(text, limit)
 }
 
 // Mask stands for a password.
@@ -55,42 +55,42 @@ const Mask = "***"
 
 // Password masks the password in what a server said: as it stands, as HTML, a URL or a
 // quoted string has it, and in part, if an ERROR's ; or the reply's end has cut it.
-func Password(words, password string) string {
+func Password(text, password string) string {
 	if password == "" {
-		return words
+		return text
 	}
-	words = strings.ReplaceAll(words, password, Mask)
-	if plain := unescaped(words); quotesPassword(plain, password) {
-		words = plain
+	text = strings.ReplaceAll(text, password, Mask)
+	if plain := unescaped(text); quotesPassword(plain, password) {
+		text = plain
 	}
-	words = strings.ReplaceAll(words, password, Mask)
+	text = strings.ReplaceAll(text, password, Mask)
 	for part := range strings.SplitSeq(password, ";") {
-		if len(part) >= 3 { // shorter ones stand in any words
-			words = strings.ReplaceAll(words, part, Mask)
+		if len(part) >= 3 { // shorter ones stand in any text
+			text = strings.ReplaceAll(text, part, Mask)
 		}
 	}
-	if start := cutPassword(words, password); start != "" {
-		words = strings.TrimSuffix(words, start) + Mask
+	if start := cutPassword(text, password); start != "" {
+		text = strings.TrimSuffix(text, start) + Mask
 	}
-	return words
+	return text
 }
 
-// quotesPassword reports whether the words hold the password, a part of it between its ; signs, or
+// quotesPassword reports whether the text holds the password, a part of it between its ; signs, or
 // its start at their end.
-func quotesPassword(words, password string) bool {
+func quotesPassword(text, password string) bool {
 	for part := range strings.SplitSeq(password, ";") {
-		if len(part) >= 3 && strings.Contains(words, part) {
+		if len(part) >= 3 && strings.Contains(text, part) {
 			return true
 		}
 	}
-	return strings.Contains(words, password) || cutPassword(words, password) != ""
+	return strings.Contains(text, password) || cutPassword(text, password) != ""
 }
 
-// cutPassword returns the start of the password that the words end in: up to a ;, however short,
+// cutPassword returns the start of the password that the text ends in: up to a ;, however short,
 // or 3 bytes and more.
-func cutPassword(words, password string) string {
+func cutPassword(text, password string) string {
 	for n := len(password) - 1; n > 0; n-- {
-		if (n >= 3 || password[n] == ';') && strings.HasSuffix(words, password[:n]) {
+		if (n >= 3 || password[n] == ';') && strings.HasSuffix(text, password[:n]) {
 			return password[:n]
 		}
 	}
@@ -101,27 +101,27 @@ var percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 var backslashes = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\'`, `'`, `\/`, `/`)
 
-// unescaped takes the escapes of HTML, URLs and quoted strings out of words, also if they were
+// unescaped takes the escapes of HTML, URLs and quoted strings out of text, also if they were
 // escaped twice.
-func unescaped(words string) string {
+func unescaped(text string) string {
 	for range 3 {
-		plain := backslashes.Replace(html.UnescapeString(words))
+		plain := backslashes.Replace(html.UnescapeString(text))
 		plain = percentEscape.ReplaceAllStringFunc(plain, func(escape string) string {
 			b, _ := strconv.ParseUint(escape[1:], 16, 8)
 			return string([]byte{byte(b)})
 		})
-		if plain == words {
+		if plain == text {
 			break
 		}
-		words = plain
+		text = plain
 	}
-	return words
+	return text
 }
 
 // Cut leaves so many characters.
-func Cut(words string, limit int) string {
-	if runes := []rune(words); len(runes) > limit {
+func Cut(text string, limit int) string {
+	if runes := []rune(text); len(runes) > limit {
 		return string(runes[:limit]) + "…"
 	}
-	return words
+	return text
 }

@@ -123,14 +123,14 @@ func (s *sending) print(elapsed time.Duration) {
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, reason := range s.tally.Reasons.Sorted() {
 		fmt.Fprintf(table, "%d\t  %s\n", s.tally.Reasons[reason], reason)
-		if words := s.words[reason]; words != "" {
-			fmt.Fprintf(table, "\t  the server's own words: %s\n", words)
+		if text := s.said[reason]; text != "" {
+			fmt.Fprintf(table, "\t  the server said: %s\n", text)
 		}
 	}
 	table.Flush()
 
-	if words := s.nothingLeft(); words != "" {
-		fmt.Fprintln(s.out, words)
+	if text := s.nothingLeft(); text != "" {
+		fmt.Fprintln(s.out, text)
 		return
 	}
 	var details []string
@@ -160,17 +160,17 @@ func (s *sending) nothingLeft() string {
 	if s.kept == nil || !s.whole || s.tried {
 		return ""
 	}
-	words := "nothing left to send"
+	text := "nothing left to send"
 	if n := s.tally.Count(outcome.Accepted); n > 0 {
-		words += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(s.kept.Runs()))
+		text += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(s.kept.Runs()))
 	}
 	if n := s.tally.Count(outcome.Failed); n > 0 {
-		words += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)
+		text += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)
 	}
 	if n := s.tally.Count(outcome.InDoubt); n > 0 {
-		words += fmt.Sprintf("; %d in doubt", n)
+		text += fmt.Sprintf("; %d in doubt", n)
 	}
-	return words
+	return text
 }
 
 // acceptedOn returns the day or the days of the runs in which messages were accepted.

@@ -287,7 +287,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	}
 	results, err := outcome.CreateResults(opts.results, outcome.ResultsOptions{
 		Resuming: kept != nil, Price: opts.price.Cost,
-		Tell: func(words string) { fmt.Fprintf(c.Err, "smslink: %s\n", words) },
+		Tell: func(text string) { fmt.Fprintf(c.Err, "smslink: %s\n", text) },
 	})
 	if err != nil {
 		return nothingSent(fmt.Errorf("--results: %w", err))

@@ -39,7 +39,7 @@ type sending struct {
 	tally     outcome.Tally
 	packages  int               // that were accepted
 	unmatched int               // entries of replies that fit no message
-	words     map[string]string // of the server, by reason
+	said      map[string]string // by the server, by reason
 	packageID string            // the last one's
 	stopped   error             // why the stream stopped before its end; nil if it did not
 	whole     bool              // all rows were read
@@ -72,7 +72,7 @@ func newSending(c cli.Console, opts options, client *smslink.Client, campaign *c
 		failed:  &input.Complaints{},
 		bar:     progress.Sending(c.Err, total),
 		pending: map[int64]pendingRow{},
-		words:   map[string]string{},
+		said:    map[string]string{},
 	}
 	if total < 0 {
 		s.bad = &input.Complaints{}
@@ -195,8 +195,8 @@ func (s *sending) take(b smslink.Batch) {
 			s.record(s.taken(result.ID).Replied(result))
 		}
 	case b.Err != nil:
-		if words := redact.Reply(b.Err, s.console.Getenv(account.EnvPassword)); words != "" {
-			s.words[outcome.Reason(b.Err)] = words
+		if text := redact.Reply(b.Err, s.console.Getenv(account.EnvPassword)); text != "" {
+			s.said[outcome.Reason(b.Err)] = text
 		}
 		if smslink.OutcomeOf(b.Err) == smslink.OutcomeNotSent && !errors.Is(b.Err, smslink.ErrStopped) {
 			s.halt(errUnreachable) // all attempts are used up, and the next package's would be

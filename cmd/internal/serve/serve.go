@@ -22,7 +22,7 @@ func Until(ctx context.Context, server *http.Server, listener net.Listener) erro
 	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if server.Shutdown(soon) != nil {
-		_ = server.Close() // of what did not end by itself
+		_ = server.Close() // whatever has not ended
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -110,13 +110,13 @@ func startOfSplit(text []byte) int {
 	return len(text)
 }
 
-// Line returns words as one line: with control characters, tabs and line ends escaped as a Writer
+// Line returns text as one line: with control characters, tabs and line ends escaped as a Writer
 // escapes the former.
-func Line(words string) string {
-	if isPlain([]byte(words)) && !strings.ContainsAny(words, "\n\t") {
-		return words
+func Line(text string) string {
+	if isPlain([]byte(text)) && !strings.ContainsAny(text, "\n\t") {
+		return text
 	}
-	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(string(appendEscaped(nil, []byte(words))))
+	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(string(appendEscaped(nil, []byte(text))))
 }
 
 func appendEscaped(dst, text []byte) []byte {
