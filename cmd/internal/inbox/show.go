@@ -83,11 +83,11 @@ func uploadTotals(uploads []smslinktest.Upload) []total {
 		}
 	}
 	return []total{
-		{"taken", grouped(taken), ""},
+		{"accepted", grouped(taken), ""},
 		{"rejected with an ERROR", grouped(rejected), ""},
 		{"ended by a fault", grouped(lost), ""},
-		{"bytes of messages taken", grouped(plain), ""},
-		{"bytes uploaded for them", grouped(packed), ""},
+		{"bytes of the messages in them", grouped(plain), ""},
+		{"bytes uploaded for these", grouped(packed), ""},
 	}
 }
 
