@@ -25,8 +25,8 @@ const EndpointHTTPS = "https://secure.smslink.ro/sms/gateway/communicate/bulk-v3
 
 // Options are a client's settings. Nil and zero fields mean the defaults.
 type Options struct {
-	// Codec compresses packages that have no Codec of their own. Nil means [CodecZlib], except that a
-	// package of up to 128 bytes, such as one code, is sent with [CodecNone]: zlib would make it
+	// Codec compresses packages that have no Codec of their own. Nil means [CodecZlib], except that
+	// a package of up to 128 bytes, such as one code, is sent with [CodecNone]: zlib would make it
 	// longer.
 	Codec Codec
 
@@ -52,8 +52,8 @@ type Options struct {
 	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
 
-	// Endpoint is the URL of bulk-v3.php, without a user, a query or a fragment: [EndpointHTTPS] (the
-	// default) or a test gateway's. Over plain http the password travels in clear.
+	// Endpoint is the URL of bulk-v3.php, without a user, a query or a fragment: [EndpointHTTPS]
+	// (the default) or a test gateway's. Over plain http the password travels in clear.
 	Endpoint string
 
 	// TestMode asks the gateway to check each package, and to send and bill nothing [ref]. A
@@ -66,10 +66,11 @@ type Options struct {
 	// A Send that runs out of time is most likely in doubt, so leave it room.
 	Timeout time.Duration
 
-	// Cooldown is how long the client sends nothing more after the gateway has rejected its account,
-	// with ERROR 1 to 7 or 14: repeated wrong passwords get the address banned. Packages are then
-	// not sent, and their errors wrap the [*GatewayError]. After that time one package asks again.
-	// Each further ERROR of these doubles the time, up to an hour. 0 means 1 minute, and below 0 none.
+	// Cooldown is how long the client sends nothing more after the gateway has rejected its
+	// account, with ERROR 1 to 7 or 14: repeated wrong passwords get the address banned. Packages
+	// are then not sent, and their errors wrap the [*GatewayError]. After that time one package
+	// asks again. Each further ERROR of these doubles the time, up to an hour. 0 means 1 minute,
+	// and below 0 none.
 	Cooldown time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
@@ -244,8 +245,8 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 //   - not sent: the codec's error, the context's, or the network's, such as a certificate's; or one
 //     that names the mistake, such as a package without messages;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
-//   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, an HTTP status of
-//     500 or more; or [ErrSentBefore], if this call did nothing since an earlier one was enough.
+//   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, an HTTP status
+//     of 500 or more; or [ErrSentBefore], if this call did nothing since an earlier one was enough.
 //
 // If ctx has no deadline, [Options.Timeout] bounds the call. The package must not be changed during
 // the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is

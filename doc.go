@@ -15,7 +15,8 @@
 //
 // # Outcomes
 //
-// Each package and each message has an [Outcome], which [OutcomeOf] returns for the error of a call:
+// Each package and each message has an [Outcome], which [OutcomeOf] returns for the error of a
+// call:
 //
 //   - accepted: the error is nil;
 //   - not sent: no byte left this process;

@@ -109,8 +109,8 @@ func (e *SendError) attrs() []any {
 // If the error stands in an unexported field of another struct, fmt prints it whole.
 func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// MessageError is the error of a message that [Package.Add] did not take: an invalid one. It holds no
-// receiver and no text.
+// MessageError is the error of a message that [Package.Add] did not take: an invalid one. It holds
+// no receiver and no text.
 type MessageError struct {
 	ID    int64
 	Field string // of [Message]: ID, To, From, Text or SendAt
@@ -290,8 +290,8 @@ func (e *redacted) Error() string { return e.shown }
 func (e *redacted) GoString() string { return e.shown }
 
 // redact replaces the text of err unless it comes from the context or the operating system. Any
-// other, such as net/http's "malformed HTTP response", may quote the reply, and a reply may quote the
-// request.
+// other, such as net/http's "malformed HTTP response", may quote the reply, and a reply may quote
+// the request.
 func redact(ctx context.Context, err error) error {
 	var text error
 	var opErr *net.OpError

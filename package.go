@@ -26,8 +26,8 @@ const (
 //     slice or a struct;
 //   - fmt prints it whole if it stands in an unexported field of another struct.
 type Message struct {
-	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by
-	// it [ref]. If you send one message at a time, it may be 0. A [Stream] without a Journal numbers
+	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by it
+	// [ref]. If you send one message at a time, it may be 0. A [Stream] without a Journal numbers
 	// messages that have no id: see there.
 	ID int64
 
@@ -77,8 +77,8 @@ func (m Message) LogValue() slog.Value {
 // # Sealed packages
 //
 // A package that the gateway accepted, or that is in doubt, is sealed: Send and Add fail with
-// [ErrSentBefore] and Remove does nothing, until Reset empties the package or Reopen allows it to be
-// sent a second time.
+// [ErrSentBefore] and Remove does nothing, until Reset empties the package or Reopen allows it to
+// be sent a second time.
 //
 // # Concurrency
 //
@@ -91,8 +91,8 @@ type Package struct {
 
 	// LenientReceivers makes Add take every receiver with a digit in it, as the reference client
 	// does [ref]: each + becomes 00, and everything that is not a digit is dropped. Two numbers in
-	// one field become one wrong number, and a truncated number reaches a stranger. By default, what
-	// [ParseReceiver] does not take is invalid.
+	// one field become one wrong number, and a truncated number reaches a stranger. By default,
+	// what [ParseReceiver] does not take is invalid.
 	LenientReceivers bool
 
 	state atomic.Int32 // a packageState

@@ -67,8 +67,8 @@ func ParseReceiver(number string) (string, error) {
 }
 
 // E164 returns a phone number in the one form that E.164 has for it, such as +40712345678 for
-// 0712345678, +40 712 345 678 and 0040712345678. Use it to compare receivers, and as the key of what
-// is stored by phone number. It takes what [ParseReceiver] takes, and returns its errors.
+// 0712345678, +40 712 345 678 and 0040712345678. Use it to compare receivers, and as the key of
+// what is stored by phone number. It takes what [ParseReceiver] takes, and returns its errors.
 func E164(number string) (string, error) {
 	digits, err := ParseReceiver(number)
 	if err != nil {

@@ -224,8 +224,9 @@ type Result struct {
 }
 
 // newResponse fills a package's empty results from the reply's entries; find looks them up by id. A
-// message stays unreported if entries contradict each other about it, or if its entry may be cut. An
-// entry that can't be read may be about any message, so that each one that failed is unreported, too.
+// message stays unreported if entries contradict each other about it, or if its entry may be cut.
+// An entry that can't be read may be about any message, so that each one that failed is unreported,
+// too.
 func newResponse(empty []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
 	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: empty}
 	var inDoubt map[int]bool // by place; nil if there is none
@@ -282,8 +283,8 @@ func newResponse(empty []Result, find func(id int64) (place int), reply wire.Rep
 	return r, nil
 }
 
-// spareEntries is how many entries a reply may have that fit nothing, besides one a message. More are
-// not worth their memory.
+// spareEntries is how many entries a reply may have that fit nothing, besides one a message. More
+// are not worth their memory.
 const spareEntries = 100
 
 var errTooManyEntries = fmt.Errorf("%w: it has too many entries that fit none of the messages", ErrUnreadableReply)
@@ -300,8 +301,8 @@ func (r Result) Err() error {
 	return &ResultError{ID: r.ID, RemoteID: r.RemoteID, Status: r.Status}
 }
 
-// ResultError is the error of a message that was not accepted although its package was. It failed or
-// is in doubt, as its Status says.
+// ResultError is the error of a message that was not accepted although its package was. It failed
+// or is in doubt, as its Status says.
 type ResultError struct {
 	ID       int64
 	RemoteID string

@@ -288,8 +288,8 @@ func TestSend_halfAMESSAGEUnderA4xxIsInDoubt(t *testing.T) {
 	requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 }
 
-// A refusal proves nothing if it may hold a MESSAGE: behind other text and cut short, in lower case,
-// or in a form that can't be read.
+// A refusal proves nothing if it may hold a MESSAGE: behind other text and cut short, in lower
+// case, or in a form that can't be read.
 func TestSend_refusalThatMayHoldAMESSAGEIsInDoubt(t *testing.T) {
 	const whole, notice = "MESSAGE;1;ok;77;1:9:3",
 		"<br />\n<b>Notice</b>: Undefined index: x in <b>y.php</b> on line <b>7</b><br />\n"

@@ -10,8 +10,9 @@ import (
 type Status int
 
 const (
-	// StatusUnreported means that no status is known: the reply has none for the message, or several
-	// that contradict each other, or a [Journal] has recorded none. The message may have been taken.
+	// StatusUnreported means that no status is known: the reply has none for the message, or
+	// several that contradict each other, or a [Journal] has recorded none. The message may have
+	// been taken.
 	StatusUnreported Status = iota
 	// StatusSenderFailed means that the account may not use the sender.
 	StatusSenderFailed
@@ -59,8 +60,8 @@ func (s Status) meaning() meaning {
 func (s Status) String() string { return s.meaning().name }
 
 // Outcome returns the outcome of a message with that status: [OutcomeAccepted] for StatusSuccess,
-// [OutcomeFailed] for the other documented ones, and [OutcomeInDoubt] for StatusUnreported and every
-// status that is not documented.
+// [OutcomeFailed] for the other documented ones, and [OutcomeInDoubt] for StatusUnreported and
+// every status that is not documented.
 func (s Status) Outcome() Outcome { return s.meaning().outcome }
 
 // Outcome is what is certain of a package or a message after a call. [SafeToResend] reports whether
@@ -76,17 +77,18 @@ const (
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
 	// server can have taken it.
 	OutcomeNotSent
-	// OutcomeRejected means that the gateway, or a server before it, turned the package down: an ERROR
-	// reply, a 3xx or a 4xx. Nothing was taken. The same will most likely be rejected again.
+	// OutcomeRejected means that the gateway, or a server before it, turned the package down: an
+	// ERROR reply, a 3xx or a 4xx. Nothing was taken. The same will most likely be rejected again.
 	OutcomeRejected
 	// OutcomeAccepted means that the gateway took the package, or that it accepted the message for
-	// sending. It is the outcome of a nil error only. An accepted package is sealed. Accepted is not
-	// delivered.
+	// sending. It is the outcome of a nil error only. An accepted package is sealed. Accepted is
+	// not delivered.
 	OutcomeAccepted
-	// OutcomeFailed means that the gateway took the message's package, and reported that it will not
-	// send this message: [Status] 1, 2, 4 or 5.
+	// OutcomeFailed means that the gateway took the message's package, and reported that it will
+	// not send this message: [Status] 1, 2, 4 or 5.
 	OutcomeFailed
-	// OutcomeInvalid means that [Package.Add] did not take the message, so that it was in no package.
+	// OutcomeInvalid means that [Package.Add] did not take the message, so that it was in no
+	// package.
 	OutcomeInvalid
 )
 

@@ -272,8 +272,9 @@ func (r *run) finish() {
 		r.leaveUnsent(r.filling)
 		r.yieldBatch(r.filling)
 	}
-	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is recorded
-	// as not sent: if the call that failed took effect, another stream may have intended it since.
+	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
+	// recorded as not sent: if the call that failed took effect, another stream may have intended
+	// it since.
 	for _, results := range r.unrecorded {
 		_ = r.opts.Journal.Record(r.lasting, results, nil)
 	}

@@ -125,7 +125,8 @@ func (u *upload) putIdleConn(error) {
 
 // again returns a new reader of the whole form, which takes the place of any before it, unless a
 // transport may have sent a whole one. HTTP/1.1 retries only if a kept connection did not take even
-// the headers. HTTP/2 also retries if the server has read it all and says that it did not process it.
+// the headers. HTTP/2 also retries if the server has read it all and says that it did not process
+// it.
 func (u *upload) again() (io.ReadCloser, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
