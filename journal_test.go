@@ -282,10 +282,12 @@ func TestStream_journalThatTellsOfStrangersStopsIt(t *testing.T) {
 }
 
 func TestStream_theJournalsContextIsNeverDone(t *testing.T) {
-	gateway := newGateway(t, nil)
-	gateway.Inject(smslinktest.Delay(time.Hour))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+		cancel()
+		return smslinktest.Delay(time.Hour)
+	}})
 	j, read := newSpy(), 0
 	batches := collect(t, ctx,
 		gateway.Client().Stream(numbered(15, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j}))

@@ -17,7 +17,6 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/gsm7"
-	"github.com/go-smslink/smslink/smslinktest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -310,18 +309,25 @@ func TestPackage_panicsIfItsMessagesAreChangedInALoop(t *testing.T) {
 func TestPackage_panicsIfItIsBeingSent(t *testing.T) {
 	gw := newGateway(t, nil)
 	p := packageOf(t, 1)
-	gw.Inject(smslinktest.Delay(300 * time.Millisecond))
+	began, release := make(chan struct{}), make(chan struct{})
+	client, err := smslink.NewClient(gw.ConnectionID, gw.Password, &smslink.Options{Endpoint: gw.URL,
+		HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			close(began)
+			<-release
+			return http.DefaultTransport.RoundTrip(r)
+		})}})
+	require.NoError(t, err)
 	sent := make(chan error, 1)
 	go func() {
-		_, err := gw.Client().Send(context.Background(), p)
+		_, err := client.Send(context.Background(), p)
 		sent <- err
 	}()
-	_, err := gw.WaitMessages(t.Context(), 1)
-	require.NoError(t, err)
+	<-began
 	require.PanicsWithValue(t, "smslink: Reset of a Package that is being sent", p.Reset)
 	require.PanicsWithValue(t, "smslink: Reopen of a Package that is being sent", p.Reopen)
 	require.ErrorIs(t, p.Add(message(2)), smslink.ErrSentBefore)
 	require.False(t, p.Remove(1))
+	close(release)
 	require.NoError(t, <-sent)
 	require.Equal(t, []int64{1}, ids(p))
 	p.Reset()

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -240,17 +241,20 @@ func TestStream_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
 
 // A deadline of the whole stream does not take the place of an upload's.
 func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
-	gateway := newGateway(t, nil)
-	gateway.Inject(smslinktest.Delay(time.Hour))
-	client,
-		err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
-		&smslink.Options{Endpoint: gateway.URL, Timeout: 100 * time.Millisecond})
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	defer cancel()
-	batches := collect(t, ctx, client.Stream(numbered(20, new(int), nil), &smslink.StreamOptions{MaxMessages: 10}))
-	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
-	require.ErrorIs(t, batches[0].Err, context.DeadlineExceeded)
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, &smslink.Options{
+			Endpoint: "http://127.0.0.1/", HTTPClient: &http.Client{Transport: silence()}, Timeout: time.Second,
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start := time.Now()
+		batches := collect(t, ctx, client.Stream(numbered(20, new(int), nil), &smslink.StreamOptions{MaxMessages: 10}))
+		require.Equal(t, 2*time.Second, time.Since(start))
+		for _, batch := range batches {
+			require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batch.Err))
+			require.ErrorIs(t, batch.Err, context.DeadlineExceeded)
+		}
+	})
 }
 
 // tenThen are ten messages, and when entered is closed, the end.

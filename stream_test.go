@@ -336,8 +336,15 @@ func TestStream_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
 // Err is nil only if the loop has seen the result of every message.
 func TestStream_leavingTheLoopWithUploadsUnderWayIsNotItsEnd(t *testing.T) {
 	for messages, ended := range map[int]bool{10: true, 20: false} {
-		gateway := newGateway(t, nil)
-		gateway.Inject(smslinktest.Delay(100*time.Millisecond), smslinktest.Delay(300*time.Millisecond))
+		var uploads atomic.Int32
+		all := make(chan struct{})
+		gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+			if int(uploads.Add(1)) == messages/10 {
+				close(all)
+			}
+			<-all // no reply comes before the last upload
+			return smslinktest.Fault{}
+		}})
 		read := 0
 		stream := gateway.Client().Stream(numbered(messages, &read, nil),
 			&smslink.StreamOptions{MaxMessages: 10, Concurrency: 2})
@@ -503,13 +510,13 @@ func TestStream_batchesComeWhileAPackageFills(t *testing.T) {
 	gateway := newGateway(t, nil)
 	yielded := false
 	source := func(yield func(smslink.Message, error) bool) {
-		for m, err := range numbered(15, new(int), nil) {
-			for deadline := time.Now().Add(5 * time.Second); m.ID == 10 && len(gateway.Messages()) < 10 &&
+		for m, err := range numbered(19, new(int), nil) {
+			for deadline := time.Now().Add(time.Minute); m.ID == 10 && len(gateway.Messages()) < 10 &&
 				time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
-			if m.ID > 10 {
-				time.Sleep(50 * time.Millisecond) // the reply is on its way
+			if m.ID > 10 && !yielded {
+				time.Sleep(50 * time.Millisecond << (m.ID - 11)) // until the reply is there
 			}
 			if !yield(m, err) {
 				return
