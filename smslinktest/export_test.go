@@ -2,5 +2,5 @@ package smslinktest
 
 import "time"
 
-// EndStallsAfter is called before the gateway is asked anything.
-func (g *Gateway) EndStallsAfter(d time.Duration) { g.stall = d }
+// WaitFor is called before the gateway is asked anything.
+func (g *Gateway) WaitFor(stall, whole time.Duration) { g.patience = patience{stall, whole} }

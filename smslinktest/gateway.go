@@ -120,7 +120,7 @@ type Gateway struct {
 	caller     *http.Client   // of delivery reports
 	background sync.WaitGroup // delivery reports, and connections after a Raw
 	now        func() time.Time
-	stall      time.Duration // maxStall, except in a test
+	patience   patience // the default, except in a test
 
 	mu sync.Mutex
 	state
@@ -140,7 +140,7 @@ func NewUnstartedGateway(opts *Options) *Gateway {
 	if opts == nil {
 		opts = &Options{}
 	}
-	g := &Gateway{ConnectionID: opts.ConnectionID, Password: opts.Password, opts: *opts, now: opts.Now, stall: maxStall}
+	g := &Gateway{ConnectionID: opts.ConnectionID, Password: opts.Password, opts: *opts, now: opts.Now, patience: defaultPatience}
 	if g.now == nil {
 		g.now = time.Now
 	}

@@ -110,7 +110,7 @@ func TestGateway_readsAllOfAnUploadThatItRefuses(t *testing.T) {
 // An upload that stops within the package ends after a while, though its client stays connected.
 func TestGateway_endsAnUploadThatStalls(t *testing.T) {
 	gateway := newGateway(t, nil)
-	gateway.EndStallsAfter(50 * time.Millisecond)
+	gateway.WaitFor(50*time.Millisecond, time.Hour)
 	for _, path := range []string{smslinktest.BulkPath + "?timestamp=1", smslinktest.BalancePath} {
 		conn := dial(t, gateway)
 		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 1000\r\n\r\n--B\r\n", path)
@@ -124,6 +124,25 @@ func TestGateway_endsAnUploadThatStalls(t *testing.T) {
 	// One that has come whole may wait as long as it takes.
 	gateway.Inject(smslinktest.Delay(500 * time.Millisecond))
 	send(t, gateway, packageOf(t, nil, 1))
+}
+
+// So does one that comes a byte at a time.
+func TestGateway_endsAnUploadThatDrips(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.WaitFor(time.Hour, 200*time.Millisecond)
+	conn := dial(t, gateway)
+	fmt.Fprintf(conn, "POST %s?timestamp=1 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 100000000\r\n\r\n--B\r\n", smslinktest.BulkPath)
+	go func() {
+		for {
+			if _, err := conn.Write([]byte("x")); err != nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	reply, err := io.ReadAll(io.LimitReader(conn, 12))
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/1.1 200", string(reply))
 }
 
 func dial(t *testing.T, gateway *smslinktest.Gateway) net.Conn {

@@ -32,8 +32,13 @@ const (
 	maxMessages = 200_000
 )
 
-// maxStall is the longest pause between two reads of a request's body.
-const maxStall = 30 * time.Second
+// patience bounds how long a request's body is waited for.
+type patience struct {
+	stall time.Duration // without a byte
+	whole time.Duration // for all of it
+}
+
+var defaultPatience = patience{stall: 30 * time.Second, whole: 10 * time.Minute}
 
 // rejection is an ERROR reply.
 type rejection struct{ code, text string }
@@ -130,21 +135,23 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, p
 	return read, packed, err
 }
 
-// guardedBody is a request's body of which a read ends after a time without a byte.
+// guardedBody is a request's body that ends if it takes too long.
 type guardedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	stall   time.Duration
+	until   time.Time
 
 	mu      sync.Mutex
 	closing bool
 }
 
-// guard makes the request's body end if the client stalls, and soon once the gateway is closed. The
+// guard makes the request's body end if it takes too long, and soon once the gateway is closed. The
 // caller calls stop when the request is answered.
 func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func() bool) {
-	body := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(w), stall: g.stall}
-	body.setDeadline(time.Now().Add(body.stall)) // for net/http, which reads what a handler has not read
+	now := time.Now()
+	body := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(w), stall: g.patience.stall, until: now.Add(g.patience.whole)}
+	body.setDeadline(now.Add(body.stall)) // for net/http, which reads what a handler has not read
 	r.Body = body
 	return context.AfterFunc(g.closing, func() {
 		body.mu.Lock()
@@ -157,7 +164,11 @@ func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func() boo
 }
 
 func (b *guardedBody) Read(p []byte) (int, error) {
-	b.setDeadline(time.Now().Add(b.stall))
+	deadline := time.Now().Add(b.stall)
+	if deadline.After(b.until) {
+		deadline = b.until
+	}
+	b.setDeadline(deadline)
 	n, err := b.ReadCloser.Read(p)
 	if err == nil || errors.Is(err, io.EOF) {
 		b.setDeadline(time.Time{}) // net/http goes on reading, to see the connection end
