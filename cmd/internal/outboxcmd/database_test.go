@@ -1,8 +1,12 @@
 package outboxcmd_test
 
 import (
+	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/outboxcmd"
+	"github.com/go-smslink/smslink/outbox"
 )
 
 func run(t *testing.T, args ...string) (code int, said string) {
@@ -78,4 +83,51 @@ func TestDB_sqlitesFilesAreTheOwnersAlone(t *testing.T) {
 	code, said = run(t, "migrate", "--db", "sqlite:"+filepath.Join(folder, "no", "shop.db"))
 	require.NotZero(t, code)
 	require.Contains(t, said, fmt.Sprint("--db: open ", folder))
+}
+
+// With --reports, whoever unsubscribes gets no more messages.
+func TestRun_takesUnsubscriptions(t *testing.T) {
+	folder := t.TempDir()
+	name, secret := filepath.Join(folder, "shop.db"), filepath.Join(folder, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("a-secret-of-16-characters\n"), 0o600))
+	said, errOut := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan int, 1)
+	go func() {
+		console := cli.Console{In: strings.NewReader(""), Out: io.Discard, Err: errOut, Getenv: func(string) string { return "" }}
+		ended <- cli.Run(ctx, console, outboxcmd.NewCommand, []string{
+			"run", "--db", "sqlite:" + name, "--migrate", "--sandbox", "--reports", "127.0.0.1:0", "--secret-file", secret,
+		})
+		_ = errOut.Close()
+	}()
+	base := ""
+	for lines := bufio.NewScanner(said); base == "" && lines.Scan(); {
+		if _, at, ok := strings.Cut(lines.Text(), "unsubscriptions at "); ok {
+			base, _, _ = strings.Cut(at, ",")
+		}
+	}
+	require.NotEmpty(t, base)
+	go func() { _, _ = io.Copy(io.Discard, said) }()
+	for path, want := range map[string]int{
+		"a-secret-of-16-characters?unsubscribe_message_id=x&sender=0712345678&message=STOP": http.StatusOK,
+		"a-secret-of-16-characters?unsubscribe_message_id=x&sender=Ana":                     http.StatusInternalServerError,
+		"guess?unsubscribe_message_id=x&sender=0712345679":                                  http.StatusNotFound,
+	} {
+		resp, err := http.Get(base + path)
+		require.NoError(t, err)
+		resp.Body.Close()
+		require.Equal(t, want, resp.StatusCode, path)
+	}
+	stop()
+	require.Zero(t, <-ended)
+
+	db, err := sql.Open("sqlite", name)
+	require.NoError(t, err)
+	defer db.Close()
+	box, err := outbox.New(db, outbox.SQLite, nil)
+	require.NoError(t, err)
+	out, err := box.OptedOut(t.Context(), db, "+40712345678", "0712345679")
+	require.NoError(t, err)
+	require.Equal(t, []string{"+40712345678"}, out)
 }

@@ -49,7 +49,9 @@ Any number of these commands may run on one database, on any number of machines.
 
 ` + account.Help + `
 
-With --reports it takes the gateway's delivery reports, too: see smslink reports.`,
+With --reports it takes the gateway's delivery reports, too: see smslink reports. Under
+/unsubscriptions/, followed by the same secret, it takes unsubscriptions, and sends no
+more messages to their numbers, except in lanes that ignore opt-outs.`,
 		Example: `  smslink-outbox run --db sqlite:shop.db --migrate --sandbox`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,7 +65,7 @@ With --reports it takes the gateway's delivery reports, too: see smslink reports
 	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("packages of the bulk lane that are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
 	flags.StringVar(&opts.hours, "hours", "", "`FROM-TO`, such as 08:00-22:00, in which the bulk lane is open, in local time")
-	flags.StringVar(&opts.reports, "reports", "", "`ADDRESS` to take delivery reports at; needs --secret-file")
+	flags.StringVar(&opts.reports, "reports", "", "`ADDRESS` to take delivery reports and unsubscriptions at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
 	flags.BoolVar(&opts.allowLoss, "allow-loss", false, "work on a database whose settings may lose commits; messages can then be sent twice")
 	opts.account.AddTo(cmd)
@@ -102,7 +104,7 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 		Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: opts.concurrency, Hours: hours}},
 	}
 	at.creates = opts.migrate
-	return at.do(ctx, settings, func(ctx context.Context, box *outbox.Outbox, _ *sql.DB) error {
+	return at.do(ctx, settings, func(ctx context.Context, box *outbox.Outbox, db *sql.DB) error {
 		if opts.migrate {
 			if err := box.Migrate(ctx); err != nil {
 				return err
@@ -116,7 +118,7 @@ func runOutbox(ctx context.Context, at *database, opts runOptions) error {
 		taken := make(chan error, 1)
 		go func() {
 			defer cancel()
-			taken <- takeReports(ctx, opts, c, box, logger)
+			taken <- takeReports(ctx, opts, c, box, db, logger)
 		}()
 		err := box.Run(ctx, client)
 		cancel()
@@ -144,21 +146,31 @@ func parseHours(s string) (outbox.Hours, error) {
 	return h, nil
 }
 
-// takeReports serves the delivery reports' URL until ctx is done.
-func takeReports(ctx context.Context, opts runOptions, c cli.Console, box *outbox.Outbox, logger *slog.Logger) error {
+// takeReports serves the URLs of delivery reports and of unsubscriptions until ctx is done.
+func takeReports(ctx context.Context, opts runOptions, c cli.Console, box *outbox.Outbox, db *sql.DB, logger *slog.Logger) error {
 	secret, err := secret.Read(opts.secretFile, c.Err)
 	if err != nil {
 		return fmt.Errorf("--secret-file: %w", err)
 	}
-	handler, err := webhook.Reports(secret, box.Report, &webhook.Options{Logger: logger})
+	reports, err := webhook.Reports(secret, box.Report, &webhook.Options{Logger: logger})
 	if err != nil {
 		return err
 	}
+	unsubscriptions, err := webhook.Unsubscriptions(secret, func(ctx context.Context, u webhook.Unsubscription) error {
+		_, err := box.OptOut(ctx, db, u.From)
+		return err
+	}, &webhook.Options{Logger: logger})
+	if err != nil {
+		return err
+	}
+	handler := http.NewServeMux()
+	handler.Handle("/", reports)
+	handler.Handle("/unsubscriptions/", unsubscriptions)
 	listener, err := net.Listen("tcp", opts.reports)
 	if err != nil {
 		return fmt.Errorf("--reports: %w", err)
 	}
-	fmt.Fprintf(c.Err, "smslink: taking delivery reports at http://%s/ followed by the secret\n", listener.Addr())
+	fmt.Fprintf(c.Err, "smslink: taking delivery reports at http://%[1]s/ and unsubscriptions at http://%[1]s/unsubscriptions/, both followed by the secret\n", listener.Addr())
 	return serve.Until(ctx, &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
