@@ -24,7 +24,8 @@ func TestProgress_narrow(t *testing.T) {
 		{40, `(?m)^sending  40%  \(200/500\) *$`},
 	} {
 		t.Run(fmt.Sprint(c.columns), func(t *testing.T) {
-			gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(400 * time.Millisecond) }})
+			t.Parallel()
+			gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(time.Second) }})
 			term := cmdtest.NewTerminal(t, gateway, c.columns)
 			term.Types("smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
 			require.Regexp(t, c.line, term.Shows("(200/500"))

@@ -16,7 +16,7 @@ import (
 )
 
 func TestTerminal_promptAndProgress(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(400 * time.Millisecond) }})
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(time.Second) }})
 	file := numbered(t, 500)
 	term := cmdtest.NewTerminal(t, gateway, 100)
 	command := "smslink send --package-size 100 --endpoint " + gateway.URL + " " + file

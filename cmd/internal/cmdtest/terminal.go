@@ -56,7 +56,7 @@ func (t *Terminal) Clear() {
 	t.Types("clear", "Enter")
 	require.Eventually(t.t, func() bool {
 		return strings.TrimSpace(t.Tmux("capture-pane", "-p")) == "$"
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 }
 
 // Prompts waits until the shell does, so that nothing typed is lost to what runs before it.
@@ -65,7 +65,7 @@ func (t *Terminal) Prompts() {
 	require.Eventually(t.t, func() bool {
 		screen := strings.TrimSpace(t.Tmux("capture-pane", "-p"))
 		return strings.HasSuffix(screen, "\n$")
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 }
 
 // Shows waits until the screen holds all of these, and gives it.
@@ -80,7 +80,7 @@ func (t *Terminal) Shows(text ...string) (screen string) {
 			}
 		}
 		return true
-	}, 20*time.Second, 20*time.Millisecond, "the screen never showed %q, but last\n%s", text, screenOf{&screen})
+	}, 2*time.Minute, 20*time.Millisecond, "the screen never showed %q, but last\n%s", text, screenOf{&screen})
 	return screen
 }
 
