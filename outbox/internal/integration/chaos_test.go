@@ -90,6 +90,7 @@ type chaos struct {
 
 	trade   sync.WaitGroup
 	orders  []bool // by number: committed
+	opted   []bool // by number: its customer has opted out, and was sent news after that
 	kills   atomic.Int64
 	stops   atomic.Int64
 	crashes int
@@ -103,7 +104,7 @@ func (c *chaos) shop() {
 	require.NoError(c, err)
 	_, err = c.db.ExecContext(c.Context(), "DELETE FROM shop_order")
 	require.NoError(c, err)
-	c.orders = make([]bool, *chaosMessages)
+	c.orders, c.opted = make([]bool, *chaosMessages), make([]bool, *chaosMessages)
 	const batch = 10
 	pause := *chaosSpread / time.Duration(max(1, len(c.orders)/batch))
 	ctx := c.Context()
@@ -113,9 +114,26 @@ func (c *chaos) shop() {
 			for ctx.Err() == nil && !c.order(ctx, first, min(batch, len(c.orders)-first), commit) {
 				time.Sleep(50 * time.Millisecond)
 			}
+			if commit && rand.IntN(4) == 0 {
+				for ctx.Err() == nil && !c.optOut(ctx, first) {
+					time.Sleep(50 * time.Millisecond)
+				}
+			}
 			time.Sleep(pause)
 		}
 	})
+}
+
+// optOut reports whether a customer's opt-out and the news that were enqueued after it are there.
+func (c *chaos) optOut(ctx context.Context, i int) bool {
+	c.opted[i] = true
+	number := fmt.Sprintf("07%08d", i)
+	if _, err := c.box.OptOut(ctx, c.db, number); err != nil {
+		return false
+	}
+	news := outbox.Message{Key: fmt.Sprintf("news-%d", i), To: number, Text: "Noutăți."}
+	_, err := c.box.Enqueue(ctx, c.db, news)
+	return err == nil
 }
 
 // order reports whether the orders came to their end.
@@ -224,14 +242,19 @@ func (c *chaos) finish() {
 func (c *chaos) compare(lostReplies int64) {
 	sent := map[int]int{}
 	twice := 0
+	news := 0
 	for _, m := range c.gateway.Messages() {
+		if m.Text == "Noutăți." {
+			news++
+			continue
+		}
 		number, err := strconv.Atoi(strings.TrimPrefix(m.To, "07"))
 		require.NoError(c, err)
 		if sent[number]++; sent[number] == 2 {
 			twice++
 		}
 	}
-	committed, lost, unsent, accepted, inDoubt, phantom := 0, 0, 0, 0, 0, 0
+	committed, lost, unsent, accepted, inDoubt, optedOut, phantom := 0, 0, 0, 0, 0, 0, 0
 	states, kept := states(c.T, c.db), c.kept()
 	for i, order := range c.orders {
 		state := states[fmt.Sprintf("order-%d", i)]
@@ -249,6 +272,8 @@ func (c *chaos) compare(lostReplies int64) {
 			}
 		case state == outbox.InDoubt:
 			inDoubt++
+		case state == outbox.OptedOut && c.opted[i] && sent[i] == 0:
+			optedOut++
 		default:
 			lost++
 		}
@@ -257,8 +282,17 @@ func (c *chaos) compare(lostReplies int64) {
 	unresolved, err := c.box.Unresolved(c.Context())
 	require.NoError(c, err)
 	limit := (int(c.kills.Load())+c.crashes)*chaosConcurrency + int(lostReplies)
-	c.Logf("%d orders, %d kills, %d crashes, %d stops, %d lost replies: %d accepted, %d in doubt in %d packages (at most %d), twice %d, lost %d, accepted and not in the ledger %d, rolled back and sent %d",
-		committed, c.kills.Load(), c.crashes, c.stops.Load(), lostReplies, accepted, inDoubt, len(unresolved), limit, twice, lost, unsent, phantom)
+	c.Logf("%d orders, %d kills, %d crashes, %d stops, %d lost replies: %d accepted, %d opted out, "+
+		"%d in doubt in %d packages (at most %d), twice %d, lost %d, accepted and not in the ledger %d, "+
+		"rolled back and sent %d, sent after an opt-out %d",
+		committed, c.kills.Load(), c.crashes, c.stops.Load(), lostReplies, accepted, optedOut,
+		inDoubt, len(unresolved), limit, twice, lost, unsent, phantom, news)
+	for i, opted := range c.opted {
+		if opted && *chaosPostgres == "" {
+			require.Equal(c, outbox.OptedOut, states[fmt.Sprintf("news-%d", i)])
+		}
+	}
+	require.Zero(c, news, "sent to a number that had opted out")
 	require.Zero(c, twice, "sent twice")
 	require.Zero(c, lost, "lost")
 	require.Zero(c, unsent, "accepted and not in the ledger")
