@@ -9,8 +9,8 @@ import "context"
 // them concurrently for different packages. Their arguments hold no receiver, text, credential
 // or URL.
 type Tracer interface {
-	// TraceUploadStart is called when Send begins with a package that it may send, before the
-	// package is compressed. The context that it returns must descend from ctx. It is that of the
+	// TraceUploadStart is called at the start of Send, unless the package is sealed or empty, and
+	// before it is compressed. The context that it returns must descend from ctx. It is that of the
 	// HTTP request, of the log events, and of TraceUploadEnd.
 	TraceUploadStart(ctx context.Context, data UploadStart) context.Context
 

@@ -159,7 +159,7 @@ func (f *folder) next() (change Change, ok bool) {
 	return Change{}, false
 }
 
-// keep notes what stands at the end of the folded text so far.
+// keep records the last byte of the folded text so far.
 func (f *folder) keep(folded string) {
 	if folded != "" {
 		f.begun, f.last = true, folded[len(folded)-1]
@@ -220,8 +220,8 @@ func endsLinkMark(r rune) bool {
 	return strings.ContainsAny(to, "/.@")
 }
 
-// skip passes over what surely stays: ASCII of the alphabet, except its last character, to which
-// something may cling.
+// skip advances over plain ASCII of the alphabet, except for its last character, which a combining
+// mark may follow.
 func (f *folder) skip() {
 	if bytes, _ := leading(f.text[f.at:]); bytes > 1 {
 		f.keep(f.text[f.at : f.at+bytes-1])

@@ -25,8 +25,8 @@ type Upload struct {
 	Rejection      string // the ERROR's code and text; empty if it was taken or met a fault
 	Fault          string // the Name of the fault that it met; empty if it met none
 
-	// Fields are the form's fields as received, in order, without the password and the
-	// package: all of them, or those before the first wrong one.
+	// Fields are the form's fields as received, in order, without the password and the package, up
+	// to the first invalid field.
 	Fields []Field
 }
 

@@ -27,8 +27,8 @@ type Snapshot struct {
 	Changed <-chan struct{}
 }
 
-// Inspect calls f with what the gateway holds, without a copy: for a program that looks at a long
-// ledger again and again, as the sandbox's page does. Everything else that the gateway does waits
+// Inspect calls f with what the gateway holds, without a copy, for programs that poll a large
+// ledger, as the sandbox's page does. Everything else that the gateway does waits
 // until f returns. F must not change the slices, keep them, or call the gateway.
 func (g *Gateway) Inspect(f func(Snapshot)) {
 	g.mu.Lock()

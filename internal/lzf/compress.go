@@ -12,7 +12,7 @@ import (
 )
 
 // A long input is compressed in chunks, side by side if it is longer than serialSize. Each refers
-// back to the end of the one before it, so that the cuts cost hardly a byte.
+// back to the end of the one before it, so the chunks compress almost as well.
 const (
 	chunkSize  = 256 << 10
 	serialSize = 512 << 10

@@ -1,4 +1,4 @@
-// Package parallel appends parts that are made side by side, one after another.
+// Package parallel builds parts concurrently and appends them in order.
 package parallel
 
 import (

@@ -144,10 +144,12 @@ func appendText(dst []byte, text string) ([]byte, error) {
 	return appendEscaped(dst[:start+plain], text[plain:])
 }
 
-// plainPrefix returns how many of text's first bytes stand for themselves, rounded down to a
-// multiple of eight unless all of them do, and reports whether all of text is ASCII; the report may
-// be a false no. It looks at eight bytes at once: subtracting a limit from each, or 1 from those
-// that ^ has made 0, borrows from a highest bit that was 0 exactly if one of them lies below.
+// plainPrefix returns how many of text's first bytes stand for themselves. The number is rounded
+// down to a multiple of eight, unless all of them do. It also reports whether all of text is ASCII;
+// this may be false although it is.
+//
+// It tests eight bytes at once (SWAR): see "Determine if a word has a byte less than n" in
+// https://graphics.stanford.edu/~seander/bithacks.html.
 func plainPrefix(text []byte) (plain int, ascii bool) {
 	const (
 		ones  = 0x0101010101010101

@@ -22,7 +22,7 @@ type Reply struct {
 	Text      string
 	PackageID string // MESSAGE only
 	Entries   string // MESSAGE only: one entry a message, parted by commas; see All
-	MayBeCut  bool   // the last field or entry may lack its end; set by who has read the body
+	MayBeCut  bool   // the last field or entry may lack its end; set by the caller
 }
 
 // Entry is what the gateway said of one message.

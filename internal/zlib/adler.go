@@ -7,8 +7,8 @@ const modulus = 65521
 // second one's length.
 //
 // The low half of a checksum is 1 plus the sum of the bytes. The high half is the sum of all values
-// that the low half had, one for each byte. The first run adds its low half, less the 1, to each
-// value of the second's.
+// that the low half had, one for each byte. Each value of the second run grows by the low half of
+// the first, less 1.
 func combine(first, second uint32, length int) uint32 {
 	before := uint64(first&0xffff + modulus - 1)
 	low := before + uint64(second&0xffff)

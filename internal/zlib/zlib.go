@@ -1,4 +1,4 @@
-// Package zlib makes zlib streams (RFC 1950), long ones on all cores.
+// Package zlib makes zlib streams (RFC 1950), in parallel if they are long.
 //
 // A long input is cut into chunks that are compressed side by side, as pigz does. Each has the end
 // of the one before it as its dictionary, ends at a whole byte, and is appended to the one before
@@ -79,7 +79,7 @@ func header(level int) [2]byte {
 }
 
 // AppendCompress appends the compressed form of all pieces, one after another, to dst and returns
-// it. It keeps no hold of dst and the pieces, which must not overlap. With an error it returns dst
+// it. It does not retain dst or the pieces, which must not overlap. With an error it returns dst
 // as it was.
 func (e *Encoder) AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	size := 0
