@@ -98,7 +98,7 @@ func TestWorkbook_hostile(t *testing.T) {
 		{"entities that expand", book, `<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">`, `<!ENTITY c "&b;&b;&b;">`, `]>` + xlsxtest.Workbook(""), tooLong},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			name := file(t, "b.xlsx", string(bomb(t, c.part, c.before, c.repeated, c.after, 18<<20)))
+			name := file(t, "b.xlsx", string(bomb(t, c.part, c.before, c.repeated, c.after, 24<<20)))
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			_, _, err := survey(t, name, campaign.Options{})

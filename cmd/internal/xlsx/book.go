@@ -17,12 +17,12 @@ import (
 type Book struct {
 	parts    map[string]*zip.File
 	sheets   []sheet
-	strings  []string // that cells share
-	dates    []bool   // by style: whether a number is a date
-	general  []bool   // by style: whether a whole number is shown as its digits
-	since    bool     // days are counted from 1904 on
-	outdated bool     // results of formulas are to be calculated again
-	spent    spent
+	texts    texts  // that cells share
+	dates    []bool // by style: whether a number is a date
+	general  []bool // by style: whether a whole number is shown as its digits
+	since    bool   // days are counted from 1904 on
+	outdated bool   // results of formulas are to be calculated again
+	left     allowance
 }
 
 type sheet struct {
@@ -42,7 +42,7 @@ func Open(in io.ReaderAt, size int64) (*Book, error) {
 		return nil, fmt.Errorf("the workbook is damaged (%w)", err)
 	}
 	directory.left = 1 << 62
-	b := &Book{parts: map[string]*zip.File{}, spent: spent{maxCost: max(freeCost, maxRatio*size)}}
+	b := &Book{parts: map[string]*zip.File{}, left: allowance{freeBytes + maxBytes*size, freeTokens + maxTokens*size}}
 	for _, f := range archive.File {
 		name := strings.ToLower(strings.TrimPrefix(f.Name, "/"))
 		if b.parts[name] != nil {
@@ -217,7 +217,7 @@ func (b *Book) open(name, root string) (*part, error) {
 	if err != nil {
 		return nil, damaged(err)
 	}
-	in := &input{unpacked: file, buffer: make([]byte, 32<<10), spent: &b.spent}
+	in := &input{unpacked: file, buffer: make([]byte, 32<<10), allowance: &b.left}
 	return &part{xml: xml.NewDecoder(in), in: in, file: file, root: root}, nil
 }
 

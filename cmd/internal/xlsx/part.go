@@ -30,11 +30,12 @@ const (
 	maxSheets  = 10_000    // and relations of a part
 	maxStrings = 512 << 20 // bytes of the strings that cells share
 
-	// What a workbook may cost in all: a unit for each byte that it unpacks to and tokenCost for
-	// each token, up to freeCost or maxRatio times the size of the file.
-	tokenCost = 16
-	freeCost  = 16 << 20
-	maxRatio  = 100
+	// What a workbook may unpack to in all, besides what is free: bytes and tokens for each byte of
+	// the file. The most repetitive campaigns take two thirds of these.
+	freeBytes  = 16 << 20
+	freeTokens = 1 << 20
+	maxBytes   = 100
+	maxTokens  = 3
 
 	maxDirectory = 4 << 20 // bytes of the list of parts
 )
@@ -66,7 +67,7 @@ func (p *part) next() (xml.Token, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p.in.cost += tokenCost; p.in.cost > p.in.maxCost {
+		if p.in.tokens--; p.in.tokens < 0 {
 			return nil, errTooMuch
 		}
 		switch token := token.(type) {
@@ -183,11 +184,11 @@ type input struct {
 	buffer   []byte
 	at, end  int
 	token    int // bytes that were unpacked for the token that is being read
-	*spent
+	*allowance
 }
 
-// spent is what a workbook has cost so far.
-type spent struct{ cost, maxCost int64 }
+// allowance is what a workbook may still unpack to.
+type allowance struct{ bytes, tokens int64 }
 
 // ReadByte returns the next byte.
 func (in *input) ReadByte() (byte, error) {
@@ -211,9 +212,9 @@ func (in *input) fill() error {
 	}
 	in.at, in.end = 0, n
 	in.token += n
-	in.cost += int64(n)
+	in.bytes -= int64(n)
 	switch {
-	case in.cost > in.maxCost:
+	case in.bytes < 0:
 		return errTooMuch
 	case in.token > maxCell+len(in.buffer):
 		return errTooLong

@@ -305,10 +305,10 @@ func (r *Rows) value(cell *Cell, kind string, style int, empty bool) error {
 			return nil
 		}
 		n, err := strconv.Atoi(cell.Value)
-		if err != nil || n < 0 || n >= len(r.book.strings) {
+		if err != nil || n < 0 || n >= len(r.book.texts.list) {
 			return errOrder(fmt.Sprintf("the workbook is damaged (row %d has a text that is not there)", r.number))
 		}
-		cell.Value = r.book.strings[n]
+		cell.Value = r.book.texts.list[n]
 	case "inlineStr":
 	case "str":
 		cell.Value = unescaped(cell.Value)

@@ -10,9 +10,7 @@ import (
 
 // readStrings reads the texts that cells share.
 func (b *Book) readStrings(name string) error {
-	const overhead = 32 // of a string in memory
-	size := 0
-	return b.readPart(name, "sst", func(p *part, e xml.StartElement) error {
+	err := b.readPart(name, "sst", func(p *part, e xml.StartElement) error {
 		if e.Name.Local != "si" {
 			return p.skip()
 		}
@@ -20,12 +18,44 @@ func (b *Book) readStrings(name string) error {
 		if err != nil {
 			return err
 		}
-		if size += len(text) + overhead; size > maxStrings {
-			return errTooLarge
-		}
-		b.strings = append(b.strings, text)
-		return nil
+		return b.texts.add(text)
 	})
+	b.texts.flush()
+	return err
+}
+
+// texts are strings that stand in blocks of memory, so that short ones take little.
+type texts struct {
+	list  []string
+	size  int
+	block []byte // of those that are not in list yet
+	ends  []int  // of each of them in block
+}
+
+func (t *texts) add(text string) error {
+	const (
+		blockSize = 64 << 10
+		overhead  = 16
+	)
+	if t.size += len(text) + overhead; t.size > maxStrings {
+		return errTooLarge
+	}
+	if len(t.block)+len(text) > blockSize {
+		t.flush()
+	}
+	t.block = append(t.block, text...)
+	t.ends = append(t.ends, len(t.block))
+	return nil
+}
+
+// flush puts what was added into list.
+func (t *texts) flush() {
+	block, start := string(t.block), 0
+	for _, end := range t.ends {
+		t.list = append(t.list, block[start:end])
+		start = end
+	}
+	t.block, t.ends = t.block[:0], t.ends[:0]
 }
 
 // richText returns the text of the element that was begun: of all its runs, and without the
