@@ -152,15 +152,6 @@ func TestSend_interruptedTwice(t *testing.T) {
 	require.Equal(t, "not sent", records[14][4])
 }
 
-// unlessLong returns the number of the tests' short form, or that of the full one, which
-// SMSLINK_LONG=1 runs: see CONTRIBUTING.md.
-func unlessLong(short, full int) int {
-	if os.Getenv("SMSLINK_LONG") != "" {
-		return full
-	}
-	return short
-}
-
 // Killed at any moment and run again until it ends: each message is taken once, but for those in
 // doubt, which are told of and never sent again.
 func TestSend_killedAndRunAgain(t *testing.T) {

@@ -447,3 +447,12 @@ func TestSend_neverShowsThePassword(t *testing.T) {
 		require.NotContains(t, got.out+got.err, "hunter2")
 	}
 }
+
+// unlessLong returns the number of the tests' short form, or that of the full one, which
+// SMSLINK_LONG=1 runs: see CONTRIBUTING.md.
+func unlessLong(short, full int) int {
+	if os.Getenv("SMSLINK_LONG") != "" {
+		return full
+	}
+	return short
+}
