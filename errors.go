@@ -46,7 +46,7 @@ const prefix = "smslink: "
 
 // textOf returns an error's text without the prefix.
 func textOf(err error) string {
-	if e, ok := err.(interface{ text() string }); ok { //nolint:errorlint // what it wraps has no part in its text
+	if e, ok := err.(interface{ text() string }); ok {
 		return e.text()
 	}
 	return fmt.Sprint(err)

@@ -74,11 +74,11 @@ func TestAdd_refuses(t *testing.T) {
 			require.Equal(t, c.message.ID, messageErr.ID)
 			require.Equal(t, c.field, messageErr.Field)
 			for _, kind := range []error{smslink.ErrReceiver, smslink.ErrRepeatedID} {
-				require.Equal(t, c.kind == kind, errors.Is(err, kind))
+				require.Equal(t, errors.Is(c.kind, kind), errors.Is(err, kind))
 			}
 			require.EqualError(t, err, c.says)
 			require.Equal(t, smslink.OutcomeInvalid, smslink.OutcomeOf(err))
-			require.Equal(t, c.kind != smslink.ErrRepeatedID, smslink.SafeToResend(err))
+			require.Equal(t, !errors.Is(c.kind, smslink.ErrRepeatedID), smslink.SafeToResend(err))
 
 			require.Equal(t, before, plain(p))
 			require.Equal(t, []int64{5}, ids(p))

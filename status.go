@@ -160,7 +160,7 @@ func (v verdict) and(other verdict) verdict {
 // verdictIn returns the verdict of all errors joined in err. It looks at every branch, as errors.As
 // does not.
 func verdictIn(err error) (v verdict, found bool) {
-	if e, ok := err.(interface{ verdict() verdict }); ok { //nolint:errorlint // each branch is looked at in turn
+	if e, ok := err.(interface{ verdict() verdict }); ok {
 		v, found = e.verdict(), true
 	}
 	for _, joined := range joinedIn(err) {

@@ -25,7 +25,7 @@ type run struct {
 
 	uploads  context.Context //nolint:containedctx // of the uploads
 	lasting  context.Context //nolint:containedctx // of the journal's calls: never done
-	going    context.Context //nolint:containedctx // done, with its reason, once nothing more is to be sent
+	going    context.Context // done, with its reason, once nothing more is to be sent
 	stop     context.CancelCauseFunc
 	cutShort atomic.Bool  // a package was not sent, or not recorded, because the run stopped
 	inDoubt  atomic.Int32 // packages in a row

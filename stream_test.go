@@ -240,9 +240,10 @@ func TestBatch_ResultsAreAllMessages(t *testing.T) {
 			require.Equal(t, err == nil, r.RemoteID != "" && smslink.OutcomeOf(err) == accepted)
 		}
 		require.Equal(t, c.want, got, name)
-		for most := range len(got) { // a loop that is left early
+		for most := range got { // a loop that is left early
 			seen := 0
-			for range batches[0].Results() {
+			for _, err := range batches[0].Results() {
+				_ = err
 				if seen++; seen > most {
 					break
 				}
@@ -254,8 +255,8 @@ func TestBatch_ResultsAreAllMessages(t *testing.T) {
 
 // A batch that the caller has changed says nothing wrong.
 func TestBatch_ResultsOfAChangedBatch(t *testing.T) {
-	for range new(smslink.Batch).Results() {
-		t.Fatal("it has no messages")
+	for _, err := range new(smslink.Batch).Results() {
+		t.Fatal("it has no messages", err)
 	}
 	seen := 0
 	for r, err := range (&smslink.Batch{Package: packageOf(t, 7)}).Results() {
