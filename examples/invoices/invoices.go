@@ -17,7 +17,7 @@ func remind(ctx context.Context, client *smslink.Client, db *sql.DB, journalFile
 	if err != nil {
 		return 0, err
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	stream := client.Stream(unpaid(ctx, db), &smslink.StreamOptions{MaxMessages: 200, Journal: j}) // 10,000 by default
 	for batch := range stream.Batches(ctx) {
 		for result, err := range batch.Results() {

@@ -162,8 +162,8 @@ func trade(ctx context.Context, out io.Writer, s *shop) error {
 	return s.print(ctx, out, keys)
 }
 
-// promote sends a campaign to these customers, and prints the states of its messages. A customer who
-// wants no more messages is left out.
+// promote sends a campaign to these customers, and prints the states of its messages. A customer
+// who wants no more messages is left out.
 func (s *shop) promote(ctx context.Context, out io.Writer, phones ...string) error {
 	var keys []string
 	for _, phone := range phones {

@@ -40,8 +40,8 @@ func pages(t *testing.T) map[string]string {
 	return pages
 }
 
-// No page holds a stack trace, or a path of the machine on which it was written. /tmp is the reader's
-// own, and a path after a host or a command is none.
+// No page holds a stack trace, or a path of the machine on which it was written. /tmp is the
+// reader's own, and a path after a host or a command is none.
 func TestPages_holdNoTraceAndNoPath(t *testing.T) {
 	wrong := regexp.MustCompile(`panic:|goroutine \d|exit status \d|(?:^|[\s"'` + "`" + `(=])/(?:work|home|root|Users|private|var|opt|usr|mnt|builds?|go|tmp/go-)[/\w-]*/`)
 	for name, text := range pages(t) {

@@ -14,10 +14,10 @@ import (
 // statsTimeout bounds a reading of the queue, since whoever collects metrics waits for it.
 const statsTimeout = 5 * time.Second
 
-// Observe reports the gauges of an outbox: what is queued, due, in doubt, rejected and paused. It reads
-// [outbox.Outbox.Stats] when metrics are collected, but not again before the interval has passed,
-// which is at least a second. Collection then waits up to 5 seconds. If the database can't be read,
-// the gauges are absent: alert on that, too. Unregister the registration to stop.
+// Observe reports the gauges of an outbox: what is queued, due, in doubt, rejected and paused. It
+// reads [outbox.Outbox.Stats] when metrics are collected, but not again before the interval has
+// passed, which is at least a second. Collection then waits up to 5 seconds. If the database can't
+// be read, the gauges are absent: alert on that, too. Unregister the registration to stop.
 func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.Registration, error) {
 	if box == nil {
 		return nil, errors.New("outboxotel: the outbox is nil")
