@@ -10,6 +10,7 @@ import (
 	"log"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -201,8 +202,8 @@ var plainTargets = map[int]float64{1: 1, 1000: 1.5, 10_000: 2.5, 100_000: 3.5, 1
 
 func (r *report) plainMarkdown(runs int) string {
 	var t table
-	fmt.Fprintf(&t, "Measured on %s by `go run ./internal/bench/compare -plain`: %s, %d cores, %s, medians of %d runs of each side in turn, or of %d up to 1,000 messages.\n\n",
-		time.Now().UTC().Format(time.DateOnly), processorName(), runtime.NumCPU(), runtime.Version(), runs, 5*runs)
+	fmt.Fprintf(&t, "Measured on %s by `go run ./internal/bench/compare -plain`: %s, %d cores with a load of %s, %s, medians of %d runs of each side in turn, or of %d up to 1,000 messages.\n\n",
+		time.Now().UTC().Format(time.DateOnly), processorName(), runtime.NumCPU(), load(), runtime.Version(), runs, 5*runs)
 	t.row("a fresh process", "plain Go", "ours", "plain ÷ ours", "target", "met", "processor time, plain ÷ ours", "memory, ours ÷ plain", "size, ours ÷ plain")
 	t.row("---", "---", "---", "---", "---", "---", "---", "---", "---")
 	for _, p := range r.plain {
@@ -216,6 +217,15 @@ func (r *report) plainMarkdown(runs int) string {
 			fmt.Sprintf("%.2f", median(kilobytes(p.ours))/median(kilobytes(p.plain))), fmt.Sprintf("%.2f", p.size))
 	}
 	return t.String()
+}
+
+// load returns the load average of the last quarter of an hour, of which 1 is ours.
+func load() string {
+	averages, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(averages)); err == nil && len(fields) > 2 {
+		return fields[2]
+	}
+	return "unknown"
 }
 
 func processorTimes(runs []measured) (values []float64) {

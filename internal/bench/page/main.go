@@ -32,6 +32,7 @@ type part struct {
 }
 
 var parts = []part{
+	{name: "plain", program: []string{"./internal/bench/compare", "-plain"}, try: []string{"-quick", "-runs", "1"}},
 	{name: "compare", program: []string{"./internal/bench/compare", "-pictures"}, try: []string{"-quick", "-runs", "1"}, pictures: []string{"performance.svg"}},
 	{name: "small", program: []string{"./internal/bench/small"}, try: []string{"-rounds", "1", "-lasting", "20ms"}},
 	{name: "stream", program: []string{"./internal/bench/stream", "-pictures"}, try: []string{"-messages", "100000", "-runs", "1"}, pictures: []string{"stream.svg"}},
