@@ -37,8 +37,8 @@ No account is needed, and nothing is sent.
 ` + input.Help + `
 
 An SMS holds 160 characters, or 153 if the text needs several SMS. With a single
-character that the GSM alphabet lacks, such as ă or ș, the text is sent in UCS-2:
-an SMS then holds 70 characters, or 67. A million receivers take 170 MB of memory.
+character that the GSM alphabet lacks, such as ă or ș, the text is sent in UCS-2,
+and an SMS holds 70 characters, or 67.
 
 Exit codes:
   0  every row is good

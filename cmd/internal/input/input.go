@@ -21,20 +21,21 @@ import (
 )
 
 // Help is the part of a command's help about FILEs.
-const Help = `FILE is a workbook (.xlsx), CSV or JSON lines, one object a line. "-" is standard
-input. A CSV is separated by commas, semicolons or tabs, in UTF-8 or UTF-16.
+const Help = `FILE is a workbook (.xlsx), CSV or JSON lines, one object a line. "-" is
+standard input. A CSV is separated by commas, semicolons, tabs or |, in UTF-8 or
+UTF-16.
 
 The columns are
   id       a whole number from 0, unique among all FILEs; without one, and if it
            is called Nr. crt. or the like, each row's number is its id
   to       the receiver: 07xyzzzzzz, or + or 00 and the country code
   from     the sender: numeric or an approved name; empty = numeric
-  text     the message; --text gives one for all rows, filled in from their columns
-  send_at  the time, such as 2030-01-31T09:00:00+02:00, or Unix seconds, or, with
-           --zone, 31.01.2030 09:00 and the dates of a workbook; empty = now
+  text     the message, unless --text writes it for all rows
+  send_at  such as 2030-01-31T09:00:00+02:00, or Unix seconds; with --zone, also
+           31.01.2030 09:00 and the dates of a workbook; empty = now
 id, from and send_at may be left out. The header may also say telefon, mobil or
-phone for to, mesaj or message for text, expeditor or sender for from, and data or
-programare for send_at. Use --column for any other name. The columns that are
+phone for to, mesaj or message for text, expeditor or sender for from, and data
+or programare for send_at. Use --column for any other name. The columns that are
 found are shown; others are ignored. JSON lines have these names as their keys,
 and no others; they can't leave out id.`
 
