@@ -21,7 +21,6 @@ import (
 type survey struct {
 	campaign.Survey
 	excluded int // rows that an --exclude file has
-	later    int // messages that are scheduled
 }
 
 // survey reads all rows once and states what they are. It is an error if a file can't be used, no
@@ -49,9 +48,6 @@ func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Camp
 		if row.Bad != nil {
 			bad.AddRow(row)
 			continue
-		}
-		if !row.Message.SendAt.IsZero() {
-			survey.later++
 		}
 		chosen.plan.Add(row)
 	}
@@ -124,13 +120,6 @@ func isOrAre(n int) string {
 // differ, or the shortest and the longest of texts that are filled in.
 func preview(out io.Writer, s *survey, filled bool) {
 	show(out, "The first message", s.First)
-	switch s.later {
-	case 0:
-	case 1:
-		defer fmt.Fprintln(out, "1 message is for later: no program can recall it once the gateway has it")
-	default:
-		defer fmt.Fprintf(out, "%d messages are for later: no program can recall them once the gateway has them\n", s.later)
-	}
 	if filled {
 		if s.Cheapest != s.First {
 			show(out, "The shortest", s.Cheapest)
