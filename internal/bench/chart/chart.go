@@ -1,5 +1,5 @@
-// Package chart draws line charts as SVG. A picture is 700 pixels wide and has the reader's colours:
-// light or dark, as the browser says.
+// Package chart draws line charts as SVG. A picture is 700 pixels wide, and light or dark as the
+// reader's browser is.
 package chart
 
 import (
@@ -211,7 +211,8 @@ func (a Axis) ticks(low, high float64) (ticks []float64) {
 	}
 }
 
-// scale returns the function that takes a value between low and high to a pixel between from and to.
+// scale returns the function that takes a value between low and high to a pixel between from and
+// to.
 func scale(logarithmic bool, low, high, from, to float64) func(float64) float64 {
 	if logarithmic {
 		linear := scale(false, math.Log10(low), math.Log10(high), from, to)

@@ -116,8 +116,8 @@ func (p part) update(ctx context.Context, docs string, try bool) error {
 	return os.WriteFile(page, changed, 0o644)
 }
 
-// replace puts a table between a part's two marks. A text that is no table, such as a program's last
-// words, is an error.
+// replace puts a table between a part's two marks. A text that is no table, such as a stack trace,
+// is an error.
 func replace(page []byte, name string, table []byte) ([]byte, error) {
 	start, end := []byte("<!-- "+name+" -->\n"), []byte("<!-- /"+name+" -->")
 	before, rest, ok := bytes.Cut(page, start)
