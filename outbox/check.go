@@ -126,7 +126,8 @@ func (o *Outbox) checkSession(ctx context.Context, q querier) error {
 }
 
 func errDialect(err error) error {
-	return fmt.Errorf("smslink: the database does not answer as the outbox's dialect expects; is it the database's? %w", err)
+	return fmt.Errorf(
+		"smslink: the database does not answer as the outbox's dialect expects; is it the database's? %w", err)
 }
 
 // countsFound reports whether an UPDATE counts rows that it does not change.

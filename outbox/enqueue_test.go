@@ -43,7 +43,7 @@ func TestEnqueue_enqueuesNoneIfOneIsInvalid(t *testing.T) {
 		"expired before":     {func(m *outbox.Message) { m.Expires = -time.Second }, "Expires", "negative"},
 		"receiver too long":  {func(m *outbox.Message) { m.To = strings.Repeat("0", 65) }, "To", "longer than 64 bytes"},
 		"sender too long":    {func(m *outbox.Message) { m.From = strings.Repeat("s", 65) }, "From", "longer than 64 bytes"},
-		"text too long":      {func(m *outbox.Message) { m.Text = strings.Repeat("t", 1<<20+1) }, "Text", "longer than 1 MiB"},
+		"text too long":      {func(m *outbox.Message) { m.Text = strings.Repeat("t", 1<<20+1) }, "Text", "1 MiB"},
 		"no phone number":    {func(m *outbox.Message) { m.To = "0712345678, 0712345679" }, "To", "one number"},
 		"empty text":         {func(m *outbox.Message) { m.Text = " \n" }, "Text", "empty"},
 		"text of NUL":        {func(m *outbox.Message) { m.Text = "a\x00b" }, "Text", "control"},
@@ -75,8 +75,8 @@ func TestEnqueue_enqueuesNoneIfOneIsInvalid(t *testing.T) {
 func TestEnqueue_returnsTheDatabasesError(t *testing.T) {
 	broken := errors.New("broken")
 	box := newOutbox(t, nil)
-	_, err := box.Enqueue(t.Context(), outbox.TxFunc(func(context.Context, string, ...any) (int64, error) { return 0, broken }),
-		outbox.Message{To: "0712345678", Text: "Comanda"})
+	tx := outbox.TxFunc(func(context.Context, string, ...any) (int64, error) { return 0, broken })
+	_, err := box.Enqueue(t.Context(), tx, outbox.Message{To: "0712345678", Text: "Comanda"})
 	require.ErrorIs(t, err, broken)
 }
 
@@ -114,11 +114,16 @@ func TestNew_namesWhatIsWrong(t *testing.T) {
 		dialect *outbox.Dialect
 		opts    *outbox.Options
 	}{
-		"database is nil":            {nil, outbox.SQLite, nil},
-		"dialect is nil":             {db, nil, nil},
-		"Timeout":                    {db, outbox.SQLite, &outbox.Options{Timeout: -1}},
-		"lane's name":                {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"two words": {}}}},
-		`Poll of the lane "reports"`: {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"reports": {Poll: -1}}}},
+		"database is nil": {nil, outbox.SQLite, nil},
+		"dialect is nil":  {db, nil, nil},
+		"Timeout":         {db, outbox.SQLite, &outbox.Options{Timeout: -1}},
+		"lane's name":     {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"two words": {}}}},
+		`Poll of the lane "reports"`: {db, outbox.SQLite, &outbox.Options{
+			Lanes: map[string]outbox.Lane{"reports": {Poll: -1}},
+		}},
+		`Hours of the lane "bulk"`: {db, outbox.SQLite, &outbox.Options{
+			Lanes: map[string]outbox.Lane{outbox.Bulk: {Hours: outbox.Hours{To: time.Second}}},
+		}},
 	} {
 		_, err := outbox.New(c.db, c.dialect, c.opts)
 		require.ErrorContains(t, err, want)

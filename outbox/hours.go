@@ -27,7 +27,7 @@ func (h Hours) always() bool { return h.From == h.To }
 func (h Hours) check() error {
 	for _, d := range []time.Duration{h.From, h.To} {
 		if d < 0 || d > day || d%time.Minute != 0 {
-			return errors.New("From and To are whole minutes, from 0 to 24 hours")
+			return errors.New("they are not whole minutes from 0 to 24 hours")
 		}
 	}
 	return nil

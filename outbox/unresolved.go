@@ -237,7 +237,10 @@ func (o *Outbox) recordFound(ctx context.Context, tx *sql.Tx, packageID int64, r
 			return 0, fmt.Errorf("smslink: message %d is not in doubt in this package", id)
 		}
 		delete(inDoubt, id)
-		if _, err := o.exec(ctx, tx, "DELETE FROM smslink_result WHERE message = ? AND package = ?", id, packageID); err != nil {
+		_, err := o.exec(ctx, tx, `
+			DELETE FROM smslink_result
+			WHERE message = ? AND package = ?`, id, packageID)
+		if err != nil {
 			return 0, err
 		}
 	}

@@ -86,7 +86,8 @@ func keyedOnce(k *kit) {
 
 func textsArrive(k *kit) {
 	texts := []string{
-		"Ștefan, ți-am trimis 3 € – „mulțumim”", "😀👩🏽‍🚀 𝄞", `'x' "y" \ \n \u0041 $1 ? %s %41 ; : ,`, "două\nrânduri", "{\"a\":[1,null]}",
+		"Ștefan, ți-am trimis 3 € – „mulțumim”", "😀👩🏽‍🚀 𝄞",
+		`'x' "y" \ \n \u0041 $1 ? %s %41 ; : ,`, "două\nrânduri", "{\"a\":[1,null]}",
 		"\u00a0margini\u00a0", "ﷺ中文العربية\u2028\ufeff", strings.Repeat("Ăâîșț ", 3000),
 	}
 	for i, text := range texts {
@@ -140,19 +141,21 @@ func replyLost(k *kit) {
 	u := k.unresolved()
 	require.Equal(k, outbox.InDoubt, u.State)
 	require.Equal(k, 1, u.Messages)
-	require.Error(k, k.box.Resolve(k.Context(), u.Package, outbox.Resolution{Verdict: outbox.VerdictSent, By: "", Reason: ""}))
+	unsigned := outbox.Resolution{Verdict: outbox.VerdictSent}
+	require.Error(k, k.box.Resolve(k.Context(), u.Package, unsigned))
 	k.resolve(outbox.VerdictSent)
 	require.Equal(k, outbox.Accepted, k.record(m.Key).State)
 	require.Equal(k, smslink.StatusSuccess, k.record(m.Key).Result.Status)
-	require.ErrorIs(k, k.box.Resolve(k.Context(), u.Package, outbox.Resolution{Verdict: outbox.VerdictNotSent, By: "outboxtest", Reason: "again"}), outbox.ErrResolved)
+	again := outbox.Resolution{Verdict: outbox.VerdictNotSent, By: "outboxtest", Reason: "again"}
+	require.ErrorIs(k, k.box.Resolve(k.Context(), u.Package, again), outbox.ErrResolved)
 
 	stop()
-	again := message("lost-too")
+	second := message("lost-too")
 	k.gateway.Inject(smslinktest.HangUp())
-	k.enqueue(again)
+	k.enqueue(second)
 	short := k.outbox(func(opts *outbox.Options) { opts.Timeout = 500 * time.Millisecond })
 	stop = k.run(short, k.gateway.Client())
-	k.await(again.Key, outbox.InDoubt)
+	k.await(second.Key, outbox.InDoubt)
 	stop()
 	u = k.unresolved()
 	r := outbox.Resolution{Verdict: outbox.VerdictNotSent, By: "outboxtest", Reason: "a test"}
@@ -161,8 +164,8 @@ func replyLost(k *kit) {
 	require.ErrorContains(k, err, u.Worker)
 	k.eventually(func() bool { return short.Resolve(k.Context(), u.Package, r) == nil })
 	k.start()
-	k.await(again.Key, outbox.Accepted)
-	require.Equal(k, 1, k.sent(again))
+	k.await(second.Key, outbox.Accepted)
+	require.Equal(k, 1, k.sent(second))
 }
 
 func entryMissing(k *kit) {
@@ -241,7 +244,8 @@ func partResolved(k *kit) {
 func notSent(k *kit) {
 	m := message("order-1")
 	k.enqueue(m)
-	closed, err := smslink.NewClient(k.gateway.ConnectionID, k.gateway.Password, &smslink.Options{Endpoint: "http://127.0.0.1:1/bulk-v3.php"})
+	closed, err := smslink.NewClient(k.gateway.ConnectionID, k.gateway.Password,
+		&smslink.Options{Endpoint: "http://127.0.0.1:1/bulk-v3.php"})
 	require.NoError(k, err)
 	stop := k.run(k.box, closed)
 	k.eventually(func() bool { return k.record(m.Key).Attempts >= 2 })
@@ -280,7 +284,8 @@ func accountRejected(k *kit) {
 
 // clientThatWaits has an outbox resumed at once, while its worker's client still sends nothing.
 func clientThatWaits(k *kit) {
-	client, err := smslink.NewClient(k.gateway.ConnectionID, k.gateway.Password, &smslink.Options{Endpoint: k.gateway.URL, Cooldown: 2 * time.Second})
+	client, err := smslink.NewClient(k.gateway.ConnectionID, k.gateway.Password,
+		&smslink.Options{Endpoint: k.gateway.URL, Cooldown: 2 * time.Second})
 	require.NoError(k, err)
 	k.gateway.Inject(smslinktest.Reject("3", "user suspended"))
 	m := message("order-1")
@@ -322,7 +327,8 @@ func expires(k *kit) {
 
 func invalidAlone(k *kit) {
 	k.enqueue(messages(3)...)
-	_, err := k.db.ExecContext(k.Context(), "UPDATE smslink_message SET body = 'un%0Atext' WHERE message_key = 'order-00001'")
+	_, err := k.db.ExecContext(k.Context(),
+		"UPDATE smslink_message SET body = 'un%0Atext' WHERE message_key = 'order-00001'")
 	require.NoError(k, err)
 	k.start()
 	k.await("order-00000", outbox.Accepted)
@@ -384,7 +390,8 @@ func withoutCredit(k *kit) {
 }
 
 func reported(k *kit) {
-	first := webhook.Report{RemoteID: "220000001", Time: time.Unix(1_900_000_000, 0).UTC()} // the gateway's first remote id
+	// The gateway's first remote id.
+	first := webhook.Report{RemoteID: "220000001", Time: time.Unix(1_900_000_000, 0).UTC()}
 	later := webhook.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_900_000_060, 0).UTC()}
 	for _, report := range []webhook.Report{later, first, later} {
 		require.NoError(k, k.box.Report(k.Context(), report))

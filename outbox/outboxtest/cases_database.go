@@ -113,7 +113,10 @@ func erased(k *kit) {
 	}
 	require.Contains(k, k.contents("smslink_message"), "0799999999", "what is queued is kept")
 	require.Equal(k, outbox.Accepted, k.record("sent").State)
-	require.NoError(k, k.outbox(func(opts *outbox.Options) { opts.EraseAfter, opts.ForgetAfter = time.Millisecond, time.Millisecond }).Erase(k.Context()))
+	forgetful := k.outbox(func(opts *outbox.Options) {
+		opts.EraseAfter, opts.ForgetAfter = time.Millisecond, time.Millisecond
+	})
+	require.NoError(k, forgetful.Erase(k.Context()))
 	require.Empty(k, k.record("sent"))
 	require.Empty(k, k.record("cancelled"))
 	require.Equal(k, outbox.Queued, k.record("queued").State)
