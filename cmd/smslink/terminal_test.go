@@ -3,6 +3,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,8 +106,18 @@ func TestTerminal_resumes(t *testing.T) {
 
 // A single package shows that it is being uploaded.
 func TestTerminal_onePackage(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(4 * time.Second) }})
+	gateway := newGateway(t, nil)
+	seen := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == smslinktest.BulkPath {
+			<-seen
+		}
+		gateway.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
 	term := cmdtest.NewTerminal(t, gateway, 100)
-	term.Types("smslink send --yes --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
-	term.Shows("sending", "(0/500", "[1s")
+	term.Types("smslink send --yes --endpoint "+server.URL+smslinktest.BulkPath+" "+numbered(t, 500), "Enter")
+	term.Shows("sending", "(0/500")
+	close(seen)
+	term.Shows("500 rows: 500 accepted")
 }
