@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -82,4 +83,10 @@ func TestResolve_fromReport(t *testing.T) {
 	require.Contains(t, must("lookup", "june-2"), "in doubt")
 	require.Contains(t, must("lookup", "june-3"), "in doubt")
 	require.Contains(t, must("doubts"), "2 messages of bulk")
+
+	out, err := run(t.Context(), "resolve", u.Package, "--not-sent", "--by", "Ana", "--reason", "a test")
+	require.NoError(t, err, "a report has decided about a part, so that the gateway has answered")
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	require.Regexp(t, `end process [0-9]+ on `+regexp.QuoteMeta(host)+` \(worker .*\) first, if it still runs`, out)
 }

@@ -219,6 +219,11 @@ and records those that it has as sent. The others stay in doubt.`,
 				}
 				for _, v := range verdicts {
 					if v.said {
+						if v.verdict == outbox.VerdictNotSent {
+							if err := nameWorker(ctx, at.console, box, args[0]); err != nil {
+								return err
+							}
+						}
 						err := box.Resolve(ctx, args[0], outbox.Resolution{Verdict: v.verdict, By: s.By, Reason: s.Reason})
 						if errors.Is(err, outbox.ErrResolved) {
 							err = fmt.Errorf("%w; smslink-outbox doubts lists those that do", err)
@@ -243,6 +248,17 @@ and records those that it has as sent. The others stay in doubt.`,
 	s.AddTo(cmd)
 	_ = cmd.MarkFlagRequired("reason")
 	return cmd
+}
+
+// nameWorker says which process must have ended before its package is said to be not sent.
+func nameWorker(ctx context.Context, c cli.Console, box *outbox.Outbox, name string) error {
+	packages, err := box.Unresolved(ctx)
+	for _, u := range packages {
+		if u.Package == name && u.State == outbox.InDoubt {
+			fmt.Fprintf(c.Err, "smslink: end %s first, if it still runs\n", process(u.Worker))
+		}
+	}
+	return err
 }
 
 // resolveFromReport records those messages of a package as sent that the account's report has.
