@@ -55,24 +55,32 @@ func (o *Outbox) Lookup(ctx context.Context, keys ...string) ([]Record, error) {
 // lookup appends the records of the keys in a JSON array.
 func (o *Outbox) lookup(ctx context.Context, keys string, records *[]Record) error {
 	return o.each(ctx, `
-		SELECT v.id, v.message_key, v.state, COALESCE(v.status, 0), COALESCE(v.remote, ''),
-			v.delivered, v.reported, v.attempts, COALESCE(v.note, '')
+		SELECT `+recordColumns+`
 		FROM `+o.dialect.joinKeys+` smslink_outbox v ON v.message_key = x.k`, []any{keys},
 		func(scan func(...any) error) error {
 			var r Record
-			var delivered, reported sql.NullInt64
-			err := scan(&r.Result.ID, &r.Key, &r.State, &r.Result.Status, &r.Result.RemoteID,
-				&delivered, &reported, &r.Attempts, &r.Note)
-			if delivered.Valid {
-				r.Report = &webhook.Report{
-					RemoteID:  r.Result.RemoteID,
-					Delivered: delivered.Int64 == 1,
-					Time:      time.Unix(reported.Int64, 0).UTC(),
-				}
-			}
+			err := scanRecord(&r, scan)
 			*records = append(*records, r)
 			return err
 		})
+}
+
+// recordColumns are those of the view, named v, that scanRecord reads.
+const recordColumns = `v.id, v.message_key, v.state, COALESCE(v.status, 0), COALESCE(v.remote, ''),
+			v.delivered, v.reported, v.attempts, COALESCE(v.note, '')`
+
+func scanRecord(r *Record, scan func(...any) error) error {
+	var delivered, reported sql.NullInt64
+	err := scan(&r.Result.ID, &r.Key, &r.State, &r.Result.Status, &r.Result.RemoteID,
+		&delivered, &reported, &r.Attempts, &r.Note)
+	if delivered.Valid {
+		r.Report = &webhook.Report{
+			RemoteID:  r.Result.RemoteID,
+			Delivered: delivered.Int64 == 1,
+			Time:      time.Unix(reported.Int64, 0).UTC(),
+		}
+	}
+	return err
 }
 
 // Report keeps a delivery report: give it to [webhook.Reports]. It may come before its message's

@@ -55,7 +55,7 @@ Exit codes:
 	cmd.PersistentFlags().Lookup("db").DefValue = "" // which may hold a password
 	at.console = c
 	cmd.AddCommand(newMigrateCommand(&at), newRunCommand(&at), newEnqueueCommand(&at), newStatusCommand(&at),
-		newDoubtsCommand(&at), newResolveCommand(&at), newLookupCommand(&at), newCancelCommand(&at),
+		newDoubtsCommand(&at), newResolveCommand(&at), newLookupCommand(&at), newCancelCommand(&at), newPersonCommand(&at),
 		newPauseCommand(&at), newResumeCommand(&at))
 	return cmd
 }

@@ -299,6 +299,12 @@ func (r *role) operates() error {
 			return err
 		}
 	}
+	if _, err := r.box.ErasePerson(r.Context(), "0799999999", "a test", "it may"); err != nil {
+		return err
+	}
+	if _, err := r.box.Person(r.Context(), "0799999999"); err != nil {
+		return err
+	}
 	if err := r.box.Pause(r.Context(), "a test", "it may"); err != nil {
 		return err
 	}

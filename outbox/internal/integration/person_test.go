@@ -1,0 +1,132 @@
+//go:build unix
+
+package integration
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/smslinktest"
+	"github.com/go-smslink/smslink/webhook"
+)
+
+// What the outbox has of a number is found in each form of it, and erased from each table.
+func TestPerson(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		enqueue := func(key, to string, change func(*outbox.Message)) {
+			m := outbox.Message{Key: key, To: to, Text: "Secret " + key}
+			if change != nil {
+				change(&m)
+			}
+			_, err := b.box.Enqueue(t.Context(), b.db, m)
+			require.NoError(t, err)
+		}
+		const another = "0733333333"
+		b.gateway.Inject(smslinktest.LoseReply())
+		enqueue("doubtful", "0711000222", nil)
+		stop := b.run(b.box, nil)
+		b.await("doubtful", outbox.InDoubt)
+		enqueue("sent", "+40711000222", nil)
+		enqueue("another", another, nil)
+		b.await("sent", outbox.Accepted)
+		b.await("another", outbox.Accepted)
+		stop()
+		sent := b.gateway.Messages()[1]
+		for _, m := range b.gateway.Messages() {
+			if m.Text == "Secret sent" {
+				sent = m
+			}
+		}
+		require.NoError(t, b.box.Report(t.Context(), webhook.Report{RemoteID: sent.RemoteID, Delivered: true, Time: time.Unix(1_900_000_000, 0)}))
+		enqueue("queued", "0711000222", func(m *outbox.Message) { m.NotBefore = time.Now().Add(time.Hour) })
+		enqueue("cancelled", "0040711000222", nil)
+		_, err := b.box.Cancel(t.Context(), b.db, "cancelled")
+		require.NoError(t, err)
+
+		for _, form := range []string{"0711000222", "0040711000222", "+40 711 000 222"} {
+			records, err := b.box.Person(t.Context(), form)
+			require.NoError(t, err, form)
+			states := map[string]outbox.State{}
+			for _, r := range records {
+				states[r.Key] = r.State
+				require.Equal(t, "Secret "+r.Key, r.Text)
+				require.NotContains(t, fmt.Sprintf("%v %+v %#v", r, r, r), "Secret")
+				require.WithinDuration(t, time.Now(), r.Enqueued, time.Hour)
+				if r.Key == "sent" {
+					require.Equal(t, smslink.StatusSuccess, r.Result.Status)
+					require.True(t, r.Report.Delivered)
+				}
+			}
+			require.Equal(t, map[string]outbox.State{
+				"doubtful": outbox.InDoubt, "sent": outbox.Accepted, "queued": outbox.Queued, "cancelled": outbox.Cancelled,
+			}, states, form)
+		}
+		_, err = b.box.Person(t.Context(), "07")
+		require.Error(t, err)
+		_, err = b.box.ErasePerson(t.Context(), "0711000222", "", "")
+		require.Error(t, err)
+
+		erasure, err := b.box.ErasePerson(t.Context(), "0711000222", "a test", "asked on 1 March")
+		require.NoError(t, err)
+		require.Equal(t, outbox.Erasure{Cancelled: 1, Erased: 2, Waiting: 1}, erasure)
+		records, err := b.box.Person(t.Context(), "0711000222")
+		require.NoError(t, err)
+		require.Len(t, records, 1)
+		require.Equal(t, "doubtful", records[0].Key)
+		require.Equal(t, outbox.Cancelled, b.state("queued"))
+		require.Equal(t, outbox.Accepted, b.state("sent"))
+
+		packages, err := b.box.Unresolved(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, b.box.Resolve(t.Context(), packages[0].Package, outbox.Resolution{Verdict: outbox.VerdictSent, By: "a test", Reason: "it was"}))
+		erasure, err = b.box.ErasePerson(t.Context(), "+40711000222", "a test", "asked on 1 March")
+		require.NoError(t, err)
+		require.Equal(t, outbox.Erasure{Erased: 1}, erasure)
+
+		var all string
+		for _, table := range []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report", "smslink_meta", "smslink_optout"} {
+			all += contents(t, b.db, table)
+		}
+		for _, gone := range []string{"711000222", "Secret sent", "Secret doubtful", "Secret queued", "Secret cancelled"} {
+			require.NotContains(t, all, gone)
+		}
+		require.Contains(t, all, another)
+		require.Contains(t, all, "a test: asked on 1 March (1 cancelled, 2 erased, 1 waiting)")
+		if config.Dialect == "sqlite" {
+			folder := filepath.Dir(config.DSN)
+			require.Positive(t, inFiles(t, folder, another))
+			require.Zero(t, inFiles(t, folder, "711000222"))
+			require.Zero(t, inFiles(t, folder, "Secret sent"))
+		}
+	})
+}
+
+// contents returns all that a table holds.
+func contents(t *testing.T, db *sql.DB, table string) (all string) {
+	rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	for rows.Next() {
+		fields := make([]any, len(columns))
+		for i := range fields {
+			fields[i] = new(sql.NullString)
+		}
+		require.NoError(t, rows.Scan(fields...))
+		for _, field := range fields {
+			all += fmt.Sprintln(field.(*sql.NullString).String)
+		}
+	}
+	require.NoError(t, rows.Err())
+	return all
+}

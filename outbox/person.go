@@ -1,0 +1,151 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/go-smslink/smslink"
+)
+
+// PersonRecord is what an outbox has of one message to a person.
+type PersonRecord struct {
+	Record
+	To, From, Text string
+	SendAt         time.Time // the gateway's schedule; the zero Time means at once
+	Enqueued       time.Time
+}
+
+// Format prints the key and the text's size, whatever the verb.
+func (p PersonRecord) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "message %q (text of %d bytes)", p.Key, len(p.Text))
+}
+
+// LogValue returns what Format prints, for log/slog.
+func (p PersonRecord) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("key", p.Key), slog.Int("text_bytes", len(p.Text)))
+}
+
+// Person returns all messages to a number, except those that have been erased. The number may have
+// any form that [smslink.E164] takes. It is one person's in each of them.
+func (o *Outbox) Person(ctx context.Context, number string) ([]PersonRecord, error) {
+	receivers, err := receiversOf(number)
+	if err != nil {
+		return nil, err
+	}
+	records := []PersonRecord{}
+	err = o.each(ctx, `
+		SELECT m.receiver, m.sender, m.body, m.send_at, m.enqueued, `+recordColumns+`
+		FROM smslink_message m`+o.dialect.receiverIndex+`
+		JOIN smslink_outbox v ON v.id = m.id
+		WHERE m.receiver <> '' AND m.receiver IN (?, ?)`, receivers,
+		func(scan func(...any) error) error {
+			var p PersonRecord
+			var sendAt, enqueued int64
+			err := scanRecord(&p.Record, func(columns ...any) error {
+				return scan(append([]any{&p.To, &p.From, &p.Text, &sendAt, &enqueued}, columns...)...)
+			})
+			if sendAt > 0 {
+				p.SendAt = time.Unix(sendAt, 0).UTC()
+			}
+			p.Enqueued = time.UnixMicro(enqueued).UTC()
+			records = append(records, p)
+			return err
+		})
+	slices.SortFunc(records, func(a, b PersonRecord) int { return cmp.Compare(a.Result.ID, b.Result.ID) })
+	return records, err
+}
+
+// receiversOf returns both forms in which a message may have a number as its receiver.
+func receiversOf(number string) ([]any, error) {
+	canonical, err := smslink.E164(number)
+	if err != nil {
+		return nil, err
+	}
+	forms := wireForms([]string{canonical})
+	return []any{forms[0], forms[len(forms)-1]}, nil
+}
+
+// Erasure is what [Outbox.ErasePerson] has done.
+type Erasure struct {
+	Cancelled int // messages that were queued; they are erased, too
+	Erased    int // messages that had ended
+	Waiting   int // messages that are being sent, in doubt or rejected, and are kept until they have ended
+}
+
+// ErasePerson cancels what is queued to a number, and erases the receivers, senders and texts of all
+// messages to it that have ended. Call it again once those that wait have ended. It takes numbers as
+// [Outbox.Person] does. An opt-out is kept: see [Outbox.OptIn].
+//
+// by and reason must not be empty. They are kept in smslink_meta, with the counts and without the
+// number.
+func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Erasure, error) {
+	if by == "" || reason == "" {
+		return Erasure{}, errUnsigned
+	}
+	receivers, err := receiversOf(number)
+	if err != nil {
+		return Erasure{}, err
+	}
+	var e Erasure
+	err = o.inTx(ctx, func(tx *sql.Tx) error {
+		if e, err = o.erasePerson(ctx, tx, receivers); err != nil {
+			return err
+		}
+		name := "erased a person " + rand.Text()
+		value := fmt.Sprintf("%s %s: %s (%d cancelled, %d erased, %d waiting)",
+			time.Now().UTC().Format(time.RFC3339), by, reason, e.Cancelled, e.Erased, e.Waiting)
+		_, err := o.exec(ctx, tx, "INSERT INTO smslink_meta (name, value) VALUES (?, ?)", name, value)
+		return err
+	})
+	if err != nil {
+		return Erasure{}, err
+	}
+	if o.dialect.erased != "" {
+		_, err = o.db.ExecContext(ctx, o.dialect.erased)
+	}
+	return e, err
+}
+
+// erasePerson erases the messages to two receivers.
+func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (e Erasure, err error) {
+	const blank = "receiver = '', sender = '', body = ''"
+	queued, err := o.exec(ctx, tx, fmt.Sprintf(`
+		UPDATE smslink_message%s
+		SET %s, package = %d, ends = %s
+		WHERE receiver <> '' AND receiver IN (?, ?) AND %s`,
+		o.dialect.receiverIndex, blank, cancelledPackage-10, o.dialect.now, isQueued), receivers...)
+	if err != nil {
+		return e, err
+	}
+	unpackaged, err := o.exec(ctx, tx, `
+		UPDATE smslink_message`+o.dialect.receiverIndex+`
+		SET `+blank+`, package = package - 10
+		WHERE receiver <> '' AND receiver IN (?, ?) AND COALESCE(package, 0) < 0`, receivers...)
+	if err != nil {
+		return e, err
+	}
+	ids, err := o.ids(ctx, tx, `
+		SELECT m.id
+		FROM smslink_message m`+o.dialect.receiverIndex+`
+		JOIN smslink_outbox v ON v.id = m.id
+		WHERE m.receiver <> '' AND m.receiver IN (?, ?) AND v.state IN ('accepted', 'failed')`, receivers...)
+	if err != nil {
+		return e, err
+	}
+	ended, err := o.execEach(ctx, tx, fmt.Sprintf(o.dialect.take, blank, "body <> ''"), jsonArrays(ids))
+	if err != nil {
+		return e, err
+	}
+	e.Cancelled, e.Erased = int(queued), int(unpackaged+ended)
+	err = tx.QueryRowContext(ctx, o.dialect.sql(`
+		SELECT count(*)
+		FROM smslink_message`+o.dialect.receiverIndex+`
+		WHERE receiver <> '' AND receiver IN (?, ?)`), receivers...).Scan(&e.Waiting)
+	return e, err
+}
