@@ -1,7 +1,6 @@
 package campaign_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -172,7 +171,7 @@ func TestRows_past(t *testing.T) {
 	defer c.Close()
 	rows, err := all(t, c)
 	require.NoError(t, err)
-	require.True(t, errors.Is(rows[0].Bad, campaign.ErrPast))
+	require.ErrorIs(t, rows[0].Bad, campaign.ErrPast)
 	require.Equal(t, "+40712345678", rows[0].E164())
 	require.Equal(t, 1, rows[0].Size.Segments)
 	require.Nil(t, rows[1].Bad)

@@ -61,7 +61,7 @@ func oddityOf(text string) (odd Oddity) {
 // holdsPlaceholder reports whether a text holds what programs fill in: {nume}, {{nume}}, ${nume},
 // {0}, {% nume %}, <nume>, <<nume>>, «nume», %nume%, #nume# or, except at its start, [nume].
 func holdsPlaceholder(text string) bool {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		inside := text[i+1:]
 		switch text[i] {
 		case '{':
@@ -110,7 +110,7 @@ var errorInside = regexp.MustCompile(`#(N/A|N/D|REF!|DIV/0!|NAME\?|NUME\?|VALUE!
 // isMojibake reports whether a text holds a character that was written in UTF-8 and read in another
 // encoding.
 func isMojibake(text string) bool {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if text[i] < 0xc3 || i+2 >= len(text) || text[i+2] < 0x80 {
 			continue // the first of these is two bytes long or three, and what follows it is no ASCII
 		}

@@ -179,16 +179,17 @@ func Plural(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// countryCode returns the country code of a number in E.164: as many digits as ITU-T E.164 gives it.
+// countryCode returns the country code of a number in E.164, of one to three digits.
 func countryCode(number uint64) string {
 	if number >= romanianBase && number < romanianBase+1e8 {
 		return "40"
 	}
+	const twoDigits = " 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 "
 	digits := strconv.FormatUint(number, 10)
 	switch {
 	case digits[0] == '1', digits[0] == '7':
 		return digits[:1]
-	case len(digits) > 2 && strings.Contains(" 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 ", " "+digits[:2]+" "):
+	case len(digits) > 2 && strings.Contains(twoDigits, " "+digits[:2]+" "):
 		return digits[:2]
 	}
 	return digits[:min(3, len(digits))]

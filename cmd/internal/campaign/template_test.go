@@ -3,7 +3,6 @@ package campaign_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -119,7 +118,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil || strings.ContainsAny(name, "\"\r\n,") {
 			return
 		}
-		c, err := campaign.Open([]string{file(t, "f.csv", "to,nume\n0712345678,"+name+"\n")}, campaign.Options{Text: parsed, Now: func() time.Time { return now() }})
+		c, err := campaign.Open([]string{file(t, "f.csv", "to,nume\n0712345678,"+name+"\n")}, campaign.Options{Text: parsed, Now: now})
 		require.NoError(t, err)
 		defer c.Close()
 		rows, err := all(t, c)

@@ -48,7 +48,7 @@ type Flags struct {
 	at      string
 	text    text
 
-	// HiddenRows is include or skip, or empty if nothing was said of rows that a sheet does not show.
+	// HiddenRows is include or skip, or empty if nothing was said of what a sheet does not show.
 	HiddenRows   string
 	restoreZeros bool
 }

@@ -162,7 +162,7 @@ func (b *Book) readWorkbook(name string, relations map[string]relation) error {
 	})
 }
 
-// relations returns where a part leads to, with the names of parts, by their ids and in their order.
+// relations returns which parts a part leads to, by their ids and in their order.
 func (b *Book) relations(name string) (byID map[string]relation, list []relation, err error) {
 	folder, file := path.Split(name)
 	byID = map[string]relation{}
