@@ -1,10 +1,10 @@
 // Package blacklist asks for, and changes, the blacklist of an account, by the vendor's Live Update
-// API. It tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart: a number that is on
-// the list was most likely not sent to because of that. That is strong evidence, and no proof.
+// API. It tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart: a number that is
+// on the list was most likely not sent to because of that. That is strong evidence, and no proof.
 //
 // Everything about this API is [public], and unconfirmed against the live gateway: "smslink probe"
-// checks it. The API has a connection id and a password of its own, of a Live Update connection of the
-// account.
+// checks it. The API has a connection id and a password of its own, of a Live Update connection of
+// the account.
 package blacklist
 
 import (
@@ -34,15 +34,16 @@ type Options struct {
 	Timeout    time.Duration // of one call; 0 means 30 seconds
 }
 
-// Client is a client of the Live Update API. Goroutines may share it. It prints without its password.
+// Client is a client of the Live Update API. Goroutines may share it. It prints without its
+// password.
 type Client struct {
 	http     *http.Client
 	endpoint string
 	login    func() (connectionID, password string) // a func, so that fmt prints no password
 }
 
-// NewClient returns a client with the connection id and the password of a Live Update connection. It
-// sends nothing. Its error names the argument at fault.
+// NewClient returns a client with the connection id and the password of a Live Update connection.
+// It sends nothing. Its error names the argument at fault.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
 		opts = &Options{}

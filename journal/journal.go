@@ -45,8 +45,8 @@ import (
 )
 
 var (
-	// ErrNotJournal means that the file is something else than a journal, or a journal in the format
-	// of another version of this package.
+	// ErrNotJournal means that the file is something else than a journal, or a journal in the
+	// format of another version of this package.
 	ErrNotJournal = errors.New("not a journal")
 	// ErrCorrupt means that the journal was changed after it was written.
 	ErrCorrupt = errors.New("the journal is corrupt")
@@ -346,8 +346,8 @@ func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string
 }
 
 // Forget makes ids new whose messages have failed, so that the next stream sends them again: the
-// sender has been approved meanwhile, say. The status [smslink.StatusInternalOrBlacklisted] may hide that a
-// message was taken; look for it in the account's reports first.
+// sender has been approved meanwhile, say. The status [smslink.StatusInternalOrBlacklisted] may
+// hide that a message was taken; look for it in the account's reports first.
 //
 // It is an error, and nothing is changed, if one of the ids has not failed or comes twice.
 func (j *File) Forget(ids []int64) error {

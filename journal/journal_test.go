@@ -33,8 +33,8 @@ func inDoubt(j *journal.File) (ids []int64) {
 	return ids
 }
 
-// filled is the path of a journal of three packages: one with results, one that was not sent and one
-// in doubt.
+// filled is the path of a journal of three packages: one with results, one that was not sent and
+// one in doubt.
 func filled(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")

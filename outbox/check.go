@@ -83,8 +83,8 @@ var errLasting = errors.New("smslink: the outbox's tables can't be used")
 var errFoundRows = fmt.Errorf("%w: the connection counts rows that an UPDATE found, not those that it changed; "+
 	"leave clientFoundRows off", errLasting)
 
-// explain says in its own words why the outbox's tables can't be read or changed. Drivers tell these
-// causes apart by their texts alone.
+// explain says in its own words why the outbox's tables can't be read or changed. Drivers tell
+// these causes apart by their texts alone.
 func explain(what string, err error) error {
 	if errors.Is(err, errLasting) {
 		return err

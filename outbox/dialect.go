@@ -200,9 +200,9 @@ func sqlite() *Dialect {
 	}
 }
 
-// MySQL is MySQL 8.0 or later. It has not been run on MySQL's own server: its statements are held to
-// a parser of MySQL 8's grammar, and those that it shares with [MariaDB] are run there.
-// Run package outboxtest on your MySQL server first.
+// MySQL is MySQL 8.0 or later. It has not been run on MySQL's own server: its statements are held
+// to a parser of MySQL 8's grammar, and those that it shares with [MariaDB] are run there. Run
+// package outboxtest on your MySQL server first.
 var MySQL = mysql("@@server_uuid")
 
 // MariaDB is MariaDB 10.6 or later. It has no identity that a replica does not copy except

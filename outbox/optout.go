@@ -9,7 +9,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// OptOut records in tx that numbers want no more messages, and ends those that are queued to them as
+// OptOut records in tx that numbers want no more messages, and ends those that are queued to them
+// as
 // [OptedOut], except in lanes that ignore opt-outs. It returns how many numbers had not opted out
 // before. What is enqueued later ends in the same way. A message that was claimed before is sent.
 //
@@ -88,8 +89,8 @@ func (o *Outbox) optedOut(ctx context.Context, q rowsQuerier, numbers []string) 
 	return out, nil
 }
 
-// endOptedOut ends those of a claim's messages whose receivers have opted out, and takes them out of
-// its package.
+// endOptedOut ends those of a claim's messages whose receivers have opted out, and takes them out
+// of its package.
 func (o *Outbox) endOptedOut(ctx context.Context, tx *sql.Tx, c *claim) (ended int, err error) {
 	if o.lanes[c.lane].IgnoreOptOuts || len(c.ids) == 0 {
 		return 0, nil

@@ -65,9 +65,9 @@ type Lane struct {
 	// lanes. Below 0 means that Run leaves the lane to other processes.
 	Concurrency int
 
-	// Hours are when the lane is open; the zero value means always. Nothing is claimed outside them,
-	// by the database's clock, and a NotBefore outside them waits for the next opening. They do not
-	// bound a message's SendAt.
+	// Hours are when the lane is open; the zero value means always. Nothing is claimed outside
+	// them, by the database's clock, and a NotBefore outside them waits for the next opening. They
+	// do not bound a message's SendAt.
 	Hours Hours
 
 	// IgnoreOptOuts sends also to numbers that have opted out. It is always set for "urgent".
@@ -254,7 +254,8 @@ type packageRef struct {
 
 // state reads the state, in a transaction of its own if tx is nil, and compares it with the newest
 // package seen before. The zero packageRef matches any state. It must see committed packages only,
-// all at one time: else it would take one that is rolled back, or is just being committed, for lost.
+// all at one time: else it would take one that is rolled back, or is just being committed, for
+// lost.
 func (o *Outbox) state(ctx context.Context, tx *sql.Tx, seen packageRef) (s state, err error) {
 	var q querier = o.db
 	switch {

@@ -78,8 +78,9 @@ type Erasure struct {
 	Waiting   int // messages that are being sent, in doubt or rejected, and are kept until they have ended
 }
 
-// ErasePerson cancels what is queued to a number, and erases the receivers, senders and texts of all
-// messages to it that have ended. Call it again once those that wait have ended. It takes numbers as
+// ErasePerson cancels what is queued to a number, and erases the receivers, senders and texts of
+// all messages to it that have ended. Call it again once those that wait have ended. It takes
+// numbers as
 // [Outbox.Person] does. An opt-out is kept: see [Outbox.OptIn].
 //
 // by and reason must not be empty. They are kept in smslink_meta, with the counts and without the

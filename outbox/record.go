@@ -86,8 +86,8 @@ func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt i
 	return false, o.recordLate(ctx, tx, c)
 }
 
-// recordLate keeps the end of an upload that is recorded after a person's verdict on its package. It
-// does nothing if the end was recorded before.
+// recordLate keeps the end of an upload that is recorded after a person's verdict on its package.
+// It does nothing if the end was recorded before.
 func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	var verdict Verdict
 	var known bool

@@ -38,7 +38,7 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	}
 	newest, err := o.check(ctx)
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // ctx may have caused the error
+		return nil // ctx may have caused the error
 	}
 	if err != nil {
 		return err

@@ -26,7 +26,8 @@ type Stats struct {
 	Overdue time.Duration
 
 	// After a fail-over or a restore: the workers that have written back what they sent, and the
-	// others that claimed something in the last hour. Resume only after the silent ones have exited.
+	// others that claimed something in the last hour. Resume only after the silent ones have
+	// exited.
 	WroteBack, Silent []string
 }
 

@@ -48,8 +48,8 @@ func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 type UnresolvedMessage struct {
 	smslink.Message
 
-	// Same is the number of other messages in the outbox with that receiver and text that were sent,
-	// or may have been. A report in which the message is found may speak of them.
+	// Same is the number of other messages in the outbox with that receiver and text that were
+	// sent, or may have been. A report in which the message is found may speak of them.
 	Same int
 }
 
@@ -104,8 +104,8 @@ func (v Verdict) String() string {
 
 // Resolution is what a person has found out about a package. It is kept.
 type Resolution struct {
-	// Results are the gateway's of some of the messages that are in doubt, by their ids, for example
-	// from the account's report: see [Outbox.UnresolvedMessages].
+	// Results are the gateway's of some of the messages that are in doubt, by their ids, for
+	// example from the account's report: see [Outbox.UnresolvedMessages].
 	Results []smslink.Result
 
 	// Verdict is on the messages that are in doubt or were rejected, except those in Results. With
@@ -126,14 +126,14 @@ var errUnsigned = errors.New("smslink: say by whom and why")
 // Resolve ends a package's doubt, or a rejected package, by a person's verdict.
 //
 // It returns [ErrResolved] if the package does not wait for a person, or no longer. For
-// VerdictNotSent it returns [ErrTooSoon] until twice [Options].Timeout after the package's deadline,
-// unless the gateway has answered: until then the upload may still be in the network's hands. End
-// the package's worker before you say VerdictNotSent. A client with a transport of
+// VerdictNotSent it returns [ErrTooSoon] until twice [Options].Timeout after the package's
+// deadline, unless the gateway has answered: until then the upload may still be in the network's
+// hands. End the package's worker before you say VerdictNotSent. A client with a transport of
 // [smslink.NewTransport] sends nothing after its deadline, even if it was frozen; another may.
 //
 // How the upload ended is kept if the worker records it after the verdict. If that contradicts the
-// verdict, an error is logged, and the package waits for a person again. Messages that were accepted
-// after all and are still queued are then taken out of the queue.
+// verdict, an error is logged, and the package waits for a person again. Messages that were
+// accepted after all and are still queued are then taken out of the queue.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
 	if (r.Verdict != 0 || len(r.Results) == 0) && (r.Verdict < VerdictSent || r.Verdict > VerdictAbandon) {
 		return errors.New("smslink: the verdict is neither VerdictSent, VerdictNotSent nor VerdictAbandon")

@@ -30,8 +30,8 @@
 // # Balance, delivery reports, unsubscriptions and replies
 //
 // The gateway answers a request for the account's balance with its credit. It reports deliveries to
-// a URL of the test ([Reports]), after a time or when the test calls [Gateway.Deliver]. A test makes
-// a person unsubscribe or reply with [Gateway.Unsubscribe] and [Gateway.Reply].
+// a URL of the test ([Reports]), after a time or when the test calls [Gateway.Deliver]. A test
+// makes a person unsubscribe or reply with [Gateway.Unsubscribe] and [Gateway.Reply].
 //
 // Everything in this package is safe for concurrent use. The command "smslink sandbox" is this
 // gateway with a web page.

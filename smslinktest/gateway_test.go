@@ -87,7 +87,8 @@ func newGateway(t testing.TB, opts *smslinktest.Options) *smslinktest.Gateway {
 	return gateway
 }
 
-// A message that is scheduled for the gateway's present, or before it, has the whole package refused.
+// A message that is scheduled for the gateway's present, or before it, has the whole package
+// refused.
 func TestGateway_refusesWhatIsScheduledForThePast(t *testing.T) {
 	now := time.Date(2030, 1, 1, 8, 0, 0, 0, time.UTC)
 	gateway := newGateway(t, &smslinktest.Options{Now: func() time.Time { return now }})

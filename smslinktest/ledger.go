@@ -11,8 +11,8 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Upload is one upload, taken or not. If its form could not be read, it has a Rejection and only the
-// fields before the first wrong one. Uploads that meet a fault before they are read are not
+// Upload is one upload, taken or not. If its form could not be read, it has a Rejection and only
+// the fields before the first wrong one. Uploads that meet a fault before they are read are not
 // recorded.
 type Upload struct {
 	Time           time.Time

@@ -177,8 +177,8 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A gateway whose handler runs on another server may be closed while uploads come. What was accepted
-// is in its ledger, once; what was not sent or was rejected is not.
+// A gateway whose handler runs on another server may be closed while uploads come. What was
+// accepted is in its ledger, once; what was not sent or was rejected is not.
 func TestClose_whileUploadsCome(t *testing.T) {
 	c := newCallbacks(t)
 	for range 5 {

@@ -19,8 +19,8 @@ func UnknownNumbers(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusNumberFailed)
 }
 
-// Blacklist returns a rule that fails these receivers with [smslink.StatusInternalOrBlacklisted], in
-// whichever form a message has them.
+// Blacklist returns a rule that fails these receivers with [smslink.StatusInternalOrBlacklisted],
+// in whichever form a message has them.
 func Blacklist(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusInternalOrBlacklisted)
 }

@@ -18,8 +18,9 @@ import (
 )
 
 // Webhooks are the URLs of a program that takes unsubscriptions and replies. Their parameters are
-// those that the vendor describes [public]. A callback that fails, or is answered with a status from
-// 400 to 599, is made twice more, as by the live gateway; here at once, there within two hours.
+// those that the vendor describes [public]. A callback that fails, or is answered with a status
+// from 400 to 599, is made twice more, as by the live gateway; here at once, there within two
+// hours.
 type Webhooks struct {
 	Unsubscriptions string // called by GET; empty means that nothing is called
 	Replies         string // called as RepliesBy says; empty means that nothing is called
@@ -36,10 +37,11 @@ const (
 // shortCode is the number that people send their messages to.
 const shortCode = "1812"
 
-// Unsubscribe makes the person with that number unsubscribe, by a text such as STOP. The number is put
-// on the account's blacklist: further messages to it have [smslink.StatusInternalOrBlacklisted], until
-// [Gateway.Reset]. Then it calls the URL of [Webhooks], if there is one. It returns the error of the
-// last try. It is an error if number is not a phone number, as [smslink.E164] says.
+// Unsubscribe makes the person with that number unsubscribe, by a text such as STOP. The number is
+// put on the account's blacklist: further messages to it have
+// [smslink.StatusInternalOrBlacklisted], until
+// [Gateway.Reset]. Then it calls the URL of [Webhooks], if there is one. It returns the error of
+// the last try. It is an error if number is not a phone number, as [smslink.E164] says.
 func (g *Gateway) Unsubscribe(ctx context.Context, number, text string) error {
 	from, err := g.person(number)
 	if err != nil {
@@ -66,10 +68,10 @@ func (g *Gateway) Unsubscribe(ctx context.Context, number, text string) error {
 	return nil
 }
 
-// Reply makes the person with that number send a text to the account. It calls the URL of [Webhooks],
-// and returns the body of the answer, which the live gateway may send back as an SMS and bill. It
-// returns the error of the last try. It is an error if there is no URL to call, or if number is not a
-// phone number, as [smslink.E164] says.
+// Reply makes the person with that number send a text to the account. It calls the URL of
+// [Webhooks], and returns the body of the answer, which the live gateway may send back as an SMS
+// and bill. It returns the error of the last try. It is an error if there is no URL to call, or if
+// number is not a phone number, as [smslink.E164] says.
 func (g *Gateway) Reply(ctx context.Context, number, text string) (answer string, err error) {
 	from, err := g.person(number)
 	if err != nil {

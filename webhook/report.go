@@ -13,8 +13,8 @@ import (
 // Report is one delivery report [public].
 //
 // It names its message by the gateway's remote id alone. Keep the remote ids of a Response beside
-// your own ids, and join the two when you read them: a report may come before the Send of its message
-// has returned.
+// your own ids, and join the two when you read them: a report may come before the Send of its
+// message has returned.
 //
 // The same report may come several times, reports of one message may come in any order, and a long
 // message may have one for each segment. A table that is keyed by the report makes all of it
@@ -97,10 +97,10 @@ var (
 const maxRemoteID = 128 // bytes
 
 // parseReport parses a delivery report. The parameters message_id, status and timestamp are
-// required. White space around them is trimmed, and a parameter that is repeated with the same value
-// counts once. Every other parameter is optional and never makes it fail; pairs that cannot be decoded
-// are kept in Other under the empty name. With an error it returns what it has read, so that its
-// remote id can be logged.
+// required. White space around them is trimmed, and a parameter that is repeated with the same
+// value counts once. Every other parameter is optional and never makes it fail; pairs that cannot
+// be decoded are kept in Other under the empty name. With an error it returns what it has read, so
+// that its remote id can be logged.
 func parseReport(values url.Values) (report Report, err error) {
 	for _, field := range []struct {
 		name string

@@ -10,14 +10,14 @@ import (
 )
 
 // Unsubscription is the wish of a person to get no more messages [public]. The gateway puts the
-// number on the account's blacklist itself, as far as Status says. A program that sends through other
-// ways, or keeps messages for later, has to honour it, too, whatever the Status.
+// number on the account's blacklist itself, as far as Status says. A program that sends through
+// other ways, or keeps messages for later, has to honour it, too, whatever the Status.
 //
-// The same unsubscription may come three times: it has the same ID. [smslink.E164] makes From the one
-// form of the number.
+// The same unsubscription may come three times: it has the same ID. [smslink.E164] makes From the
+// one form of the number.
 //
-// An Unsubscription prints and logs as its id, status and time: everything else is untrusted text, or
-// names a person. encoding/json writes it whole.
+// An Unsubscription prints and logs as its id, status and time: everything else is untrusted text,
+// or names a person. encoding/json writes it whole.
 //
 // [smslink.E164]: https://pkg.go.dev/github.com/go-smslink/smslink#E164
 type Unsubscription struct {
@@ -61,8 +61,8 @@ func uuid(id string) string {
 	return id
 }
 
-// parseUnsubscription parses an unsubscription. The parameters unsubscribe_message_id and sender are
-// required: a reply lacks the first.
+// parseUnsubscription parses an unsubscription. The parameters unsubscribe_message_id and sender
+// are required: a reply lacks the first.
 func parseUnsubscription(values url.Values) (Unsubscription, error) {
 	var u Unsubscription
 	id, err := required(values["unsubscribe_message_id"])

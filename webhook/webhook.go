@@ -1,14 +1,14 @@
 // Package webhook takes what the gateway sends to a program: delivery reports, unsubscriptions and
 // replies [public].
 //
-// [Reports], [Unsubscriptions] and [Replies] each return an [http.Handler] for one URL of yours, which
-// you set in your account. They have the same shape, secret and answers.
+// [Reports], [Unsubscriptions] and [Replies] each return an [http.Handler] for one URL of yours,
+// which you set in your account. They have the same shape, secret and answers.
 //
 // # The secret
 //
-// What the gateway sends has no signature. Only the secret in its URL shows that it is the gateway's,
-// so serve it over https. The secret is the last element of the URL's path. It has 16 to 1024
-// characters of A-Z, a-z, 0-9, -, ., _ and ~; crypto/rand.Text makes a good one.
+// What the gateway sends has no signature. Only the secret in its URL shows that it is the
+// gateway's, so serve it over https. The secret is the last element of the URL's path. It has 16 to
+// 1024 characters of A-Z, a-z, 0-9, -, ., _ and ~; crypto/rand.Text makes a good one.
 //
 // For https://shop.example/sms/reports/<secret>, mount the handler at /sms/reports/{secret}. An
 // [http.ServeMux] then answers a stranger as if no handler were there. Requests without the secret
@@ -25,8 +25,8 @@
 //   - 500: the callback returned an error or panicked, or the request's body ended early.
 //
 // After a connection error, or an answer from 400 to 599, the gateway sends an unsubscription and a
-// reply twice more within two hours [public]. Whether it sends a report again is [unknown]. No answer
-// quotes the request.
+// reply twice more within two hours [public]. Whether it sends a report again is [unknown]. No
+// answer quotes the request.
 //
 // # The callback
 //
@@ -34,8 +34,8 @@
 // same call may come several times, and in any order.
 //
 // Its context has the request's values but is never cancelled, so that a gateway that hangs up does
-// not undo what has arrived whole; give it a time-out if the callback needs one. A panic is logged and
-// does not leave the handler, except for [http.ErrAbortHandler].
+// not undo what has arrived whole; give it a time-out if the callback needs one. A panic is logged
+// and does not leave the handler, except for [http.ErrAbortHandler].
 package webhook
 
 import (
@@ -77,8 +77,8 @@ type Options struct {
 }
 
 // Reports returns a handler of delivery reports, which the gateway sends by GET or as a form POST
-// [public]. It calls take with each; see [Report] for how to keep them. The error names the argument
-// at fault.
+// [public]. It calls take with each; see [Report] for how to keep them. The error names the
+// argument at fault.
 func Reports(secret string, take func(context.Context, Report) error, opts *Options) (http.Handler, error) {
 	return newHandler("delivery report", secret, parseReport, take, opts)
 }
@@ -90,9 +90,9 @@ func Unsubscriptions(secret string, take func(context.Context, Unsubscription) e
 }
 
 // Replies returns a handler of replies, which the gateway sends by GET, as a form POST or as a JSON
-// POST [public]. It calls take with each; see [Reply]. The body of every answer to a request with the
-// secret is empty, unless [Options].Answer says otherwise, since the gateway may send it back as an
-// SMS. The error names the argument at fault.
+// POST [public]. It calls take with each; see [Reply]. The body of every answer to a request with
+// the secret is empty, unless [Options].Answer says otherwise, since the gateway may send it back
+// as an SMS. The error names the argument at fault.
 func Replies(secret string, take func(context.Context, Reply) error, opts *Options) (http.Handler, error) {
 	return newHandler("reply", secret, parseReply, take, opts)
 }

@@ -97,8 +97,8 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	}
 }
 
-// A campaign that was sent with --on-bad-row skip, in whose file a row then went and one came, while
-// all others have other numbers.
+// A campaign that was sent with --on-bad-row skip, in whose file a row then went and one came,
+// while all others have other numbers.
 func TestSend_rowNumbersThatMoved(t *testing.T) {
 	for _, header := range []string{"Nr. crt.", "#", "No.", "id"} {
 		t.Run(header, func(t *testing.T) {

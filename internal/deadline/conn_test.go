@@ -44,7 +44,7 @@ func TestWrite_writesAllBeforeTheDeadline(t *testing.T) {
 			}()
 			got, err := io.ReadAll(reader)
 			require.NoError(t, err)
-			require.Equal(t, len(sent), len(got))
+			require.Len(t, got, len(sent))
 			require.True(t, bytes.Equal(sent, got))
 		})
 	}
@@ -97,7 +97,8 @@ func TestWrite_pastTheDeadline(t *testing.T) {
 	}
 }
 
-// monotonicLater returns t with its monotonic reading moved, which no function of package time does.
+// monotonicLater returns t with its monotonic reading moved, which no function of package time
+// does.
 func monotonicLater(t time.Time, d time.Duration) time.Time {
 	parts := (*struct {
 		wall uint64

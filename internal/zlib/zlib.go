@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// storedSize is the longest input that is stored as it is: deflate would make it no shorter, and
-	// takes a megabyte to find that out.
+	// storedSize is the longest input that is stored as it is: deflate would make it no shorter,
+	// and takes a megabyte to find that out.
 	storedSize = 128
 
 	// quickSize is the longest input that is compressed at level 1. Level 6 saves an eighth of such

@@ -136,7 +136,8 @@ func (k *kit) record(key string) outbox.Record {
 // eventually is how long a case waits for what must come.
 const eventually = 2 * time.Minute
 
-// eventually waits until cond holds. It calls cond in the case's own goroutine, which may fail in it.
+// eventually waits until cond holds. It calls cond in the case's own goroutine, which may fail in
+// it.
 func (k *kit) eventually(cond func() bool, msgAndArgs ...any) {
 	k.Helper()
 	for began := time.Now(); !cond(); time.Sleep(10 * time.Millisecond) {

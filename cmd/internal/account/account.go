@@ -33,8 +33,8 @@ const Help = `The account is read from the environment: ` + EnvConnectionID + ` 
 only you may read (mode 600). If neither names one, smslink/account in your
 configuration folder is read, such as ~/.config/smslink/account.`
 
-// MaxConcurrency bounds --concurrency: each package that is being uploaded stands in memory, and no account
-// has been known to take more at a time.
+// MaxConcurrency bounds --concurrency: each package that is being uploaded stands in memory, and no
+// account has been known to take more at a time.
 const MaxConcurrency = 64
 
 // ErrNone means that the environment names no account.
@@ -95,8 +95,8 @@ func IsLoopback(endpoint string) bool {
 	return u.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-// Blacklist returns a client of the Live Update API, or nil if the environment names no connection of
-// it. The API of a gateway other than the live one is on the same host.
+// Blacklist returns a client of the Live Update API, or nil if the environment names no connection
+// of it. The API of a gateway other than the live one is on the same host.
 func Blacklist(c cli.Console, endpoint string) (*blacklist.Client, error) {
 	id, password := c.Getenv(EnvLiveUpdateID), c.Getenv(EnvLiveUpdatePassword)
 	if id == "" && password == "" {

@@ -192,8 +192,8 @@ func (c *Campaign) rewind() error {
 	return c.Unchanged()
 }
 
-// Position returns how many bytes of the files were read, and how many there are. Both are 0 if that
-// is not known, as of a pipe or a workbook.
+// Position returns how many bytes of the files were read, and how many there are. Both are 0 if
+// that is not known, as of a pipe or a workbook.
 func (c *Campaign) Position() (read, size int64) {
 	for _, f := range c.files {
 		if f.info == nil || f.book != nil {

@@ -414,8 +414,8 @@ func (p *Plan) Commit(j *Journal) error {
 	return nil
 }
 
-// Next returns the id under which the next row is sent, and whether it is left out since it repeats a
-// number: the rows come in the order of Add.
+// Next returns the id under which the next row is sent, and whether it is left out since it repeats
+// a number: the rows come in the order of Add.
 func (p *Plan) Next(row *campaign.Row) (id int64, repeats bool) {
 	if p == nil {
 		return row.Message.ID, false

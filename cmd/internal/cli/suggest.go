@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// noSuchCommand refuses a word that is no command, and suggests the one that was meant.
+// NoSuchCommand refuses a word that is no command, and suggests the one that was meant.
 func NoSuchCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

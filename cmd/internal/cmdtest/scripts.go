@@ -24,8 +24,8 @@ import (
 // Main runs the tests with these programs on the PATH.
 func Main(m *testing.M, programs map[string]func()) { testscript.Main(m, programs) }
 
-// Scripts runs testdata/script: each file is a shell session against a test gateway of its own, whose
-// account and URL are in the environment.
+// Scripts runs testdata/script: each file is a shell session against a test gateway of its own,
+// whose account and URL are in the environment.
 func Scripts(t *testing.T) {
 	type gatewayKey struct{}
 	gatewayOf := func(ts *testscript.TestScript) *smslinktest.Gateway {
@@ -95,7 +95,8 @@ func Scripts(t *testing.T) {
 					ts.Fatalf("the gateway has %q", texts)
 				}
 			},
-			// receivers A B…: the gateway has taken messages to just these receivers, in this order.
+			// receivers A B…: the gateway has taken messages to just these receivers, in this
+			// order.
 			"receivers": func(ts *testscript.TestScript, _ bool, args []string) {
 				var receivers []string
 				for _, m := range gatewayOf(ts).Messages() {

@@ -99,8 +99,8 @@ func (r rowsByFile) add(file, id string, status smslink.Status, remoteID string)
 	r[file][strings.TrimSpace(id)] = smslink.Result{Status: status, RemoteID: remoteID}
 }
 
-// of returns what is said of the campaign's rows, by the ids that the journal knows them by. Without
-// files there may be only one, and its ids are the journal's.
+// of returns what is said of the campaign's rows, by the ids that the journal knows them by.
+// Without files there may be only one, and its ids are the journal's.
 func (r rowsByFile) of(opts Options) (map[int64]smslink.Result, error) {
 	sent := map[int64]smslink.Result{}
 	if opts.EachRow != nil {
@@ -178,7 +178,7 @@ func (r rowsByFile) readResults(name string) error {
 		one.Reset(lines.Text())
 		record, err := in.Read()
 		if err != nil {
-			return nil //nolint:nilerr // the last line of a run that was killed may be cut
+			return nil // the last line of a run that was killed may be cut
 		}
 		if status, err := strconv.Atoi(record[3]); err == nil && status > 0 && status <= int(smslink.StatusInsufficientCredit) && record[7] != outcome.TestModeNote {
 			r.add(outcome.PlainCell(record[0]), outcome.PlainCell(record[2]), smslink.Status(status), outcome.PlainCell(record[5]))

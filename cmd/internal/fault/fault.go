@@ -1,4 +1,5 @@
-// Package fault parses faults of the test gateway, as the sandbox's flags, files and page write them.
+// Package fault parses faults of the test gateway, as the sandbox's flags, files and page write
+// them.
 package fault
 
 import (

@@ -44,6 +44,7 @@ func (c *Complaints) AddRow(row *campaign.Row) {
 	c.Add(row.File, at, row.Bad.Shown, row.Bad.Error())
 }
 
+// Add counts a complaint about what stands at that place of a file.
 func (c *Complaints) Add(file, at, shown, complaint string) {
 	if c == nil {
 		return

@@ -124,7 +124,7 @@ func TestRun_takesUnsubscriptions(t *testing.T) {
 
 	db, err := sql.Open("sqlite", name)
 	require.NoError(t, err)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	box, err := outbox.New(db, outbox.SQLite, nil)
 	require.NoError(t, err)
 	out, err := box.OptedOut(t.Context(), db, "+40712345678", "0712345679")

@@ -17,8 +17,8 @@ const bookComment = "results of smslink send"
 // isBook reports whether a results file is to be a workbook.
 func isBook(name string) bool { return strings.EqualFold(filepath.Ext(name), ".xlsx") }
 
-// writeBook makes a workbook of a results file in CSV. It is written beside its place, and put there
-// once it is whole.
+// writeBook makes a workbook of a results file in CSV. It is written beside its place, and put
+// there once it is whole.
 func writeBook(name, fromCSV string) (err error) {
 	in, err := os.Open(fromCSV)
 	if err != nil {
@@ -61,6 +61,6 @@ func writeBook(name, fromCSV string) (err error) {
 	return os.Rename(out.Name(), name)
 }
 
-// isCount reports whether a column holds numbers that a person adds up: the line, the status and the
-// segments.
+// isCount reports whether a column holds numbers that a person adds up: the line, the status and
+// the segments.
 func isCount(column int) bool { return column == 1 || column == 3 || column == 6 }

@@ -28,8 +28,8 @@ type Bar struct {
 // firstShown is when the bar is first drawn: sooner, its rate means nothing.
 const firstShown = 250 * time.Millisecond
 
-// Sending returns a bar for so many rows; -1 is not known. It is drawn again twice a second, so that
-// a single package shows that it is being uploaded.
+// Sending returns a bar for so many rows; -1 is not known. It is drawn again twice a second, so
+// that a single package shows that it is being uploaded.
 func Sending(out io.Writer, rows int) *Bar {
 	b := newBar(out, int64(rows), "sending", 0, progressbar.OptionShowCount(), progressbar.OptionSetItsString("rows"))
 	if b != nil {
@@ -67,8 +67,8 @@ func (p *Bar) redraw() {
 // seldom is how long a bar that moves all the time stays as it is.
 const seldom = 100 * time.Millisecond
 
-// newBar returns a bar that is only as wide as the terminal has room for: a line that wraps can't be
-// taken away again.
+// newBar returns a bar that is only as wide as the terminal has room for: a line that wraps can't
+// be taken away again.
 func newBar(out io.Writer, most int64, what string, pause time.Duration, options ...progressbar.Option) *Bar {
 	screen := terminal.Of(out)
 	if screen == nil || os.Getenv("TERM") == "dumb" {

@@ -34,7 +34,7 @@ func (o options) afford(ctx context.Context, c cli.Console, client *smslink.Clie
 		return nil
 	}
 	fmt.Fprintf(c.Err, "%s; the account has %d in Romania, %d abroad%s\n", campaign.Plural(needed, "SMS"), left.National, left.International, areAbroad(abroad))
-	if missing := missingOf(int64(needed-abroad), int64(abroad), left); missing != "" && !(o.yes && o.shortOfCredit) {
+	if missing := missingOf(int64(needed-abroad), int64(abroad), left); missing != "" && (!o.yes || !o.shortOfCredit) {
 		return errors.New("the account lacks " + missing + "; top it up, or add --short-of-credit and --yes to send as many as it pays for")
 	}
 	return nil

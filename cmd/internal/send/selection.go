@@ -27,8 +27,8 @@ type selection struct {
 
 const repeatsNumber = "an earlier row has its number"
 
-// look forgives a row that its time has passed if it was sent before, and returns why it is left out,
-// or "".
+// look forgives a row that its time has passed if it was sent before, and returns why it is left
+// out, or "".
 func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
 	refusal := s.clock.refuse(row)
 	if (row.Bad != nil || refusal != nil) && s.plan.WasSent(ctx, row) {

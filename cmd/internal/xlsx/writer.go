@@ -54,8 +54,8 @@ func NewWriter(out io.Writer, comment string) (*Writer, error) {
 	return w, err
 }
 
-// Row adds a row. Fields are text, which is never a formula, except whole numbers in the columns that
-// isNumber reports.
+// Row adds a row. Fields are text, which is never a formula, except whole numbers in the columns
+// that isNumber reports.
 func (w *Writer) Row(fields []string, isNumber func(column int) bool) error {
 	w.row++
 	fmt.Fprintf(w.sheet, `<row r="%d">`, w.row)
@@ -93,6 +93,6 @@ func HasComment(name, comment string) bool {
 	if err != nil {
 		return false
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	return r.Comment == comment
 }

@@ -1,5 +1,5 @@
-// Command compare runs smslink beside PHP, liblzf and others, or beside plain Go, alternately and in
-// one run, against one receiver on loopback, and prints how they compare. Run it from the
+// Command compare runs smslink beside PHP, liblzf and others, or beside plain Go, alternately and
+// in one run, against one receiver on loopback, and prints how they compare. Run it from the
 // repository's root:
 //
 //	go run ./internal/bench/compare

@@ -24,8 +24,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// plainGo is what a Go program does without smslink, written in an afternoon: it checks nothing, and
-// takes what the standard library and the usual packages have.
+// plainGo is what a Go program does without smslink, written in an afternoon: it checks nothing,
+// and takes what the standard library and the usual packages have.
 func plainGo(codec, endpoint string, messages []smslink.Message) error {
 	notDigits := regexp.MustCompile(`[^0-9]`)
 	escape := strings.NewReplacer("\r\n", "%0A", "\n", "%0A", ";", "%3B", "\t", "", "\r", "")

@@ -1,5 +1,5 @@
-// Command metrics runs examples/outbox under load for a minute, scrapes its metrics each second, and
-// draws docs/outbox-metrics.svg. Run it from the repository's root:
+// Command metrics runs examples/outbox under load for a minute, scrapes its metrics each second,
+// and draws docs/outbox-metrics.svg. Run it from the repository's root:
 //
 //	go run ./internal/bench/metrics
 package main

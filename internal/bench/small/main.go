@@ -1,7 +1,7 @@
 // Command small sends small packages to a bare receiver in another process, eight at a time, beside
-// a bare net/http client that posts the same bytes, and prints the ratios of their rates as a table.
-// On standard error it prints the rates, and the ratios by this process's processor time, which a
-// busy machine does not decide. Run it from the repository's root, on Unix:
+// a bare net/http client that posts the same bytes, and prints the ratios of their rates as a
+// table. On standard error it prints the rates, and the ratios by this process's processor time,
+// which a busy machine does not decide. Run it from the repository's root, on Unix:
 //
 //	go run ./internal/bench/small
 package main

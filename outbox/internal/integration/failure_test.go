@@ -46,8 +46,8 @@ func onSQLite(t *testing.T, test func(t *testing.T, config workerConfig, server 
 	})
 }
 
-// eachServer runs a test on PostgreSQL and MariaDB. The short form runs it on PostgreSQL alone, or on
-// neither.
+// eachServer runs a test on PostgreSQL and MariaDB. The short form runs it on PostgreSQL alone, or
+// on neither.
 func eachServer(t *testing.T, short bool, test func(t *testing.T, config workerConfig, server *servers.Server)) {
 	t.Run("postgres", func(t *testing.T) {
 		if !short {
@@ -119,7 +119,8 @@ func (b *bench) state(key string) outbox.State {
 	return records[0].State
 }
 
-// eventually waits until cond holds. It calls cond in the test's own goroutine, which may fail in it.
+// eventually waits until cond holds. It calls cond in the test's own goroutine, which may fail in
+// it.
 func eventually(t testing.TB, cond func() bool, msgAndArgs ...any) {
 	t.Helper()
 	for began := time.Now(); !cond(); time.Sleep(10 * time.Millisecond) {

@@ -224,8 +224,8 @@ type relay struct {
 	plan *plan // of the next connection
 }
 
-// plan has a worker frozen once a number of bytes have come from it. If resume is not nil, the relay
-// then reads on only when it is closed.
+// plan has a worker frozen once a number of bytes have come from it. If resume is not nil, the
+// relay then reads on only when it is closed.
 type plan struct {
 	at     int
 	freeze func()

@@ -18,8 +18,8 @@ import (
 	"github.com/go-smslink/smslink/outbox/outboxtest"
 )
 
-// TestVerify_mysql needs a server: there is no package of MySQL's own. SMSLINK_MYSQL is the DSN of an
-// empty database, such as root:secret@tcp(127.0.0.1:3306)/outbox.
+// TestVerify_mysql needs a server: there is no package of MySQL's own. SMSLINK_MYSQL is the DSN of
+// an empty database, such as root:secret@tcp(127.0.0.1:3306)/outbox.
 func TestVerify_mysql(t *testing.T) {
 	dsn := os.Getenv("SMSLINK_MYSQL")
 	if dsn == "" {

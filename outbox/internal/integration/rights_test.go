@@ -25,7 +25,8 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// Each role of docs/outbox.md works with exactly the rights that stand there, and not with one less.
+// Each role of docs/outbox.md works with exactly the rights that stand there, and not with one
+// less.
 func TestRights(t *testing.T) {
 	roles := documentedRights(t)
 	require.Len(t, roles, len(roleWork))

@@ -81,7 +81,7 @@ func work(raw string) error {
 	freeze := func() {
 		if c.Dialect == "sqlite" { // frozen while another goroutine writes, it would hold the only lock
 			if conn, err := db.Conn(ctx); err == nil {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 			}
 		}
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)

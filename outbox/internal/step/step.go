@@ -1,4 +1,5 @@
-// Package step lets a test stop a worker at a step of its work, to test what happens to its package.
+// Package step lets a test stop a worker at a step of its work, to test what happens to its
+// package.
 package step
 
 import "context"
