@@ -111,8 +111,8 @@ type File struct {
 //   - [ErrCorrupt] if a line is not as it was written, and names that line;
 //   - [ErrLocked] if the journal is open already;
 //   - [errors.ErrUnsupported] if the operating system has no lock that would keep two programs from
-//     sending the same messages. Put the file on a local disk of Linux, macOS, Windows, illumos or a
-//     BSD, or write a [smslink.Journal] that keeps a table in a database;
+//     sending the same messages. Put the file on a local disk of Linux, macOS, Windows, illumos or
+//     a BSD, or write a [smslink.Journal] that keeps a table in a database;
 //   - [ErrMoved] if the file is moved while it is being opened.
 //
 // Other errors are the system's.

@@ -51,7 +51,7 @@ func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
 // says that the row of a pipe is not the one that the journal has recorded.
 func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, err error) {
 	if why = s.look(ctx, row); why != "" || row.Bad != nil {
-		return why, nil
+		return why, nil //nolint:nilerr // a bad row is counted by the caller
 	}
 	if s.plan != nil {
 		id, repeats := s.plan.Next(row)
