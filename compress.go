@@ -35,13 +35,12 @@ var (
 	// CodecNone sends the plain form as it is.
 	CodecNone Codec = none{}
 
-	// CodecZlib makes an RFC 1950 stream, what PHP's gzuncompress reads. The vendor calls it "Zlib
-	// Gzip", but it is not a gzip file. It is a package's default. Its level is 6, or 1 up to
-	// 128 kB, which are sent faster than level 6 would shorten them. Above 512 kB it compresses on
-	// up to GOMAXPROCS cores, to the same bytes on any number.
+	// CodecZlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
+	// vendor calls it "Zlib Gzip", but it is not a gzip file. It is a package's default.
+	// Above 512 kB it compresses on up to GOMAXPROCS cores, to the same bytes on any number.
 	CodecZlib = newZlib(6)
 
-	// CodecBZip2 makes one bzip2 stream of blocks of up to 900 kB, the reference's own level. It
+	// CodecBZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
 	// packs texts tightest and takes several times as long as CodecZlib, on as many cores
 	// as there are blocks, up to GOMAXPROCS, with some 12 MB of memory each.
 	CodecBZip2 Codec = bzip2Codec{}

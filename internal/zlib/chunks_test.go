@@ -77,7 +77,7 @@ func TestDictionary_crossesPieces(t *testing.T) {
 func TestAppendCompress_workersPanicIsAnError(t *testing.T) {
 	e, err := NewEncoder(6)
 	require.NoError(t, err)
-	e.whole.New = func() any { return &writer{deflate: new(flate.Writer)} } // which nothing can be written to
+	e.writers.New = func() any { return &writer{deflate: new(flate.Writer)} } // which nothing can be written to
 	packed, err := e.AppendCompress([]byte("head"), make([]byte, serialSize+1))
 	require.ErrorContains(t, err, "zlib: part ")
 	require.Equal(t, "head", string(packed))

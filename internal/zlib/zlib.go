@@ -24,10 +24,6 @@ const (
 	// and takes a megabyte to find that out.
 	storedSize = 128
 
-	// quickSize is the longest input that is compressed at level 1. Level 6 saves an eighth of such
-	// an upload, and takes longer for it, most of all at first, than a line of 100 Mbit/s does.
-	quickSize = 128 << 10
-
 	// serialSize is the longest input that is compressed as one chunk.
 	serialSize = 512 << 10
 
@@ -39,10 +35,10 @@ const (
 	dictionarySize = 16 << 10
 )
 
-// Encoder makes zlib streams of one level, except short ones. Goroutines may share it.
+// Encoder makes zlib streams of one level. Goroutines may share it.
 type Encoder struct {
-	header       [2]byte
-	quick, whole sync.Pool // of writers, for short inputs and others
+	header  [2]byte
+	writers sync.Pool
 }
 
 // NewEncoder returns an encoder of level 1 (fastest) to 9 (smallest). The error is for any other
@@ -52,17 +48,14 @@ func NewEncoder(level int) (*Encoder, error) {
 		return nil, fmt.Errorf("zlib level %d is not from 1 to 9", level)
 	}
 	e := &Encoder{header: header(level)}
-	e.quick.New = func() any { return newWriter(flate.BestSpeed) }
-	e.whole.New = func() any { return newWriter(level) }
-	return e, nil
-}
-
-func newWriter(level int) *writer {
-	deflate, err := flate.NewWriter(nil, level)
-	if err != nil {
-		panic(err) // the level is valid
+	e.writers.New = func() any {
+		deflate, err := flate.NewWriter(nil, level)
+		if err != nil {
+			panic(err) // the level is valid
+		}
+		return &writer{deflate: deflate}
 	}
-	return &writer{deflate: deflate}
+	return e, nil
 }
 
 // header names deflate with its window of 32 kB, and the level, as zlib itself does.
@@ -138,11 +131,7 @@ func (e *Encoder) appendChunks(dst []byte, pieces [][]byte, size, chunk int) (_ 
 // appendChunk appends the chunk from from to to, of pieces of size bytes in all, and returns its
 // checksum.
 func (e *Encoder) appendChunk(dst []byte, pieces [][]byte, from, to, size int) (_ []byte, sum uint32, err error) {
-	writers := &e.whole
-	if size <= quickSize {
-		writers = &e.quick
-	}
-	w := writers.Get().(*writer)
+	w := e.writers.Get().(*writer)
 	w.dst = dst
 	w.deflate.ResetDict(w, w.dictionary(pieces, from))
 	sum = 1
@@ -163,7 +152,7 @@ func (e *Encoder) appendChunk(dst []byte, pieces [][]byte, from, to, size int) (
 	dst = w.dst
 	w.dst = nil
 	w.deflate.ResetDict(nil, nil) // keep no hold of the pieces
-	writers.Put(w)
+	e.writers.Put(w)
 	return dst, sum, nil
 }
 

@@ -108,12 +108,9 @@ func TestAppendCompress_isTheSameEverywhere(t *testing.T) {
 func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
 	plain := lines(512 << 10)
 	for level := 1; level <= 9; level++ {
-		for _, size := range []int{129, 128 << 10, 128<<10 + 1, 140_000} {
+		for _, size := range []int{129, 140_000} {
 			var want bytes.Buffer
 			w, err := klauspost.NewWriterLevel(&want, level)
-			if size <= 128<<10 {
-				w, err = klauspost.NewWriterLevel(&want, 1)
-			}
 			require.NoError(t, err)
 			_, err = w.Write(plain[:size])
 			require.NoError(t, err)
@@ -122,7 +119,7 @@ func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
 			for range 2 { // the second time with memory that was used before
 				packed, err := e.AppendCompress(nil, plain[:size])
 				require.NoError(t, err)
-				require.True(t, bytes.Equal(want.Bytes()[2:], packed[2:]), "level %d, %d bytes", level, size) // which name the level
+				require.True(t, bytes.Equal(want.Bytes(), packed), "level %d, %d bytes", level, size)
 			}
 		}
 	}
