@@ -40,7 +40,7 @@ var (
 	// Above 512 kB it compresses on up to GOMAXPROCS cores, to the same bytes on any number.
 	CodecZlib = newZlib(6)
 
-	// CodecBZip2 makes one bzip2 stream of 900 kB blocks, the reference's own level. It
+	// CodecBZip2 makes one bzip2 stream of blocks of up to 900 kB, the reference's own level. It
 	// packs texts tightest and takes several times as long as CodecZlib, on as many cores
 	// as there are blocks, up to GOMAXPROCS, with some 12 MB of memory each.
 	CodecBZip2 Codec = bzip2Codec{}
