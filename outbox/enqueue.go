@@ -264,7 +264,7 @@ const (
 const isQueued = "COALESCE(package, 0) = 0"
 
 // never is the value of the ends column of a message that does not expire.
-const never = math.MaxInt64
+const never int64 = math.MaxInt64
 
 // atEnd returns what an UPDATE sets of a message that ends without a package.
 func atEnd(as int, d *Dialect) string { return fmt.Sprintf("package = %d, ends = %s", as, d.now) }
