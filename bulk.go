@@ -56,9 +56,9 @@ type Options struct {
 	// (the default) or a test gateway's. Over plain http the password travels in clear.
 	Endpoint string
 
-	// TestMode asks the gateway to check each package, and to send and bill nothing [ref]. A
-	// package accepted in test mode is sealed like any other: call [Package.Reopen] to send it for
-	// real.
+	// TestMode makes every upload a dry run at the gateway: it checks the package, and sends and
+	// bills nothing [ref]. For unit tests, use package smslinktest. A package accepted in test mode
+	// is sealed like any other: call [Package.Reopen] to send it for real.
 	TestMode bool
 
 	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. If the context has
@@ -67,10 +67,10 @@ type Options struct {
 	Timeout time.Duration
 
 	// Cooldown is how long the client sends nothing more after the gateway has rejected its
-	// account, with ERROR 1 to 7 or 14: repeated wrong passwords get the address banned. Packages
-	// are then not sent, and their errors wrap the [*GatewayError]. After that time one package
-	// asks again. Each further ERROR of these doubles the time, up to an hour. 0 means 1 minute,
-	// and below 0 none.
+	// account, with ERROR 1 to 7 or 14: repeated wrong passwords get the IP address banned.
+	// Packages are then not sent, and their errors wrap the [*GatewayError]. After that time one
+	// package asks again. Each further ERROR of these doubles the time, up to an hour. 0 means 1
+	// minute, and below 0 none.
 	Cooldown time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
@@ -216,7 +216,7 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 //
 // The error is a [*MessageError] if the message is invalid, so that nothing is sent, a [*SendError]
 // as from [Client.Send], or a [*ResultError] if the gateway did not accept the message.
-// [SafeToResend] reports whether the message can be sent again without the risk of a second SMS.
+// [SafeToResend] reports whether the message can be sent again without the risk of a duplicate SMS.
 //
 // The message's ID may be 0. If the caller's context is that of a request, which a browser may
 // cancel, give SendMessage one that outlives it: a Send that is cut off is in doubt.
@@ -236,17 +236,18 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 
 // Send uploads the package and reads what the gateway says of each message. A nil error means that
 // the gateway took the package. It does not mean that the gateway accepted every message in it: see
-// [Response.Err]. The Response is nil if the error is not.
+// [Response.Err]. The Response is nil if the error is non-nil.
 //
 // Every error is a [*SendError] with the package's Outcome. [SafeToResend] reports whether the
-// package can be sent again without the risk of a second SMS. Send itself never sends anything
+// package can be sent again without the risk of a duplicate SMS. Send itself never sends anything
 // twice. By outcome, the error wraps
 //
 //   - not sent: the codec's error, the context's, or the network's, such as a certificate's; or one
 //     that names the mistake, such as a package without messages;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
 //   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, an HTTP status
-//     of 500 or more; or [ErrSentBefore], if this call did nothing since an earlier one was enough.
+//     of 500 or more; or [ErrSentBefore], if an earlier call has sent the package, or may have.
+//     This call then did nothing.
 //
 // If ctx has no deadline, [Options.Timeout] bounds the call. The package must not be changed during
 // the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is
@@ -569,7 +570,7 @@ func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions)
 // Every error is a [*SendError] with the same causes as a Send's. A reply without two whole numbers
 // is [ErrUnreadableReply], and SendError.Reply holds it. Asking spends nothing, so you may ask
 // again whatever the Outcome, but never in a loop after a rejection: repeated wrong passwords get
-// the address banned.
+// the IP address banned.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	if err := c.usable(ctx); err != nil {
 		return Balance{}, notSent(err)

@@ -19,14 +19,14 @@
 // call:
 //
 //   - accepted: the error is nil;
-//   - not sent: no byte left this process;
+//   - not sent: no byte of the package was handed to any transport;
 //   - rejected: the gateway, or a server before it, took nothing of the package;
 //   - failed: the gateway took the package, and will not send this message of it;
 //   - invalid: the message was put into no package;
 //   - in doubt: it may have been taken, since the reply was lost or does not say.
 //
-// [SafeToResend] reports whether the same can be sent again without the risk of a second SMS. A
-// package that was accepted or is in doubt can't be sent again before [Package.Reopen].
+// [SafeToResend] reports whether the message can be sent again without the risk of a duplicate SMS.
+// A package that was accepted or is in doubt can't be sent again before [Package.Reopen].
 //
 // # Streams
 //

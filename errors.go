@@ -152,7 +152,7 @@ func (e *MessageError) Unwrap() error {
 //	7 wrong password                15 scheduled in the past or too near
 //	8 no credit                     16 error while sending
 //
-// Few causes go away on their own, and repeated wrong passwords get the address banned, so never
+// Few causes go away on their own, and repeated wrong passwords get the IP address banned, so never
 // send again in a loop.
 type GatewayError struct {
 	// Code is the gateway's, without surrounding spaces and leading zeros. It is empty if the

@@ -153,7 +153,7 @@ func ExampleOutcomeOf() {
 	case smslink.OutcomeRejected:
 		fmt.Println("refused: remove the cause, then send the same package again")
 	case smslink.OutcomeInDoubt:
-		fmt.Println("perhaps taken: look into the account's reports before you send it again")
+		fmt.Println("perhaps taken: check the account's reports before you send it again")
 	}
 	// Output:
 	// nothing was sent: send the same package again, later
@@ -316,7 +316,7 @@ func ExampleClient_Stream_journal() {
 		stream := gateway.Client().Stream(messages, opts)
 		for batch := range stream.Batches(context.Background()) {
 			for result, err := range batch.Results() { // those of an earlier run, too
-				fmt.Println(result.ID, smslink.OutcomeOf(err)) // in doubt: look into the account's reports
+				fmt.Println(result.ID, smslink.OutcomeOf(err)) // in doubt: check the account's reports
 			}
 		}
 		fmt.Println("stopped:", stream.Err() != nil)

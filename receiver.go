@@ -52,8 +52,8 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 // +4 745 123 456, which has lost a 0, is a Norwegian number. A program that sends to Romania alone
 // can check for 07 and 00407.
 //
-// The result is the form for the wire, and no key: one phone has two of them, 0712345678 and
-// 0040712345678. To compare or store numbers, use [E164].
+// The result is the wire form. Do not use it as a key, since one phone can have two wire forms,
+// 0712345678 and 0040712345678. To compare or store numbers, use [E164].
 func ParseReceiver(number string) (string, error) {
 	if canonical(number) {
 		return number, nil

@@ -65,14 +65,14 @@ func (s Status) String() string { return s.meaning().name }
 func (s Status) Outcome() Outcome { return s.meaning().outcome }
 
 // Outcome is what is certain of a package or a message after a call. [SafeToResend] reports whether
-// the same can be sent again without the risk of a second SMS.
+// the message can be sent again without the risk of a duplicate SMS.
 type Outcome int
 
 const (
 	// OutcomeInDoubt means that the package or message may have been taken: bytes of the package
 	// were handed to a transport, and what came back (a time-out, a reset, a 5xx, an unreadable
-	// reply) does not decide it; or the reply does not say what happened to the message. Look into
-	// the account's reports before you send it again. A package in doubt is sealed: see [Package].
+	// reply) does not decide it; or the reply does not say what happened to the message. Check the
+	// account's reports before you send it again. A package in doubt is sealed: see [Package].
 	OutcomeInDoubt Outcome = iota
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
 	// server can have taken it.
@@ -130,13 +130,13 @@ func OutcomeOf(err error) Outcome {
 }
 
 // SafeToResend reports whether the messages that err is about can be sent again without the risk of
-// a second SMS, since the gateway certainly did not take them. It is true for packages that were
+// a duplicate SMS, since the gateway certainly did not take them. It is true for packages that were
 // not sent or rejected, for messages that failed with status 1, 2 or 5, and for invalid messages,
-// except one that repeats the id of another message, which may have been sent. It is false for nil
-// and for every other error, of this package or not.
+// except one that repeats the id of another message, which may have been sent. It returns false for
+// nil and for all other errors, including those of other Go packages.
 //
 // That resending is safe does not mean that it helps. Remove the cause first: repeated wrong
-// passwords get the sender's address banned.
+// passwords get this machine's IP address banned.
 func SafeToResend(err error) bool {
 	v, found := verdictIn(err)
 	return found && v.resend

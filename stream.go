@@ -42,8 +42,9 @@ var (
 // # Ids
 //
 // If the ids of all messages are 0, the stream makes them 0, 1, 2 and so on, in the order in which
-// it reads them. With a [Journal] it stops at the second one instead: the next run has to know each
-// message by its id. It also stops if a message has an id and those before it have none.
+// it reads them. With a [Journal], the stream stops instead at the second message without an id,
+// since the next run must recognize each message by its id. It also stops if a message has an id
+// and those before it have none.
 //
 // # Why it stops
 //
@@ -278,7 +279,7 @@ type Batch struct {
 	// With a Journal, which Send does not use, run another stream over the same input instead.
 	Package *Package
 
-	// Response is the gateway's reply; nil if Err is not, or if Package is empty.
+	// Response is the gateway's reply; nil if Err is non-nil, or if Package is empty.
 	Response *Response
 
 	// Err is nil or a [*SendError] as from [Client.Send]. It matches [ErrStopped] if the package
@@ -289,7 +290,8 @@ type Batch struct {
 	Invalid []*MessageError
 
 	// Earlier has the messages that were not sent because the Journal knows them: the recorded
-	// results, with [StatusUnreported] for those in doubt.
+	// results, with [StatusUnreported] for those in doubt. Unlike this field, [Stats].Earlier does
+	// not include those in doubt.
 	Earlier []Result
 }
 
@@ -363,7 +365,7 @@ type Stats struct {
 	Accepted int            // by the gateway
 	Failed   map[Status]int // in packages that the gateway took, by status
 	Invalid  int            // not put into a package
-	Earlier  int            // accepted or failed in an earlier run, as the Journal has it
+	Earlier  int            // accepted or failed in an earlier run, by the Journal; unlike Batch.Earlier, without those in doubt
 	NotSent  int            // in packages of OutcomeNotSent
 	Rejected int            // in packages of OutcomeRejected
 	Segments int            // SMS that the accepted messages make

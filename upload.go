@@ -252,10 +252,10 @@ func (t *transport) do(req *http.Request) (*http.Response, error) {
 //   - sends no byte of an upload past the deadline of its context, by the monotonic clock or the
 //     wall clock, even if the process was frozen or the machine was suspended in between.
 //
-// The last holds only with the DialContext that NewTransport sets. Any other transport may still
-// send when a frozen process wakes.
+// The deadline check works only with the DialContext that NewTransport sets. Any other transport
+// may still send when a frozen process wakes.
 //
-// Its settings must not change while it is in use. To set DisableKeepAlives to false has the risks
+// Its settings must not change while it is in use. Setting DisableKeepAlives to false has the risks
 // of [Options.ReuseConnections].
 func NewTransport() *http.Transport {
 	protocols := new(http.Protocols)

@@ -1,6 +1,6 @@
-// Package blacklist asks for, and changes, the blacklist of an account, by the vendor's Live Update
-// API. It tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart: a number that is
-// on the list was most likely not sent to because of that. That is strong evidence, and no proof.
+// Package blacklist queries and changes an account's blacklist, by the vendor's Live Update API. It
+// tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart. If the number is on the
+// list, that is most likely why the message failed. This is strong evidence, not proof.
 //
 // Everything about this API is [public], and unconfirmed against the live gateway: "smslink probe"
 // checks it. The API has a connection id and a password of its own, of a Live Update connection of
@@ -24,7 +24,7 @@ import (
 // Endpoint is the URL of the Live Update API [public].
 const Endpoint = "https://secure.smslink.ro/sms/marketing/communicate/index.php"
 
-// ErrUnexpectedReply means that the API answered, and not as is published.
+// ErrUnexpectedReply means that the API's answer is not one of the published ones.
 var ErrUnexpectedReply = errors.New("unexpected reply")
 
 // Options are the settings of a client. Nil and zero fields mean the defaults.
@@ -102,7 +102,7 @@ func (c *Client) Add(ctx context.Context, number string) error {
 	return errorOf(reply)
 }
 
-// Remove takes a number off the blacklist. It is no error if the number is not there.
+// Remove takes a number off the blacklist. It is not an error if the number is not there.
 func (c *Client) Remove(ctx context.Context, number string) error {
 	reply, err := c.ask(ctx, "blacklist-remove", number)
 	if err != nil || reply.Accepted || reply.Code == "12" { // not there

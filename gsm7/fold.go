@@ -32,8 +32,8 @@ func Fold(text string) string {
 }
 
 // FoldIfFewer returns the folded text if that takes fewer SMS, else the text as it is: a text that
-// fits one SMS keeps its ă and ș. Measured is what the gateway is sent, without the white space
-// around a text and the tabs in it.
+// fits one SMS keeps its ă and ș. It measures the text as the gateway receives it: trimmed and
+// without tabs.
 func FoldIfFewer(text string) string {
 	sent := asSent(text)
 	measured := Measure(sent)

@@ -56,7 +56,7 @@ type Measurement struct {
 	Alphabet  Alphabet
 	Units     int // septets, two for a character of the extension table; in UCS-2 those of UTF-16, two for a surrogate pair
 	Segments  int // SMS that it is sent as; 0 for an empty text
-	Remaining int // units left in the last segment, or in the one SMS; a character of another alphabet changes all of this
+	Remaining int // units left in the last segment, or in the one SMS; adding a character outside the alphabet changes the count
 }
 
 // Measure returns what the text takes. It allocates nothing. Bytes that are not UTF-8 count as

@@ -45,8 +45,8 @@ import (
 )
 
 var (
-	// ErrNotJournal means that the file is something else than a journal, or a journal in the
-	// format of another version of this package.
+	// ErrNotJournal means that the file is not a journal, or is one in the format of another
+	// version of this package.
 	ErrNotJournal = errors.New("not a journal")
 	// ErrCorrupt means that the journal was changed after it was written.
 	ErrCorrupt = errors.New("the journal is corrupt")
@@ -72,15 +72,15 @@ var (
 //
 // # Errors of the disk
 //
-// A call that fails has changed nothing: the File's answers change only after the disk has the
-// line. A part of the line that the disk may have is cut off at once. The next program then finds
-// nothing of it, and the call can be made again once the disk has room. Known goes on to answer.
+// A call that fails does not change what the File reports, which changes only after the disk has
+// the line. A part of the line that the disk may have is cut off at once. The next program then
+// finds nothing of it, and the call can be made again once the disk has room. Known still works.
 // The messages of a failed Intend were certainly not sent.
 //
-// If the part can't be cut off, every later change fails, too. Known still answers, and the
-// messages of a failed Intend were still not sent. But the line may be complete, and then the next
-// program that opens the file believes it: there the messages of a failed Intend are in doubt,
-// though they were not sent.
+// If the part can't be cut off, every later change fails, too. Known still works, and the messages
+// of a failed Intend were still not sent. But the line may be complete, and then the next program
+// that opens the file believes it: there the messages of a failed Intend are in doubt, though they
+// were not sent.
 //
 // If another program shortens or lengthens the open file, every later change fails.
 //
@@ -103,8 +103,8 @@ type File struct {
 // apply.
 //
 // A crash in the middle of a write leaves a last line without its end, or NULs at the end. The call
-// that wrote it has not returned, and Open cuts it off. A file that somebody has shortened, or an
-// older copy, looks the same: what it lacks is new, and would be sent again.
+// that wrote it has not returned, and Open cuts it off. A file that was shortened, or an older
+// copy, looks the same: its missing messages count as new and would be sent again.
 //
 // The error matches
 //   - [ErrNotJournal] if the file is not a journal, which is left as it was;
@@ -246,7 +246,7 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 
 // Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails if one of
 // them is not new or comes twice. It fails with [ErrMoved] if the file is not at its path any more,
-// and then every later call does. The ids are at most 1,048,576.
+// and then every later call does. At most 1,048,576 ids may be given.
 func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -345,9 +345,9 @@ func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string
 	return j.named(j.change(r))
 }
 
-// Forget makes ids new whose messages have failed, so that the next stream sends them again: the
-// sender has been approved meanwhile, say. The status [smslink.StatusInternalOrBlacklisted] may
-// hide that a message was taken; look for it in the account's reports first.
+// Forget marks failed messages as new, so that the next stream sends them again: the sender has
+// been approved meanwhile, say. The status [smslink.StatusInternalOrBlacklisted] may hide that a
+// message was taken; check the account's reports first.
 //
 // It is an error, and nothing is changed, if one of the ids has not failed or comes twice.
 func (j *File) Forget(ids []int64) error {
@@ -410,7 +410,7 @@ func oneLine(what, text string, most int) (string, error) {
 	return text, nil
 }
 
-// Close closes the file. Everything was written before.
+// Close closes the file. All records are already on disk.
 func (j *File) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

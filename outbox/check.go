@@ -63,7 +63,7 @@ func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, passing bool
 // tablesVersion is what the migrations write to smslink_meta.
 const tablesVersion = "5"
 
-// checkTables reports why the tables can't be used. It asks in words that every database knows.
+// checkTables reports why the tables can't be used. It asks in SQL that every database understands.
 func (o *Outbox) checkTables(ctx context.Context) error {
 	var version string
 	err := o.db.QueryRowContext(ctx, "SELECT value FROM smslink_meta WHERE name = 'version'").Scan(&version)
@@ -83,8 +83,8 @@ var errLasting = errors.New("smslink: the outbox's tables can't be used")
 var errFoundRows = fmt.Errorf("%w: the connection counts rows that an UPDATE found, not those that it changed; "+
 	"leave clientFoundRows off", errLasting)
 
-// explain says in its own words why the outbox's tables can't be read or changed. Drivers tell
-// these causes apart by their texts alone.
+// explain returns an error that says why the outbox's tables can't be read or changed. It knows the
+// cause by the text of the driver's error alone.
 func explain(what string, err error) error {
 	if errors.Is(err, errLasting) {
 		return err

@@ -94,9 +94,9 @@ const (
 // is left as it is. They are sent once tx is committed, and never if it is rolled back. Fields are
 // stored as [smslink.Package.Add] normalizes them.
 //
-// Many messages, or long ones, take several statements of at most half a megabyte each. Enqueue
-// runs these in a transaction of its own if tx is a [*sql.DB]. Roll any other tx back if Enqueue
-// returns an error.
+// Enqueue splits many messages into statements of at most half a megabyte. A longer text takes a
+// statement of its own, of at most 7 MB. Enqueue runs several statements in a transaction of its
+// own if tx is a [*sql.DB]. Roll any other tx back if Enqueue returns an error.
 //
 // If a message is invalid, none is enqueued, and the error is a [*MessageError]. Any other error is
 // the database's. It is an error, too, if the database would store a text other than the one given.

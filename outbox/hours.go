@@ -14,8 +14,8 @@ type Hours struct {
 	// hours mean from 08:00 to 22:00. If To is before From, the lane is open overnight.
 	From, To time.Duration
 
-	// Location is where the clock hangs; nil means UTC. It decides, also on the days on which
-	// clocks are changed.
+	// Location is the time zone of From and To; nil means UTC. Hours are local time, also on days
+	// when the clocks change.
 	Location *time.Location
 }
 

@@ -39,8 +39,8 @@ func (o *Outbox) OptOut(ctx context.Context, tx Tx, numbers ...string) (added in
 	return int(n), err
 }
 
-// OptIn takes numbers back that have opted out, in tx. It returns how many had. Messages that ended
-// because of an opt-out are not queued again.
+// OptIn removes the opt-outs of the given numbers in tx and returns how many it removed. Messages
+// that ended because of an opt-out are not queued again.
 func (o *Outbox) OptIn(ctx context.Context, tx Tx, numbers ...string) (removed int, err error) {
 	canonical, err := e164(numbers)
 	if err != nil || len(numbers) == 0 {
@@ -50,8 +50,8 @@ func (o *Outbox) OptIn(ctx context.Context, tx Tx, numbers ...string) (removed i
 	return int(n), err
 }
 
-// OptedOut returns those of the numbers that have opted out, as they are given. q is a *sql.Tx,
-// *sql.DB or *sql.Conn.
+// OptedOut returns the given numbers that have opted out, in the form in which they were given. q
+// is a *sql.Tx, *sql.DB or *sql.Conn.
 func (o *Outbox) OptedOut(ctx context.Context, q interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }, numbers ...string) ([]string, error) {

@@ -45,24 +45,24 @@ type Options struct {
 // Lane configures how the messages of one lane become packages. Zero fields mean the defaults.
 // "urgent" has its own.
 type Lane struct {
-	// Messages is the most that a package holds; 0 means 100, and 10,000 in other lanes (1,000 on
-	// SQLite).
+	// Messages is the most that a package holds; 0 means 100 for "urgent" and 10,000 for other
+	// lanes (1,000 on SQLite).
 	Messages int
 
 	// Bytes is the most that a package's plain form takes; 0 means 2,000,000. A longer message is a
 	// package of its own.
 	Bytes int
 
-	// Wait is how long a package waits to be filled; 0 means not at all, and a second in other
-	// lanes. Below 0 means not at all.
+	// Wait is how long a package waits to be filled; 0 means no waiting for "urgent" and 1 second
+	// for other lanes. A negative Wait means no waiting.
 	Wait time.Duration
 
-	// Poll is how often an empty lane is looked at; 0 means 25 milliseconds, and a second in other
-	// lanes. See [Outbox.Wake].
+	// Poll is how often an empty lane is checked; 0 means 25 milliseconds for "urgent" and 1 second
+	// for other lanes. See [Outbox.Wake].
 	Poll time.Duration
 
-	// Concurrency is the number of uploads that a Run has at a time; 0 means 2, and 1 in other
-	// lanes. Below 0 means that Run leaves the lane to other processes.
+	// Concurrency is the number of uploads that a Run has at a time; 0 means 2 for "urgent" and 1
+	// for other lanes. A negative Concurrency means that Run leaves the lane to other processes.
 	Concurrency int
 
 	// Hours are when the lane is open; the zero value means always. Nothing is claimed outside

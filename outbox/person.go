@@ -32,7 +32,7 @@ func (p PersonRecord) LogValue() slog.Value {
 }
 
 // Person returns all messages to a number, except those that have been erased. The number may have
-// any form that [smslink.E164] takes. It is one person's in each of them.
+// any form that [smslink.E164] takes. Every form of a number finds the same messages.
 func (o *Outbox) Person(ctx context.Context, number string) ([]PersonRecord, error) {
 	receivers, err := receiversOf(number)
 	if err != nil {

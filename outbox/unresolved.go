@@ -123,13 +123,14 @@ var (
 
 var errUnsigned = errors.New("smslink: say by whom and why")
 
-// Resolve ends a package's doubt, or a rejected package, by a person's verdict.
+// Resolve records a person's verdict on a package that is in doubt or was rejected.
 //
-// It returns [ErrResolved] if the package does not wait for a person, or no longer. For
+// It returns [ErrResolved] if the package is not, or is no longer, waiting for a person. For
 // VerdictNotSent it returns [ErrTooSoon] until twice [Options].Timeout after the package's
 // deadline, unless the gateway has answered: until then the upload may still be in the network's
 // hands. End the package's worker before you say VerdictNotSent. A client with a transport of
-// [smslink.NewTransport] sends nothing after its deadline, even if it was frozen; another may.
+// [smslink.NewTransport] sends nothing after its deadline, even if it was frozen; another transport
+// may still send.
 //
 // How the upload ended is kept if the worker records it after the verdict. If that contradicts the
 // verdict, an error is logged, and the package waits for a person again. Messages that were

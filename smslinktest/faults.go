@@ -21,8 +21,8 @@ import (
 // that the gateway rejects, for a wrong password for example, meets only faults before reading. It
 // leaves an injected fault to the next upload.
 type Fault struct {
-	// Name is what [Upload].Fault says of an upload that met the fault. The functions that
-	// return a fault set it to a few words, such as "lose-reply". It can be changed.
+	// Name is what [Upload].Fault says of an upload that met the fault. The functions that return a
+	// fault set it to a short name, such as "lose-reply". It can be changed.
 	Name string
 
 	stage stage
@@ -39,8 +39,8 @@ const (
 	beforeReading
 )
 
-// AfterTaking moves a [HangUp], [ResetConnection] or [Answer] to after the package is taken and
-// recorded. A client cannot tell, and reports the same outcome. If that is
+// AfterTaking moves a [HangUp], [ResetConnection], [Answer], [Reject] or [Redirect] to after the
+// package is taken and recorded. A client cannot tell, and reports the same outcome. If that is
 // [smslink.OutcomeRejected], as for Answer(403, ""), [Reject] and [Redirect], it is then wrong, and
 // the messages may be sent twice. The live gateway is not known to do so.
 func (f Fault) AfterTaking() Fault {

@@ -28,7 +28,7 @@ type Unsubscription struct {
 	Time time.Time // of the message, in UTC, to the second; zero if it did not come as Unix seconds
 
 	Status        int    // 1: the number is blocked; -4: the account has no blocking rule; -5: its service is not active; 0: none came
-	StatusMessage string // the same in words
+	StatusMessage string // the status as text
 	ServiceIDs    string // the services that the number is blocked for, as they came
 
 	NetworkID   string // as in a Report

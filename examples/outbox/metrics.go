@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/smslinkotel/outboxotel"
 )
 
-// telemetry is what Prometheus is told about a client and an outbox. docs/alerts.yml has alert
+// telemetry has the metrics of a client and an outbox, for Prometheus. docs/alerts.yml has alert
 // rules for its metrics.
 type telemetry struct {
 	uploads  *smslinkotel.Telemetry // the client's Tracer

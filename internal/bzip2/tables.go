@@ -79,7 +79,7 @@ func (t *tables) fit(symbols []uint16, alphabet, n int) {
 	t.makeCodes()
 }
 
-// reselect selects the cheapest of the first n tables for each group, and counts the symbols anew.
+// reselect selects the cheapest of the first n tables for each group, and counts the symbols again.
 // It reports whether any selector changed.
 func (t *tables) reselect(symbols []uint16, c *costs, n int) (changed bool) {
 	clear(t.counts[:])

@@ -72,7 +72,7 @@ func appendSerially(dst []byte, n int, part func(dst []byte, i int) ([]byte, err
 	return dst, nil
 }
 
-// guarded calls part, and makes an error of a panic, which nobody could recover in a goroutine of
+// guarded calls part, and makes an error of a panic, which no one could recover in a goroutine of
 // ours.
 func guarded(dst []byte, i int, part func(dst []byte, i int) ([]byte, error)) (made []byte, err error) {
 	defer func() {

@@ -77,7 +77,7 @@ func isSentAsItStands(text string) bool {
 		!strings.Contains(trimmed, text[:1]) && !strings.Contains(trimmed, text[len(text)-1:])
 }
 
-// refusalOf words a refusal of the library by the file's own name for the field.
+// refusalOf describes a refusal of the library by the file's own name for the field.
 func refusalOf(m smslink.Message, err error) *Refusal {
 	var refusal *smslink.MessageError
 	if !errors.As(err, &refusal) {

@@ -186,8 +186,8 @@ func (s *csvSource) isShort(fields int) bool {
 	return false
 }
 
-// unformula returns the text of a field such as ="0712", which a spreadsheet is told to keep as it
-// is.
+// unformula returns the text of a field such as ="0712", which makes a spreadsheet keep the text
+// unchanged.
 func unformula(field string) string {
 	if len(field) > 3 && strings.HasPrefix(field, `="`) && strings.HasSuffix(field, `"`) {
 		return strings.ReplaceAll(field[2:len(field)-1], `""`, `"`)
@@ -204,8 +204,8 @@ func areBlank(fields []string) bool {
 	return true
 }
 
-// fault words a *csv.ParseError, or an error of the file itself, for the row that starts at that
-// line.
+// fault describes a *csv.ParseError, or an error of the file itself, for the row that starts at
+// that line.
 func (s *csvSource) fault(err error, line int) error {
 	var parse *csv.ParseError
 	if errors.Is(err, errLongRow) {
@@ -222,7 +222,7 @@ func (s *csvSource) fault(err error, line int) error {
 }
 
 // holdsRow reports whether a line inside a field, behind its first, looks like a row: a number and
-// something else beside it. Such a field is legal CSV, where a later quote happens to close it, and
+// something else beside it. Such a field is legal CSV if a later quote happens to close it, and
 // would show one customer's number to another.
 func (s *csvSource) holdsRow(field string) bool {
 	if strings.IndexByte(field, '\n') < 0 && strings.IndexByte(field, '\r') < 0 { // nearly all

@@ -12,7 +12,7 @@ const longestRow = 1 << 20
 var errLongRow = errors.New("the row has more than 1 MiB; is a quote not closed?")
 
 // rowReader is what a csv.Reader reads from. It refuses to read on once a row is longer than
-// longestRow, blank lines aside. It passes ="0712", as a spreadsheet is told to keep a text, as
+// longestRow, blank lines aside. It passes ="0712", which makes a spreadsheet keep a text, as
 // "0712". It notes where a line ends in a CR alone outside quotes, which a csv.Reader takes for a
 // part of the field.
 type rowReader struct {

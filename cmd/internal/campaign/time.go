@@ -117,7 +117,7 @@ func showsIn(at time.Time, zone *time.Location) bool {
 // ok if it has no time of day.
 func fromSerial(value string, since1904 bool) (wall time.Time, hasTime, ok bool) {
 	days, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(days >= 61) || days > 100_000 { // from March 1900 on, where all agree
+	if err != nil || !(days >= 61) || days > 100_000 { // all programs agree on days from March 1900 on
 		return time.Time{}, false, false
 	}
 	epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)

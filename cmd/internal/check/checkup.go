@@ -36,7 +36,7 @@ type foreignRune struct {
 	Messages  int    `json:"messages"`
 	File      string `json:"file"` // where it is first met
 	Line      int    `json:"line"`
-	Folded    string `json:"folded"` // what --fold makes of it; itself where that has no near one
+	Folded    string `json:"folded"` // what --fold makes of it; the character itself if no similar one exists
 }
 
 // examined is what check finds out about the text of a good row.

@@ -21,7 +21,7 @@ type notice struct {
 }
 
 // notices are the last ones, by their numbers from 1. They are kept here and not in a link, so that
-// a link can't put words into the page.
+// a link can't put text into the page.
 type notices struct {
 	last  int
 	words [32]notice

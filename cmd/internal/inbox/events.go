@@ -17,8 +17,8 @@ const (
 	// once are a few events.
 	eventPause = 250 * time.Millisecond
 
-	// maxStreams is how many event streams are open at once. One more ends the oldest, whose
-	// page asks again after a few seconds if somebody still looks at it.
+	// maxStreams is how many event streams are open at once. One more ends the oldest, whose page
+	// asks again after a few seconds if someone still looks at it.
 	maxStreams = 32
 )
 

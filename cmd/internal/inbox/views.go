@@ -78,7 +78,7 @@ type messageView struct {
 	Long   int // bytes of its text if it was cut, else 0
 }
 
-// state is the state of a message, as a mark and in words.
+// state is the state of a message, as a mark and as text.
 type state struct {
 	Class, Mark, Words string
 	Why                string // what to do about it; may be empty

@@ -1,5 +1,5 @@
-// Package input holds the flags that say how a campaign's files are read, and what is told of their
-// bad rows.
+// Package input holds the flags that say how a campaign's files are read, and what is reported of
+// their bad rows.
 package input
 
 import (

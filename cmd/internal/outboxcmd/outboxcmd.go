@@ -192,7 +192,7 @@ func mysqlConnector(database string) (driver.Connector, error) {
 		config.Addr += ":3306"
 	}
 	config.InterpolateParams = true
-	config.Logger = &mysql.NopLogger{} // it logs to standard error by itself
+	config.Logger = &mysql.NopLogger{} // it logs to standard error by default
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, errParameters

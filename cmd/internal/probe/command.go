@@ -177,10 +177,10 @@ func (o probeOptions) ask(c cli.Console, checks int) error {
 	return cli.Confirm(c, fmt.Sprintf("%s of %s, with packages of up to %d messages in test mode, in which nothing is sent or billed. Begin?", campaign.Plural(checks, "check"), host, o.MaxMessages))
 }
 
-// withoutAccount masks the account and phone numbers in a server's words.
+// withoutAccount masks the account and phone numbers in a server's text.
 func withoutAccount(words, id, password string) string {
 	words = redact.Password(words, password)
-	if len(id) >= 4 { // a shorter one stands in any words
+	if len(id) >= 4 { // a shorter one may be part of any text
 		words = strings.ReplaceAll(words, id, redact.Mask)
 	}
 	return redact.LongNumber.ReplaceAllStringFunc(words, redact.Number)

@@ -1,7 +1,7 @@
 // Package probe asks a gateway about each fact that the library assumes of it, in test mode only.
 //
 // Every check is one question, independent of the others. A check that gets no answer is a result,
-// too. No check gives a wrong password, which would get the address banned.
+// too. No check gives a wrong password, which would get the IP address banned.
 package probe
 
 import (
@@ -35,7 +35,7 @@ type Options struct {
 
 	Blacklist *blacklist.Client         // of the Live Update API; nil means that it is not checked
 	Transport *http.Transport           // nil means smslink.NewTransport's
-	Mask      func(words string) string // masks a server's words; nil means that nothing is masked
+	Mask      func(words string) string // masks a server's text; nil means that nothing is masked
 }
 
 // Source says how well a fact is known, as the library's docs mark it.

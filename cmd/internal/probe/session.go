@@ -77,7 +77,7 @@ func (s *session) sendPackage(ctx context.Context, sh *shot, p *smslink.Package,
 }
 
 // accountCodes are the codes after which nothing more is tried [public]. A wrong password that is
-// given again gets the address banned.
+// given again gets the IP address banned.
 var accountCodes = []string{"2", "3", "4", "5", "6", "7"}
 
 // pause waits before a request.
@@ -90,7 +90,7 @@ func (s *session) pause(ctx context.Context) error {
 	}
 }
 
-// String returns what was seen, without the server's own words.
+// String returns what was seen, without the server's own text.
 func (x exchange) String() string {
 	if x.err != nil {
 		return words(x.err)

@@ -265,7 +265,7 @@ func readSmall(name string) ([]byte, error) {
 	return raw, err
 }
 
-// usage is how to use the sandbox, in words or as JSON.
+// usage is how to use the sandbox, as text or as JSON.
 type usage struct {
 	URL          string `json:"url"` // of the page
 	Endpoint     string `json:"endpoint"`

@@ -140,7 +140,7 @@ func isControl(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
 }
 
-// Visible is the character, or its code where it can't be seen.
+// Visible is the character, or its code if it can't be seen.
 func Visible(char rune) string {
 	switch {
 	case unicode.IsPrint(char):

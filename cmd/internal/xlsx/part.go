@@ -48,7 +48,7 @@ var (
 	errTooLarge = errors.New("the workbook has more than 512 MiB of text")
 )
 
-// damaged words an error in a part's XML or in its archive.
+// damaged describes an error in a part's XML or in its archive.
 func damaged(err error) error {
 	for _, bound := range []error{errTooLong, errTooMuch, errTooMany, errTooLarge} {
 		if errors.Is(err, bound) {

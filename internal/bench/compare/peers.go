@@ -16,7 +16,7 @@ import (
 const sources = "internal/bench/compare/peers"
 
 // findPeers looks for PHP with what its job needs and for a C compiler with liblzf, libbz2 and
-// libdeflate, installs what is missing where it can, and builds the C peers into dir.
+// libdeflate, installs what is missing if it can, and builds the C peers into dir.
 func findPeers(dir string) (lzf string, err error) {
 	lzf = filepath.Join(dir, "lzf")
 	build := func() error {

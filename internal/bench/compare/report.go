@@ -33,7 +33,7 @@ type report struct {
 
 	cores coresResult
 
-	bench map[string][]float64 // nil where they were left out
+	bench map[string][]float64 // nil if they were left out
 }
 
 func median(values []float64) float64 {
@@ -173,7 +173,7 @@ func (r *report) benchRows(t *table) {
 	}
 }
 
-// jobTargets are those of a whole job, as words.
+// jobTargets are those of a whole job, as text.
 func jobTargets(n int, codec string) (times, memory string) {
 	switch n {
 	case 1000:

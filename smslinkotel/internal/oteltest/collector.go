@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/smslinkotel"
 )
 
-// Collector has what was told to OpenTelemetry.
+// Collector has what was exported to OpenTelemetry.
 type Collector struct {
 	Traces *trace.TracerProvider
 	Meters *metric.MeterProvider
