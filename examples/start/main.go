@@ -12,7 +12,7 @@ import (
 
 func main() {
 	client, err := smslink.NewClient(os.Getenv("SMSLINK_CONNECTION_ID"), os.Getenv("SMSLINK_PASSWORD"),
-		&smslink.Options{Endpoint: os.Getenv("SMSLINK_ENDPOINT")}) // none: the live gateway
+		&smslink.Options{Endpoint: os.Getenv("SMSLINK_ENDPOINT")}) // if unset: the live gateway
 	if err != nil {
 		log.Fatal(err)
 	}
