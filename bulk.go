@@ -276,6 +276,10 @@ func (c *Client) send(ctx context.Context, p *Package, try attempt) (*Response, 
 		x.err = notSent(err)
 		return nil, c.failed(ctx, 0, x.err)
 	}
+	if isNilPointer(p.Codec) {
+		x.err = notSent(errNilCodec)
+		return nil, c.failed(ctx, p.Len(), x.err)
+	}
 	start := c.now()
 	if err := c.account.ask(start); err != nil {
 		x.err = notSent(err)
@@ -301,6 +305,7 @@ var (
 	errNoClient     = errors.New("the Client was not made by NewClient")
 	errNilContext   = errors.New("the context is nil")
 	errEmptyPackage = errors.New("the package is empty; add a message first")
+	errNilCodec     = errors.New("the package's Codec is a nil pointer; leave it out for the client's")
 )
 
 // usable returns why no call can be made at all, or nil.

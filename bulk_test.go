@@ -403,6 +403,14 @@ func TestNewClient_refusesNilPointers(t *testing.T) {
 		_, err := smslink.NewClient("c", "p", opts)
 		require.EqualError(t, err, says)
 	}
+	p := packageOf(t, 1)
+	p.Codec = (*ownCodec)(nil)
+	client := newGateway(t, nil).Client()
+	_, err := client.Send(t.Context(), p)
+	require.EqualError(t, err, "smslink: not sent: the package's Codec is a nil pointer; leave it out for the client's")
+	p.Codec = nil
+	_, err = client.Send(t.Context(), p)
+	require.NoError(t, err)
 }
 
 func TestSend_codecOfTheClient(t *testing.T) {

@@ -154,14 +154,18 @@ func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, e
 	if isExponent(number) {
 		return 0, false, errExponent
 	}
-	if strings.HasSuffix(number, ".0") {
+	if strings.HasSuffix(number, ".0") || strings.HasSuffix(number, ".00") && strings.Count(number, ".") == 1 {
 		return 0, false, errFraction
 	}
-	opened := -1 // how many digits stand before a bracket
+	opened := -1    // how many digits stand before a bracket
+	parted := false // an extension follows, or the end of another number
 	for _, r := range number {
 		switch {
 		case isDigit(r):
-			if n == len(buf) {
+			switch {
+			case parted:
+				return 0, false, errSeveral
+			case n == len(buf):
 				return 0, false, errTooMany
 			}
 			romanianOnly = romanianOnly || r == '0' && n == opened && n > 0
@@ -171,6 +175,8 @@ func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, e
 			buf[0], buf[1], n = '0', '0', 2
 		case r == '+', r == ',', r == ';', r == '|', strings.ContainsRune(separators, r):
 			return 0, false, errSeveral
+		case (r == '(' || r == '/') && n > len("0040712"):
+			parted = true
 		case r == '(':
 			opened = n
 		case r == '/':

@@ -42,6 +42,9 @@ func appendList[N number](dst []byte, list []N) []byte {
 // parseList appends the numbers of a list to dst. It reads more than appendList writes: the caller
 // writes the list again and compares.
 func parseList[N number](dst []N, text []byte) (list []N, ok bool) {
+	if len(dst) > 0 { // a field comes once
+		return dst, false
+	}
 	last, text := parseDigits(text)
 	dst = append(dst, N(last))
 	for len(text) > 0 {

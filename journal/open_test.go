@@ -159,6 +159,7 @@ func TestOpen_refusesNonsenseWithAGoodChecksum(t *testing.T) {
 		{first, at + `run`},
 		{first, at + `intend=1`},
 		{first, at + `run intend=1 intend=2`},
+		{first, at + `run intend=1+1x1048575 intend=2+1x18446744073709551615`},
 		{first, at + `intend=1 run`},
 		{first, at + `run  intend=1`},
 		{first, at + `run intend=1 `},

@@ -114,10 +114,11 @@ func TestNew_namesWhatIsWrong(t *testing.T) {
 		dialect *outbox.Dialect
 		opts    *outbox.Options
 	}{
-		"database is nil": {nil, outbox.SQLite, nil},
-		"dialect is nil":  {db, nil, nil},
-		"Timeout":         {db, outbox.SQLite, &outbox.Options{Timeout: -1}},
-		"lane's name":     {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"two words": {}}}},
+		"database is nil":    {nil, outbox.SQLite, nil},
+		"dialect is nil":     {db, nil, nil},
+		"Timeout":            {db, outbox.SQLite, &outbox.Options{Timeout: -1}},
+		"lane's name":        {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"two words": {}}}},
+		`without ?, ' and \`: {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"what?": {}}}},
 		`Poll of the lane "reports"`: {db, outbox.SQLite, &outbox.Options{
 			Lanes: map[string]outbox.Lane{"reports": {Poll: -1}},
 		}},

@@ -30,6 +30,9 @@ func (h Hours) check() error {
 			return errors.New("they are not whole minutes from 0 to 24 hours")
 		}
 	}
+	if h.From == day && h.To == 0 {
+		return errors.New("they begin at the end of the day; leave them out for a lane that is always open")
+	}
 	return nil
 }
 

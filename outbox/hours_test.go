@@ -56,6 +56,14 @@ func TestHours(t *testing.T) {
 	require.True(t, opened.Equal(time.Date(2026, 10, 25, 8, 0, 0, 0, bucharest)), "%v", opened)
 }
 
+func TestHours_check(t *testing.T) {
+	require.NoError(t, Hours{}.check())
+	require.NoError(t, Hours{From: 8 * time.Hour, To: day}.check())
+	for _, h := range []Hours{{From: -time.Minute}, {To: 25 * time.Hour}, {From: time.Second}, {From: day}} {
+		require.Error(t, h.check(), "%v", h)
+	}
+}
+
 func TestHours_areRecorded(t *testing.T) {
 	bucharest, err := time.LoadLocation("Europe/Bucharest")
 	require.NoError(t, err)

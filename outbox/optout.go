@@ -28,7 +28,7 @@ func (o *Outbox) OptOut(ctx context.Context, tx Tx, numbers ...string) (added in
 	var lanes []string
 	for name, lane := range o.lanes {
 		if !lane.IgnoreOptOuts {
-			lanes = append(lanes, "'"+strings.ReplaceAll(name, "'", "''")+"'")
+			lanes = append(lanes, "'"+name+"'")
 		}
 	}
 	if len(lanes) > 0 {

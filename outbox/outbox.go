@@ -15,7 +15,7 @@ import (
 // Options are an outbox's settings. Nil and zero fields mean the defaults.
 type Options struct {
 	// Lanes adds lanes to "urgent" and "bulk", or changes these two. A message never waits for
-	// those of another lane. A name has 1 to 32 characters of visible ASCII.
+	// those of another lane. A name has 1 to 32 characters of visible ASCII, without ?, ' and \.
 	Lanes map[string]Lane
 
 	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. The package's deadline is
@@ -126,8 +126,9 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 	}
 	maps.Copy(o.lanes, opts.Lanes)
 	for name, lane := range o.lanes {
-		if !visible(name, 32) {
-			return nil, errors.New("smslink: outbox.Options: a lane's name is not 1 to 32 characters of visible ASCII")
+		if !visible(name, 32) || strings.ContainsAny(name, `?'\`) { // names stand in SQL
+			return nil, errors.New("smslink: outbox.Options: a lane's name is not 1 to 32 characters of visible ASCII " +
+				"without ?, ' and \\")
 		}
 		if err := lane.Hours.check(); err != nil {
 			return nil, fmt.Errorf("smslink: outbox.Options: Hours of the lane %q: %w", name, err)

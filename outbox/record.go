@@ -155,7 +155,7 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, ve
 			taken = append(taken, r.ID)
 		}
 	}
-	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", int64(never), c.id)
+	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", never, c.id)
 	take := fmt.Sprintf(o.dialect.take, set, "COALESCE(package, -1) < 0")
 	n, err := o.execEach(ctx, tx, take, jsonArrays(taken))
 	return len(taken) - int(n), err

@@ -264,7 +264,7 @@ func TestRows_badRows(t *testing.T) {
 		{"a time without a zone", "id,to,text,send_at\n1,0712345678,a,2030-01-31T09:00:00\n", "send_at has no time zone; add --zone Europe/Bucharest"},
 		{"the year 1", "id,to,text,send_at\n1,0712345678,a,0001-01-01T00:00:00Z\n", "send_at lies before 1970 or after 2099"},
 		{"milliseconds", "id,to,text,send_at\n1,0712345678,a,1898702100000\n", "not milliseconds"},
-		{"two numbers", "id,to,text\n1,0712345678 / 0723456789,a\n", "to has too many digits for one number"},
+		{"two numbers", "id,to,text\n1,0712345678 / 0723456789,a\n", "to holds more than one number, or an extension; give each message one"},
 		{"two numbers and a space", "id,to,text\n1,0712345678 0723456789,a\n", "to has too many digits for one number"},
 		{"a number with a fraction", "id,to,text\n1,712345678.0,a\n", "to is a number with a fraction, such as .00, as a spreadsheet writes it"},
 		{"a negative number", "id,to,text\n1,-40712345678,a\n", "to lacks its +"},
