@@ -320,11 +320,11 @@ func explainMariaDB(t *testing.T, db *sql.DB, s statement) (read int, plan strin
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
+	_, err = conn.ExecContext(t.Context(), "FLUSH STATUS") // which would commit a transaction
+	require.NoError(t, err)
 	tx, err := conn.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(t.Context(), "FLUSH STATUS")
-	require.NoError(t, err)
 	if strings.HasPrefix(s.text, "SELECT") {
 		rows, err := tx.QueryContext(t.Context(), s.text, s.args...)
 		require.NoError(t, err, s.text)
