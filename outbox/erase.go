@@ -65,6 +65,17 @@ func (r *run) eraseHourly(ctx context.Context) error {
 // package.
 const eraseBatch = 1000
 
+// eraseTx runs f in a transaction, and then leaves the database to others for as long. SQLite has
+// one lock, and whoever waits for it looks only now and then.
+func (o *Outbox) eraseTx(ctx context.Context, f func(tx *sql.Tx) error) error {
+	began := time.Now()
+	if err := o.inTx(ctx, f); err != nil {
+		return err
+	}
+	sleep(ctx, time.Since(began), nil)
+	return nil
+}
+
 // eraseUnpackaged erases messages that ended without a package before a time.
 func (o *Outbox) eraseUnpackaged(ctx context.Context, before int64) error {
 	take := fmt.Sprintf(o.dialect.take, "receiver = '', sender = '', body = '', package = package - 10", "package > -10")
@@ -79,7 +90,7 @@ func (o *Outbox) forgetUnpackaged(ctx context.Context, before int64) error {
 func (o *Outbox) eachUnpackaged(ctx context.Context, packages string, before int64, statement string) error {
 	for {
 		n := 0
-		err := o.inTx(ctx, func(tx *sql.Tx) error {
+		err := o.eraseTx(ctx, func(tx *sql.Tx) error {
 			ids, err := o.ids(ctx, tx, fmt.Sprintf(`
 				SELECT id
 				FROM smslink_message
@@ -152,7 +163,7 @@ func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, 
 			for rows := packages[0].messages; n < len(packages) && rows < eraseBatch; n++ {
 				rows += packages[n].messages
 			}
-			if err := o.inTx(ctx, func(tx *sql.Tx) error {
+			if err := o.eraseTx(ctx, func(tx *sql.Tx) error {
 				return o.execForEach(ctx, tx, packages[:n], statements)
 			}); err != nil {
 				return err
