@@ -80,17 +80,6 @@ type Columns struct {
 // RowIDs reports whether there is no id column, so that the row numbers are the ids.
 func (c *Columns) RowIDs() bool { return c.of[columnID] < 0 }
 
-// HiddenColumns returns the columns that are used though the sheet does not show them, such as
-// column C 'Text'.
-func (c *Columns) HiddenColumns() (hidden []string) {
-	for at := range c.names {
-		if (c.fields[at] != columnIgnored || c.fills(at)) && c.hidden(at) {
-			hidden = append(hidden, c.quoted(at))
-		}
-	}
-	return hidden
-}
-
 var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
 
 // newColumns finds the columns by the names in a header. Hidden reports whether a column is not
