@@ -50,9 +50,6 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	defer r.giveUp()
 	defer r.giveUpAfter(ctx)()
 
-	if err := o.recordHours(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("smslink: recording the lanes' hours: %w", err)
-	}
 	o.logger.InfoContext(ctx, "outbox: running", "worker", r.worker)
 	var parts sync.WaitGroup
 	for name, lane := range o.lanes {
@@ -62,6 +59,7 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	}
 	parts.Go(func() { r.every(ctx, time.Second, r.watch) })
 	parts.Go(func() { r.every(ctx, time.Second, r.expire) })
+	parts.Go(func() { r.every(ctx, 10*time.Minute, r.recordHours) })
 	parts.Go(func() { r.every(ctx, 10*time.Minute, r.eraseHourly) })
 	parts.Wait()
 	if n := r.unrecorded.Load(); n > 0 {
