@@ -16,7 +16,7 @@ import (
 var errLostClaim = errors.New("smslink: the database has lost the claim of a package")
 
 // record records how a claim's upload ended, and pauses the outbox if uploads must stop. It may be
-// repeated. A package that a person has resolved is left as it is.
+// repeated.
 func (o *Outbox) record(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		if c.stop != "" {
@@ -62,15 +62,15 @@ func stateAfter(err error, stop string) int {
 }
 
 // end moves the claim's package to a state, and reports whether it did. It does not if the end was
-// recorded before. inDoubt is the number of messages in doubt of an accepted package.
+// recorded before or a person has said something of the package: see recordLate. inDoubt is the
+// number of messages in doubt of an accepted package.
 func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt int) (bool, error) {
 	var remote, note, undecided any
 	switch {
 	case c.err != nil:
 		note = tidy(c.err.Error(), maxNote)
 	case inDoubt > 0:
-		state, undecided = stateInDoubt, inDoubt
-		note = fmt.Sprintf("the gateway accepted the package; its reply decides nothing about %d messages", inDoubt)
+		state, undecided, note = stateInDoubt, inDoubt, undecidedNote(inDoubt)
 	}
 	if c.resp != nil {
 		remote = tidy(c.resp.PackageID, maxRemote)
@@ -78,7 +78,7 @@ func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt i
 	n, err := o.exec(ctx, tx, `
 		UPDATE smslink_package
 		SET state = ?, ended = `+o.dialect.now+`, remote = ?, in_doubt = ?, note = ?
-		WHERE token = ? AND state IN (1, 5) AND ended IS NULL`,
+		WHERE token = ? AND state IN (1, 5) AND ended IS NULL AND resolved_by IS NULL`,
 		state, remote, undecided, note, c.token)
 	if err != nil || n == 1 {
 		return n == 1, err
@@ -86,79 +86,146 @@ func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt i
 	return false, o.recordLate(ctx, tx, c)
 }
 
-// recordLate keeps the end of an upload that is recorded after a person's verdict on its package.
-// It does nothing if the end was recorded before.
+func undecidedNote(messages int) string {
+	return fmt.Sprintf("the gateway accepted the package; its reply decides nothing about %d messages", messages)
+}
+
+// late is what a person has said of a package before its worker recorded the end of the upload.
+type late struct {
+	by      string
+	open    bool    // some messages are still in doubt
+	verdict Verdict // may be 0
+	found   map[int64]smslink.Result
+}
+
+// recordLate keeps the end of an upload that is recorded after a person has resolved its package or
+// a part of it. It does nothing if the end was recorded before.
 func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
-	var verdict Verdict
-	var known bool
-	var by string
-	err := tx.QueryRowContext(ctx, o.dialect.sql(`
-		SELECT id, COALESCE(verdict, 0), COALESCE(resolved_by, ''), CASE WHEN late IS NULL THEN 0 ELSE 1 END
-		FROM smslink_package
-		WHERE token = ?`), c.token).
-		Scan(&c.id, &verdict, &by, &known)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return errLostClaim
-	case err != nil || verdict == 0 || known:
+	l, err := o.late(ctx, tx, c)
+	if err != nil || l == nil {
 		return err
 	}
-	late, concerned := "accepted", 0
+	outcome, ended, missed := smslink.OutcomeOf(c.err), "accepted", 0
 	var remote any
-	switch outcome := smslink.OutcomeOf(c.err); {
+	switch {
 	case outcome == smslink.OutcomeAccepted:
 		remote = tidy(c.resp.PackageID, maxRemote)
-		concerned, err = o.recordLateResults(ctx, tx, c, verdict)
-		if verdict == VerdictNotSent {
-			c.contradicted = by + " said not sent; then its worker recorded that the gateway accepted it"
-		}
-	case verdict == VerdictSent && (outcome == smslink.OutcomeNotSent || outcome == smslink.OutcomeRejected):
-		late, concerned = c.err.Error(), len(c.ids)
-		c.contradicted = fmt.Sprintf("%s said sent; then its worker recorded: %v", by, c.err)
-		_, err = o.exec(ctx, tx, "DELETE FROM smslink_result WHERE package = ?", c.id)
+		missed, err = o.recordLateResults(ctx, tx, c, l)
+	case outcome != smslink.OutcomeNotSent && outcome != smslink.OutcomeRejected && l.open:
+		_, err = o.exec(ctx, tx, `
+			UPDATE smslink_package
+			SET ended = `+o.dialect.now+`, note = ?
+			WHERE id = ?`, tidy(c.err.Error(), maxNote), c.id)
+		return err
+	case outcome != smslink.OutcomeNotSent && outcome != smslink.OutcomeRejected:
+		ended = c.err.Error()
 	default:
-		late = c.err.Error()
+		ended = c.err.Error()
+		if len(l.found) > 0 {
+			c.contradicted = fmt.Sprintf("%s said sent or failed; then its worker recorded: %v", l.by, c.err)
+			_, err = o.exec(ctx, tx, "DELETE FROM smslink_result WHERE package = ?", c.id)
+		}
 	}
 	if err != nil {
 		return err
 	}
-	if c.contradicted == "" {
-		_, err = o.exec(ctx, tx, `
-			UPDATE smslink_package
-			SET late = ?, remote = ?
-			WHERE id = ?`, tidy(late, maxNote), remote, c.id)
+	waiting, err := o.undecidedOf(ctx, tx, c.id)
+	if err != nil {
 		return err
+	}
+	state, inDoubt, note := stateResolved, any(nil), any(nil)
+	switch {
+	case c.contradicted != "":
+		state, inDoubt, note = stateInDoubt, len(waiting)+missed, tidy(c.contradicted, maxNote)
+	case len(waiting) > 0:
+		state, inDoubt, note = stateInDoubt, len(waiting), undecidedNote(len(waiting))
+	case l.open:
+		state = stateAccepted
 	}
 	_, err = o.exec(ctx, tx, `
 		UPDATE smslink_package
-		SET late = ?, remote = ?, state = 5, in_doubt = ?, note = ?
-		WHERE id = ?`, tidy(late, maxNote), remote, concerned, tidy(c.contradicted, maxNote), c.id)
+		SET late = ?, remote = ?, state = ?, ended = COALESCE(ended, `+o.dialect.now+`), in_doubt = ?, note = ?
+		WHERE id = ?`, tidy(ended, maxNote), remote, state, inDoubt, note, c.id)
 	return err
 }
 
-// recordLateResults records the results of a package that was accepted after all, and takes its
-// messages back from the queue, except those for which the credit did not suffice. It returns the
-// number of messages that could not be taken back, because they were claimed again.
-func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, verdict Verdict) (int, error) {
+// late locks the claim's package, and returns what a person has said of it. It returns nil if the
+// end of the upload was recorded before.
+func (o *Outbox) late(ctx context.Context, tx *sql.Tx, c *claim) (*late, error) {
+	held, err := o.holds(ctx, tx, c)
+	if err != nil || !held {
+		return nil, orElse(err, errLostClaim)
+	}
+	if err := o.lock(ctx, tx, "smslink_package", "token", c.token); err != nil {
+		return nil, err
+	}
+	l := &late{found: make(map[int64]smslink.Result)}
+	var known bool
+	err = tx.QueryRowContext(ctx, o.dialect.sql(`
+		SELECT id, COALESCE(resolved_by, ''), COALESCE(verdict, 0), CASE WHEN verdict IS NULL THEN 1 ELSE 0 END,
+			CASE WHEN resolved_by IS NULL OR late IS NOT NULL OR remote IS NOT NULL OR (verdict IS NULL AND ended IS NOT NULL)
+				THEN 1 ELSE 0 END
+		FROM smslink_package
+		WHERE token = ?`), c.token).
+		Scan(&c.id, &l.by, &l.verdict, &l.open, &known)
+	if err != nil || known {
+		return nil, err
+	}
+	err = o.eachIn(ctx, tx, `
+		SELECT message, status, COALESCE(remote, '')
+		FROM smslink_result
+		WHERE package = ?`, []any{c.id},
+		func(scan func(...any) error) error {
+			var r smslink.Result
+			err := scan(&r.ID, &r.Status, &r.RemoteID)
+			l.found[r.ID] = r
+			return err
+		})
+	return l, err
+}
+
+// recordLateResults records the results of a package that was accepted after all. Where they decide
+// nothing, what a person has found is kept. It takes the messages back from the queue that a person
+// has queued or abandoned, except those for which the credit did not suffice. It returns the number
+// of messages that could not be taken back, because they were claimed again.
+func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, l *late) (missed int, err error) {
+	if l.verdict == VerdictNotSent {
+		c.contradicted = l.by + " said not sent; then its worker recorded that the gateway accepted it"
+	}
+	var results []smslink.Result
+	var unpaid, paid []int64
+	for _, r := range c.resp.Results {
+		short := r.Status == smslink.StatusInsufficientCredit
+		said, isSaid := l.found[r.ID]
+		switch {
+		case !isSaid && short:
+			unpaid = append(unpaid, r.ID)
+		case !isSaid:
+			paid = append(paid, r.ID)
+		case undecided(r.Status):
+			r = said
+		case said.Status.Outcome() != r.Status.Outcome():
+			c.contradicted = fmt.Sprintf("%s said of message %d: %s; then its worker recorded: %s",
+				l.by, r.ID, said.Status, r.Status)
+			if short { // it is in doubt, rather than failed or queued
+				continue
+			}
+		}
+		results = append(results, r)
+	}
 	if _, err := o.exec(ctx, tx, "DELETE FROM smslink_result WHERE package = ?", c.id); err != nil {
 		return 0, err
 	}
-	if err := o.insertResults(ctx, tx, c.id, c.resp.Results); err != nil {
+	if err := o.insertResults(ctx, tx, c.id, results); err != nil {
 		return 0, err
 	}
-	if verdict == VerdictSent {
-		return 0, o.acceptUndecided(ctx, tx, c.id)
-	}
-	var taken []int64
-	for _, r := range c.resp.Results {
-		if r.Status != smslink.StatusInsufficientCredit {
-			taken = append(taken, r.ID)
-		}
+	if l.open {
+		return 0, o.queueUnpaid(ctx, tx, c, unpaid)
 	}
 	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", never, c.id)
 	take := fmt.Sprintf(o.dialect.take, set, "COALESCE(package, -1) < 0")
-	n, err := o.execEach(ctx, tx, take, jsonArrays(taken))
-	return len(taken) - int(n), err
+	n, err := o.execEach(ctx, tx, take, jsonArrays(paid))
+	return len(paid) - int(n), err
 }
 
 // holds reports whether the database has the claim's package.
@@ -213,10 +280,16 @@ func (o *Outbox) recordAccepted(ctx context.Context, tx *sql.Tx, c *claim) error
 	if err := o.insertResults(ctx, tx, c.id, c.resp.Results); err != nil {
 		return err
 	}
-	if len(unpaid) > 0 {
-		take := fmt.Sprintf(o.dialect.take, o.queued(0), fmt.Sprintf("package = %d", c.id))
-		_, err = o.execEach(ctx, tx, take, jsonArrays(unpaid))
+	return o.queueUnpaid(ctx, tx, c, unpaid)
+}
+
+// queueUnpaid queues messages of a package again for which the credit did not suffice.
+func (o *Outbox) queueUnpaid(ctx context.Context, tx *sql.Tx, c *claim, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
 	}
+	take := fmt.Sprintf(o.dialect.take, o.queued(0), fmt.Sprintf("package = %d", c.id))
+	_, err := o.execEach(ctx, tx, take, jsonArrays(ids))
 	return err
 }
 

@@ -126,14 +126,14 @@ var errUnsigned = errors.New("smslink: say by whom and why")
 // Resolve records a person's verdict on a package that is in doubt or was rejected.
 //
 // It returns [ErrResolved] if the package is not, or is no longer, waiting for a person. For
-// VerdictNotSent it returns [ErrTooSoon] until twice [Options].Timeout after the package's
-// deadline, unless the gateway has answered: until then the upload may still be in the network's
+// VerdictNotSent it returns [ErrTooSoon] until twice its worker's [Options].Timeout after the
+// package's deadline, unless the gateway has answered: until then the upload may still be in the network's
 // hands. End the package's worker before you say VerdictNotSent. A client with a transport of
 // [smslink.NewTransport] sends nothing after its deadline, even if it was frozen; another transport
 // may still send.
 //
 // How the upload ended is kept if the worker records it after the verdict. If that contradicts the
-// verdict, an error is logged, and the package waits for a person again. Messages that were
+// verdict or Results, an error is logged, and the package waits for a person again. Messages that were
 // accepted after all and are still queued are then taken out of the queue.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
 	if (r.Verdict != 0 || len(r.Results) == 0) && (r.Verdict < VerdictSent || r.Verdict > VerdictAbandon) {
@@ -188,16 +188,17 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 
 // resolvable returns the id of a package that waits for a person, if the verdict is possible.
 func (o *Outbox) resolvable(ctx context.Context, tx *sql.Tx, packageName string, v Verdict) (id int64, err error) {
-	var deadline, now int64
+	var began, deadline, now int64
 	var worker string
 	var answered bool
 	err = tx.QueryRowContext(ctx, o.dialect.sql(`
-		SELECT id, worker, deadline, `+o.dialect.now+`,
-			CASE WHEN state = 4 OR in_doubt IS NOT NULL OR late IS NOT NULL THEN 1 ELSE 0 END
+		SELECT id, worker, began, deadline, `+o.dialect.now+`,
+			CASE WHEN state = 4 OR remote IS NOT NULL OR late IS NOT NULL THEN 1 ELSE 0 END
 		FROM smslink_package
 		WHERE token = ? AND state IN (4, 5)`), packageName).
-		Scan(&id, &worker, &deadline, &now, &answered)
-	until := time.UnixMicro(deadline).Add(2 * o.opts.Timeout)
+		Scan(&id, &worker, &began, &deadline, &now, &answered)
+	timeout := (deadline - began) * 5 / 6 // the worker's: see insertPackage
+	until := time.UnixMicro(deadline + 2*timeout)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return 0, ErrResolved
@@ -221,12 +222,7 @@ func (o *Outbox) recordFound(ctx context.Context, tx *sql.Tx, packageID int64, r
 		ids = append(ids, r.ID)
 	}
 	inDoubt := make(map[int64]bool)
-	waiting, err := o.ids(ctx, tx, `
-		SELECT id
-		FROM smslink_message
-		WHERE package = ?
-		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN `+decided+`)`,
-		packageID, packageID)
+	waiting, err := o.undecidedOf(ctx, tx, packageID)
 	if err != nil {
 		return 0, err
 	}
@@ -250,6 +246,16 @@ func (o *Outbox) recordFound(ctx context.Context, tx *sql.Tx, packageID int64, r
 
 // decided are the statuses that say what happened to a message. Any other leaves it in doubt.
 const decided = "(1, 2, 3, 4, 5)"
+
+// undecidedOf returns the ids of the messages of a package without a decided status.
+func (o *Outbox) undecidedOf(ctx context.Context, tx *sql.Tx, packageID int64) ([]int64, error) {
+	return o.ids(ctx, tx, `
+		SELECT id
+		FROM smslink_message
+		WHERE package = ?
+		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN `+decided+`)`,
+		packageID, packageID)
+}
 
 // setUndecided updates the messages of a package without a decided status.
 func (o *Outbox) setUndecided(ctx context.Context, tx *sql.Tx, packageID int64, set string) error {

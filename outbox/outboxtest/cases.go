@@ -162,7 +162,7 @@ func replyLost(k *kit) {
 	err := short.Resolve(k.Context(), u.Package, r)
 	require.ErrorIs(k, err, outbox.ErrTooSoon, "the upload may still be in the network's hands")
 	require.ErrorContains(k, err, u.Worker)
-	k.eventually(func() bool { return short.Resolve(k.Context(), u.Package, r) == nil })
+	k.eventually(func() bool { return k.box.Resolve(k.Context(), u.Package, r) == nil }) // the worker's Timeout counts
 	k.start()
 	k.await(second.Key, outbox.Accepted)
 	require.Equal(k, 1, k.sent(second))
@@ -228,6 +228,8 @@ func partResolved(k *kit) {
 	require.NoError(k, err)
 	require.Len(k, left, len(found)-2)
 	require.Error(k, k.box.Resolve(k.Context(), u.Package, by), "said twice")
+	by.Results, by.Verdict = nil, outbox.VerdictNotSent
+	require.ErrorIs(k, k.box.Resolve(k.Context(), u.Package, by), outbox.ErrTooSoon, "the gateway has not answered")
 	by.Results, by.Verdict = nil, outbox.VerdictAbandon
 	require.NoError(k, k.box.Resolve(k.Context(), u.Package, by))
 	states := map[int64]outbox.Record{}

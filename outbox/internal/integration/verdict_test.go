@@ -11,9 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
 	"github.com/go-smslink/smslink/outbox/internal/step"
+	"github.com/go-smslink/smslink/smslinktest"
 )
 
 // lines keeps what is logged.
@@ -100,6 +102,116 @@ func TestResolve_lateResults(t *testing.T) {
 					b.await("order-1", outbox.Accepted)
 					require.Len(t, b.gateway.Messages(), 1)
 				}
+			})
+		}
+	})
+}
+
+// A person says what became of a package's first message, or of both its messages, and then the
+// worker records how the upload ended.
+func TestResolve_lateResultsAfterOthers(t *testing.T) {
+	const success, failed = smslink.StatusSuccess, smslink.StatusNumberFailed
+	const accepted, inDoubt = outbox.Accepted, outbox.InDoubt
+	none := func(*bench, int64) {}
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for name, c := range map[string]struct {
+			waitsAt       string // the step at which the worker waits for the person
+			said          []smslink.Status
+			fault         func(b *bench, first int64)
+			contradicted  string
+			first, second outbox.State
+			waits         int // messages, for a person
+		}{
+			"one sent, and accepted":    {step.Uploaded, []smslink.Status{success}, none, "", accepted, accepted, 0},
+			"one failed, but accepted":  {step.Uploaded, []smslink.Status{failed}, none, "number failed", accepted, accepted, 0},
+			"one sent, but not sent":    {step.Claimed, []smslink.Status{success}, none, "said sent", inDoubt, inDoubt, 2},
+			"both sent, and accepted":   {step.Uploaded, []smslink.Status{success, success}, none, "", accepted, accepted, 0},
+			"both sent, but not sent":   {step.Claimed, []smslink.Status{success, success}, none, "said sent", inDoubt, inDoubt, 2},
+			"both failed, but accepted": {step.Uploaded, []smslink.Status{failed, failed}, none, "number failed", accepted, accepted, 0},
+			"one sent, no reply": {
+				step.Uploaded, []smslink.Status{success},
+				func(b *bench, _ int64) { b.gateway.Inject(smslinktest.LoseReply()) }, "", accepted, inDoubt, 1,
+			},
+			"one sent, no entry": {
+				step.Uploaded, []smslink.Status{success},
+				func(b *bench, first int64) { b.gateway.Inject(smslinktest.OmitEntries(first)) }, "", accepted, accepted, 0,
+			},
+			"one sent, no other entry": {
+				step.Uploaded, []smslink.Status{success},
+				func(b *bench, first int64) { b.gateway.Inject(smslinktest.OmitEntries(first + 1)) }, "", accepted, inDoubt, 1,
+			},
+			"one sent, no credit": {
+				step.Uploaded, []smslink.Status{success},
+				func(b *bench, _ int64) { b.gateway.SetCredit(0) }, "insufficient credit", inDoubt, outbox.Queued, 1,
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				b := newBench(t, config, nil)
+				var log lines
+				box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
+					Timeout: 400 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+					Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+				})
+				require.NoError(t, err)
+				b.box = box
+				_, err = box.Enqueue(t.Context(), b.db,
+					outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda 1"},
+					outbox.Message{Key: "order-2", To: "0712345678", Text: "Comanda 2"})
+				require.NoError(t, err)
+				records, err := box.Lookup(t.Context(), "order-1")
+				require.NoError(t, err)
+				first := records[0].Result.ID
+				require.NoError(t, box.Resume(t.Context(), "a test", "the next case"))
+				c.fault(b, first)
+				said, recorded := make(chan struct{}), make(chan struct{})
+				var once, end sync.Once
+				stop := b.run(box, func(at string) {
+					switch at {
+					case c.waitsAt:
+						once.Do(func() { <-said })
+					case step.Recorded:
+						end.Do(func() { close(recorded) })
+					}
+				})
+				b.await("order-1", outbox.InDoubt)
+				b.await("order-2", outbox.InDoubt)
+				packages, err := box.Unresolved(t.Context())
+				require.NoError(t, err)
+				require.Len(t, packages, 1)
+				r := outbox.Resolution{By: "a test", Reason: "the account's report"}
+				for i, status := range c.said {
+					r.Results = append(r.Results, smslink.Result{ID: first + int64(i), Status: status, RemoteID: "99"})
+				}
+				require.NoError(t, box.Resolve(t.Context(), packages[0].Package, r))
+				close(said)
+				select {
+				case <-recorded:
+				case <-time.After(time.Minute):
+					require.Fail(t, "the end is not recorded", log.String())
+				}
+				b.stays("order-1", c.first)
+				b.stays("order-2", c.second)
+				stop()
+
+				packages, err = box.Unresolved(t.Context())
+				require.NoError(t, err)
+				if c.contradicted == "" {
+					require.NotContains(t, log.String(), "a verdict was wrong")
+				} else {
+					require.Contains(t, packages[0].Why, c.contradicted)
+					require.Contains(t, log.String(), `level=ERROR msg="outbox: a verdict was wrong"`)
+				}
+				if c.contradicted == "" && c.waits == 0 {
+					require.Empty(t, packages)
+					return
+				}
+				require.Len(t, packages, 1)
+				require.Equal(t, c.waits, packages[0].Messages)
+				waiting, err := box.UnresolvedMessages(t.Context(), packages[0].Package)
+				if c.waits > 0 {
+					require.NoError(t, err)
+				}
+				require.Len(t, waiting, c.waits)
 			})
 		}
 	})
