@@ -127,14 +127,14 @@ var errUnsigned = errors.New("smslink: say by whom and why")
 //
 // It returns [ErrResolved] if the package is not, or is no longer, waiting for a person. For
 // VerdictNotSent it returns [ErrTooSoon] until twice its worker's [Options].Timeout after the
-// package's deadline, unless the gateway has answered: until then the upload may still be in the network's
-// hands. End the package's worker before you say VerdictNotSent. A client with a transport of
-// [smslink.NewTransport] sends nothing after its deadline, even if it was frozen; another transport
-// may still send.
+// package's deadline, unless the gateway has answered: until then the upload may still be in the
+// network's hands. End the package's worker before you say VerdictNotSent. A client with a
+// transport of [smslink.NewTransport] sends nothing after its deadline, even if it was frozen;
+// another transport may still send.
 //
 // How the upload ended is kept if the worker records it after the verdict. If that contradicts the
-// verdict or Results, an error is logged, and the package waits for a person again. Messages that were
-// accepted after all and are still queued are then taken out of the queue.
+// verdict or Results, an error is logged, and the package waits for a person again. Messages that
+// were accepted after all and are still queued are then taken out of the queue.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
 	if (r.Verdict != 0 || len(r.Results) == 0) && (r.Verdict < VerdictSent || r.Verdict > VerdictAbandon) {
 		return errors.New("smslink: the verdict is neither VerdictSent, VerdictNotSent nor VerdictAbandon")

@@ -107,7 +107,7 @@ func TestResolve_lateResults(t *testing.T) {
 	})
 }
 
-// A person says what became of a package's first message, or of both its messages, and then the
+// A person gives the result of a package's first message, or of both its messages, and then the
 // worker records how the upload ended.
 func TestResolve_lateResultsAfterOthers(t *testing.T) {
 	const success, failed = smslink.StatusSuccess, smslink.StatusNumberFailed
