@@ -162,7 +162,9 @@ func replyLost(k *kit) {
 	err := short.Resolve(k.Context(), u.Package, r)
 	require.ErrorIs(k, err, outbox.ErrTooSoon, "the upload may still be in the network's hands")
 	require.ErrorContains(k, err, u.Worker)
-	k.eventually(func() bool { return k.box.Resolve(k.Context(), u.Package, r) == nil }) // the worker's Timeout counts
+	long := k.outbox(func(opts *outbox.Options) { opts.Timeout = time.Hour })
+	require.EqualError(k, long.Resolve(k.Context(), u.Package, r), err.Error(), "the worker's Timeout does not count")
+	k.eventually(func() bool { return long.Resolve(k.Context(), u.Package, r) == nil })
 	k.start()
 	k.await(second.Key, outbox.Accepted)
 	require.Equal(k, 1, k.sent(second))
