@@ -98,6 +98,9 @@ func TestWorkbook_hostile(t *testing.T) {
 		{"entities that expand", book, `<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">`, `<!ENTITY c "&b;&b;&b;">`, `]>` + xlsxtest.Workbook(""), tooLong},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.says == tooMuch && c.name != "short strings" && c.name != "empty rows" && os.Getenv("SMSLINK_LONG") == "" {
+				t.Skip("SMSLINK_LONG=1 runs all that unpack to the bound, which takes seconds each")
+			}
 			name := file(t, "b.xlsx", string(bomb(t, c.part, c.before, c.repeated, c.after, 24<<20)))
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
