@@ -106,7 +106,7 @@ func summary(t *testing.T, out string) (s struct {
 	return s
 }
 
-// The first Ctrl-C lets what is on its way come to its end, and tells of all the rest.
+// The first Ctrl-C lets the uploads under way finish, and names all the rest.
 func TestSend_interrupted(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(300 * time.Millisecond) }})
 	results := filepath.Join(t.TempDir(), "results.csv")
@@ -274,7 +274,7 @@ func TestSend_fileThatChangesMeanwhile(t *testing.T) {
 	require.Len(t, gateway.Messages(), 20)
 }
 
-// A producer that pauses keeps nobody waiting, and what it has written is told of.
+// A producer that pauses keeps no one waiting, and what it has written is reported.
 func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 	gateway := newGateway(t, nil)
 	in, producer := io.Pipe()

@@ -96,7 +96,7 @@ func TestEnqueue_databaseEncodings(t *testing.T) {
 	}
 }
 
-// alter is a driver that changes a text on its way.
+// alter is a driver that changes a text before it is stored.
 type alter struct{ from, to string }
 
 func (a alter) tx(db *sql.DB) outbox.TxFunc {
