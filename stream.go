@@ -365,7 +365,7 @@ type Stats struct {
 	Accepted int            // by the gateway
 	Failed   map[Status]int // in packages that the gateway took, by status
 	Invalid  int            // not put into a package
-	Earlier  int            // accepted or failed in an earlier run, by the Journal; unlike Batch.Earlier, without those in doubt
+	Earlier  int            // accepted or failed in an earlier run, by the Journal
 	NotSent  int            // in packages of OutcomeNotSent
 	Rejected int            // in packages of OutcomeRejected
 	Segments int            // SMS that the accepted messages make
