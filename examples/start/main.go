@@ -1,4 +1,4 @@
-// Command start sends one SMS and says what is known of it.
+// Command start sends one SMS and prints its outcome.
 package main
 
 import (
@@ -25,6 +25,6 @@ func main() {
 	case smslink.SafeToResend(err):
 		fmt.Println("not taken:", err) // remove the cause, then send again
 	default:
-		fmt.Println("in doubt:", err) // look into the account's reports before sending again
+		fmt.Println("in doubt:", err) // check the account's reports before sending again
 	}
 }
