@@ -37,7 +37,7 @@ func TestBalance_ofTheTestGateway(t *testing.T) {
 // The password stands in no URL and no header.
 func TestBalance_request(t *testing.T) {
 	for endpoint, want := range map[string]string{
-		smslink.EndpointHTTPS:                       "https://secure.smslink.ro/sms/gateway/communicate/index.php",
+		smslink.DefaultEndpoint:                     "https://secure.smslink.ro/sms/gateway/communicate/index.php",
 		"http://www.smslink.ro/gateway/bulk-v3.php": "http://www.smslink.ro/gateway/index.php",
 		"http://127.0.0.1:8080":                     "http://127.0.0.1:8080/index.php",
 		"http://host/a%2Fb/x;y/z.php":               "http://host/a%2Fb/x;y/index.php",

@@ -20,8 +20,8 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// EndpointHTTPS is the live gateway's URL [ref].
-const EndpointHTTPS = "https://secure.smslink.ro/sms/gateway/communicate/bulk-v3.php"
+// DefaultEndpoint is the live gateway's URL [ref].
+const DefaultEndpoint = "https://secure.smslink.ro/sms/gateway/communicate/bulk-v3.php"
 
 // Options are a client's settings. Nil and zero fields mean the defaults.
 type Options struct {
@@ -52,7 +52,7 @@ type Options struct {
 	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
 
-	// Endpoint is the URL of bulk-v3.php, without a user, a query or a fragment: [EndpointHTTPS]
+	// Endpoint is the URL of bulk-v3.php, without a user, a query or a fragment: [DefaultEndpoint]
 	// (the default) or a test gateway's. Over plain http the password travels in clear.
 	Endpoint string
 
@@ -164,7 +164,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 		}
 	}
 	var err error
-	if c.endpoint, err = parseEndpoint(cmp.Or(opts.Endpoint, EndpointHTTPS)); err != nil {
+	if c.endpoint, err = parseEndpoint(cmp.Or(opts.Endpoint, DefaultEndpoint)); err != nil {
 		return nil, fmt.Errorf("smslink: %w", err)
 	}
 	if c.transport, err = transportOf(opts); err != nil {

@@ -286,7 +286,7 @@ func TestNewClient_refuses(t *testing.T) {
 			"smslink: the endpoint holds a query or a fragment; leave it out"},
 		{"a fragment in the endpoint", "c", "p", &smslink.Options{Endpoint: "https://example.com/#a"},
 			"smslink: the endpoint holds a query or a fragment; leave it out"},
-		{"a slash after the endpoint's .php", "c", "p", &smslink.Options{Endpoint: smslink.EndpointHTTPS + "/"},
+		{"a slash after the endpoint's .php", "c", "p", &smslink.Options{Endpoint: smslink.DefaultEndpoint + "/"},
 			"smslink: the endpoint has a slash after its .php; leave it out"},
 		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second},
 			"smslink: the time-out is negative: -1s"},

@@ -123,7 +123,7 @@ func (j *spy) Record(ctx context.Context, results []smslink.Result, notSent []in
 
 func TestStream_journalOfEachOutcome(t *testing.T) {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers(
-		"0700000001"), smslinktest.Blacklist("0700000003")}})
+		"0700000001"), smslinktest.BlacklistedNumbers("0700000003")}})
 	defer gateway.Close()
 	client := gateway.Client()
 	gateway.Inject(smslinktest.OmitEntries(2), smslinktest.LoseReply(), smslinktest.Answer(413, ""))

@@ -183,7 +183,7 @@ func TestStream_anEmptyStreamYieldsNothing(t *testing.T) {
 // Whatever happened to a message, Results yields it once, with an error that has its outcome.
 func TestBatch_ResultsAreAllMessages(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{
-		smslinktest.UnknownNumbers("0700000003"), smslinktest.Blacklist("0700000004"),
+		smslinktest.UnknownNumbers("0700000003"), smslinktest.BlacklistedNumbers("0700000004"),
 	}})
 	closed := newGateway(t, nil)
 	closed.Close()

@@ -21,15 +21,15 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Endpoint is the URL of the Live Update API [public].
-const Endpoint = "https://secure.smslink.ro/sms/marketing/communicate/index.php"
+// DefaultEndpoint is the URL of the Live Update API [public].
+const DefaultEndpoint = "https://secure.smslink.ro/sms/marketing/communicate/index.php"
 
 // ErrUnexpectedReply means that the API's answer is not one of the published ones.
 var ErrUnexpectedReply = errors.New("unexpected reply")
 
 // Options are the settings of a client. Nil and zero fields mean the defaults.
 type Options struct {
-	Endpoint   string        // the default is [Endpoint]
+	Endpoint   string        // the default is [DefaultEndpoint]
 	HTTPClient *http.Client  // the default has [smslink.NewTransport]; its CheckRedirect is ignored
 	Timeout    time.Duration // of one call; 0 means 30 seconds
 }
@@ -50,7 +50,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	}
 	c := &Client{endpoint: opts.Endpoint, login: func() (string, string) { return connectionID, password }}
 	if c.endpoint == "" {
-		c.endpoint = Endpoint
+		c.endpoint = DefaultEndpoint
 	}
 	u, err := url.Parse(c.endpoint)
 	switch {
@@ -76,9 +76,9 @@ type Listing struct {
 	Services string // the services, if they are some: the gateway's own text, such as 1,9; 9 is BULK
 }
 
-// Verify asks whether a number is on the blacklist. The number is one that [smslink.ParseReceiver]
+// Lookup asks whether a number is on the blacklist. The number is one that [smslink.ParseReceiver]
 // takes. An error that is an answer of the API matches [ErrUnexpectedReply].
-func (c *Client) Verify(ctx context.Context, number string) (Listing, error) {
+func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 	reply, err := c.ask(ctx, "blacklist-verify", number)
 	switch {
 	case err != nil:

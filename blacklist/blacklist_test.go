@@ -36,28 +36,28 @@ func TestClient_againstTheTestGateway(t *testing.T) {
 		require.NoError(t, err)
 		return smslink.StatusSuccess
 	}
-	verify := func() blacklist.Listing {
-		listing, err := client.Verify(ctx, written)
+	lookup := func() blacklist.Listing {
+		listing, err := client.Lookup(ctx, written)
 		require.NoError(t, err)
 		return listing
 	}
-	require.Equal(t, blacklist.Listing{}, verify())
+	require.Equal(t, blacklist.Listing{}, lookup())
 	require.NoError(t, client.Remove(ctx, number), "it is not there")
 	require.NoError(t, client.Add(ctx, number))
 	require.NoError(t, client.Add(ctx, written), "it is there")
-	require.Equal(t, blacklist.Listing{Blocked: true}, verify())
+	require.Equal(t, blacklist.Listing{Blocked: true}, lookup())
 	require.Equal(t, smslink.StatusInternalOrBlacklisted, status())
 	require.NoError(t, client.Remove(ctx, written))
-	require.Equal(t, blacklist.Listing{}, verify())
+	require.Equal(t, blacklist.Listing{}, lookup())
 	require.Equal(t, smslink.StatusSuccess, status())
 	require.NoError(t, gateway.Unsubscribe(ctx, number, "STOP"))
-	require.Equal(t, blacklist.Listing{Blocked: true}, verify())
+	require.Equal(t, blacklist.Listing{Blocked: true}, lookup())
 
 	wrong, err := blacklist.NewClient(gateway.ConnectionID, password, &blacklist.Options{Endpoint: endpoint})
 	require.NoError(t, err)
-	_, err = wrong.Verify(ctx, number)
+	_, err = wrong.Lookup(ctx, number)
 	require.EqualError(t, err, "smslink: blacklist: unexpected reply: ERROR 7")
-	_, err = client.Verify(ctx, "07")
+	_, err = client.Lookup(ctx, "07")
 	require.ErrorIs(t, err, smslink.ErrReceiver)
 }
 
@@ -85,7 +85,7 @@ func TestClient_answers(t *testing.T) {
 		"\ufeffMESSAGE;14;not blacklisted;x\r\n": {},
 	} {
 		client, forms := answering(t, 200, body)
-		got, err := client.Verify(t.Context(), "0040712345678")
+		got, err := client.Lookup(t.Context(), "0040712345678")
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		require.Equal(t, []string{"POST  connection_id=L1&mode=blacklist-verify&password=" + password + "&receiver_number=0040712345678"}, *forms, "nothing in the URL")
@@ -104,7 +104,7 @@ func TestClient_answers(t *testing.T) {
 		{500, "MESSAGE;14;not blacklisted", "smslink: blacklist: unexpected reply: HTTP status 500"},
 	} {
 		client, forms := answering(t, c.status, c.body)
-		_, err := client.Verify(t.Context(), "0712345678")
+		_, err := client.Lookup(t.Context(), "0712345678")
 		require.EqualError(t, err, c.want)
 		require.Len(t, *forms, 1, "a redirect leads nowhere")
 	}
@@ -121,7 +121,7 @@ func TestClient_showsNoSecrets(t *testing.T) {
 	printed := fmt.Sprintf("%v %+v %#v", client, client, *client)
 	away, err := blacklist.NewClient("L1", password, &blacklist.Options{Endpoint: "http://127.0.0.1:1/", Timeout: time.Second})
 	require.NoError(t, err)
-	_, err = away.Verify(context.Background(), "0712345678")
+	_, err = away.Lookup(context.Background(), "0712345678")
 	require.Error(t, err)
 	printed += fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err))
 	for _, secret := range []string{password, "0712345678"} {

@@ -39,7 +39,6 @@ type PackageStart struct {
 type PackageEnd struct {
 	State    State           // of the package: Accepted, Queued (again, because it was not sent), Rejected or InDoubt
 	Waits    []time.Duration // from Enqueue to the gateway's reply, of each message with [smslink.StatusSuccess]
-	Unpaid   int             // messages with [smslink.StatusInsufficientCredit], which are queued again
 	Recorded bool            // in the database; if not, the package is in doubt
 	Err      error           // as [smslink.Client.Send] returned it
 
@@ -97,12 +96,9 @@ func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorde
 	if c.resp != nil {
 		sinceClaim := replied.Sub(c.began)
 		for i, result := range c.resp.Results {
-			switch result.Status {
-			case smslink.StatusSuccess:
+			if result.Status == smslink.StatusSuccess {
 				beforeClaim := time.Duration(max(c.now-c.enqueued[i], 0)) * time.Microsecond
 				data.Waits = append(data.Waits, beforeClaim+sinceClaim)
-			case smslink.StatusInsufficientCredit:
-				data.Unpaid++
 			}
 		}
 	}

@@ -186,7 +186,7 @@ func TestRules_unreportedMessagesAreLeftOut(t *testing.T) {
 func TestRules_firstObjectionCounts(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}, Rules: []smslinktest.Rule{
 		smslinktest.UnknownNumbers("0700000001"),
-		smslinktest.Blacklist("0700000001", "0700 000 002"),
+		smslinktest.BlacklistedNumbers("0700000001", "0700 000 002"),
 		func(m smslink.Message) smslink.Status {
 			if strings.Contains(m.Text, "?") {
 				return 42

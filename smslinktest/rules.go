@@ -19,9 +19,9 @@ func UnknownNumbers(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusNumberFailed)
 }
 
-// Blacklist returns a rule that fails these receivers with [smslink.StatusInternalOrBlacklisted],
-// in whichever form a message has them.
-func Blacklist(receivers ...string) Rule {
+// BlacklistedNumbers returns a rule that fails these receivers with
+// [smslink.StatusInternalOrBlacklisted], in whichever form a message has them.
+func BlacklistedNumbers(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusInternalOrBlacklisted)
 }
 

@@ -15,7 +15,7 @@ import (
 
 // Status 4 hides two things, which the blacklist tells apart.
 func TestJournalShow_blacklist(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.Blacklist("0700000003")}}) // an internal error
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.BlacklistedNumbers("0700000003")}}) // an internal error
 	require.NoError(t, gateway.Unsubscribe(t.Context(), "0700000002", "STOP"))
 	folder := t.TempDir()
 	rows, journal := filepath.Join(folder, "rows.csv"), filepath.Join(folder, "june")

@@ -58,7 +58,7 @@ func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway 
 		settings.Logger = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	if opts.Sandbox {
-		if opts.Endpoint != smslink.EndpointHTTPS {
+		if opts.Endpoint != smslink.DefaultEndpoint {
 			return nil, nil, errors.New("--sandbox and --endpoint exclude each other")
 		}
 		gateway := smslinktest.NewGateway(&smslinktest.Options{Senders: []string{smslinktest.AnySender}})
@@ -106,7 +106,7 @@ func Blacklist(c cli.Console, endpoint string) (*blacklist.Client, error) {
 		return nil, fmt.Errorf("set both %s and %s, or neither", EnvLiveUpdateID, EnvLiveUpdatePassword)
 	}
 	opts := &blacklist.Options{}
-	if endpoint != smslink.EndpointHTTPS {
+	if endpoint != smslink.DefaultEndpoint {
 		u, err := url.Parse(endpoint)
 		if err != nil {
 			return nil, errors.New("--endpoint: is not a URL")

@@ -14,7 +14,7 @@ import (
 // The password does not leave the machine in clear without a word.
 func TestConnect_warnsOfPlainHTTP(t *testing.T) {
 	for endpoint, warned := range map[string]bool{
-		smslink.EndpointHTTPS: false, "http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php": true,
+		smslink.DefaultEndpoint: false, "http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php": true,
 		"HTTP://www.smslink.ro/bulk-v3.php": true, "http://192.0.2.7:8040/bulk-v3.php": true, "http://localhost.example/bulk-v3.php": true, "http://127.0.0.1.example/": true,
 		"https://192.0.2.7/":                false,
 		"http://127.0.0.1:8040/bulk-v3.php": false, "http://127.8.9.10/": false, "http://[::1]:8040/": false, "http://[::ffff:127.0.0.1]/": false, "http://localhost:8040/": false,

@@ -43,7 +43,7 @@ Exit codes:
 		},
 	}
 	file.AddTo(cmd)
-	cmd.Flags().StringVar(&endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of the gateway's bulk-v3.php; index.php beside it is asked")
+	cmd.Flags().StringVar(&endpoint, "endpoint", smslink.DefaultEndpoint, "the `URL` of the gateway's bulk-v3.php; index.php beside it is asked")
 	return cmd
 }
 

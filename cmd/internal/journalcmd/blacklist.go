@@ -22,7 +22,7 @@ type blacklistFlags struct {
 
 func (f *blacklistFlags) addTo(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.ask, "blacklist", false, "ask whether the numbers with status 4 are on the account's blacklist")
-	cmd.Flags().StringVar(&f.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php, which --blacklist asks")
+	cmd.Flags().StringVar(&f.endpoint, "endpoint", smslink.DefaultEndpoint, "`URL` of the gateway's bulk-v3.php, which --blacklist asks")
 }
 
 // client returns the client of the API, or nil if it is not to be asked.
@@ -66,7 +66,7 @@ func blacklisted(ctx context.Context, client *blacklist.Client, j *campaignjourn
 		if status[row.id] != smslink.StatusInternalOrBlacklisted {
 			continue
 		}
-		listing, err := client.Verify(ctx, row.number)
+		listing, err := client.Lookup(ctx, row.number)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", row.at, err)

@@ -69,7 +69,7 @@ more messages to their numbers, except in lanes that ignore opt-outs.`,
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
 	flags.BoolVar(&opts.allowLoss, "allow-loss", false, "work on a database whose settings may lose commits; messages can then be sent twice")
 	opts.account.AddTo(cmd)
-	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
+	flags.StringVar(&opts.endpoint, "endpoint", smslink.DefaultEndpoint, "`URL` of the gateway's bulk-v3.php")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
 	cmd.MarkFlagsRequiredTogether("reports", "secret-file")
 	return cmd

@@ -62,7 +62,7 @@ var blacklistChecks = []Check{
 		if err := s.pause(ctx); err != nil {
 			return words(err), Unclear
 		}
-		listing, err := s.opts.Blacklist.Verify(ctx, s.opts.To)
+		listing, err := s.opts.Blacklist.Lookup(ctx, s.opts.To)
 		switch {
 		case errors.Is(err, blacklist.ErrUnexpectedReply):
 			return words(err), Deviates

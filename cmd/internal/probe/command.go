@@ -77,7 +77,7 @@ Exit codes:
 	flags.StringVar(&opts.report, "report", "", "write a report in Markdown to `FILE`, which must not exist")
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each check, and one for the summary")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
-	flags.StringVar(&opts.Endpoint, "endpoint", smslink.EndpointHTTPS, "`URL` of the gateway's bulk-v3.php")
+	flags.StringVar(&opts.Endpoint, "endpoint", smslink.DefaultEndpoint, "`URL` of the gateway's bulk-v3.php")
 	opts.account.AddTo(cmd)
 	_ = cmd.MarkFlagRequired("to")
 	_ = cmd.RegisterFlagCompletionFunc("only", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

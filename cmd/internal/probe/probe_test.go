@@ -218,7 +218,7 @@ func TestFindings_areMasked(t *testing.T) {
 }
 
 func TestNew_refuses(t *testing.T) {
-	good := Options{ConnectionID: "c", Password: "p", Endpoint: smslink.EndpointHTTPS, To: "0712345678"}
+	good := Options{ConnectionID: "c", Password: "p", Endpoint: smslink.DefaultEndpoint, To: "0712345678"}
 	_, err := New(good)
 	require.NoError(t, err)
 	for want, change := range map[string]func(*Options){

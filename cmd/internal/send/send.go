@@ -127,7 +127,7 @@ Exit codes:
 	flags.IntVar(&opts.attempts, "attempts", 5, "try up to `N` times to reach the gateway; nothing is sent twice")
 	flags.StringVar(&opts.codec, "codec", "zlib", "the `NAME` of the compression: none, zlib, bzip2 or lzf")
 	opts.account.AddTo(cmd)
-	flags.StringVar(&opts.endpoint, "endpoint", smslink.EndpointHTTPS, "the `URL` of a bulk-v3.php, instead of the gateway's own")
+	flags.StringVar(&opts.endpoint, "endpoint", smslink.DefaultEndpoint, "the `URL` of a bulk-v3.php, instead of the gateway's own")
 	flags.Lookup("endpoint").DefValue = ""
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
