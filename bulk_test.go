@@ -617,7 +617,7 @@ func TestNewClient_defaultTimeout(t *testing.T) {
 	require.Equal(t, 5*time.Minute, newClient(t, nil).Timeout())
 }
 
-// A transport that checks certificates by itself is not one that turns checks off.
+// A transport that checks certificates in its own way is not one that turns checks off.
 func TestNewClient_takesATransportThatVerifiesByItself(t *testing.T) {
 	for _, config := range []*tls.Config{
 		{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error { return nil }},

@@ -18,9 +18,9 @@ import "context"
 // Journal in a file. In a database, it is a table of id, status and remote id, with the id as the
 // key.
 //
-// Goroutines call a Journal concurrently, and so may several streams, of which only one can intend
-// an id. What a call has changed must be durable when it returns. The contexts carry the values of
-// the stream's context, but are never done. An error stops the stream.
+// Goroutines call a Journal concurrently, and several streams may share one: only one of them can
+// intend an id. What a call has changed must be durable when it returns. The contexts carry the
+// values of the stream's context, but are never done. An error stops the stream.
 type Journal interface {
 	// Known returns the recorded results for the given ids, with [StatusUnreported] for those in
 	// doubt. Ids with no record are omitted.

@@ -187,7 +187,7 @@ const (
 	replyLikely     = 24 // an entry's bytes, with ids as the gateway's are
 )
 
-// readCapped reads the body into a string, of which the results' remote ids will be parts.
+// readCapped reads the body into one string, so that the results' remote ids can be parts of it.
 func readCapped(resp *http.Response, messages int) (string, error) {
 	limit := replyBase + replyPerMessage*int64(messages)
 	likely := int64(replyLikely * messages)
@@ -351,7 +351,7 @@ func (r *Response) Err() error {
 	return &resultErrors{failed, len(r.Results)}
 }
 
-// resultErrors joins the errors of a package's messages, of which there may be thousands.
+// resultErrors joins the errors of a package's messages, perhaps thousands.
 type resultErrors struct {
 	errs     []error
 	messages int // in the package

@@ -40,7 +40,7 @@ func numbered(n int, read *int, end error) iter.Seq2[smslink.Message, error] {
 	}
 }
 
-// collect returns a stream's batches, of which none is empty, and which the totals agree with.
+// collect returns a stream's batches. No batch is empty, and the totals agree with them.
 func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslink.Batch {
 	t.Helper()
 	batches := slices.Collect(stream.Batches(ctx))

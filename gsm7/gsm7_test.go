@@ -14,8 +14,8 @@ import (
 	"github.com/go-smslink/smslink/internal/corpus"
 )
 
-// defaultAlphabet is 3GPP TS 23.038's table, in the order of its codes from 0 to 127, of which
-// 0x1B is the escape to the extension table and no character.
+// defaultAlphabet is 3GPP TS 23.038's table, in the order of its codes from 0 to 127. Code
+// 0x1B is no character, but the escape to the extension table.
 const defaultAlphabet = "@£$¥èéùìòÇ\nØø\rÅå" +
 	"Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ" +
 	" !\"#¤%&'()*+,-./" +
@@ -183,7 +183,7 @@ func FuzzMeasure(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		// The facts anew, by other means.
+		// The same facts, computed in another way.
 		want, units, single, segment := gsm7.GSM7, 0, 160, 153
 		var widths []int
 		for _, r := range text {

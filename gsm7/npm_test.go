@@ -57,8 +57,8 @@ func TestMeasure_asTwoOtherCalculators(t *testing.T) {
 			compared++
 		}
 		// Twilio's keeps a letter and its marks, a sequence of emoji or a CRLF in one segment,
-		// which phones do not need, and takes a CRLF for UCS-2. A segment that it thus ends early
-		// may make one more.
+		// which phones do not need, and takes a CRLF for UCS-2. A segment that it ends early for
+		// that may make one more.
 		switch same := m.Segments == int(theirs.Twilio[1].(float64)) && m.Alphabet.String() == theirs.Twilio[0]; {
 		case text == "":
 		case !strings.ContainsAny(text, joining):

@@ -125,8 +125,8 @@ func readLine(dst []byte, from *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// skipNULs reads the rest of the file, of which part was read with err, and returns io.EOF if it is
-// nothing but NULs.
+// skipNULs reads the rest of the file, which starts with part, and returns io.EOF if it is nothing
+// but NULs. The error of reading part was err.
 func skipNULs(part []byte, err error, from *bufio.Reader) error {
 	for {
 		switch {

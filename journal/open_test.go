@@ -69,7 +69,7 @@ func TestOpen_refusesEveryOtherChange(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, changed, after, "it is left as it was")
 	}
-	lines := bytes.SplitAfter(raw, []byte("\n")) // of which the last is empty
+	lines := bytes.SplitAfter(raw, []byte("\n")) // the last one is empty
 	for i := range len(lines) - 2 {
 		gone := bytes.Join(slices.Concat(lines[:i], lines[i+1:]), nil)
 		doubled := bytes.Join(slices.Concat(lines[:i+1], lines[i:]), nil)

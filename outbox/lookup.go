@@ -19,7 +19,7 @@ const (
 	Accepted  State = "accepted"  // by the gateway, or by a person's [VerdictSent]; this is not delivery
 	Failed    State = "failed"    // the gateway took its package and will not send this message: see Record.Result
 	InDoubt   State = "in doubt"  // it may have been sent; see [Outbox.Resolve]
-	Rejected  State = "rejected"  // with its package, of which nothing was taken; see [Outbox.Resolve]
+	Rejected  State = "rejected"  // with its package; nothing of it was taken; see [Outbox.Resolve]
 	Invalid   State = "invalid"   // [smslink.Package.Add] refused it when it was to be sent; Note says why
 	Cancelled State = "cancelled" // by [Outbox.Cancel]
 	Expired   State = "expired"   // before it was sent

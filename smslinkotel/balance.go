@@ -20,9 +20,9 @@ const balanceTimeout = 5 * time.Second
 // collected, but not again before the interval has passed, which is at least a minute. Collection
 // then waits up to 5 seconds.
 //
-// If the balance can't be had, the gauge is absent. After a rejection, for example of the password,
-// it is absent for good: the gateway bans those who repeat a wrong password [public]. Unregister
-// the registration to stop asking.
+// If the balance can't be read, the gauge is absent. After a rejection, for example of a wrong
+// password, it stays absent: repeated wrong passwords get the IP address banned [public].
+// Unregister the registration to stop asking.
 func (t *Telemetry) ObserveBalance(client *smslink.Client, interval time.Duration) (metric.Registration, error) {
 	if client == nil {
 		return nil, errors.New("smslinkotel: the client is nil")

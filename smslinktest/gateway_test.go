@@ -104,7 +104,7 @@ func TestGateway_refusesWhatIsScheduledForThePast(t *testing.T) {
 	require.Equal(t, now, gateway.Messages()[0].Time)
 }
 
-// A sender that is not approved has status 1, and a number that is none has status 2.
+// A sender that is not approved has status 1, and a bad number has status 2.
 func TestGateway_failsOtherSendersAndBadNumbers(t *testing.T) {
 	plain := "1;0712345678;numeric;a;0\r\n2;0712345678;SMSLink.ro;a;0\r\n3;0712345678;MAGAZIN;a;0\r\n4;07;numeric;a;0\r\n5;0040212345678;numeric;a;0"
 	ask := func(opts *smslinktest.Options) string {
@@ -191,11 +191,11 @@ func TestGateway_refuses(t *testing.T) {
 		}, "ERROR;900;field SizeCompressed is not the package's size"},
 		{"a wrong count", func() *upload { u := newUpload(gateway, 0, onePlain, onePlain); u.set("Receivers", "2"); return u }, "ERROR;900;field Receivers says 2, the package has 1 lines"},
 		{"an unknown compression", func() *upload { return newUpload(gateway, 4, onePlain, onePlain) }, "ERROR;900;field Compression is not one of 0, 1, 2 and 3"},
-		{"zlib that is none", func() *upload { return newUpload(gateway, 1, onePlain, onePlain) }, "ERROR;900;package: zlib: invalid header"},
-		{"bzip2 that is none", func() *upload { return newUpload(gateway, 2, onePlain, onePlain) }, "ERROR;900;package: bzip2 data invalid: bad magic value"},
-		{"LZF that is none", func() *upload { return newUpload(gateway, 3, onePlain, "\xff\xff\xff") }, "ERROR;900;package: lzf: corrupt input"},
+		{"not zlib", func() *upload { return newUpload(gateway, 1, onePlain, onePlain) }, "ERROR;900;package: zlib: invalid header"},
+		{"not bzip2", func() *upload { return newUpload(gateway, 2, onePlain, onePlain) }, "ERROR;900;package: bzip2 data invalid: bad magic value"},
+		{"not LZF", func() *upload { return newUpload(gateway, 3, onePlain, "\xff\xff\xff") }, "ERROR;900;package: lzf: corrupt input"},
 		{"bytes after the stream", func() *upload { return newUpload(gateway, 1, onePlain, string(trailed)) }, "ERROR;900;package: bytes follow its compressed stream"},
-		{"two bzip2 streams", func() *upload { return newUpload(gateway, 2, onePlain, string(twoStreams)) }, "ERROR;900;package: more than one bzip2 stream, of which PHP reads the first"},
+		{"two bzip2 streams", func() *upload { return newUpload(gateway, 2, onePlain, string(twoStreams)) }, "ERROR;900;package: more than one bzip2 stream; PHP reads only the first"},
 		{"a bomb", func() *upload { return newUpload(gateway, 1, onePlain, string(bomb)) }, "ERROR;900;package: decodes to more than the 47 bytes of SizePlain"},
 		{"a size over the limit", func() *upload {
 			u := newUpload(gateway, 1, onePlain, string(bomb))

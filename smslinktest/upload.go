@@ -237,7 +237,7 @@ func decompress(method int, packed []byte, size int) ([]byte, error) {
 		return readAll(r, in, size)
 	case 2:
 		if holdsSecondStream(packed) {
-			return nil, errors.New("package: more than one bzip2 stream, of which PHP reads the first")
+			return nil, errors.New("package: more than one bzip2 stream; PHP reads only the first")
 		}
 		return readAll(bzip2.NewReader(in), in, size)
 	case 3:

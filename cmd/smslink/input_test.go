@@ -259,7 +259,7 @@ func TestRun_completions(t *testing.T) {
 	}
 }
 
-// head and its like have enough at some point, which is nobody's fault.
+// A reader such as head may close the pipe early, which is no error.
 func TestCheck_closedPipe(t *testing.T) {
 	for _, command := range []string{"check --json", "encode --reveal", "encode --json", "send --help"} {
 		p := exec.CommandContext(t.Context(), "smslink", append(strings.Fields(command), campaignFile)...)

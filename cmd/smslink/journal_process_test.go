@@ -38,7 +38,7 @@ func TestSend_workbookOf100000Rows(t *testing.T) {
 	book, memory := cost(numberedBook(t, rows))
 	t.Logf("CSV %v, workbook %v, %d kB", csv, book, memory)
 	if runtime.GOOS == "linux" && !raceEnabled {
-		require.Less(t, memory, 120_000, "of which this test's own program takes 40,000 more than the command")
+		require.Less(t, memory, 120_000, "this test's own program takes 40,000 more than the command")
 	}
 }
 
@@ -56,7 +56,7 @@ func TestSend_killedAndResolved(t *testing.T) {
 				once.Do(func() { (<-killed)() })
 			}
 			if n == after && round%2 == 1 {
-				return smslinktest.HangUp() // which is before the package was taken
+				return smslinktest.HangUp() // before the package is taken
 			}
 			return smslinktest.Fault{}
 		}})
@@ -67,7 +67,7 @@ func TestSend_killedAndResolved(t *testing.T) {
 		killed <- func() { _ = p.Process.Kill() }
 		require.Equal(t, -1, p.end())
 
-		if round%2 == 0 { // the gateway takes the package though nobody waits for its reply
+		if round%2 == 0 { // the gateway takes the package though no one waits for its reply
 			_, err := gateway.WaitMessages(t.Context(), 100*after)
 			require.NoError(t, err)
 		}

@@ -32,7 +32,7 @@ func TestProbe_everyAssumptionHolds(t *testing.T) {
 	require.Equal(t, 1+2*(len(probe.Checks())-1)+1, strings.Count(p.out.String(), "\n"))
 }
 
-// On a terminal it asks first, and sends nothing before it is told to.
+// On a terminal it asks first, and sends nothing before the answer.
 func TestProbe_asksFirst(t *testing.T) {
 	gateway := newGateway(t, nil)
 	term := cmdtest.NewTerminal(t, gateway, 200)

@@ -111,7 +111,7 @@ func TestSend_interrupted(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(300 * time.Millisecond) }})
 	results := filepath.Join(t.TempDir(), "results.csv")
 	p := start(t, gateway, "send", "--json", "--package-size", "10", "--results", results, "--endpoint", gateway.URL, numberedBook(t, 100))
-	_, err := gateway.WaitMessages(t.Context(), 20) // the first package's reply is in, the second is on its way
+	_, err := gateway.WaitMessages(t.Context(), 20) // the first package's reply has arrived, the second is being uploaded
 	require.NoError(t, err)
 	require.NoError(t, p.Process.Signal(os.Interrupt))
 	require.Equal(t, cli.ExitSomeBad, p.end(), p.err.String())
@@ -125,7 +125,7 @@ func TestSend_interrupted(t *testing.T) {
 	require.Len(t, readResults(t, results), 100)
 }
 
-// A second one breaks it off, and then nobody can tell.
+// A second Ctrl-C breaks the upload off, which is then in doubt.
 func TestSend_interruptedTwice(t *testing.T) {
 	came := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -152,8 +152,8 @@ func TestSend_interruptedTwice(t *testing.T) {
 	require.Equal(t, "not sent", records[14][4])
 }
 
-// Killed at any moment and run again until it ends: each message is taken once, but for those in
-// doubt, which are told of and never sent again.
+// Killed at any moment and run again until it ends: each message is taken once, except those in
+// doubt, which are reported and never sent again.
 func TestSend_killedAndRunAgain(t *testing.T) {
 	const messages = 3000
 	rounds := unlessLong(3, 24)

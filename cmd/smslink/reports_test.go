@@ -75,7 +75,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusNotFound, resp.StatusCode)
-	require.NoError(t, out.Close()) // nobody reads on
+	require.NoError(t, out.Close()) // no one reads on
 	resp, err = http.Get(url + "?message_id=1&status=1&timestamp=1900000000")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

@@ -13,8 +13,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Nobody's words in a results file begin a formula, at whichever sign a spreadsheet splits it, nor
-// reach a terminal that shows it.
+// No text from outside begins a formula in a results file, wherever a spreadsheet splits it, or
+// controls a terminal that shows it.
 func TestResults_cellsAreHarmless(t *testing.T) {
 	for id, want := range map[string]string{
 		`x;=cmd|'/C calc'!A0;y`: `x;'=cmd|'/C calc'!A0;y`,

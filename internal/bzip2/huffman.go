@@ -31,8 +31,8 @@ func huffman(lengths []uint8, weights []uint32) (longest int) {
 	}
 	slices.Sort(sorted[:n])
 
-	// The tree's nodes, of which the first n are the leaves, and the last is the root. The inner
-	// ones are made in the order of their weights.
+	// The tree's nodes: the first n are the leaves, and the last is the root. The inner ones are
+	// made in the order of their weights.
 	var weight, parent [2*maxSymbols - 1]uint32
 	for i, s := range sorted[:n] {
 		weight[i] = s >> symbolBits

@@ -78,7 +78,7 @@ func TestWrite_waitingPastTheDeadline(t *testing.T) {
 func TestWrite_pastTheDeadline(t *testing.T) {
 	for name, limit := range map[string]time.Time{
 		"by both clocks": time.Now().Add(-time.Second),
-		// The machine was suspended for an hour, of which the monotonic clock knows nothing.
+		// The machine was suspended for an hour, which the monotonic clock does not count.
 		"by the wall clock alone": monotonicLater(time.Now().Add(-time.Second), time.Hour),
 		// The wall clock was set back.
 		"by the monotonic clock alone": monotonicLater(time.Now().Add(time.Hour), -2*time.Hour),

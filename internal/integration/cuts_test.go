@@ -152,7 +152,7 @@ func (c cutting) rows(t *testing.T) string {
 	return table.String()
 }
 
-// inChunks answers without a Content-Length, over HTTP/1.1 thus in chunks.
+// inChunks answers without a Content-Length, and so in chunks over HTTP/1.1.
 func inChunks(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()

@@ -70,7 +70,7 @@ type lane struct {
 
 	sent     []*shipment
 	messages int
-	departed int // Sends of which something left, or may have
+	departed int // Sends that handed a byte to a transport, or may have
 
 	mu       sync.Mutex
 	counts   map[string]int
@@ -131,7 +131,7 @@ func (l *lane) run(packages int) {
 		l.ship(i)
 	}
 	l.idle()
-	l.link.close()    // all that was on its way has arrived
+	l.link.close()    // everything in transit has arrived
 	l.gateway.Close() // and has been dealt with
 	l.audit()
 }
@@ -142,7 +142,7 @@ type road struct {
 	tls, http2    bool
 	make          func(trusting *http.Transport) http.RoundTripper // from one that trusts the gateway; nil means the client's own
 	ownConnection bool                                             // for each upload
-	resends       bool                                             // by itself: what it sends twice is its own doing
+	resends       bool                                             // on its own: what it sends twice does not count against us
 }
 
 // roads are the transports of the lanes in turn.
@@ -255,7 +255,7 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	ctx := context.Background()
 	switch l.random.IntN(20) {
 	case 0:
-		l.count("program: nobody listens")
+		l.count("program: no one listens")
 		l.link.down()
 		defer func() {
 			if err := l.link.up(); err != nil {
@@ -332,7 +332,7 @@ func (l *lane) audit() {
 		}
 	}
 	for id := range ledger {
-		l.breach("message %d in the ledger is nobody's", id)
+		l.breach("message %d in the ledger was never sent", id)
 	}
 }
 

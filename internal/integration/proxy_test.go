@@ -156,7 +156,7 @@ func (p *proxy) serve(client *net.TCPConn, planned plan) {
 	var legs sync.WaitGroup
 	legs.Go(func() {
 		planned.request.carry(client, server)
-		_, _ = io.Copy(io.Discard, client) // what is on its way back must get through
+		_, _ = io.Copy(io.Discard, client) // what is being sent back must get through
 	})
 	legs.Go(func() {
 		planned.reply.carry(server, client)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mixedRows are messages of which one fails at a sandbox with --unknown-number 0700000003.
+// mixedRows are messages; one of them fails at a sandbox with --unknown-number 0700000003.
 const mixedRows = "1,0700000001,MAGAZIN,Comanda 954347 a fost predată curierului.,\n" +
 	"2,0700000002,MAGAZIN,Comanda 954348 vă așteaptă în magazin.,\n" +
 	"3,0700000003,MAGAZIN,Comanda 954349 a fost anulată.,\n"

@@ -243,7 +243,7 @@ func testManyMessages(t *testing.T, b *browser, s *sandbox) {
 	js[bool](b, `(() => { const q = document.getElementById("q"); q.value = "0710000321"; q.dispatchEvent(new Event("input", {bubbles: true})); return true })()`)
 	b.sees(`document.querySelectorAll("#rows > li").length === 1`)
 	search := time.Since(start)
-	t.Logf("%d messages: sent in %v, on the page after %v with %d nodes inserted; %d elements; opened anew: interactive after %.0f ms, scripts run after %.0f ms; a search takes %v",
+	t.Logf("%d messages: sent in %v, on the page after %v with %d nodes inserted; %d elements; opened again: interactive after %.0f ms, scripts run after %.0f ms; a search takes %v",
 		many, sent.Round(time.Millisecond), seen.Round(time.Millisecond), inserted, nodes, interactive, loaded, search.Round(time.Millisecond))
 	require.Less(t, nodes, 2_000)
 	require.Less(t, inserted, 5_000)

@@ -39,8 +39,8 @@ var transports = []struct {
 }
 
 // Whatever the transport, a failure before the upload was handed to it is not sent, and the error
-// names the cause. The one that buffers the upload first has taken it by then, so that nobody can
-// tell.
+// names the cause. The one that buffers the upload first has taken it by then, so that it
+// is in doubt.
 func TestSend_failuresThroughAnyTransport(t *testing.T) {
 	ended := make(chan struct{})
 	t.Cleanup(func() { close(ended) })

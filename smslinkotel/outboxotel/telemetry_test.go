@@ -55,7 +55,7 @@ func newSetup(t *testing.T, gateway *smslinktest.Options) *setup {
 	return s
 }
 
-// run runs a worker until what is enqueued has come to its end or the outbox is paused.
+// run runs a worker until every enqueued message has ended or the outbox is paused.
 func (s *setup) run(t *testing.T, transport http.RoundTripper) {
 	t.Helper()
 	client, err := smslink.NewClient(s.gateway.ConnectionID, s.gateway.Password, &smslink.Options{

@@ -216,7 +216,7 @@ func (c *Columns) isCalled(column int) bool {
 	return c.of[column] < 0 || normalized(c.names[c.of[column]]) == normalized(columnNames[column])
 }
 
-// ignored returns the columns that are none of the campaign's.
+// ignored returns the columns that are not the campaign's.
 func (c *Columns) ignored() (ignored []int) {
 	for i, field := range c.fields {
 		if field == columnIgnored && !c.fills(i) {

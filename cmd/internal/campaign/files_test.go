@@ -30,7 +30,7 @@ func TestFiles(t *testing.T) {
 			rows: []string{
 				"2 0712345678 Codul tău este 1234.",
 				"3 0040723456789 Codul tău este 5678.",
-				"B4: to is a number, of which the spreadsheet has dropped a + or the zeros in front; format the column as text and type it again",
+				"B4: to is a number from which the spreadsheet has dropped the leading + or zeros; format the column as text and type it again",
 			},
 		},
 		{file: "libreoffice.ods", fails: "the file is an OpenDocument, such as .ods; open it in a spreadsheet program and save it as .xlsx"},
@@ -96,7 +96,7 @@ func TestFiles(t *testing.T) {
 			name := filepath.Join("testdata", "files", c.file)
 			columns := ""
 			c.opts.OnColumns = func(found *campaign.Columns) error {
-				require.Empty(t, columns, "it is told of once")
+				require.Empty(t, columns, "the columns are shown once")
 				columns = found.String()
 				return nil
 			}

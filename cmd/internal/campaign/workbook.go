@@ -270,7 +270,7 @@ var (
 	errInexact          = errors.New("is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again")
 	errFormatted        = errors.New("is a number that the sheet shows in another way; format the column as text and type it again")
 	errRounded          = errors.New("is a number that the spreadsheet has rounded; format the column as text and type it again")
-	errLostZeros        = errors.New("is a number, of which the spreadsheet has dropped a + or the zeros in front; format the column as text and type it again")
+	errLostZeros        = errors.New("is a number from which the spreadsheet has dropped the leading + or zeros; format the column as text and type it again")
 )
 
 func because(column string, cause error) *Refusal { return &Refusal{Column: column, Cause: cause} }

@@ -141,7 +141,7 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 	return nil
 }
 
-// visible is a line whose characters can all be seen, and none of which a terminal would obey.
+// visible returns a line in which every character can be seen, and none controls a terminal.
 func visible(line string) string {
 	var b strings.Builder
 	for _, char := range line {

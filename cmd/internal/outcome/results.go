@@ -39,7 +39,7 @@ type ResultsOptions struct {
 }
 
 // CreateResults opens the file before anything is sent, so that a name that can't be written costs
-// nothing. It refuses a file that holds something, since remote ids can't be had again. But if a
+// nothing. It refuses a file that holds something, since remote ids can't be recovered. But if a
 // journal has them, a results file of an earlier run is replaced once the new one is whole: until
 // then the new one is written beside it, as NAME.partial. A workbook (.xlsx) is made of
 // NAME.partial, a CSV, at the end. A symbolic link is refused: someone else may have put it there.

@@ -97,7 +97,7 @@ func idCheck(name string, id int64, source Source) Check {
 	}}
 }
 
-// noted returns what was seen of an upload of which nothing is assumed.
+// noted returns what was seen of an upload if nothing is assumed of it.
 func (x exchange) noted() (seen string, verdict Verdict) {
 	if x.err != nil {
 		return x.String(), x.answered(Noted)

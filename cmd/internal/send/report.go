@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// report ends a sending: first what can't be had again, then what a person wants to know.
+// report ends a sending: first what would be lost otherwise, then what a person wants to know.
 func (s *sending) report(elapsed time.Duration) error {
 	code := exitCode(&s.tally)
 	var problems []error

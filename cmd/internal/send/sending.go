@@ -35,7 +35,7 @@ type sending struct {
 	bar      *progress.Bar
 
 	rows      *campaign.Rows
-	pending   map[int64]pendingRow // rows that were read and of which nothing is known
+	pending   map[int64]pendingRow // rows that were read and have no outcome yet
 	tally     outcome.Tally
 	packages  int               // that were accepted
 	unmatched int               // entries of replies that fit no message

@@ -32,7 +32,7 @@ func Keyboard() (*os.File, error) {
 	return os.Open("/dev/tty")
 }
 
-// Columns returns the width of the terminal that a stream is, or 0 if it is none.
+// Columns returns the width of the stream's terminal, or 0 if the stream is not a terminal.
 func Columns(stream any) int {
 	screen := Of(stream)
 	if screen == nil {

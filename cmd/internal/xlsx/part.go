@@ -59,7 +59,7 @@ func damaged(err error) error {
 }
 
 // next returns the next start or end of an element, or text. It returns io.EOF at the end of the
-// part, all of which has then been read, and is what the archive's checksum says.
+// part, which has then been read whole and fits the archive's checksum.
 func (p *part) next() (xml.Token, error) {
 	for {
 		p.in.token = 0

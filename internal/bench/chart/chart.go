@@ -186,7 +186,7 @@ func (c Chart) span() (xs, ys []float64) {
 	return c.X.ticks(lowX, highX), c.Y.ticks(lowY, highY)
 }
 
-// ticks returns round values, of which the first is at most low and the last at least high.
+// ticks returns round values. The first is at most low, and the last at least high.
 func (a Axis) ticks(low, high float64) (ticks []float64) {
 	if a.Log {
 		for e := math.Floor(math.Log10(low) + 1e-9); ; e++ {

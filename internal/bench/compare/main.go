@@ -27,7 +27,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("compare: ")
-	runs := flag.Int("runs", 5, "runs of each side, of which the median counts")
+	runs := flag.Int("runs", 5, "runs of each side; the median counts")
 	plain := flag.Bool("plain", false, "beside plain Go, which needs nothing else")
 	only := flag.Int("only", 0, "only jobs of this many messages")
 	quick := flag.Bool("quick", false, "100,000 messages at the most, and no benchmarks of the packages")

@@ -219,7 +219,7 @@ func (r *report) plainMarkdown(runs int) string {
 	return t.String()
 }
 
-// load returns the load average of the last quarter of an hour, of which 1 is ours.
+// load returns the load average of the last 15 minutes. This program accounts for 1 of it.
 func load() string {
 	averages, err := os.ReadFile("/proc/loadavg")
 	if fields := strings.Fields(string(averages)); err == nil && len(fields) > 2 {

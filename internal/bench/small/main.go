@@ -37,7 +37,7 @@ const inFlight = 8
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("small: ")
-	rounds := flag.Int("rounds", 7, "rounds of each side, in turn, of which the median counts")
+	rounds := flag.Int("rounds", 7, "rounds of each side, in turn; the median counts")
 	lasting := flag.Duration("lasting", 300*time.Millisecond, "how long a round takes")
 	only := flag.String("only", "", "rows whose name contains this")
 	serve := flag.Bool("serve", false, "be the receiver (for internal use)")

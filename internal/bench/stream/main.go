@@ -38,7 +38,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("stream: ")
 	messages := flag.Int("messages", 1_000_000, "messages of a run, in packages of 10,000")
-	runs := flag.Int("runs", 5, "runs of each side, in turn, of which the median counts")
+	runs := flag.Int("runs", 5, "runs of each side, in turn; the median counts")
 	pictures := flag.String("pictures", "", "write stream.svg, the heap in use against the messages, to this folder")
 	flag.Parse()
 	var err error

@@ -32,7 +32,7 @@ var (
 	singles = flag.Int("singles", 8_000, "messages enqueued one by one")
 	writers = flag.Int("writers", 8, "who enqueue one by one")
 	rivers  = flag.Bool("river", true, "measure River, too")
-	runs    = flag.Int("runs", 3, "runs, of which the median counts")
+	runs    = flag.Int("runs", 3, "runs; the median counts")
 )
 
 func main() {

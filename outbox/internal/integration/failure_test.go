@@ -231,7 +231,7 @@ func TestRun_frozenPastItsDeadline(t *testing.T) {
 	})
 }
 
-// The claim's commit is cut off on its way to the database, or its answer on the way back.
+// The connection is cut before the claim's commit reaches the database, or before its answer comes.
 func TestRun_uncertainCommitIsWithdrawn(t *testing.T) {
 	eachServer(t, true, func(t *testing.T, config workerConfig, server *servers.Server) {
 		for _, committed := range []bool{false, true} {

@@ -43,7 +43,7 @@ type workerConfig struct {
 const workerEnv = "SMSLINK_TEST_OUTBOX_WORKER"
 
 func TestMain(m *testing.M) {
-	_ = mysql.SetLogger(&mysql.NopLogger{}) // it logs to standard error by itself
+	_ = mysql.SetLogger(&mysql.NopLogger{}) // by default it logs to standard error
 	if raw := os.Getenv(workerEnv); raw != "" {
 		if err := work(raw); err != nil {
 			slog.Error(err.Error())

@@ -19,9 +19,9 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/xlsx/xlsxtest"
 )
 
-var update = flag.Bool("update", false, "make ../testdata/files/excel.xlsx anew")
+var update = flag.Bool("update", false, "write ../testdata/files/excel.xlsx")
 
-// With -update, the workbook of campaign.TestFiles is made anew.
+// With -update, the test writes the workbook of campaign.TestFiles.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *update {
