@@ -245,9 +245,10 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 //   - not sent: the codec's error, the context's, or the network's, such as a certificate's; or one
 //     that names the mistake, such as a package without messages;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
-//   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, an HTTP status
-//     of 500 or more; or [ErrSentBefore], if an earlier call has sent the package, or may have.
-//     This call then did nothing.
+//   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, or one that
+//     names an HTTP status of 500 or more.
+//
+// The Send of a sealed package does nothing. Its error says so, and is in doubt too: see [Package].
 //
 // If ctx has no deadline, [Options.Timeout] bounds the call. The package must not be changed during
 // the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is

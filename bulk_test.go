@@ -370,7 +370,7 @@ func TestSend_nilContext(t *testing.T) {
 	require.NoError(t, err)
 	for _, client := range []*smslink.Client{gw.Client(), new(smslink.Client), nil} { // the seal is asked first
 		_, err = client.Send(noContext, p)
-		require.ErrorIs(t, err, smslink.ErrSentBefore)
+		requireSealed(t, err)
 		require.False(t, smslink.SafeToResend(err))
 		require.NotContains(t, err.Error(), "not sent")
 	}

@@ -19,29 +19,23 @@ var (
 	// say why, and do not quote it.
 	ErrReceiver = errors.New("is not a phone number")
 
-	// ErrRepeatedID means that another message has the id, in the same package or, with
-	// [StreamOptions.UniqueIDs] or a [Journal], in the same stream. That one may have been sent.
-	ErrRepeatedID = errors.New("is repeated")
-
-	// ErrSentBefore means that the package was accepted, may have been, or is being sent: see
-	// [Package]. The call has done nothing. [Package.Add] and [Client.Send] return it.
-	ErrSentBefore error = sentBeforeError("the package was sent before")
-
-	// ErrStopped means that a stream stopped before its end. The error that matches it wraps the
-	// reason.
+	// ErrStopped means that a stream stopped before the end of its source. Errors that match it wrap
+	// the reason.
 	ErrStopped = errors.New("the stream stopped")
 
-	// ErrUnreadableReply means that [SendError.Reply]
-	//   - is neither a MESSAGE nor an ERROR with its fields;
-	//   - has a second MESSAGE;
-	//   - is about other messages than the package's;
-	//   - lacks the two numbers of a balance;
-	//   - is longer than 64 KiB plus 128 bytes a message, and was not read to its end.
+	// ErrUnreadableReply means that [SendError.Reply] is one of these:
+	//   - neither a MESSAGE nor an ERROR with all its fields;
+	//   - a reply with a second MESSAGE;
+	//   - a reply about messages that are not in the package;
+	//   - a balance without its two numbers;
+	//   - longer than 64 KiB plus 128 bytes a message, so that it was not read to its end.
 	ErrUnreadableReply = errors.New("the gateway's reply can't be read")
 )
 
-// prefix is that of each error's text. Only errors that callers see have it, and the errors in them
-// do not.
+// errRepeatedID means that another message has the id, and may have been sent.
+var errRepeatedID = errors.New("is repeated")
+
+// prefix starts the text of each error that a caller gets. The errors that it wraps have none.
 const prefix = "smslink: "
 
 // textOf returns an error's text without the prefix.
@@ -55,16 +49,16 @@ func textOf(err error) string {
 // SendError is the error of every failed call that talks to the gateway. Its text holds no
 // password, receiver or message text, nothing of the reply, and no control character.
 type SendError struct {
-	// Outcome is the package's: OutcomeInDoubt, OutcomeNotSent or OutcomeRejected. For a Balance,
-	// which spends nothing, it says how far the question got.
+	// Outcome is the package's: OutcomeInDoubt, OutcomeNotSent or OutcomeRejected. After
+	// [Client.Balance], which spends nothing, it is that of the question.
 	Outcome Outcome
 	// StatusCode is the HTTP status, or 0 if none was received.
 	StatusCode int
-	// Reply is the body as far as it was read, at most 64 KiB plus 128 bytes a message. It is
-	// kept out of this error's text and JSON since a server may quote the request in it.
+	// Reply is the body as far as it was read, at most 64 KiB plus 128 bytes a message. A server
+	// may quote the request in it, so this error's text and JSON leave it out.
 	Reply []byte `json:"-"`
-	// Err is the cause, never nil: [ErrSentBefore], [ErrStopped], [ErrUnreadableReply], a
-	// [*GatewayError], the context's error, an error of net/http, or one that has no name.
+	// Err is the cause, never nil. It may match [ErrStopped], [ErrUnreadableReply], a
+	// [*GatewayError], the context's error or one of net/http.
 	Err error
 }
 
@@ -73,7 +67,7 @@ func (e *SendError) Error() string { return prefix + e.text() }
 
 func (e *SendError) text() string {
 	why := printable(textOf(e.Err))
-	if _, ok := e.Err.(sentBeforeError); ok { //nolint:errorlint // then the outcome is not this call's
+	if _, ok := e.Err.(sealedError); ok { //nolint:errorlint // then the outcome is not this call's
 		return why
 	}
 	return e.verdict().outcome.String() + ": " + why
@@ -109,12 +103,12 @@ func (e *SendError) attrs() []any {
 // If the error stands in an unexported field of another struct, fmt prints it whole.
 func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// MessageError is the error of a message that [Package.Add] did not take: an invalid one. It holds
-// no receiver and no text.
+// MessageError is the error of an invalid message, which [Package.Add] did not take. It holds no
+// receiver and no text.
 type MessageError struct {
 	ID    int64
 	Field string // of [Message]: ID, To, From, Text or SendAt
-	Err   error  // why, worded to follow the field's name; it may match ErrReceiver or ErrRepeatedID
+	Err   error  // the reason, worded to follow the field's name; it may match ErrReceiver
 }
 
 // Error returns the message's id, the field and the reason.
@@ -126,7 +120,7 @@ func (e *MessageError) verdict() verdict {
 	if e == nil {
 		return verdict{}
 	}
-	return verdict{OutcomeInvalid, !errors.Is(e.Err, ErrRepeatedID)}
+	return verdict{OutcomeInvalid, !errors.Is(e.Err, errRepeatedID)}
 }
 
 // Unwrap returns Err.
@@ -140,8 +134,8 @@ func (e *MessageError) Unwrap() error {
 // GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose outcome
 // is [OutcomeRejected], or [OutcomeInDoubt] if the HTTP status was a 5xx.
 //
-// The codes were published for the older single-message interface ([public]); that the bulk
-// interface uses the same ones is unconfirmed:
+// The codes were published for the older single-message interface [public]. It is unconfirmed that
+// the bulk interface uses the same ones:
 //
 //	1 too few arguments              9 bad number
 //	2 connection id not approved    10 not a mobile number
@@ -152,14 +146,14 @@ func (e *MessageError) Unwrap() error {
 //	7 wrong password                15 scheduled in the past or too near
 //	8 no credit                     16 error while sending
 //
-// Few causes go away on their own, and repeated wrong passwords get the IP address banned, so never
-// send again in a loop.
+// Few causes go away on their own, and repeated wrong passwords get the IP address banned. Never
+// retry in a loop.
 type GatewayError struct {
-	// Code is the gateway's, without surrounding spaces and leading zeros. It is empty if the
-	// reply's was not a number of up to four digits; Text then starts with it.
+	// Code is the gateway's code without surrounding spaces and leading zeros. If the reply has no
+	// number of up to four digits there, Code is empty and Text starts with what it has.
 	Code string
-	// Text is what the gateway wrote. It is kept out of this error's text and JSON since it may
-	// quote the request.
+	// Text is what the gateway wrote. It may quote the request, so this error's text and JSON leave
+	// it out.
 	Text string `json:"-"`
 }
 
@@ -230,68 +224,55 @@ var gatewayCodes = map[string]string{
 	"16": "error while sending",
 }
 
-// sentBeforeError is ErrSentBefore with what to do.
-type sentBeforeError string
+// sealedError is the reason why a sealed package can be neither changed nor sent.
+type sealedError string
 
 const (
-	errBeingSent      sentBeforeError = "the package is being sent by another call"
-	errAcceptedBefore sentBeforeError = "the package was accepted before; " +
+	errBeingSent      sealedError = "the package is being sent by another call"
+	errAcceptedBefore sealedError = "the package was accepted before; " +
 		"Reset it for new messages, or Reopen it to send the same ones twice"
-	errInDoubtBefore sentBeforeError = "the package was sent before and may have been accepted; " +
+	errInDoubtBefore sealedError = "the package was sent before and may have been accepted; " +
 		"find out, then Reset it, or Reopen it to risk sending it twice"
 )
 
-func (e sentBeforeError) Error() string { return string(e) }
+func (e sealedError) Error() string { return string(e) }
 
-// Is reports whether target is ErrSentBefore.
-func (e sentBeforeError) Is(target error) bool { return target == ErrSentBefore }
-
-func (e sentBeforeError) verdict() verdict { return verdict{} }
+func (e sealedError) verdict() verdict { return verdict{} }
 
 // stopError is ErrStopped with its reason. It is about no message: the stream may have sent some.
-type stopError struct{ cause }
+type stopError struct{ reason error }
 
-func (e *stopError) Error() string { return printable(ErrStopped.Error() + ": " + textOf(e.err)) }
+func (e *stopError) Error() string { return printable(ErrStopped.Error() + ": " + textOf(e.reason)) }
 
-// Is reports whether target is ErrStopped or what the reason matches.
-func (e *stopError) Is(target error) bool { return target == ErrStopped || e.cause.Is(target) }
+// Is reports whether target is ErrStopped.
+func (e *stopError) Is(target error) bool { return target == ErrStopped }
+
+// Unwrap returns the reason, which may be the error of a message or a package.
+func (e *stopError) Unwrap() error { return e.reason }
 
 func (e *stopError) verdict() verdict { return verdict{} }
 
-// cause wraps an error that may belong to other messages, such as the cause of a context of
-// errgroup. errors.Is and errors.As find what it wraps, except ErrSentBefore.
-type cause struct{ err error }
-
-func (c cause) Is(target error) bool { return target != ErrSentBefore && errors.Is(c.err, target) }
-
-func (c cause) As(target any) bool { return errors.As(c.err, target) }
-
-// Unwrap returns nil if the error is about other messages.
-func (c cause) Unwrap() error {
-	if _, found := verdictIn(c.err); found {
-		return nil
-	}
-	return c.err
-}
-
 // # Redaction
 //
-// A text that a server, a proxy or a RoundTripper wrote may quote the request, which holds the
-// password, and may hold characters that a terminal obeys.
+// What a server, a proxy or a RoundTripper writes may quote the request, which holds the password,
+// and may hold characters that act on a terminal.
 
-// redacted is an error with another text.
+// redacted is an error with another text. The error may be that of other messages: errgroup, for
+// example, makes it the cause of a context.
 type redacted struct {
 	shown string
-	cause
+	err   error
 }
 
 func (e *redacted) Error() string { return e.shown }
 
 func (e *redacted) GoString() string { return e.shown }
 
-// redact replaces the text of err unless it comes from the context or the operating system. Any
-// other, such as net/http's "malformed HTTP response", may quote the reply, and a reply may quote
-// the request.
+func (e *redacted) Unwrap() error { return e.err }
+
+// redact replaces the text of err unless it comes from the context or the operating system. Other
+// texts, such as net/http's "malformed HTTP response", may quote the reply, which may quote the
+// request.
 func redact(ctx context.Context, err error) error {
 	var text error
 	var opErr *net.OpError
@@ -310,7 +291,7 @@ func redact(ctx context.Context, err error) error {
 	default:
 		text = errMayQuote
 	}
-	return &redacted{printable(textOf(text)), cause{err}}
+	return &redacted{printable(textOf(text)), err}
 }
 
 // systemError returns the operating system's part of a network error.
@@ -334,8 +315,8 @@ var (
 		"errors.Unwrap returns it")
 )
 
-// printable returns text with a question mark in place of each character that a terminal would
-// not show but obey: control characters, line ends and marks of direction.
+// printable returns text with a question mark in place of each character that may act on a
+// terminal: control characters, line ends and marks of direction.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == ' ' || unicode.IsPrint(r) {

@@ -76,9 +76,9 @@ func (m Message) LogValue() slog.Value {
 //
 // # Sealed packages
 //
-// A package that the gateway accepted, or that is in doubt, is sealed: Send and Add fail with
-// [ErrSentBefore] and Remove does nothing, until Reset empties the package or Reopen allows it to
-// be sent a second time.
+// A package that the gateway accepted, or that is in doubt, is sealed: Send and Add return an error
+// and Remove does nothing, until Reset empties the package or Reopen allows it to be sent a second
+// time.
 //
 // # Concurrency
 //
@@ -156,8 +156,8 @@ func (p *Package) unseal(method string) {
 // Add checks m and appends it to the package. It allocates nothing once the package's memory has
 // grown, as long as the ids rise. See [Message] for what it changes in a receiver and a text.
 //
-// The error is a [*MessageError] that names the field and the reason, or matches [ErrSentBefore].
-// The package is then unchanged.
+// The error is a [*MessageError] that names the field and the reason, except that of a sealed
+// package. The package is then unchanged.
 func (p *Package) Add(m Message) error {
 	if err := p.sealed(); err != nil {
 		return fmt.Errorf("smslink: %w", err)

@@ -38,7 +38,7 @@ const maxField = 256 << 20
 
 var (
 	errTooLong   = errors.New("is longer than 256 MiB")
-	errInPackage = fmt.Errorf("%w in this package; the reply is keyed by it", ErrRepeatedID)
+	errInPackage = fmt.Errorf("%w in this package; the reply is keyed by it", errRepeatedID)
 )
 
 func (f *plainForm) add(m Message) (wire.Field, error) {

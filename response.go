@@ -48,7 +48,7 @@ func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
 
 	switch status := httpStatusError(a.statusCode); {
 	case a.statusCode == 0 && a.err != nil && !a.touched:
-		return reply, OutcomeNotSent, &redacted{printable(a.err.Error()), cause{a.err}}
+		return reply, OutcomeNotSent, &redacted{printable(a.err.Error()), a.err}
 	case a.statusCode == 0 && a.err != nil:
 		return reply, OutcomeInDoubt, redact(ctx, a.err)
 	case status >= 500 && refusal != nil:

@@ -178,7 +178,7 @@ func (s *Stream) Err() error {
 	if s.reason == nil {
 		return nil
 	}
-	return fmt.Errorf(prefix+"%w", &stopError{cause{s.reason}})
+	return fmt.Errorf(prefix+"%w", &stopError{s.reason})
 }
 
 // Stats returns the totals so far.
@@ -210,10 +210,9 @@ type StreamOptions struct {
 	// Retry configures retries of packages that were not sent.
 	Retry Retry
 
-	// UniqueIDs makes a message invalid if its id came before, anywhere in the stream: see
-	// [ErrRepeatedID]. It keeps every id in memory: less than a byte a message if they lie close
-	// together, and 40 at most. Without it only the ids of one package are compared. A Journal
-	// implies it.
+	// UniqueIDs makes a message invalid if its id came before, anywhere in the stream. By default
+	// only the ids of a package are compared. The stream then keeps every id in memory, in less
+	// than a byte for ids that lie close together, and 40 bytes at most. A Journal implies it.
 	UniqueIDs bool
 
 	// Journal remembers what was sent, so that the same input can be sent again after a crash;
@@ -222,7 +221,7 @@ type StreamOptions struct {
 	Journal Journal
 }
 
-var errInStream = fmt.Errorf("%w in this stream", ErrRepeatedID)
+var errInStream = fmt.Errorf("%w in this stream", errRepeatedID)
 
 const maxConcurrency = 1000
 

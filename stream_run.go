@@ -129,7 +129,7 @@ func (r *run) number(m *Message) *MessageError {
 
 var (
 	errNoID = fmt.Errorf("%w; with a Journal, give each message an id of your own, by which the next run knows it",
-		ErrRepeatedID)
+		errRepeatedID)
 	errLateID = errors.New("is set, but those of the messages before are not; " +
 		"give all messages of a stream an id, or none")
 )
@@ -466,4 +466,4 @@ func (r *run) stoppedAs(outcome Outcome) error {
 	return &SendError{Outcome: outcome, Err: r.stopError()}
 }
 
-func (r *run) stopError() error { return &stopError{cause{context.Cause(r.going)}} }
+func (r *run) stopError() error { return &stopError{context.Cause(r.going)} }

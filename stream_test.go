@@ -286,13 +286,13 @@ func TestStream_namesWhatItRefuses(t *testing.T) {
 	require.Len(t, batches, 2)
 	require.Len(t, batches[0].Invalid, 2)
 	require.ErrorIs(t, batches[0].Invalid[0], smslink.ErrReceiver)
-	require.ErrorIs(t, batches[0].Invalid[1], smslink.ErrRepeatedID)
+	require.ErrorContains(t, batches[0].Invalid[1], "ID is repeated")
 	require.Equal(t, 2, batches[1].Package.Len(), "the id is new to its package")
 
 	batches = collect(t, t.Context(),
 		gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 2, UniqueIDs: true}))
 	require.Len(t, batches, 2)
-	require.ErrorIs(t, batches[1].Invalid[0], smslink.ErrRepeatedID)
+	require.ErrorContains(t, batches[1].Invalid[0], "ID is repeated")
 	require.Equal(t, []int64{1, 1, 1, 2, 3}, idsOf(batches))
 }
 

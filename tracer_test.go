@@ -164,7 +164,7 @@ func TestTracer_isNotToldOfSealedPackages(t *testing.T) {
 	_, err := client.Send(t.Context(), p)
 	require.NoError(t, err)
 	_, err = client.Send(t.Context(), p)
-	require.ErrorIs(t, err, smslink.ErrSentBefore)
+	requireSealed(t, err)
 	_, err = client.Send(t.Context(), nil)
 	require.ErrorContains(t, err, "the package is empty")
 	require.Len(t, tracer.starts, 1)
