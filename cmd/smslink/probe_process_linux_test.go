@@ -29,7 +29,7 @@ func TestProbe_everyAssumptionHolds(t *testing.T) {
 	require.Equal(t, cli.ExitAccepted, p.end(), "%s%s", p.out.String(), p.err.String())
 	require.Contains(t, p.out.String(), " 0 deviate, 0 unclear. Questions: 6 answered, 0 not.\n")
 	require.Contains(t, p.out.String(), "TLS 1.3")
-	require.Equal(t, 1+2*(len(probe.Checks())-1)+1, strings.Count(p.out.String(), "\n"))
+	require.Equal(t, 1+2*(len(probe.Names())-1)+1, strings.Count(p.out.String(), "\n"))
 }
 
 // On a terminal it asks first, and sends nothing before the answer.

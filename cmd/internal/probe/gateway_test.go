@@ -41,27 +41,35 @@ func scripted(t *testing.T, wrappers ...wrapper) (*smslinktest.Gateway, *httptes
 	return gateway, server
 }
 
-// probed makes one check against a server that is started here, with TLS.
-func probed(t *testing.T, gateway *smslinktest.Gateway, server *httptest.Server, change func(*Options), names ...string) []Finding {
+// settingsOf are the settings of a probe of a gateway that is served at that URL.
+func settingsOf(gateway *smslinktest.Gateway, url string) options {
+	return options{
+		connectionID: gateway.ConnectionID, password: gateway.Password, endpoint: url + smslinktest.BulkPath,
+		to: "0712345678", maxMessages: 50_000, timeout: time.Minute, idleWait: keptFor + 200*time.Millisecond,
+		transport: smslink.NewTransport(),
+	}
+}
+
+// probed makes these checks, or all, against a server that is started here, with TLS.
+func probed(
+	t *testing.T, gateway *smslinktest.Gateway, server *httptest.Server, change func(*options), names ...string,
+) []finding {
 	t.Helper()
 	server.StartTLS()
-	transport := smslink.NewTransport()
-	transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	opts := Options{
-		ConnectionID: gateway.ConnectionID, Password: gateway.Password, Endpoint: server.URL + smslinktest.BulkPath, To: "0712345678",
-		Only: names, IdleWait: keptFor + 200*time.Millisecond, Transport: transport,
-	}
+	opts := settingsOf(gateway, server.URL)
+	opts.only = names
+	opts.transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	var err error
-	opts.Blacklist, err = blacklist.NewClient(gateway.ConnectionID, gateway.Password, &blacklist.Options{
+	opts.blacklist, err = blacklist.NewClient(gateway.ConnectionID, gateway.Password, &blacklist.Options{
 		Endpoint: server.URL + smslinktest.BlacklistPath, HTTPClient: server.Client(),
 	})
 	require.NoError(t, err)
 	if change != nil {
 		change(&opts)
 	}
-	p, err := New(opts)
+	s, err := newSession(opts)
 	require.NoError(t, err)
-	return slices.Collect(p.Findings(t.Context()))
+	return slices.Collect(s.findings(t.Context()))
 }
 
 // onUpload lets react answer an upload in the gateway's place, by returning true.
@@ -96,7 +104,7 @@ func always(*form) bool { return true }
 func onReply(path string, change func(reply string) string) wrapper {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, path) {
+			if r.Method != http.MethodPost || r.URL.Path != path {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -110,21 +118,13 @@ func onReply(path string, change func(reply string) string) wrapper {
 
 // onEntries changes the entries of each MESSAGE.
 func onEntries(change func(entries []string) []string) wrapper {
-	return onReply("/bulk-v3.php", func(reply string) string {
-		head, entries, ok := cutLast(reply, ";")
-		if !ok || !strings.HasPrefix(reply, "MESSAGE;") {
+	return onReply(smslinktest.BulkPath, func(reply string) string {
+		if !strings.HasPrefix(reply, "MESSAGE;") {
 			return reply
 		}
-		return head + ";" + strings.Join(change(strings.Split(entries, ",")), ",")
+		start := strings.LastIndex(reply, ";") + 1
+		return reply[:start] + strings.Join(change(strings.Split(reply[start:], ",")), ",")
 	})
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
 }
 
 // raw answers every request with these bytes.
@@ -141,7 +141,8 @@ func raw(answer string) wrapper {
 	}
 }
 
-// lenient fixes the field of an upload before the gateway reads it, so that a wrong one is taken.
+// lenient corrects the field of an upload before the gateway reads it, so that a wrong one is
+// accepted.
 func lenient(fix func(f *form)) wrapper {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -171,7 +172,9 @@ func onRequest(react func(w http.ResponseWriter, r *http.Request) bool) wrapper 
 // spending is a balance that loses one SMS each time it is asked for.
 func spending(next http.Handler) http.Handler {
 	var asked atomic.Int64
-	return onReply("/index.php", func(string) string { return fmt.Sprintf("MESSAGE;4;balance;%d,0", 100-asked.Add(1)) })(next)
+	return onReply(smslinktest.BalancePath, func(string) string {
+		return fmt.Sprintf("MESSAGE;4;balance;%d,0", 100-asked.Add(1))
+	})(next)
 }
 
 // refusingRepeats is a gateway that takes no package twice.

@@ -1,14 +1,16 @@
-// Package probe asks a gateway about each fact that the library assumes of it, in test mode only.
+// Package probe is the command that checks each fact that the library assumes of the gateway, in
+// test mode only.
 //
-// Every check is one question, independent of the others. A check that gets no answer is a result,
-// too. No check gives a wrong password, which would get the IP address banned.
+// Every check asks one question, independently of the others. A check that gets no answer is a
+// result, too. No check gives a wrong password, which would get the IP address banned.
 package probe
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"slices"
@@ -17,151 +19,255 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/blacklist"
+	"github.com/go-smslink/smslink/cmd/internal/redact"
 )
 
-// Options are a probe's settings. Zero fields mean the defaults, if one is named.
-type Options struct {
-	ConnectionID string
-	Password     string
-	Endpoint     string
-	To           string // the receiver of every message: a number of one's own, if test mode were not honoured
-	From         string // the sender; empty means SenderNumeric
+// options are a probe's settings.
+type options struct {
+	connectionID string
+	password     string
+	endpoint     string
+	to           string // the receiver of every message: the user's own, in case test mode is not honoured
+	from         string // the sender; empty means SenderNumeric
 
-	Only        []string      // the names of the checks to make; empty means all
-	MaxMessages int           // the size of the largest package; 0 means 50,000
-	Pause       time.Duration // before each request
-	Timeout     time.Duration // of each request; 0 means 2 minutes
-	IdleWait    time.Duration // for the server to close an idle connection; 0 means 2 minutes
+	only        []string      // the names of the checks to make; empty means all
+	maxMessages int           // in the largest package
+	pause       time.Duration // before each request
+	timeout     time.Duration // of each request
+	idleWait    time.Duration // for the server to close an idle connection
 
-	Blacklist *blacklist.Client         // of the Live Update API; nil means that it is not checked
-	Transport *http.Transport           // nil means smslink.NewTransport's
-	Mask      func(words string) string // masks a server's text; nil means that nothing is masked
+	blacklist *blacklist.Client // of the Live Update API; nil means that it is not checked
+	transport *http.Transport
 }
 
-// Source says how well a fact is known, as the library's docs mark it.
-type Source string
+// source says how well a fact is known, as the library's docs mark it.
+type source string
 
-// The sources of a fact.
 const (
-	Ref     Source = "ref"     // the vendor's own client
-	Public  Source = "public"  // published, not confirmed
-	Unknown Source = "unknown" // not published
+	ref     source = "ref"     // the vendor's own client
+	public  source = "public"  // published, not confirmed
+	unknown source = "unknown" // not published
 )
 
-// Verdict is what a check makes of a fact.
-type Verdict string
+// verdict is what a check finds about a fact.
+type verdict string
 
-// The verdicts.
 const (
-	Holds    Verdict = "holds"    // it is as assumed
-	Deviates Verdict = "deviates" // it is not
-	Unclear  Verdict = "unclear"  // there was no answer to tell by
-	Noted    Verdict = "noted"    // nothing is assumed, and this is what was seen
+	holds    verdict = "holds"    // it is as assumed
+	deviates verdict = "deviates" // it is not
+	unclear  verdict = "unclear"  // there was no answer to tell by
+	noted    verdict = "noted"    // the answer to a question
 )
 
-// Finding is what one check has found.
-type Finding struct {
+// finding is the result of a check.
+type finding struct {
 	Check   string        `json:"check"`
-	Fact    string        `json:"fact"` // what is assumed; a question if nothing is
-	Source  Source        `json:"source"`
+	Fact    string        `json:"fact"` // what is assumed, or a question
+	Source  source        `json:"source"`
 	Seen    string        `json:"seen"`
-	Verdict Verdict       `json:"verdict"`
-	Reply   string        `json:"reply,omitempty"` // how the last answer began, masked
+	Verdict verdict       `json:"verdict"`
+	Reply   string        `json:"reply,omitempty"` // how the last answer began
 	Elapsed time.Duration `json:"elapsed_ns"`
 }
 
-// IsQuestion reports whether nothing is assumed: the check only asks.
-func (f Finding) IsQuestion() bool { return strings.HasSuffix(f.Fact, "?") }
+// isQuestion reports whether a fact is a question: nothing is assumed, and any answer is noted.
+func isQuestion(fact string) bool { return strings.HasSuffix(fact, "?") }
 
-// Check finds out about one fact.
-type Check struct {
-	Name   string
-	Fact   string // as in a Finding
-	Source Source
-	ask    func(ctx context.Context, s *session) (seen string, verdict Verdict)
+// session is a run of checks. It is the transport of its client, so that it sees each request and
+// each answer. Goroutines must not share it.
+type session struct {
+	opts   options
+	checks []check
+	client *smslink.Client
+	upload upload  // how the next one differs from the client's own
+	last   *answer // to the last request
+	halted string  // why no more requests are sent, or empty
+	texts  int     // made so far
+
+	testModeIsFree bool // it was seen that test mode spends no credit
+	refusedSize    int  // of the smallest package that was not accepted, or 0
 }
 
-// Probe is a set of checks. Make it with [New], and range over its Findings once.
-type Probe struct {
-	checks  []Check
-	session *session
-}
-
-// New returns a probe. It does no I/O.
-func New(opts Options) (*Probe, error) {
-	opts.MaxMessages = cmp.Or(opts.MaxMessages, 50_000)
-	opts.Timeout = cmp.Or(opts.Timeout, 2*time.Minute)
-	opts.IdleWait = cmp.Or(opts.IdleWait, 2*time.Minute)
-	if opts.Transport == nil {
-		opts.Transport = smslink.NewTransport()
-	}
-	if opts.Mask == nil {
-		opts.Mask = func(words string) string { return words }
-	}
-	if opts.MaxMessages < 1 || opts.Pause < 0 || opts.Timeout < 0 || opts.IdleWait < 0 {
-		return nil, errors.New("a size or a time is below zero")
-	}
-	if _, err := smslink.ParseReceiver(opts.To); err != nil {
+// newSession returns a session. It does no I/O.
+func newSession(opts options) (*session, error) {
+	if _, err := smslink.ParseReceiver(opts.to); err != nil {
 		return nil, err
 	}
-	checks, err := chosen(opts.Only)
-	if err != nil {
-		return nil, err
-	}
-	if opts.Blacklist == nil {
-		checks = slices.DeleteFunc(checks, func(c Check) bool { return c.Name == "blacklist" })
-	}
-	s, err := newSession(opts)
-	if err != nil {
-		return nil, err
-	}
-	return &Probe{checks, s}, nil
-}
-
-// chosen returns the checks of those names.
-func chosen(names []string) ([]Check, error) {
-	all := Checks()
-	if len(names) == 0 {
-		return all, nil
-	}
-	for _, name := range names {
-		if !slices.ContainsFunc(all, func(c Check) bool { return c.Name == name }) {
+	for _, name := range opts.only {
+		if !slices.Contains(Names(), name) {
 			return nil, fmt.Errorf("there is no check %q; docs/gateway.md lists them", name)
 		}
 	}
-	return slices.DeleteFunc(all, func(c Check) bool { return !slices.Contains(names, c.Name) }), nil
+	s := &session{opts: opts, last: new(answer)}
+	for _, c := range checks {
+		isChosen := len(opts.only) == 0 || slices.Contains(opts.only, c.name)
+		if isChosen && (c.name != "blacklist" || opts.blacklist != nil) {
+			s.checks = append(s.checks, c)
+		}
+	}
+	var err error
+	s.client, err = smslink.NewClient(opts.connectionID, opts.password, &smslink.Options{
+		Endpoint: opts.endpoint, TestMode: true, Timeout: opts.timeout, Codec: smslink.CodecNone,
+		HTTPClient: &http.Client{Transport: s},
+		Cooldown:   -1, // some checks ask for an ERROR
+	})
+	return s, err
 }
 
-// Checks returns all checks, in the order in which they are made.
-func Checks() []Check {
-	return slices.Concat(connectionChecks, accountChecks, blacklistChecks, codecChecks, replyChecks, integrityChecks, messageChecks, httpChecks, sizeChecks)
-}
-
-// Len returns the number of checks.
-func (p *Probe) Len() int { return len(p.checks) }
-
-// Findings makes the checks one after another and yields what each has found. Once the account is
-// refused, or test mode is found to spend credit, nothing more is sent, and the rest is unclear.
-func (p *Probe) Findings(ctx context.Context) iter.Seq[Finding] {
-	return func(yield func(Finding) bool) {
-		s := p.session
-		for _, c := range p.checks {
+// findings makes the checks one after another and yields their results. Once the account is
+// rejected, or test mode is found to spend credit, no more requests are sent, and the rest is
+// unclear.
+func (s *session) findings(ctx context.Context) iter.Seq[finding] {
+	return func(yield func(finding) bool) {
+		for _, c := range s.checks {
 			start := time.Now()
-			s.last = answer{}
-			seen, verdict := "not tried: "+s.halted, Unclear
+			s.last = new(answer)
+			seen, v := "not tried: "+s.halted, unclear
 			if s.halted == "" && ctx.Err() == nil {
-				seen, verdict = c.ask(ctx, s)
+				seen, v = c.ask(ctx, s)
 			}
-			if ctx.Err() != nil {
-				seen, verdict = "interrupted", Unclear
+			switch {
+			case ctx.Err() != nil:
+				seen, v = "interrupted", unclear
+			case isQuestion(c.fact) && v != unclear:
+				v = noted
 			}
-			finding := Finding{
-				Check: c.Name, Fact: c.Fact, Source: c.Source, Seen: s.opts.Mask(seen), Verdict: verdict,
-				Reply: s.opts.Mask(strings.ToValidUTF8(s.last.start(), "?")), Elapsed: time.Since(start),
-			}
-			if !yield(finding) {
+			found := finding{c.name, c.fact, c.source, s.mask(seen), v, s.mask(s.last.start()), time.Since(start)}
+			if !yield(found) {
 				return
 			}
 		}
 	}
+}
+
+// mask masks the account and phone numbers in a server's text.
+func (s *session) mask(text string) string {
+	text = redact.Password(text, s.opts.password)
+	if id := s.opts.connectionID; len(id) >= 4 { // a shorter one may be part of any text
+		text = strings.ReplaceAll(text, id, redact.Mask)
+	}
+	return redact.LongNumber.ReplaceAllStringFunc(text, redact.Number)
+}
+
+// message returns a message to the probe's receiver. Its text was not sent before, so that no
+// filter of repeated messages stops it.
+func (s *session) message(id int64) smslink.Message {
+	s.texts++
+	return smslink.Message{ID: id, To: s.opts.to, From: s.opts.from, Text: fmt.Sprintf("Proba %d", s.texts)}
+}
+
+// rejectedAccount has the ERROR codes after which no more requests are sent [public]. A wrong
+// password that is given again gets the IP address banned.
+var rejectedAccount = []string{"2", "3", "4", "5", "6", "7"}
+
+// send uploads a package of these messages.
+func (s *session) send(ctx context.Context, u upload, messages ...smslink.Message) exchange {
+	p := smslink.Package{Codec: u.codec, LenientReceivers: u.lenient}
+	for _, m := range messages {
+		if err := p.Add(m); err != nil {
+			return exchange{err: err, answer: new(answer)}
+		}
+	}
+	if err := s.wait(ctx); err != nil {
+		return exchange{err: err, answer: s.last}
+	}
+	s.upload = u
+	start := time.Now()
+	resp, err := s.client.Send(ctx, &p)
+	var refusal *smslink.GatewayError
+	if errors.As(err, &refusal) && slices.Contains(rejectedAccount, refusal.Code) {
+		s.halted = "the account was rejected, with ERROR " + refusal.Code
+	}
+	return exchange{resp, err, s.last, time.Since(start)}
+}
+
+// balance asks for the account's balance.
+func (s *session) balance(ctx context.Context) (smslink.Balance, error) {
+	if err := s.wait(ctx); err != nil {
+		return smslink.Balance{}, err
+	}
+	s.upload = upload{}
+	return s.client.Balance(ctx)
+}
+
+// get sends a GET to the endpoint, without the account, and reads the answer.
+func (s *session) get(ctx context.Context, base http.RoundTripper) (*answer, error) {
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.opts.endpoint, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	s.last = &answer{Response: *resp}
+	defer resp.Body.Close()
+	_, err = io.Copy(&s.last.body, io.LimitReader(resp.Body, 1<<20))
+	return s.last, err
+}
+
+// wait waits before a request, to which there is no answer yet.
+func (s *session) wait(ctx context.Context) error {
+	s.last = new(answer)
+	select {
+	case <-time.After(s.opts.pause):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+var errNotTestMode = errors.New("the upload is not in test mode")
+
+// RoundTrip implements [http.RoundTripper]. It lets no upload pass that is not in test mode,
+// changes what the check wants to be changed, and keeps the answer.
+func (s *session) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent := req.Clone(req.Context())
+	if strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/form-data") {
+		body, err := s.changed(req)
+		if err != nil {
+			return nil, err
+		}
+		sent.Body, sent.ContentLength, sent.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		if s.upload.chunked {
+			sent.ContentLength = -1
+		}
+		for name, values := range s.upload.header {
+			sent.Header[name] = values
+		}
+	}
+	resp, err := s.opts.transport.RoundTrip(sent)
+	if err != nil {
+		return nil, err
+	}
+	s.last = &answer{Response: *resp}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(resp.Body, &s.last.body), resp.Body}
+	return resp, nil
+}
+
+// changed returns the client's upload as the check wants it.
+func (s *session) changed(req *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseForm(req.Header.Get("Content-Type"), body)
+	if err != nil {
+		return nil, err
+	}
+	if s.upload.change != nil {
+		s.upload.change(f)
+	}
+	if f.get("test") != "1" || f.get("connection_id") != s.opts.connectionID || f.get("password") != s.opts.password {
+		return nil, errNotTestMode
+	}
+	return f.bytes()
 }

@@ -25,29 +25,26 @@ func needs(name string) []string {
 }
 
 func TestChecks_allHaveACase(t *testing.T) {
-	var names []string
-	for _, c := range Checks() {
-		names = append(names, c.Name)
-		require.NotEmpty(t, cases[c.Name].breaks, c.Name)
-		require.Equal(t, strings.HasSuffix(c.Fact, "?"), cases[c.Name].breaks[0].verdict == Noted, "%s asks, or assumes", c.Name)
-		require.Contains(t, []Source{Ref, Public, Unknown}, c.Source)
+	for _, c := range checks {
+		require.NotEmpty(t, cases[c.name].breaks, c.name)
+		require.Equal(t, isQuestion(c.fact), cases[c.name].breaks[0].verdict == noted, "%s asks, or assumes", c.name)
 	}
-	require.Len(t, cases, len(names))
-	require.Len(t, slices.Compact(slices.Sorted(slices.Values(names))), len(names), "names are unique")
+	require.Len(t, cases, len(checks))
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(Names()))), len(checks), "names are unique")
 }
 
 func TestChecks_gatewayThatMeetsTheAssumption(t *testing.T) {
-	for _, c := range Checks() {
-		t.Run(c.Name, func(t *testing.T) {
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			gateway, server := scripted(t)
-			findings := probed(t, gateway, server, nil, needs(c.Name)...)
+			findings := probed(t, gateway, server, nil, needs(c.name)...)
 			got := findings[len(findings)-1]
-			require.Equal(t, c.Name, got.Check)
-			require.Contains(t, got.Seen, cases[c.Name].seen)
-			want := Holds
-			if strings.HasSuffix(c.Fact, "?") {
-				want = Noted
+			require.Equal(t, c.name, got.Check)
+			require.Contains(t, got.Seen, cases[c.name].seen)
+			want := holds
+			if isQuestion(c.fact) {
+				want = noted
 			}
 			require.Equal(t, want, got.Verdict, got.Seen)
 		})
@@ -83,8 +80,8 @@ func TestFindings_onlyTestModeAndTheRightPassword(t *testing.T) {
 		uploads = append(uploads, f)
 		return false
 	}))
-	findings := probed(t, gateway, server, func(o *Options) { o.MaxMessages = 10_000 })
-	require.Len(t, findings, len(Checks()))
+	findings := probed(t, gateway, server, func(o *options) { o.maxMessages = 10_000 })
+	require.Len(t, findings, len(checks))
 	require.Greater(t, len(uploads), 30)
 	for _, f := range uploads {
 		require.Equal(t, "1", f.get("test"))
@@ -92,11 +89,11 @@ func TestFindings_onlyTestModeAndTheRightPassword(t *testing.T) {
 		require.Equal(t, gateway.Password, f.get("password"))
 	}
 	for _, f := range findings[:len(findings)-1] {
-		require.Contains(t, []Verdict{Holds, Noted}, f.Verdict, "%s: %s", f.Check, f.Seen)
+		require.Contains(t, []verdict{holds, noted}, f.Verdict, "%s: %s", f.Check, f.Seen)
 	}
 	last := findings[len(findings)-1]
-	require.Equal(t, Unclear, last.Verdict)
-	require.Equal(t, "not tried: at most 10000 messages are wanted", last.Seen)
+	require.Equal(t, unclear, last.Verdict)
+	require.Equal(t, "not tried: it has more than 10000 messages; see --max", last.Seen)
 }
 
 func TestTransport_letsNothingPassThatIsNotInTestMode(t *testing.T) {
@@ -108,9 +105,9 @@ func TestTransport_letsNothingPassThatIsNotInTestMode(t *testing.T) {
 		reached := false
 		gateway, server := scripted(t, onUpload(func(http.ResponseWriter, *form) bool { reached = true; return false }))
 		server.Start()
-		s, err := newSession(Options{ConnectionID: gateway.ConnectionID, Password: gateway.Password, Endpoint: server.URL + smslinktest.BulkPath, To: "0712345678", Transport: smslink.NewTransport()})
+		s, err := newSession(settingsOf(gateway, server.URL))
 		require.NoError(t, err)
-		x := s.send(t.Context(), &shot{change: change}, s.message(1, s.text()))
+		x := s.send(t.Context(), upload{change: change}, s.message(1))
 		require.ErrorIs(t, x.err, errNotTestMode, name)
 		require.False(t, reached, name)
 	}
@@ -125,16 +122,13 @@ func TestFindings_aRefusedAccountEndsIt(t *testing.T) {
 			_, _ = io.WriteString(w, "ERROR;"+code+";no")
 			return true
 		}))
-		var names []string
-		for _, c := range Checks()[len(connectionChecks):] {
-			names = append(names, c.Name)
-		}
+		names := Names()[slices.Index(Names(), "credentials"):]
 		findings := probed(t, gateway, server, nil, names...)
 		require.Equal(t, 1, uploads)
 		require.Len(t, findings, len(names))
 		for _, f := range findings[1:] {
-			require.Equal(t, "not tried: the account was refused, with ERROR "+code, f.Seen, f.Check)
-			require.Equal(t, Unclear, f.Verdict)
+			require.Equal(t, "not tried: the account was rejected, with ERROR "+code, f.Seen, f.Check)
+			require.Equal(t, unclear, f.Verdict)
 		}
 	}
 }
@@ -148,20 +142,21 @@ func TestFindings_testModeThatCostsEndsIt(t *testing.T) {
 
 // No large package goes out before it was seen that test mode is free.
 func TestFindings_largePackagesNeedTestModeSeen(t *testing.T) {
-	gateway, server := scripted(t, onReply("/index.php", func(string) string { return "ERROR;14;unknown mode" }))
+	gateway, server := scripted(t, onBalance("ERROR;14;unknown mode"))
 	findings := probed(t, gateway, server, nil, "test-mode", "package-1", "package-100", "package-10000")
-	require.Equal(t, []Verdict{Unclear, Holds, Unclear, Unclear}, verdicts(findings))
+	require.Equal(t, []verdict{unclear, holds, unclear, unclear}, verdicts(findings))
 	require.Equal(t, "not tried: it was not seen that test mode spends no credit", findings[2].Seen)
 }
 
 func TestFindings_sizesEndAtTheFirstThatIsNotTaken(t *testing.T) {
 	gateway, server := scripted(t, refuse("900", func(f *form) bool { return f.get("Receivers") == "1000" }))
-	findings := probed(t, gateway, server, nil, "test-mode", "package-100", "package-1000", "package-10000", "package-50000")
-	require.Equal(t, []Verdict{Holds, Holds, Deviates, Unclear, Unclear}, verdicts(findings))
-	require.Equal(t, "not tried: a package of 1000 was not taken", findings[4].Seen)
+	findings := probed(t, gateway, server, nil,
+		"test-mode", "package-100", "package-1000", "package-10000", "package-50000")
+	require.Equal(t, []verdict{holds, holds, deviates, unclear, unclear}, verdicts(findings))
+	require.Equal(t, "not tried: a package of 1000 was not accepted", findings[4].Seen)
 }
 
-func verdicts(findings []Finding) (all []Verdict) {
+func verdicts(findings []finding) (all []verdict) {
 	for _, f := range findings {
 		all = append(all, f.Verdict)
 	}
@@ -172,34 +167,40 @@ func verdicts(findings []Finding) (all []Verdict) {
 func TestFindings_gatewayThatHangsUp(t *testing.T) {
 	gateway, server := scripted(t, raw(""))
 	findings := probed(t, gateway, server, nil)
-	require.Len(t, findings, len(Checks()))
+	require.Len(t, findings, len(checks))
 	for _, f := range findings {
-		require.Equal(t, Unclear, f.Verdict, "%s: %s", f.Check, f.Seen)
+		require.Equal(t, unclear, f.Verdict, "%s: %s", f.Check, f.Seen)
 		require.NotEmpty(t, f.Seen)
 		require.Empty(t, f.Reply)
 	}
 }
 
 func TestFindings_timeOutIsUnclear(t *testing.T) {
-	gateway, server := scripted(t, onUpload(func(http.ResponseWriter, *form) bool { time.Sleep(300 * time.Millisecond); return false }))
-	findings := probed(t, gateway, server, func(o *Options) { o.Timeout = 100 * time.Millisecond }, "credentials", "chunked", "wrong-md5-plain")
-	for _, f := range findings {
-		require.Equal(t, Unclear, f.Verdict)
-		require.Contains(t, f.Seen, "in doubt: context deadline exceeded")
+	gateway, server := scripted(t, onRequest(func(_ http.ResponseWriter, r *http.Request) bool {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done() // the client has given up
+		return true
+	}))
+	impatient := func(o *options) { o.timeout = 100 * time.Millisecond }
+	for _, f := range probed(t, gateway, server, impatient, "credentials", "chunked", "wrong-md5-plain") {
+		require.Equal(t, unclear, f.Verdict)
+		require.Contains(t, f.Seen, "context deadline exceeded")
 	}
 }
 
 func TestFindings_interrupted(t *testing.T) {
 	gateway, server := scripted(t)
 	server.StartTLS()
-	p, err := New(Options{ConnectionID: gateway.ConnectionID, Password: gateway.Password, Endpoint: server.URL + smslinktest.BulkPath, To: "0712345678", Pause: time.Hour})
+	opts := settingsOf(gateway, server.URL)
+	opts.pause = time.Hour
+	s, err := newSession(opts)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	findings := slices.Collect(p.Findings(ctx))
-	require.Len(t, findings, len(Checks())-1, "all but the blacklist")
+	findings := slices.Collect(s.findings(ctx))
+	require.Len(t, findings, len(checks)-1, "all but the blacklist")
 	for _, f := range findings {
-		require.Equal(t, Unclear, f.Verdict)
+		require.Equal(t, unclear, f.Verdict)
 		require.Equal(t, "interrupted", f.Seen)
 	}
 }
@@ -209,33 +210,26 @@ func TestFindings_areMasked(t *testing.T) {
 		_, _ = io.WriteString(w, "ERROR;900;"+f.get("password")+" "+f.get("Package")+"\xff")
 		return true
 	}))
-	findings := probed(t, gateway, server, func(o *Options) {
-		o.Mask = func(words string) string {
-			return strings.NewReplacer(gateway.Password, "***", "0712345678", "***").Replace(words)
-		}
-	}, "credentials")
-	require.Equal(t, "HTTP/1.1 200, text/plain; charset=utf-8\nERROR;900;*** 1;***;numeric;Proba 1;0?", findings[0].Reply)
+	findings := probed(t, gateway, server, nil, "credentials")
+	require.Equal(t, "HTTP/1.1 200, text/plain; charset=utf-8\nERROR;900;*** 1;0712****78;numeric;Proba 1;0?",
+		findings[0].Reply)
 }
 
-func TestNew_refuses(t *testing.T) {
-	good := Options{ConnectionID: "c", Password: "p", Endpoint: smslink.DefaultEndpoint, To: "0712345678"}
-	_, err := New(good)
+func TestNewSession_refuses(t *testing.T) {
+	gateway, _ := scripted(t)
+	good := settingsOf(gateway, "https://gateway.example")
+	_, err := newSession(good)
 	require.NoError(t, err)
-	for want, change := range map[string]func(*Options){
-		"the connection id is empty":       func(o *Options) { o.ConnectionID = "" },
-		"the password is empty":            func(o *Options) { o.Password = "" },
-		"not an absolute URL":              func(o *Options) { o.Endpoint = "x" },
-		"the receiver is empty":            func(o *Options) { o.To = "" },
-		"is a Romanian landline number":    func(o *Options) { o.To = "0213123456" },
-		`there is no check "nonsense"`:     func(o *Options) { o.Only = []string{"tls", "nonsense"} },
-		"a size or a time is below zero":   func(o *Options) { o.Pause = -1 },
-		"a size or a time is below zero ":  func(o *Options) { o.MaxMessages = -1 },
-		"a size or a time is below zero  ": func(o *Options) { o.Timeout = -1 },
+	for want, change := range map[string]func(*options){
+		"not an absolute URL":           func(o *options) { o.endpoint = "x" },
+		"the receiver is empty":         func(o *options) { o.to = "" },
+		"is a Romanian landline number": func(o *options) { o.to = "0213123456" },
+		`there is no check "nonsense"`:  func(o *options) { o.only = []string{"tls", "nonsense"} },
 	} {
 		opts := good
 		change(&opts)
-		_, err := New(opts)
-		require.ErrorContains(t, err, strings.TrimSpace(want))
+		_, err := newSession(opts)
+		require.ErrorContains(t, err, want)
 	}
 }
 
@@ -244,7 +238,7 @@ func TestForm_isTheClientsOwn(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	same := 0
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	compare := roundTripper(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		require.NoError(t, err)
 		f, err := parseForm(r.Header.Get("Content-Type"), body)
@@ -259,7 +253,10 @@ func TestForm_isTheClientsOwn(t *testing.T) {
 		require.Equal(t, string(body), string(unchanged), "sizes and digests fit")
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return http.DefaultTransport.RoundTrip(r)
-	})}})
+	})
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{
+		Endpoint: gateway.URL, HTTPClient: &http.Client{Transport: compare},
+	})
 	require.NoError(t, err)
 	p := smslink.Package{Codec: smslink.CodecNone}
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "a\nb;c ș"}))

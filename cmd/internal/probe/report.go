@@ -5,46 +5,50 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// Summary counts findings.
-type Summary struct {
+// summary counts findings.
+type summary struct {
 	Holds      int `json:"holds"`
 	Deviates   int `json:"deviates"`
 	Unclear    int `json:"unclear"`
 	Answered   int `json:"answered"`   // questions
 	Unanswered int `json:"unanswered"` // questions
+	ExitCode   int `json:"exit_code"`
 }
 
-// Summarize counts the findings.
-func Summarize(findings []Finding) (s Summary) {
+// summarize counts the findings. The exit code is that of a command that has shown them.
+func summarize(findings []finding) (s summary) {
 	for _, f := range findings {
 		switch {
-		case f.Verdict == Holds:
+		case f.Verdict == holds:
 			s.Holds++
-		case f.Verdict == Deviates:
+		case f.Verdict == deviates:
 			s.Deviates++
-		case f.Verdict == Noted:
+		case f.Verdict == noted:
 			s.Answered++
-		case f.IsQuestion():
+		case isQuestion(f.Fact):
 			s.Unanswered++
 		default:
 			s.Unclear++
 		}
 	}
+	if s.Deviates+s.Unclear > 0 {
+		s.ExitCode = cli.ExitSomeBad
+	}
 	return s
 }
 
-// AllHold reports whether every assumption was seen to hold.
-func (s Summary) AllHold() bool { return s.Deviates == 0 && s.Unclear == 0 }
-
 // String returns the counts as a sentence.
-func (s Summary) String() string {
-	return fmt.Sprintf("Assumptions: %d hold, %d deviate, %d unclear. Questions: %d answered, %d not.", s.Holds, s.Deviates, s.Unclear, s.Answered, s.Unanswered)
+func (s summary) String() string {
+	return fmt.Sprintf("Assumptions: %d hold, %d deviate, %d unclear. Questions: %d answered, %d not.",
+		s.Holds, s.Deviates, s.Unclear, s.Answered, s.Unanswered)
 }
 
-// WriteTable writes the findings as a table for people, what was seen under what was assumed.
-func WriteTable(w io.Writer, findings []Finding) {
+// writeTable writes the findings as a table for people, what was seen under what was assumed.
+func writeTable(w io.Writer, findings []finding) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "VERDICT\tCHECK\tSOURCE\tASSUMED, SEEN")
 	for _, f := range findings {
@@ -53,14 +57,15 @@ func WriteTable(w io.Writer, findings []Finding) {
 	_ = t.Flush() // w keeps its own error
 }
 
-// WriteReport writes the findings in Markdown, to be pasted into an issue. About says what was
+// writeReport writes the findings in Markdown, to be pasted into an issue. About says what was
 // probed, and with what.
-func WriteReport(w io.Writer, about string, findings []Finding) {
-	fmt.Fprintf(w, "# What the gateway does\n\n%s\n\n%s\n\n", about, Summarize(findings))
+func writeReport(w io.Writer, about string, findings []finding) {
+	fmt.Fprintf(w, "# What the gateway does\n\n%s\n\n%s\n\n", about, summarize(findings))
 	fmt.Fprint(w, "| verdict | check | source | assumed | seen | time |\n|---|---|---|---|---|---|\n")
 	cell := strings.NewReplacer("|", `\|`, "\r", " ", "\n", " ", "<", "&lt;")
 	for _, f := range findings {
-		fmt.Fprintf(w, "| %s | %s | [%s] | %s | %s | %.1f s |\n", f.Verdict, f.Check, f.Source, cell.Replace(f.Fact), cell.Replace(f.Seen), f.Elapsed.Seconds())
+		fmt.Fprintf(w, "| %s | %s | [%s] | %s | %s | %.1f s |\n",
+			f.Verdict, f.Check, f.Source, cell.Replace(f.Fact), cell.Replace(f.Seen), f.Elapsed.Seconds())
 	}
 	fmt.Fprint(w, "\n## How the answers began\n")
 	for _, f := range findings {
