@@ -4,8 +4,8 @@ package chart
 
 import (
 	"bytes"
-	"encoding/xml"
 	"fmt"
+	"html"
 	"math"
 	"slices"
 	"strconv"
@@ -73,12 +73,11 @@ func Draw(description string, columns int, charts ...Chart) []byte {
 		}
 		y += tallest + gap
 	}
-	height := y - gap + margin
-	return fmt.Appendf(nil, header, width, height, width, height, escape(description), width, height, b.String())
+	return fmt.Appendf(nil, picture, width, y-gap+margin, html.EscapeString(description), b.String())
 }
 
-const header = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="t">
-<title id="t">%s</title>
+const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" role="img" aria-labelledby="t">
+<title id="t">%[3]s</title>
 <style>
   text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f }
   .title { font-weight: 600; font-size: 14px }
@@ -97,20 +96,14 @@ const header = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" widt
     .c0 { stroke: #58a6ff } .c1 { stroke: #f0883e } .c2 { stroke: #3fb950 } .c3 { stroke: #bc8cff } .c4 { stroke: #9198a1 } .c5 { stroke: #f778ba }
   }
 </style>
-<rect class="paper" width="%d" height="%d"/>
-%s</svg>
+<rect class="paper" width="%[1]d" height="%[2]d"/>
+%[4]s</svg>
 `
-
-func escape(text string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a Builder returns no error
-	return b.String()
-}
 
 // draw appends the chart with its upper left corner at (x0, y0), and returns its height.
 func (c Chart) draw(b *bytes.Buffer, x0, y0, width int) int {
 	text := func(class string, x, y float64, anchor, text string) {
-		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", class, x, y, anchor, escape(text))
+		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", class, x, y, anchor, html.EscapeString(text))
 	}
 	y := y0 + margin + row - 5
 	text("title", float64(x0+margin), float64(y), "start", c.Title)
@@ -128,7 +121,7 @@ func (c Chart) draw(b *bytes.Buffer, x0, y0, width int) int {
 	}
 	y += (len(c.Lines)+perRow-1)/perRow*row + 14
 
-	xs, ys := c.span()
+	xs, ys := c.ticks()
 	toX := scale(c.X.Log, xs[0], xs[len(xs)-1], float64(x0+left), float64(x0+width-right))
 	toY := scale(c.Y.Log, ys[0], ys[len(ys)-1], float64(y+axes), float64(y))
 	for _, tick := range ys {
@@ -136,14 +129,12 @@ func (c Chart) draw(b *bytes.Buffer, x0, y0, width int) int {
 		text("small", float64(x0+left-6), toY(tick)+4, "end", c.Y.format(tick))
 	}
 	for i, tick := range xs {
-		fmt.Fprintf(b, `<path class="axis" d="M%.1f %dv5"/>`+"\n", toX(tick), y+axes)
-		anchor := "middle"
+		x, anchor := toX(tick), "middle"
+		fmt.Fprintf(b, `<path class="axis" d="M%.1f %dv5"/>`+"\n", x, y+axes)
 		if i == len(xs)-1 {
-			anchor = "end"
-			text("small", float64(x0+width-right+12), float64(y+axes+row), anchor, c.X.format(tick))
-			continue
+			x, anchor = x+12, "end"
 		}
-		text("small", toX(tick), float64(y+axes+row), anchor, c.X.format(tick))
+		text("small", x, float64(y+axes+row), anchor, c.X.format(tick))
 	}
 	fmt.Fprintf(b, `<path class="axis" d="M%d %dH%d"/>`+"\n", x0+left, y+axes, x0+width-right)
 	text("small", float64(x0+left+(width-left-right)/2), float64(y+axes+2*row-2), "middle", c.X.Label)
@@ -171,19 +162,17 @@ func (a Axis) format(value float64) string {
 	return Number(value)
 }
 
-// span returns the ticks of both axes. The first and the last are the axis's ends.
-func (c Chart) span() (xs, ys []float64) {
-	lowX, highX, lowY, highY := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
+// ticks returns those of both axes. The first and the last are the axis's ends.
+func (c Chart) ticks() (xs, ys []float64) {
 	for _, line := range c.Lines {
 		for _, p := range line.Points {
-			lowX, highX = min(lowX, p.X), max(highX, p.X)
-			lowY, highY = min(lowY, p.Y), max(highY, p.Y)
+			xs, ys = append(xs, p.X), append(ys, p.Y)
 		}
 	}
 	if !c.Y.Log {
-		lowY = 0
+		ys = append(ys, 0)
 	}
-	return c.X.ticks(lowX, highX), c.Y.ticks(lowY, highY)
+	return c.X.ticks(slices.Min(xs), slices.Max(xs)), c.Y.ticks(slices.Min(ys), slices.Max(ys))
 }
 
 // ticks returns round values. The first is at most low, and the last at least high.

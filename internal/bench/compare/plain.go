@@ -7,13 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"mime/multipart"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -131,106 +127,4 @@ func plainResults(reply string, messages int) error {
 		return errNotAll
 	}
 	return nil
-}
-
-var errNotAll = errors.New("not every message was accepted")
-
-// plainResult is every run of one whole job, plain Go's and ours in turn.
-type plainResult struct {
-	n           int
-	codec       string
-	plain, ours []measured
-	size        float64 // of the package as ours packs it ÷ as plain Go does
-}
-
-// beside runs the whole job in plain Go and with smslink, each in a process of its own, in turn.
-func (c *comparison) beside(sizes []int) error {
-	for _, n := range sizes {
-		file := filepath.Join(c.dir, strconv.Itoa(n))
-		if err := writeMessages(file, n); err != nil {
-			return err
-		}
-		plain, err := plainForm(n)
-		if err != nil {
-			return err
-		}
-		runs := c.runs
-		if n <= 1000 {
-			runs *= 5 // they take milliseconds
-		}
-		url := c.receiver + "/" + strconv.Itoa(n)
-		for _, codec := range []string{"none", "zlib", "bzip2"} {
-			log.Printf("%d messages, %s, beside plain Go", n, codec)
-			result := plainResult{n: n, codec: codec}
-			if result.size, err = packedSizes(codec, plain); err != nil {
-				return err
-			}
-			for range runs {
-				for _, side := range []struct {
-					name string
-					all  *[]measured
-				}{{"plain", &result.plain}, {"job", &result.ours}} {
-					m, err := job([]string{c.self, side.name, codec, url, file})
-					if err != nil {
-						return err
-					}
-					*side.all = append(*side.all, m)
-				}
-			}
-			c.report.plain = append(c.report.plain, result)
-		}
-	}
-	return nil
-}
-
-// packedSizes returns the size of a plain form as ours packs it ÷ as plain Go does.
-func packedSizes(codecName string, plain []byte) (float64, error) {
-	codec, err := smslink.ParseCodec(codecName)
-	if err != nil {
-		return 0, err
-	}
-	ours, err := codec.AppendCompress(nil, plain)
-	if err != nil {
-		return 0, err
-	}
-	_, theirs, err := plainPack(codecName, plain)
-	return float64(len(ours)) / float64(len(theirs)), err
-}
-
-// plainTargets are the least ratios of the times.
-var plainTargets = map[int]float64{1: 1, 1000: 1.5, 10_000: 2.5, 100_000: 3.5, 1_000_000: 4}
-
-func (r *report) plainMarkdown(runs int) string {
-	var t table
-	fmt.Fprintf(&t, "Measured on %s by `go run ./internal/bench/compare -plain`: %s, %d cores with a load of %s, %s, medians of %d runs of each side in turn, or of %d up to 1,000 messages.\n\n",
-		time.Now().UTC().Format(time.DateOnly), processorName(), runtime.NumCPU(), load(), runtime.Version(), runs, 5*runs)
-	t.row("a fresh process", "plain Go", "ours", "plain ÷ ours", "target", "met", "processor time, plain ÷ ours", "memory, ours ÷ plain", "size, ours ÷ plain")
-	t.row("---", "---", "---", "---", "---", "---", "---", "---", "---")
-	for _, p := range r.plain {
-		times := median(seconds(p.plain)) / median(seconds(p.ours))
-		met := "yes"
-		if times < plainTargets[p.n] {
-			met = "**no**"
-		}
-		t.row(fmt.Sprintf("%d messages, %s", p.n, p.codec), duration(seconds(p.plain)), duration(seconds(p.ours)), fmt.Sprintf("%.2f", times),
-			fmt.Sprintf("≥ %.1f", plainTargets[p.n]), met, fmt.Sprintf("%.2f", median(processorTimes(p.plain))/median(processorTimes(p.ours))),
-			fmt.Sprintf("%.2f", median(kilobytes(p.ours))/median(kilobytes(p.plain))), fmt.Sprintf("%.2f", p.size))
-	}
-	return t.String()
-}
-
-// load returns the load average of the last 15 minutes. This program accounts for 1 of it.
-func load() string {
-	averages, err := os.ReadFile("/proc/loadavg")
-	if fields := strings.Fields(string(averages)); err == nil && len(fields) > 2 {
-		return fields[2]
-	}
-	return "unknown"
-}
-
-func processorTimes(runs []measured) (values []float64) {
-	for _, m := range runs {
-		values = append(values, m.processor.Seconds())
-	}
-	return values
 }

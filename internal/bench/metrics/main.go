@@ -6,8 +6,6 @@ package main
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -37,22 +35,22 @@ var series = []struct {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("metrics: ")
-	if err := run(context.Background()); err != nil {
+	if err := run(); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context) error {
+func run() error {
 	folder, err := os.MkdirTemp("", "metrics")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	program := folder + "/outbox"
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./examples/outbox").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", program, "./examples/outbox").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	shop := exec.CommandContext(ctx, program, "--metrics", "127.0.0.1:0")
+	shop := exec.Command(program, "--metrics", "127.0.0.1:0")
 	shop.Stderr = os.Stderr
 	out, err := shop.StdoutPipe()
 	if err != nil {
@@ -65,26 +63,17 @@ func run(ctx context.Context) error {
 		_ = shop.Process.Signal(os.Interrupt)
 		_ = shop.Wait()
 	}()
-	address := ""
-	for lines := bufio.NewScanner(out); address == "" && lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "http://") {
-			address = lines.Text()
-		}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "http://") {
 	}
-	if address == "" {
-		return errors.New("the example serves no metrics")
-	}
+
 	charts := make([]chart.Chart, len(series))
 	for i, s := range series {
-		charts[i] = chart.Chart{Title: s.metric, X: chart.Axis{Label: "seconds"}}
-		for color, name := range s.names {
-			charts[i].Lines = append(charts[i].Lines, chart.Line{Name: name, Color: color})
-		}
+		charts[i] = chart.Chart{Title: s.metric, X: chart.Axis{Label: "seconds"}, Lines: make([]chart.Line, len(s.names))}
 	}
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	for second := range seconds + 1 {
-		scrape, err := get(ctx, address)
+		next := time.After(time.Second)
+		scrape, err := get(lines.Text())
 		if err != nil {
 			return err
 		}
@@ -99,21 +88,18 @@ func run(ctx context.Context) error {
 					return err
 				}
 				line := &charts[i].Lines[n]
+				line.Name, line.Color = name, n
 				line.Points = append(line.Points, chart.Point{X: float64(second), Y: value})
 			}
 		}
-		<-tick.C
+		<-next
 	}
 	picture := chart.Draw("A minute of the example's metrics: messages queued, seconds since the oldest was due, and packages by state", 1, charts...)
 	return os.WriteFile("docs/outbox-metrics.svg", picture, 0o644)
 }
 
-func get(ctx context.Context, url string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
+func get(url string) (string, error) {
+	resp, err := http.Get(url)
 	if err != nil {
 		return "", err
 	}

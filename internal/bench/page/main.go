@@ -10,32 +10,30 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// part is a table of the page between two marks, and the pictures beside it.
+// part is a table of the page between two marks, and a picture beside it.
 type part struct {
-	name     string
-	program  []string // its last argument is the folder for pictures, if it has any
-	try      []string // more arguments for a short run
-	pictures []string
+	name    string
+	program []string
+	try     []string // more arguments for a short run
+	picture string   // what the program writes to the folder of its flag -pictures, if anything
 }
 
 var parts = []part{
 	{name: "plain", program: []string{"./internal/bench/compare", "-plain"}, try: []string{"-quick", "-runs", "1"}},
-	{name: "compare", program: []string{"./internal/bench/compare", "-pictures"}, try: []string{"-quick", "-runs", "1"}, pictures: []string{"performance.svg"}},
+	{name: "compare", program: []string{"./internal/bench/compare"}, try: []string{"-quick", "-runs", "1"}, picture: "performance.svg"},
 	{name: "small", program: []string{"./internal/bench/small"}, try: []string{"-rounds", "1", "-lasting", "20ms"}},
-	{name: "stream", program: []string{"./internal/bench/stream", "-pictures"}, try: []string{"-messages", "100000", "-runs", "1"}, pictures: []string{"stream.svg"}},
+	{name: "stream", program: []string{"./internal/bench/stream"}, try: []string{"-messages", "100000", "-runs", "1"}, picture: "stream.svg"},
 	{name: "outbox", program: []string{"./outbox/internal/bench"}, try: []string{"-runs", "1", "-behind", "10000", "-dead", "10000", "-codes", "20", "-drain", "20000", "-batch", "20000", "-singles", "500"}},
 }
 
@@ -44,56 +42,44 @@ func main() {
 	log.SetPrefix("page: ")
 	try := flag.Bool("try", false, "make short runs, print the tables, and write nothing")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *try, flag.Args()); err != nil {
-		log.Fatal(err)
+	wanted := parts
+	if flag.NArg() > 0 {
+		wanted = nil
 	}
-}
-
-func run(ctx context.Context, try bool, names []string) error {
-	for _, name := range names {
-		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("the page has no part %q", name)
+	for _, name := range flag.Args() {
+		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if i < 0 {
+			log.Fatalf("the page has no part %q", name)
 		}
+		wanted = append(wanted, parts[i])
 	}
-	for _, p := range parts {
-		if len(names) > 0 && !slices.Contains(names, p.name) {
-			continue
-		}
+	for _, p := range wanted {
 		log.Print(p.name)
-		if err := p.update(ctx, "docs", try); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+		if err := p.update("docs", *try); err != nil {
+			log.Fatalf("%s: %v", p.name, err)
 		}
 	}
-	return nil
 }
 
-// update measures the part, and then writes it to performance.md and the pictures in a folder.
-func (p part) update(ctx context.Context, docs string, try bool) error {
+// update measures the part, and then writes it to performance.md and its picture in a folder.
+func (p part) update(docs string, try bool) error {
 	temporary, err := os.MkdirTemp("", "smslink-page")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(temporary) }()
 	arguments := append([]string{"run"}, p.program...)
-	if len(p.pictures) > 0 {
-		arguments = append(arguments, temporary)
+	if p.picture != "" {
+		arguments = append(arguments, "-pictures", temporary)
 	}
 	if try {
 		arguments = append(arguments, p.try...)
 	}
-	program := exec.CommandContext(ctx, "go", arguments...)
+	program := exec.Command("go", arguments...)
 	program.Stderr = os.Stderr
 	table, err := program.Output()
 	if err != nil {
 		return err
-	}
-	pictures := map[string][]byte{}
-	for _, name := range p.pictures {
-		if pictures[name], err = os.ReadFile(filepath.Join(temporary, name)); err != nil {
-			return err
-		}
 	}
 	page := filepath.Join(docs, "performance.md")
 	raw, err := os.ReadFile(page)
@@ -108,8 +94,12 @@ func (p part) update(ctx context.Context, docs string, try bool) error {
 		_, err := os.Stdout.Write(table)
 		return err
 	}
-	for name, picture := range pictures {
-		if err := os.WriteFile(filepath.Join(docs, name), picture, 0o644); err != nil {
+	if p.picture != "" {
+		picture, err := os.ReadFile(filepath.Join(temporary, p.picture))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(docs, p.picture), picture, 0o644); err != nil {
 			return err
 		}
 	}

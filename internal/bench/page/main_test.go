@@ -35,7 +35,7 @@ func main() { fmt.Println("| a |\n|---|\n| 1 |") }
 					t.Fatal(err)
 				}
 			}
-			err := part{name: "stream", program: []string{program}}.update(t.Context(), folder, false)
+			err := part{name: "stream", program: []string{program}}.update(folder, false)
 			if (err != nil) != test.fails {
 				t.Errorf("it fails: %v, and not %v", err, test.fails)
 			}
@@ -46,7 +46,7 @@ func main() { fmt.Println("| a |\n|---|\n| 1 |") }
 		})
 	}
 	folder := t.TempDir()
-	if err := (part{name: "stream", program: []string{"./nowhere"}}).update(t.Context(), folder, false); err == nil {
+	if err := (part{name: "stream", program: []string{"./nowhere"}}).update(folder, false); err == nil {
 		t.Error("there is no page and no program")
 	}
 }

@@ -1,33 +1,26 @@
-// Command stream sends a million messages to a bare receiver on loopback, through
-// a Stream and through Send one package after another, each in a process of its own,
-// and prints time and memory. Run it from the repository's root, on Linux:
+// Command stream sends a million messages to a bare receiver on loopback, through a Stream and
+// through Send one package after another, each in a process of its own, and prints time and memory.
+// Run it from the repository's root, on Linux:
 //
 //	go run ./internal/bench/stream
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"iter"
 	"log"
-	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/bench/chart"
-	"github.com/go-smslink/smslink/internal/bench/processor"
+	"github.com/go-smslink/smslink/internal/bench/measure"
 	"github.com/go-smslink/smslink/internal/corpus"
 	"github.com/go-smslink/smslink/journal"
 )
@@ -42,68 +35,67 @@ func main() {
 	pictures := flag.String("pictures", "", "write stream.svg, the heap in use against the messages, to this folder")
 	flag.Parse()
 	var err error
-	switch {
-	case flag.NArg() == 2: // what it runs itself
-		err = job(flag.Arg(0), flag.Arg(1), *messages)
-	case flag.NArg() > 0:
-		err = errors.New("there are no arguments")
-	default:
-		err = measure(*messages, *runs, *pictures)
+	if flag.NArg() == 2 { // a process that compare starts
+		i := slices.IndexFunc(sides, func(s side) bool { return s.name == flag.Arg(0) })
+		all := source(*messages, sides[i].rising)
+		err = measure.Report(func(r *measure.Run) error { return sides[i].send(flag.Arg(1), all, *messages, r) })
+	} else {
+		err = compare(*messages, *runs, *pictures)
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-// sides are the ways to send that are compared.
-var sides = []string{"Send", "Stream, 1 in flight", "Stream, 2 in flight", "Stream, each id once", "Stream, each id once, with a journal"}
-
-// onlyOnce are the sides whose ids do not come again in the next package.
-const onlyOnce = 3
-
-// run is what one process told and used.
-type run struct {
-	took time.Duration
-	cpu  time.Duration // of the processors
-	rss  int64         // KiB, at the peak
-	heap []float64     // MB in use, after each tenth package
+// side is a way to send.
+type side struct {
+	name       string
+	inFlight   int  // 0 is Send
+	rising     bool // whether an id comes once, and not in each package again
+	journalled bool
 }
 
-func measure(messages, runs int, pictures string) error {
-	receiver := newReceiver()
+var sides = []side{
+	{name: "Send"},
+	{name: "Stream, 1 in flight", inFlight: 1},
+	{name: "Stream, 2 in flight", inFlight: 2},
+	{name: "Stream, each id once", inFlight: 1, rising: true},
+	{name: "Stream, each id once, with a journal", inFlight: 1, rising: true, journalled: true},
+}
+
+func compare(messages, runs int, pictures string) error {
+	receiver := httptest.NewServer(measure.NewReceiver())
 	defer receiver.Close()
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	results := map[string][]run{}
-	for range runs {
-		for _, side := range sides {
-			r, err := process(self, side, receiver.URL, messages)
-			if err != nil {
-				return fmt.Errorf("%s: %w", side, err)
+	results := make([][]measure.Run, len(sides))
+	for run := range runs {
+		for i, side := range sides {
+			url := fmt.Sprintf("%s/%d", receiver.URL, perPackage)
+			if side.rising {
+				url += fmt.Sprintf("/%d-%d", run, i)
 			}
-			results[side] = append(results[side], r)
+			r, err := measure.Process(measure.Self, "-messages", strconv.Itoa(messages), side.name, url)
+			if err != nil {
+				return err
+			}
+			results[i] = append(results[i], r)
 		}
 	}
-	fmt.Printf("Measured on %s by `go run ./internal/bench/stream`: %d messages in packages of %d, %d runs of each side in turn, %s, %d cores.\n\n",
-		time.Now().UTC().Format(time.DateOnly), messages, perPackage, runs, runtime.Version(), runtime.NumCPU())
-	fmt.Print("| | time, median (all) | of Send's | processor time | of Send's | peak memory, the largest | heap in use, least to most |\n|---|---|---|---|---|---|---|\n")
-	took := func(r run) time.Duration { return r.took }
-	cpu := func(r run) time.Duration { return r.cpu }
-	for _, side := range sides {
-		var times []string
-		var rss int64
+	fmt.Println(measure.Header("./internal/bench/stream",
+		fmt.Sprintf("%d messages in packages of %d, medians of %d runs of each side in turn", messages, perPackage, runs)))
+	t := measure.NewTable("", "time", "of Send's", "processor time", "of Send's", "peak memory, the largest", "heap in use, least to most")
+	for i, side := range sides {
+		took, processor := measure.Took(results[i]), measure.Processor(results[i])
 		var heap []float64
-		for _, r := range results[side] {
-			times = append(times, r.took.Round(10*time.Millisecond).String())
-			rss = max(rss, r.rss)
-			heap = append(heap, r.heap...)
+		for _, r := range results[i] {
+			heap = append(heap, r.Heap...)
 		}
-		fmt.Printf("| %s | %.2f s %v | %.2f | %.2f s | %.2f | %.1f MB | %.1f to %.1f MB |\n", side,
-			median(results[side], took).Seconds(), times, ratio(results[side], results[sides[0]], took),
-			median(results[side], cpu).Seconds(), ratio(results[side], results[sides[0]], cpu), float64(rss)*1024/1e6, slices.Min(heap), slices.Max(heap))
+		peak := slices.Max(measure.Each(results[i], func(r measure.Run) int { return r.Peak }))
+		t.Row(side.name,
+			measure.Spread(took, "ns"), fmt.Sprintf("%.2f", measure.Ratio(took, measure.Took(results[0]))),
+			measure.Spread(processor, "ns"), fmt.Sprintf("%.2f", measure.Ratio(processor, measure.Processor(results[0]))),
+			fmt.Sprintf("%.1f MB", peak*1024/1e6), fmt.Sprintf("%.1f to %.1f MB", slices.Min(heap), slices.Max(heap)))
 	}
+	fmt.Print(t)
 	if pictures == "" {
 		return nil
 	}
@@ -111,12 +103,11 @@ func measure(messages, runs int, pictures string) error {
 }
 
 // picture draws the heap in use of each side's last run against the messages sent.
-func picture(results map[string][]run) []byte {
+func picture(results [][]measure.Run) []byte {
 	var lines []chart.Line
 	for i, side := range sides {
-		runs := results[side]
-		line := chart.Line{Name: side, Color: i}
-		for n, mb := range runs[len(runs)-1].heap {
+		line := chart.Line{Name: side.name, Color: i}
+		for n, mb := range results[i][len(results[i])-1].Heap {
 			line.Points = append(line.Points, chart.Point{X: float64((n + 1) * 10 * perPackage), Y: mb})
 		}
 		lines = append(lines, line)
@@ -129,71 +120,46 @@ func picture(results map[string][]run) []byte {
 	})
 }
 
-func ratio(a, b []run, of func(run) time.Duration) float64 {
-	return float64(median(a, of)) / float64(median(b, of))
-}
-
-func median(runs []run, of func(run) time.Duration) time.Duration {
-	var times []time.Duration
-	for _, r := range runs {
-		times = append(times, of(r))
-	}
-	slices.Sort(times)
-	return times[len(times)/2]
-}
-
-func process(self, side, url string, messages int) (run, error) {
-	cmd := exec.Command(self, "-messages", strconv.Itoa(messages), side, url)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+// send sends the messages, and notes the heap in use after each tenth package.
+func (s side) send(url string, all iter.Seq2[smslink.Message, error], messages int, r *measure.Run) error {
+	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: url})
 	if err != nil {
-		return run{}, err
+		return err
 	}
-	in := bytes.NewReader(out)
-	var r run
-	if _, err := fmt.Fscan(in, &r.took, &r.cpu, &r.rss); err != nil {
-		return run{}, err
-	}
-	for {
-		var heap float64
-		if _, err := fmt.Fscan(in, &heap); errors.Is(err, io.EOF) {
-			return r, nil
-		} else if err != nil {
-			return run{}, err
+	opts := &smslink.StreamOptions{MaxMessages: perPackage, Concurrency: s.inFlight}
+	if s.journalled {
+		folder, err := os.MkdirTemp("", "journal")
+		if err != nil {
+			return err
 		}
-		r.heap = append(r.heap, heap)
-	}
-}
-
-// newReceiver reads each upload and answers at once that ids 1 to 10,000 are accepted; or, under a
-// path that names a run, the next 10,000 of it.
-func newReceiver() *httptest.Server {
-	same := replyFrom(0)
-	var mu sync.Mutex
-	packages := map[string]int{} // of each run
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		reply := same
-		if r.URL.Path != "/" {
-			mu.Lock()
-			reply = replyFrom(packages[r.URL.Path] * perPackage)
-			packages[r.URL.Path]++
-			mu.Unlock()
+		defer func() { _ = os.RemoveAll(folder) }()
+		j, err := journal.Open(filepath.Join(folder, "journal"))
+		if err != nil {
+			return err
 		}
-		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
-		_, _ = w.Write(reply)
-	}))
-}
-
-func replyFrom(first int) []byte {
-	reply := []byte("MESSAGE;1;ok;77;")
-	for i := range perPackage {
-		if i > 0 {
-			reply = append(reply, ',')
-		}
-		reply = fmt.Appendf(reply, "%d:%d:3", first+i+1, 220_000_001+first+i)
+		defer func() { _ = j.Close() }()
+		opts.Journal = j
 	}
-	return reply
+	responses := sendOneByOne(client, all)
+	if s.inFlight > 0 {
+		responses = stream(client, all, opts)
+	}
+	packages, accepted := 0, 0
+	for resp, err := range responses {
+		if err != nil {
+			return err
+		}
+		accepted += resp.Count(smslink.StatusSuccess)
+		if packages++; packages%10 == 0 {
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			r.Heap = append(r.Heap, float64(stats.HeapAlloc)/1e6)
+		}
+	}
+	if accepted != messages {
+		return fmt.Errorf("%d of %d accepted", accepted, messages)
+	}
+	return nil
 }
 
 // source makes messages as a database cursor would, of a corpus of one package. Their ids rise, or
@@ -213,107 +179,33 @@ func source(messages int, rising bool) iter.Seq2[smslink.Message, error] {
 	}
 }
 
-func job(side, url string, messages int) error {
-	number := slices.Index(sides, side)
-	if number >= onlyOnce {
-		url += fmt.Sprintf("/%d", os.Getpid())
-	} else {
-		url += "/"
-	}
-	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: url})
-	if err != nil {
-		return err
-	}
-	opts := &smslink.StreamOptions{MaxMessages: perPackage}
-	switch side {
-	case sides[2]:
-		opts.Concurrency = 2
-	case sides[4]:
-		folder, err := os.MkdirTemp("", "journal")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = os.RemoveAll(folder) }()
-		j, err := journal.Open(filepath.Join(folder, "journal"))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = j.Close() }()
-		opts.Journal = j
-	}
-	all := source(messages, number >= onlyOnce)
-	var heap []float64
-	packages, accepted := 0, 0
-	note := func(resp *smslink.Response) {
-		accepted += resp.Count(smslink.StatusSuccess)
-		if packages++; packages%10 == 0 {
-			var stats runtime.MemStats
-			runtime.ReadMemStats(&stats)
-			heap = append(heap, float64(stats.HeapAlloc)/1e6)
-		}
-	}
-	start, used := time.Now(), processor.Time()
-	if number == 0 {
-		err = sendOneByOne(client, all, note)
-	} else {
+func stream(client *smslink.Client, all iter.Seq2[smslink.Message, error], opts *smslink.StreamOptions) iter.Seq2[*smslink.Response, error] {
+	return func(yield func(*smslink.Response, error) bool) {
 		for batch := range client.Stream(all, opts).Batches(context.Background()) {
-			if batch.Err != nil {
-				return batch.Err
+			if !yield(batch.Response, batch.Err) {
+				return
 			}
-			note(batch.Response)
 		}
 	}
-	took := time.Since(start)
-	used = processor.Time() - used
-	if err != nil {
-		return err
-	}
-	if accepted != messages {
-		return fmt.Errorf("%d of %d accepted", accepted, messages)
-	}
-	rss, err := peak()
-	if err != nil {
-		return err
-	}
-	fmt.Println(took.Nanoseconds(), used.Nanoseconds(), rss)
-	for _, mb := range heap {
-		fmt.Println(mb)
-	}
-	return nil
 }
 
-// sendOneByOne is what a program does without a Stream, with one package that it uses
+// sendOneByOne is what a program does without a Stream, with one package that it fills again and
 // again.
-func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error], note func(*smslink.Response)) error {
-	var p smslink.Package
-	for m, err := range all {
-		if err != nil {
-			return err
+func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error]) iter.Seq2[*smslink.Response, error] {
+	return func(yield func(*smslink.Response, error) bool) {
+		var p smslink.Package
+		for m := range all {
+			if err := p.Add(m); err != nil {
+				yield(nil, err)
+				return
+			}
+			if p.Len() < perPackage {
+				continue
+			}
+			if !yield(client.Send(context.Background(), &p)) {
+				return
+			}
+			p.Reset()
 		}
-		if err := p.Add(m); err != nil {
-			return err
-		}
-		if p.Len() < perPackage {
-			continue
-		}
-		resp, err := client.Send(context.Background(), &p)
-		if err != nil {
-			return err
-		}
-		note(resp)
-		p.Reset()
 	}
-	return nil
-}
-
-// peak is this process's largest resident memory so far, in KiB.
-func peak() (int64, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
-	var kb int64
-	_, err = fmt.Sscan(string(rest), &kb)
-	return kb, err
 }

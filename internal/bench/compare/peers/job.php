@@ -1,8 +1,8 @@
 <?php
 // What the vendor's client does with a package, in PHP: insert, encode, compress,
 // upload, read the reply. php job.php CODEC URL FILE, the file holding a message a line:
-// id, receiver and text, parted by tabs. Prints nanoseconds, and the peak of resident
-// memory above what the messages themselves take, in kB.
+// id, receiver and text, separated by tabs. Prints what measure.Process reads: times in
+// nanoseconds, and resident memory before the job and at its peak, in kB.
 ini_set('memory_limit', '-1');
 [, $codec, $url, $file] = $argv;
 
@@ -22,6 +22,12 @@ function memory(string $field): int
 {
     preg_match("/^$field:\s+(\d+) kB/m", file_get_contents('/proc/self/status'), $m);
     return (int) $m[1];
+}
+
+function processor_time(): int
+{
+    $used = getrusage();
+    return 1000 * (1_000_000 * ($used['ru_utime.tv_sec'] + $used['ru_stime.tv_sec']) + $used['ru_utime.tv_usec'] + $used['ru_stime.tv_usec']);
 }
 
 class Package
@@ -64,6 +70,7 @@ foreach (file($file, FILE_IGNORE_NEW_LINES) as $line) {
 }
 file_put_contents('/proc/self/clear_refs', '5');
 $base = memory('VmRSS');
+$used = processor_time();
 $start = hrtime(true);
 
 $package = new Package();
@@ -97,8 +104,9 @@ foreach (explode(',', $fields[4]) as $entry) {
     $results[$local] = ['localMessageId' => $local, 'remoteMessageId' => $remote, 'messageStatus' => $status];
 }
 $took = hrtime(true) - $start;
+$used = processor_time() - $used;
 if (count($results) !== count($messages)) {
     fwrite(STDERR, "the reply has " . count($results) . " entries\n");
     exit(1);
 }
-echo $took, ' ', memory('VmHWM') - $base, "\n";
+echo json_encode(['Took' => $took, 'Processor' => $used, 'Base' => $base, 'Peak' => memory('VmHWM')]), "\n";

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package processor
+package measure
 
 import (
 	"log"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Time is not measured here.
-func Time() time.Duration {
+// ProcessorTime is not measured here.
+func ProcessorTime() time.Duration {
 	log.Fatal("processor time is not measured on " + runtime.GOOS)
 	return 0
 }
