@@ -12,58 +12,75 @@ import (
 	"github.com/go-smslink/smslink/internal/zlib"
 )
 
-// Codec compresses a package's plain form (see [Package.AppendPlain]) for the
-// upload. [CodecNone], [CodecZlib], [CodecBZip2]
-// and [CodecLZF] are the gateway's four; one of your own must make what the gateway
-// decodes for its Method.
+// Codec compresses a package's plain form (see [Package.AppendPlain]) for the upload. The gateway
+// has four: [CodecNone], [CodecZlib], [CodecBZip2] and [CodecLZF]. A Codec of your own must make
+// what the gateway decodes for its Method.
 type Codec interface {
-	// Method is the gateway's Compression value: 0 none, 1 zlib, 2 bzip2, 3 LZF
-	// [ref]. [Client.Send] returns an error for any other.
+	// Method is the gateway's Compression value: 0 none, 1 zlib, 2 bzip2, 3 LZF [ref].
+	// [Client.Send] returns an error for any other.
 	Method() int
 
 	// String is the codec's short name, for logs.
 	String() string
 
-	// AppendCompress appends plain's compressed form to dst and returns it. It only
-	// reads plain, which does not overlap dst, and keeps neither. Goroutines call it
-	// concurrently. Its error ends the Send as not sent.
+	// AppendCompress appends plain's compressed form to dst and returns it. It must not change or
+	// retain plain, which does not overlap dst. Goroutines call it concurrently. If it returns an
+	// error, the package is not sent.
 	AppendCompress(dst, plain []byte) ([]byte, error)
 }
 
 // The gateway's four codecs. Goroutines may share them.
 var (
-	// CodecNone sends the plain form as it is.
-	CodecNone Codec = none{}
+	// CodecNone leaves the plain form as it is.
+	CodecNone Codec = &gatewayCodec{0, "none", appendPlain}
 
-	// CodecZlib makes an RFC 1950 stream at level 6, what PHP's gzuncompress reads. The
-	// vendor calls it "Zlib Gzip", but it is not a gzip file. It is a package's default.
-	// Above 512 kB it compresses on up to GOMAXPROCS cores, to the same bytes on any number.
-	CodecZlib = newZlib(6)
+	// CodecZlib makes an RFC 1950 stream at level 6, as PHP's gzuncompress reads it. The vendor
+	// calls it "Zlib Gzip", but it is not a gzip file. It is the default for all but tiny packages.
+	// Above 512 kB it compresses on up to GOMAXPROCS cores. The bytes do not depend on their number.
+	CodecZlib Codec = &gatewayCodec{1, "zlib", zlib.AppendCompress}
 
 	// CodecBZip2 makes one bzip2 stream of blocks of up to 900 kB, the reference's own level. It
-	// packs texts tightest and takes several times as long as CodecZlib, on as many cores
-	// as there are blocks, up to GOMAXPROCS, with some 12 MB of memory each.
-	CodecBZip2 Codec = bzip2Codec{}
+	// compresses texts best, and takes several times as long as CodecZlib. It uses a core for each
+	// block, up to GOMAXPROCS, and about 12 MB of memory for each.
+	CodecBZip2 Codec = &gatewayCodec{2, "bzip2", bzip2.AppendCompress}
 
-	// CodecLZF makes bare liblzf blocks, what PECL's lzf_decompress reads. It is the
-	// fastest and packs least. Above 512 kB it compresses on up to GOMAXPROCS cores.
-	CodecLZF Codec = lzfCodec{}
+	// CodecLZF makes bare liblzf blocks, as PECL's lzf_decompress reads them. It is the fastest and
+	// compresses least. Above 512 kB it compresses on up to GOMAXPROCS cores.
+	CodecLZF Codec = &gatewayCodec{3, "lzf", lzf.AppendCompress}
 )
 
-// ParseCodec returns the codec of that name: none, zlib (or gzip, the vendor's word
-// for it), bzip2 or lzf. The error of any other name lists these.
+// ParseCodec returns the codec of that name: none, zlib, bzip2 or lzf. It also takes gzip, the
+// vendor's word for zlib. The error for any other name lists the four.
 func ParseCodec(name string) (Codec, error) {
-	switch name {
-	case "none":
-		return CodecNone, nil
-	case "zlib", "gzip":
+	if name == "gzip" {
 		return CodecZlib, nil
-	case "bzip2":
-		return CodecBZip2, nil
-	case "lzf":
-		return CodecLZF, nil
+	}
+	for _, codec := range []Codec{CodecNone, CodecZlib, CodecBZip2, CodecLZF} {
+		if name == codec.String() {
+			return codec, nil
+		}
 	}
 	return nil, fmt.Errorf("smslink: codec %q is not one of none, zlib, bzip2 and lzf", name)
+}
+
+// gatewayCodec is one of the gateway's four.
+type gatewayCodec struct {
+	method         int
+	name           string
+	appendCompress func(dst []byte, pieces ...[]byte) ([]byte, error)
+}
+
+func (c *gatewayCodec) Method() int    { return c.method }
+func (c *gatewayCodec) String() string { return c.name }
+func (c *gatewayCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	return c.appendCompress(dst, plain)
+}
+
+func appendPlain(dst []byte, pieces ...[]byte) ([]byte, error) {
+	for _, piece := range pieces {
+		dst = append(dst, piece...)
+	}
+	return dst, nil
 }
 
 // tinyPackage is the size in bytes up to which zlib makes a package longer.
@@ -77,7 +94,7 @@ func checkMethod(codec Codec) error {
 	return nil
 }
 
-// compress runs the codec, and computes the plain form's digest beside it.
+// compress returns the compressed form and the plain form's digest, which it computes in parallel.
 func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
 	packed = make([]byte, 0, size/3+64)
 	if size <= smallUpload {
@@ -105,59 +122,14 @@ func digest(pieces [][]byte) (sum wire.Digest) {
 // buffer, without goroutines.
 const smallUpload = 32 << 10
 
-// appendPieces compresses a plain form that stands in several pieces. Our own codecs
-// take them as they are.
-func appendPieces(codec Codec, dst []byte, pieces [][]byte) ([]byte, error) {
-	switch own := codec.(type) {
-	case *zlibCodec:
-		return own.encoder.AppendCompress(dst, pieces...)
-	case bzip2Codec:
-		return bzip2.AppendCompress(dst, pieces...)
-	case lzfCodec:
-		return lzf.AppendCompress(dst, pieces...)
+// appendPieces compresses a plain form that stands in several pieces. A codec of the caller's gets
+// them as one.
+func appendPieces(c Codec, dst []byte, pieces [][]byte) ([]byte, error) {
+	if own, ok := c.(*gatewayCodec); ok {
+		return own.appendCompress(dst, pieces...)
 	}
 	if len(pieces) == 1 {
-		return codec.AppendCompress(dst, pieces[0])
+		return c.AppendCompress(dst, pieces[0])
 	}
-	return codec.AppendCompress(dst, slices.Concat(pieces...))
-}
-
-type none struct{}
-
-func (none) Method() int    { return 0 }
-func (none) String() string { return "none" }
-func (none) AppendCompress(dst, plain []byte) ([]byte, error) {
-	return append(dst, plain...), nil
-}
-
-type zlibCodec struct{ encoder *zlib.Encoder }
-
-func newZlib(level int) Codec {
-	encoder, err := zlib.NewEncoder(level)
-	if err != nil {
-		panic(err)
-	}
-	return &zlibCodec{encoder}
-}
-
-func (z *zlibCodec) Method() int    { return 1 }
-func (z *zlibCodec) String() string { return "zlib" }
-func (z *zlibCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
-	return z.encoder.AppendCompress(dst, plain)
-}
-
-type bzip2Codec struct{}
-
-func (bzip2Codec) Method() int    { return 2 }
-func (bzip2Codec) String() string { return "bzip2" }
-func (bzip2Codec) AppendCompress(dst, plain []byte) ([]byte, error) {
-	return bzip2.AppendCompress(dst, plain)
-}
-
-type lzfCodec struct{}
-
-func (lzfCodec) Method() int    { return 3 }
-func (lzfCodec) String() string { return "lzf" }
-func (lzfCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
-	return lzf.AppendCompress(dst, plain)
+	return c.AppendCompress(dst, slices.Concat(pieces...))
 }

@@ -1,9 +1,9 @@
-// Package zlib makes zlib streams (RFC 1950), in parallel if they are long.
+// Package zlib makes zlib streams (RFC 1950) of level 6, in parallel if they are long.
 //
-// A long input is cut into chunks that are compressed side by side, as pigz does. Each has the end
-// of the one before it as its dictionary, ends at a whole byte, and is appended to the one before
-// it: they are one stream, whose checksum is combined from those of the chunks. The cuts depend on
-// the length alone, so that the same input makes the same stream on every machine.
+// A long input is cut into chunks that are compressed in parallel, as pigz does. The end of each
+// chunk is the dictionary of the next. Each compressed chunk ends at a whole byte, so that together
+// they are one stream. Its checksum is combined from those of the chunks. The cuts depend on the
+// length alone, so the same input makes the same stream on every machine.
 package zlib
 
 import (
@@ -35,61 +35,39 @@ const (
 	dictionarySize = 16 << 10
 )
 
-// Encoder makes zlib streams of one level. Goroutines may share it.
-type Encoder struct {
-	header  [2]byte
-	writers sync.Pool
-}
+const (
+	level  = 6
+	header = 0x789c // deflate with a window of 32 kB, and the level
+)
 
-// NewEncoder returns an encoder of level 1 (fastest) to 9 (smallest). The error is for any other
-// level.
-func NewEncoder(level int) (*Encoder, error) {
-	if level < flate.BestSpeed || level > flate.BestCompression {
-		return nil, fmt.Errorf("zlib level %d is not from 1 to 9", level)
+// writers are kept for their memory.
+var writers = sync.Pool{New: func() any {
+	deflate, err := flate.NewWriter(nil, level)
+	if err != nil {
+		panic(err) // the level is valid
 	}
-	e := &Encoder{header: header(level)}
-	e.writers.New = func() any {
-		deflate, err := flate.NewWriter(nil, level)
-		if err != nil {
-			panic(err) // the level is valid
-		}
-		return &writer{deflate: deflate}
-	}
-	return e, nil
-}
+	return &writer{deflate: deflate}
+}}
 
-// header names deflate with its window of 32 kB, and the level, as zlib itself does.
-func header(level int) [2]byte {
-	switch {
-	case level == 1:
-		return [2]byte{0x78, 0x01}
-	case level <= 5:
-		return [2]byte{0x78, 0x5e}
-	case level == 6:
-		return [2]byte{0x78, 0x9c}
-	}
-	return [2]byte{0x78, 0xda}
-}
-
-// AppendCompress appends the compressed form of all pieces, one after another, to dst and returns
-// it. It does not retain dst or the pieces, which must not overlap. With an error it returns dst
-// as it was.
-func (e *Encoder) AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
+// AppendCompress appends the compressed form of the pieces, joined, to dst and returns it. It does
+// not retain dst or the pieces, which must not overlap. If there is an error, it returns dst
+// unchanged. Goroutines may call it concurrently.
+func AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	size := 0
 	for _, piece := range pieces {
 		size += len(piece)
 	}
 	start := len(dst)
-	dst = append(dst, e.header[:]...)
+	dst = binary.BigEndian.AppendUint16(dst, header)
 	var sum uint32
 	var err error
 	switch {
 	case size <= storedSize:
 		dst, sum = appendStored(dst, pieces, size)
 	case size <= serialSize:
-		dst, sum, err = e.appendChunk(dst, pieces, 0, size, size)
+		dst, sum, err = appendChunk(dst, pieces, 0, size, size)
 	default:
-		dst, sum, err = e.appendChunks(dst, pieces, size, chunkSize)
+		dst, sum, err = appendChunks(dst, pieces, size, chunkSize)
 	}
 	if err != nil {
 		return dst[:start], fmt.Errorf("zlib: %w", err)
@@ -97,8 +75,8 @@ func (e *Encoder) AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(dst, sum), nil
 }
 
-// appendStored appends a last deflate block that is not compressed, and returns the checksum of the
-// pieces.
+// appendStored appends the pieces as one last deflate block, uncompressed, and returns their
+// checksum.
 func appendStored(dst []byte, pieces [][]byte, size int) (_ []byte, sum uint32) {
 	dst = append(dst, 1) // the last block, stored
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(size))
@@ -110,14 +88,14 @@ func appendStored(dst []byte, pieces [][]byte, size int) (_ []byte, sum uint32) 
 	return dst, adler32.Checksum(dst[from:])
 }
 
-// appendChunks appends pieces of size bytes in all, in chunks of chunk bytes, and returns their
-// checksum.
-func (e *Encoder) appendChunks(dst []byte, pieces [][]byte, size, chunk int) (_ []byte, sum uint32, err error) {
+// appendChunks appends the pieces, size bytes in all, in chunks of the given length, and returns
+// their checksum.
+func appendChunks(dst []byte, pieces [][]byte, size, chunk int) (_ []byte, sum uint32, err error) {
 	sums := make([]uint32, (size+chunk-1)/chunk)
 	bounds := func(i int) (from, to int) { return i * chunk, min((i+1)*chunk, size) }
 	dst, err = parallel.Append(dst, len(sums), func(dst []byte, i int) (_ []byte, err error) {
 		from, to := bounds(i)
-		dst, sums[i], err = e.appendChunk(slices.Grow(dst, (to-from)/4), pieces, from, to, size)
+		dst, sums[i], err = appendChunk(slices.Grow(dst, (to-from)/4), pieces, from, to, size)
 		return dst, err
 	})
 	sum = 1
@@ -128,10 +106,10 @@ func (e *Encoder) appendChunks(dst []byte, pieces [][]byte, size, chunk int) (_ 
 	return dst, sum, err
 }
 
-// appendChunk appends the chunk from from to to, of pieces of size bytes in all, and returns its
+// appendChunk appends the chunk [from, to) of the pieces, size bytes in all, and returns its
 // checksum.
-func (e *Encoder) appendChunk(dst []byte, pieces [][]byte, from, to, size int) (_ []byte, sum uint32, err error) {
-	w := e.writers.Get().(*writer)
+func appendChunk(dst []byte, pieces [][]byte, from, to, size int) (_ []byte, sum uint32, err error) {
+	w := writers.Get().(*writer)
 	w.dst = dst
 	w.deflate.ResetDict(w, w.dictionary(pieces, from))
 	sum = 1
@@ -152,15 +130,15 @@ func (e *Encoder) appendChunk(dst []byte, pieces [][]byte, from, to, size int) (
 	dst = w.dst
 	w.dst = nil
 	w.deflate.ResetDict(nil, nil) // keep no hold of the pieces
-	e.writers.Put(w)
+	writers.Put(w)
 	return dst, sum, nil
 }
 
-// writer is a compressor, with what it appends to, and memory for its dictionary.
+// writer is a compressor that appends to dst.
 type writer struct {
 	deflate *flate.Writer
 	dst     []byte
-	copied  []byte
+	copied  []byte // memory for a dictionary
 }
 
 func (w *writer) Write(p []byte) (int, error) {
@@ -168,8 +146,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// dictionary returns the bytes before at, as many as there are up to dictionarySize. It copies them
-// if they stand in several pieces.
+// dictionary returns the last dictionarySize bytes before at, or all of them if there are fewer. It
+// copies them if they are in several pieces.
 func (w *writer) dictionary(pieces [][]byte, at int) []byte {
 	from := max(0, at-dictionarySize)
 	w.copied = w.copied[:0]
@@ -182,7 +160,7 @@ func (w *writer) dictionary(pieces [][]byte, at int) []byte {
 	return w.copied
 }
 
-// between iterates over the bytes from from to to of all pieces one after another.
+// between iterates over the parts of the pieces that make up the bytes [from, to).
 func between(pieces [][]byte, from, to int) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, piece := range pieces {
