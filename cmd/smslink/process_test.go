@@ -32,7 +32,25 @@ import (
 // process is the command as a process of its own, which TestMain has put on the PATH.
 type process struct {
 	*exec.Cmd
-	out, err bytes.Buffer
+	out, err output
+}
+
+// output is what a process has written so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 func start(t *testing.T, gateway *smslinktest.Gateway, args ...string) *process {
@@ -48,6 +66,22 @@ func start(t *testing.T, gateway *smslinktest.Gateway, args ...string) *process 
 func (p *process) end() int {
 	_ = p.Wait() // the code tells
 	return p.ProcessState.ExitCode()
+}
+
+// newHoldingGateway returns a gateway that takes the first uploads at once. It holds each later one
+// until the test lets one pass by sending to pass, or all by closing it.
+func newHoldingGateway(t *testing.T, first int) (gateway *smslinktest.Gateway, pass chan struct{}) {
+	t.Helper()
+	pass = make(chan struct{})
+	return newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
+		if n > first {
+			select {
+			case <-pass:
+			case <-t.Context().Done():
+			}
+		}
+		return smslinktest.Fault{}
+	}}), pass
 }
 
 // numbered writes a campaign of n rows.
@@ -108,20 +142,30 @@ func summary(t *testing.T, out string) (s struct {
 
 // The first Ctrl-C lets the uploads under way finish, and names all the rest.
 func TestSend_interrupted(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(300 * time.Millisecond) }})
+	came, told := make(chan struct{}), make(chan struct{})
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
+		if n == 2 {
+			close(came)
+			select {
+			case <-told:
+			case <-t.Context().Done():
+			}
+		}
+		return smslinktest.Fault{}
+	}})
 	results := filepath.Join(t.TempDir(), "results.csv")
 	p := start(t, gateway, "send", "--json", "--package-size", "10", "--results", results, "--endpoint", gateway.URL, numberedBook(t, 100))
-	_, err := gateway.WaitMessages(t.Context(), 20) // the first package's reply has arrived, the second is being uploaded
-	require.NoError(t, err)
+	<-came // the first package has its reply, and the second is uploaded
 	require.NoError(t, p.Process.Signal(os.Interrupt))
+	const interrupted = "smslink: interrupted: waiting for the packages that are being uploaded; no others are sent."
+	require.Eventually(t, func() bool { return strings.Contains(p.err.String(), interrupted) }, 2*time.Minute, 10*time.Millisecond)
+	close(told)
 	require.Equal(t, cli.ExitSomeBad, p.end(), p.err.String())
 
 	s := summary(t, p.out.String())
-	taken := gateway.Messages()
-	require.Len(t, taken, s.Accepted)
-	require.Less(t, s.Accepted, 100)
-	require.Equal(t, 100, s.Accepted+s.Not_sent)
-	require.Contains(t, p.err.String(), "smslink: interrupted: waiting for the packages that are being uploaded; no others are sent.")
+	require.Len(t, gateway.Messages(), 20)
+	require.Equal(t, 20, s.Accepted)
+	require.Equal(t, 80, s.Not_sent)
 	require.Len(t, readResults(t, results), 100)
 }
 
@@ -158,16 +202,18 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 	const messages = 3000
 	rounds := unlessLong(3, 24)
 	random := rand.New(rand.NewPCG(20261122, 9))
-	kills := 0
 	for round := range rounds {
-		var mu sync.Mutex
-		var kill func()
 		after := 1 + random.IntN(25)
+		now, killed := make(chan struct{}), make(chan struct{})
 		gateway := newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
-			mu.Lock()
-			defer mu.Unlock()
-			if n == after && kill != nil {
-				kill()
+			switch {
+			case n == after:
+				close(now)
+			case n > after: // so that the process does not end before it is killed
+				select {
+				case <-killed:
+				case <-t.Context().Done():
+				}
 			}
 			return smslinktest.Delay(time.Duration(n%3) * time.Millisecond)
 		}})
@@ -179,25 +225,12 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 			"send", "--json", "--package-size", "100", "--concurrency", "2", "--journal", filepath.Join(folder, "journal"),
 			"--results", filepath.Join(folder, "results.csv"), "--endpoint", gateway.URL, file,
 		}
-		mu.Lock()
 		p := start(t, gateway, args...)
-		pause := time.Duration(random.IntN(2000)) * time.Microsecond
-		kill = func() {
-			go func() {
-				time.Sleep(pause)
-				_ = p.Process.Kill()
-			}()
-		}
-		mu.Unlock()
-		if p.end() == -1 {
-			kills++
-		} else {
-			require.NotEqual(t, cli.ExitNotSent, p.ProcessState.ExitCode(), "round %d: %s", round, p.err.String())
-		}
-
-		mu.Lock()
-		kill = nil
-		mu.Unlock()
+		<-now
+		time.Sleep(time.Duration(random.IntN(2000)) * time.Microsecond)
+		require.NoError(t, p.Process.Kill())
+		require.Equal(t, -1, p.end(), "round %d: %s", round, p.err.String())
+		close(killed)
 		if round%3 == 1 {
 			exportAgain(t, file)
 		}
@@ -230,8 +263,6 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, left)
 	}
-	require.Greater(t, kills, rounds/2)
-	t.Logf("%d kills", kills)
 }
 
 // What can't be kept any more is not sent any more.
@@ -304,7 +335,7 @@ func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 
 // Under nohup a terminal's end ends nothing.
 func TestSend_hangupUnderNohup(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(50 * time.Millisecond) }})
+	gateway, pass := newHoldingGateway(t, 1)
 	p := &process{Cmd: exec.CommandContext(t.Context(), "nohup", "smslink", "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, numbered(t, 100))}
 	p.Env = append(os.Environ(), account.EnvConnectionID+"="+gateway.ConnectionID, account.EnvPassword+"="+gateway.Password)
 	p.Stdout, p.Stderr = &p.out, &p.err
@@ -312,6 +343,7 @@ func TestSend_hangupUnderNohup(t *testing.T) {
 	_, err := gateway.WaitMessages(t.Context(), 10)
 	require.NoError(t, err)
 	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+	close(pass)
 	require.Equal(t, cli.ExitAccepted, p.end(), p.err.String())
 	require.Equal(t, 100, summary(t, p.out.String()).Accepted)
 }

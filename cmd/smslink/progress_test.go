@@ -25,10 +25,11 @@ func TestProgress_narrow(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.columns), func(t *testing.T) {
 			t.Parallel()
-			gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(time.Second) }})
+			gateway, pass := newHoldingGateway(t, 2)
 			term := cmdtest.NewTerminal(t, gateway, c.columns)
 			term.Types("smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")
-			require.Regexp(t, c.line, term.Shows("(200/500"))
+			term.Matches(c.line)
+			close(pass)
 			screen := term.Shows("500 rows: 500 accepted, 0 failed, 0 bad;", "500 SMS; 5 packages")
 			require.NotContains(t, screen, "%")
 		})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Terminal is a real one, of tmux.
+// Terminal is a terminal of tmux.
 type Terminal struct {
 	t      *testing.T
 	socket string
@@ -54,37 +55,42 @@ func (t *Terminal) Types(keys ...string) {
 func (t *Terminal) Clear() {
 	t.t.Helper()
 	t.Types("clear", "Enter")
-	require.Eventually(t.t, func() bool {
-		return strings.TrimSpace(t.Tmux("capture-pane", "-p")) == "$"
-	}, 2*time.Minute, 20*time.Millisecond)
+	t.waits("an empty screen", func(screen string) bool { return strings.TrimSpace(screen) == "$" })
 }
 
-// Prompts waits until the shell does, so that nothing typed is lost to what runs before it.
+// Prompts waits until the shell prompts, so that nothing typed is lost to the command before it.
 func (t *Terminal) Prompts() {
 	t.t.Helper()
-	require.Eventually(t.t, func() bool {
-		screen := strings.TrimSpace(t.Tmux("capture-pane", "-p"))
-		return strings.HasSuffix(screen, "\n$")
-	}, 2*time.Minute, 20*time.Millisecond)
+	t.waits("a prompt", func(screen string) bool { return strings.HasSuffix(strings.TrimSpace(screen), "\n$") })
 }
 
-// Shows waits until the screen holds all of these, and gives it.
-func (t *Terminal) Shows(text ...string) (screen string) {
+// Shows waits until the screen holds all of these texts, and returns it.
+func (t *Terminal) Shows(texts ...string) (screen string) {
 	t.t.Helper()
-	require.Eventually(t.t, func() bool {
-		screen = t.Tmux("capture-pane", "-p", "-J")
+	return t.waits(fmt.Sprintf("%q", texts), func(screen string) bool {
 		unwrapped := strings.Join(strings.Fields(screen), " ")
-		for _, word := range text {
-			if !strings.Contains(screen, word) && !strings.Contains(unwrapped, word) {
+		for _, text := range texts {
+			if !strings.Contains(screen, text) && !strings.Contains(unwrapped, text) {
 				return false
 			}
 		}
 		return true
-	}, 2*time.Minute, 20*time.Millisecond, "the screen never showed %q, but last\n%s", text, screenOf{&screen})
-	return screen
+	})
 }
 
-// screenOf is a screen that is printed as it is by then.
-type screenOf struct{ screen *string }
+// Matches waits until the screen matches a pattern.
+func (t *Terminal) Matches(pattern string) {
+	t.t.Helper()
+	t.waits(pattern, regexp.MustCompile(pattern).MatchString)
+}
 
-func (s screenOf) String() string { return *s.screen }
+// waits waits until the screen is as wanted, and returns it.
+func (t *Terminal) waits(what string, wanted func(screen string) bool) (screen string) {
+	t.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if screen = t.Tmux("capture-pane", "-p", "-J"); wanted(screen) {
+			return screen
+		}
+		require.True(t.t, time.Now().Before(end), "the screen never showed %s, but last\n%s", what, screen)
+	}
+}

@@ -6,10 +6,10 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
@@ -17,21 +17,26 @@ import (
 
 // Bar is a bar on a terminal. Nil shows nothing.
 type Bar struct {
-	bar    *progressbar.ProgressBar
-	start  time.Time
-	rows   int                                        // that were read
-	files  interface{ Position() (read, size int64) } // that are read; nil if rows are counted
-	counts bool                                       // there is room for the outcomes
+	bar   *progressbar.ProgressBar
+	start time.Time
+	rows  int                                        // that were read
+	files interface{ Position() (read, size int64) } // that are read; nil if rows are counted
+
+	counts bool // there is room for the outcomes
 	ended  chan struct{}
+	mu     sync.Mutex
+	sent   int    // rows with an outcome
+	text   string // their outcomes
 }
 
 // firstShown is when the bar is first drawn: sooner, its rate means nothing.
 const firstShown = 250 * time.Millisecond
 
-// Sending returns a bar for so many rows; -1 is not known. It is drawn again twice a second, so
-// that a single package shows that it is being uploaded.
+// Sending returns a bar for so many rows, or for an unknown number if rows is -1. It is drawn four
+// times a second, also during a long upload.
 func Sending(out io.Writer, rows int) *Bar {
-	b := newBar(out, int64(rows), "sending", 0, progressbar.OptionShowCount(), progressbar.OptionSetItsString("rows"))
+	b := newBar(out, int64(rows), "sending", []progressbar.Option{progressbar.OptionShowCount()},
+		progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"))
 	if b != nil {
 		go b.redraw()
 	}
@@ -41,54 +46,27 @@ func Sending(out io.Writer, rows int) *Bar {
 // Checking returns a bar for the bytes of files.
 func Checking(out io.Writer, files interface{ Position() (read, size int64) }) *Bar {
 	_, size := files.Position()
+	options := []progressbar.Option{progressbar.OptionThrottle(100 * time.Millisecond)}
 	if size == 0 {
-		return newBar(out, -1, "checking", seldom, progressbar.OptionShowCount())
+		return newBar(out, -1, "checking", append(options, progressbar.OptionShowCount()))
 	}
-	b := newBar(out, size, "checking", seldom)
+	b := newBar(out, size, "checking", options)
 	if b != nil {
 		b.files = files
 	}
 	return b
 }
 
-func (p *Bar) redraw() {
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			_ = p.bar.RenderBlank()
-		case <-p.ended:
-			return
-		}
-	}
-}
-
-// seldom is how long a bar that moves all the time stays as it is.
-const seldom = 100 * time.Millisecond
-
 // newBar returns a bar that is only as wide as the terminal has room for: a line that wraps can't
-// be taken away again.
-func newBar(out io.Writer, most int64, what string, pause time.Duration, options ...progressbar.Option) *Bar {
-	screen := terminal.Of(out)
-	if screen == nil || os.Getenv("TERM") == "dumb" {
-		return nil
-	}
-	columns, _, err := term.GetSize(int(screen.Fd()))
-	if err != nil || columns < 40 {
+// be removed. A wide terminal has room for what the options whenWide show.
+func newBar(out io.Writer, most int64, what string, options []progressbar.Option, whenWide ...progressbar.Option) *Bar {
+	columns := terminal.Columns(out)
+	if columns < 40 || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
 	digits := len(strconv.FormatInt(most, 10)) // of each number in the line
-	options = append(options,
-		progressbar.OptionSetWriter(screen),
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionThrottle(pause),
-		progressbar.OptionClearOnFinish(),
-	)
 	if columns >= max(80, 57+5*digits) {
-		if pause == 0 {
-			options = append(options, progressbar.OptionShowIts())
-		}
+		options = append(options, whenWide...)
 		options = append(options,
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionSetWidth(24),
@@ -102,12 +80,18 @@ func newBar(out io.Writer, most int64, what string, pause time.Duration, options
 			progressbar.OptionSetTheme(progressbar.Theme{}),
 		)
 	}
-	p := &Bar{bar: progressbar.NewOptions64(most, options...), start: time.Now(), counts: columns >= 32+4*digits, ended: make(chan struct{})}
+	options = append(options,
+		progressbar.OptionSetWriter(terminal.Of(out)),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionClearOnFinish(),
+	)
+	p := &Bar{
+		bar: progressbar.NewOptions64(most, options...), start: time.Now(),
+		counts: columns >= 32+4*digits, text: what, ended: make(chan struct{}),
+	}
 	p.bar.StartWithoutRender()
 	return p
 }
-
-func (p *Bar) early() bool { return time.Since(p.start) < firstShown }
 
 // Add adds a row that was read.
 func (p *Bar) Add() {
@@ -115,7 +99,7 @@ func (p *Bar) Add() {
 		return
 	}
 	p.rows++
-	if p.rows%256 != 0 || p.early() {
+	if p.rows%256 != 0 || time.Since(p.start) < firstShown {
 		return
 	}
 	done := int64(p.rows)
@@ -125,15 +109,37 @@ func (p *Bar) Add() {
 	_ = p.bar.Set64(done)
 }
 
-// Show shows how far a sending is.
+// Show shows how far a sending is, the next time that the bar is drawn.
 func (p *Bar) Show(t *outcome.Tally) {
-	if p == nil || p.early() {
+	if p == nil {
 		return
 	}
-	_ = p.bar.Set(t.Rows())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = t.Rows()
 	if p.counts {
 		failed := t.Count(outcome.Failed) + t.Count(outcome.Rejected) + t.Count(outcome.NotSent) + t.Count(outcome.InDoubt)
-		p.bar.Describe(fmt.Sprintf("%d accepted, %d failed", t.Count(outcome.Accepted), failed))
+		p.text = fmt.Sprintf("%d accepted, %d failed", t.Count(outcome.Accepted), failed)
+	}
+}
+
+func (p *Bar) redraw() {
+	tick := time.NewTicker(firstShown)
+	defer tick.Stop()
+	for shown := 0; ; {
+		select {
+		case <-tick.C:
+		case <-p.ended:
+			return
+		}
+		p.mu.Lock()
+		sent, text := p.sent, p.text
+		p.mu.Unlock()
+		if sent > shown {
+			_ = p.bar.Set(sent)
+			shown = sent
+		}
+		p.bar.Describe(text)
 	}
 }
 
