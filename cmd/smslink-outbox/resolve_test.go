@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -56,13 +57,11 @@ func TestResolve_fromReport(t *testing.T) {
 			_, err := run(ctx, "run", "--endpoint", gateway.URL)
 			ended <- err
 		}()
-		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(20 * time.Millisecond) {
+		require.Eventually(t, func() bool {
 			var r outbox.Record
 			require.NoError(t, json.Unmarshal([]byte(must("lookup", "--json", key)), &r))
-			if r.State == want {
-				break
-			}
-		}
+			return r.State == want
+		}, 2*time.Minute, 20*time.Millisecond)
 		stop()
 		require.NoError(t, <-ended)
 	}
@@ -84,8 +83,15 @@ func TestResolve_fromReport(t *testing.T) {
 	require.Contains(t, must("lookup", "june-3"), "in doubt")
 	require.Contains(t, must("doubts"), "2 messages of bulk")
 
-	out, err := run(t.Context(), "resolve", u.Package, "--not-sent", "--by", "Ana", "--reason", "a test")
-	require.NoError(t, err, "a report has decided about a part, so that the gateway has answered")
+	_, err := run(t.Context(), "resolve", u.Package, "--not-sent", "--by", "Ana", "--reason", "a test")
+	require.ErrorContains(t, err, "the package may still be sent; end its worker ")
+	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db"))
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), "UPDATE smslink_package SET began = began - 3600000000, deadline = deadline - 3600000000")
+	require.NoError(t, err)
+	out, err = run(t.Context(), "resolve", u.Package, "--not-sent", "--by", "Ana", "--reason", "a test")
+	require.NoError(t, err, "an hour later")
 	host, err := os.Hostname()
 	require.NoError(t, err)
 	require.Regexp(t, `end process [0-9]+ on `+regexp.QuoteMeta(host)+` \(worker .*\) first, if it still runs`, out)
