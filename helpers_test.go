@@ -102,7 +102,7 @@ func peer(t testing.TB, answer func(conn net.Conn, request []byte)) (endpoint st
 			}
 			conns.Go(func() {
 				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+				_ = conn.SetDeadline(time.Now().Add(time.Minute))
 				var raw bytes.Buffer
 				req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &raw)))
 				if err != nil {

@@ -546,7 +546,7 @@ func TestSend_replyBombs(t *testing.T) {
 				if own != nil && c.head {
 					continue
 				}
-				client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: own, Timeout: 20 * time.Second})
+				client := newClient(t, &smslink.Options{Endpoint: endpoint, HTTPClient: own, Timeout: time.Minute})
 				p := packageOf(t, 1)
 				p.Codec = smslink.CodecNone
 				var before, after runtime.MemStats

@@ -415,12 +415,17 @@ func TestStream_asksTheLimiter(t *testing.T) {
 func TestStream_concurrency(t *testing.T) {
 	var mu sync.Mutex
 	now, most := 0, 0
+	four, cancel := context.WithTimeout(t.Context(), time.Minute) // done once four are uploaded at a time
+	defer cancel()
 	hold := func(int) smslinktest.Fault {
 		mu.Lock()
 		now++
-		most = max(most, now)
+		if most = max(most, now); most == 4 {
+			cancel()
+		}
 		mu.Unlock()
-		time.Sleep(10 * time.Millisecond)
+		<-four.Done()
+		time.Sleep(10 * time.Millisecond) // in which a fifth would come
 		mu.Lock()
 		now--
 		mu.Unlock()
@@ -517,7 +522,7 @@ func TestStream_batchesComeWhileAPackageFills(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			if m.ID > 10 && !yielded {
-				time.Sleep(50 * time.Millisecond << (m.ID - 11)) // until the reply is there
+				time.Sleep(120 * time.Millisecond << (m.ID - 11)) // a minute in all, until the reply is there
 			}
 			if !yield(m, err) {
 				return

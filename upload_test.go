@@ -502,10 +502,14 @@ func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 		&smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "9"}},
 	} {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		endpoint := peer(t,
-			func(net.Conn, []byte) { cancel(fmt.Errorf("lane 1: %w", other)); time.Sleep(50 * time.Millisecond) })
+		returned := make(chan struct{})
+		endpoint := peer(t, func(net.Conn, []byte) {
+			cancel(fmt.Errorf("lane 1: %w", other))
+			<-returned
+		})
 		p := packageOf(t, 1)
 		_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
+		close(returned)
 		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 		require.ErrorAs(t, err, new(*url.Error))

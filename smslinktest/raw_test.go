@@ -109,7 +109,7 @@ func TestRaw_endsTheConnectionIfTold(t *testing.T) {
 	conn, err := net.Dial("tcp", gateway.Server.Listener.Addr().String())
 	require.NoError(t, err)
 	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	require.NoError(t, newUpload(gateway, 0, onePlain, onePlain).request(t).Write(conn))
 	all, err := io.ReadAll(conn)
 	require.NoError(t, err, "the connection ends in order")

@@ -200,7 +200,7 @@ func (s *shop) print(ctx context.Context, out io.Writer, keys []string) error {
 
 // ended waits until all messages have ended, and those that were accepted were reported.
 func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Record, error) {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		records, err := s.box.Lookup(ctx, keys...)
 		if err != nil {
 			return nil, err

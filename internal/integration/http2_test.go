@@ -137,7 +137,7 @@ func (s *http2Server) sendTo(t *testing.T) smslink.Outcome {
 
 	transport := outer.Client().Transport.(*http.Transport)
 	client, err := smslink.NewClient("connection", "password", &smslink.Options{
-		Endpoint: "https://" + listener.Addr().String(), HTTPClient: &http.Client{Transport: transport}, Timeout: 30 * time.Second,
+		Endpoint: "https://" + listener.Addr().String(), HTTPClient: &http.Client{Transport: transport}, Timeout: time.Minute,
 	})
 	assert.NoError(t, err)
 	p := smslink.Package{Codec: smslink.CodecNone}
@@ -152,7 +152,7 @@ func (s *http2Server) sendTo(t *testing.T) smslink.Outcome {
 // serve reads to the end of the connection, whatever it has said in between.
 func (s *http2Server) serve(conn *tls.Conn) {
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
 		return
 	}

@@ -116,7 +116,7 @@ func (p *proxy) down() {
 // up listens again, if need be once a connection has gone that has taken the port for
 // its own end.
 func (p *proxy) up() (err error) {
-	for range 100 {
+	for range 1200 { // a minute
 		var socket net.Listener
 		if socket, err = net.Listen("tcp", p.address); err == nil {
 			p.listen(socket)
@@ -140,7 +140,7 @@ func (p *proxy) close() {
 }
 
 // longest is more than any connection of a test lives.
-const longest = 30 * time.Second
+const longest = time.Minute
 
 func (p *proxy) serve(client *net.TCPConn, planned plan) {
 	defer client.Close()

@@ -195,7 +195,7 @@ func TestStream_leavesNoGoroutine(t *testing.T) {
 					}
 				}
 			}()
-			goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("net/http.(*conn).serve"),
+			requireNoGoroutines(t, before, goleak.IgnoreAnyFunction("net/http.(*conn).serve"),
 				goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 		})
 	}

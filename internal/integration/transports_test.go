@@ -101,9 +101,9 @@ func TestSend_failuresThroughAnyTransport(t *testing.T) {
 					Endpoint: failure.endpoint, HTTPClient: &http.Client{Transport: rt},
 				})
 				require.NoError(t, err)
-				deadline := 30 * time.Second
+				deadline := time.Minute
 				if failure.says == "deadline exceeded" {
-					deadline = 300 * time.Millisecond
+					deadline = 2 * time.Second // so that a transport that buffers the upload has it by then
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), deadline)
 				defer cancel()

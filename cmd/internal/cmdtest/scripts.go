@@ -61,7 +61,7 @@ func Scripts(t *testing.T) {
 					ts.Fatalf("exit code %d, not %s\n%s\n%s", code, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 				}
 			},
-			// fault WORDS…: what happens to the next upload, in the text of sandbox --fault.
+			// fault TEXT…: what happens to the next upload, in the text of sandbox --fault.
 			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
 				next, err := fault.Parse(strings.Join(args, " "))
 				ts.Check(err)
@@ -70,12 +70,11 @@ func Scripts(t *testing.T) {
 			// until PATTERN COMMAND…: the command is run until its output matches.
 			"until": func(ts *testscript.TestScript, _ bool, args []string) {
 				wanted := regexp.MustCompile(args[0])
-				for range 200 {
+				for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 					_ = ts.Exec(args[1], args[2:]...)
 					if wanted.MatchString(ts.ReadFile("stdout")) {
 						return
 					}
-					time.Sleep(50 * time.Millisecond)
 				}
 				ts.Fatalf("it never matched\n%s\n%s", ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 			},
