@@ -103,7 +103,8 @@ const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]
 // draw appends the chart with its upper left corner at (x0, y0), and returns its height.
 func (c Chart) draw(b *bytes.Buffer, x0, y0, width int) int {
 	text := func(class string, x, y float64, anchor, text string) {
-		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", class, x, y, anchor, html.EscapeString(text))
+		text = html.EscapeString(text)
+		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", class, x, y, anchor, text)
 	}
 	y := y0 + margin + row - 5
 	text("title", float64(x0+margin), float64(y), "start", c.Title)

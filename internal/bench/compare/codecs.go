@@ -37,7 +37,8 @@ echo strlen($packed), " ", $best;`
 // codecs compares the codecs alone.
 func (c *comparison) codecs() error {
 	peer, file := filepath.Join(c.dir, "codec"), filepath.Join(c.dir, "plain")
-	if _, err := measure.Output("gcc", "-O2", "-o", peer, filepath.Join(sources, "codec.c"), "-lbz2", "-ldeflate", "-llzf"); err != nil {
+	source := filepath.Join(sources, "codec.c")
+	if _, err := measure.Output("gcc", "-O2", "-o", peer, source, "-lbz2", "-ldeflate", "-llzf"); err != nil {
 		return err
 	}
 	for _, n := range []int{10, 100, 1000, 100_000} {
@@ -98,8 +99,9 @@ type coder struct {
 // bzip2Coders are ours and dsnet's, on one core.
 func bzip2Coders(n int, plain []byte) ([]coder, error) {
 	w, err := dsnet.NewWriter(nil, &dsnet.WriterConfig{Level: dsnet.BestCompression})
+	ours := func(dst []byte) ([]byte, error) { return bzip2.AppendCompress(dst, plain) }
 	return []coder{
-		{fmt.Sprintf("bzip2 %d", n), onOneCore(func(dst []byte) ([]byte, error) { return bzip2.AppendCompress(dst, plain) })},
+		{fmt.Sprintf("bzip2 %d", n), onOneCore(ours)},
 		{fmt.Sprintf("dsnet %d", n), onOneCore(written(w, func(to io.Writer) { _ = w.Reset(to) }, plain))},
 	}, err
 }
@@ -170,7 +172,8 @@ func (c *comparison) rounds(coders []coder) error {
 // "Add/floor ns/op".
 func (c *comparison) benchmarks() error {
 	log.Print("the packages' benchmarks")
-	out, err := measure.Output("go", "test", "-run", "^$", "-bench", "^Benchmark(Add|Codec|Send|Reply|Growth)$", "-cpu", strconv.Itoa(runtime.NumCPU()), "-count", strconv.Itoa(c.runs), ".")
+	out, err := measure.Output("go", "test", "-run", "^$", "-bench", "^Benchmark(Add|Codec|Send|Reply|Growth)$",
+		"-count", strconv.Itoa(c.runs), ".")
 	if err != nil {
 		return err
 	}
@@ -242,7 +245,8 @@ func (c *comparison) codecTable() *measure.Table {
 			values = append(values, measure.Median(c.figures["Growth/"+n+" "+g.unit+"/message"]))
 		}
 		least, most := slices.Min(values), slices.Max(values)
-		row("growth: "+g.what+" a message from 1,000 to 1,000,000, ± from the middle", (most-least)/(most+least), -0.15, fmt.Sprintf("%.0f %s", values, g.unit))
+		row("growth: "+g.what+" a message from 1,000 to 1,000,000, ± from the middle", (most-least)/(most+least), -0.15,
+			fmt.Sprintf("%.0f %s", values, g.unit))
 	}
 	return t
 }

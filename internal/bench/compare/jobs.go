@@ -35,15 +35,19 @@ var plain = peer{
 	name:    "plain Go",
 	command: []string{measure.Self, "plain"},
 	codecs:  []string{"none", "zlib", "bzip2"},
-	targets: map[int][]float64{1: {1, 1, 1}, 1000: {1.5, 1.5, 1.5}, 10_000: {2.5, 2.5, 2.5}, 100_000: {3.5, 3.5, 3.5}, 1_000_000: {4, 4, 4}},
+	targets: map[int][]float64{
+		1: {1, 1, 1}, 1000: {1.5, 1.5, 1.5}, 10_000: {2.5, 2.5, 2.5}, 100_000: {3.5, 3.5, 3.5}, 1_000_000: {4, 4, 4},
+	},
 }
 
 var php = peer{
 	name:    "PHP",
 	command: []string{"php", filepath.Join(sources, "job.php")},
 	codecs:  []string{"none", "zlib", "lzf", "bzip2"},
-	targets: map[int][]float64{1000: {2.5, 2.5, 2.5, 2.5}, 10_000: {0, 0, 0, 0}, 100_000: {5.5, 6.5, 4.5, 3.5}, 1_000_000: {6, 6, 6, 2.5}},
-	memory:  map[int]float64{1_000_000: -0.2},
+	targets: map[int][]float64{
+		1000: {2.5, 2.5, 2.5, 2.5}, 10_000: {0, 0, 0, 0}, 100_000: {5.5, 6.5, 4.5, 3.5}, 1_000_000: {6, 6, 6, 2.5},
+	},
+	memory: map[int]float64{1_000_000: -0.2},
 }
 
 // result is every run of one whole job.
@@ -167,12 +171,14 @@ func jobTable(p peer, results []result) *measure.Table {
 			memoryText += ", target " + target + ": " + met
 		}
 		t.Row(fmt.Sprintf("%d messages, %s", r.n, r.codec),
-			measure.Spread(theirTimes, "ns"), measure.Spread(ourTimes, "ns"), fmt.Sprintf("%.2f", times), timeTarget, timeMet,
+			measure.Spread(theirTimes, "ns"), measure.Spread(ourTimes, "ns"),
+			fmt.Sprintf("%.2f", times), timeTarget, timeMet,
 			fmt.Sprintf("%.2f", measure.Ratio(measure.Processor(r.theirs.runs), measure.Processor(r.ours.runs))),
 			measure.Spread(theirMemory, "kB"), measure.Spread(ourMemory, "kB"), memoryText,
 			fmt.Sprintf("%.2f", float64(r.ours.uploaded)/float64(r.theirs.uploaded)))
 	}
-	t.WriteString("\nMemory is the peak of resident memory above what the messages themselves take; an MB here is 1,000 KiB.\n")
+	t.WriteString("\nMemory is the peak of resident memory above what the messages themselves take. " +
+		"An MB here is 1,000 KiB.\n")
 	return t
 }
 
@@ -199,7 +205,8 @@ func picture(results []result) []byte {
 	}
 	messages := chart.Axis{Label: "messages", Log: true}
 	in := func(unit string) chart.Axis {
-		return chart.Axis{Log: true, Format: func(value float64) string { return measure.Spread([]float64{value}, unit) }}
+		format := func(value float64) string { return measure.Spread([]float64{value}, unit) }
+		return chart.Axis{Log: true, Format: format}
 	}
 	return chart.Draw("Time and memory of the whole job against the number of messages", 2,
 		chart.Chart{Title: "Time of the whole job", X: messages, Y: in("ns"), Lines: times},

@@ -69,7 +69,10 @@ func run() error {
 
 	charts := make([]chart.Chart, len(series))
 	for i, s := range series {
-		charts[i] = chart.Chart{Title: s.metric, X: chart.Axis{Label: "seconds"}, Lines: make([]chart.Line, len(s.names))}
+		charts[i] = chart.Chart{Title: s.metric, X: chart.Axis{Label: "seconds"}}
+		for color, name := range s.names {
+			charts[i].Lines = append(charts[i].Lines, chart.Line{Name: name, Color: color})
+		}
 	}
 	for second := range seconds + 1 {
 		next := time.After(time.Second)
@@ -79,7 +82,8 @@ func run() error {
 		}
 		for i, s := range series {
 			for n, name := range s.names {
-				found := regexp.MustCompile(`(?m)^` + s.metric + `\{[^}]*` + s.attribute + `="` + name + `"[^}]*\} (\S+)$`).FindStringSubmatch(scrape)
+				labels := `\{[^}]*` + s.attribute + `="` + name + `"[^}]*\}`
+				found := regexp.MustCompile(`(?m)^` + s.metric + labels + ` (\S+)$`).FindStringSubmatch(scrape)
 				if found == nil {
 					return fmt.Errorf("%s has no %s", s.metric, name)
 				}
@@ -88,13 +92,14 @@ func run() error {
 					return err
 				}
 				line := &charts[i].Lines[n]
-				line.Name, line.Color = name, n
 				line.Points = append(line.Points, chart.Point{X: float64(second), Y: value})
 			}
 		}
 		<-next
 	}
-	picture := chart.Draw("A minute of the example's metrics: messages queued, seconds since the oldest was due, and packages by state", 1, charts...)
+	const description = "A minute of the example's metrics: " +
+		"messages queued, seconds since the oldest was due, and packages by state"
+	picture := chart.Draw(description, 1, charts...)
 	return os.WriteFile("docs/outbox-metrics.svg", picture, 0o644)
 }
 

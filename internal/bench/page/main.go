@@ -31,10 +31,22 @@ type part struct {
 
 var parts = []part{
 	{name: "plain", program: []string{"./internal/bench/compare", "-plain"}, try: []string{"-quick", "-runs", "1"}},
-	{name: "compare", program: []string{"./internal/bench/compare"}, try: []string{"-quick", "-runs", "1"}, picture: "performance.svg"},
+	{
+		name: "compare", program: []string{"./internal/bench/compare"}, try: []string{"-quick", "-runs", "1"},
+		picture: "performance.svg",
+	},
 	{name: "small", program: []string{"./internal/bench/small"}, try: []string{"-rounds", "1", "-lasting", "20ms"}},
-	{name: "stream", program: []string{"./internal/bench/stream"}, try: []string{"-messages", "100000", "-runs", "1"}, picture: "stream.svg"},
-	{name: "outbox", program: []string{"./outbox/internal/bench"}, try: []string{"-runs", "1", "-behind", "10000", "-dead", "10000", "-codes", "20", "-drain", "20000", "-batch", "20000", "-singles", "500"}},
+	{
+		name: "stream", program: []string{"./internal/bench/stream"}, try: []string{"-messages", "100000", "-runs", "1"},
+		picture: "stream.svg",
+	},
+	{
+		name: "outbox", program: []string{"./outbox/internal/bench"},
+		try: []string{
+			"-runs", "1", "-behind", "10000", "-dead", "10000", "-codes", "20",
+			"-drain", "20000", "-batch", "20000", "-singles", "500",
+		},
+	},
 }
 
 func main() {
@@ -116,7 +128,8 @@ func replace(page []byte, name string, table []byte) ([]byte, error) {
 		return nil, errors.New("the page has no place for it")
 	}
 	text := string(table)
-	if !strings.Contains(text, "\n|") || strings.Contains(text, "panic:") || strings.Contains(text, "goroutine ") || strings.Contains(text, "NaN") {
+	has := func(part string) bool { return strings.Contains(text, part) }
+	if !has("\n|") || slices.ContainsFunc([]string{"panic:", "goroutine ", "NaN"}, has) {
 		return nil, fmt.Errorf("no table: %q", text)
 	}
 	return slices.Concat(before, start, bytes.TrimSpace(table), []byte("\n"), end, after), nil

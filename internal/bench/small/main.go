@@ -74,8 +74,10 @@ var targets = map[int][]float64{1: {0.8, 0.7, 0.75, 0.4}, 10: {0.75, 0.5, 0, 0},
 
 // send measures all combinations and prints the table.
 func send(plain, secure string, rounds int, lasting time.Duration) error {
-	log.Print("messages, codec, URL, kept connection: uploads a second, bare | ours | rate ÷ bare's | processor time ÷ bare's | allocations, bare | ours")
-	t := measure.NewTable("messages, codec", "kept, http", "kept, https", "new, http", "new, https", "target, kept, http", "met")
+	log.Print("messages, codec, URL, kept connection: " +
+		"uploads a second, bare | ours | rate ÷ bare's | processor time ÷ bare's | allocations, bare | ours")
+	t := measure.NewTable("messages, codec", "kept, http", "kept, https", "new, http", "new, https",
+		"target, kept, http", "met")
 	for _, n := range []int{1, 10, 100} {
 		for i, codec := range codecs {
 			cells := []string{fmt.Sprintf("%d, %v", n, codec)}
@@ -147,9 +149,10 @@ func compare(n int, codec smslink.Codec, url string, kept bool, rounds int, last
 	if err != nil {
 		return 0, err
 	}
-	log.Printf("%d, %v, %s, %t: %.0f | %.0f | %.2f | %.2f | %s | %s", n, codec, url, kept, measure.Median(rates),
-		measure.Median(rates)*measure.Median(ratios), measure.Median(ratios), measure.Median(processor), bareAllocations, ourAllocations)
-	return measure.Median(ratios), nil
+	bareRate, ratio := measure.Median(rates), measure.Median(ratios)
+	log.Printf("%d, %v, %s, %t: %.0f | %.0f | %.2f | %.2f | %s | %s", n, codec, url, kept,
+		bareRate, bareRate*ratio, ratio, measure.Median(processor), bareAllocations, ourAllocations)
+	return ratio, nil
 }
 
 func sendPackage(client *smslink.Client, codec smslink.Codec, messages []corpus.Message) error {
@@ -218,5 +221,6 @@ func allocations(f func() error) (string, error) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	return fmt.Sprintf("%d, %.1f kB", (after.Mallocs-before.Mallocs)/calls, float64(after.TotalAlloc-before.TotalAlloc)/calls/1e3), nil
+	kB := float64(after.TotalAlloc-before.TotalAlloc) / 1e3
+	return fmt.Sprintf("%d, %.1f kB", (after.Mallocs-before.Mallocs)/calls, kB/calls), nil
 }

@@ -37,7 +37,7 @@ func main() {
 	var err error
 	if flag.NArg() == 2 { // a process that compare starts
 		i := slices.IndexFunc(sides, func(s side) bool { return s.name == flag.Arg(0) })
-		all := source(*messages, sides[i].rising)
+		all := newSource(*messages, sides[i].rising)
 		err = measure.Report(func(r *measure.Run) error { return sides[i].send(flag.Arg(1), all, *messages, r) })
 	} else {
 		err = compare(*messages, *runs, *pictures)
@@ -82,7 +82,9 @@ func compare(messages, runs int, pictures string) error {
 	}
 	fmt.Println(measure.Header("./internal/bench/stream",
 		fmt.Sprintf("%d messages in packages of %d, medians of %d runs of each side in turn", messages, perPackage, runs)))
-	t := measure.NewTable("", "time", "of Send's", "processor time", "of Send's", "peak memory, the largest", "heap in use, least to most")
+	t := measure.NewTable("", "time", "of Send's", "processor time", "of Send's",
+		"peak memory, the largest", "heap in use, least to most")
+	sendTook, sendProcessor := measure.Took(results[0]), measure.Processor(results[0])
 	for i, side := range sides {
 		took, processor := measure.Took(results[i]), measure.Processor(results[i])
 		var heap []float64
@@ -91,8 +93,8 @@ func compare(messages, runs int, pictures string) error {
 		}
 		peak := slices.Max(measure.Each(results[i], func(r measure.Run) int { return r.Peak }))
 		t.Row(side.name,
-			measure.Spread(took, "ns"), fmt.Sprintf("%.2f", measure.Ratio(took, measure.Took(results[0]))),
-			measure.Spread(processor, "ns"), fmt.Sprintf("%.2f", measure.Ratio(processor, measure.Processor(results[0]))),
+			measure.Spread(took, "ns"), fmt.Sprintf("%.2f", measure.Ratio(took, sendTook)),
+			measure.Spread(processor, "ns"), fmt.Sprintf("%.2f", measure.Ratio(processor, sendProcessor)),
 			fmt.Sprintf("%.1f MB", peak*1024/1e6), fmt.Sprintf("%.1f to %.1f MB", slices.Min(heap), slices.Max(heap)))
 	}
 	fmt.Print(t)
@@ -121,7 +123,7 @@ func picture(results [][]measure.Run) []byte {
 }
 
 // send sends the messages, and notes the heap in use after each tenth package.
-func (s side) send(url string, all iter.Seq2[smslink.Message, error], messages int, r *measure.Run) error {
+func (s side) send(url string, all source, messages int, r *measure.Run) error {
 	client, err := smslink.NewClient("connection", "password", &smslink.Options{Endpoint: url})
 	if err != nil {
 		return err
@@ -140,12 +142,12 @@ func (s side) send(url string, all iter.Seq2[smslink.Message, error], messages i
 		defer func() { _ = j.Close() }()
 		opts.Journal = j
 	}
-	responses := sendOneByOne(client, all)
+	sent := sendOneByOne(client, all)
 	if s.inFlight > 0 {
-		responses = stream(client, all, opts)
+		sent = stream(client, all, opts)
 	}
 	packages, accepted := 0, 0
-	for resp, err := range responses {
+	for resp, err := range sent {
 		if err != nil {
 			return err
 		}
@@ -162,9 +164,12 @@ func (s side) send(url string, all iter.Seq2[smslink.Message, error], messages i
 	return nil
 }
 
-// source makes messages as a database cursor would, of a corpus of one package. Their ids rise, or
-// are the same in each package.
-func source(messages int, rising bool) iter.Seq2[smslink.Message, error] {
+// source makes messages as a database cursor would.
+type source = iter.Seq2[smslink.Message, error]
+
+// newSource returns messages of a corpus of one package. Their ids rise, or are the same in each
+// package.
+func newSource(messages int, rising bool) source {
 	texts := corpus.Messages(perPackage)
 	return func(yield func(smslink.Message, error) bool) {
 		for i := range messages {
@@ -179,7 +184,9 @@ func source(messages int, rising bool) iter.Seq2[smslink.Message, error] {
 	}
 }
 
-func stream(client *smslink.Client, all iter.Seq2[smslink.Message, error], opts *smslink.StreamOptions) iter.Seq2[*smslink.Response, error] {
+type responses = iter.Seq2[*smslink.Response, error]
+
+func stream(client *smslink.Client, all source, opts *smslink.StreamOptions) responses {
 	return func(yield func(*smslink.Response, error) bool) {
 		for batch := range client.Stream(all, opts).Batches(context.Background()) {
 			if !yield(batch.Response, batch.Err) {
@@ -191,7 +198,7 @@ func stream(client *smslink.Client, all iter.Seq2[smslink.Message, error], opts 
 
 // sendOneByOne is what a program does without a Stream, with one package that it fills again and
 // again.
-func sendOneByOne(client *smslink.Client, all iter.Seq2[smslink.Message, error]) iter.Seq2[*smslink.Response, error] {
+func sendOneByOne(client *smslink.Client, all source) responses {
 	return func(yield func(*smslink.Response, error) bool) {
 		var p smslink.Package
 		for m := range all {
