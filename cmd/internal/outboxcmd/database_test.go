@@ -20,16 +20,19 @@ import (
 	"github.com/go-smslink/smslink/outbox"
 )
 
+func noVariables(string) string { return "" }
+
 func run(t *testing.T, args ...string) (code int, said string) {
 	t.Helper()
 	var out strings.Builder
-	console := cli.Console{In: strings.NewReader(""), Out: &out, Err: &out, Getenv: func(string) string { return "" }}
+	console := cli.Console{In: strings.NewReader(""), Out: &out, Err: &out, Getenv: noVariables}
 	return cli.Run(context.Background(), console, outboxcmd.NewCommand, args), out.String()
 }
 
 // A password with a character that a URL must escape is refused before any of it is taken for a
 // host, and no error quotes a part of a URL.
 func TestDB_urlsThatNameAPartOfThePasswordAsAHost(t *testing.T) {
+	const parameters = "--db has a parameter or a port that the database's driver does not take"
 	const unescaped = "--db has an @, /, ? or # in its user or password; write %40, %2F, %3F or %23"
 	for _, scheme := range []string{"postgres", "postgresql", "mysql", "mariadb"} {
 		for rest, want := range map[string]string{
@@ -42,7 +45,7 @@ func TestDB_urlsThatNameAPartOfThePasswordAsAHost(t *testing.T) {
 			"u:hunter2%Xq7@127.0.0.1:1/d":                                  "--db is no URL such as ",
 			"u:hunter2Xq7@127.0.0.1:Xq7/d":                                 "--db is no URL such as ",
 			"u:hunter2Xq7@127.0.0.1:99999/d":                               "",
-			"u:hunter2Xq7@127.0.0.1:1/d?sslmode=Xq7&tls=Xq7&parseTime=Xq7": "--db has a parameter or a port that the database's driver does not take",
+			"u:hunter2Xq7@127.0.0.1:1/d?sslmode=Xq7&tls=Xq7&parseTime=Xq7": parameters,
 			"u:hunter2%40Xq7@127.0.0.1:1/d":                                "",
 		} {
 			code, said := run(t, "status", "--db", scheme+"://"+rest)
@@ -95,9 +98,10 @@ func TestRun_takesUnsubscriptions(t *testing.T) {
 	defer stop()
 	ended := make(chan int, 1)
 	go func() {
-		console := cli.Console{In: strings.NewReader(""), Out: io.Discard, Err: errOut, Getenv: func(string) string { return "" }}
+		console := cli.Console{In: strings.NewReader(""), Out: io.Discard, Err: errOut, Getenv: noVariables}
 		ended <- cli.Run(ctx, console, outboxcmd.NewCommand, []string{
-			"run", "--db", "sqlite:" + name, "--migrate", "--sandbox", "--reports", "127.0.0.1:0", "--secret-file", secret,
+			"run", "--db", "sqlite:" + name, "--migrate", "--sandbox",
+			"--reports", "127.0.0.1:0", "--secret-file", secret,
 		})
 		_ = errOut.Close()
 	}()

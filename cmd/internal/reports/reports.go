@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -105,11 +103,7 @@ func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
 
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
-	}
-	if err := serve.Until(ctx, server, listener); err != nil {
+	if err := serve.Webhooks(ctx, handler, listener, logger); err != nil {
 		return cli.Exit(cli.ExitNotSent, err)
 	}
 	if err := out.failure(); err != nil {

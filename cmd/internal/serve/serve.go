@@ -4,12 +4,24 @@ package serve
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 )
 
-// Until serves until ctx is done, and then ends what is under way, soon.
+// Webhooks serves what the gateway calls until ctx is done, within the bounds that a server on the
+// internet needs.
+func Webhooks(ctx context.Context, handler http.Handler, listener net.Listener, logger *slog.Logger) error {
+	return Until(ctx, &http.Server{
+		Handler: handler, MaxHeaderBytes: 64 << 10,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute,
+		ErrorLog:    slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}, listener)
+}
+
+// Until serves until ctx is done, and then ends within seconds.
 func Until(ctx context.Context, server *http.Server, listener net.Listener) error {
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	ended := make(chan error, 1)

@@ -1,0 +1,267 @@
+package outboxcmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/input"
+	"github.com/go-smslink/smslink/cmd/internal/signature"
+	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/outbox"
+)
+
+func newEnqueueCommand(db *database) *cobra.Command {
+	var name, lane string
+	var files input.Flags
+	cmd := &cobra.Command{
+		Use:   "enqueue --campaign NAME FILE…",
+		Short: "Queue the messages of CSV, XLSX or JSON lines files",
+		Long: `Queue the messages of FILE… in one transaction: all of them, or none.
+
+` + input.Help + `
+
+The key of a message is NAME-ID. A message whose key is in the outbox already is not
+queued again, so the same command can be run again.`,
+		Example: "  smslink-outbox enqueue --db sqlite:shop.db --campaign june june.csv",
+		Args:    cli.Files,
+		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
+			return enqueue(ctx, db, box, files, name, lane, args)
+		}),
+	}
+	cmd.Flags().StringVar(&name, "campaign", "", "`NAME` of the campaign, with which the keys begin")
+	cmd.Flags().StringVar(&lane, "lane", outbox.Bulk, "`LANE`: urgent or bulk")
+	files.AddTo(cmd)
+	_ = cmd.MarkFlagRequired("campaign")
+	return cmd
+}
+
+func enqueue(
+	ctx context.Context, db *database, box *outbox.Outbox, files input.Flags, name, lane string, names []string,
+) error {
+	noIDs := errors.New("a file has no id column; the keys need one, so that no message is queued twice")
+	opened, err := files.Open(db.console, names, noIDs)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	rows, err := opened.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	tx, err := db.pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+
+	const batch = 1000
+	var bad input.Complaints
+	var pending []outbox.Message
+	read, added := 0, 0
+	enqueue := func() error {
+		n, err := box.Enqueue(ctx, tx, pending...)
+		added += n
+		pending = pending[:0]
+		return err
+	}
+	for rows.Next(ctx) {
+		row := rows.Row()
+		read++
+		if row.Bad != nil {
+			bad.AddRow(row)
+			continue
+		}
+		m := row.Message
+		pending = append(pending, outbox.Message{
+			Key: fmt.Sprintf("%s-%d", name, m.ID), To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt, Lane: lane,
+		})
+		if len(pending) == batch && !bad.Any() {
+			if err := enqueue(); err != nil {
+				return err
+			}
+		}
+		if bad.Any() {
+			pending = pending[:0]
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if bad.Any() {
+		bad.Print(db.console.Err, input.FewPlaces, "")
+		return cli.Exit(cli.ExitNotSent, errors.New("nothing was queued; correct these rows"))
+	}
+	if err := enqueue(); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("it is not known whether the messages were queued; run the same command again, "+
+			"which queues none twice: %w", terminal.Error(err))
+	}
+	before := ""
+	if added < read {
+		before = "; the others were queued before"
+	}
+	fmt.Fprintf(db.console.Out, "%d of %d messages queued%s\n", added, read, before)
+	return nil
+}
+
+// someKeys requires at least one KEY.
+func someKeys(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name a KEY; those of outbox enqueue are CAMPAIGN-ID")
+	}
+	return nil
+}
+
+func newLookupCommand(db *database) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "lookup KEY…",
+		Short: "Show the records of messages",
+		Args:  someKeys,
+		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, keys []string) error {
+			records, err := box.Lookup(ctx, keys...)
+			if err != nil {
+				return err
+			}
+			out := cli.NewOutput(db.console.Out)
+			for _, r := range records {
+				if asJSON {
+					out.JSON(r)
+				} else {
+					fmt.Fprintln(out, recordLine(r))
+				}
+			}
+			if out.Err == nil && len(records) < len(keys) {
+				return cli.Exit(cli.ExitSomeBad,
+					fmt.Errorf("%d of %d keys have no message", len(keys)-len(records), len(keys)))
+			}
+			return out.Err
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object for each")
+	return cmd
+}
+
+func recordLine(r outbox.Record) string {
+	line := fmt.Sprintf("%s: %s", r.Key, r.State)
+	if r.Result.Status != 0 {
+		line += ", " + r.Result.Status.String()
+	}
+	switch {
+	case r.Report != nil && r.Report.Delivered:
+		line += ", delivered at " + r.Report.Time.Format(time.RFC3339)
+	case r.Report != nil:
+		line += ", not delivered at " + r.Report.Time.Format(time.RFC3339)
+	}
+	if r.Note != "" {
+		line += ": " + plain(r.Note)
+	}
+	return terminal.Line(line)
+}
+
+// plain returns text that the outbox keeps of an error, without the library's name in front.
+func plain(text string) string { return terminal.Error(errors.New(text)).Error() }
+
+func newCancelCommand(db *database) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel KEY…",
+		Short: "Take messages out of the queue",
+		Args:  someKeys,
+		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, keys []string) error {
+			n, err := box.Cancel(ctx, db.pool, keys...)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(db.console.Out, "%d of %d cancelled\n", n, len(keys))
+			if n < len(keys) {
+				return cli.Exit(cli.ExitSomeBad,
+					errors.New("the others are not in the queue; smslink-outbox lookup KEY shows each"))
+			}
+			return nil
+		}),
+	}
+}
+
+func newPersonCommand(db *database) *cobra.Command {
+	var s signature.Signature
+	var export string
+	var erase bool
+	cmd := &cobra.Command{
+		Use:   "person NUMBER [--export FILE | --erase --reason TEXT]",
+		Short: "Show, export or erase what is kept of a number",
+		Long: `Show the messages to a number that are not erased yet, in any form of the number.
+
+--export writes them to a new file, with their texts, as a JSON array.
+
+--erase cancels what is queued, and erases the number and the texts of what has ended.
+What is being sent, in doubt or rejected is kept until it has ended: resolve it, and
+erase again. Who erased and why is kept, without the number. An opt-out stays.`,
+		Args: cobra.ExactArgs(1),
+		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
+			if erase {
+				return erasePerson(ctx, db.console, box, args[0], s)
+			}
+			records, err := box.Person(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if export != "" {
+				return exportPerson(db.console, records, export)
+			}
+			out := cli.NewOutput(db.console.Out)
+			for _, r := range records {
+				fmt.Fprintln(out, recordLine(r.Record))
+			}
+			fmt.Fprintln(out, campaign.Plural(len(records), "message"))
+			return out.Err
+		}),
+	}
+	cmd.Flags().StringVar(&export, "export", "", "write them with their texts to a new `FILE`, as JSON")
+	cmd.Flags().BoolVar(&erase, "erase", false, "erase them")
+	cmd.MarkFlagsMutuallyExclusive("export", "erase")
+	s.AddTo(cmd)
+	cmd.MarkFlagsRequiredTogether("erase", "reason")
+	return cmd
+}
+
+func erasePerson(ctx context.Context, c cli.Console, box *outbox.Outbox, number string, s signature.Signature) error {
+	e, err := box.ErasePerson(ctx, number, s.By, s.Reason)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "%d cancelled and erased, %d erased\n", e.Cancelled, e.Erased)
+	if e.Waiting > 0 {
+		return cli.Exit(cli.ExitSomeBad, fmt.Errorf("%s left that did not end; smslink-outbox person NUMBER "+
+			"shows them, and doubts those that wait for you; then erase again", campaign.Plural(e.Waiting, "message")))
+	}
+	return nil
+}
+
+// exportPerson writes the records to a new file that the owner alone can read.
+func exportPerson(c cli.Console, records []outbox.PersonRecord, name string) error {
+	raw, err := json.MarshalIndent(records, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(raw, '\n'))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "%s written to %s\n", campaign.Plural(len(records), "message"), terminal.Line(name))
+	return nil
+}
