@@ -47,8 +47,9 @@ type Options struct {
 	// next upload. By default each upload has a connection of its own, as with the reference
 	// client. A kept connection saves a TLS handshake, which takes more than ten times the
 	// processor time of a small upload. It risks two things:
-	//   - Bytes that a server, or a proxy before it, writes behind one reply can be taken for the
-	//     reply to the next upload. Messages are then called rejected although they were taken.
+	//   - Bytes that a server, or a proxy before it, writes after one reply can be taken for the
+	//     reply to the next upload. Messages are then reported as rejected although they were
+	//     taken.
 	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
 
@@ -68,9 +69,9 @@ type Options struct {
 
 	// Cooldown is how long the client sends nothing more after the gateway has rejected its
 	// account, with ERROR 1 to 7 or 14: repeated wrong passwords get the IP address banned.
-	// Packages are then not sent, and their errors wrap the [*GatewayError]. After that time one
-	// package asks again. Each further ERROR of these doubles the time, up to an hour. 0 means 1
-	// minute, and below 0 none.
+	// Packages are then not sent, and their errors wrap the [*GatewayError]. After that time the
+	// client tries one package. Each further such ERROR doubles the time, up to an hour. 0 means 1
+	// minute; a negative Cooldown means none.
 	Cooldown time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
@@ -257,7 +258,7 @@ func (c *Client) Send(ctx context.Context, p *Package) (*Response, error) {
 	return c.send(ctx, p, attempt{number: 1})
 }
 
-// attempt is one of perhaps several to send a package.
+// attempt is one attempt to send a package. A stream may make several.
 type attempt struct {
 	number   int         // from 1
 	mayBegin func() bool // asked just before the transport gets the upload; nil means that it may
@@ -271,7 +272,7 @@ func (c *Client) send(ctx context.Context, p *Package, try attempt) (*Response, 
 	if err := p.beginSend(); err != nil {
 		return nil, c.failed(ctx, 0, &SendError{Outcome: OutcomeInDoubt, Err: err})
 	}
-	var x exchange // in doubt, if a codec or a transport panics
+	var x exchange // stays in doubt if a codec or a transport panics
 	defer func() { p.endSend(x.outcome()) }()
 	if err := c.usable(ctx); err != nil {
 		x.err = notSent(err)
@@ -320,19 +321,19 @@ func (c *Client) usable(ctx context.Context) error {
 	return nil
 }
 
-// account keeps a client whose account was rejected from asking again at once.
+// account keeps a client from uploading again too soon after its account was rejected.
 type account struct {
-	cooldown time.Duration // the shortest pause; none if it is below 0
+	cooldown time.Duration // the shortest pause; negative means that there are no pauses
 
 	mu      sync.Mutex
 	refusal *GatewayError // nil if the account was not rejected, or not lately
 	at      time.Time     // of the rejection
 	pause   time.Duration // after it
-	next    time.Time     // when a package may ask again
+	next    time.Time     // when a package may be uploaded again
 }
 
-// ask returns an error if no package may ask the gateway yet. If it returns nil, one package asks
-// for all: the others wait for another pause, or until it is answered.
+// ask returns an error if no package may be uploaded yet. After a pause it lets one package
+// through, and refuses the others until that one is answered, or for another pause.
 func (a *account) ask(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -347,8 +348,8 @@ func (a *account) ask(now time.Time) error {
 	return nil
 }
 
-// answered notes what a package that asked at start led to. What was under way when the account was
-// rejected says nothing new.
+// answered notes the result of a package whose upload began at start. It ignores packages that were
+// under way when the account was rejected.
 func (a *account) answered(start, now time.Time, err *SendError) {
 	var refusal *GatewayError
 	if err != nil {

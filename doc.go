@@ -20,10 +20,10 @@
 //
 //   - accepted: the error is nil;
 //   - not sent: no byte of the package was handed to any transport;
-//   - rejected: the gateway, or a server before it, took nothing of the package;
-//   - failed: the gateway took the package, and will not send this message of it;
-//   - invalid: the message was put into no package;
-//   - in doubt: it may have been taken, since the reply was lost or does not say.
+//   - rejected: the gateway, or a server before it, refused the package;
+//   - failed: the gateway took the package, but will not send this message of it;
+//   - invalid: the message was refused before it was put into a package;
+//   - in doubt: it may have been taken, because the reply was lost or does not say.
 //
 // [SafeToResend] reports whether the message can be sent again without the risk of a duplicate SMS.
 // A package that was accepted or is in doubt can't be sent again before [Package.Reopen].

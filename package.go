@@ -99,7 +99,7 @@ type Package struct {
 	form  *plainForm   // a pointer, so that fmt prints an address
 }
 
-// packageState is what a package's seal says.
+// packageState says whether a package is sealed, and why.
 type packageState int32
 
 const (
@@ -130,7 +130,7 @@ func (p *Package) beginSend() error {
 	if err := p.sealed(); err != nil {
 		return err
 	}
-	return errBeingSent // until just now
+	return errBeingSent // it was, until just now
 }
 
 // endSend seals or opens the package, as the outcome of its Send says.

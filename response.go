@@ -105,9 +105,9 @@ func (a *answer) failure(outcome Outcome, cause error) *SendError {
 // notSent returns the error of a call that uploads nothing.
 func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent, cause) }
 
-// isFramed reports whether the body says itself where it ends. Otherwise its end is the
-// connection's, and a body cut short looks like a whole one. Over HTTP/1 a status line may claim
-// HTTP/2; then Close is true if the connection's end is the body's.
+// isFramed reports whether the response says where its body ends. Otherwise the body ends with the
+// connection, and one that was cut short looks whole. Over HTTP/1 a status line may claim HTTP/2;
+// then Close is true if the body ends with the connection.
 func isFramed(resp *http.Response) bool {
 	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") || resp.Uncompressed ||
 		resp.ProtoMajor >= 2 && !resp.Close
@@ -120,15 +120,17 @@ func isEncoded(resp *http.Response) bool {
 
 const acceptance = "MESSAGE;" // how a reply to a package that was taken starts
 
-// holdsAnother reports whether a MESSAGE stands behind the start of the reply, which it may
-// contradict.
+// holdsAnother reports whether the reply has a MESSAGE after its start, which may contradict it.
 func holdsAnother(body string) bool {
 	return strings.Contains(strings.TrimPrefix(wire.TrimReply(body), acceptance), acceptance)
 }
 
 // mayHoldMessage reports whether a refusal may hold a MESSAGE, or may have held one before it was
-// cut: it has one anywhere, in any case at the start of a line; or it is not text, but UTF-16 or
-// gzip; or the last line of a cut one, or its end, may be the start of one.
+// cut:
+//
+//   - it has one in capitals anywhere, or in any letter case at the start of a line;
+//   - it is not text, but UTF-16 or gzip;
+//   - it is cut, and its last line, or the end of that line, may be the start of one.
 func mayHoldMessage(body string, cut bool) bool {
 	if strings.Contains(body, acceptance) || strings.ContainsRune(body, 0) || strings.HasPrefix(body, "\x1f\x8b") {
 		return true
@@ -150,7 +152,8 @@ func mayHoldMessage(body string, cut bool) bool {
 	return cut && mayBeginMessage(body)
 }
 
-// mayBeginMessage reports whether a MESSAGE may go on behind the last line of a body.
+// mayBeginMessage reports whether the last line of a cut body may be the start of a MESSAGE, or end
+// in one.
 func mayBeginMessage(last string) bool {
 	const mark = "\ufeff"
 	for n := range len(acceptance) {
@@ -266,13 +269,15 @@ func newResponse(empty []Result, find func(id int64) (place int), reply wire.Rep
 			doubt(last)
 		}
 	}
+	// If the only entry was cut, it may have been about any message.
 	switch onlyCut := reply.MayBeCut && unreadable == 1 && len(r.Unmatched) == 1; {
 	case len(r.Unmatched) == 0 && !reply.MayBeCut:
 		return r, nil
 	case len(r.Unmatched) > 0 && !fits && !onlyCut:
 		return nil, errOtherReply
 	}
-	if last >= 0 && reply.MayBeCut && r.Results[last].Status != StatusSuccess { // which is no cut refusal
+	// No refusal reads as success when it is cut.
+	if last >= 0 && reply.MayBeCut && r.Results[last].Status != StatusSuccess {
 		doubt(last)
 	}
 	for place, result := range r.Results {
@@ -376,7 +381,7 @@ func (e *resultErrors) Error() string {
 
 func (e *resultErrors) Unwrap() []error { return e.errs }
 
-// verdict is in doubt, and so has no outcome to be misread, if a part of the package was accepted.
+// verdict is in doubt if a part of the package was accepted, since no other outcome fits the whole.
 func (e *resultErrors) verdict() verdict {
 	if len(e.errs) < e.messages {
 		return verdict{}

@@ -58,7 +58,8 @@ var (
 //   - five packages in a row are in doubt. Those that were not sent do not count.
 //
 // It then yields what is under way. Packages that wait for the Limiter or for a retry are not
-// sent. What was read and not packed yet comes in a last Batch, whose Err matches [ErrStopped].
+// sent. What was read and is not yet in a full package comes in a last Batch, whose Err matches
+// [ErrStopped].
 //
 // # Concurrency
 //
@@ -75,7 +76,7 @@ type Stream struct {
 	source iter.Seq2[Message, error]
 	opts   StreamOptions
 
-	needsIDs bool // there is a Journal, perhaps not in use
+	needsIDs bool // there is a Journal, even if test mode does not use it
 	totals   totals
 
 	mu     sync.Mutex
@@ -225,7 +226,7 @@ var errInStream = fmt.Errorf("%w in this stream", errRepeatedID)
 
 const maxConcurrency = 1000
 
-// withDefaults returns the options with each default in its place.
+// withDefaults returns the options with the defaults filled in.
 func (o StreamOptions) withDefaults() StreamOptions {
 	setDefault(&o.MaxMessages, 10_000)
 	setDefault(&o.MaxBytes, 2_000_000)
@@ -255,8 +256,8 @@ type Retry struct {
 	OnRetry func(attempt int, pause time.Duration, err error)
 }
 
-// mayWork reports whether another attempt may do better: nothing was sent, for want of a connection
-// or of time.
+// mayWork reports whether another attempt may succeed: nothing was sent, because of the network or
+// a time-out.
 func mayWork(err error) bool {
 	var failure *SendError
 	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworkError()
