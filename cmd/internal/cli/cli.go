@@ -84,7 +84,7 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	root.SetIn(c.In)
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
-	root.SetFlagErrorFunc(noSuchFlag)
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(newVersionCommand(c, root.Name()))
 	root.SetHelpCommand(newHelpCommand(root))
 	onceOnly(root)

@@ -42,6 +42,8 @@ func collects(v pflag.Value) bool {
 	return ok
 }
 
+var errTwice = errors.New("was given twice; give it once")
+
 // onceValue is the value of a flag that may be given once.
 type onceValue struct {
 	pflag.Value
@@ -50,7 +52,7 @@ type onceValue struct {
 
 func (v *onceValue) Set(value string) error {
 	if v.given {
-		return errors.New("it was given before")
+		return errTwice
 	}
 	v.given = true
 	return v.Value.Set(value)

@@ -23,18 +23,12 @@ func NoSuchCommand(root *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q%s", args[0], suggestion(args[0], names, ""))
 }
 
-// noSuchFlag adds the flag that was meant to an error of the command line, and names what a number
-// or a time must be like.
-func noSuchFlag(cmd *cobra.Command, err error) error {
+// wrongFlag rewrites an error of pflag: it says what is wrong with a flag's value, or which flag was
+// meant.
+func wrongFlag(cmd *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
-		wanted := map[string]string{"int": "a whole number", "float64": "a number such as 2.5", "duration": "a time such as 90s or 5m"}
-		if invalid.GetValue() == "" {
-			return emptyFlag(invalid.GetFlag())
-		}
-		if text := wanted[invalid.GetFlag().Value.Type()]; text != "" {
-			return fmt.Errorf("--%s takes %s, not %q", invalid.GetFlag().Name, text, invalid.GetValue())
-		}
+		return wrongValue(invalid)
 	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -51,6 +45,25 @@ func noSuchFlag(cmd *cobra.Command, err error) error {
 		}
 	})
 	return fmt.Errorf("%w%s", err, suggestion(name, names, "--"))
+}
+
+func wrongValue(invalid *pflag.InvalidValueError) error {
+	flag, value, cause := invalid.GetFlag(), invalid.GetValue(), invalid.Unwrap()
+	kinds := map[string]string{
+		"bool": "true or false", "int": "a whole number", "float64": "a number such as 2.5", "duration": "a time such as 90s or 5m",
+	}
+	kind := kinds[flag.Value.Type()]
+	switch {
+	case errors.Is(cause, errTwice):
+		return fmt.Errorf("--%s %w", flag.Name, cause)
+	case value == "":
+		return emptyFlag(flag)
+	case kind != "":
+		return fmt.Errorf("--%s takes %s, not %q", flag.Name, kind, value)
+	case flag.Value.Type() == "TEXT": // of a message
+		return fmt.Errorf("--%s: %w", flag.Name, cause)
+	}
+	return fmt.Errorf("--%s %q: %w", flag.Name, value, cause)
 }
 
 // suggestion returns which of the names was meant, or nothing if none is near.

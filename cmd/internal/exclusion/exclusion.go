@@ -24,9 +24,6 @@ func Read(ctx context.Context, names []string, emptyToo bool) (*List, error) {
 	}
 	l := &List{numbers: map[uint64]int{}, files: names}
 	for i, name := range names {
-		if name == "-" {
-			return nil, errors.New("takes files, not standard input")
-		}
 		err := l.read(ctx, i)
 		if info, statErr := os.Stat(name); statErr == nil && info.Mode().IsRegular() && info.Size() == 0 {
 			err = campaign.ErrNoRows

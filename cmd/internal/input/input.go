@@ -46,6 +46,7 @@ type Flags struct {
 	sheet   string
 	zone    zone
 	at      string
+	sendAt  time.Time // what at says
 	text    text
 
 	// HiddenRows is include or skip, or empty if nothing was said of what a sheet does not show.
@@ -63,6 +64,7 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` to send rows at that have none, as send_at has it; instead of now")
 	cmd.Flags().Var(&o.text, "text", "the text of every row, with columns to fill in, such as 'Bună, {prenume|client}!'; {{ is a brace")
 	cmd.Flags().Var(&textFile{text: &o.text}, "text-file", "the same, from a file in UTF-8")
+	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 	cmd.ValidArgsFunction = cli.CompleteFiles
 	cli.Complete(cmd, "hidden-rows", cli.OneOf("include", "skip"))
 	cli.Complete(cmd, "zone", cli.OneOf("Europe/Bucharest", "UTC"))
@@ -72,6 +74,17 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 		}
 		return values, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 	})
+}
+
+// check finds what is wrong with flags together.
+func (o *Flags) check() (err error) {
+	if _, given := o.columns["text"]; given && o.text.Template != nil {
+		return errors.New("--text and --column text contradict each other; leave one out")
+	}
+	if o.sendAt, err = campaign.ParseTime(o.at, o.zone.Location); err != nil {
+		return fmt.Errorf("--at %w", err)
+	}
+	return nil
 }
 
 // FillsTexts reports whether the texts are filled in from columns, so that each may be of another
@@ -84,16 +97,9 @@ func (o *Flags) Zone() *time.Location { return o.zone.Location }
 // Open opens the FILEs, and shows the columns of each once they are known. If they can't be read
 // twice, one without an id column is refused with needIDs, unless that is nil.
 func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
-	if _, given := o.columns["text"]; given && o.text.Template != nil {
-		return nil, errors.New("--text and --column text contradict each other; leave one out")
-	}
-	at, err := campaign.ParseTime(o.at, o.zone.Location)
-	if err != nil {
-		return nil, fmt.Errorf("--at %w", err)
-	}
 	opened, err = campaign.Open(names, campaign.Options{
 		Stdin: c.In, Now: c.Now, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
-		Zone: o.zone.Location, Text: o.text.Template, At: at, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
+		Zone: o.zone.Location, Text: o.text.Template, At: o.sendAt, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
 		OnColumns: func(columns *campaign.Columns) error {
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
@@ -165,9 +171,6 @@ func (h *hiddenRows) Type() string { return "include|skip" }
 
 // Set reads the value.
 func (h *hiddenRows) Set(value string) error {
-	if *h != "" {
-		return errTwice
-	}
 	if value != "include" && value != "skip" {
 		return errors.New("it is neither include nor skip")
 	}
@@ -193,9 +196,6 @@ func (z *zone) Type() string { return "ZONE" }
 
 // Set finds the zone of that name.
 func (z *zone) Set(name string) error {
-	if z.Location != nil {
-		return errTwice
-	}
 	location, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
 		return errors.New("there is no such time zone; name one such as Europe/Bucharest")
@@ -203,8 +203,6 @@ func (z *zone) Set(name string) error {
 	z.Location = location
 	return nil
 }
-
-var errTwice = errors.New("it was given before")
 
 // text is the value of --text.
 type text struct {
@@ -223,7 +221,7 @@ func (t *text) Type() string { return "TEXT" }
 // Set reads a text.
 func (t *text) Set(given string) (err error) {
 	if t.Template != nil {
-		return errors.New("a text was given before")
+		return errors.New("give one text, by --text or --text-file")
 	}
 	t.given = given
 	t.Template, err = campaign.ParseTemplate(given)

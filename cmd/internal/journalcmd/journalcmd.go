@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-smslink/smslink/blacklist"
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
@@ -161,8 +162,12 @@ Live Update connection.` + journalExitCodes,
 		Example: `  smslink journal show june campaign.csv`,
 		Args:    aDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := asks.client(c, args[1:])
+			if err != nil {
+				return err
+			}
 			return useJournal(args[0], func(j *campaignjournal.Journal) error {
-				return show(cmd.Context(), c, j, args[0], &files, &asks, args[1:])
+				return show(cmd.Context(), c, j, args[0], &files, client, args[1:])
 			})
 		},
 	}
@@ -171,11 +176,7 @@ Live Update connection.` + journalExitCodes,
 	return cmd
 }
 
-func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir string, files *input.Flags, asks *blacklistFlags, names []string) error {
-	client, err := asks.client(c, names)
-	if err != nil {
-		return err
-	}
+func show(ctx context.Context, c cli.Console, j *campaignjournal.Journal, dir string, files *input.Flags, client *blacklist.Client, names []string) error {
 	rows := map[int64]string{}
 	var failed []failedRow
 	if len(names) > 0 {
@@ -298,11 +299,8 @@ To send again all messages whose number or sender failed, use send --resend-fail
 			if len(chosen) == 0 {
 				return errors.New("say which messages with --id")
 			}
+			list := chosen.list()
 			return useJournal(args[0], func(j *campaignjournal.Journal) error {
-				list, err := chosen.list()
-				if err != nil {
-					return err
-				}
 				if err := j.Forget(list); err != nil {
 					return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
 				}

@@ -99,10 +99,7 @@ func (o *resolveOptions) check(names []string) error {
 func resolve(ctx context.Context, c cli.Console, j *campaignjournal.Journal, opts resolveOptions, names []string) error {
 	chosen := ids(j.InDoubt())
 	if len(opts.ids) > 0 {
-		list, err := opts.ids.list()
-		if err != nil {
-			return err
-		}
+		list := opts.ids.list()
 		for _, id := range list {
 			if !slices.Contains(chosen, id) {
 				return cli.Exit(cli.ExitNotSent, fmt.Errorf("message %d is not in doubt; nothing was changed", id))
@@ -193,6 +190,7 @@ func (r *idRanges) Type() string { return "ID" }
 
 // Set adds ids, as in 7, 20-25 or 7,9.
 func (r *idRanges) Set(text string) error {
+	const most = 10_000_000
 	for part := range strings.SplitSeq(text, ",") {
 		from, to, isRange := strings.Cut(part, "-")
 		if !isRange {
@@ -203,24 +201,23 @@ func (r *idRanges) Set(text string) error {
 		if err != nil || lastErr != nil || first < 0 || last < first {
 			return errors.New("it is neither an id nor a range of ids, such as 7 or 20-25")
 		}
+		if last-first >= most {
+			return errors.New("it names more than ten million messages")
+		}
 		*r = append(*r, group{first: first, last: last})
 	}
 	return nil
 }
 
 // list returns each of the ids once.
-func (r *idRanges) list() (list []int64, err error) {
-	const most = 10_000_000
+func (r *idRanges) list() (list []int64) {
 	for _, ids := range *r {
-		if ids.last-ids.first >= most {
-			return nil, errors.New("--id names more than ten million messages")
-		}
-		for id := ids.first; id <= ids.last && id >= 0; id++ {
-			list = append(list, id)
+		for i := range ids.last - ids.first + 1 {
+			list = append(list, ids.first+i)
 		}
 	}
 	slices.Sort(list)
-	return slices.Compact(list), nil
+	return slices.Compact(list)
 }
 
 // idRangesOf puts sorted ids together that follow one another, and returns the first of them.

@@ -28,7 +28,7 @@ func (h *hours) Type() string { return "FROM-TO" }
 // Set reads hours such as 08:00-22:00.
 func (h *hours) Set(text string) error {
 	const form = "15:04"
-	bad := errors.New("write them as 08:00-22:00")
+	bad := errors.New("write the hours as 08:00-22:00")
 	if len(text) != len("08:00-22:00") || text[5] != '-' {
 		return bad
 	}
@@ -46,7 +46,7 @@ func (h *hours) Set(text string) error {
 	}
 	*h = hours{from.Hour()*60 + from.Minute(), to, text}
 	if h.from == h.to {
-		return errors.New("they are empty; write them as 08:00-22:00")
+		return errors.New("no time is within these hours; write them as 08:00-22:00")
 	}
 	return nil
 }

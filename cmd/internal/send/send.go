@@ -159,6 +159,8 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 		return nil, errors.New("--short-of-credit needs --yes")
 	case o.resendFailed && o.journal == "":
 		return nil, errors.New("--resend-failed needs --journal")
+	case slices.Contains(o.exclude, "-"):
+		return nil, errors.New("--exclude takes files, not standard input")
 	case o.results == "-":
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	}
