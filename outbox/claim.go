@@ -42,16 +42,6 @@ type claim struct {
 	contradicted string // how, if a person had resolved the package otherwise
 }
 
-// Package states, as smslink_package has them.
-const (
-	stateSending  = 1
-	stateAccepted = 2
-	stateNotSent  = 3
-	stateRejected = 4
-	stateInDoubt  = 5
-	stateResolved = 6
-)
-
 var (
 	errPaused  = errors.New("paused")
 	errClosed  = errors.New("the lane is closed")

@@ -249,16 +249,6 @@ func checkKeys(keys []string) error {
 	return nil
 }
 
-// Values of the package column for messages that ended without one. They are 10 less once the
-// receiver, sender and text are erased.
-const (
-	cancelledPackage = -1
-	expiredPackage   = -2
-	invalidPackage   = -3
-	abandonedPackage = -4
-	optedOutPackage  = -5
-)
-
 // isQueued is a condition for messages that are found by their ids or keys. PACKAGE IS NULL means
 // the same, but a database could then read the whole queue to find them.
 const isQueued = "COALESCE(package, 0) = 0"

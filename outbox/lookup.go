@@ -9,24 +9,6 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// State is a message's state, as in the view smslink_outbox.
-type State string
-
-// The states of a message.
-const (
-	Queued    State = "queued"
-	Sending   State = "sending"   // claimed; its upload has not ended, or its worker has not recorded the end
-	Accepted  State = "accepted"  // by the gateway, or by a person's [VerdictSent]; this is not delivery
-	Failed    State = "failed"    // the gateway took its package and will not send this message: see Record.Result
-	InDoubt   State = "in doubt"  // it may have been sent; see [Outbox.Resolve]
-	Rejected  State = "rejected"  // with its package; nothing of it was taken; see [Outbox.Resolve]
-	Invalid   State = "invalid"   // [smslink.Package.Add] refused it when it was to be sent; Note says why
-	Cancelled State = "cancelled" // by [Outbox.Cancel]
-	Expired   State = "expired"   // before it was sent
-	OptedOut  State = "opted out" // its receiver has: see [Outbox.OptOut]
-	Abandoned State = "abandoned" // by [Outbox.Resolve]
-)
-
 // Record is one message's record in an outbox.
 type Record struct {
 	Key      string

@@ -104,17 +104,3 @@ func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorde
 	}
 	r.opts.Tracer.TracePackageEnd(ctx, data)
 }
-
-// messageState returns the state of a package's messages, for which their results count too.
-func messageState(state int) State {
-	switch state {
-	case stateAccepted:
-		return Accepted
-	case stateNotSent:
-		return Queued
-	case stateRejected:
-		return Rejected
-	default:
-		return InDoubt
-	}
-}

@@ -180,7 +180,9 @@ func (r rowsByFile) readResults(name string) error {
 		if err != nil {
 			return nil // the last line of a run that was killed may be cut
 		}
-		if status, err := strconv.Atoi(record[3]); err == nil && status > 0 && status <= int(smslink.StatusInsufficientCredit) && record[7] != outcome.TestModeNote {
+		status, err := strconv.Atoi(record[3])
+		decides := err == nil && smslink.Status(status).Outcome() != smslink.OutcomeInDoubt
+		if decides && record[7] != outcome.TestModeNote {
 			r.add(outcome.PlainCell(record[0]), outcome.PlainCell(record[2]), smslink.Status(status), outcome.PlainCell(record[5]))
 		}
 	}
