@@ -52,6 +52,15 @@ func Messages(n int) []Message {
 	return all
 }
 
+// Lines returns the first size bytes of a package of the corpus, a line a message.
+func Lines(size int) []byte {
+	var plain []byte
+	for _, m := range Messages(size/80 + 1) {
+		plain = fmt.Appendf(plain, "%d;%s;numeric;%s;0\r\n", m.ID, m.To, m.Text)
+	}
+	return plain[:size]
+}
+
 // template is the one that message at of 100 has.
 func template(at int) string {
 	for _, t := range templates {

@@ -2,9 +2,9 @@ package lzf_test
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,24 +13,8 @@ import (
 	"github.com/go-smslink/smslink/internal/lzf"
 )
 
-// lines are n bytes of a package of the corpus.
-func lines(n int) []byte {
-	var plain []byte
-	for _, m := range corpus.Messages(n/80 + 1) {
-		plain = fmt.Appendf(plain, "%d;%s;numeric;%s;0\r\n", m.ID, m.To, m.Text)
-	}
-	return plain[:n]
-}
-
 // cut cuts plain into pieces of that size.
-func cut(plain []byte, size int) [][]byte {
-	var pieces [][]byte
-	for len(plain) > size {
-		pieces = append(pieces, plain[:size])
-		plain = plain[size:]
-	}
-	return append(pieces, plain)
-}
+func cut(plain []byte, size int) [][]byte { return slices.Collect(slices.Chunk(plain, size)) }
 
 func requireUnpacks(t testing.TB, want, packed []byte) {
 	got, err := lzf.AppendDecompress(nil, packed, len(want))
@@ -40,7 +24,7 @@ func requireUnpacks(t testing.TB, want, packed []byte) {
 
 // Chunks of 256 kB, and of more than 512 kB side by side.
 func TestAppendCompress_aroundEveryCut(t *testing.T) {
-	all := lines(5<<18 + 1)
+	all := corpus.Lines(5<<18 + 1)
 	for times := 1; times <= 5; times++ {
 		for _, more := range []int{-1, 0, 1, 4, 8192} {
 			plain := all[:min(times<<18+more, len(all))]
@@ -54,7 +38,7 @@ func TestAppendCompress_aroundEveryCut(t *testing.T) {
 func TestAppendCompress_inPieces(t *testing.T) {
 	noise := make([]byte, 600_000)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(noise)
-	for name, all := range map[string][]byte{"lines": lines(600_000), "zeros": make([]byte, 600_000), "noise": noise} {
+	for name, all := range map[string][]byte{"lines": corpus.Lines(600_000), "zeros": make([]byte, 600_000), "noise": noise} {
 		for _, size := range []int{1, 2, 5, 100, 8191, 8192, 8193, 16_384, 16_385, 1<<18 - 95, 1 << 18, 1<<18 + 1} {
 			plain := all[:min(len(all), 1000*size)]
 			pieces := cut(plain, size)
@@ -69,7 +53,7 @@ func TestAppendCompress_inPieces(t *testing.T) {
 }
 
 func TestAppendCompress_isTheSameOnAnyCores(t *testing.T) {
-	pieces := cut(lines(3_000_000), 1<<18-95)
+	pieces := cut(corpus.Lines(3_000_000), 1<<18-95)
 	want := compress(t, nil, pieces...)
 	for _, cores := range []int{1, 3} {
 		before := runtime.GOMAXPROCS(cores)
@@ -80,7 +64,7 @@ func TestAppendCompress_isTheSameOnAnyCores(t *testing.T) {
 
 // What is cut refers to what stands before it.
 func TestAppendCompress_cutsTakeHardlyMore(t *testing.T) {
-	plain := lines(256 << 10)
+	plain := corpus.Lines(256 << 10)
 	whole := len(compress(t, nil, plain))
 	for _, size := range []int{128 << 10, 64 << 10, 32 << 10} {
 		require.LessOrEqual(t, float64(len(compress(t, nil, cut(plain, size)...))), 1.002*float64(whole), "pieces of %d", size)
@@ -95,7 +79,7 @@ func TestAppendCompress_cutsTakeHardlyMore(t *testing.T) {
 
 // The race detector has some of it thrown away.
 func TestAppendCompress_reusesItsMemory(t *testing.T) {
-	pieces := cut(lines(100_000), 60_000)
+	pieces := cut(corpus.Lines(100_000), 60_000)
 	packed := make([]byte, 0, 100_000)
 	allocations := testing.AllocsPerRun(100, func() { packed, _ = lzf.AppendCompress(packed[:0], pieces...) })
 	require.LessOrEqual(t, allocations, 2.0)

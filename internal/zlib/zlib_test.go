@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	klauspost "github.com/klauspost/compress/zlib"
@@ -18,24 +19,8 @@ import (
 
 const chunk = 4 * 65535 // of an input above 512 kB
 
-// lines returns n bytes of a package of the corpus.
-func lines(n int) []byte {
-	var plain []byte
-	for _, m := range corpus.Messages(n/80 + 1) {
-		plain = fmt.Appendf(plain, "%d;%s;numeric;%s;0\r\n", m.ID, m.To, m.Text)
-	}
-	return plain[:n]
-}
-
 // cut cuts plain into pieces of the given size.
-func cut(plain []byte, size int) [][]byte {
-	var pieces [][]byte
-	for len(plain) > size {
-		pieces = append(pieces, plain[:size])
-		plain = plain[size:]
-	}
-	return append(pieces, plain)
-}
+func cut(plain []byte, size int) [][]byte { return slices.Collect(slices.Chunk(plain, size)) }
 
 func inflate(t testing.TB, packed []byte) []byte {
 	in := bytes.NewReader(packed)
@@ -52,7 +37,7 @@ func TestAppendCompress_isOneStreamAtEverySize(t *testing.T) {
 	for n := 3; n <= 4; n++ {
 		sizes = append(sizes, n*chunk-1, n*chunk, n*chunk+1)
 	}
-	all := lines(4*chunk + 1)
+	all := corpus.Lines(4*chunk + 1)
 	for _, size := range sizes {
 		packed, err := zlib.AppendCompress([]byte("head"), all[:size])
 		require.NoError(t, err)
@@ -77,7 +62,7 @@ func TestAppendCompress_isReadWhateverTheInput(t *testing.T) {
 
 // The stream depends neither on how the input is cut into pieces nor on the number of cores.
 func TestAppendCompress_isTheSameEverywhere(t *testing.T) {
-	plain := lines(2*chunk + 12_345)
+	plain := corpus.Lines(2*chunk + 12_345)
 	want, err := zlib.AppendCompress(nil, plain)
 	require.NoError(t, err)
 	for _, cores := range []int{1, 3} {
@@ -92,7 +77,7 @@ func TestAppendCompress_isTheSameEverywhere(t *testing.T) {
 }
 
 func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
-	plain := lines(512 << 10)
+	plain := corpus.Lines(512 << 10)
 	for _, size := range []int{129, 140_000} {
 		var want bytes.Buffer
 		w, err := klauspost.NewWriterLevel(&want, 6)
@@ -112,17 +97,17 @@ func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
 func TestAppendCompress_tinyInputIsStored(t *testing.T) {
 	packed := make([]byte, 0, 200)
 	for size := range 129 {
-		pieces := cut(lines(size), 50)
+		pieces := cut(corpus.Lines(size), 50)
 		allocations := testing.AllocsPerRun(1, func() { packed, _ = zlib.AppendCompress(packed[:0], pieces...) })
 		require.Zero(t, allocations)
-		require.Equal(t, lines(size), inflate(t, packed), "%d bytes", size)
+		require.Equal(t, corpus.Lines(size), inflate(t, packed), "%d bytes", size)
 		require.Len(t, packed, size+11, "2 bytes before the block, 5 of its own and 4 behind it")
 	}
 }
 
 // With their dictionaries, chunks take hardly more than one stream.
 func TestAppendCompress_longInputTakesHardlyMore(t *testing.T) {
-	plain := lines(8*chunk + 1)
+	plain := corpus.Lines(8*chunk + 1)
 	var serial bytes.Buffer
 	w, err := klauspost.NewWriterLevel(&serial, 6)
 	require.NoError(t, err)
@@ -137,7 +122,7 @@ func TestAppendCompress_longInputTakesHardlyMore(t *testing.T) {
 // A writer that is not reused takes more than eight allocations. Under the race detector a pool
 // drops some of its items.
 func TestAppendCompress_reusesItsMemory(t *testing.T) {
-	pieces := [][]byte{lines(1130)}
+	pieces := [][]byte{corpus.Lines(1130)}
 	packed := make([]byte, 0, 1000)
 	allocations := testing.AllocsPerRun(1000, func() { packed, _ = zlib.AppendCompress(packed[:0], pieces...) })
 	require.LessOrEqual(t, allocations, 4.0)
@@ -146,7 +131,7 @@ func TestAppendCompress_reusesItsMemory(t *testing.T) {
 func BenchmarkAppendCompress(b *testing.B) {
 	for _, size := range []int{113, 512 << 10, 10 << 20} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			pieces := cut(lines(size), chunk-95)
+			pieces := cut(corpus.Lines(size), chunk-95)
 			var packed []byte
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
