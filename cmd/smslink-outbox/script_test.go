@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
@@ -11,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	cmdtest.Main(m, map[string]func(){"smslink-outbox": main, "smslink": starter})
+	testscript.Main(m, map[string]func(){"smslink-outbox": main, "smslink": starter})
 }
 
 // starter is what the program smslink has of the outbox.

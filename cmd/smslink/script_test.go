@@ -5,18 +5,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
 )
 
-func TestMain(m *testing.M) { cmdtest.Main(m, map[string]func(){"smslink": mainAtClock}) }
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"smslink": mainAtClock}) }
 
 // mainAtClock is main with the clock of a script: CLOCK is the time in Romania at which the command
 // starts.
 func mainAtClock() {
-	now := time.Now
+	var now func() time.Time
 	if text := os.Getenv("CLOCK"); text != "" {
 		romania, err := time.LoadLocation("Europe/Bucharest")
 		if err != nil {
@@ -29,7 +31,10 @@ func mainAtClock() {
 		began := time.Now()
 		now = func() time.Time { return set.Add(time.Since(began)) }
 	}
-	cli.MainAt(newCommand, now)
+	cli.Main(func(c cli.Console) *cobra.Command {
+		c.Now = now
+		return newCommand(c)
+	})
 }
 
 func TestScripts(t *testing.T) { cmdtest.Scripts(t) }

@@ -15,8 +15,6 @@ func NewCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "account",
 		Short: "Check the account that the other commands use",
-		Args:  cli.NoSuchCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCheckCommand(c))
 	return cmd

@@ -1,5 +1,4 @@
-// Package cli runs a command line: its arguments and flags are checked, and its errors become exit
-// codes.
+// Package cli runs a command line: it checks arguments and flags, and turns errors into exit codes.
 package cli
 
 import (
@@ -9,14 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
@@ -51,7 +48,7 @@ func (c Console) Time() time.Time {
 // ExitError ends the command with a code other than that of a usage error.
 type ExitError struct {
 	Code int
-	Err  error // nil if everything has been said
+	Err  error // nil if there is no more to print
 }
 
 func (e *ExitError) Error() string { return fmt.Sprint(e.Err) }
@@ -60,15 +57,12 @@ func (e *ExitError) Error() string { return fmt.Sprint(e.Err) }
 func Exit(code int, err error) error { return &ExitError{code, err} }
 
 // Main runs the command line of this process and ends it.
-func Main(newRoot func(Console) *cobra.Command) { MainAt(newRoot, time.Now) }
-
-// MainAt is Main with another clock.
-func MainAt(newRoot func(Console) *cobra.Command, now func() time.Time) {
+func Main(newRoot func(Console) *cobra.Command) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // a journal of a million messages then takes 20 MB less, and a few per cent more time
 	}
-	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of a write, and no reason to die between sending and telling
-	os.Exit(Run(context.Background(), Console{os.Stdin, os.Stdout, os.Stderr, os.Getenv, now}, newRoot, os.Args[1:]))
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of a write: the process must not end before outcomes are recorded
+	os.Exit(Run(context.Background(), Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}, newRoot, os.Args[1:]))
 }
 
 // Run runs a command line, and returns its exit code.
@@ -77,8 +71,6 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	root := newRoot(c)
 	root.Version = Version()
 	root.SilenceUsage, root.SilenceErrors = true, true
-	root.Args = NoSuchCommand
-	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.PersistentPreRunE = wholeFlags
 	root.SetArgs(args)
 	root.SetIn(c.In)
@@ -87,7 +79,7 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(newVersionCommand(c, root.Name()))
 	root.SetHelpCommand(newHelpCommand(root))
-	onceOnly(root)
+	prepare(root)
 
 	defer terminal.Flush(c.Out)
 	defer terminal.Flush(c.Err)
@@ -116,50 +108,4 @@ func Files(_ *cobra.Command, args []string) error {
 		return errors.New("the name of a FILE is empty; is a variable unset?")
 	}
 	return nil
-}
-
-// wholeFlags refuses a command without a required flag, and flags whose value is empty: --journal
-// "$DIR" without DIR would send with no journal, and send it all again the next time.
-func wholeFlags(cmd *cobra.Command, _ []string) (err error) {
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
-		if err == nil && (len(values) == 0 || slices.Contains(values, "")) {
-			err = emptyFlag(f)
-		}
-	})
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if err == nil && !f.Changed && f.Annotations[cobra.BashCompOneRequiredFlag] != nil {
-			_, usage := pflag.UnquoteUsage(f)
-			err = fmt.Errorf("--%s is missing: %s", f.Name, usage)
-		}
-	})
-	return err
-}
-
-func emptyFlag(f *pflag.Flag) error {
-	return fmt.Errorf("--%s is empty; give it a value or leave it out (is a variable unset?)", f.Name)
-}
-
-// Version returns the version of this program.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(unknown)"
-}
-
-func newVersionCommand(c Console, name string) *cobra.Command {
-	return &cobra.Command{
-		Use:     "version",
-		Short:   "Show the version of this command, and of what it was built with",
-		Example: "  " + name + " version",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(c.Out, "%s %s, %s, %s/%s\n", name, Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
 }

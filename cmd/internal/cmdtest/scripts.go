@@ -21,15 +21,24 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Main runs the tests with these programs on the PATH.
-func Main(m *testing.M, programs map[string]func()) { testscript.Main(m, programs) }
-
 // Scripts runs testdata/script: each file is a shell session against a test gateway of its own,
 // whose account and URL are in the environment.
 func Scripts(t *testing.T) {
 	type gatewayKey struct{}
 	gatewayOf := func(ts *testscript.TestScript) *smslinktest.Gateway {
 		return ts.Value(gatewayKey{}).(*smslinktest.Gateway)
+	}
+	// taken compares a field of the messages that the gateway has taken, and of no others.
+	taken := func(field func(smslinktest.Message) string, separator string) func(*testscript.TestScript, bool, []string) {
+		return func(ts *testscript.TestScript, _ bool, args []string) {
+			var fields []string
+			for _, m := range gatewayOf(ts).Messages() {
+				fields = append(fields, field(m))
+			}
+			if strings.Join(fields, separator) != strings.Join(args, separator) {
+				ts.Fatalf("the gateway has %q", fields)
+			}
+		}
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -84,27 +93,6 @@ func Scripts(t *testing.T) {
 				ts.Check(err)
 				gatewayOf(ts).SetCredit(n)
 			},
-			// texts A|B…: the gateway has taken messages with just these texts, in this order.
-			"texts": func(ts *testscript.TestScript, _ bool, args []string) {
-				var texts []string
-				for _, m := range gatewayOf(ts).Messages() {
-					texts = append(texts, m.Text)
-				}
-				if strings.Join(texts, "|") != args[0] {
-					ts.Fatalf("the gateway has %q", texts)
-				}
-			},
-			// receivers A B…: the gateway has taken messages to just these receivers, in this
-			// order.
-			"receivers": func(ts *testscript.TestScript, _ bool, args []string) {
-				var receivers []string
-				for _, m := range gatewayOf(ts).Messages() {
-					receivers = append(receivers, m.To)
-				}
-				if strings.Join(receivers, " ") != args[0] {
-					ts.Fatalf("the gateway has %q", receivers)
-				}
-			},
 			// book FILE.xlsx FILE.csv: makes a workbook of a CSV.
 			"book": func(ts *testscript.TestScript, _ bool, args []string) {
 				out, err := os.Create(ts.MkAbs(args[0]))
@@ -118,16 +106,12 @@ func Scripts(t *testing.T) {
 				}
 				ts.Check(errors.Join(book.Close(), out.Close()))
 			},
-			// ledger IDS…: the gateway has taken just these messages, in this order.
-			"ledger": func(ts *testscript.TestScript, _ bool, args []string) {
-				var ids []string
-				for _, m := range gatewayOf(ts).Messages() {
-					ids = append(ids, fmt.Sprint(m.ID))
-				}
-				if strings.Join(ids, " ") != strings.Join(args, " ") {
-					ts.Fatalf("the ledger has %v", ids)
-				}
-			},
+			// texts A|B…: the gateway has taken messages with these texts, in this order.
+			"texts": taken(func(m smslinktest.Message) string { return m.Text }, "|"),
+			// receivers A B…: the gateway has taken messages to these receivers, in this order.
+			"receivers": taken(func(m smslinktest.Message) string { return m.To }, " "),
+			// ledger IDS…: the gateway has taken these messages, in this order.
+			"ledger": taken(func(m smslinktest.Message) string { return fmt.Sprint(m.ID) }, " "),
 		},
 	})
 }

@@ -31,8 +31,6 @@ func NewCommand(c cli.Console) *cobra.Command {
 
 A message is in doubt if the reply to its upload was lost, or if the run was killed
 during the upload. It is not sent again until it is resolved.`,
-		Args: cli.NoSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newJournalListCommand(c), newJournalShowCommand(c), newJournalResolveCommand(c), newJournalForgetCommand(c))
 	for _, command := range cmd.Commands() {

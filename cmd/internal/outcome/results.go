@@ -138,7 +138,7 @@ func isResults(name string) bool {
 
 func startsAsResults(in io.Reader) bool {
 	header := strings.Join(ResultsHeader, ",")
-	line, err := safefile.Line(in, len(header)+len("\r\n"))
+	line, err := safefile.Line(in, int64(len(header)+len("\r\n")))
 	return err == nil && strings.TrimSpace(line) == header
 }
 

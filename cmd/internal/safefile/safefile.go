@@ -3,11 +3,13 @@
 package safefile
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // ErrNotRegular means that a name is that of a pipe, a device or a folder.
@@ -52,23 +54,11 @@ func NotLink(name string) error {
 	return nil
 }
 
-// Line returns the first bytes of a file, up to its first line end or limit.
-func Line(r io.Reader, limit int) (string, error) {
-	line := make([]byte, 0, limit)
-	for len(line) < limit {
-		n, err := r.Read(line[len(line):limit])
-		line = line[:len(line)+n]
-		for i := len(line) - n; i < len(line); i++ {
-			if line[i] == '\n' {
-				return string(line[:i]), nil
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return "", err
-		}
+// Line returns the start of a file, up to its first line end or limit bytes.
+func Line(r io.Reader, limit int64) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, limit)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
 	}
-	return string(line), nil
+	return strings.TrimSuffix(line, "\n"), nil
 }

@@ -1,4 +1,5 @@
-// Package terminal keeps what a command prints from being obeyed by a terminal.
+// Package terminal finds terminals, and prints to them: no text can act on a terminal, and lines are
+// wrapped to its width.
 package terminal
 
 import (
@@ -118,6 +119,23 @@ func Line(text string) string {
 	}
 	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(string(appendEscaped(nil, []byte(text))))
 }
+
+// Error returns err without the library's name in front, which a command replaces by its own, and
+// as one line, since a server's text may stand in it. It still wraps err. Error(nil) is nil.
+func Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &lineError{Line(strings.TrimPrefix(err.Error(), "smslink: ")), err}
+}
+
+type lineError struct {
+	text string
+	err  error
+}
+
+func (e *lineError) Error() string { return e.text }
+func (e *lineError) Unwrap() error { return e.err }
 
 func appendEscaped(dst, text []byte) []byte {
 	for len(text) > 0 {
