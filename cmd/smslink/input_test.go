@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -140,12 +141,13 @@ func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 	random := rand.New(rand.NewPCG(20261130, 25))
 	refused, sent := 0, 0
 	for round := range unlessLong(12, 100) {
-		faults := true
-		gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
-			switch kind := random.IntN(4); {
-			case faults && kind == 0:
+		var faults atomic.Bool
+		faults.Store(true)
+		gateway := newGateway(t, &smslinktest.Options{Fault: func(upload int) smslinktest.Fault {
+			switch kind := rand.New(rand.NewPCG(uint64(round), uint64(upload))).IntN(4); {
+			case faults.Load() && kind == 0:
 				return smslinktest.LoseReply()
-			case faults && kind == 1:
+			case faults.Load() && kind == 1:
 				return smslinktest.Reject("8", "no credit")
 			}
 			return smslinktest.Fault{}
@@ -189,7 +191,7 @@ func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 				texts = before
 			}
 		}
-		faults = false
+		faults.Store(false)
 		got := run()
 		require.Contains(t, []int{cli.ExitAccepted, cli.ExitInDoubt}, got.code, "round %d: %s", round, got.err)
 		taken := map[string]int{}
