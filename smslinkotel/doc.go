@@ -10,9 +10,9 @@
 // # Spans
 //
 // Each Send of a package with messages is a span named "send smslink", a child of the span of the
-// context that Send got. An HTTP transport of otelhttp's adds its own span below it. A span whose
-// package was not accepted has the status Error and the error's text, which holds no receiver, text
-// or credential. It has these attributes:
+// context that Send got. An otelhttp transport adds its own span below it. A span whose package was
+// not accepted has the status Error and the error's text, which holds no receiver, text or
+// credential. It has these attributes:
 //
 //   - messaging.system, messaging.operation.name, messaging.operation.type: "smslink", "send",
 //     "send"
@@ -43,6 +43,6 @@
 // "insufficient_credit" or "other". Uploads in test mode have the attribute smslink.test_mode.
 //
 // Messages are counted once per upload: those of a package that was not sent and is retried count
-// again with each attempt. Messages that are in doubt, and accepted ones with the status
-// unreported, are in doubt.
+// again with each attempt. A message is in doubt if its outcome is in_doubt, or if its outcome is
+// accepted and its status is unreported.
 package smslinkotel

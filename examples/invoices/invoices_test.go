@@ -28,7 +28,7 @@ run 2: 200 in doubt; <nil>
 `, out.String())
 }
 
-// A run that loses its database leaves what it knows to the journal, and the next run keeps it.
+// A run that loses its database has its results in the journal, and the next run stores them.
 func TestRemind_databaseThatFails(t *testing.T) {
 	folder := t.TempDir()
 	db, err := open(folder)

@@ -56,7 +56,7 @@ func run(out io.Writer) error {
 	defer gateway.Close()
 	codes := map[string]string{}
 	server := httptest.NewServer(&service{
-		sms:  gateway.Client(), // smslink.NewClient(connectionID, password, nil) in earnest
+		sms:  gateway.Client(), // in production: smslink.NewClient(connectionID, password, nil)
 		keep: func(phone, code string) { codes[phone] = code },
 	})
 	defer server.Close()

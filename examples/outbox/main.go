@@ -1,7 +1,7 @@
 // Command outbox is a shop that texts its customers: an order and its SMS are committed together,
 // two workers send what is queued, and the delivery reports come back. See shop.go for the shop.
-// The gateway is a sandbox in this process, and the database is a SQLite file; --db postgres://…
-// has it on PostgreSQL. With --metrics ADDRESS it then takes orders until Ctrl-C, and serves
+// The gateway is a sandbox in this process, and the database is a SQLite file, or PostgreSQL with
+// --db postgres://… With --metrics ADDRESS it then takes orders until Ctrl-C, and serves
 // http://ADDRESS/metrics to Prometheus: see load.go and metrics.go.
 package main
 
@@ -96,7 +96,7 @@ func run(ctx context.Context, out io.Writer, url, metrics string) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
-	for range 2 { // in earnest: in processes of their own, on machines of their own
+	for range 2 { // in production: in processes of their own, on machines of their own
 		workers.Go(func() {
 			if err := box.Run(ctx, client); err != nil {
 				log.Print(err)
@@ -115,10 +115,10 @@ func run(ctx context.Context, out io.Writer, url, metrics string) error {
 	return serveUnderLoad(ctx, out, metrics, telemetry.handler, s, gateway)
 }
 
-// sandbox starts a gateway in place of the live one, and the server that takes its delivery reports
-// and unsubscriptions.
+// sandbox starts a gateway in place of the live one, and the server that receives its delivery
+// reports and unsubscriptions.
 func sandbox(s *shop) (gateway *smslinktest.Gateway, stop func(), err error) {
-	secret := rand.Text() // in earnest: made once and kept, as it stands in the account's settings
+	secret := rand.Text() // in production: made once and kept, since it stands in the account's settings
 	reports, err := webhook.Reports(secret, s.box.Report, nil)
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +130,7 @@ func sandbox(s *shop) (gateway *smslinktest.Gateway, stop func(), err error) {
 	mux := http.NewServeMux()
 	mux.Handle("/sms/reports/{secret}", reports)
 	mux.Handle("/sms/unsubscriptions/{secret}", unsubscriptions)
-	server := httptest.NewServer(mux) // in earnest: one with https
+	server := httptest.NewServer(mux) // in production: one with https
 	gateway = smslinktest.NewGateway(&smslinktest.Options{
 		Rules:    []smslinktest.Rule{smslinktest.UnknownNumbers("0700000003")},
 		Reports:  &smslinktest.Reports{URL: server.URL + "/sms/reports/" + secret},

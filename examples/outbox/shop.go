@@ -53,7 +53,7 @@ func (s *shop) take(ctx context.Context, o order, pay func() error) error {
 	return tx.Commit()
 }
 
-// stop keeps that a customer wants no more messages: give it to webhook.Unsubscriptions.
+// stop records that a customer wants no more messages: give it to webhook.Unsubscriptions.
 func (s *shop) stop(ctx context.Context, u webhook.Unsubscription) error {
 	_, err := s.box.OptOut(ctx, s.db, u.From)
 	return err // an error is answered 500, and the gateway sends it again

@@ -1,4 +1,4 @@
-// Command reports sends messages, takes the delivery reports and joins the two in a database. See
+// Command reports sends messages, receives the delivery reports and joins both in a database. See
 // reports.go for the tables, and main.go for the sandbox around them.
 package main
 
@@ -33,7 +33,7 @@ func main() {
 }
 
 // run sends five messages. The first reports overtake the reply that has their remote ids, and the
-// last report finds the server away.
+// last report comes while the server is down.
 func run(ctx context.Context, out io.Writer, folder string) error {
 	db, err := sql.Open("sqlite", filepath.Join(folder, "shop.db")+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err != nil {
@@ -44,12 +44,12 @@ func run(ctx context.Context, out io.Writer, folder string) error {
 		return err
 	}
 
-	secret := rand.Text() // in earnest: made once and kept, as it stands in the account's settings
+	secret := rand.Text() // in production: made once and kept, since it stands in the account's settings
 	mux, err := newMux(db, secret)
 	if err != nil {
 		return err
 	}
-	server := httptest.NewServer(mux) // in earnest: one with https
+	server := httptest.NewServer(mux) // in production: one with https
 	defer server.Close()
 
 	gateway := smslinktest.NewGateway(&smslinktest.Options{

@@ -10,7 +10,7 @@ import (
 )
 
 // A report may come before its message's remote id is known, may come twice, and not in order. So
-// reports have a table of their own, keyed by all that they say, and whoever reads joins the two.
+// reports have a table of their own, keyed by all that they say, and a query joins the two.
 const tables = `
 	CREATE TABLE sent (id INTEGER PRIMARY KEY, remote TEXT, status TEXT NOT NULL);
 	CREATE TABLE report (remote TEXT, at INTEGER, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));`
@@ -39,8 +39,8 @@ func keep(ctx context.Context, db *sql.DB, r smslink.Result) error {
 	return err
 }
 
-// delivered is a query for what is known of each message. The latest report counts; of several in
-// one second, the one that says delivered.
+// delivered is a query for the state of each message. The latest report counts; of several in one
+// second, the one that says delivered.
 const delivered = `
 	SELECT id, CASE
 		WHEN status <> 'success' THEN status

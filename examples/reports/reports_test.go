@@ -27,8 +27,8 @@ func TestRun(t *testing.T) {
 `, out.String())
 }
 
-// What is known from several reports does not depend on their order, and a message that is sent
-// again has its new remote id.
+// The result of several reports does not depend on their order, and a message that is sent again
+// has its new remote id.
 func TestTables(t *testing.T) {
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "shop.db"))
 	require.NoError(t, err)

@@ -8,8 +8,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// table is a smslink.Journal in a table of the program's own database. One program at a time may
-// use it: package outbox is for several.
+// table is a smslink.Journal in a table of the program's own database. Only one program may use it
+// at a time; package outbox is for several.
 type table struct{ db *sql.DB }
 
 // schema has a row for each message that was sent or is in doubt: status 0 means in doubt.

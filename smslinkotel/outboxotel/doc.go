@@ -5,7 +5,7 @@
 //	...
 //	box, err := outbox.New(db, outbox.Postgres, &outbox.Options{Tracer: telemetry})
 //	...
-//	_, err = telemetry.Observe(box, 10*time.Second) // in one process of those that share the database
+//	_, err = telemetry.Observe(box, 10*time.Second) // in one process for each database
 //
 // Give the [smslink.Client] of [outbox.Outbox.Run] the [smslinkotel.Telemetry], too: its span of
 // the upload is then a child of the package's.
@@ -21,17 +21,18 @@
 //   - messaging.batch.message_count: messages in the package
 //   - smslink.outbox.state: "accepted", "queued" (again, since it was not sent), "rejected" or
 //     "in_doubt"
-//   - smslink.outbox.recorded: false if the database could not be told; absent otherwise
+//   - smslink.outbox.recorded: false if the end of the upload could not be recorded; absent
+//     otherwise
 //
 // # Metrics
 //
-//	smslink.outbox.messages        counter    {message}  lane, and state, of each package that was uploaded
+//	smslink.outbox.messages        counter    {message}  lane, and state of the uploaded package
 //	smslink.outbox.wait            histogram  s          lane; from Enqueue to the gateway's reply
-//	smslink.outbox.contradictions  counter    {package}  lane; a person's verdict was wrong, by what the worker recorded later
+//	smslink.outbox.contradictions  counter    {package}  lane; a person's verdict was wrong
 //	smslink.outbox.queued          gauge      {message}  lane
-//	smslink.outbox.oldest_due      gauge      s          lane; since the oldest queued message was due
+//	smslink.outbox.oldest_due      gauge      s          lane; since the oldest message was due
 //	smslink.outbox.packages        gauge      {package}  state: "sending", "in_doubt" or "rejected"
-//	smslink.outbox.overdue         gauge      s          since the oldest deadline of a package that is still sending
+//	smslink.outbox.overdue         gauge      s          since the first missed deadline
 //	smslink.outbox.paused          gauge                 1 if the outbox is paused or halted, else 0
 //
 // The lane and the state are in the attributes smslink.outbox.lane and smslink.outbox.state. The
