@@ -204,7 +204,7 @@ func TestSandbox_repliesAndUnsubscriptions(t *testing.T) {
 	s.URL = alone.URL
 	require.Equal(t, cli.ExitAccepted, smslinkIn(alone.account(), rows, "send", "--endpoint", alone.Endpoint, "-").code)
 	require.Contains(t, press("a", "reply"), "start the sandbox with --reply-callback URL")
-	require.Contains(t, press("a", "unsubscribe"), "no program was told")
+	require.Contains(t, press("a", "unsubscribe"), "no program was called")
 }
 
 // The environment's account may be a real one: it is taken, and not shown.

@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Whatever an upload brings, a page is small and soon made.
+// A page stays small, whatever an upload holds.
 func TestPages_areBounded(t *testing.T) {
 	const long = 4 << 20
 	s := serve(t, nil)
@@ -35,7 +35,8 @@ func TestPages_areBounded(t *testing.T) {
 
 	number := url.PathEscape("07" + strings.Repeat("1", 38) + "…")
 	for _, path := range []string{
-		"/", "/?q=sf%C3%A2r%C8%99it", "/?q=%C3%AEnceput", "/?status=accepted", "/uploads", "/uploads/1", "/uploads/3", "/controls", "/phones/0700000001", "/phones/0700000002", "/phones/" + number,
+		"/", "/?q=sf%C3%A2r%C8%99it", "/?q=%C3%AEnceput", "/?status=accepted", "/controls",
+		"/uploads", "/uploads/1", "/uploads/3", "/phones/0700000001", "/phones/0700000002", "/phones/" + number,
 		"/?q=" + strings.Repeat("x", 100_000),
 	} {
 		body := s.page(path)
@@ -49,8 +50,8 @@ func TestPages_areBounded(t *testing.T) {
 	require.Contains(t, s.page("/controls"), "and 80 more")
 }
 
-// Streams that no one reads cost no more than a fixed number of connections, and a page that
-// comes later hears of changes.
+// Streams that no one reads take no more than a fixed number of connections, and a page that is
+// opened later still receives changes.
 func TestEvents_areBounded(t *testing.T) {
 	s := serve(t, nil)
 	const most, more = 32, 10
@@ -93,5 +94,5 @@ func TestEvents_areBounded(t *testing.T) {
 			return
 		}
 	}
-	require.Fail(t, "the newest stream does not hear of it")
+	require.Fail(t, "the newest stream receives no change")
 }

@@ -22,31 +22,33 @@ const (
 	maxStreams = 32
 )
 
-// streams are the event streams that are open, the oldest first.
-type streams struct {
+// events sends changes of the gateway to pages, as server-sent events.
+type events struct {
+	gateway *smslinktest.Gateway
+
 	mu   sync.Mutex
-	open []*stream
+	open []*stream // the oldest first
 }
 
 type stream struct{ end context.CancelFunc }
 
-// begin opens a stream and returns its context, which is done when the stream shall end, and the
-// function to call when it has ended.
-func (s *streams) begin(ctx context.Context) (context.Context, func()) {
+// begin opens a stream. It returns a context that is done when the stream must end, and a function
+// to call when it has ended.
+func (e *events) begin(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	begun := &stream{cancel}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.open) == maxStreams {
-		s.open[0].end()
-		s.open = slices.Delete(s.open, 0, 1)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.open) == maxStreams {
+		e.open[0].end()
+		e.open = slices.Delete(e.open, 0, 1)
 	}
-	s.open = append(s.open, begun)
+	e.open = append(e.open, begun)
 	return ctx, func() {
 		cancel()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.open = slices.DeleteFunc(s.open, func(other *stream) bool { return other == begun })
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.open = slices.DeleteFunc(e.open, func(other *stream) bool { return other == begun })
 	}
 }
 
@@ -56,10 +58,10 @@ type change struct {
 	Uploads  int `json:"uploads"`
 }
 
-// serveEvents sends a page changes as server-sent events, until the page goes away, the server
-// stops, or too many other pages listen.
-func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
-	ctx, ended := h.streams.begin(r.Context())
+// ServeHTTP sends events until the page goes away, the server stops, or too many other pages
+// listen.
+func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, ended := e.begin(r.Context())
 	defer ended()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Connection", "close") // its end frees a file descriptor
@@ -68,7 +70,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	for {
 		var now change
 		var changed <-chan struct{}
-		h.gateway.Inspect(func(s smslinktest.Snapshot) {
+		e.gateway.Inspect(func(s smslinktest.Snapshot) {
 			now, changed = change{len(s.Messages), len(s.Uploads)}, s.Changed
 		})
 		raw, err := json.Marshal(now)

@@ -19,14 +19,14 @@ const (
 
 // filter is which messages a list shows.
 type filter struct {
-	Query   string // digits of a number, or words of a text or sender
+	Query   string // digits of a number, or part of a text or sender
 	Status  string // a choice's Value
 	Package string // a package id
 }
 
 // choice is a group of messages that a filter can show.
 type choice struct {
-	Value, Words string
+	Value, Label string
 	has          func(m *smslinktest.Message) bool
 }
 
@@ -35,9 +35,15 @@ var choices = []choice{
 	{"waiting", "accepted, no report yet", func(m *smslinktest.Message) bool {
 		return m.Status == smslink.StatusSuccess && !m.Test && m.Delivery == nil
 	}},
-	{"delivered", "delivered", func(m *smslinktest.Message) bool { return m.Delivery != nil && m.Delivery.Delivered }},
-	{"undelivered", "not delivered", func(m *smslinktest.Message) bool { return m.Delivery != nil && !m.Delivery.Delivered }},
-	{"failed", "failed", func(m *smslinktest.Message) bool { return m.Status != smslink.StatusSuccess && !isInDoubt(m.Status) }},
+	{"delivered", "delivered", func(m *smslinktest.Message) bool {
+		return m.Delivery != nil && m.Delivery.Delivered
+	}},
+	{"undelivered", "not delivered", func(m *smslinktest.Message) bool {
+		return m.Delivery != nil && !m.Delivery.Delivered
+	}},
+	{"failed", "failed", func(m *smslinktest.Message) bool {
+		return m.Status != smslink.StatusSuccess && !isInDoubt(m.Status)
+	}},
 	{"doubt", "in doubt", func(m *smslinktest.Message) bool { return isInDoubt(m.Status) }},
 	{"test", "test mode", func(m *smslinktest.Message) bool { return m.Test }},
 }
@@ -58,7 +64,7 @@ func (f filter) digits() (string, bool) {
 
 // matcher returns a function that reports whether a message passes the filter.
 func (f filter) matcher() func(m *smslinktest.Message) bool {
-	words := strings.ToLower(f.Query)
+	text := strings.ToLower(f.Query)
 	digits, isNumber := f.digits()
 	chosen := slices.IndexFunc(choices, func(c choice) bool { return c.Value == f.Status })
 	return func(m *smslinktest.Message) bool {
@@ -68,17 +74,20 @@ func (f filter) matcher() func(m *smslinktest.Message) bool {
 		case f.Query == "", isNumber && strings.Contains(numberOf(m.To), digits):
 			return true
 		}
-		return contains(m.Text, words) || contains(m.From, words)
+		return contains(m.Text, text) || contains(m.From, text)
 	}
 }
 
-func contains(text, words string) bool {
-	return strings.Contains(strings.ToLower(text[:min(len(text), searched)]), words)
+// contains reports whether the start of a text has part in it, in any case of letters.
+func contains(text, part string) bool {
+	return strings.Contains(strings.ToLower(text[:min(len(text), searched)]), part)
 }
 
 // messages returns a page of the messages that pass, after the first skip, the newest first; how
 // many pass; and whether older ones were not looked at.
-func (f filter) messages(l *ledger, s smslinktest.Snapshot, skip int) (found []*smslinktest.Message, total int, cut bool) {
+func (f filter) messages(
+	l *ledger, s smslinktest.Snapshot, skip int,
+) (found []*smslinktest.Message, total int, cut bool) {
 	start, end := max(len(s.Messages)-searchable, 0), len(s.Messages)
 	cut = start > 0
 	if f.Package != "" {
@@ -127,6 +136,17 @@ func linked(path string, r *http.Request, name, value string) string {
 		return path
 	}
 	return path + "?" + query.Encode()
+}
+
+// turns returns links to the newer and the older part of a list of which skip are skipped, or "".
+func turns(path string, r *http.Request, name string, skip, count int) (newer, older string) {
+	if skip > 0 {
+		newer = linked(path, r, name, strconv.Itoa(max(skip-perPage, 0)))
+	}
+	if skip+perPage < count {
+		older = linked(path, r, name, strconv.Itoa(skip+perPage))
+	}
+	return newer, older
 }
 
 // packageLink returns a link to a package's messages with that status, or to all of them.

@@ -4,9 +4,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
+
+// pageTimeout is how long a page's request may take to read or write, so that no client keeps a
+// connection for ever.
+const pageTimeout = 30 * time.Second
 
 // ownPagesOnly keeps other sites' pages from reading ours and from posting to them:
 //
@@ -19,8 +24,9 @@ import (
 func ownPagesOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "+
-			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+		header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
+			"connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "+
+			"require-trusted-types-for 'script'; trusted-types 'none'")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("X-Frame-Options", "DENY")
 		// Not no-referrer, under which a browser says "Origin: null" of our own forms.
@@ -28,8 +34,8 @@ func ownPagesOnly(next http.Handler) http.Handler {
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")
-		if words := foreign(r); words != "" {
-			http.Error(w, "refused: "+words, http.StatusForbidden)
+		if why := foreign(r); why != "" {
+			http.Error(w, "refused: "+why, http.StatusForbidden)
 			return
 		}
 		conn := http.NewResponseController(w)
@@ -45,17 +51,13 @@ func foreign(r *http.Request) string {
 	if !directHost(r.Host) {
 		return "open this page by an IP address or as localhost, not by another name"
 	}
-	origins, site := r.Header.Values("Origin"), r.Header.Get("Sec-Fetch-Site")
-	for _, origin := range origins {
-		if origin != "http://"+r.Host {
-			return "another site's page may not use this one"
-		}
-	}
-	switch {
-	case site == "" || site == "same-origin" || site == "none":
+	header, site := r.Header, r.Header.Get("Sec-Fetch-Site")
+	isForeign := func(origin string) bool { return origin != "http://"+r.Host }
+	isOwn := !slices.ContainsFunc(header.Values("Origin"), isForeign)
+	isLink := r.Method == http.MethodGet && header.Get("Sec-Fetch-Mode") == "navigate" &&
+		header.Get("Sec-Fetch-Dest") == "document"
+	if isOwn && (isLink || site == "" || site == "same-origin" || site == "none") {
 		return ""
-	case r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document":
-		return "" // a link
 	}
 	return "another site's page may not use this one"
 }

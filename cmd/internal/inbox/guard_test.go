@@ -15,6 +15,10 @@ import (
 func TestPages_areKeptFromOtherSites(t *testing.T) {
 	s := serve(t, nil)
 	own := s.URL
+	typed := []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	linked := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	image := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}
+	frame := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}
 	_, port, _ := strings.Cut(strings.TrimPrefix(own, "http://"), ":")
 	for _, c := range []struct {
 		name    string
@@ -22,18 +26,21 @@ func TestPages_areKeptFromOtherSites(t *testing.T) {
 		headers []string
 		want    int
 	}{
-		{"a typed address", "GET", []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200},
+		{"a typed address", "GET", typed, 200},
 		{"our own page", "POST", []string{"Origin", own, "Sec-Fetch-Site", "same-origin"}, 303},
 		{"our own page, an old browser", "POST", []string{"Origin", own}, 303},
 		{"a program", "POST", nil, 303},
 		{"localhost", "GET", []string{"Host", "localhost:" + port}, 200},
-		{"localhost, posting", "POST", []string{"Host", "localhost:" + port, "Origin", "http://localhost:" + port}, 303},
+		{"localhost, posting", "POST",
+			[]string{"Host", "localhost:" + port, "Origin", "http://localhost:" + port}, 303},
 		{"IPv6", "GET", []string{"Host", "[::1]:" + port}, 200},
 		{"an address without a port", "GET", []string{"Host", "[::1]"}, 200},
-		{"a link from elsewhere", "GET", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200},
+		{"a link from elsewhere", "GET", linked, 200},
 
 		{"DNS rebinding", "GET", []string{"Host", "evil.example:" + port}, 403},
-		{"DNS rebinding, same-origin", "POST", []string{"Host", "evil.example:" + port, "Origin", "http://evil.example:" + port, "Sec-Fetch-Site", "same-origin"}, 403},
+		{"DNS rebinding, same-origin", "POST", []string{
+			"Host", "evil.example:" + port, "Origin", "http://evil.example:" + port, "Sec-Fetch-Site", "same-origin",
+		}, 403},
 		{"a name like an address", "GET", []string{"Host", "127.0.0.1.evil.example:" + port}, 403},
 		{"a name like localhost", "GET", []string{"Host", "localhost.evil.example"}, 403},
 		{"a foreign Origin", "POST", []string{"Origin", "https://evil.example"}, 403},
@@ -44,9 +51,9 @@ func TestPages_areKeptFromOtherSites(t *testing.T) {
 		{"an empty Origin", "POST", []string{"Origin", ""}, 403},
 		{"cross-site without Origin", "POST", []string{"Sec-Fetch-Site", "cross-site"}, 403},
 		{"same-site", "POST", []string{"Sec-Fetch-Site", "same-site"}, 403},
-		{"a posted navigation", "POST", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 403},
-		{"an image", "GET", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 403},
-		{"a frame", "GET", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403},
+		{"a posted navigation", "POST", linked, 403},
+		{"an image", "GET", image, 403},
+		{"a frame", "GET", frame, 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -72,7 +79,10 @@ func TestPages_haveStrictHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/controls", "/uploads", "/static/inbox.js", "/nowhere"} {
 		resp, body := s.ask(http.MethodGet, path, nil)
 		policy := resp.Header.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} {
+		for _, part := range []string{
+			"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'",
+			"form-action 'self'",
+		} {
 			require.Contains(t, policy, part)
 		}
 		require.NotContains(t, policy, "unsafe")
@@ -88,16 +98,21 @@ func TestPages_haveStrictHeaders(t *testing.T) {
 	}
 }
 
+// A page elsewhere may know the sandbox's credentials, and still must not use them.
 func TestEndpoints_takeProgramsAndNoPages(t *testing.T) {
 	s := serve(t, nil)
-	form := url.Values{"connection_id": {s.gateway.ConnectionID}, "password": {s.gateway.Password}, "mode": {"account-balance"}}
-	for _, headers := range [][]string{nil, {"Host", "sandbox:8040"}, {"Sec-Fetch-Mode", "cors"}} { // the last is Node's fetch
+	form := url.Values{
+		"connection_id": {s.gateway.ConnectionID}, "password": {s.gateway.Password}, "mode": {"account-balance"},
+	}
+	nodesFetch := []string{"Sec-Fetch-Mode", "cors"}
+	for _, headers := range [][]string{nil, {"Host", "sandbox:8040"}, nodesFetch} {
 		resp, body := s.ask(http.MethodPost, smslinktest.BalancePath, form, headers...)
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		require.Contains(t, body, "MESSAGE;4;")
 	}
 	for _, headers := range [][]string{
-		{"Origin", "https://evil.example"}, {"Origin", "null"}, {"Origin", s.URL}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-origin"},
+		{"Origin", "https://evil.example"}, {"Origin", "null"}, {"Origin", s.URL},
+		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-origin"},
 	} {
 		for _, path := range []string{smslinktest.BalancePath, smslinktest.BulkPath + "?timestamp=1"} {
 			resp, body := s.ask(http.MethodPost, path, form, headers...)
@@ -112,7 +127,10 @@ func TestPages_showTextsAsText(t *testing.T) {
 	s := serve(t, nil)
 	const hostile = `</p><script>alert(1)</script><img src=x onerror=alert(1)>"'&`
 	s.send(smslink.Message{ID: 1, To: "0700000001", From: `"><b>`, Text: hostile})
-	for _, path := range []string{"/", "/phones/0700000001", "/?q=script", "/?q=" + url.QueryEscape(hostile), "/uploads/1", "/phones/%3Cscript%3E"} {
+	for _, path := range []string{
+		"/", "/phones/0700000001", "/phones/%3Cscript%3E", "/?q=script", "/?q=" + url.QueryEscape(hostile),
+		"/uploads/1",
+	} {
 		_, body := s.ask(http.MethodGet, path, nil)
 		for _, never := range []string{"<script>", "<img src=x", "<b>"} {
 			require.NotContains(t, strings.ReplaceAll(body, "smslink <b>sandbox", ""), never+"a", path)

@@ -33,11 +33,21 @@ func serve(t *testing.T, opts *smslinktest.Options) *served {
 	t.Helper()
 	gateway := smslinktest.NewUnstartedGateway(opts)
 	t.Cleanup(gateway.Close)
-	server := httptest.NewServer(inbox.New(gateway, inbox.Usage{Endpoint: "http://sandbox/bulk", ConnectionID: gateway.ConnectionID, Password: gateway.Password}))
+	server := httptest.NewServer(inbox.New(gateway, inbox.Usage{
+		Endpoint: "http://sandbox/bulk", ConnectionID: gateway.ConnectionID, Password: gateway.Password,
+	}))
 	t.Cleanup(server.Close)
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: server.URL + smslinktest.BulkPath})
-	require.NoError(t, err)
-	return &served{server, t, gateway, client}
+	s := &served{Server: server, t: t, gateway: gateway}
+	s.client = s.clientWith(gateway.Password)
+	return s
+}
+
+func (s *served) clientWith(password string) *smslink.Client {
+	s.t.Helper()
+	opts := &smslink.Options{Endpoint: s.URL + smslinktest.BulkPath}
+	client, err := smslink.NewClient(s.gateway.ConnectionID, password, opts)
+	require.NoError(s.t, err)
+	return client
 }
 
 func (s *served) send(messages ...smslink.Message) {
@@ -85,10 +95,13 @@ func (s *served) page(path string) string {
 	return body
 }
 
-// A page elsewhere may know the sandbox's credentials; it still must not use them.
 func TestPhones_areOneHoweverTheirNumberIsWritten(t *testing.T) {
 	s := serve(t, nil)
-	s.send(smslink.Message{ID: 1, To: "0712345678", Text: "unu"}, smslink.Message{ID: 2, To: "+40712345678", Text: "doi"}, smslink.Message{ID: 3, To: "0044712345678", Text: "trei"})
+	s.send(
+		smslink.Message{ID: 1, To: "0712345678", Text: "unu"},
+		smslink.Message{ID: 2, To: "+40712345678", Text: "doi"},
+		smslink.Message{ID: 3, To: "0044712345678", Text: "trei"},
+	)
 	require.Contains(t, s.page("/"), "3 messages to 2 phones")
 	conversation := s.page("/phones/0712345678")
 	require.Regexp(t, `(?s)dir="auto">unu</p>.*dir="auto">doi</p>`, conversation)
@@ -100,7 +113,8 @@ func TestList_isPagedTheNewestFirst(t *testing.T) {
 	s := serve(t, nil)
 	var messages []smslink.Message
 	for i := range 120 {
-		messages = append(messages, smslink.Message{ID: int64(i), To: fmt.Sprintf("07000%05d", i), Text: fmt.Sprintf("mesajul %d.", i)})
+		to, text := fmt.Sprintf("07000%05d", i), fmt.Sprintf("mesajul %d.", i)
+		messages = append(messages, smslink.Message{ID: int64(i), To: to, Text: text})
 	}
 	s.send(messages...)
 	s.send(smslink.Message{ID: 1, To: "0700000003", Text: "din nou"})
@@ -116,13 +130,18 @@ func TestList_isPagedTheNewestFirst(t *testing.T) {
 	for _, odd := range []string{"/?skip=-5", "/?skip=x", "/?skip=99999999999", "/?notice=99", "/uploads?skip=7"} {
 		s.page(odd)
 	}
-	for _, gone := range []string{"/phones/1", "/phones/x", "/uploads/0", "/uploads/3", "/uploads/x", "/phones/" + strings.Repeat("9", 4000)} {
+	for _, gone := range []string{
+		"/phones/1", "/phones/x", "/phones/" + strings.Repeat("9", 4000), "/uploads/0", "/uploads/3", "/uploads/x",
+	} {
 		resp, body := s.ask(http.MethodGet, gone, nil)
 		require.Equal(t, http.StatusNotFound, resp.StatusCode)
 		require.Contains(t, body, "Not here any more")
 	}
 
-	for query, want := range map[string]int{"0700000003": 1, "+40 700 000 003": 1, "00011": 11, "din nou": 1, "MESAJUL 11": 11, "mesajul": 50, "nimic": 0, "99999": 0} {
+	for query, want := range map[string]int{
+		"0700000003": 1, "+40 700 000 003": 1, "00011": 11, "99999": 0,
+		"din nou": 1, "MESAJUL 11": 11, "mesajul": 50, "nimic": 0,
+	} {
 		require.Equal(t, want, strings.Count(s.page("/?q="+url.QueryEscape(query)), `<li id="row-`), query)
 	}
 	require.Contains(t, s.page("/?q=mesajul"), `href="/?q=mesajul&amp;skip=50"`)
@@ -161,8 +180,10 @@ func TestButtons(t *testing.T) {
 	press("/credit", url.Values{"do": {"unlimited"}})
 	require.Equal(t, smslinktest.Unlimited, s.gateway.Credit())
 
-	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {""}}), "The next upload meets lose-reply.")
-	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {"answer 413"}}), "The next upload meets answer 413.")
+	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {""}}),
+		"The next upload meets lose-reply.")
+	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {"answer 413"}}),
+		"The next upload meets answer 413.")
 	require.Contains(t, press("/faults", url.Values{"words": {"explode"}}), "is not one of none")
 	s.gateway.Inspect(func(s smslinktest.Snapshot) { require.Len(t, s.Faults, 2) })
 
@@ -173,11 +194,14 @@ func TestButtons(t *testing.T) {
 	require.Contains(t, s.page("/"), "1 message to 1 phone<")
 }
 
-// The form's word for where it stood must not lead to another site.
+// Whoever posts a form chooses its field back, which must not lead to another site.
 func TestButtons_leadBackToOurPagesOnly(t *testing.T) {
 	s := serve(t, nil)
 	s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	for _, back := range []string{"https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "\x00", "///evil.example", "/..//evil.example", "////evil.example"} {
+	for _, back := range []string{
+		"https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "\x00",
+		"///evil.example", "/..//evil.example", "////evil.example",
+	} {
 		resp, _ := s.ask(http.MethodPost, "/credit", url.Values{"do": {"unlimited"}, "back": {back}})
 		require.Regexp(t, `^/[^/\\]`, resp.Header.Get("Location"), back)
 	}
@@ -185,11 +209,9 @@ func TestButtons_leadBackToOurPagesOnly(t *testing.T) {
 
 func TestUploads_showWhyOneWasRefused(t *testing.T) {
 	s := serve(t, nil)
-	wrong, err := smslink.NewClient(s.gateway.ConnectionID, "hunter2", &smslink.Options{Endpoint: s.URL + smslinktest.BulkPath})
-	require.NoError(t, err)
 	var p smslink.Package
 	require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0700000001", Text: "a"}))
-	_, err = wrong.Send(context.Background(), &p)
+	_, err := s.clientWith("hunter2").Send(context.Background(), &p)
 	require.Error(t, err)
 	s.gateway.Inject(smslinktest.HangUp())
 	_, err = s.client.Send(context.Background(), &p)
@@ -249,7 +271,8 @@ func TestList_ofAMillionMessages(t *testing.T) {
 		var p smslink.Package
 		for id := range each {
 			n := i*each + id
-			require.NoError(t, p.Add(smslink.Message{ID: int64(id), To: fmt.Sprintf("07%08d", n%700_000), Text: fmt.Sprintf("Codul dvs. este %d.", n)}))
+			to, text := fmt.Sprintf("07%08d", n%700_000), fmt.Sprintf("Codul dvs. este %d.", n)
+			require.NoError(t, p.Add(smslink.Message{ID: int64(id), To: to, Text: text}))
 		}
 		_, err := s.client.Send(context.Background(), &p)
 		require.NoError(t, err)
@@ -257,7 +280,9 @@ func TestList_ofAMillionMessages(t *testing.T) {
 	start := time.Now()
 	s.page("/")
 	indexed := time.Since(start)
-	for _, path := range []string{"/", "/?skip=5000", "/phones/0700000001", "/?q=0700699999", "/?q=nimic", "/uploads", "/uploads/2"} {
+	for _, path := range []string{
+		"/", "/?skip=5000", "/phones/0700000001", "/?q=0700699999", "/?q=nimic", "/uploads", "/uploads/2",
+	} {
 		start := time.Now()
 		require.Less(t, len(s.page(path)), 100_000, path)
 		t.Logf("%s: %v", path, time.Since(start).Round(time.Microsecond))

@@ -8,7 +8,7 @@ import (
 )
 
 // ledger knows where things are in the gateway's ledger, so that a page needs no pass over a
-// million messages. Its Handler's mutex guards it.
+// million messages. Its handler's mutex guards it.
 type ledger struct {
 	byNumber map[string]*phone
 	newest   *phone  // the one with the latest message
@@ -18,7 +18,7 @@ type ledger struct {
 	uploads  int
 }
 
-// parcel is a package that was taken.
+// parcel is a package that was accepted.
 type parcel struct {
 	upload                    int // its index
 	first                     int // its first message's index
@@ -37,7 +37,7 @@ type phone struct {
 
 func newLedger() ledger { return ledger{byNumber: map[string]*phone{}, packages: map[string]*parcel{}} }
 
-// sync takes in what the gateway has taken since.
+// sync adds what the gateway has received since the last call.
 func (l *ledger) sync(s smslinktest.Snapshot) {
 	var current *parcel
 	currentID := ""

@@ -1,4 +1,4 @@
-// What the page does beyond links and forms: it asks for itself again when the sandbox reports a
+// What the page does beyond links and forms: it loads itself again when the sandbox reports a
 // change, submits its forms without leaving the page, and copies commands. It makes no HTML of its
 // own, and takes none except the sandbox's.
 "use strict";
@@ -6,7 +6,7 @@
 document.documentElement.classList.add("js"); // shows what needs JavaScript
 
 const byID = (id) => document.getElementById(id);
-const still = 300; // ms between two looks at the server
+const pause = 300; // ms between two requests of refresh
 
 // page fetches one of the sandbox's pages, parsed; its scripts do not run.
 function page(method, url, form) {
@@ -20,7 +20,7 @@ function page(method, url, form) {
   });
 }
 
-// The server writes times in its own zone; a person reads them in the browser's.
+// The server writes times in its own zone, and the page shows them in the browser's.
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 function localize(doc) {
@@ -29,7 +29,7 @@ function localize(doc) {
   }
 }
 
-// merge makes each live part as it is in the new page, and leaves alone what is the same. The
+// merge updates each live part from the new page, and leaves elements alone that are equal. The
 // scroll position, the focus and open details stay.
 function merge(doc) {
   localize(doc);
@@ -83,7 +83,7 @@ async function refresh() {
     merge((await page("GET", location.href)).doc);
     if (low) toBottom();
   } catch { /* the next event asks again */ }
-  setTimeout(() => { asking = false; if (again) { again = false; refresh(); } }, still);
+  setTimeout(() => { asking = false; if (again) { again = false; refresh(); } }, pause);
 }
 
 // A conversation is read from its end.
@@ -143,7 +143,7 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-// A search shows what it finds while one types or chooses.
+// A search shows its results while the user types or chooses.
 let typing = null;
 const search = byID("search");
 if (search) {
@@ -162,7 +162,7 @@ if (search) {
   });
 }
 
-// Copy buttons. A page that is not of this machine has no clipboard API.
+// Copy buttons. A page of another machine has no clipboard API.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -171,7 +171,7 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(source.textContent);
   } catch {
     getSelection().selectAllChildren(source);
-    if (!document.execCommand("copy")) return; // it is selected at least
+    if (!document.execCommand("copy")) return; // the text stays selected
   }
   button.textContent = "Copied";
   byID("arrivals").textContent = "Copied";
