@@ -26,13 +26,13 @@ const DefaultEndpoint = "https://secure.smslink.ro/sms/gateway/communicate/bulk-
 // Options are a client's settings. Nil and zero fields mean the defaults.
 type Options struct {
 	// Codec compresses packages that have no Codec of their own. Nil means [CodecZlib], except that
-	// a package of up to 128 bytes, such as one code, is sent with [CodecNone]: zlib would make it
-	// longer.
+	// a package of up to 128 bytes, such as one short message, is sent with [CodecNone]: zlib would
+	// make it longer.
 	Codec Codec
 
-	// HTTPClient sends the requests. If it is nil or has no Transport, the client uses
-	// [NewTransport]. The HTTP client is copied and never changed. Its Timeout applies, too.
-	// Redirects are never followed, whatever its CheckRedirect says.
+	// HTTPClient sends the requests. It is copied and never changed. If it is nil or has no
+	// Transport, the client uses [NewTransport]. Its Timeout applies in addition to
+	// [Options.Timeout]. Redirects are never followed, whatever its CheckRedirect says.
 	//
 	// Choose a transport with care:
 	//   - For tracing or logging, wrap the transport of NewTransport. http.DefaultTransport keeps
@@ -64,21 +64,22 @@ type Options struct {
 
 	// Timeout bounds a call whose context has no deadline; 0 means 5 minutes. If the context has
 	// a deadline, Timeout is ignored, except by a [Stream], which lets no upload take longer.
-	// A Send that runs out of time is most likely in doubt, so leave it room.
+	// A Send that runs out of time is most likely in doubt, so be generous.
 	Timeout time.Duration
 
-	// Cooldown is how long the client sends nothing more after the gateway has rejected its
-	// account, with ERROR 1 to 7 or 14: repeated wrong passwords get the IP address banned.
-	// Packages are then not sent, and their errors wrap the [*GatewayError]. After that time the
-	// client tries one package. Each further such ERROR doubles the time, up to an hour. 0 means 1
-	// minute; a negative Cooldown means none.
+	// Cooldown is the pause after the gateway has rejected the account, with ERROR 1 to 7 or 14:
+	// repeated wrong passwords get the IP address banned. During the pause packages are not sent,
+	// and their errors wrap the [*GatewayError]. After it one package is sent to ask again. If
+	// that is rejected for the account, too, the pause doubles, up to an hour. 0 means 1 minute. A
+	// negative Cooldown means no pause. [Client.Balance] neither starts a pause nor waits for one.
 	Cooldown time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
-	// nil means no logging. An upload begins with an event at debug. Each call ends with one:
-	//   - for a package, info if it was accepted with all its messages, error if it is in
-	//     doubt, else warn;
-	//   - for a balance, info, or warn after an error.
+	// nil means no logging. Each upload starts with an event at level debug. Each call ends with
+	// one event, at level
+	//   - info if a package and all its messages were accepted, or a balance was read;
+	//   - error if a package is in doubt;
+	//   - warn otherwise.
 	Logger *slog.Logger
 
 	// Tracer is called for each upload; nil means no tracing.
@@ -181,7 +182,7 @@ func isNilPointer(v any) bool {
 	return value.Kind() == reflect.Pointer && value.IsNil()
 }
 
-// TestMode reports whether the client's packages are only checked: see [Options].
+// TestMode reports whether the client's uploads are dry runs: see [Options].
 func (c *Client) TestMode() bool { return c != nil && c.testMode }
 
 // parseEndpoint returns an error unless endpoint is a plain http or https URL. The error does not
@@ -197,7 +198,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 		return nil, errors.New("the endpoint holds a user or password; leave them out")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("the endpoint holds a query or a fragment; leave it out")
-	case strings.HasSuffix(u.Path, ".php/"): // beside which there is no index.php
+	case strings.HasSuffix(u.Path, ".php/"): // or Balance would ask bulk-v3.php/index.php
 		return nil, errors.New("the endpoint has a slash after its .php; leave it out")
 	}
 	return u, nil
@@ -212,15 +213,16 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 }
 
 // SendMessage sends one message. The error is nil only if the gateway accepted that message.
-// Accepted does not mean delivered. Delivery reports, which carry the Result's RemoteID, report
-// delivery.
+// Accepted does not mean delivered: a delivery report, which carries the Result's RemoteID, says
+// that.
 //
-// The error is a [*MessageError] if the message is invalid, so that nothing is sent, a [*SendError]
-// as from [Client.Send], or a [*ResultError] if the gateway did not accept the message.
-// [SafeToResend] reports whether the message can be sent again without the risk of a duplicate SMS.
+// If the message is invalid, nothing is sent and the error is a [*MessageError]. If the package of
+// this one message was not accepted, it is a [*SendError] as from [Client.Send]. If the package was
+// accepted but the message was not, it is a [*ResultError]. [SafeToResend] reports whether the
+// message can be sent again without the risk of a duplicate SMS.
 //
-// The message's ID may be 0. If the caller's context is that of a request, which a browser may
-// cancel, give SendMessage one that outlives it: a Send that is cut off is in doubt.
+// The message's ID may be 0. Do not pass the context of an HTTP request, which a browser may
+// cancel: a Send that is cut off is in doubt. Derive one that outlives the request:
 //
 //	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
 func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
@@ -235,16 +237,16 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 	return resp.Results[0], resp.Results[0].Err()
 }
 
-// Send uploads the package and reads what the gateway says of each message. A nil error means that
-// the gateway took the package. It does not mean that the gateway accepted every message in it: see
-// [Response.Err]. The Response is nil if the error is non-nil.
+// Send uploads the package and reads the gateway's reply. A nil error means that the gateway took
+// the package. It does not mean that the gateway accepted every message in it: see [Response.Err].
+// The Response is nil if the error is non-nil.
 //
 // Every error is a [*SendError] with the package's Outcome. [SafeToResend] reports whether the
 // package can be sent again without the risk of a duplicate SMS. Send itself never sends anything
 // twice. By outcome, the error wraps
 //
-//   - not sent: the codec's error, the context's, or the network's, such as a certificate's; or one
-//     that names the mistake, such as a package without messages;
+//   - not sent: the codec's error, the context's, one of the network, such as an unverified
+//     certificate, or one that names a mistake, such as an empty package;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
 //   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, or one that
 //     names an HTTP status of 500 or more.
@@ -264,7 +266,7 @@ type attempt struct {
 	mayBegin func() bool // asked just before the transport gets the upload; nil means that it may
 }
 
-// send is Send in one of a stream's attempts.
+// send makes one attempt.
 func (c *Client) send(ctx context.Context, p *Package, try attempt) (*Response, error) {
 	if p == nil {
 		return nil, c.failed(ctx, 0, notSent(errEmptyPackage))
@@ -274,16 +276,8 @@ func (c *Client) send(ctx context.Context, p *Package, try attempt) (*Response, 
 	}
 	var x exchange // stays in doubt if a codec or a transport panics
 	defer func() { p.endSend(x.outcome()) }()
-	if err := c.usable(ctx); err != nil {
-		x.err = notSent(err)
-		return nil, c.failed(ctx, 0, x.err)
-	}
-	if isNilPointer(p.Codec) {
-		x.err = notSent(errNilCodec)
-		return nil, c.failed(ctx, p.Len(), x.err)
-	}
-	start := c.now()
-	if err := c.account.ask(start); err != nil {
+	start, err := c.start(ctx, p)
+	if err != nil {
 		x.err = notSent(err)
 		return nil, c.failed(ctx, p.Len(), x.err)
 	}
@@ -310,7 +304,19 @@ var (
 	errNilCodec     = errors.New("the package's Codec is a nil pointer; leave it out for the client's")
 )
 
-// usable returns why no call can be made at all, or nil.
+// start returns the time at which a Send starts, or why it can't.
+func (c *Client) start(ctx context.Context, p *Package) (time.Time, error) {
+	if err := c.usable(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if isNilPointer(p.Codec) {
+		return time.Time{}, errNilCodec
+	}
+	now := c.now()
+	return now, c.account.ask(now)
+}
+
+// usable returns why no call can be made, or nil.
 func (c *Client) usable(ctx context.Context) error {
 	switch {
 	case c == nil || c.login == nil:
@@ -326,7 +332,7 @@ type account struct {
 	cooldown time.Duration // the shortest pause; negative means that there are no pauses
 
 	mu      sync.Mutex
-	refusal *GatewayError // nil if the account was not rejected, or not lately
+	refusal *GatewayError // nil unless the account was rejected
 	at      time.Time     // of the rejection
 	pause   time.Duration // after it
 	next    time.Time     // when a package may be uploaded again
@@ -362,7 +368,7 @@ func (a *account) answered(start, now time.Time, err *SendError) {
 	case refusal != nil && refusal.isAboutAccount():
 		a.pause = max(min(2*a.pause, longestCooldown), a.cooldown)
 		a.refusal, a.at, a.next = refusal, now, now.Add(a.pause)
-	case refusal != nil, err == nil: // the account is in order
+	case refusal != nil, err == nil: // the gateway knows the account
 		a.refusal, a.pause = nil, 0
 	default:
 		a.next = now
@@ -374,7 +380,7 @@ func refusalIn(err error) (refusal *GatewayError) {
 	return refusal
 }
 
-// exchange is one upload and what it led to: a Response or an error.
+// exchange is one upload and its Response or error.
 type exchange struct {
 	response   *Response
 	err        *SendError
@@ -416,7 +422,6 @@ func (c *Client) exchange(ctx context.Context, p *Package, try attempt) exchange
 	}
 	if x.response, err = newResponse(p.emptyResults(), p.form.finder(), reply); err != nil {
 		x.err = answer.failure(OutcomeInDoubt, err)
-		return x
 	}
 	return x
 }
@@ -489,7 +494,7 @@ func (c *Client) codecOf(p *Package) Codec {
 	return CodecZlib
 }
 
-// failed logs the error of a Send and returns it. messages is 0 if another call owns the package.
+// failed logs the error of a Send and returns it. messages is 0 if the package is not this call's.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
 	if c.usable(ctx) != nil {
 		return err
@@ -517,8 +522,8 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 		slog.Int("unmatched", len(r.Unmatched)), slog.Duration("elapsed", r.Elapsed))
 }
 
-// numeric returns id if it is a number, as the gateway's are. Anything else may quote the request,
-// and so may a number that starts with 0, as receivers do.
+// numeric returns id if it is a number, as the gateway's ids are. Other text may quote the request.
+// So may a number that starts with 0, as receivers do.
 func numeric(id string) string {
 	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
 		return "(not a number)"
@@ -556,9 +561,9 @@ func (c *Client) traceEnd(ctx context.Context, p *Package, x exchange) {
 	c.tracer.TraceUploadEnd(ctx, end)
 }
 
-// Stream returns a stream of the messages. Nil options mean the defaults. It does nothing before
-// its Batches are ranged over. A message that comes with an error is not read, and the error stops
-// the stream.
+// Stream returns a stream that sends the messages. Nil options mean the defaults. The stream starts
+// when its Batches are ranged over. A non-nil error in the sequence stops it; the message that
+// comes with the error is ignored.
 func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions) *Stream {
 	if opts == nil {
 		opts = &StreamOptions{}
@@ -574,10 +579,12 @@ func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions)
 // The password travels in the body of a form POST. Time-outs and redirects are treated as by
 // [Client.Send]; test mode changes nothing.
 //
-// Every error is a [*SendError] with the same causes as a Send's. A reply without two whole numbers
-// is [ErrUnreadableReply], and SendError.Reply holds it. Asking spends nothing, so you may ask
-// again whatever the Outcome, but never in a loop after a rejection: repeated wrong passwords get
-// the IP address banned.
+// Every error is a [*SendError] with the same causes as a Send's. The error of a reply without two
+// whole numbers matches [ErrUnreadableReply], and SendError.Reply has the reply.
+//
+// Asking spends nothing, so it is safe whatever the Outcome. But never ask in a loop after a
+// rejection: repeated wrong passwords get the IP address banned, and [Options].Cooldown neither
+// delays Balance nor counts its rejections. A person can thus see whether the account works again.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	if err := c.usable(ctx); err != nil {
 		return Balance{}, notSent(err)

@@ -36,7 +36,8 @@ var (
 
 	// CodecZlib makes an RFC 1950 stream at level 6, as PHP's gzuncompress reads it. The vendor
 	// calls it "Zlib Gzip", but it is not a gzip file. It is the default for all but tiny packages.
-	// Above 512 kB it compresses on up to GOMAXPROCS cores. The bytes do not depend on their number.
+	// Above 512 kB it compresses on up to GOMAXPROCS cores. The bytes do not depend on their
+	// number.
 	CodecZlib Codec = &gatewayCodec{1, "zlib", zlib.AppendCompress}
 
 	// CodecBZip2 makes one bzip2 stream of blocks of up to 900 kB, the reference's own level. It

@@ -2,8 +2,8 @@
 // with a result for each of them.
 //
 // These docs mark where a fact about the gateway comes from: [ref] is the vendor's own PHP client,
-// called the reference client; [public] is what the vendor and others have published, and no one
-// has confirmed.
+// called the reference client; [public] is what the vendor and others have published, and is not
+// confirmed.
 //
 // # Sending
 //
@@ -36,9 +36,9 @@
 //
 // # Costs
 //
-// A message is billed by segments: 160 characters in one SMS, or 70 if one of them is outside the
-// GSM alphabet. [Package.Segments] counts those of a package, and package gsm7 those of any text.
-// [Client.Balance] returns what the account has left.
+// A message is billed by the segment. One SMS holds 160 characters, or 70 if one of them is outside
+// the GSM alphabet. [Package.Segments] counts the segments of a package, and package gsm7 those of
+// any text. [Client.Balance] returns what the account has left.
 //
 // # Testing
 //

@@ -19,8 +19,8 @@ var (
 	// say why, and do not quote it.
 	ErrReceiver = errors.New("is not a phone number")
 
-	// ErrStopped means that a stream stopped before the end of its source. Errors that match it wrap
-	// the reason.
+	// ErrStopped means that a stream stopped before the end of its source. Errors that match it
+	// wrap the reason.
 	ErrStopped = errors.New("the stream stopped")
 
 	// ErrUnreadableReply means that [SendError.Reply] is one of these:

@@ -10,24 +10,24 @@ import "context"
 //   - it has a result: the message was accepted, or it failed.
 //
 // A [Stream] calls Intend before it uploads a package. After the upload it calls Record with the
-// results of the messages that were accepted or failed. Those that were rejected, not sent or not
-// paid for are new again. The others stay in doubt.
+// results of the messages that were accepted or failed, and with the ids of those that were
+// rejected, not sent, or failed for want of credit: these are new again. The others stay in doubt.
 //
-// A Journal knows ids, not texts: an id that comes again with another text is skipped. So use a
-// Journal for one campaign, and give a message the same id in every run. Package journal keeps a
-// Journal in a file. In a database, it is a table of id, status and remote id, with the id as the
-// key.
+// A Journal knows ids, not texts: a message with a recorded id is skipped even if its text differs.
+// So use a Journal for one campaign, and give a message the same id in every run. Package journal
+// keeps a Journal in a file. In a database, it is a table of id, status and remote id, with the id
+// as the key.
 //
 // Goroutines call a Journal concurrently, and several streams may share one: only one of them can
-// intend an id. What a call has changed must be durable when it returns. The contexts carry the
-// values of the stream's context, but are never done. An error stops the stream.
+// intend an id. Changes must be durable when a call returns. The contexts carry the values of the
+// stream's context, but are never done. An error stops the stream.
 type Journal interface {
 	// Known returns the recorded results for the given ids, with [StatusUnreported] for those in
 	// doubt. Ids with no record are omitted.
 	//
-	// Known must go on to answer after another call has failed, for example because a disk is full.
-	// It omits the ids of a failed Intend, which no one was allowed to upload. But if another
-	// stream may have intended them, and the journal can't tell, they are in doubt.
+	// Known must still work after another call has failed, for example because a disk is full. It
+	// omits the ids of a failed Intend, since they were not uploaded. But if the journal can't tell
+	// whether another stream has intended them, it returns them as in doubt.
 	Known(ctx context.Context, ids []int64) ([]Result, error)
 
 	// Intend puts ids in doubt, all of them or none. It is an error if one of them is not new. Only
@@ -35,8 +35,8 @@ type Journal interface {
 	// stream may have intended them first, and the messages that it omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
-	// Record records the results of ids in doubt, and makes those in notSent new. After it has
-	// failed, the stream calls it once more at its end, with the same results and no notSent: if
-	// the call that failed took effect all the same, another stream may have intended them since.
+	// Record records the results of ids in doubt, and makes the ids in notSent new. If it fails,
+	// the stream calls it once more at its end, with the same results and without notSent: the
+	// failed call may have taken effect, and another stream may have intended those ids since.
 	Record(ctx context.Context, results []Result, notSent []int64) error
 }

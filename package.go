@@ -13,49 +13,48 @@ import (
 
 // Senders that every account has.
 const (
-	SenderNumeric = wire.SenderNumeric // the gateway's short code; what an empty From means
+	SenderNumeric = wire.SenderNumeric // the gateway's short code; the default
 	SenderTest    = "SMSLink.ro"       // the vendor's name, for tests only
 )
 
 // Message is one SMS to be sent.
 //
-// Whatever the verb, fmt prints its id and the size of its text, and so does log/slog, so that no
-// log shows a receiver or a text by accident. There are two exceptions:
+// fmt, with any verb, and log/slog print only its id and the size of its text, so that no log shows
+// a receiver or a text by accident. There are two exceptions:
 //
-//   - encoding/json writes it whole, and so does slog's JSON handler if the Message stands in a
-//     slice or a struct;
-//   - fmt prints it whole if it stands in an unexported field of another struct.
+//   - encoding/json writes all of it, and so does slog's JSON handler if the Message is in a slice
+//     or a struct;
+//   - fmt prints all of it if it is in an unexported field of another struct.
 type Message struct {
 	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by it
-	// [ref]. If you send one message at a time, it may be 0. A [Stream] without a Journal numbers
-	// messages that have no id: see there.
+	// [ref]. SendMessage needs none. A [Stream] without a Journal numbers messages that have none.
 	ID int64
 
-	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and
-	// the number. Spaces and punctuation are dropped. Add refuses what is not certainly one
-	// phone number, as [ParseReceiver] does, unless [Package.LenientReceivers] is set.
-	// The gateway decides whether the number exists: see [StatusNumberFailed].
+	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and the
+	// number. Spaces and punctuation are dropped. What is not certainly one phone number is
+	// invalid: see [ParseReceiver] and [Package.LenientReceivers]. Whether the number exists, only
+	// the gateway knows: see [StatusNumberFailed].
 	To string
 
-	// From is the sender: [SenderNumeric], which is also what an empty From means, [SenderTest],
-	// or a name approved for the account. Add refuses a semicolon, a control character and a
-	// line end, which would break the package.
+	// From is the sender: [SenderNumeric] (the default), [SenderTest], or a name approved for the
+	// account. A semicolon, a control character and a line end are invalid, since they would break
+	// the package.
 	From string
 
-	// Text is the message, in UTF-8, of up to 256 MiB. Over 160 characters, or 70 if one of them
-	// is outside the GSM alphabet, it reaches the phone in several segments, each of which is
-	// billed: package gsm7 counts them.
+	// Text is the message, in UTF-8, of up to 256 MiB. If it has more than 160 characters, or 70 if
+	// one of them is outside the GSM alphabet, it is sent in several segments, and each of them is
+	// billed. Package gsm7 counts them.
 	//
 	// As in the reference client, spaces, tabs, line ends, NUL and vertical tab are trimmed from
-	// both ends, CRLF becomes LF, and tabs and lone carriage returns are dropped [ref]. Add
-	// refuses what can't arrive as written: an empty text, bytes that are not UTF-8, ASCII
-	// control characters other than tab and line ends, and the sequences %0A and %3B, which the
-	// gateway reads as a line feed and a semicolon. Every other % is fine.
+	// both ends, CRLF becomes LF, and tabs and lone carriage returns are dropped [ref]. What can't
+	// arrive as written is invalid: an empty text, bytes that are not UTF-8, ASCII control
+	// characters other than tab and line ends, and the sequences %0A and %3B, which the gateway
+	// reads as a line feed and a semicolon. Every other % is fine.
 	Text string
 
-	// SendAt is the time to send at, to the second. The zero Time means now, and so does
-	// 1970-01-01 00:00:00 UTC, which stands for it on the wire [ref]. The gateway decides how
-	// near or far a time may be.
+	// SendAt is the time to send at, to the second. The zero Time means now. So does 1970-01-01
+	// 00:00:00 UTC, since the wire has 0 for now [ref]. The gateway decides how near or far a time
+	// may be.
 	SendAt time.Time
 }
 
@@ -71,8 +70,7 @@ func (m Message) LogValue() slog.Value {
 
 // Package accumulates messages for one upload. The zero value is empty and ready to use.
 //
-// Add checks and encodes each message right away, in the wire's own form, so that [Client.Send]
-// has nothing left to check.
+// Add checks and encodes each message at once, so that [Client.Send] has nothing left to check.
 //
 // # Sealed packages
 //
@@ -90,9 +88,9 @@ type Package struct {
 	Codec Codec
 
 	// LenientReceivers makes Add take every receiver with a digit in it, as the reference client
-	// does [ref]: each + becomes 00, and everything that is not a digit is dropped. Two numbers in
-	// one field become one wrong number, and a truncated number reaches a stranger. By default,
-	// what [ParseReceiver] does not take is invalid.
+	// does [ref]: each + becomes 00, and everything else that is not a digit is dropped. Two
+	// numbers in one field then become one wrong number, and a truncated number reaches a stranger.
+	// By default, what [ParseReceiver] does not take is invalid.
 	LenientReceivers bool
 
 	state atomic.Int32 // a packageState
@@ -105,7 +103,7 @@ type packageState int32
 const (
 	packageOpen packageState = iota
 	packageSending
-	packageInDoubt // its Send is in doubt
+	packageInDoubt
 	packageAccepted
 )
 
@@ -122,7 +120,7 @@ func (p *Package) sealed() error {
 	return nil
 }
 
-// beginSend seals the package for the time of a Send.
+// beginSend seals the package during a Send.
 func (p *Package) beginSend() error {
 	if p.state.CompareAndSwap(int32(packageOpen), int32(packageSending)) {
 		return nil
@@ -133,7 +131,7 @@ func (p *Package) beginSend() error {
 	return errBeingSent // it was, until just now
 }
 
-// endSend seals or opens the package, as the outcome of its Send says.
+// endSend leaves the package sealed, or opens it if its Send has taken no effect.
 func (p *Package) endSend(outcome Outcome) {
 	switch outcome {
 	case OutcomeNotSent, OutcomeRejected:
@@ -165,7 +163,7 @@ func (p *Package) Add(m Message) error {
 	if p.form == nil {
 		p.form = &plainForm{maxID: -1}
 	}
-	to := m.To // apart from m, so that Add does not allocate it
+	to := m.To // a copy, so that m is not allocated
 	if !p.LenientReceivers && !canonical(to) && len(to) <= maxField {
 		var buf receiverBuffer
 		digits, err := parseReceiver(&buf, to)
@@ -181,8 +179,8 @@ func (p *Package) Add(m Message) error {
 	return nil
 }
 
-// Remove takes the message with that id out of the package and reports whether it was there. It
-// takes time in proportion to the package. In a sealed package it does nothing.
+// Remove removes the message with that id and reports whether the package had it. It takes time in
+// proportion to the package. If the package is sealed, Remove does nothing and returns false.
 func (p *Package) Remove(id int64) bool {
 	return p.form != nil && p.sealed() == nil && p.form.remove(id)
 }
@@ -203,7 +201,7 @@ func (p *Package) Size() int {
 	return p.form.size
 }
 
-// plain returns the plain form in pieces, the package's own memory: to be read, not kept.
+// plain returns the plain form in pieces. They are the package's own memory, to be read only.
 func (p *Package) plain() [][]byte {
 	if p.form == nil || p.form.size == 0 {
 		return nil
@@ -229,8 +227,8 @@ func (p *Package) emptyResults() []Result {
 	return results
 }
 
-// Segments returns the number of SMS that the messages make in all, as package gsm7 counts them:
-// what is billed if each of them is accepted. It takes time in proportion to the package.
+// Segments returns the number of SMS that the messages make together, as package gsm7 counts them.
+// They are billed if all messages are accepted. It takes time in proportion to the package.
 func (p *Package) Segments() int {
 	n := 0
 	if p.form != nil {
@@ -245,8 +243,7 @@ func (p *Package) Format(f fmt.State, _ rune) {
 }
 
 // Messages iterates over the messages in order, each as the gateway will read it: receivers and
-// texts as Add changed them, times in UTC. The loop must not add or remove messages; it panics if
-// it does.
+// texts as Add changed them, times in UTC. If the loop adds or removes a message, Messages panics.
 func (p *Package) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
 		n := p.Len()
@@ -265,9 +262,9 @@ func (p *Package) Messages() iter.Seq[Message] {
 	}
 }
 
-// AppendPlain appends the plain form to dst and returns it: a line for each message,
-// localMessageId;receiverNumber;senderId;messageText;timestampProgrammed, and CRLF between lines
-// [ref].
+// AppendPlain appends the plain form to dst and returns it. The plain form has a line for each
+// message, localMessageId;receiverNumber;senderId;messageText;timestampProgrammed, with CRLF
+// between lines [ref].
 func (p *Package) AppendPlain(dst []byte) []byte {
 	dst = slices.Grow(dst, p.Size())
 	for _, piece := range p.plain() {
@@ -276,7 +273,7 @@ func (p *Package) AppendPlain(dst []byte) []byte {
 	return dst
 }
 
-// Reset empties and unseals the package, and keeps its memory and its settings.
+// Reset empties and unseals the package. It keeps the package's memory and settings.
 func (p *Package) Reset() {
 	p.unseal("Reset")
 	if f := p.form; f != nil {
@@ -287,7 +284,7 @@ func (p *Package) Reset() {
 	}
 }
 
-// Reopen unseals a package that was sent, so that it can be changed and sent once more. The caller
-// accepts that its messages may then be sent, and billed, twice. Remove those that are known to
-// have been accepted first, by the ids of the [Response]'s Results.
+// Reopen unseals a package that was sent, so that it can be changed and sent again. Its messages
+// may then be sent, and billed, twice. First remove those that were accepted, by the ids of the
+// [Response]'s Results.
 func (p *Package) Reopen() { p.unseal("Reopen") }

@@ -11,13 +11,13 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// plainForm is a package's plain form, and the place where each line of it ends. The form stands in
-// blocks, so that a package of megabytes grows without being moved. Each line but the first starts
-// with a line end, so that the blocks one after another are the form.
+// plainForm is a package's plain form and an index of its lines. It is kept in blocks, so that a
+// package of megabytes grows without being moved. Each line except the first starts with a line
+// end, so the concatenated blocks are the form.
 type plainForm struct {
 	blocks [][]byte // those after the last are empty, and kept for later lines
 	last   int      // the block that lines are appended to
-	size   int      // bytes in all
+	size   int      // of all blocks, in bytes
 	index  []line
 	maxID  int64
 	seen   idset.Set // every id; nil while the ids only rise
@@ -28,8 +28,8 @@ type line struct {
 	block, end int32 // where it ends
 }
 
-// blockSize is the size of a block in bytes. The first one grows to it. A block is larger if a
-// single line is.
+// blockSize is the size of a block in bytes. The first block grows up to it. A block is larger if
+// one of its lines is.
 const blockSize = 256 << 10
 
 // maxField bounds a message's receiver, sender and text, each in bytes. It is far beyond any SMS,
@@ -76,8 +76,8 @@ func (f *plainForm) add(m Message) (wire.Field, error) {
 	return "", nil
 }
 
-// indexGrowth returns the number of lines by which an index of n lines grows: to four times its
-// size while it is small, and to twice its size from then on.
+// indexGrowth returns the number of lines by which an index of n lines grows. Small indexes grow to
+// four times their size, others to twice.
 func indexGrowth(n int) int {
 	switch {
 	case n < 16:
@@ -88,8 +88,8 @@ func indexGrowth(n int) int {
 	return n
 }
 
-// makeRoom prepares the last block for m, or begins another one if m may not fit. A message longer
-// than a block grows its block.
+// makeRoom prepares the last block for m, or starts another one if m may not fit. A line longer
+// than a block makes its block grow.
 func (f *plainForm) makeRoom(m Message) {
 	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
 	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)
@@ -109,15 +109,12 @@ func (f *plainForm) makeRoom(m Message) {
 	}
 }
 
-// claim records that id is taken, and reports whether it was free. Ids that rise need no memory of
-// their own; the first one that does not makes the set.
+// claim records an id and reports whether it was free. As long as the ids rise, no set is needed.
 func (f *plainForm) claim(id int64) bool {
-	if id <= f.maxID {
-		if f.seen == nil {
-			f.seen = idset.Set{}
-			for _, line := range f.index {
-				f.seen.Add(line.id)
-			}
+	if id <= f.maxID && f.seen == nil {
+		f.seen = idset.Set{}
+		for _, line := range f.index {
+			f.seen.Add(line.id)
 		}
 	}
 	f.maxID = max(f.maxID, id)
@@ -139,7 +136,7 @@ func (f *plainForm) remove(id int64) bool {
 	return true
 }
 
-// cut removes bytes of a block that stand before those of line at.
+// cut removes the bytes [from, to) of a block. Lines before at keep their place.
 func (f *plainForm) cut(at int, block, from, to int32) {
 	f.blocks[block] = slices.Delete(f.blocks[block], int(from), int(to))
 	f.size -= int(to - from)
@@ -148,7 +145,7 @@ func (f *plainForm) cut(at int, block, from, to int32) {
 	}
 }
 
-// before returns the place in its block at which line i begins, with the line end before it.
+// before returns where line i begins in its block, including the line end before it.
 func (f *plainForm) before(i int, block int32) int32 {
 	if i == 0 || f.index[i-1].block != block {
 		return 0
@@ -156,7 +153,7 @@ func (f *plainForm) before(i int, block int32) int32 {
 	return f.index[i-1].end
 }
 
-// countSegments calls count with the place of each message and the number of SMS it makes.
+// countSegments calls count with the place of each message and the number of its segments.
 func (f *plainForm) countSegments(count func(place, segments int)) {
 	var decoded []byte
 	var ends []int
@@ -167,7 +164,7 @@ func (f *plainForm) countSegments(count func(place, segments int)) {
 			decoded = wire.AppendText(decoded, f.blocks[block][f.before(i, block):f.index[i].end])
 			ends = append(ends, len(decoded))
 		}
-		texts, start := string(decoded), 0 // one string a block
+		texts, start := string(decoded), 0 // one allocation a block
 		for i, end := range ends {
 			count(first+i, gsm7.Measure(texts[start:end]).Segments)
 			start = end
@@ -181,9 +178,8 @@ func (f *plainForm) text(i int) string {
 	return strings.TrimPrefix(string(f.blocks[line.block][f.before(i, line.block):line.end]), wire.LineEnd)
 }
 
-// finder returns a function that looks up the place of an id in the package, and returns -1 if the
-// package does not have it. A lookup in the package's order is a comparison. The first one out of
-// order builds a map.
+// finder returns a function that returns the place of an id in the package, or -1 if the package
+// does not have it. Lookups in the package's order need no map; the first other one builds it.
 func (f *plainForm) finder() func(id int64) (place int) {
 	next := 0
 	var places map[int64]int

@@ -32,8 +32,8 @@ func (e receiverError) Error() string { return string(e) }
 // Is reports whether target is ErrReceiver.
 func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 
-// ParseReceiver returns a phone number, as people write it, in one of the two forms that are meant
-// for the gateway [ref]:
+// ParseReceiver converts a phone number, as people write it, to one of the gateway's two forms
+// [ref]:
 //
 //   - 07 and 8 digits for a Romanian mobile;
 //   - else 00, the country code and the rest: 7 to 15 digits after the 00, as in E.164.
@@ -48,12 +48,12 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 //
 // The error matches [ErrReceiver], names the cause and does not quote the number.
 //
-// A nil error does not mean that the number exists, or that it is the one that was meant:
-// +4 745 123 456, which has lost a 0, is a Norwegian number. A program that sends to Romania alone
-// can check for 07 and 00407.
+// A nil error does not mean that the number exists, or is the intended one: +4 745 123 456, which
+// has lost a 0, is a Norwegian number. A program that sends only to Romania can check that the
+// result starts with 07 or 00407.
 //
-// The result is the wire form. Do not use it as a key, since one phone can have two wire forms,
-// 0712345678 and 0040712345678. To compare or store numbers, use [E164].
+// Do not use the result as a key, since one phone can have two forms, 0712345678 and 0040712345678.
+// To compare or store numbers, use [E164].
 func ParseReceiver(number string) (string, error) {
 	if canonical(number) {
 		return number, nil
@@ -66,9 +66,9 @@ func ParseReceiver(number string) (string, error) {
 	return string(digits), nil
 }
 
-// E164 returns a phone number in the one form that E.164 has for it, such as +40712345678 for
-// 0712345678, +40 712 345 678 and 0040712345678. Use it to compare receivers, and as the key of
-// what is stored by phone number. It takes what [ParseReceiver] takes, and returns its errors.
+// E164 converts a phone number to its E.164 form, such as +40712345678 for 0712345678,
+// +40 712 345 678 and 0040712345678. Use it to compare receivers and as a key in a database. It
+// takes what [ParseReceiver] takes and returns the same errors.
 func E164(number string) (string, error) {
 	digits, err := ParseReceiver(number)
 	if err != nil {
@@ -80,7 +80,7 @@ func E164(number string) (string, error) {
 	return "+4" + digits, nil
 }
 
-// canonical reports whether a number is 07 and 8 digits already, as most are.
+// canonical reports whether a number is 07 and 8 digits, as most are.
 func canonical(number string) bool {
 	if len(number) != len("0712345678") || number[0] != '0' || number[1] != '7' {
 		return false
@@ -95,7 +95,7 @@ func canonical(number string) bool {
 
 func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
-// receiverBuffer holds 00 and the 15 digits of E.164, and the 0 of a Romanian number.
+// receiverBuffer has room for 00, the 15 digits of E.164, and the extra 0 of a Romanian number.
 type receiverBuffer [18]byte
 
 // parseReceiver returns the digits of a number in one of the gateway's forms, in buf's memory.
@@ -147,8 +147,8 @@ func parseReceiver(buf *receiverBuffer, number string) ([]byte, error) {
 	return nil, errNoCountry
 }
 
-// readDigits writes the n digits of a number to buf, with 00 for a + in front. romanianOnly means
-// that the number holds what only a Romanian one may hold.
+// readDigits writes the digits of a number to buf, with 00 for a + in front, and returns how many
+// there are. romanianOnly means that only a Romanian number is written so.
 func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, err error) {
 	number = strings.TrimFunc(number, isInvisible)
 	if isExponent(number) {
@@ -157,8 +157,8 @@ func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, e
 	if strings.HasSuffix(number, ".0") || strings.HasSuffix(number, ".00") && strings.Count(number, ".") == 1 {
 		return 0, false, errFraction
 	}
-	opened := -1    // how many digits stand before a bracket
-	parted := false // an extension follows, or the end of another number
+	opened := -1    // the number of digits before the last opening bracket
+	parted := false // the number is complete: further digits are an extension or another number
 	for _, r := range number {
 		switch {
 		case isDigit(r):
@@ -202,10 +202,11 @@ func isExponent(number string) bool {
 // separators end a line or a cell, so that another number may follow.
 const separators = "\t\n\v\f\r\u0085\u2028\u2029"
 
-// isPunctuation reports whether r only parts groups of digits.
+// isPunctuation reports whether r only separates groups of digits.
 func isPunctuation(r rune) bool {
 	return r == '.' || r == ')' || unicode.Is(unicode.Pd, r) || isInvisible(r)
 }
 
-// isInvisible reports whether r is white space or a mark such as phones put around a copied number.
+// isInvisible reports whether r is white space or a mark like those that phones put around a copied
+// number.
 func isInvisible(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }

@@ -13,20 +13,20 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// answer is what an upload got back, and what is known of how far the upload was read.
+// answer is the response to an upload, and how far the upload was read.
 type answer struct {
 	statusCode  int    // of HTTP; 0 if there was no response
 	body        string // as far as it was read
 	mayBeCut    bool   // the body ends with its connection
-	encoded     bool   // the body has a Content-Encoding, so that it is not text
+	encoded     bool   // the body has a Content-Encoding, so it is not text
 	err         error  // why there is no response, or not all of its body
-	touched     bool   // a byte of the upload was read, or may have been
+	touched     bool   // the first byte of the upload was read, or may have been
 	whole       bool   // its last byte was read, or may have been
 	connections int    // that the transport got for the upload
 }
 
-// reply returns the MESSAGE reply that the answer has. Any other answer is an error, whose outcome
-// is what the answer proves.
+// reply returns the answer's MESSAGE. If it has none, reply returns an error with the outcome that
+// the answer proves.
 func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 	reply, outcome, why := a.outcome(ctx)
 	if why != nil {
@@ -35,8 +35,8 @@ func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 	return reply, nil
 }
 
-// outcome reads the answer, its status first, then its body. The error is nil, or the reason why it
-// is not the reply of a gateway that took the upload.
+// outcome reads the answer, first its status, then its body. The error is nil if a gateway took the
+// upload.
 func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
 	reply, unreadable := wire.ParseReply(a.body)
 	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
@@ -83,12 +83,11 @@ func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
 	return reply, OutcomeAccepted, nil
 }
 
-// errEarly is the error of a MESSAGE that can't be the reply to the upload.
+// errEarly is the error of a MESSAGE that is not the reply to the upload.
 var errEarly = errors.New("a MESSAGE came before the end of the upload was read, so that it may be the reply to " +
 	"another one")
 
-// failure returns the error of an upload, whose outcome also depends on how far the upload was
-// read.
+// failure returns the error of an upload. The outcome also depends on how far the upload was read.
 func (a *answer) failure(outcome Outcome, cause error) *SendError {
 	switch {
 	case outcome == OutcomeInDoubt && !a.touched:
@@ -118,7 +117,7 @@ func isEncoded(resp *http.Response) bool {
 	return encoding != "" && !strings.EqualFold(encoding, "identity")
 }
 
-const acceptance = "MESSAGE;" // how a reply to a package that was taken starts
+const acceptance = "MESSAGE;" // the start of the reply to a package that was taken
 
 // holdsAnother reports whether the reply has a MESSAGE after its start, which may contradict it.
 func holdsAnother(body string) bool {
@@ -135,35 +134,28 @@ func mayHoldMessage(body string, cut bool) bool {
 	if strings.Contains(body, acceptance) || strings.ContainsRune(body, 0) || strings.HasPrefix(body, "\x1f\x8b") {
 		return true
 	}
-	for len(body) > 0 {
-		line := body
-		end := strings.IndexAny(body, "\r\n")
-		if end >= 0 {
-			line, body = body[:end], body[end+1:]
-		}
+	isLineEnd := func(r rune) bool { return r == '\r' || r == '\n' }
+	for line := range strings.FieldsFuncSeq(body, isLineEnd) {
 		line = wire.TrimReply(line)
 		if len(line) >= len(acceptance) && strings.EqualFold(line[:len(acceptance)], acceptance) {
 			return true
 		}
-		if end < 0 {
-			break
-		}
 	}
-	return cut && mayBeginMessage(body)
+	return cut && mayBeginMessage(body[strings.LastIndexAny(body, "\r\n")+1:])
 }
 
 // mayBeginMessage reports whether the last line of a cut body may be the start of a MESSAGE, or end
 // in one.
 func mayBeginMessage(last string) bool {
-	const mark = "\ufeff"
-	for n := range len(acceptance) {
-		if n > 0 && strings.HasSuffix(last, acceptance[:n]) {
+	for n := 1; n < len(acceptance); n++ {
+		if strings.HasSuffix(last, acceptance[:n]) {
 			return true
 		}
 	}
+	const byteOrderMark = "\ufeff" // which may be cut, too
 	start := wire.TrimReply(last)
 	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) ||
-		strings.HasPrefix(mark, strings.TrimSpace(last))
+		strings.HasPrefix(byteOrderMark, strings.TrimSpace(last))
 }
 
 var (
@@ -172,7 +164,7 @@ var (
 	errReplyTooLarge = fmt.Errorf("%w: it is longer than a reply to this request can be", ErrUnreadableReply)
 )
 
-// isWebPage reports whether a body is HTML from its start. A warning of PHP's has tags, too.
+// isWebPage reports whether a body starts as HTML. A warning of PHP's has tags, too, but not these.
 func isWebPage(body string) bool {
 	body = wire.TrimReply(body)
 	start := strings.ToLower(body[:min(len(body), len("<!doctype html"))])
@@ -183,14 +175,15 @@ type httpStatusError int
 
 func (e httpStatusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
 
-// Limits on a reply's size, in all and a message. An entry with ids of 20 digits has 45 bytes.
+// A reply to n messages has at most replyBase + n*replyPerMessage bytes. An entry with ids of 20
+// digits has 45.
 const (
 	replyBase       = 64 << 10
 	replyPerMessage = 128
-	replyLikely     = 24 // an entry's bytes, with ids as the gateway's are
+	replyLikely     = 24 // bytes of an entry with ids like the gateway's
 )
 
-// readCapped reads the body into one string, so that the results' remote ids can be parts of it.
+// readCapped reads the body into one string, which the results' remote ids share.
 func readCapped(resp *http.Response, messages int) (string, error) {
 	limit := replyBase + replyPerMessage*int64(messages)
 	likely := int64(replyLikely * messages)
@@ -208,27 +201,27 @@ func readCapped(resp *http.Response, messages int) (string, error) {
 	return body, err
 }
 
-// Response is the gateway's reply to an accepted package. It shares nothing with the package;
-// goroutines may read it concurrently.
+// Response is the gateway's reply to an accepted package. It does not share the package's memory.
+// Goroutines may read it concurrently.
 type Response struct {
 	PackageID string        // the gateway's id of the package; may be empty
 	Code      string        // the gateway's own code; its values are not documented
 	Text      string        // the gateway's explanation; like PackageID and Unmatched, it may quote the upload
-	Results   []Result      // one a message, in the package's order
-	Unmatched []string      // entries of the reply that decide no Result, as they stood
+	Results   []Result      // one for each message, in the package's order
+	Unmatched []string      // the text of the reply's entries that decide no Result
 	Elapsed   time.Duration // from the call of Send to the end of the reply
 }
 
 // Result is the gateway's report on one message.
 type Result struct {
 	ID       int64  // the local message id
-	RemoteID string // the gateway's id, opaque, which delivery reports carry; may be empty
+	RemoteID string // the gateway's opaque id, which delivery reports carry; may be empty
 	Status   Status // StatusUnreported if the reply has none, or contradicts itself
 }
 
 // newResponse fills a package's empty results from the reply's entries; find looks them up by id. A
 // message stays unreported if entries contradict each other about it, or if its entry may be cut.
-// An entry that can't be read may be about any message, so that each one that failed is unreported,
+// An entry that can't be read may be about any message, so messages that failed are then unreported
 // too.
 func newResponse(empty []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
 	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: empty}
@@ -288,13 +281,13 @@ func newResponse(empty []Result, find func(id int64) (place int), reply wire.Rep
 	return r, nil
 }
 
-// spareEntries is how many entries a reply may have that fit nothing, besides one a message. More
-// are not worth their memory.
+// spareEntries bounds the unmatched entries of a reply, which are kept in memory, to the number of
+// messages and this many more.
 const spareEntries = 100
 
 var errTooManyEntries = fmt.Errorf("%w: it has too many entries that fit none of the messages", ErrUnreadableReply)
 
-// errOtherReply is the error of a reply that may be another package's.
+// errOtherReply is the error of a reply that may be to another package.
 var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages",
 	ErrUnreadableReply)
 
@@ -322,16 +315,16 @@ func (e *ResultError) text() string {
 }
 
 func (e *ResultError) verdict() verdict {
-	if e == nil || e.Status.Outcome() == OutcomeAccepted { // an error is never of what was accepted
+	if e == nil || e.Status.Outcome() == OutcomeAccepted { // which no error is
 		return verdict{}
 	}
 	return verdict{e.Status.Outcome(), e.Status.meaning().resend}
 }
 
-// Format prints what Error returns, whatever the verb: the remote id may be any text of a server's.
+// Format prints what Error returns, whatever the verb: the remote id may be any text.
 func (e ResultError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// Unwrap returns an error whose text is what to do.
+// Unwrap returns an error whose text says what to do.
 func (e *ResultError) Unwrap() error {
 	if e == nil {
 		return nil
@@ -339,10 +332,10 @@ func (e *ResultError) Unwrap() error {
 	return errors.New(e.Status.meaning().advice)
 }
 
-// Err returns nil if every message is a [StatusSuccess], else an error that wraps the
-// [*ResultError] of each that is not, in the package's order. Its text names the first few. It is
-// about the whole package: [SafeToResend] is true only if that is safe for every message, and none
-// was accepted. Ask about each message with [Result.Err].
+// Err returns nil if every message has [StatusSuccess], else an error that wraps the [*ResultError]
+// of each of the others, in the package's order. Its text names the first few. The error is about
+// the whole package: [SafeToResend] is true only if no message was accepted, and all are safe to
+// send again. For a single message, use [Result.Err].
 func (r *Response) Err() error {
 	var failed []error
 	for _, result := range r.Results {

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// Status is what the gateway reported of one message. The values from 1 are the gateway's own
-// [ref]; a value above 5 is kept as it came.
+// Status is what the gateway reported about one message. The values from 1 are the gateway's own
+// [ref]. Values above 5 are not documented, and are kept.
 type Status int
 
 const (
-	// StatusUnreported means that no status is known: the reply has none for the message, or
+	// StatusUnreported means that there is no status: the reply has none for the message, or
 	// several that contradict each other, or a [Journal] has recorded none. The message may have
 	// been taken.
 	StatusUnreported Status = iota
@@ -22,18 +22,18 @@ const (
 	// delivered. Delivery reports carry its remote id.
 	StatusSuccess
 	// StatusInternalOrBlacklisted means that the gateway had an internal error or that the
-	// receiver is on the blacklist. The two can't be told apart.
+	// receiver is on the account's blacklist. It does not say which: see package blacklist.
 	StatusInternalOrBlacklisted
 	// StatusInsufficientCredit means that the account's credit ran out before this message.
 	StatusInsufficientCredit
 )
 
-// meaning is all that follows from a status. Nothing else in any module decides it.
+// meaning is all that follows from a status. No other code decides it.
 type meaning struct {
 	name    string
 	outcome Outcome // of the message: accepted, failed or in doubt
-	resend  bool    // the gateway certainly did not take the message
-	advice  string  // what to do, as half a sentence
+	resend  bool    // safe to send again: the gateway certainly did not take the message
+	advice  string  // what to do
 }
 
 // meanings has a row for each documented status. The advice is the vendor's [ref].
@@ -64,31 +64,32 @@ func (s Status) String() string { return s.meaning().name }
 // every status that is not documented.
 func (s Status) Outcome() Outcome { return s.meaning().outcome }
 
-// Outcome is what is certain of a package or a message after a call. [SafeToResend] reports whether
-// the message can be sent again without the risk of a duplicate SMS.
+// Outcome is what is certain about a package or a message after a call. [SafeToResend] reports
+// whether the message can be sent again without the risk of a duplicate SMS.
 type Outcome int
 
 const (
-	// OutcomeInDoubt means that the package or message may have been taken: bytes of the package
-	// were handed to a transport, and what came back (a time-out, a reset, a 5xx, an unreadable
-	// reply) does not decide it; or the reply does not say what happened to the message. Check the
-	// account's reports before you send it again. A package in doubt is sealed: see [Package].
+	// OutcomeInDoubt means that the package or message may have been taken. Either bytes of the
+	// package were handed to a transport, and what came back (a time-out, a reset, a 5xx, an
+	// unreadable reply) does not decide it. Or the reply does not say what happened to the message.
+	// Check the account's reports before you send it again. A package in doubt is sealed: see
+	// [Package].
 	OutcomeInDoubt Outcome = iota
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
 	// server can have taken it.
 	OutcomeNotSent
-	// OutcomeRejected means that the gateway, or a server before it, turned the package down: an
-	// ERROR reply, a 3xx or a 4xx. Nothing was taken. The same will most likely be rejected again.
+	// OutcomeRejected means that the gateway, or a server before it, rejected the package, with an
+	// ERROR reply, a 3xx or a 4xx. Nothing was taken. The same package will most likely be rejected
+	// again.
 	OutcomeRejected
 	// OutcomeAccepted means that the gateway took the package, or that it accepted the message for
 	// sending. It is the outcome of a nil error only. An accepted package is sealed. Accepted is
 	// not delivered.
 	OutcomeAccepted
-	// OutcomeFailed means that the gateway took the message's package, and reported that it will
-	// not send this message: [Status] 1, 2, 4 or 5.
+	// OutcomeFailed means that the gateway took the message's package but will not send this
+	// message: its [Status] is 1, 2, 4 or 5.
 	OutcomeFailed
-	// OutcomeInvalid means that [Package.Add] did not take the message, so that it was in no
-	// package.
+	// OutcomeInvalid means that [Package.Add] did not take the message.
 	OutcomeInvalid
 )
 
@@ -130,35 +131,38 @@ func OutcomeOf(err error) Outcome {
 }
 
 // SafeToResend reports whether the messages that err is about can be sent again without the risk of
-// a duplicate SMS, since the gateway certainly did not take them. It is true for packages that were
-// not sent or rejected, for messages that failed with status 1, 2 or 5, and for invalid messages,
-// except one that repeats the id of another message, which may have been sent. It returns false for
-// nil and for all other errors, including those of other Go packages.
+// a duplicate SMS, since the gateway certainly did not take them. It returns true for
 //
-// That resending is safe does not mean that it helps. Remove the cause first: repeated wrong
-// passwords get this machine's IP address banned.
+//   - packages that were not sent or were rejected;
+//   - messages that failed with status 1, 2 or 5;
+//   - invalid messages, except one that repeats the id of another message, which may have been
+//     sent.
+//
+// It returns false for nil and for all other errors, including those of other Go packages.
+//
+// Safe does not mean useful. Remove the cause first: repeated wrong passwords get this machine's IP
+// address banned.
 func SafeToResend(err error) bool {
 	v, found := verdictIn(err)
 	return found && v.resend
 }
 
-// verdict is what an error says of the messages that it is about. The zero value is in doubt.
+// verdict is what an error says about its messages. The zero value is in doubt.
 type verdict struct {
 	outcome Outcome
-	resend  bool // they were certainly not taken
+	resend  bool // they are safe to send again
 }
 
-// byDoubt has the outcomes of errors, the most doubtful one first.
+// byDoubt has the outcomes of errors, the most doubtful first.
 var byDoubt = []Outcome{OutcomeInDoubt, OutcomeFailed, OutcomeRejected, OutcomeNotSent, OutcomeInvalid}
 
-// and returns what two verdicts say together.
+// and returns the verdict on the messages of both.
 func (v verdict) and(other verdict) verdict {
 	worse := byDoubt[min(slices.Index(byDoubt, v.outcome), slices.Index(byDoubt, other.outcome))]
 	return verdict{worse, v.resend && other.resend}
 }
 
-// verdictIn returns the verdict of all errors joined in err. It looks at every branch, as errors.As
-// does not.
+// verdictIn returns the verdict of all errors joined in err. errors.As would stop at the first.
 func verdictIn(err error) (v verdict, found bool) {
 	if e, ok := err.(interface{ verdict() verdict }); ok {
 		v, found = e.verdict(), true
@@ -174,8 +178,8 @@ func verdictIn(err error) (v verdict, found bool) {
 	return v, found
 }
 
-// joinedIn returns the errors that err wraps. What an error of this package wraps is its reason,
-// which may be the error of other messages.
+// joinedIn returns the errors that err wraps, except those that an error of this package wraps.
+// They are its reasons, and may be about other messages.
 func joinedIn(err error) []error {
 	switch e := err.(type) { //nolint:errorlint // each branch is looked at in turn
 	case *SendError, *MessageError, *ResultError, *resultErrors, *stopError, *redacted:

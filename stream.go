@@ -33,43 +33,43 @@ var (
 // # What is promised
 //
 // Each message read from the source is in exactly one [Batch]: in its Package, its Invalid or its
-// Earlier. The exceptions are a loop that is left early and a panic; then those not yet yielded
-// are in none. A batch without messages is never yielded.
+// Earlier. If the loop is left early, or after a panic, batches that were not yet yielded are
+// dropped. A batch without messages is never yielded.
 //
 // Only packages that were not sent are retried: see [Retry]. Packages that were rejected or are in
 // doubt are never sent again.
 //
 // # Ids
 //
-// If the ids of all messages are 0, the stream makes them 0, 1, 2 and so on, in the order in which
-// it reads them. With a [Journal], the stream stops instead at the second message without an id,
-// since the next run must recognize each message by its id. It also stops if a message has an id
-// and those before it have none.
+// If the ids of all messages are 0, the stream numbers them 0, 1, 2 and so on, in the order of the
+// source. With a [Journal], it stops instead at the second message without an id, since the next
+// run must recognize each message by its id. It also stops if a message has an id and those before
+// it have none.
 //
 // # Why it stops
 //
 // The stream stops, and reads no further, if
 //
-//   - the source yields an error, or has been drained by Drain;
+//   - the source yields an error, or Drain is called;
 //   - messages lack ids;
 //   - the context is done;
 //   - the Limiter or the Journal fails;
 //   - further packages would most likely fail, too: see [StopReason];
 //   - five packages in a row are in doubt. Those that were not sent do not count.
 //
-// It then yields what is under way. Packages that wait for the Limiter or for a retry are not
+// It then yields the batches under way. Packages that wait for the Limiter or for a retry are not
 // sent. What was read and is not yet in a full package comes in a last Batch, whose Err matches
 // [ErrStopped].
 //
 // # Concurrency
 //
 // The source is read, and batches are yielded, in the goroutine that ranges over Batches: a slow
-// loop keeps the source waiting, and a source that waits keeps a complete batch waiting. With
-// [StreamOptions] Concurrency above 1, batches complete in any order. Drain and Stats may be called
-// from any goroutine. Nothing runs on once the loop has ended.
+// loop delays reading, and a slow source delays complete batches. If [StreamOptions].Concurrency is
+// above 1, batches complete in any order. Drain and Stats may be called from any goroutine. No
+// goroutine of the stream outlives the loop.
 //
-// If a hook, the Limiter, the Journal or the Codec panics in a goroutine of the stream's, the
-// stream stops, and then panics with the same value in the caller's. The package in question is
+// If a hook, the Limiter, the Journal or the Codec panics in a goroutine of the stream, the stream
+// stops, and then panics with the same value in the caller's goroutine. The package in question is
 // in doubt if it was about to be uploaded.
 type Stream struct {
 	client *Client
@@ -80,21 +80,20 @@ type Stream struct {
 	totals   totals
 
 	mu     sync.Mutex
-	stop   func(reason error) // of the run; nil before it
+	stop   func(reason error) // stops the run; nil if there is none
 	ranged bool
-	reason error // why it is to stop, or has stopped; nil if neither
+	reason error // why the stream stopped, or does not start
 }
 
-// Batches sends the messages and iterates over the batches that are complete. It can be ranged over
-// once.
+// Batches sends the messages and iterates over the complete batches. It can be ranged over once.
 //
-// The context also bounds the uploads that have begun, so that ending it most likely leaves them in
-// doubt: see Drain. Each attempt is bounded by [Options.Timeout], too, whatever the context's
-// deadline. The Journal's calls are not bounded by the context, since a stream that stops still has
-// to record its results.
+// Canceling the context also cancels the uploads under way, which most likely leaves them in doubt:
+// use Drain to stop gracefully. Each attempt is also bounded by [Options.Timeout], whatever the
+// context's deadline. The Journal's calls are not bounded by the context, since a stream that stops
+// must still record its results.
 //
-// Leaving the loop early lets the uploads that have begun finish, and the Journal records their
-// results. The rest of what was read is dropped.
+// If the loop is left early, uploads under way finish and the Journal records their results. The
+// rest of what was read is dropped.
 func (s *Stream) Batches(ctx context.Context) iter.Seq[Batch] {
 	return func(yield func(Batch) bool) {
 		r := s.begin(ctx, yield)
@@ -110,14 +109,14 @@ func (s *Stream) Batches(ctx context.Context) iter.Seq[Batch] {
 	}
 }
 
-// begin returns a run, or nil if there is nothing to be run.
+// begin returns a run, or nil if the stream can't start.
 func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.ranged:
 		s.reason = errRanged
-	case s.reason != nil: // drained
+	case s.reason != nil: // Drain was called
 	case s.client.usable(ctx) != nil:
 		s.reason = s.client.usable(ctx)
 	case s.source == nil:
@@ -140,7 +139,7 @@ func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
 	return r
 }
 
-// end notes that the run has ended, and the reason for it unless the stream has one.
+// end records that the run has ended, and why it stopped.
 func (s *Stream) end(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,12 +149,12 @@ func (s *Stream) end(reason error) {
 	}
 }
 
-// Drain stops the stream gracefully: no further upload is handed to the transport, and those that
-// were handed over finish. Err then matches reason, or a general error if reason is nil. If
-// all packages were handed over before, the stream is complete and Err returns nil.
+// Drain stops the stream gracefully: uploads that the transport has begun finish, and no other one
+// begins. Err then matches reason, or a general error if reason is nil. If every package was handed
+// to the transport before, the stream is complete and Err returns nil.
 //
-// Drain does not wait, and it does not interrupt a source that is waiting. Before Batches is ranged
-// over, it keeps the stream from doing anything. After the stream's end, it does nothing.
+// Drain does not wait, and does not interrupt a source that blocks. If it is called before Batches
+// is ranged over, the stream sends nothing. After the stream's end it does nothing.
 func (s *Stream) Drain(reason error) {
 	if reason == nil {
 		reason = errDrained
@@ -171,8 +170,8 @@ func (s *Stream) Drain(reason error) {
 }
 
 // Err returns the error that stopped the stream, or nil if the source has ended and every package
-// was tried. The error matches [ErrStopped] and the reason. Before the loop over Batches has ended
-// it returns nil, unless Drain was called before the loop began.
+// was tried. The error matches [ErrStopped] and the reason. Call Err after the loop over Batches;
+// before its end Err returns nil, unless Drain was called before the loop began.
 func (s *Stream) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,22 +187,24 @@ func (s *Stream) Stats() Stats { return s.totals.soFar() }
 // StreamOptions are a stream's settings. Zero fields mean the defaults, and so do numbers
 // below zero.
 type StreamOptions struct {
-	// MaxMessages bounds the messages of a package; 0 means 10,000. How many the gateway takes is
+	// MaxMessages bounds the messages of a package; 0 means 10,000. The gateway's own limit is
 	// unknown.
 	MaxMessages int
 
-	// MaxBytes bounds the plain form of a package, in bytes; 0 means 2,000,000, which stays below
-	// the 2 MiB of PHP's stock upload limit with every codec of this module. What the gateway
-	// takes is unknown. A longer message gets a package of its own.
+	// MaxBytes bounds the plain form of a package, in bytes; 0 means 2,000,000, which with every
+	// codec of this module stays below 2 MiB, PHP's default upload limit. The gateway's own limit
+	// is unknown. A longer message gets a package of its own.
 	MaxBytes int
 
-	// Concurrency is the number of packages under way at a time, up to 1,000; 0 means 1. One
-	// more is filled meanwhile.
+	// Concurrency is the number of packages that are sent at a time, up to 1,000; 0 means 1.
+	// Meanwhile one more is filled.
 	Concurrency int
 
-	// Limiter's WaitN is called before each upload with the number of its messages; nil means no
-	// limit. A *rate.Limiter of golang.org/x/time/rate will do, if its burst is no less than
-	// MaxMessages. An error of it stops the stream. Goroutines call it concurrently.
+	// Limiter's WaitN is called once for each package, before its first attempt, with the number of
+	// its messages; nil means no limit. The upload has no more messages than that, and fewer if
+	// another stream over the same Journal sends some of them during the wait. A *rate.Limiter of
+	// golang.org/x/time/rate will do, if its burst is at least MaxMessages. If WaitN returns an
+	// error, the stream stops. Goroutines call it concurrently.
 	Limiter interface {
 		WaitN(ctx context.Context, messages int) error
 	}
@@ -216,9 +217,9 @@ type StreamOptions struct {
 	// than a byte for ids that lie close together, and 40 bytes at most. A Journal implies it.
 	UniqueIDs bool
 
-	// Journal remembers what was sent, so that the same input can be sent again after a crash;
-	// nil means that nothing does. Each message then needs an id of the caller's, the same one in
-	// every run. A Journal is not used in test mode, in which nothing is sent.
+	// Journal records what was sent, so that the same input can be sent again after a crash; nil
+	// means no record. With a Journal, give each message an id, the same one in every run. A
+	// Journal is not used in test mode, in which nothing is sent.
 	Journal Journal
 }
 
@@ -251,19 +252,19 @@ type Retry struct {
 	MinBackoff time.Duration // the pause after the first attempt, doubled after each; 0 means 1 second
 	MaxBackoff time.Duration // the longest pause; 0 means 1 minute
 
-	// OnRetry, if not nil, is called after each attempt that failed and will be followed by
-	// another one, before the pause. Goroutines call it concurrently.
+	// OnRetry, if not nil, is called before the pause after each failed attempt that is not the
+	// last. Goroutines call it concurrently.
 	OnRetry func(attempt int, pause time.Duration, err error)
 }
 
-// mayWork reports whether another attempt may succeed: nothing was sent, because of the network or
-// a time-out.
-func mayWork(err error) bool {
+// isTransient reports whether another attempt may succeed: the package was not sent, because of the
+// network or a time-out.
+func isTransient(err error) bool {
 	var failure *SendError
 	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworkError()
 }
 
-// pause returns the time to wait after the n-th attempt.
+// pause returns the time to wait after attempt n.
 func (r Retry) pause(n int) time.Duration {
 	pause := min(r.MinBackoff, r.MaxBackoff)
 	for ; n > 1 && pause < r.MaxBackoff; n-- {
@@ -274,32 +275,32 @@ func (r Retry) pause(n int) time.Duration {
 
 // Batch is one package of a stream and its results. The caller may keep and change it.
 type Batch struct {
-	// Package has the messages that were sent, or were to be. It may be empty; then nothing was
-	// sent. It is sealed as by [Client.Send]. A package that was not sent can be sent with Send.
-	// With a Journal, which Send does not use, run another stream over the same input instead.
+	// Package has the messages that were sent or were to be sent. It may be empty. It is sealed as
+	// by [Client.Send]. A package that was not sent can be sent with Send. With a Journal, which
+	// Send does not use, run another stream over the same input instead.
 	Package *Package
 
-	// Response is the gateway's reply; nil if Err is non-nil, or if Package is empty.
+	// Response is the gateway's reply, or nil if Err is non-nil or Package is empty.
 	Response *Response
 
-	// Err is nil or a [*SendError] as from [Client.Send]. It matches [ErrStopped] if the package
-	// was not sent, or not retried, because the stream stopped.
+	// Err is the package's error: nil or a [*SendError] as from [Client.Send]. It matches
+	// [ErrStopped] if the package was not sent, or not retried, because the stream stopped.
 	Err error
 
-	// Invalid has the error of each message that was not put into a package.
+	// Invalid has the error of each invalid message.
 	Invalid []*MessageError
 
-	// Earlier has the messages that were not sent because the Journal knows them: the recorded
-	// results, with [StatusUnreported] for those in doubt. Unlike this field, [Stats].Earlier does
-	// not include those in doubt.
+	// Earlier has the recorded results of the messages that were skipped because the Journal knows
+	// them, with [StatusUnreported] for those in doubt. [Stats] counts the latter as InDoubt, not
+	// as Earlier.
 	Earlier []Result
 }
 
-// Results iterates over every message of the batch, whatever happened to it: those of the Package,
-// then the Invalid ones, then the Earlier ones. The error is nil if the message was accepted. Any
-// other error is a [*ResultError], a [*MessageError], or the batch's Err, which is that of each
-// message of the package. [OutcomeOf] and [SafeToResend] answer for each. If the gateway reported
-// nothing on a message, its Result has [StatusUnreported].
+// Results iterates over all messages of the batch: those of the Package, then those in Invalid,
+// then those in Earlier. The error is nil if the message was accepted. Otherwise it is a
+// [*ResultError], a [*MessageError], or, if the package was not accepted, the batch's Err for each
+// of its messages. [OutcomeOf] and [SafeToResend] take any of them. If the gateway reported nothing
+// about a message, its Result has [StatusUnreported].
 func (b *Batch) Results() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		if b.Response != nil {
@@ -311,7 +312,7 @@ func (b *Batch) Results() iter.Seq2[Result, error] {
 		} else {
 			for _, id := range b.Package.ids() {
 				result, err := Result{ID: id}, b.Err
-				if err == nil { // the caller has changed the batch
+				if err == nil { // only if the caller has changed the batch
 					err = result.Err()
 				}
 				if !yield(result, err) {
@@ -336,7 +337,7 @@ func (b *Batch) isEmpty() bool {
 	return b.Package.Len() == 0 && len(b.Invalid) == 0 && len(b.Earlier) == 0
 }
 
-// skip moves the messages that the journal knows from the package to Earlier.
+// skip moves messages with known results from the package to Earlier.
 func (b *Batch) skip(known []Result) error {
 	isKnown := make(map[int64]struct{}, len(known))
 	for _, result := range known {
@@ -358,21 +359,21 @@ func (b *Batch) skip(known []Result) error {
 	return nil
 }
 
-// Stats are a stream's totals. Each message that was read counts in one of Accepted, Failed,
-// Invalid, Earlier, NotSent, Rejected and InDoubt once its batch is complete.
+// Stats are a stream's totals. Each message that was read counts in exactly one of Accepted,
+// Failed, Invalid, Earlier, NotSent, Rejected and InDoubt, once its batch is complete.
 type Stats struct {
 	Read     int            // messages read from the source
 	Accepted int            // by the gateway
 	Failed   map[Status]int // in packages that the gateway took, by status
 	Invalid  int            // not put into a package
-	Earlier  int            // accepted or failed in an earlier run, by the Journal
-	NotSent  int            // in packages of OutcomeNotSent
-	Rejected int            // in packages of OutcomeRejected
-	Segments int            // SMS that the accepted messages make
+	Earlier  int            // accepted or failed in an earlier run, as the Journal has recorded
+	NotSent  int            // in packages that were not sent
+	Rejected int            // in packages that were rejected
+	Segments int            // of the accepted messages
 
-	// InDoubt is the number of messages that may have been sent and that a person has to look for:
-	// in packages of OutcomeInDoubt, without a documented status in a reply, or in doubt in the
-	// Journal since an earlier run.
+	// InDoubt is the number of messages that may have been sent, and that a person has to resolve:
+	// those in packages in doubt, those without a documented status in a reply, and those that the
+	// Journal has in doubt since an earlier run.
 	InDoubt int
 }
 
@@ -393,7 +394,7 @@ func (t *totals) soFar() Stats {
 	return stats
 }
 
-// count adds a complete batch, whose accepted messages make that many SMS.
+// count adds a complete batch, whose accepted messages have that many segments.
 func (t *totals) count(b *Batch, segments int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -435,8 +436,8 @@ func (t *totals) count(b *Batch, segments int) {
 	}
 }
 
-// StopReason takes what [Client.Send] returned for a package. It returns the reason why every
-// further package would most likely fail, too, or nil. The reason is
+// StopReason takes the results of a [Client.Send]. It returns the reason why every further package
+// would most likely fail, too, or nil. The reason is
 //
 //   - a [*GatewayError] of code 1 to 8 or 14, which is about the account or this program, whatever
 //     the HTTP status;

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,72 +11,65 @@ import (
 	"github.com/go-smslink/smslink/internal/idset"
 )
 
-// run is a Stream under way. The caller's goroutine reads the source, fills packages and yields
-// batches. Each package is sent in a goroutine of its own.
+// run is a Stream that is being ranged over. The caller's goroutine reads the source, fills
+// packages and yields batches. Each package is sent in a goroutine of its own.
 type run struct {
-	client *Client
+	stream *Stream
 	opts   StreamOptions
-	source iter.Seq2[Message, error]
-	totals *totals
 	yield  func(Batch) bool
-
-	needsIDs bool // of the caller's
 
 	uploads  context.Context //nolint:containedctx // of the uploads
 	lasting  context.Context //nolint:containedctx // of the journal's calls: never done
-	going    context.Context // done, with its reason, once nothing more is to be sent
+	going    context.Context // done, with the reason as its cause, once the run has stopped
 	stop     context.CancelCauseFunc
 	cutShort atomic.Bool  // a package was not sent, or not recorded, because the run stopped
-	inDoubt  atomic.Int32 // packages in a row
-	done     chan *job    // whose goroutines have ended
+	inDoubt  atomic.Int32 // packages in doubt in a row
+	done     chan *job    // jobs whose goroutines have ended
 	senders  sync.WaitGroup
 
 	// The rest belongs to the caller's goroutine.
 	filling    *job
-	read       int64      // messages
-	allZero    bool       // the ids so far
-	ids        idset.Set  // of all messages; nil if they may come again
-	sending    int        // jobs whose goroutines were started, and that were not yielded
-	complete   bool       // the source has ended, and the stop cut nothing short
-	left       bool       // the loop was
+	read       int64      // number of messages
+	allZero    bool       // so far every id is 0
+	ids        idset.Set  // of all messages; nil if ids may be repeated
+	sending    int        // number of jobs that were started and not finished
+	complete   bool       // the source has ended, and no message was dropped
+	left       bool       // the loop was left early
 	panicked   any        // the first panic of a job's goroutine
-	unrecorded [][]Result // by batch
+	unrecorded [][]Result // those of each job
 }
 
-// job is a batch under way. Its goroutine owns it while it runs, and the caller's before and after.
+// job is a batch under way. It belongs to its goroutine while that runs, and to the caller's
+// goroutine before and after.
 type job struct {
 	batch      Batch
-	segments   int  // SMS of the accepted messages
-	mayBeSent  bool // by this stream or another one, should the goroutine end now
-	unsent     bool // by this stream; the journal is to be asked about others
+	segments   int  // of the accepted messages
+	mayBeSent  bool // the package is in doubt if the goroutine ends now
+	unsent     bool // not sent by this stream, but perhaps by another one
 	panicked   any
 	unrecorded []Result // what the journal failed to record
 }
 
 var (
-	errLeft         = errors.New("the loop over the batches was left") // or the run has ended
+	errLeft         = errors.New("the loop over the batches was left")
 	errCalleePanics = errors.New("a panic in what the stream calls")
 	errCalleeExits  = errors.New("runtime.Goexit in what the stream calls")
 )
 
 func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
 	r := &run{
-		client: s.client,
-		opts:   s.opts,
-		source: s.source,
-		totals: &s.totals,
-		yield:  yield,
-
-		needsIDs: s.needsIDs,
-		uploads:  ctx,
-		lasting:  context.WithoutCancel(ctx),
-		done:     make(chan *job, s.opts.Concurrency),
+		stream:  s,
+		opts:    s.opts,
+		yield:   yield,
+		uploads: ctx,
+		lasting: context.WithoutCancel(ctx),
+		done:    make(chan *job, s.opts.Concurrency),
+		filling: newJob(),
 	}
 	r.going, r.stop = context.WithCancelCause(ctx)
 	if r.opts.UniqueIDs || r.opts.Journal != nil {
 		r.ids = idset.Set{}
 	}
-	r.filling = newJob()
 	return r
 }
 
@@ -87,12 +79,12 @@ func (r *run) stopped() bool { return r.going.Err() != nil }
 
 // readAll reads the messages until they end or the run stops.
 func (r *run) readAll() {
-	for m, err := range r.source {
+	for m, err := range r.stream.source {
 		if err != nil {
 			r.stop(err)
 			return
 		}
-		r.totals.read.Add(1)
+		r.stream.totals.read.Add(1)
 		if err := r.number(&m); err != nil {
 			r.invalid(err)
 			r.stop(err)
@@ -107,7 +99,7 @@ func (r *run) readAll() {
 	r.complete = true
 }
 
-// number gives m its place in the stream as its id if no message so far has one.
+// number sets the id of m to its place in the stream if no message so far has an id.
 func (r *run) number(m *Message) *MessageError {
 	place := r.read
 	r.read++
@@ -115,7 +107,7 @@ func (r *run) number(m *Message) *MessageError {
 	case place == 0:
 		r.allZero = m.ID == 0
 	case !r.allZero:
-	case m.ID == 0 && r.needsIDs:
+	case m.ID == 0 && r.stream.needsIDs:
 		return &MessageError{ID: m.ID, Field: "ID", Err: errNoID}
 	case m.ID == 0:
 		m.ID = place
@@ -134,7 +126,7 @@ var (
 		"give all messages of a stream an id, or none")
 )
 
-// add puts m into the package that is being filled, and starts that one before if it is full.
+// add adds m to the package that is being filled, or to a new one if that is full.
 func (r *run) add(m Message) {
 	if r.ids.Has(m.ID) {
 		r.invalid(&MessageError{ID: m.ID, Field: "ID", Err: errInStream})
@@ -143,7 +135,7 @@ func (r *run) add(m Message) {
 	p := r.filling.batch.Package
 	if err := p.Add(m); err != nil {
 		var invalid *MessageError
-		errors.As(err, &invalid) // the package is open
+		errors.As(err, &invalid) // always, since the package is not sealed
 		r.invalid(invalid)
 		return
 	}
@@ -153,14 +145,14 @@ func (r *run) add(m Message) {
 	if p.Size() > r.opts.MaxBytes && p.Len() > 1 {
 		p.Remove(m.ID)
 		r.start()
-		_ = r.filling.batch.Package.Add(m) // which was added before
+		_ = r.filling.batch.Package.Add(m) // the other package took it
 	}
 	if r.filling.batch.Package.Len() >= r.opts.MaxMessages {
 		r.start()
 	}
 }
 
-// invalid adds a message that is invalid to the batch. Batches are bounded in these, too.
+// invalid adds an invalid message to the batch. MaxMessages bounds these as well.
 func (r *run) invalid(err *MessageError) {
 	b := &r.filling.batch
 	b.Invalid = append(b.Invalid, err)
@@ -169,8 +161,8 @@ func (r *run) invalid(err *MessageError) {
 	}
 }
 
-// start sends the batch that was being filled in a goroutine, once fewer than Concurrency are under
-// way, unless the run has stopped by then.
+// start sends the filled batch in a goroutine, as soon as fewer than Concurrency are being sent. It
+// does nothing if the run has stopped by then.
 func (r *run) start() {
 	for r.sending == r.opts.Concurrency && !r.stopped() {
 		r.finishJob(<-r.done)
@@ -194,7 +186,8 @@ func (r *run) start() {
 	})
 }
 
-// crashed ends a job whose goroutine was ended by what it called, which may be the caller's code.
+// crashed ends a job whose goroutine was ended by a panic or runtime.Goexit in the code that it
+// called.
 func (r *run) crashed(j *job, panicked any) {
 	j.panicked = panicked
 	if panicked != nil {
@@ -203,7 +196,7 @@ func (r *run) crashed(j *job, panicked any) {
 		r.stop(errCalleeExits)
 	}
 	switch b := &j.batch; {
-	case b.Err != nil || b.Response != nil: // it was the journal's last call
+	case b.Err != nil || b.Response != nil: // in the journal's Record
 		r.cutShort.Store(true)
 	case j.mayBeSent:
 		b.Package.endSend(OutcomeInDoubt)
@@ -213,7 +206,8 @@ func (r *run) crashed(j *job, panicked any) {
 	}
 }
 
-// leaveUnsent ends a batch that this stream does not send. Another stream may have sent some of it.
+// leaveUnsent ends a batch that this stream does not send. Another stream may have sent parts of
+// it.
 func (r *run) leaveUnsent(j *job) {
 	r.skipKnown(j)
 	if b := &j.batch; b.Err == nil && b.Package.Len() > 0 {
@@ -249,7 +243,7 @@ func (r *run) finishJob(j *job) {
 
 // yieldBatch yields a batch, unless it is empty or the loop was left.
 func (r *run) yieldBatch(j *job) {
-	r.totals.count(&j.batch, j.segments)
+	r.stream.totals.count(&j.batch, j.segments)
 	if j.batch.isEmpty() || r.left {
 		return
 	}
@@ -260,7 +254,7 @@ func (r *run) yieldBatch(j *job) {
 	}
 }
 
-// finish sends the rest, yields what is under way, and last what the stop has kept from being sent.
+// finish sends the rest, and yields the batches under way and last what the stop has left unsent.
 func (r *run) finish() {
 	if !r.filling.batch.isEmpty() {
 		r.start()
@@ -272,19 +266,19 @@ func (r *run) finish() {
 		r.leaveUnsent(r.filling)
 		r.yieldBatch(r.filling)
 	}
-	// A disk may have room by now, and what stays in doubt costs a person's time. Nothing is
-	// recorded as not sent: if the call that failed took effect, another stream may have intended
-	// it since.
+	// A disk may have room by now, and each message in doubt costs a person's time. Nothing is
+	// recorded as not sent: if the failed call took effect, another stream may have intended it
+	// since.
 	for _, results := range r.unrecorded {
 		_ = r.opts.Journal.Record(r.lasting, results, nil)
 	}
 }
 
-// end waits for the goroutines, also if the source or the loop panics, and returns the reason why
-// the run stopped, or nil.
+// end waits for the goroutines and returns the reason why the run stopped, or nil. It is also
+// called if the source or the loop panics.
 func (r *run) end() (reason error) {
 	if !r.complete || r.cutShort.Load() {
-		r.stop(errLeft) // unless it has stopped before
+		r.stop(errLeft) // unless the run has stopped for another reason
 		reason = context.Cause(r.going)
 	}
 	r.stop(errLeft)
@@ -304,7 +298,7 @@ func (r *run) send(j *job) {
 		if err := limiter.WaitN(r.going, messages); err != nil {
 			r.stop(fmt.Errorf("the limiter: %w", err))
 		}
-		r.skipKnown(j) // another stream may have sent some of it meanwhile
+		r.skipKnown(j) // another stream may have sent parts of it meanwhile
 	}
 	switch {
 	case b.Err != nil || b.Package.Len() == 0:
@@ -334,8 +328,8 @@ func (r *run) send(j *job) {
 	}
 }
 
-// skipKnown moves the messages that the journal knows from the package to Earlier. If the journal
-// fails, each of them may have been sent by another stream.
+// skipKnown moves messages that the journal knows from the package to Earlier. If the journal
+// fails, the package is in doubt, since another stream may have sent parts of it.
 func (r *run) skipKnown(j *job) {
 	b := &j.batch
 	if r.opts.Journal == nil || b.Package.Len() == 0 {
@@ -354,8 +348,8 @@ func (r *run) skipKnown(j *job) {
 	}
 }
 
-// intend has the journal put the batch in doubt, and reports whether it may be uploaded. If not,
-// another stream may have been faster since skipKnown.
+// intend puts the package in doubt in the journal, and reports whether it may be uploaded. If the
+// journal refuses, another stream may have been faster.
 func (r *run) intend(j *job) bool {
 	b := &j.batch
 	j.mayBeSent = true
@@ -371,12 +365,12 @@ func (r *run) intend(j *job) bool {
 	return false
 }
 
-// attempt sends the package until it may have been sent, or all attempts are used up.
+// attempt sends the package until an attempt needs or allows no retry.
 func (r *run) attempt(p *Package) (*Response, error) {
 	retry := r.opts.Retry
 	for n := 1; ; n++ {
 		resp, err := r.upload(p, n)
-		if n >= retry.Attempts || !mayWork(err) {
+		if n >= retry.Attempts || !isTransient(err) {
 			return resp, err
 		}
 		if !r.stopped() {
@@ -396,23 +390,23 @@ func (r *run) attempt(p *Package) (*Response, error) {
 	}
 }
 
-// upload is one attempt. A deadline of the whole stream must not let a single attempt that hangs
-// take all of its time.
+// upload makes one attempt. It has a time-out of its own: an attempt that hangs must not take all
+// the time of a stream whose context has a deadline.
 func (r *run) upload(p *Package, number int) (*Response, error) {
-	ctx, cancel := context.WithTimeout(r.uploads, r.client.timeout)
+	ctx, cancel := context.WithTimeout(r.uploads, r.stream.client.timeout)
 	defer cancel()
-	resp, err := r.client.send(ctx, p, attempt{number, func() bool { return !r.stopped() }})
+	resp, err := r.stream.client.send(ctx, p, attempt{number, func() bool { return !r.stopped() }})
 	if errors.Is(err, errNotBegun) {
 		return nil, r.stoppedAs(OutcomeNotSent)
 	}
 	return resp, err
 }
 
-// maxInDoubt is the number of packages in doubt in a row after which a run stops: a gateway that
-// can't answer must not put a whole campaign in doubt.
+// maxInDoubt is the number of packages in doubt in a row after which a run stops, so that a gateway
+// that does not answer can't put a whole campaign in doubt.
 const maxInDoubt = 5
 
-// stopReason returns the error after which further packages would fare no better, or nil.
+// stopReason returns why further packages would most likely fail, too, or nil.
 func (r *run) stopReason(b *Batch) error {
 	var failure *SendError
 	switch inDoubt := errors.As(b.Err, &failure) && failure.Outcome == OutcomeInDoubt; {
@@ -424,8 +418,8 @@ func (r *run) stopReason(b *Batch) error {
 	return StopReason(b.Response, b.Err)
 }
 
-// record has the journal record the batch's results. What is left out stays in doubt. A
-// message that was not paid for may be sent another time.
+// record records the batch's results in the journal. Messages that it omits stay in doubt. Those
+// that failed for want of credit may be sent another time.
 func (r *run) record(j *job) {
 	if r.opts.Journal == nil {
 		return
@@ -460,7 +454,7 @@ func (r *run) journalFailed(err error) {
 	r.stop(fmt.Errorf("the journal: %w", err))
 }
 
-// stoppedAs returns the error of a package that the run's stop has kept from being sent.
+// stoppedAs returns the error of a package that was not sent because the run stopped.
 func (r *run) stoppedAs(outcome Outcome) error {
 	r.cutShort.Store(true)
 	return &SendError{Outcome: outcome, Err: r.stopError()}

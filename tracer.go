@@ -5,13 +5,12 @@ import "context"
 // Tracer observes the uploads of a [Client], for example to make spans and metrics of them. The
 // module github.com/go-smslink/smslink/smslinkotel has one for OpenTelemetry.
 //
-// The goroutine that called [Client.Send] calls both methods, and waits for them. Goroutines call
-// them concurrently for different packages. Their arguments hold no receiver, text, credential
-// or URL.
+// Both methods are called in the goroutine of [Client.Send], and concurrently for different
+// packages. Their arguments hold no receiver, text, credential or URL.
 type Tracer interface {
-	// TraceUploadStart is called at the start of Send, unless the package is sealed or empty, and
-	// before it is compressed. The context that it returns must descend from ctx. It is that of the
-	// HTTP request, of the log events, and of TraceUploadEnd.
+	// TraceUploadStart is called before a package is compressed and sent. It is not called for a
+	// package that is sealed or can't be sent. The context that it returns must descend from ctx.
+	// It is the context of the HTTP request, the log events and TraceUploadEnd.
 	TraceUploadStart(ctx context.Context, data UploadStart) context.Context
 
 	// TraceUploadEnd is called once for each TraceUploadStart, before Send returns. If a codec or
@@ -25,7 +24,7 @@ type UploadStart struct {
 	Bytes    int    // of the package's plain form
 	Codec    string // its name, such as "zlib"
 	TestMode bool   // see [Options]
-	Attempt  int    // 1, or n if a [Stream] sends the package for the n-th time
+	Attempt  int    // from 1; a [Stream] may need several
 }
 
 // UploadEnd is the result of an upload.
@@ -33,7 +32,7 @@ type UploadEnd struct {
 	Outcome    Outcome
 	StatusCode int            // of HTTP; 0 if there was no response
 	Bytes      int64          // of the request's body; 0 if it was not made
-	Statuses   map[Status]int // how many messages have which status; nil unless the outcome is accepted
-	Segments   int            // SMS that the messages with StatusSuccess make
+	Statuses   map[Status]int // the number of messages by status; nil unless the outcome is accepted
+	Segments   int            // of the messages with StatusSuccess
 	Err        error          // as Send returns it
 }

@@ -17,31 +17,31 @@ import (
 	"github.com/go-smslink/smslink/internal/deadline"
 )
 
-// upload is a request body that knows how far it was read. A package's has the form's head, the
-// compressed bytes, which stand once in memory, in one piece or several, and the form's tail.
+// upload is a request whose body records how far it was read. The parts of a package's body are the
+// form's head, the compressed bytes in one or several pieces, and the form's tail.
 type upload struct {
 	target      url.URL
 	contentType string
 	parts       [][]byte
-	size        int64       // bytes of all parts
+	size        int64       // of all parts, in bytes
 	deadline    time.Time   // of its context; zero if there is none
-	mayBegin    func() bool // asked just before the transport gets it; nil means that it may
+	mayBegin    func() bool // asked just before the transport gets the upload; nil means that it may
 
-	// inMemory means that the upload is one part, which no one else uses, for the client's own
-	// transport. That writes a bytes.Reader with the headers if both fit in 4 kB, and reads it only
-	// after connecting.
+	// inMemory means that the body is one part that is not reused, for the client's own transport.
+	// That reads the body only after connecting, and writes it together with the headers if both
+	// fit in 4 kB and the body is a bytes.Reader.
 	inMemory bool
 
-	first [1][]byte             // of parts, so that one takes no memory of its own
+	first [1][]byte             // the memory of parts if there is one
 	trace httptrace.ClientTrace // counts conns
 
 	mu      sync.Mutex
-	closed  bool           // nothing may read it any more
+	closed  bool           // nothing may read the body any more
 	current *body          // the only one that may be read
 	touched bool           // a byte was read
 	spent   bool           // the last byte was read
-	conns   int            // connections that the transport got for it
-	conn    *deadline.Conn // the last one; nil if it is not NewTransport's
+	conns   int            // connections that the transport got for the upload
+	conn    *deadline.Conn // the last of them; nil if it is not NewTransport's
 }
 
 // add appends parts.
@@ -55,8 +55,8 @@ func (u *upload) add(parts ...[]byte) {
 	}
 }
 
-// post sends the upload once and reads the answer, whose body has a size for that many messages.
-// Nothing reads the upload after post has returned.
+// post sends the upload once and reads the answer, up to the limit for that many messages. Nothing
+// reads the upload after post has returned.
 func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
 	defer u.close() // if the transport panics
 	if u.mayBegin != nil && !u.mayBegin() {
@@ -71,7 +71,7 @@ func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
 		a.statusCode = resp.StatusCode
 		a.mayBeCut = !isFramed(resp)
 		a.encoded = isEncoded(resp)
-		if resp.StatusCode >= 200 { // after 101 Switching Protocols the body may never end
+		if resp.StatusCode >= 200 { // the body of 101 Switching Protocols may never end
 			a.body, a.err = readCapped(resp, messages)
 		}
 	}
@@ -100,9 +100,9 @@ func (u *upload) request(ctx context.Context, agent string) *http.Request {
 	return req
 }
 
-// gotConn counts the connections that the upload gets. If it gets a second one, it may have been
-// sent twice, by a transport that buffers bodies and retries. A connection of [NewTransport] gets
-// the upload's deadline.
+// gotConn counts the connections that the upload gets. After the second one it may have been sent
+// twice, by a transport that buffers bodies and retries. A connection of [NewTransport] gets the
+// upload's deadline.
 func (u *upload) gotConn(info httptrace.GotConnInfo) {
 	conn := deadline.Of(info.Conn)
 	if conn != nil {
@@ -114,7 +114,7 @@ func (u *upload) gotConn(info httptrace.GotConnInfo) {
 	u.conn = conn
 }
 
-// putIdleConn lets a kept connection go on after the upload's deadline.
+// putIdleConn removes the upload's deadline from a connection that is kept.
 func (u *upload) putIdleConn(error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -123,10 +123,10 @@ func (u *upload) putIdleConn(error) {
 	}
 }
 
-// again returns a new reader of the whole form, which takes the place of any before it, unless a
-// transport may have sent a whole one. HTTP/1.1 retries only if a kept connection did not take even
-// the headers. HTTP/2 also retries if the server has read it all and says that it did not process
-// it.
+// again returns a new reader of the whole body, which replaces any earlier one. It fails if a
+// transport may have sent the whole body. HTTP/1.1 retries only if a kept connection did not take
+// even the headers. HTTP/2 also retries if the server has read all of the body and says that it did
+// not process it.
 func (u *upload) again() (io.ReadCloser, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -142,10 +142,10 @@ func (u *upload) again() (io.ReadCloser, error) {
 	return u.current, nil
 }
 
-// close ends all reading of the upload, unless it is in memory of its own, and returns whether its
-// first and its last byte may have been read, and the number of connections it got. A transport may
-// go on reading a body, or ask for a new one, after it has answered or failed, when the memory is
-// the caller's again.
+// close ends all reading of the upload, unless it is inMemory. It returns whether the first and the
+// last byte may have been read, and the number of connections. A transport may go on reading a
+// body, or ask for a new one, after it has answered or failed. The memory is then the caller's
+// again.
 func (u *upload) close() (touched, whole bool, conns int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -158,8 +158,8 @@ func (u *upload) close() (touched, whole bool, conns int) {
 
 type body struct {
 	upload *upload
-	rest   [][]byte // parts that are not read to their end
-	read   int      // bytes of the first of them
+	rest   [][]byte // the parts that are not read to their end
+	read   int      // how many bytes of the first of them are
 }
 
 var errClosed = errors.New("the upload is over, or is read from its start again")
@@ -220,8 +220,8 @@ func transportOf(opts *Options) (transport, error) {
 	return t, nil
 }
 
-// do sends a request as http.Client does. If the transport is the client's own, and there is
-// neither a cookie jar nor a time-out, all that http.Client adds is its wording of errors.
+// do sends a request as http.Client does. If the transport is the client's own and there is neither
+// a cookie jar nor a time-out, http.Client would add no more than its wording of errors.
 func (t *transport) do(req *http.Request) (*http.Response, error) {
 	if !t.own || t.http.Jar != nil || t.http.Timeout != 0 {
 		return t.http.Do(req)
@@ -237,9 +237,9 @@ func (t *transport) do(req *http.Request) (*http.Response, error) {
 	return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: err}
 }
 
-// NewTransport returns the transport that a client makes for itself if [Options.HTTPClient] has
-// none. Use it as the base of a RoundTripper that wraps it, for tracing or logging, in place of
-// [http.DefaultTransport]:
+// NewTransport returns a transport like the one that a client makes if [Options.HTTPClient] has
+// none. Use it in place of [http.DefaultTransport] as the base of a RoundTripper for tracing or
+// logging:
 //
 //	client := &http.Client{Transport: otelhttp.NewTransport(smslink.NewTransport())}
 //
@@ -249,17 +249,23 @@ func (t *transport) do(req *http.Request) (*http.Response, error) {
 //   - gives each request a connection of its own, and resumes TLS sessions;
 //   - takes the proxy from the environment;
 //   - bounds dialing and the TLS handshake to 10 seconds each, and a reply's headers to 64 KiB;
-//   - sends no byte of an upload past the deadline of its context, by the monotonic clock or the
-//     wall clock, even if the process was frozen or the machine was suspended in between.
+//   - gives the operating system no byte of an upload past the deadline of its context, by the
+//     monotonic clock or the wall clock, even if the process was frozen or the machine was
+//     suspended in between.
 //
-// The deadline check works only with the DialContext that NewTransport sets. Any other transport
-// may still send when a frozen process wakes.
+// The operating system may still send what it got before the deadline. If the connection is closed
+// past the deadline, the system drops what is left. If it is closed earlier, for example because
+// the context was canceled, the system goes on sending. Linux gives up once the peer has
+// acknowledged nothing for as long as the upload had from its start to its deadline.
+//
+// The deadline check needs the DialContext that NewTransport sets. Any other transport may still
+// send when a frozen process wakes.
 //
 // Its settings must not change while it is in use. Setting DisableKeepAlives to false has the risks
 // of [Options.ReuseConnections].
 func NewTransport() *http.Transport {
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // HTTP/2's transport sends a refused stream again on its own
+	protocols.SetHTTP1(true) // HTTP/2's transport retries a refused stream
 	return &http.Transport{
 		Proxy:       http.ProxyFromEnvironment,
 		DialContext: deadline.Dialer((&net.Dialer{Timeout: 10 * time.Second}).DialContext),
@@ -269,9 +275,9 @@ func NewTransport() *http.Transport {
 		},
 		TLSHandshakeTimeout: 10 * time.Second,
 		DisableKeepAlives:   true,
-		IdleConnTimeout:     2 * time.Second, // if connections are kept: many servers close them after 5
+		IdleConnTimeout:     2 * time.Second, // many servers close kept connections after 5
 		MaxIdleConnsPerHost: 32,
-		DisableCompression:  true, // the reply is bounded by what arrives
+		DisableCompression:  true, // so that the limit on a reply is one on what arrives
 		Protocols:           protocols,
 
 		MaxResponseHeaderBytes: 64 << 10,
@@ -279,8 +285,8 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// proxyAnswered returns an error with a proxy's status alone: the rest of its answer may quote the
-// credentials that it was given.
+// proxyAnswered returns an error with nothing but a proxy's status: the rest of its answer may
+// quote the credentials that it got.
 func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
@@ -311,8 +317,8 @@ func allowsOldTLS(config *tls.Config) bool {
 	return config != nil && config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12
 }
 
-// noRedirects is a transport whose redirects lead nowhere: without a Location, http.Client hands a
-// 3xx to its caller. CheckRedirect would do the same, except for a Location that can't be parsed.
+// noRedirects removes the Location from responses. Without it, http.Client returns a 3xx to its
+// caller. With CheckRedirect alone, a Location that can't be parsed would be an error.
 type noRedirects struct{ http.RoundTripper }
 
 func (t *noRedirects) RoundTrip(req *http.Request) (*http.Response, error) {

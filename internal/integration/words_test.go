@@ -20,7 +20,7 @@ var gone = regexp.MustCompile(strings.Join([]string{
 	`(?i:\bsettl(e|es|ed|ing|ement)s?\b|\bjudg(e|es|ed|ing|ement)s?\b|\bheld back\b|\b(packages?|messages?) (is|are|was|were) held\b)`,
 	`\bOutcomeUnknown\b|\bErr(Unknown|NotSent|Rejected|Sealed|Unreported|SenderFailed|NumberFailed|InternalOrBlacklisted)\b`,
 	`\bErr(InsufficientCredit|UnknownStatus|ReplyTooLarge|RepeatedInStream|EmptyPackage|CodecMethod)\b`,
-	`\bPackageOptions\b|\bContinueWithoutCredit\b|\bZlibLevel\b|\bEndpointHTTP\b|\.Retryable\(|\.Advice\(|\.Settle\(`,
+	`\bPackageOptions\b|\bContinueWithoutCredit\b|\bZlibLevel\b|\bEndpointHTTPS?\b|\bErr(SentBefore|RepeatedID)\b|\.Retryable\(|\.Advice\(|\.Settle\(`,
 }, "|"))
 
 // exceptions are files, or folders, that may hold them, and why.
