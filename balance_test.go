@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -114,11 +115,11 @@ func TestBalance_outcomeOfEachAnswer(t *testing.T) {
 
 func TestBalance_refusedByTheTestGateway(t *testing.T) {
 	gateway := newGateway(t, nil)
-	client, err := smslink.NewClient(gateway.ConnectionID, secretPassword, &smslink.Options{Endpoint: gateway.URL})
+	client, err := smslink.NewClient(gateway.ConnectionID, secrets.Password, &smslink.Options{Endpoint: gateway.URL})
 	require.NoError(t, err)
 	_, err = client.Balance(context.Background())
 	require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
-	requireNoSecrets(t, err)
+	secrets.RequireHidden(t, err)
 }
 
 func TestBalance_notSent(t *testing.T) {
@@ -205,18 +206,18 @@ func TestBalance_event(t *testing.T) {
 // A server that throws the form back at us is quoted nowhere.
 func TestBalance_serverThatEchoesTheForm(t *testing.T) {
 	for _, answer := range []string{
-		"MESSAGE;4;" + secretPassword + ";1,2", "MESSAGE;4;ok;" + secretPassword, "ERROR;7;" + secretPassword,
-		"ERROR;" + secretPassword + ";x", secretPassword,
+		"MESSAGE;4;" + secrets.Password + ";1,2", "MESSAGE;4;ok;" + secrets.Password, "ERROR;7;" + secrets.Password,
+		"ERROR;" + secrets.Password + ";x", secrets.Password,
 	} {
 		var logged bytes.Buffer
-		client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
+		client, err := smslink.NewClient("connection", secrets.Password, &smslink.Options{
 			Logger:   slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Endpoint: peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, http200(answer)) }),
 		})
 		require.NoError(t, err)
 		_, err = client.Balance(context.Background())
-		requireNoSecrets(t, err)
-		requireNoSecret(t, logged.String())
+		secrets.RequireHidden(t, err)
+		secrets.RequireAbsent(t, logged.String())
 		require.Equal(t, 1, strings.Count(logged.String(), "\n"), "one event a call")
 		if err == nil {
 			require.Contains(t, logged.String(),

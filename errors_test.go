@@ -9,8 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -28,7 +26,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,62 +33,19 @@ import (
 	"unicode"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/stretchr/testify/require"
 )
-
-const (
-	secretPassword = "hunter2-Xq7"
-	secretNumber   = "0040712345678"
-	secretText     = "Codul Ioanei este 482913"
-)
-
-// requireNoSecrets prints a value in every way that a program would, and looks
-// for the secrets: as they are, and as the bytes that fmt makes of a []byte.
-func requireNoSecrets(t *testing.T, values ...any) {
-	t.Helper()
-	for _, v := range values {
-		printed := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q", v, v, v, v, v)
-		var logged bytes.Buffer
-		slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "v", v)
-		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "v", v)
-		printed += logged.String()
-		if raw, err := json.Marshal(v); err == nil {
-			printed += string(raw)
-		}
-		if err, ok := v.(error); ok {
-			printed += err.Error()
-		}
-		requireNoSecret(t, printed)
-	}
-}
-
-func requireNoSecret(t *testing.T, printed string) {
-	t.Helper()
-	for _, secret := range []string{secretPassword, secretNumber, secretText} {
-		require.NotContains(t, printed, secret)
-		var decimal, hex []string
-		for _, c := range []byte(secret) {
-			decimal = append(decimal, strconv.Itoa(int(c)))
-			hex = append(hex, fmt.Sprintf("0x%x", c))
-		}
-		for offset := range 3 { // base64 of a text depends on where in it the secret starts
-			encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", offset) + secret))
-			require.NotContains(t, printed, encoded[4:len(encoded)-4])
-		}
-		require.NotContains(t, printed, strings.Join(decimal, " "))
-		require.NotContains(t, printed, strings.Join(hex, ", "))
-	}
-}
 
 func secretPackage(t *testing.T) *smslink.Package {
 	t.Helper()
 	var p smslink.Package
-	require.NoError(t, p.Add(smslink.Message{ID: 1, To: secretNumber, Text: secretText}))
+	require.NoError(t, p.Add(smslink.Message{ID: 1, To: secrets.Number, Text: secrets.Text}))
 	return &p
 }
 
 func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
-	client, err := smslink.NewClient("connection", secretPassword, nil)
+	client, err := smslink.NewClient("connection", secrets.Password, nil)
 	require.NoError(t, err)
 	type holder struct {
 		client  *smslink.Client
@@ -103,32 +57,32 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 	for m := range p.Messages() {
 		require.Equal(t, "message 1 (text of 24 bytes)", fmt.Sprint(m))
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
-			requireNoSecret(t, fmt.Sprintf(verb, m)+fmt.Sprintf(verb, &m)+fmt.Sprintf(verb, []smslink.Message{m}))
+			secrets.RequireAbsent(t, fmt.Sprintf(verb, m)+fmt.Sprintf(verb, &m)+fmt.Sprintf(verb, []smslink.Message{m}))
 		}
 		var logged bytes.Buffer
 		slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "m", m)
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "m", m)
-		requireNoSecret(t, logged.String())
+		secrets.RequireAbsent(t, logged.String())
 	}
-	requireNoSecrets(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p},
+	secrets.RequireHidden(t, client, *client, &smslink.Options{}, smslink.Options{}, p, holder{client, *client, p, p},
 		&holder{client, *client, p, p})
 
 	for _, m := range []smslink.Message{
-		{ID: -1, To: secretNumber, Text: secretText},
-		{ID: 1, To: secretNumber, From: ";", Text: secretText},
-		{ID: 1, To: secretNumber, Text: secretText + "%0A"},
-		{ID: 1, To: "Ion", Text: secretText},
+		{ID: -1, To: secrets.Number, Text: secrets.Text},
+		{ID: 1, To: secrets.Number, From: ";", Text: secrets.Text},
+		{ID: 1, To: secrets.Number, Text: secrets.Text + "%0A"},
+		{ID: 1, To: "Ion", Text: secrets.Text},
 	} {
 		err := new(smslink.Package).Add(m)
 		require.Error(t, err)
-		requireNoSecrets(t, err, fmt.Errorf("wrapped: %w", err))
+		secrets.RequireHidden(t, err, fmt.Errorf("wrapped: %w", err))
 	}
 }
 
 // A server that throws the request back at us, in every place where net/http
 // might quote it, and a log that hears it all.
 func TestSend_serverThatEchoesTheUpload(t *testing.T) {
-	echo := secretPassword + " " + secretNumber + " " + secretText
+	echo := secrets.Password + " " + secrets.Number + " " + secrets.Text
 	for name, answer := range map[string]string{
 		"in an ERROR's text":       http200("ERROR;7;wrong password " + echo),
 		"in an ERROR's code":       http200("ERROR;" + echo + ";x"),
@@ -147,29 +101,29 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 		"in an accepted code":      http200("MESSAGE;" + echo + ";ok;77;1:1:3"),
 		"in an accepted text":      http200("MESSAGE;1;" + echo + ";77;1:1:3"),
 		"in the package's id":      http200("MESSAGE;1;ok;" + echo + ";1:1:3"),
-		"as the package's id":      http200("MESSAGE;1;ok;" + secretNumber + ";1:1:3"),
-		"as a remote id":           http200("MESSAGE;1;ok;77;1:" + secretPassword + ":1"),
+		"as the package's id":      http200("MESSAGE;1;ok;" + secrets.Number + ";1:1:3"),
+		"as a remote id":           http200("MESSAGE;1;ok;77;1:" + secrets.Password + ":1"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
-			client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
+			client, err := smslink.NewClient("connection", secrets.Password, &smslink.Options{
 				Endpoint: peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, answer) }),
 				Logger:   slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			})
 			require.NoError(t, err)
 			resp, err := client.Send(context.Background(), secretPackage(t))
 			require.NotEmpty(t, logged.String())
-			requireNoSecret(t, logged.String())
+			secrets.RequireAbsent(t, logged.String())
 			if err == nil {
 				err = resp.Results[0].Err()
 				printed := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q", err, err, err, err, err) // JSON has the remote id
-				requireNoSecret(t, printed)
+				secrets.RequireAbsent(t, printed)
 				return
 			}
-			requireNoSecrets(t, err, fmt.Errorf("wrapped: %w", err))
+			secrets.RequireHidden(t, err, fmt.Errorf("wrapped: %w", err))
 			var gatewayErr *smslink.GatewayError
 			if errors.As(err, &gatewayErr) {
-				requireNoSecrets(t, gatewayErr)
+				secrets.RequireHidden(t, gatewayErr)
 			}
 		})
 	}
@@ -179,7 +133,7 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	errQuoting := errors.New(secretPassword)
+	errQuoting := errors.New(secrets.Password)
 	for name, inner := range map[string]error{
 		"nothing": nil, "a lost connection": io.ErrUnexpectedEOF, "an end": io.EOF,
 		"a time-out":  context.DeadlineExceeded,
@@ -188,7 +142,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
-			client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
+			client, err := smslink.NewClient("connection", secrets.Password, &smslink.Options{
 				Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 				HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					raw, _ := io.ReadAll(r.Body)
@@ -210,8 +164,8 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 			}
 			_, err = client.Send(ctx, p)
 			requireOutcome(t, smslink.OutcomeInDoubt, p, err)
-			requireNoSecrets(t, err)
-			requireNoSecret(t, logged.String())
+			secrets.RequireHidden(t, err)
+			secrets.RequireAbsent(t, logged.String())
 			if inner != nil && !errors.Is(inner, errQuoting) {
 				require.ErrorIs(t, err, inner)
 				require.ErrorContains(t, err, strings.TrimPrefix(inner.Error(), "unexpected "))
@@ -267,7 +221,7 @@ func TestLogger_levels(t *testing.T) {
 // the other side quotes what must not be seen.
 func echoed(t *testing.T) []error {
 	t.Helper()
-	echo := secretPassword + " " + secretNumber + " " + secretText
+	echo := secrets.Password + " " + secrets.Number + " " + secrets.Text
 	var errs []error
 	for _, answer := range []string{
 		http200("ERROR;7;" + echo), http200("ERROR;" + echo + ";" + echo), http200(echo), httpStatus("502 "+echo, echo),
@@ -275,7 +229,7 @@ func echoed(t *testing.T) []error {
 		"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + echo, "HTTP/1.1 " + echo + "\r\n\r\n", "",
 		http200("MESSAGE;1;" + echo + ";" + echo + ";1:7:1," + echo),
 	} {
-		client, err := smslink.NewClient("connection", secretPassword, &smslink.Options{
+		client, err := smslink.NewClient("connection", secrets.Password, &smslink.Options{
 			Endpoint: peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, answer) }),
 		})
 		require.NoError(t, err)
@@ -285,7 +239,7 @@ func echoed(t *testing.T) []error {
 			errs = append(errs, resp.Err(), resp.Results[0].Err())
 			_, err = client.Send(context.Background(), p)
 		}
-		errs = append(errs, err, p.Add(smslink.Message{ID: 2, To: secretNumber, Text: secretText}))
+		errs = append(errs, err, p.Add(smslink.Message{ID: 2, To: secrets.Number, Text: secrets.Text}))
 		_, err = client.Balance(context.Background())
 		errs = append(errs, err)
 	}
@@ -303,13 +257,13 @@ func echoed(t *testing.T) []error {
 	for range stopping.Batches(context.Background()) {
 	}
 	errs = append(errs, stopping.Err(),
-		new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber + ";" + secretNumber, Text: secretText}))
+		new(smslink.Package).Add(smslink.Message{ID: 1, To: secrets.Number + ";" + secrets.Number, Text: secrets.Text}))
 	p := secretPackage(t)
 	p.Codec = smslink.CodecNone
 	_, err := quoting.Send(context.Background(), p)
 	return append(errs, err,
-		new(smslink.Package).Add(smslink.Message{ID: 1, To: secretNumber, Text: secretText + "%0A"}),
-		new(smslink.Package).Add(smslink.Message{ID: -1, To: secretNumber, Text: secretText}))
+		new(smslink.Package).Add(smslink.Message{ID: 1, To: secrets.Number, Text: secrets.Text + "%0A"}),
+		new(smslink.Package).Add(smslink.Message{ID: -1, To: secrets.Number, Text: secrets.Text}))
 }
 
 // Every error, and every one that it wraps, printed in every way, as a pointer and
@@ -321,12 +275,12 @@ func TestErrorTypes_showNoSecrets(t *testing.T) {
 		if err == nil {
 			return
 		}
-		requireNoSecrets(t, err, []error{err}, struct{ Err error }{err}, map[string]any{"err": err})
+		secrets.RequireHidden(t, err, []error{err}, struct{ Err error }{err}, map[string]any{"err": err})
 		typ := reflect.TypeOf(err)
 		if typ.Kind() == reflect.Pointer {
 			typ = typ.Elem()
 			if value := reflect.ValueOf(err).Elem(); ast.IsExported(typ.Name()) {
-				requireNoSecrets(t, value.Interface())
+				secrets.RequireHidden(t, value.Interface())
 			}
 		}
 		met[typ.Name()] = met[typ.Name()] || typ.PkgPath() == "github.com/go-smslink/smslink"
@@ -348,29 +302,34 @@ func TestErrorTypes_showNoSecrets(t *testing.T) {
 	}
 }
 
-// declaredErrorTypes are the types in the package's source that have an Error method.
-func declaredErrorTypes(t *testing.T) []string {
+// declarations are those of the package's source.
+func declarations(t *testing.T) (all []ast.Decl) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
-	var names []string
 	for _, path := range files {
-		if strings.HasSuffix(path, "_test.go") {
+		if !strings.HasSuffix(path, "_test.go") {
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			require.NoError(t, err)
+			all = append(all, file.Decls...)
+		}
+	}
+	return all
+}
+
+// declaredErrorTypes are the types in the package's source that have an Error method.
+func declaredErrorTypes(t *testing.T) (names []string) {
+	t.Helper()
+	for _, decl := range declarations(t) {
+		f, ok := decl.(*ast.FuncDecl)
+		if !ok || f.Recv == nil || f.Name.Name != "Error" {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		require.NoError(t, err)
-		for _, decl := range file.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			if !ok || f.Recv == nil || f.Name.Name != "Error" {
-				continue
-			}
-			receiver := f.Recv.List[0].Type
-			if pointer, ok := receiver.(*ast.StarExpr); ok {
-				receiver = pointer.X
-			}
-			names = append(names, receiver.(*ast.Ident).Name)
+		receiver := f.Recv.List[0].Type
+		if pointer, ok := receiver.(*ast.StarExpr); ok {
+			receiver = pointer.X
 		}
+		names = append(names, receiver.(*ast.Ident).Name)
 	}
 	require.Contains(t, names, "SendError")
 	return names
@@ -381,7 +340,7 @@ func declaredErrorTypes(t *testing.T) []string {
 func TestPanicText_showsNoSecrets(t *testing.T) {
 	const asked = "SMSLINK_TEST_PANIC"
 	if which := os.Getenv(asked); which != "" {
-		client, _ := smslink.NewClient("connection", secretPassword, nil)
+		client, _ := smslink.NewClient("connection", secrets.Password, nil)
 		p := secretPackage(t)
 		for m := range p.Messages() {
 			panic(map[string]any{
@@ -396,7 +355,7 @@ func TestPanicText_showsNoSecrets(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)
 		require.Contains(t, string(out), "panic: ")
-		requireNoSecret(t, string(out))
+		secrets.RequireAbsent(t, string(out))
 	}
 }
 

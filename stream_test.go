@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/gsm7"
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/go-smslink/smslink/smslinktest"
 	"github.com/stretchr/testify/require"
 )
@@ -456,11 +457,11 @@ func TestBatch_showsNoSecrets(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	source := func(yield func(smslink.Message, error) bool) {
-		_ = yield(smslink.Message{ID: 1, To: secretNumber, Text: secretText}, nil) &&
-			yield(smslink.Message{ID: 2, To: secretNumber, Text: secretText + "%0A"}, nil)
+		_ = yield(smslink.Message{ID: 1, To: secrets.Number, Text: secrets.Text}, nil) &&
+			yield(smslink.Message{ID: 2, To: secrets.Number, Text: secrets.Text + "%0A"}, nil)
 	}
 	for _, b := range collect(t, t.Context(), gateway.Client().Stream(source, nil)) {
-		requireNoSecrets(t, b, &b, []smslink.Batch{b})
+		secrets.RequireHidden(t, b, &b, []smslink.Batch{b})
 	}
 }
 

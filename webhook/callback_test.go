@@ -23,6 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/go-smslink/smslink/webhook"
 )
 
@@ -32,7 +33,7 @@ var outOfRange = 712345678
 type quotingError struct{}
 
 func (quotingError) RuntimeError() {}
-func (quotingError) Error() string { return secretText }
+func (quotingError) Error() string { return secrets.Text }
 
 type brokenFault struct{ p *error }
 
@@ -46,10 +47,10 @@ func TestReports_callbackThatFails(t *testing.T) {
 		"a panic that says it is the runtime's": "panic_type=webhook_test.quotingError ", "a panic with what panics itself": "panic_type=webhook_test.brokenFault ",
 	}
 	for name, handle := range map[string]func(context.Context, webhook.Report) error{
-		"an error":                              func(context.Context, webhook.Report) error { return errors.New(secretText) },
-		"a panic":                               func(context.Context, webhook.Report) error { panic(secretNumber) },
-		"a panic with an error":                 func(context.Context, webhook.Report) error { panic(errors.New(secretPassword)) },
-		"a panic with a slice":                  func(context.Context, webhook.Report) error { panic([]string{secretText}) },
+		"an error":                              func(context.Context, webhook.Report) error { return errors.New(secrets.Text) },
+		"a panic":                               func(context.Context, webhook.Report) error { panic(secrets.Number) },
+		"a panic with an error":                 func(context.Context, webhook.Report) error { panic(errors.New(secrets.Password)) },
+		"a panic with a slice":                  func(context.Context, webhook.Report) error { panic([]string{secrets.Text}) },
 		"a panic of the runtime":                func(context.Context, webhook.Report) error { return []error{}[outOfRange] },
 		"a panic that says it is the runtime's": func(context.Context, webhook.Report) error { panic(quotingError{}) },
 		"a panic with what panics itself":       func(context.Context, webhook.Report) error { panic(brokenFault{}) },
@@ -75,7 +76,7 @@ func TestReports_callbackThatFails(t *testing.T) {
 			}
 			require.Contains(t, logged.String(), wantType[name])
 			require.NotContains(t, logged.String(), strconv.Itoa(outOfRange))
-			requireNoSecret(t, logged.String())
+			secrets.RequireAbsent(t, logged.String())
 		})
 	}
 }

@@ -3,17 +3,14 @@ package webhook_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,48 +139,4 @@ func multipartOf(t *testing.T, form string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", &body)
 	r.Header.Set("Content-Type", w.FormDataContentType())
 	return r
-}
-
-const (
-	secretPassword = "hunter2-Xq7"
-	secretNumber   = "0040712345678"
-	secretText     = "Codul Ioanei este 482913"
-)
-
-// requireNoSecrets prints a value in every way that a program would, and looks
-// for the secrets: as they are, and as the bytes that fmt makes of a []byte.
-func requireNoSecrets(t *testing.T, values ...any) {
-	t.Helper()
-	for _, v := range values {
-		printed := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q", v, v, v, v, v)
-		var logged bytes.Buffer
-		slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "v", v)
-		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "v", v)
-		printed += logged.String()
-		if raw, err := json.Marshal(v); err == nil {
-			printed += string(raw)
-		}
-		if err, ok := v.(error); ok {
-			printed += err.Error()
-		}
-		requireNoSecret(t, printed)
-	}
-}
-
-func requireNoSecret(t *testing.T, printed string) {
-	t.Helper()
-	for _, secret := range []string{secretPassword, secretNumber, secretText} {
-		require.NotContains(t, printed, secret)
-		var decimal, hex []string
-		for _, c := range []byte(secret) {
-			decimal = append(decimal, strconv.Itoa(int(c)))
-			hex = append(hex, fmt.Sprintf("0x%x", c))
-		}
-		for offset := range 3 { // base64 of a text depends on where in it the secret starts
-			encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", offset) + secret))
-			require.NotContains(t, printed, encoded[4:len(encoded)-4])
-		}
-		require.NotContains(t, printed, strings.Join(decimal, " "))
-		require.NotContains(t, printed, strings.Join(hex, ", "))
-	}
 }

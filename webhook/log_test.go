@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/go-smslink/smslink/webhook"
 )
 
@@ -71,20 +72,20 @@ func TestReports_logsNoSecret(t *testing.T) {
 	var logged bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h := newHandler(t, new(reports).take, &webhook.Options{Logger: logger, ConnectionID: "C1"})
-	rest := "&delivery_report=" + strings.ReplaceAll(secretText, " ", "+") + "&to=" + secretNumber + "&p=" + secretPassword
+	rest := "&delivery_report=" + strings.ReplaceAll(secrets.Text, " ", "+") + "&to=" + secrets.Number + "&p=" + secrets.Password
 	for _, form := range []string{
-		plainReport + rest + "&connection_id=C1", plainReport + rest + "&connection_id=C1", plainReport + rest, "message_id=" + secretNumber + rest,
-		"message_id=" + secretNumber + "&status=1&timestamp=1&connection_id=C1" + rest,
+		plainReport + rest + "&connection_id=C1", plainReport + rest + "&connection_id=C1", plainReport + rest, "message_id=" + secrets.Number + rest,
+		"message_id=" + secrets.Number + "&status=1&timestamp=1&connection_id=C1" + rest,
 	} {
 		record(h, form)
 	}
 	for _, method := range []string{"GET", "PUT"} {
-		for _, path := range []string{"/" + secretPassword, "/" + urlSecret} {
+		for _, path := range []string{"/" + secrets.Password, "/" + urlSecret} {
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, path+"?"+rest, nil))
 		}
 	}
 	require.Equal(t, 9, strings.Count(logged.String(), "\n"), "one event a request")
-	requireNoSecret(t, logged.String())
+	secrets.RequireAbsent(t, logged.String())
 	require.NotContains(t, logged.String(), urlSecret)
 	for _, v := range []any{h, &h, struct{ h http.Handler }{h}} {
 		require.NotContains(t, fmt.Sprintf("%v %+v %#v", v, v, v), urlSecret)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/go-smslink/smslink/webhook"
 )
 
@@ -26,28 +27,28 @@ func TestReport_Network(t *testing.T) {
 func TestReport_printsNobodysWords(t *testing.T) {
 	r := webhook.Report{
 		RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC(),
-		NetworkID: secretText, NetworkType: secretNumber, Text: secretText, ConnectionID: secretPassword, Other: url.Values{secretNumber: {secretPassword}},
+		NetworkID: secrets.Text, NetworkType: secrets.Number, Text: secrets.Text, ConnectionID: secrets.Password, Other: url.Values{secrets.Number: {secrets.Password}},
 	}
 	const want = "report of 220000001: delivered, 2023-11-14T22:13:20Z"
 	require.Equal(t, want, fmt.Sprint(r))
-	require.Equal(t, "report of (not a number): not delivered, 0001-01-01T00:00:00Z", fmt.Sprint(webhook.Report{RemoteID: secretNumber}))
+	require.Equal(t, "report of (not a number): not delivered, 0001-01-01T00:00:00Z", fmt.Sprint(webhook.Report{RemoteID: secrets.Number}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 		require.Equal(t, want, fmt.Sprintf(verb, r))
-		requireNoSecret(t, fmt.Sprintf(verb, &r)+fmt.Sprintf(verb, []webhook.Report{r})+fmt.Sprintf(verb, map[string]any{"r": r}))
+		secrets.RequireAbsent(t, fmt.Sprintf(verb, &r)+fmt.Sprintf(verb, []webhook.Report{r})+fmt.Sprintf(verb, map[string]any{"r": r}))
 	}
 	var logged bytes.Buffer
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "r", r, "p", &r)
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "r", r, "p", &r)
-	requireNoSecret(t, logged.String())
+	secrets.RequireAbsent(t, logged.String())
 	require.Contains(t, logged.String(), "r.remote_id=220000001 r.delivered=true r.time=2023-11-14T22:13:20")
 }
 
 func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
-	handler := newHandler(t, new(reports).take, &webhook.Options{ConnectionID: secretPassword})
-	requireNoSecrets(t, handler, &handler)
-	for _, query := range []string{"message_id=" + secretNumber, "message_id=" + secretPassword + "&status=" + secretNumber} {
+	handler := newHandler(t, new(reports).take, &webhook.Options{ConnectionID: secrets.Password})
+	secrets.RequireHidden(t, handler, &handler)
+	for _, query := range []string{"message_id=" + secrets.Number, "message_id=" + secrets.Password + "&status=" + secrets.Number} {
 		_, err := parseReport(t, byGet(query))
-		requireNoSecrets(t, err)
+		secrets.RequireHidden(t, err)
 	}
 }
 
@@ -55,7 +56,7 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 func TestReport_panicText(t *testing.T) {
 	const asked = "SMSLINK_TEST_PANIC"
 	if os.Getenv(asked) != "" {
-		report, err := parseReport(t, byGet(plainReport+"&connection_id="+secretPassword+"&to="+secretNumber))
+		report, err := parseReport(t, byGet(plainReport+"&connection_id="+secrets.Password+"&to="+secrets.Number))
 		require.NoError(t, err)
 		panic(report)
 	}
@@ -64,5 +65,5 @@ func TestReport_panicText(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "panic: ")
-	requireNoSecret(t, string(out))
+	secrets.RequireAbsent(t, string(out))
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/go-smslink/smslink/webhook"
 )
 
@@ -88,7 +89,7 @@ func TestUnsubscriptions_parse(t *testing.T) {
 	} {
 		_, err := parseUnsubscription(t, byGet(form))
 		require.EqualError(t, err, want, "%.100q", form)
-		requireNoSecrets(t, err)
+		secrets.RequireHidden(t, err)
 	}
 }
 
@@ -174,7 +175,7 @@ func TestReplies_answersHaveNoBody(t *testing.T) {
 		want    int
 	}{
 		"taken":        {nil, func() *http.Request { return at("/"+urlSecret, byGet(plainReply)) }, 200},
-		"failed":       {errors.New(secretText), func() *http.Request { return at("/"+urlSecret, byGet(plainReply)) }, 500},
+		"failed":       {errors.New(secrets.Text), func() *http.Request { return at("/"+urlSecret, byGet(plainReply)) }, 500},
 		"no reply":     {nil, func() *http.Request { return at("/"+urlSecret, byGet("x=y")) }, 400},
 		"other method": {nil, func() *http.Request { r := at("/"+urlSecret, byGet(plainReply)); r.Method = http.MethodPut; return r }, 405},
 		"broken body": {nil, func() *http.Request {
@@ -194,7 +195,7 @@ func TestReplies_answersHaveNoBody(t *testing.T) {
 	_, got = answers(t, errors.New("x"), opts, func() *http.Request { return at("/"+urlSecret, byGet(plainReply)) })
 	require.Equal(t, 500, got.Code)
 	require.Empty(t, got.Body.String(), "it was not kept")
-	panics := &webhook.Options{Answer: func(webhook.Reply) string { panic(secretText) }}
+	panics := &webhook.Options{Answer: func(webhook.Reply) string { panic(secrets.Text) }}
 	_, got = answers(t, nil, panics, func() *http.Request { return at("/"+urlSecret, byGet(plainReply)) })
 	require.Equal(t, 500, got.Code)
 	require.Empty(t, got.Body.String())
@@ -221,7 +222,7 @@ func TestHandlers_haveOneGuard(t *testing.T) {
 	unsubscription, _ := answers(t, nil, nil, func() *http.Request { return at("/"+urlSecret, byPost("", plainUnsubscribing)) })
 	require.Equal(t, 405, unsubscription.Code)
 	require.Equal(t, "GET", unsubscription.Header().Get("Allow"))
-	unsubscription, _ = answers(t, errors.New(secretText), nil, func() *http.Request { return at("/"+urlSecret, byGet(plainUnsubscribing)) })
+	unsubscription, _ = answers(t, errors.New(secrets.Text), nil, func() *http.Request { return at("/"+urlSecret, byGet(plainUnsubscribing)) })
 	require.Equal(t, 500, unsubscription.Code)
 	require.Equal(t, "the unsubscription was not kept\n", unsubscription.Body.String())
 	for _, err := range []error{
@@ -238,10 +239,10 @@ func second(_ http.Handler, err error) error { return err }
 // Neither a log nor a printed value has a number, a text or a network's words.
 func TestHandlers_showNoSecrets(t *testing.T) {
 	u := webhook.Unsubscription{
-		ID: secretNumber, From: secretNumber, To: secretNumber, Text: secretText, Time: time.Unix(1_700_000_000, 0).UTC(), Status: 1, StatusMessage: secretText,
-		ServiceIDs: secretText, NetworkName: secretPassword, ResponseID: secretNumber, ResponseText: secretText, Other: url.Values{secretNumber: {secretText}},
+		ID: secrets.Number, From: secrets.Number, To: secrets.Number, Text: secrets.Text, Time: time.Unix(1_700_000_000, 0).UTC(), Status: 1, StatusMessage: secrets.Text,
+		ServiceIDs: secrets.Text, NetworkName: secrets.Password, ResponseID: secrets.Number, ResponseText: secrets.Text, Other: url.Values{secrets.Number: {secrets.Text}},
 	}
-	r := webhook.Reply{From: secretNumber, To: secretNumber, Text: secretText, NetworkName: secretPassword, Other: url.Values{secretNumber: {secretText}}}
+	r := webhook.Reply{From: secrets.Number, To: secrets.Number, Text: secrets.Text, NetworkName: secrets.Password, Other: url.Values{secrets.Number: {secrets.Text}}}
 	require.Equal(t, "unsubscription (not a UUID): status 1, 2023-11-14T22:13:20Z", fmt.Sprint(u))
 	u.ID = "6f1e8f7a-1c2d-4e3f-8a9b-0c1d2e3f4a5b"
 	require.Equal(t, "unsubscription "+u.ID+": status 1, 2023-11-14T22:13:20Z", fmt.Sprint(u))
@@ -249,17 +250,17 @@ func TestHandlers_showNoSecrets(t *testing.T) {
 	var logged bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
-		requireNoSecret(t, fmt.Sprintf(verb+verb+verb, u, &u, []any{u, r})+fmt.Sprintf(verb+verb, r, &r))
+		secrets.RequireAbsent(t, fmt.Sprintf(verb+verb+verb, u, &u, []any{u, r})+fmt.Sprintf(verb+verb, r, &r))
 	}
 	logger.Info("x", "u", u, "r", r, "pu", &u, "pr", &r)
-	secret := "sender=" + secretNumber + "&message=" + url.QueryEscape(secretText) + "&network_name=" + secretPassword
-	for _, form := range []string{secret, "unsubscribe_message_id=" + secretNumber + "&" + secret, "message=" + url.QueryEscape(secretText)} {
-		for _, fail := range []error{nil, errors.New(secretText)} {
+	secret := "sender=" + secrets.Number + "&message=" + url.QueryEscape(secrets.Text) + "&network_name=" + secrets.Password
+	for _, form := range []string{secret, "unsubscribe_message_id=" + secrets.Number + "&" + secret, "message=" + url.QueryEscape(secrets.Text)} {
+		for _, fail := range []error{nil, errors.New(secrets.Text)} {
 			answers(t, fail, &webhook.Options{Logger: logger}, func() *http.Request { return at("/"+urlSecret, byGet(form)) })
 		}
 	}
 	require.Equal(t, 13, strings.Count(logged.String(), "\n"))
-	requireNoSecret(t, logged.String())
+	secrets.RequireAbsent(t, logged.String())
 	require.NotContains(t, logged.String(), urlSecret)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/secrets"
 	"github.com/go-smslink/smslink/smslinktest"
 	"github.com/go-smslink/smslink/webhook"
 )
@@ -35,7 +36,7 @@ func TestReports_answers(t *testing.T) {
 		{"on any path", "GET", "/a//b/" + urlSecret, plainReport, 200},
 		{"at the root", "GET", "/" + urlSecret, plainReport, 200},
 		{"an escaped secret", "GET", "/%76" + urlSecret[1:], plainReport, 200},
-		{"no report", "GET", "/" + urlSecret, "message_id=" + secretNumber, 400},
+		{"no report", "GET", "/" + urlSecret, "message_id=" + secrets.Number, 400},
 		{"nothing", "GET", "/" + urlSecret, "", 400},
 		{"a query of a megabyte", "GET", "/" + urlSecret, million, 400},
 		{"a body of a megabyte", "POST", "/" + urlSecret, million, 400},
@@ -68,7 +69,7 @@ func TestReports_answers(t *testing.T) {
 			require.Len(t, got.got, map[bool]int{true: 1}[status == 200])
 			require.NotContains(t, body, urlSecret)
 			require.Less(t, len(body), 100, "quotes nothing")
-			requireNoSecret(t, body)
+			secrets.RequireAbsent(t, body)
 			if status == 405 {
 				require.Equal(t, "GET, POST", header.Get("Allow"))
 			}
@@ -99,7 +100,7 @@ func TestReports_refuses(t *testing.T) {
 		h, err := webhook.Reports(c.secret, c.handle, c.opts)
 		require.Nil(t, h)
 		require.EqualError(t, err, c.want)
-		requireNoSecrets(t, err)
+		secrets.RequireHidden(t, err)
 	}
 	for _, secret := range []string{"0123456789abcdef", strings.Repeat("s", 1024)} {
 		h, err := webhook.Reports(secret, take, &webhook.Options{})
