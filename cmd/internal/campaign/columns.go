@@ -143,14 +143,7 @@ func (c *Columns) hasKnown() bool {
 func (c *Columns) find(column int, chosen string) (int, error) {
 	name := columnNames[column]
 	if chosen != "" {
-		found := c.called(normalized(chosen))
-		switch len(found) {
-		case 0:
-			return 0, fmt.Errorf("no column is called %q, as --column has it; the file has %s", chosen, c.list(c.named()))
-		case 1:
-			return found[0], nil
-		}
-		return 0, fmt.Errorf("more than one column is called %q, as --column has it: %s; rename one", chosen, c.list(found))
+		return c.only(c.called(normalized(chosen)), strconv.Quote(chosen), "--column")
 	}
 	for _, hidden := range []bool{false, true} { // what a person sees comes first
 		found := c.which(hidden, normalized(name))
@@ -169,6 +162,25 @@ func (c *Columns) find(column int, chosen string) (int, error) {
 		}
 	}
 	return -1, nil
+}
+
+// only returns the one column that was found by the name that a flag has.
+func (c *Columns) only(found []int, name, flag string) (int, error) {
+	switch len(found) {
+	case 0:
+		return 0, fmt.Errorf("no column is called %s, as %s has it; the file has %s", name, flag, c.list(c.named()))
+	case 1:
+		return found[0], nil
+	}
+	return 0, fmt.Errorf("more than one column is called %s, as %s has it: %s; rename one", name, flag, c.list(found))
+}
+
+// shownFirst returns the columns with that normalized name: the shown ones if there is any.
+func (c *Columns) shownFirst(name string) []int {
+	if shown := c.which(false, name); len(shown) > 0 {
+		return shown
+	}
+	return c.which(true, name)
 }
 
 // which returns the hidden or the shown columns with one of these normalized names.

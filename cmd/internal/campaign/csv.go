@@ -161,18 +161,16 @@ func (s *csvSource) fill(r *record, fields []string) {
 		r.bad = refuse("", fmt.Sprintf("has %d fields, the header %d%s", len(fields), len(columns), quoteIt))
 		return
 	}
+	for i := range fields {
+		fields[i] = unformula(fields[i])
+	}
 	for i, column := range columns {
 		if column != columnIgnored && i < len(fields) {
-			r.fields[column] = unformula(fields[i])
+			r.fields[column] = fields[i]
 		}
 	}
 	if s.columns.template != nil {
-		r.fields[columnText], r.bad = s.columns.fill(func(column int) string {
-			if column >= len(fields) {
-				return ""
-			}
-			return unformula(fields[column])
-		})
+		r.fields[columnText], r.bad = s.columns.fill(fields)
 	}
 }
 

@@ -147,13 +147,15 @@ func (r *record) checkFields() *Refusal {
 	for column, field := range r.fields {
 		switch {
 		case isSpreadsheetError(field):
-			return refuse(columnNames[column], "is an error of the spreadsheet, such as #N/A; mend its formula")
+			return refuse(columnNames[column], isError)
 		case strings.Contains(field, "\ufffd"):
 			return refuse(columnNames[column], "holds U+FFFD, which stands for a character that was lost; export the file as CSV UTF-8 again")
 		}
 	}
 	return nil
 }
+
+const isError = "is an error of the spreadsheet, such as #N/A; mend its formula"
 
 // isSpreadsheetError reports whether a field is nothing but an error, as Excel in English or
 // Romanian, LibreOffice and Google Sheets write it, or the signs of a column that is too narrow.

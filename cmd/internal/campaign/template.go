@@ -2,7 +2,6 @@ package campaign
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -75,17 +74,9 @@ func (c *Columns) bind(t *Template) error {
 	for _, p := range t.parts {
 		at := -1
 		if p.name != "" {
-			found := c.which(false, normalized(p.name))
-			if len(found) == 0 {
-				found = c.which(true, normalized(p.name))
-			}
-			switch len(found) {
-			case 0:
-				return fmt.Errorf("no column is called {%s}, as --text has it; the file has %s", strings.TrimSpace(p.name), c.list(c.named()))
-			case 1:
-				at = found[0]
-			default:
-				return fmt.Errorf("more than one column is called {%s}, as --text has it: %s; rename one", strings.TrimSpace(p.name), c.list(found))
+			var err error
+			if at, err = c.only(c.shownFirst(normalized(p.name)), "{"+strings.TrimSpace(p.name)+"}", "--text"); err != nil {
+				return err
 			}
 		}
 		c.filled = append(c.filled, at)
@@ -94,17 +85,10 @@ func (c *Columns) bind(t *Template) error {
 }
 
 // fills reports whether a column of the file is in the template.
-func (c *Columns) fills(column int) bool {
-	for _, at := range c.filled {
-		if at == column {
-			return true
-		}
-	}
-	return false
-}
+func (c *Columns) fills(column int) bool { return slices.Contains(c.filled, column) }
 
-// fill returns the text of a row. Value returns what stands in a column of the file.
-func (c *Columns) fill(value func(column int) string) (string, *Refusal) {
+// fill returns the text of a row with these values, by column of the file.
+func (c *Columns) fill(values []string) (string, *Refusal) {
 	var b strings.Builder
 	b.Grow(c.template.size)
 	for i, p := range c.template.parts {
@@ -113,12 +97,12 @@ func (c *Columns) fill(value func(column int) string) (string, *Refusal) {
 			b.WriteString(p.literal)
 			continue
 		}
-		filled := strings.TrimSpace(value(at))
+		filled := strings.TrimSpace(values[at])
 		switch {
 		case isSpreadsheetError(filled):
-			return "", &Refusal{Column: "text", Cause: fmt.Errorf("is filled from %s, which holds an error of the spreadsheet, such as #N/A; mend its formula", c.quoted(at))}
+			return "", refuse("text", "is filled from "+c.quoted(at)+", which holds an error of the spreadsheet, such as #N/A; mend its formula")
 		case filled == "" && !p.optional:
-			return "", &Refusal{Column: "text", Cause: fmt.Errorf("is filled from %s, which is empty; write what is to stand there instead, such as {%s|…}", c.quoted(at), strings.TrimSpace(p.name))}
+			return "", refuse("text", "is filled from "+c.quoted(at)+", which is empty; write what is to stand there instead, such as {"+strings.TrimSpace(p.name)+"|…}")
 		case filled == "":
 			filled = p.fallback
 		}

@@ -9,7 +9,12 @@ import (
 	"time"
 )
 
-const exampleTime = "2030-01-31T09:00:00+02:00"
+const (
+	exampleTime   = "2030-01-31T09:00:00+02:00"
+	lacksTime     = "is a date without a time of day; write both, such as " + exampleTime
+	isDays        = "is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as " + exampleTime
+	fewestSeconds = len("100000000") // digits of Unix seconds, in 1973
+)
 
 // ParseTime reads a time as the column send_at may have it.
 func ParseTime(s string, zone *time.Location) (time.Time, error) {
@@ -33,7 +38,7 @@ func parseTime(s string, zone *time.Location) (time.Time, *Refusal) {
 		return parseSeconds(s)
 	}
 	if date.MatchString(s) {
-		return time.Time{}, shown(s, "is a date without a time of day; write both, such as "+exampleTime)
+		return time.Time{}, shown(s, lacksTime)
 	}
 	if slashes.MatchString(s) {
 		return time.Time{}, shown(s, "may start with the day or the month; write the day first, with points, such as 31.01.2030 09:00")
@@ -55,19 +60,18 @@ var (
 // parseSeconds reads Unix seconds. A number with fewer digits is what a spreadsheet or a person
 // writes for a date.
 func parseSeconds(s string) (time.Time, *Refusal) {
-	const fewest = len("100000000") // in 1973
 	digits := strings.TrimLeft(s, "+-")
 	seconds, err := strconv.ParseInt(s, 10, 64)
 	switch {
-	case err == nil && len(digits) >= fewest || err != nil && !strings.ContainsAny(s, ".,eE"):
+	case err == nil && len(digits) >= fewestSeconds || err != nil && !strings.ContainsAny(s, ".,eE"):
 		if err != nil {
 			seconds = -1
 		}
 		return checkTime(time.Unix(seconds, 0).UTC())
 	case err == nil && len(digits) == len("20300131"):
-		return time.Time{}, shown(s, "is a date without a time of day; write both, such as "+exampleTime)
+		return time.Time{}, shown(s, lacksTime)
 	}
-	return time.Time{}, shown(s, "is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as "+exampleTime)
+	return time.Time{}, shown(s, isDays)
 }
 
 // checkTime refuses what no campaign means.

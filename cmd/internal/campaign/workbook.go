@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,12 +20,9 @@ import (
 type workbook struct {
 	columns *Columns
 	blocks  [][]record // of rowsInBlock, so that none is moved as their number grows
-
-	zone     *time.Location
-	since    bool                 // days are counted from 1904 on
-	refusals map[Refusal]*Refusal // one of each, since all rows may have it
-	values   map[int]string       // of a row, by column, that fill its text
 }
+
+const rowsInBlock = 1024
 
 // newWorkbook reads the sheet, unless an earlier pass has.
 func newWorkbook(f *file, opts *Options) (source, error) {
@@ -46,49 +44,39 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := book.Rows(name)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	w := &workbook{zone: opts.Zone, since: book.Since1904(), refusals: map[Refusal]*Refusal{}, values: map[int]string{}}
+	w := &workbook{}
+	in := cellReader{zone: opts.Zone, since1904: book.Since1904()}
 	others := otherSheets(book, name)
-	for rows.Next() {
-		if w.columns == nil {
-			if isBlankRow(rows.Cells()) {
-				continue
+	for row, err := range book.Rows(name) {
+		switch {
+		case err != nil:
+			return nil, err
+		case w.columns != nil:
+			if r, ok := in.record(row); ok {
+				w.add(r)
 			}
-			if w.columns, err = newColumns(headerOf(rows.Cells()), opts, rows.HiddenColumn); err != nil {
-				if errors.Is(err, errNoHeader) && others != "" {
-					return nil, fmt.Errorf("sheet '%s' has no header with a known column%s, or name the columns with --column to=NAME and --column text=NAME", terminal.Line(name), others)
-				}
-				return nil, fmt.Errorf("sheet '%s', row %d: %w", terminal.Line(name), rows.Number(), err)
+		case !isBlankRow(row.Cells):
+			w.columns, err = newColumns(headerOf(row.Cells), opts, row.HiddenColumn)
+			switch {
+			case errors.Is(err, errNoHeader) && others != "":
+				return nil, fmt.Errorf("sheet '%s' has no header with a known column%s, or name the columns with --column to=NAME and --column text=NAME", terminal.Line(name), others)
+			case err != nil:
+				return nil, fmt.Errorf("sheet '%s', row %d: %w", terminal.Line(name), row.Number, err)
 			}
+			in.columns, in.values = w.columns, make([]string, len(w.columns.fields))
 			w.columns.Sheet, w.columns.sheets, w.columns.skipHidden = name, len(book.Sheets()), opts.SkipHidden
-			continue
 		}
-		r, ok := w.record(rows)
-		if !ok {
-			continue
-		}
-		if r.hidden = rows.Hidden(); r.hidden {
-			w.columns.HiddenRows++
-		}
-		w.add(r)
 	}
-	switch {
-	case rows.Err() != nil:
-		return nil, rows.Err()
-	case w.columns == nil:
+	if w.columns == nil {
 		return nil, fmt.Errorf("sheet '%s' is empty; give it a header with the columns to and text%s", terminal.Line(name), others)
 	}
-	w.refusals, w.values = nil, nil
 	return w, nil
 }
 
-const rowsInBlock = 1024
-
 func (w *workbook) add(r record) {
+	if r.hidden {
+		w.columns.HiddenRows++
+	}
 	last := len(w.blocks) - 1
 	if last < 0 || len(w.blocks[last]) == rowsInBlock {
 		w.blocks = append(w.blocks, make([]record, 0, rowsInBlock))
@@ -149,144 +137,122 @@ func headerOf(cells []xlsx.Cell) (names []string) {
 	return names
 }
 
+// cellReader makes records of the rows of a sheet.
+type cellReader struct {
+	columns   *Columns
+	zone      *time.Location
+	since1904 bool     // days are counted from then
+	values    []string // of a row, by column, that fill its text
+}
+
 // record returns the row's record, unless all its columns that have a name are blank.
-func (w *workbook) record(rows *xlsx.Rows) (r record, ok bool) {
-	r.line = rows.Number()
-	c := w.columns
-	clear(w.values)
-	for _, cell := range rows.Cells() {
+func (c *cellReader) record(row *xlsx.Row) (r record, ok bool) {
+	r.line, r.hidden = row.Number, row.Hidden
+	clear(c.values)
+	for _, cell := range row.Cells {
 		if cell.Kind == xlsx.Text && strings.TrimSpace(cell.Value) == "" {
 			continue
 		}
-		if cell.Column >= len(c.fields) || strings.TrimSpace(c.names[cell.Column]) == "" {
+		if cell.Column >= len(c.columns.fields) || strings.TrimSpace(c.columns.names[cell.Column]) == "" {
 			continue // beside the table
 		}
 		ok = true
-		column := c.fields[cell.Column]
-		if fills := c.fills(cell.Column); column == columnIgnored && !fills || r.bad != nil {
-			continue
-		} else if fills {
-			value, bad := w.value(columnText, cell)
-			if bad != nil {
-				r.bad = w.one(&Refusal{Column: "text", Cell: xlsx.ColumnName(cell.Column) + strconv.Itoa(r.line), Cause: bad.Cause})
-				continue
-			}
-			w.values[cell.Column] = value
+		if r.bad == nil {
+			c.take(&r, cell)
 		}
-		if column == columnIgnored {
-			continue
-		}
-		value, bad := w.value(column, cell)
-		if bad != nil {
-			r.bad = w.one(bad)
-			continue
-		}
-		if column == columnTo && value != cell.Value && cell.Kind != xlsx.Text {
-			r.written = value[len(value)-len(strings.TrimLeft(value, "0")):] // the number that was kept
-		}
-		r.fields[column] = value
 	}
-	if ok && r.bad == nil && c.template != nil {
-		r.fields[columnText], r.bad = c.fill(func(column int) string { return w.values[column] })
+	if ok && r.bad == nil && c.columns.template != nil {
+		r.fields[columnText], r.bad = c.columns.fill(c.values)
 	}
 	return r, ok
 }
 
-// one returns a refusal that is kept for all rows that have the same.
-func (w *workbook) one(bad *Refusal) *Refusal {
-	kept := w.refusals[*bad]
-	if kept == nil {
-		kept = bad
-		w.refusals[*bad] = kept
+// take puts the value of a cell into the record.
+func (c *cellReader) take(r *record, cell xlsx.Cell) {
+	if c.columns.fills(cell.Column) {
+		if c.values[cell.Column], r.bad = c.value(columnText, cell); r.bad != nil {
+			r.bad.Cell = xlsx.ColumnName(cell.Column) + strconv.Itoa(r.line)
+			return
+		}
 	}
-	return kept
+	column := c.columns.fields[cell.Column]
+	if column == columnIgnored {
+		return
+	}
+	r.fields[column], r.bad = c.value(column, cell)
+	if to := r.fields[column]; column == columnTo && to != cell.Value && cell.Kind != xlsx.Text {
+		r.written = strings.TrimLeft(to, "0") // the number that was kept
+	}
 }
 
+const asText = "; format the column as text and type it again"
+
 // value returns what a cell means in that column, if that is certain.
-func (w *workbook) value(column int, cell xlsx.Cell) (string, *Refusal) {
+func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	name := columnNames[column]
 	switch cell.Kind {
 	case xlsx.Text:
 		return cell.Value, nil
 	case xlsx.Boolean:
-		return "", because(name, errBoolean)
+		return "", refuse(name, "is TRUE or FALSE and no text"+asText)
 	case xlsx.Error:
-		return "", because(name, errSpreadsheetError)
+		return "", refuse(name, isError)
 	case xlsx.NoResult:
-		return "", because(name, errNoResult)
+		return "", refuse(name, "is a formula without a result; open the file in a spreadsheet program and save it")
 	case xlsx.Outdated:
-		return "", because(name, errOutdated)
+		return "", refuse(name, "is a formula that was not calculated when the file was written; open the file in a spreadsheet program and save it, or paste the values")
 	case xlsx.Date, xlsx.ISODate:
 		if column != columnSendAt {
-			return "", because(name, errDate)
+			return "", refuse(name, "is a date and no text"+asText)
 		}
-		return w.time(cell)
+		return c.time(cell)
 	}
 	digits, exact := wholeNumber(cell.Value)
 	switch {
 	case column == columnTo:
 		return receiverOf(digits, exact)
 	case cell.Formula && strings.Trim(digits, "0") == "" && exact && column != columnID:
-		return "", because(name, errZero)
-	case column == columnSendAt && len(digits) < len("100000000"):
-		return "", because(name, errDays)
+		return "", refuse(name, "is a formula with the result 0, as programs write it that can't calculate; open the file in a spreadsheet program and save it, or paste the values")
+	case column == columnSendAt && len(digits) < fewestSeconds:
+		return "", refuse(name, isDays)
 	case !exact:
-		return "", because(name, errInexact)
+		return "", refuse(name, "is a number with a fraction, or with more digits than a spreadsheet keeps"+asText)
 	case cell.Kind != xlsx.Digits && column != columnID:
-		return "", because(name, errFormatted)
+		return "", refuse(name, "is a number that the sheet shows in another way"+asText)
 	}
 	return digits, nil
 }
 
 // time returns the time that a date of the workbook means, in RFC 3339.
-func (w *workbook) time(cell xlsx.Cell) (string, *Refusal) {
+func (c *cellReader) time(cell xlsx.Cell) (string, *Refusal) {
 	if cell.Kind == xlsx.ISODate {
 		return cell.Value, nil
 	}
-	wall, hasTime, ok := fromSerial(cell.Value, w.since)
+	wall, hasTime, ok := fromSerial(cell.Value, c.since1904)
 	switch {
 	case !ok:
-		return "", because("send_at", errDays)
+		return "", refuse("send_at", isDays)
 	case !hasTime:
-		return "", because("send_at", errNoTime)
-	case w.zone == nil:
-		return "", because("send_at", errNoZone)
+		return "", refuse("send_at", lacksTime)
+	case c.zone == nil:
+		return "", refuse("send_at", "is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as "+exampleTime)
 	}
-	at, bad := inZone(wall, w.zone)
+	at, bad := inZone(wall, c.zone)
 	return at.Format(time.RFC3339), bad
 }
-
-// The causes of refusals of cells.
-var (
-	errBoolean          = errors.New("is TRUE or FALSE and no text; format the column as text and type it again")
-	errSpreadsheetError = errors.New("is an error of the spreadsheet, such as #N/A; mend its formula")
-	errNoResult         = errors.New("is a formula without a result; open the file in a spreadsheet program and save it")
-	errOutdated         = errors.New("is a formula that was not calculated when the file was written; open the file in a spreadsheet program and save it, or paste the values")
-	errZero             = errors.New("is a formula with the result 0, as programs write it that can't calculate; open the file in a spreadsheet program and save it, or paste the values")
-	errDate             = errors.New("is a date and no text; format the column as text and type it again")
-	errDays             = errors.New("is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as " + exampleTime)
-	errNoTime           = errors.New("is a date without a time of day; write both, such as " + exampleTime)
-	errNoZone           = errors.New("is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as " + exampleTime)
-	errInexact          = errors.New("is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again")
-	errFormatted        = errors.New("is a number that the sheet shows in another way; format the column as text and type it again")
-	errRounded          = errors.New("is a number that the spreadsheet has rounded; format the column as text and type it again")
-	errLostZeros        = errors.New("is a number from which the spreadsheet has dropped the leading + or zeros; format the column as text and type it again")
-)
-
-func because(column string, cause error) *Refusal { return &Refusal{Column: column, Cause: cause} }
 
 // receiverOf returns the receiver that a spreadsheet has made a number of, and so taken the 0, the
 // 00 or the + from it, if it can only have been that one.
 func receiverOf(digits string, exact bool) (string, *Refusal) {
 	switch {
 	case !exact:
-		return "", because("to", errRounded)
+		return "", refuse("to", "is a number that the spreadsheet has rounded"+asText)
 	case len(digits) == len("712345678") && digits[0] == '7':
 		return "0" + digits, nil
 	case len(digits) == len("40712345678") && strings.HasPrefix(digits, "407"):
 		return "00" + digits, nil
 	}
-	return "", because("to", errLostZeros)
+	return "", refuse("to", "is a number from which the spreadsheet has dropped the leading + or zeros"+asText)
 }
 
 // wholeNumber returns the digits of a number as a workbook writes it, which may have an exponent.
@@ -311,12 +277,8 @@ func wholeNumber(value string) (digits string, exact bool) {
 	if len(fraction) > shift || whole == "" || !areDigits(whole+fraction) || strings.HasSuffix(strings.ToUpper(value), "E") {
 		return "", false
 	}
-	digits = whole + fraction + strings.Repeat("0", shift-len(fraction))
-	digits = strings.TrimLeft(digits, "0")
-	if digits == "" {
-		digits = "0"
-	}
-	return digits, len(digits) <= keeps
+	digits = strings.TrimLeft(whole+fraction+strings.Repeat("0", shift-len(fraction)), "0")
+	return cmp.Or(digits, "0"), len(digits) <= keeps
 }
 
 func areDigits(s string) bool {
@@ -331,16 +293,21 @@ func areDigits(s string) bool {
 // workbookSource reads the rows of a workbook.
 type workbookSource struct {
 	book       *workbook
-	at         int
+	block, row int // the next one
 	skipHidden bool
 }
 
 func (s *workbookSource) cols() *Columns { return s.book.columns }
 
 func (s *workbookSource) next(r *record) error {
-	for block := s.at / rowsInBlock; block < len(s.book.blocks) && s.at%rowsInBlock < len(s.book.blocks[block]); block = s.at / rowsInBlock {
-		*r = s.book.blocks[block][s.at%rowsInBlock]
-		s.at++
+	for s.block < len(s.book.blocks) {
+		block := s.book.blocks[s.block]
+		if s.row == len(block) {
+			s.block, s.row = s.block+1, 0
+			continue
+		}
+		*r = block[s.row]
+		s.row++
 		if r.hidden && s.skipHidden {
 			continue
 		}

@@ -17,11 +17,10 @@ import (
 type Book struct {
 	parts    map[string]*zip.File
 	sheets   []sheet
-	texts    texts  // that cells share
-	dates    []bool // by style: whether a number is a date
-	general  []bool // by style: whether a whole number is shown as its digits
-	since    bool   // days are counted from 1904 on
-	outdated bool   // results of formulas are to be calculated again
+	texts    []string // that cells share
+	styles   []Kind   // of numbers: Date, Digits or Number
+	since    bool     // days are counted from 1904 on
+	outdated bool     // results of formulas are to be calculated again
 	left     allowance
 }
 
@@ -134,6 +133,9 @@ func (b *Book) read() error {
 			return err
 		}
 	}
+	if len(b.styles) == 0 {
+		b.styles = []Kind{Digits}
+	}
 	return nil
 }
 
@@ -181,44 +183,41 @@ func (b *Book) relations(name string) (byID map[string]relation, list []relation
 	return byID, list, err
 }
 
-// attribute returns an attribute of an element by its name without a prefix, or "".
-func attribute(e xml.StartElement, name string) string {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
-}
-
-func isTrue(value string) bool { return value == "1" || value == "true" }
-
 // readPart reads a part whole, whose outermost element has that name, and calls use with each
 // element in that.
 func (b *Book) readPart(name, root string, use func(*part, xml.StartElement) error) error {
-	p, err := b.open(name, root)
-	if err != nil {
-		return err
-	}
-	defer p.file.Close()
-	if err := p.all(func(e xml.StartElement) error { return use(p, e) }); err != nil {
-		return damaged(err)
-	}
-	return nil
-}
-
-// open opens a part of the workbook.
-func (b *Book) open(name, root string) (*part, error) {
 	f := b.parts[strings.ToLower(name)]
 	if f == nil {
-		return nil, fmt.Errorf("the workbook is damaged (it lacks a part: %s)", path.Base(name))
+		return fmt.Errorf("the workbook is damaged (it lacks a part: %s)", path.Base(name))
 	}
 	file, err := f.Open()
 	if err != nil {
-		return nil, damaged(err)
+		return errXML
 	}
+	defer file.Close()
 	in := &input{unpacked: file, buffer: make([]byte, 32<<10), allowance: &b.left}
-	return &part{xml: xml.NewDecoder(in), in: in, file: file, root: root}, nil
+	p := &part{xml: xml.NewDecoder(in), in: in, root: root}
+	return p.all(func(e xml.StartElement) error { return use(p, e) })
+}
+
+// readStrings reads the texts that cells share.
+func (b *Book) readStrings(name string) error {
+	size := 0
+	return b.readPart(name, "sst", func(p *part, e xml.StartElement) error {
+		if e.Name.Local != "si" {
+			return p.skip()
+		}
+		text, err := p.richText()
+		if err != nil {
+			return err
+		}
+		const overhead = 16 // bytes
+		if size += len(text) + overhead; size > maxStrings {
+			return errTooLarge
+		}
+		b.texts = append(b.texts, text)
+		return nil
+	})
 }
 
 // Sheets returns the names of the sheets that are not hidden, and then of those that are.

@@ -5,18 +5,21 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
 )
 
 // part reads the XML of a part of the workbook, from its start to its end.
 type part struct {
 	xml  *xml.Decoder
 	in   *input
-	file io.Closer
 	root string // its outermost element
 
-	depth  int    // of the elements that were begun
-	rooted bool   // the outermost one was
-	text   []byte // memory for richText
+	open   []xml.Name // the elements that were begun
+	rooted bool       // the outermost one was
+	text   []byte     // memory for the text of an element
 }
 
 // Bounds of what a workbook may be. They let pass what spreadsheets write, and stop a small file
@@ -40,49 +43,53 @@ const (
 	maxDirectory = 4 << 20 // bytes of the list of parts
 )
 
-var (
-	errXML      = errors.New("broken XML")
-	errTooLong  = errors.New("a cell of the workbook has more than 1 MiB, or a row more than 16 MiB")
-	errTooMuch  = errors.New("the workbook unpacks to more than 100 times its size, as a file does that is made to take all memory; save it again in a spreadsheet program, or as CSV")
-	errTooMany  = errors.New("the workbook has more rows, columns or sheets than a spreadsheet can have")
-	errTooLarge = errors.New("the workbook has more than 512 MiB of text")
-)
+// fault says what is wrong with a workbook.
+type fault string
 
-// damaged describes an error in a part's XML or in its archive.
-func damaged(err error) error {
-	for _, bound := range []error{errTooLong, errTooMuch, errTooMany, errTooLarge} {
-		if errors.Is(err, bound) {
-			return bound
-		}
-	}
-	return errors.New("the workbook is damaged (its XML or its archive is broken)")
-}
+func (f fault) Error() string { return string(f) }
+
+const (
+	errXML      fault = "the workbook is damaged (its XML or its archive is broken)"
+	errTooLong  fault = "a cell of the workbook has more than 1 MiB, or a row more than 16 MiB"
+	errTooMuch  fault = "the workbook unpacks to more than 100 times its size, as a file does that is made to take all memory; save it again in a spreadsheet program, or as CSV"
+	errTooMany  fault = "the workbook has more rows, columns or sheets than a spreadsheet can have"
+	errTooLarge fault = "the workbook has more than 512 MiB of text"
+)
 
 // next returns the next start or end of an element, or text. It returns io.EOF at the end of the
 // part, which has then been read whole and fits the archive's checksum.
 func (p *part) next() (xml.Token, error) {
 	for {
 		p.in.token = 0
-		token, err := p.xml.Token()
-		if err != nil {
-			return nil, err
+		token, err := p.xml.RawToken()
+		var bound fault
+		switch {
+		case errors.Is(err, io.EOF) && len(p.open) == 0 && p.rooted:
+			return nil, io.EOF
+		case errors.As(err, &bound):
+			return nil, bound
+		case err != nil:
+			return nil, errXML
 		}
 		if p.in.tokens--; p.in.tokens < 0 {
 			return nil, errTooMuch
 		}
-		switch token := token.(type) {
+		last := len(p.open) - 1
+		switch t := token.(type) {
 		case xml.StartElement:
-			p.depth++
-			if p.depth == 1 && (p.rooted || token.Name.Local != p.root) || p.depth > maxDepth {
+			if last < 0 && (p.rooted || t.Name.Local != p.root) || len(p.open) == maxDepth {
 				return nil, errXML
 			}
-			p.rooted = true
+			p.open, p.rooted = append(p.open, t.Name), true
 			return token, nil
 		case xml.EndElement:
-			p.depth--
+			if last < 0 || p.open[last] != t.Name {
+				return nil, errXML
+			}
+			p.open = p.open[:last]
 			return token, nil
 		case xml.CharData:
-			if p.depth == 0 && len(bytes.Trim(token, " \t\r\n\ufeff")) > 0 {
+			if last < 0 && len(bytes.Trim(t, " \t\r\n\ufeff")) > 0 {
 				return nil, errXML
 			}
 			return token, nil
@@ -92,13 +99,29 @@ func (p *part) next() (xml.Token, error) {
 	}
 }
 
+// all calls use with each element inside the outermost one, and reads the part to its end.
+func (p *part) all(use func(xml.StartElement) error) error {
+	for {
+		token, err := p.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if _, begins := token.(xml.StartElement); begins {
+			err = p.each(use)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // each calls use with each element inside the one that was begun, up to its end. Use reads it to
-// its end, by each, text or skip.
+// its end, by each, skip or appendText.
 func (p *part) each(use func(xml.StartElement) error) error {
 	for {
 		token, err := p.next()
 		if err != nil {
-			return unexpected(err)
+			return err
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
@@ -111,37 +134,11 @@ func (p *part) each(use func(xml.StartElement) error) error {
 	}
 }
 
-// all calls use with each element inside the outermost one, and reads the part to its end.
-func (p *part) all(use func(xml.StartElement) error) error {
-	token, err := p.next()
-	for ; err == nil; token, err = p.next() {
-		if _, ok := token.(xml.StartElement); ok {
-			if err := p.each(use); err != nil {
-				return err
-			}
-		}
-	}
-	if !errors.Is(err, io.EOF) {
-		return err
-	}
-	if !p.rooted {
-		return errXML
-	}
-	return nil
-}
-
 // skip reads to the end of the element that was begun.
 func (p *part) skip() error {
-	for depth := 1; depth > 0; {
-		token, err := p.next()
-		if err != nil {
-			return unexpected(err)
-		}
-		switch token.(type) {
-		case xml.StartElement:
-			depth++
-		case xml.EndElement:
-			depth--
+	for within := len(p.open); len(p.open) >= within; {
+		if _, err := p.next(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -152,7 +149,7 @@ func (p *part) appendText(dst []byte) ([]byte, error) {
 	for {
 		token, err := p.next()
 		if err != nil {
-			return nil, unexpected(err)
+			return nil, err
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
@@ -170,13 +167,56 @@ func (p *part) appendText(dst []byte) ([]byte, error) {
 	}
 }
 
-// unexpected returns err, or errXML for an end where none may be.
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return errXML
+// richText returns the text of the element that was begun: of all its runs, and without the
+// phonetic ones.
+func (p *part) richText() (string, error) {
+	p.text = p.text[:0]
+	if err := p.appendRuns(); err != nil {
+		return "", err
 	}
-	return err
+	return unescaped(string(p.text)), nil
 }
+
+func (p *part) appendRuns() error {
+	return p.each(func(e xml.StartElement) (err error) {
+		switch e.Name.Local {
+		case "t":
+			p.text, err = p.appendText(p.text)
+			return err
+		case "r":
+			return p.appendRuns()
+		}
+		return p.skip()
+	})
+}
+
+// escape is a character that XML can't hold, as the format writes it.
+var escape = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
+
+func unescaped(text string) string {
+	if !strings.Contains(text, "_x") {
+		return text
+	}
+	return escape.ReplaceAllStringFunc(text, func(code string) string {
+		n, _ := strconv.ParseUint(code[2:6], 16, 16)
+		if utf16.IsSurrogate(rune(n)) {
+			return code
+		}
+		return string(rune(n))
+	})
+}
+
+// attribute returns an attribute of an element by its name without a prefix, or "".
+func attribute(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func isTrue(value string) bool { return value == "1" || value == "true" }
 
 // input is the unpacked bytes of a part, within the bounds of the workbook.
 type input struct {

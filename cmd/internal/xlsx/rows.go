@@ -4,13 +4,14 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // Kind is what kind of value a cell holds.
-type Kind int
+type Kind uint8
 
 // The kinds.
 const (
@@ -33,116 +34,80 @@ type Cell struct {
 	Value   string // as the file has it: of a number its digits, perhaps with an exponent
 }
 
-// Rows reads the rows of a sheet that hold a cell, one after another, in the manner of
-// bufio.Scanner.
-type Rows struct {
-	book   *Book
-	in     *part
-	within bool // sheetData was begun
-	count  int
-	number int // from 1
-	hidden bool
-	cells  []Cell
-	bytes  int // of their values
-	err    error
-
-	hiddenColumns []bool
-	arrays        []int // by column: the last row that an array formula fills
-	arraysCost    int
+// Row is a row of a sheet.
+type Row struct {
+	Number int    // from 1
+	Hidden bool   // the sheet does not show it, because of a filter perhaps
+	Cells  []Cell // from left to right
+	sheet  *sheetReader
 }
 
-// Rows begins to read the sheet of that name. Close it when done.
-func (b *Book) Rows(name string) (*Rows, error) {
-	for _, s := range b.sheets {
-		if name == s.name {
-			in, err := b.open(s.part, "worksheet")
-			if err != nil {
-				return nil, err
+// HiddenColumn reports whether the sheet does not show a column.
+func (r *Row) HiddenColumn(column int) bool {
+	return slices.ContainsFunc(r.sheet.hidden, func(s span) bool { return s.first <= column && column <= s.last })
+}
+
+// sheetReader reads the rows of a sheet.
+type sheetReader struct {
+	*part
+	book  *Book
+	row   Row
+	rows  int // that were begun
+	bytes int // of the values of the row
+
+	hidden     []span // columns
+	arrays     []int  // by column: the last row that an array formula fills
+	arraysCost int
+}
+
+// span is a range of columns.
+type span struct{ first, last int }
+
+// errStopped ends the reading of a sheet that no one wants the rest of.
+const errStopped fault = "no more rows are wanted"
+
+// Rows yields the rows of the sheet of that name that hold a cell, each valid until the next, and
+// then perhaps an error.
+func (b *Book) Rows(name string) iter.Seq2[*Row, error] {
+	return func(yield func(*Row, error) bool) {
+		at := slices.IndexFunc(b.sheets, func(s sheet) bool { return s.name == name })
+		if at < 0 {
+			yield(nil, errors.New("the workbook has no such sheet"))
+			return
+		}
+		s := &sheetReader{book: b}
+		s.row.sheet = s
+		err := b.readPart(b.sheets[at].part, "worksheet", func(p *part, e xml.StartElement) error {
+			s.part = p
+			switch e.Name.Local {
+			case "cols":
+				return s.readColumns()
+			case "sheetData":
+				return s.each(func(e xml.StartElement) error {
+					if e.Name.Local != "row" {
+						return s.skip()
+					}
+					if err := s.readRow(e); err != nil {
+						return err
+					}
+					if len(s.row.Cells) > 0 && !yield(&s.row, nil) {
+						return errStopped
+					}
+					return nil
+				})
 			}
-			return &Rows{book: b, in: in}, nil
+			return s.skip()
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(nil, err)
 		}
 	}
-	return nil, errors.New("the workbook has no such sheet")
 }
 
-// Close ends the reading.
-func (r *Rows) Close() { _ = r.in.file.Close() }
-
-// Number returns the row's number, from 1.
-func (r *Rows) Number() int { return r.number }
-
-// Hidden reports whether the sheet does not show the row, because of a filter perhaps.
-func (r *Rows) Hidden() bool { return r.hidden }
-
-// HiddenColumn reports whether the sheet does not show a column. It is known once Next was called.
-func (r *Rows) HiddenColumn(column int) bool {
-	return column < len(r.hiddenColumns) && r.hiddenColumns[column]
-}
-
-// Cells returns the row's cells, from left to right. They are valid until the next call of Next.
-func (r *Rows) Cells() []Cell { return r.cells }
-
-// Err returns why Next returned false, or nil at the end of the sheet.
-func (r *Rows) Err() error { return r.err }
-
-// Next reads the next row, and reports whether there is one.
-func (r *Rows) Next() bool {
-	for r.err == nil {
-		more, err := r.next()
-		switch {
-		case errors.Is(err, io.EOF) && r.in.rooted: // all of the part was read, so that nothing in it is broken
-			return false
-		case err != nil:
-			r.fail(err)
-		case more:
-			return true
-		}
-	}
-	return false
-}
-
-// errOrder is what a row or a cell out of order is refused with.
-type errOrder string
-
-func (e errOrder) Error() string { return string(e) }
-
-func (r *Rows) fail(err error) {
-	var order errOrder
-	if r.err = damaged(err); errors.As(err, &order) {
-		r.err = order
-	}
-}
-
-// next reads a token of the sheet or, of the rows, a row, and reports whether that has cells.
-func (r *Rows) next() (bool, error) {
-	token, err := r.in.next()
-	if err != nil {
-		return false, err
-	}
-	e, begins := token.(xml.StartElement)
-	switch _, ends := token.(xml.EndElement); {
-	case ends && r.within:
-		r.within = false
-	case !begins || r.in.depth == 1:
-	case r.within:
-		if e.Name.Local != "row" {
-			return false, r.in.skip()
-		}
-		return true, r.row(e)
-	case e.Name.Local == "sheetData":
-		r.within = true
-	case e.Name.Local == "cols":
-		return false, r.columns()
-	default:
-		return false, r.in.skip()
-	}
-	return false, nil
-}
-
-// columns reads which columns are hidden.
-func (r *Rows) columns() error {
+// readColumns reads which columns are hidden.
+func (s *sheetReader) readColumns() error {
 	count := 0
-	return r.in.each(func(e xml.StartElement) error {
+	return s.each(func(e xml.StartElement) error {
 		if count++; count > maxColumns {
 			return errTooMany
 		}
@@ -152,15 +117,9 @@ func (r *Rows) columns() error {
 			if err1 != nil || err2 != nil || first < 1 {
 				return errXML
 			}
-			last = min(last, maxColumns)
-			for len(r.hiddenColumns) < last {
-				r.hiddenColumns = append(r.hiddenColumns, false)
-			}
-			for column := first; column <= last; column++ {
-				r.hiddenColumns[column-1] = true
-			}
+			s.hidden = append(s.hidden, span{first - 1, last - 1})
 		}
-		return r.in.skip()
+		return s.skip()
 	})
 }
 
@@ -173,47 +132,47 @@ func isZero(size string) bool {
 	return err == nil && n == 0
 }
 
-func (r *Rows) row(e xml.StartElement) error {
-	r.cells, r.bytes, r.hidden = r.cells[:0], 0, false
-	number := r.number + 1
+func (s *sheetReader) readRow(e xml.StartElement) error {
+	number := s.row.Number + 1
+	s.row.Cells, s.row.Hidden, s.bytes = s.row.Cells[:0], false, 0
 	for _, a := range e.Attr {
 		switch a.Name.Local {
 		case "r":
 			n, err := strconv.Atoi(a.Value)
 			if err != nil || n < number {
-				return errOrder("the workbook is damaged (its rows are out of order)")
+				return fault("the workbook is damaged (its rows are out of order)")
 			}
 			number = n
 		case "hidden":
-			r.hidden = r.hidden || isTrue(a.Value)
+			s.row.Hidden = s.row.Hidden || isTrue(a.Value)
 		case "ht":
-			r.hidden = r.hidden || isZero(a.Value)
+			s.row.Hidden = s.row.Hidden || isZero(a.Value)
 		}
 	}
-	if r.count++; r.count > maxRows || number > maxRows {
+	if s.rows++; s.rows > maxRows || number > maxRows {
 		return errTooMany
 	}
-	r.number = number
+	s.row.Number = number
 	column := 0
-	return r.in.each(func(e xml.StartElement) (err error) {
+	return s.each(func(e xml.StartElement) (err error) {
 		if e.Name.Local != "c" {
-			return r.in.skip()
+			return s.skip()
 		}
-		column, err = r.cell(e, column)
+		column, err = s.readCell(e, column)
 		return err
 	})
 }
 
-// cell reads the cell that was begun, in that column unless it says which, and returns the column
-// that follows.
-func (r *Rows) cell(e xml.StartElement, column int) (int, error) {
+// readCell reads the cell that was begun, in that column unless it says which, and returns the
+// column that follows.
+func (s *sheetReader) readCell(e xml.StartElement, column int) (int, error) {
 	style, kind := 0, ""
 	for _, a := range e.Attr {
 		switch a.Name.Local {
 		case "r":
 			named, ok := columnOf(a.Value)
 			if !ok || named < column {
-				return 0, errOrder(fmt.Sprintf("the workbook is damaged (the cells of row %d are out of order)", r.number))
+				return 0, s.fault("the workbook is damaged (the cells of row %d are out of order)")
 			}
 			column = named
 		case "s":
@@ -225,47 +184,49 @@ func (r *Rows) cell(e xml.StartElement, column int) (int, error) {
 	if column >= maxColumns {
 		return 0, errTooMany
 	}
-	cell := Cell{Column: column, Formula: column < len(r.arrays) && r.number <= r.arrays[column]}
+	cell := Cell{Column: column, Formula: column < len(s.arrays) && s.row.Number <= s.arrays[column]}
 	empty := true // it has no value, not even an empty one
-	err := r.in.each(func(e xml.StartElement) (err error) {
+	err := s.each(func(e xml.StartElement) (err error) {
 		switch e.Name.Local {
 		case "v":
 			empty = kind != "str" // in which an empty value is a text
-			r.in.text, err = r.in.appendText(r.in.text[:0])
-			cell.Value = string(r.in.text)
+			s.text, err = s.appendText(s.text[:0])
+			cell.Value = string(s.text)
+			return err
 		case "is":
-			cell.Value, err = r.in.richText()
+			cell.Value, err = s.richText()
+			return err
 		case "f":
 			cell.Formula = true
 			if kind := attribute(e, "t"); kind == "array" || kind == "dataTable" {
-				if err := r.array(attribute(e, "ref")); err != nil {
+				if err := s.addArray(attribute(e, "ref")); err != nil {
 					return err
 				}
 			}
-			return r.in.skip()
-		default:
-			return r.in.skip()
 		}
-		return err
+		return s.skip()
 	})
-	if err == nil {
-		err = r.value(&cell, kind, style, empty)
-	}
 	if err != nil {
 		return 0, err
 	}
-	if r.bytes += len(cell.Value); r.bytes > maxRow {
+	if err := s.interpret(&cell, kind, style, empty); err != nil {
+		return 0, err
+	}
+	if s.bytes += len(cell.Value); s.bytes > maxRow {
 		return 0, errTooLong
 	}
 	if cell.Value != "" || cell.Kind == NoResult || cell.Kind == Outdated {
-		r.cells = append(r.cells, cell)
+		s.row.Cells = append(s.row.Cells, cell)
 	}
 	return column + 1, nil
 }
 
-// array notes which cells the formula of the current one fills, such as C2:C10: the others hold
+// fault returns an error that names the row.
+func (s *sheetReader) fault(format string) error { return fault(fmt.Sprintf(format, s.row.Number)) }
+
+// addArray notes which cells the formula of the current one fills, such as C2:C10: the others hold
 // results, and no formula.
-func (r *Rows) array(reference string) error {
+func (s *sheetReader) addArray(reference string) error {
 	const most = 1 << 24
 	_, end, ok := strings.Cut(reference, ":")
 	if !ok {
@@ -277,25 +238,25 @@ func (r *Rows) array(reference string) error {
 	if !ok1 || !ok2 || err != nil {
 		return errXML
 	}
-	if r.arraysCost += last + 1; r.arraysCost > most {
+	if s.arraysCost += last + 1; s.arraysCost > most {
 		return errTooMany
 	}
-	for len(r.arrays) <= last {
-		r.arrays = append(r.arrays, 0)
+	for len(s.arrays) <= last {
+		s.arrays = append(s.arrays, 0)
 	}
 	for column := first; column <= last; column++ {
-		r.arrays[column] = max(r.arrays[column], row)
+		s.arrays[column] = max(s.arrays[column], row)
 	}
 	return nil
 }
 
-// value makes the cell's value what its kind and style say.
-func (r *Rows) value(cell *Cell, kind string, style int, empty bool) error {
+// interpret makes the cell's kind and value what its type and style say.
+func (s *sheetReader) interpret(cell *Cell, kind string, style int, empty bool) error {
 	switch {
 	case cell.Formula && cell.Value == "" && empty:
 		cell.Kind = NoResult
 		return nil
-	case cell.Formula && r.book.outdated:
+	case cell.Formula && s.book.outdated:
 		cell.Kind = Outdated
 		return nil
 	}
@@ -305,10 +266,10 @@ func (r *Rows) value(cell *Cell, kind string, style int, empty bool) error {
 			return nil
 		}
 		n, err := strconv.Atoi(cell.Value)
-		if err != nil || n < 0 || n >= len(r.book.texts.list) {
-			return errOrder(fmt.Sprintf("the workbook is damaged (row %d has a text that is not there)", r.number))
+		if err != nil || n < 0 || n >= len(s.book.texts) {
+			return s.fault("the workbook is damaged (row %d has a text that is not there)")
 		}
-		cell.Value = r.book.texts.list[n]
+		cell.Value = s.book.texts[n]
 	case "inlineStr":
 	case "str":
 		cell.Value = unescaped(cell.Value)
@@ -319,16 +280,12 @@ func (r *Rows) value(cell *Cell, kind string, style int, empty bool) error {
 	case "d":
 		cell.Kind = ISODate
 	case "n", "":
-		switch {
-		case style >= 0 && style < len(r.book.dates) && r.book.dates[style]:
-			cell.Kind = Date
-		case style == 0 && len(r.book.general) == 0 || style >= 0 && style < len(r.book.general) && r.book.general[style]:
-			cell.Kind = Digits
-		default:
-			cell.Kind = Number
+		cell.Kind = Number
+		if style >= 0 && style < len(s.book.styles) {
+			cell.Kind = s.book.styles[style]
 		}
 	default:
-		return errOrder(fmt.Sprintf("the workbook has a cell of an unknown kind in row %d", r.number))
+		return s.fault("the workbook has a cell of an unknown kind in row %d")
 	}
 	return nil
 }

@@ -8,14 +8,14 @@ import (
 
 // readStyles learns how the styles show numbers.
 func (b *Book) readStyles(name string) error {
-	codes := map[int]string{}
+	own := map[int]Kind{} // formats of this workbook
 	var formats []int
 	err := b.readPart(name, "styleSheet", func(p *part, e xml.StartElement) error {
 		switch e.Name.Local {
 		case "numFmts":
 			return p.each(func(e xml.StartElement) error {
 				if id, err := strconv.Atoi(attribute(e, "numFmtId")); err == nil {
-					codes[id] = attribute(e, "formatCode")
+					own[id] = kindOf(attribute(e, "formatCode"))
 				}
 				return p.skip()
 			})
@@ -29,20 +29,35 @@ func (b *Book) readStyles(name string) error {
 		return p.skip()
 	})
 	for _, format := range formats {
-		code, own := codes[format]
-		b.dates = append(b.dates, own && isDate(code) || !own && isBuiltInDate(format))
-		b.general = append(b.general, own && isGeneral(code) || !own && (format == 0 || format == 1 || format == 49))
+		kind, ok := own[format]
+		if !ok {
+			kind = builtIn(format)
+		}
+		b.styles = append(b.styles, kind)
 	}
 	return err
 }
 
-// isBuiltInDate reports whether a format that every workbook has shows a date or a time.
-func isBuiltInDate(format int) bool {
-	return format >= 14 && format <= 22 || format >= 27 && format <= 36 || format >= 45 && format <= 47 || format >= 50 && format <= 58
+// builtIn returns the kind of numbers that a format shows which every workbook has.
+func builtIn(format int) Kind {
+	switch {
+	case format >= 14 && format <= 22, format >= 27 && format <= 36, format >= 45 && format <= 47, format >= 50 && format <= 58:
+		return Date
+	case format == 0, format == 1, format == 49:
+		return Digits
+	}
+	return Number
 }
 
-func isGeneral(code string) bool {
-	return code == "0" || code == "@" || strings.EqualFold(code, "General")
+// kindOf returns the kind of numbers that a format code shows.
+func kindOf(code string) Kind {
+	switch {
+	case isDate(code):
+		return Date
+	case code == "0", code == "@", strings.EqualFold(code, "General"):
+		return Digits
+	}
+	return Number
 }
 
 // isDate reports whether a format has a letter of a date outside quotes and brackets.
