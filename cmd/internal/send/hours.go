@@ -68,14 +68,11 @@ type clock struct {
 }
 
 // newClock returns the clock of --hours, or nil if there are none.
-func newClock(h hours, zone *time.Location, now func() time.Time) (*clock, error) {
-	switch {
-	case h.text == "":
-		return nil, nil
-	case zone == nil:
-		return nil, errors.New("--hours needs --zone, such as --zone Europe/Bucharest")
+func newClock(h hours, zone *time.Location, now func() time.Time) *clock {
+	if h.text == "" {
+		return nil
 	}
-	return &clock{h, zone, now}, nil
+	return &clock{h, zone, now}
 }
 
 // closed returns an error if nothing may be sent now.

@@ -9,16 +9,14 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
-	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
-	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 )
 
 // afford compares what is to be sent with --max-sms and with what the account has left. It says
 // both, and returns an error if it is not enough. A balance that the gateway does not tell is no
 // error, since no one has confirmed that it tells it to every account.
-func (o options) afford(ctx context.Context, c cli.Console, client *smslink.Client, plan *campaignjournal.Plan) error {
-	needed, abroad := plan.RestSegments, plan.RestAbroad
+func (s *sending) afford(ctx context.Context) error {
+	o, needed, abroad := s.opts, s.chosen.plan.RestSegments, s.chosen.plan.RestAbroad
 	if o.maxSMS > 0 && needed > o.maxSMS {
 		return fmt.Errorf("%d SMS are more than --max-sms %d", needed, o.maxSMS)
 	}
@@ -27,27 +25,21 @@ func (o options) afford(ctx context.Context, c cli.Console, client *smslink.Clie
 	}
 	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	left, err := client.Balance(soon)
+	left, err := s.client.Balance(soon)
 	if err != nil {
 		_, why, _ := strings.Cut(outcome.Reason(err), ": ")
-		fmt.Fprintf(c.Err, "The account's balance can't be asked (%s), so it is not known whether it is enough.\n", why)
+		fmt.Fprintf(s.console.Err, "The account's balance can't be asked (%s), so it is not known whether it is enough.\n", why)
 		return nil
 	}
-	fmt.Fprintf(c.Err, "%s; the account has %d in Romania, %d abroad%s\n", campaign.Plural(needed, "SMS"), left.National, left.International, areAbroad(abroad))
+	forAbroad := ""
+	if abroad > 0 {
+		forAbroad = fmt.Sprintf(": %d %s for abroad", abroad, isOrAre(abroad))
+	}
+	fmt.Fprintf(s.console.Err, "%s; the account has %d in Romania, %d abroad%s\n", campaign.Plural(needed, "SMS"), left.National, left.International, forAbroad)
 	if missing := missingOf(int64(needed-abroad), int64(abroad), left); missing != "" && (!o.yes || !o.shortOfCredit) {
 		return errors.New("the account lacks " + missing + "; top it up, or add --short-of-credit and --yes to send as many as it pays for")
 	}
 	return nil
-}
-
-func areAbroad(n int) string {
-	switch n {
-	case 0:
-		return ""
-	case 1:
-		return ": 1 is for abroad"
-	}
-	return fmt.Sprintf(": %d are for abroad", n)
 }
 
 // missingOf returns how many SMS the account lacks, or "".

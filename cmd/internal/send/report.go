@@ -38,7 +38,7 @@ func (s *sending) report(elapsed time.Duration) error {
 		problems = append(problems, errors.New("nothing was sent; once the cause is gone, run the same command again"))
 	}
 	if n := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected); n > 0 && code != cli.ExitNotSent && !s.opts.testMode {
-		problems = append(problems, fmt.Errorf("%s not sent; %s", wereMessages(n), s.howToGoOn(n)))
+		problems = append(problems, fmt.Errorf("%s %s not sent; %s", campaign.Plural(n, "message"), wasOrWere(n), s.howToGoOn(n)))
 	}
 	if len(problems) > 0 {
 		code = max(code, cli.ExitSomeBad)
@@ -64,18 +64,9 @@ func inDoubt(n int) string {
 	return fmt.Sprintf("%d messages are in doubt; look for them in the account's reports before you send any of them again", n)
 }
 
-func wereMessages(n int) string { return campaign.Plural(n, "message") + " " + wasOrWere(n) }
-
-func wasOrWere(n int) string {
-	if n == 1 {
-		return "was"
-	}
-	return "were"
-}
-
 // howToResolve names the commands for messages in doubt, if there is a journal.
 func (s *sending) howToResolve() string {
-	if s.kept == nil {
+	if s.chosen.kept == nil {
 		return ""
 	}
 	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find", s.opts.journal)
@@ -84,7 +75,7 @@ func (s *sending) howToResolve() string {
 // howToGoOn says how to send the rest, and no message twice.
 func (s *sending) howToGoOn(n int) string {
 	switch {
-	case s.kept != nil:
+	case s.chosen.kept != nil:
 		if n == 1 {
 			return "the same command sends it"
 		}
@@ -97,7 +88,7 @@ func (s *sending) howToGoOn(n int) string {
 
 // howToWriteAgain says how to get a whole results file, if a journal knows the rows.
 func (s *sending) howToWriteAgain() string {
-	if s.kept == nil {
+	if s.chosen.kept == nil {
 		return ""
 	}
 	return "; run the same command again to write it whole, which sends nothing twice"
@@ -157,12 +148,12 @@ func (s *sending) print(elapsed time.Duration) {
 
 // nothingLeft says what an earlier run has done, if this one had nothing to do, or is empty.
 func (s *sending) nothingLeft() string {
-	if s.kept == nil || !s.whole || s.tried {
+	if s.chosen.kept == nil || !s.whole || s.tried {
 		return ""
 	}
 	text := "nothing left to send"
 	if n := s.tally.Count(outcome.Accepted); n > 0 {
-		text += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(s.kept.Runs()))
+		text += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(s.chosen.kept.Runs()))
 	}
 	if n := s.tally.Count(outcome.Failed); n > 0 {
 		text += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)

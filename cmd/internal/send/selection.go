@@ -14,15 +14,13 @@ import (
 // selection decides which rows are sent, and under which ids. Files are read twice: survey adds
 // their rows to the plan, and choose decides in the second pass as the first one did.
 type selection struct {
-	excluded     *exclusion.List
-	onePerNumber bool
-	sameCampaign bool
-	plan         *campaignjournal.Plan    // of files that can be read twice; nil otherwise
-	kept         *campaignjournal.Journal // nil = none
-	seen         map[uint64]bool          // numbers of a pipe's rows
-	clock        *clock                   // nil = any hour
-	maxSMS       int                      // 0 = no limit
-	segments     int                      // of a pipe's rows
+	opts     options
+	clock    *clock // nil = any hour
+	excluded *exclusion.List
+	kept     *campaignjournal.Journal // nil = none
+	plan     *campaignjournal.Plan    // of files that can be read twice; nil otherwise
+	seen     map[uint64]bool          // numbers of a pipe's rows
+	segments int                      // of a pipe's rows
 }
 
 const repeatsNumber = "an earlier row has its number"
@@ -61,7 +59,7 @@ func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, 
 		}
 		return why, nil
 	}
-	if s.onePerNumber {
+	if s.opts.onePerNumber {
 		if s.seen == nil {
 			s.seen = map[uint64]bool{}
 		}
@@ -71,11 +69,11 @@ func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, 
 		s.seen[row.Number()] = true
 	}
 	s.segments += row.Size.Segments
-	if s.maxSMS > 0 && s.segments > s.maxSMS {
-		return "", fmt.Errorf("with this row it takes more than --max-sms %d", s.maxSMS)
+	if s.opts.maxSMS > 0 && s.segments > s.opts.maxSMS {
+		return "", fmt.Errorf("with this row it takes more than --max-sms %d", s.opts.maxSMS)
 	}
 	if s.kept != nil {
-		row.Message.ID, err = s.kept.Admit(ctx, row, s.sameCampaign)
+		row.Message.ID, err = s.kept.Admit(ctx, row, s.opts.sameCampaign)
 	}
 	return "", err
 }
@@ -101,6 +99,7 @@ func (e *exclusions) add(why string, n int) {
 
 func (e *exclusions) print(out io.Writer) {
 	for _, why := range e.order {
-		fmt.Fprintf(out, "%s excluded: %s\n", rowsAre(e.count[why]), why)
+		n := e.count[why]
+		fmt.Fprintf(out, "%s %s excluded: %s\n", campaign.Plural(n, "row"), isOrAre(n), why)
 	}
 }

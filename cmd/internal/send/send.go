@@ -16,10 +16,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
-	"github.com/go-smslink/smslink/cmd/internal/exclusion"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/money"
-	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
@@ -138,8 +136,9 @@ Exit codes:
 	return cmd
 }
 
-// stream are the flags that the library knows.
+// stream checks the flags and returns what the library has to know of them.
 func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
+	_, noNumber := smslink.E164(o.proof)
 	switch {
 	case o.onBadRow != "stop" && o.onBadRow != "skip":
 		return nil, errors.New("--on-bad-row is neither stop nor skip")
@@ -163,24 +162,25 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 		return nil, errors.New("--exclude takes files, not standard input")
 	case o.results == "-":
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
+	case o.proof != "" && noNumber != nil:
+		return nil, errors.New("--proof is not a phone number, such as 0712345678")
+	case o.hours.text != "" && o.Zone() == nil:
+		return nil, errors.New("--hours needs --zone, such as --zone Europe/Bucharest")
 	}
-	opts := &smslink.StreamOptions{
+	stream := &smslink.StreamOptions{
 		MaxMessages: o.packageSize,
 		Concurrency: o.concurrency,
-	}
-	opts.Retry.Attempts = o.attempts
-	opts.Retry.OnRetry = func(attempt int, pause time.Duration, err error) {
-		fmt.Fprintf(c.Err, "smslink: attempt %d: %v; the next one in %v\n", attempt, terminal.Error(err), pause.Round(time.Millisecond))
+		Retry: smslink.Retry{
+			Attempts: o.attempts,
+			OnRetry: func(attempt int, pause time.Duration, err error) {
+				fmt.Fprintf(c.Err, "smslink: attempt %d: %v; the next one in %v\n", attempt, terminal.Error(err), pause.Round(time.Millisecond))
+			},
+		},
 	}
 	if o.rate > 0 {
-		opts.Limiter = rate.NewLimiter(rate.Limit(o.rate), o.packageSize)
+		stream.Limiter = rate.NewLimiter(rate.Limit(o.rate), o.packageSize)
 	}
-	return opts, nil
-}
-
-// connection returns which gateway is used, and how.
-func (o options) connection(codec smslink.Codec) account.Options {
-	return account.Options{Endpoint: o.endpoint, Sandbox: o.sandbox, TestMode: o.testMode, Timeout: o.timeout, Codec: codec, Verbose: o.verbose}
+	return stream, nil
 }
 
 func send(ctx context.Context, c cli.Console, opts options, names []string) error {
@@ -192,17 +192,12 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if err != nil {
 		return err
 	}
-	if err := opts.checkProof(); err != nil {
-		return err
-	}
-	clock, err := newClock(opts.hours, opts.Zone(), c.Time)
-	if err != nil {
-		return err
-	}
 	if c, err = opts.account.Console(c); err != nil {
 		return err
 	}
-	client, closeGateway, err := account.Connect(c, opts.connection(codec))
+	client, closeGateway, err := account.Connect(c, account.Options{
+		Endpoint: opts.endpoint, Sandbox: opts.sandbox, TestMode: opts.testMode, Timeout: opts.timeout, Codec: codec, Verbose: opts.verbose,
+	})
 	if errors.Is(err, account.ErrNone) {
 		return fmt.Errorf("%w, or try --sandbox, which needs none", err)
 	}
@@ -212,91 +207,24 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	defer closeGateway()
 	nothingSent := func(err error) error { return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err)) }
 
-	if err := clock.closed(); err != nil {
+	s := newSending(c, opts, client)
+	defer s.close()
+	if err := s.open(ctx, names); err != nil {
 		return nothingSent(err)
 	}
-	files, err := opts.Open(c, names, opts.needIDs())
-	if err != nil {
+	if err := s.surveyRows(ctx); err != nil {
 		return nothingSent(err)
 	}
-	defer files.Close()
-	if opts.resendFailed && !files.Rereadable() {
-		return nothingSent(errors.New("--resend-failed takes files, which can be read twice"))
+	if opts.proof != "" {
+		return s.proof(ctx)
 	}
-	if opts.proof != "" && !files.Rereadable() {
-		return nothingSent(errors.New("--proof takes files, which can be read twice"))
+	if err := s.confirm(ctx); err != nil {
+		return nothingSent(err)
 	}
-	kept, err := opts.openJournal()
-	if err != nil {
-		return nothingSent(fmt.Errorf("--journal: %w", err))
+	if err := s.keep(); err != nil {
+		return nothingSent(err)
 	}
-	defer func() {
-		if kept != nil {
-			_ = kept.Close() // each of its calls has written through
-		}
-	}()
-	if opts.onePerNumber && opts.usesJournal() && !files.Rereadable() {
-		return nothingSent(errors.New("--one-per-number with a --journal takes files, which can be read twice"))
-	}
-	excluded, err := exclusion.Read(ctx, opts.exclude, opts.excludeAnyway)
-	if err != nil {
-		return nothingSent(fmt.Errorf("--exclude: %w", err))
-	}
-	chosen := &selection{excluded: excluded, onePerNumber: opts.onePerNumber, sameCampaign: opts.sameCampaign, maxSMS: opts.maxSMS, clock: clock, kept: kept}
-	asks := opts.asks(c, slices.Contains(names, "-"))
-	total, stated := -1, "Send the rows as they come, uncounted?"
-	if files.Rereadable() {
-		chosen.plan = campaignjournal.NewPlan(kept, campaignjournal.Options{SameCampaign: opts.sameCampaign, ResendFailed: opts.resendFailed, OnePerNumber: opts.onePerNumber, NoJournal: !opts.usesJournal()})
-		survey, err := opts.survey(ctx, c, files, chosen)
-		if err != nil {
-			return nothingSent(err)
-		}
-		if opts.proof != "" {
-			return proof(ctx, c, opts, client, survey, asks)
-		}
-		if err := opts.afford(ctx, c, client, chosen.plan); err != nil {
-			return nothingSent(err)
-		}
-		stated = question(chosen.plan, kept, opts.price)
-		if asks && stated != "" {
-			preview(c.Err, survey, opts.FillsTexts())
-		}
-		total = survey.Rows + survey.excluded
-	}
-	if asks && stated != "" {
-		if opts.journal == "" {
-			stated = "Without --journal, a send that breaks off can't be continued.\n" + stated
-		}
-		if clock == nil {
-			stated = atNight(c.Time()) + stated
-		}
-		if err := cli.Confirm(c, stated); err != nil {
-			return nothingSent(err)
-		}
-	}
-	if opts.usesJournal() {
-		if kept == nil {
-			if kept, err = campaignjournal.Open(opts.journal, opts.gateway()); err != nil {
-				return nothingSent(fmt.Errorf("--journal: %w", err))
-			}
-		}
-		if chosen.plan != nil {
-			if err := chosen.plan.Commit(kept); err != nil {
-				return nothingSent(fmt.Errorf("--journal: %w", terminal.Error(err)))
-			}
-		}
-		stream.Journal, chosen.kept = kept, kept
-	}
-	results, err := outcome.CreateResults(opts.results, outcome.ResultsOptions{
-		Resuming: kept != nil, Price: opts.price.Cost,
-		Tell: func(text string) { fmt.Fprintf(c.Err, "smslink: %s\n", text) },
-	})
-	if err != nil {
-		return nothingSent(fmt.Errorf("--results: %w", err))
-	}
-	sending := newSending(c, opts, client, files, results, total)
-	sending.kept, sending.chosen = kept, chosen
-	return sending.run(ctx, stream)
+	return s.run(ctx, stream)
 }
 
 func (o options) usesJournal() bool { return o.journal != "" && !o.testMode && o.proof == "" }
@@ -307,29 +235,4 @@ func (o options) gateway() string {
 		return campaignjournal.SandboxGateway
 	}
 	return o.endpoint
-}
-
-// openJournal opens the journal of an earlier run. It returns nil if there is none, so that nothing
-// is made before the send is confirmed.
-func (o options) openJournal() (*campaignjournal.Journal, error) {
-	if !o.usesJournal() {
-		return nil, nil
-	}
-	if exists, err := campaignjournal.Exists(o.journal); err != nil || !exists {
-		return nil, err
-	}
-	return campaignjournal.Open(o.journal, o.gateway())
-}
-
-// needIDs returns why what can't be read twice is refused without an id column, or nil.
-func (o options) needIDs() error {
-	if o.usesJournal() {
-		return errors.New("line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
-	}
-	return nil
-}
-
-// asks reports whether a person is asked: if there is one, and something at stake.
-func (o options) asks(c cli.Console, fromStdin bool) bool {
-	return !o.yes && !o.sandbox && !o.testMode && cli.CanAsk(c, fromStdin)
 }

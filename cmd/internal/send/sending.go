@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/exclusion"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/progress"
@@ -20,22 +22,23 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// sending is one run of send, from its first upload on. Its fields are one goroutine's.
+// sending is one run of send. Its fields are one goroutine's.
 type sending struct {
 	console  cli.Console
 	opts     options
 	client   *smslink.Client
+	asks     bool // there is a person to ask, and something at stake
 	campaign *campaign.Campaign
-	kept     *campaignjournal.Journal // nil = none
 	chosen   *selection
+	survey   *survey // nil if the files can be read only once
 	results  *outcome.Results
 	out      *cli.Output
-	bad      *input.Complaints // nil if the bad rows were told of before
-	failed   *input.Complaints
+	bad      input.Complaints
+	failed   input.Complaints
 	bar      *progress.Bar
 
 	rows      *campaign.Rows
-	pending   map[int64]pendingRow // rows that were read and have no outcome yet
+	pending   map[int64]pendingRow // rows that were read and have no outcome
 	tally     outcome.Tally
 	packages  int               // that were accepted
 	unmatched int               // entries of replies that fit no message
@@ -48,6 +51,112 @@ type sending struct {
 
 	halting context.Context // done, with the reason, once no more is to be sent
 	halt    context.CancelCauseFunc
+}
+
+func newSending(c cli.Console, opts options, client *smslink.Client) *sending {
+	return &sending{
+		console: c, opts: opts, client: client, out: cli.NewOutput(c.Out),
+		chosen:  &selection{opts: opts, clock: newClock(opts.hours, opts.Zone(), c.Time)},
+		pending: map[int64]pendingRow{}, said: map[string]string{},
+	}
+}
+
+// open opens the files, the journal of an earlier run and the lists of --exclude. It makes nothing:
+// a journal that is not there is made once the send is confirmed.
+func (s *sending) open(ctx context.Context, names []string) (err error) {
+	o := s.opts
+	if err := s.chosen.clock.closed(); err != nil {
+		return err
+	}
+	var needIDs error
+	if o.usesJournal() {
+		needIDs = errors.New("line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
+	}
+	if s.campaign, err = s.opts.Open(s.console, names, needIDs); err != nil {
+		return err
+	}
+	if !s.campaign.Rereadable() {
+		switch {
+		case o.resendFailed:
+			return errors.New("--resend-failed takes files, which can be read twice")
+		case o.proof != "":
+			return errors.New("--proof takes files, which can be read twice")
+		case o.onePerNumber && o.usesJournal():
+			return errors.New("--one-per-number with a --journal takes files, which can be read twice")
+		}
+	}
+	if o.usesJournal() {
+		exists, err := campaignjournal.Exists(o.journal)
+		if err == nil && exists {
+			s.chosen.kept, err = campaignjournal.Open(o.journal, o.gateway())
+		}
+		if err != nil {
+			return fmt.Errorf("--journal: %w", err)
+		}
+	}
+	if s.chosen.excluded, err = exclusion.Read(ctx, o.exclude, o.excludeAnyway); err != nil {
+		return fmt.Errorf("--exclude: %w", err)
+	}
+	s.asks = !o.yes && !o.sandbox && !o.testMode && cli.CanAsk(s.console, slices.Contains(names, "-"))
+	return nil
+}
+
+// close closes the files and the journal.
+func (s *sending) close() {
+	if s.campaign != nil {
+		s.campaign.Close()
+	}
+	if s.chosen.kept != nil {
+		_ = s.chosen.kept.Close() // each of its calls has written through
+	}
+}
+
+// confirm compares the send with what the account has left, and asks a person if there is one.
+func (s *sending) confirm(ctx context.Context) error {
+	question := "Send the rows as they come, uncounted?"
+	if s.survey != nil {
+		if err := s.afford(ctx); err != nil {
+			return err
+		}
+		question = s.question()
+	}
+	if !s.asks || question == "" {
+		return nil
+	}
+	if s.survey != nil {
+		s.survey.preview(s.console.Err, s.opts.FillsTexts())
+	}
+	if s.opts.journal == "" {
+		question = "Without --journal, a send that breaks off can't be continued.\n" + question
+	}
+	if s.chosen.clock == nil {
+		question = atNight(s.console.Time()) + question
+	}
+	return cli.Confirm(s.console, question)
+}
+
+// keep opens what keeps the outcomes: the journal and the results.
+func (s *sending) keep() (err error) {
+	if s.opts.usesJournal() {
+		if s.chosen.kept == nil {
+			if s.chosen.kept, err = campaignjournal.Open(s.opts.journal, s.opts.gateway()); err != nil {
+				return fmt.Errorf("--journal: %w", err)
+			}
+		}
+		if s.chosen.plan != nil {
+			if err := s.chosen.plan.Commit(s.chosen.kept); err != nil {
+				return fmt.Errorf("--journal: %w", terminal.Error(err))
+			}
+		}
+	}
+	s.results, err = outcome.CreateResults(s.opts.results, outcome.ResultsOptions{
+		Resuming: s.chosen.kept != nil, Price: s.opts.price.Cost,
+		Tell: func(text string) { fmt.Fprintf(s.console.Err, "smslink: %s\n", text) },
+	})
+	if err != nil {
+		return fmt.Errorf("--results: %w", err)
+	}
+	return nil
 }
 
 // pendingRow is what is kept of a row until its outcome is known.
@@ -64,27 +173,12 @@ func (p pendingRow) outcome() outcome.Row {
 	return outcome.Row{File: p.file, Line: p.line, ID: p.id, To: p.to, Segments: p.segments}
 }
 
-// newSending prepares to send so many rows; -1 is not known.
-func newSending(c cli.Console, opts options, client *smslink.Client, campaign *campaign.Campaign, results *outcome.Results, total int) *sending {
-	s := &sending{
-		console: c, opts: opts, client: client, campaign: campaign, results: results,
-		out:     cli.NewOutput(c.Out),
-		failed:  &input.Complaints{},
-		bar:     progress.Sending(c.Err, total),
-		pending: map[int64]pendingRow{},
-		said:    map[string]string{},
-	}
-	if total < 0 {
-		s.bad = &input.Complaints{}
-	}
-	return s
-}
-
 var (
 	errInterrupted = errors.New("you pressed Ctrl-C")
 	errUnreachable = errors.New("the gateway can't be reached")
 )
 
+// run uploads what is to be sent, and reports it.
 func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err error) {
 	start := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
@@ -92,6 +186,9 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
 	opts.Limiter = checked{s.campaign, s.chosen.clock, opts.Limiter}
+	if s.chosen.kept != nil {
+		opts.Journal = s.chosen.kept
+	}
 	if clock := s.chosen.clock; clock != nil {
 		end := time.AfterFunc(clock.left(), func() { s.halt(errors.New("the end of --hours " + clock.text)) })
 		defer end.Stop()
@@ -101,6 +198,11 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	} else {
 		defer s.rows.Close()
 	}
+	total := -1
+	if s.survey != nil {
+		total = s.survey.Rows + s.survey.excluded
+	}
+	s.bar = progress.Sending(s.console.Err, total)
 	stream := s.client.Stream(s.messages(), opts)
 	defer context.AfterFunc(s.halting, func() { stream.Drain(context.Cause(s.halting)) })()
 	for batch := range stream.Batches(ctx) {
@@ -160,7 +262,9 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 				continue
 			}
 			s.record(pendingOf(row).outcome().Invalid(row.Bad))
-			s.bad.AddRow(row)
+			if s.survey == nil { // which has shown it
+				s.bad.AddRow(row)
+			}
 			if s.opts.onBadRow == "stop" {
 				s.ended = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
 				return
@@ -255,10 +359,10 @@ func (s *sending) leave(ctx context.Context) {
 // any of them.
 func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Result {
 	known := map[int64]smslink.Result{}
-	if s.kept == nil || len(ids) == 0 {
+	if s.chosen.kept == nil || len(ids) == 0 {
 		return known
 	}
-	results, err := s.kept.Known(ctx, ids)
+	results, err := s.chosen.kept.Known(ctx, ids)
 	if err != nil {
 		for _, id := range ids {
 			known[id] = smslink.Result{ID: id}

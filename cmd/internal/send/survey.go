@@ -9,9 +9,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
-	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/input"
-	"github.com/go-smslink/smslink/cmd/internal/money"
 	"github.com/go-smslink/smslink/cmd/internal/progress"
 	"github.com/go-smslink/smslink/cmd/internal/redact"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
@@ -23,90 +21,93 @@ type survey struct {
 	excluded int // rows that an --exclude file has
 }
 
-// survey reads all rows once and states what they are. It is an error if a file can't be used, no
-// row is good, or one is bad and that shall stop it; and if a row is not the one that the journal
-// has recorded.
-func (o options) survey(ctx context.Context, c cli.Console, files *campaign.Campaign, chosen *selection) (*survey, error) {
-	rows, err := files.Rows()
+// surveyRows reads all rows once and states what they are, unless they can be read only once. It is
+// an error if a file can't be used, no row is good, or one is bad and --on-bad-row is stop; and if a
+// row is not the one that the journal has recorded.
+func (s *sending) surveyRows(ctx context.Context) error {
+	if !s.campaign.Rereadable() {
+		return nil
+	}
+	plan := campaignjournal.NewPlan(s.chosen.kept, campaignjournal.Options{
+		SameCampaign: s.opts.sameCampaign, ResendFailed: s.opts.resendFailed, OnePerNumber: s.opts.onePerNumber, NoJournal: !s.opts.usesJournal(),
+	})
+	s.chosen.plan = plan
+	rows, err := s.campaign.Rows()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var survey survey
+	s.survey = &survey{}
 	var left exclusions
 	var bad input.Complaints
-	bar := progress.Checking(c.Err, files)
+	bar := progress.Checking(s.console.Err, s.campaign)
 	for rows.Next(ctx) {
 		row := rows.Row()
 		bar.Add()
-		if why := chosen.look(ctx, row); why != "" {
+		if why := s.chosen.look(ctx, row); why != "" {
 			left.add(why, 1)
-			survey.excluded++
+			s.survey.excluded++
 			continue
 		}
-		survey.Add(row)
+		s.survey.Add(row)
 		if row.Bad != nil {
 			bad.AddRow(row)
 			continue
 		}
-		chosen.plan.Add(row)
+		plan.Add(row)
 	}
 	bar.End()
 	if err := rows.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	bad.Print(c.Err, input.FewPlaces, "smslink check --json shows every row")
-	fmt.Fprintln(c.Err, &survey)
-	for _, warning := range survey.Warnings() {
-		fmt.Fprintln(c.Err, warning)
+	out := s.console.Err
+	bad.Print(out, input.FewPlaces, "smslink check --json shows every row")
+	fmt.Fprintln(out, s.survey)
+	for _, warning := range s.survey.Warnings() {
+		fmt.Fprintln(out, warning)
 	}
-	if err := chosen.plan.Compare(ctx); err != nil {
-		return nil, fmt.Errorf("--journal: %w", err)
+	if err := plan.Compare(ctx); err != nil {
+		return fmt.Errorf("--journal: %w", err)
 	}
-	left.add(repeatsNumber, chosen.plan.Repeats())
-	left.print(c.Err)
-	switch {
-	case survey.Messages == 0 && survey.excluded == 0:
-		return nil, errors.New("every row is bad")
-	case survey.Messages == 0 && !o.excludeAnyway:
-		return nil, errors.New("every row is excluded or bad; add --exclude-anyway if that is right")
-	case survey.HiddenRows > 0 && o.HiddenRows == "":
-		return nil, fmt.Errorf("%s hidden, by a filter perhaps; add --hidden-rows include to send them, too, or --hidden-rows skip", rowsAre(survey.HiddenRows))
-	case survey.BadRows > 0 && o.onBadRow == "stop":
-		return nil, errors.New("mend the bad rows, or send the others with --on-bad-row skip")
+	left.add(repeatsNumber, plan.Repeats())
+	left.print(out)
+	switch hidden := s.survey.HiddenRows; {
+	case s.survey.Messages == 0 && s.survey.excluded == 0:
+		return errors.New("every row is bad")
+	case s.survey.Messages == 0 && !s.opts.excludeAnyway:
+		return errors.New("every row is excluded or bad; add --exclude-anyway if that is right")
+	case hidden > 0 && s.opts.HiddenRows == "":
+		return fmt.Errorf("%s %s hidden, by a filter perhaps; add --hidden-rows include to send them, too, or --hidden-rows skip",
+			campaign.Plural(hidden, "row"), isOrAre(hidden))
+	case s.survey.BadRows > 0 && s.opts.onBadRow == "stop":
+		return errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
-	return &survey, nil
-}
-
-func rowsAre(n int) string {
-	if n == 1 {
-		return "1 row is"
-	}
-	return fmt.Sprintf("%d rows are", n)
+	return nil
 }
 
 // question is what is asked before the first upload, or empty if nothing is left to send.
-func question(plan *campaignjournal.Plan, kept *campaignjournal.Journal, price money.Price) string {
-	if kept == nil || plan.Accepted+plan.InDoubt+plan.Failed == 0 {
-		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(plan.Rest, "message"), price.SMS(plan.RestSegments))
+func (s *sending) question() string {
+	plan := s.chosen.plan
+	billed := s.opts.price.SMS(plan.RestSegments)
+	all := plan.Accepted + plan.InDoubt + plan.Failed + plan.Rest
+	if s.chosen.kept == nil || all == plan.Rest {
+		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(plan.Rest, "message"), billed)
 	}
 	if plan.Rest == 0 {
 		return ""
 	}
 	var before []string
-	of := fmt.Sprintf(" of %d", plan.Accepted+plan.InDoubt+plan.Failed+plan.Rest)
-	if n := plan.Accepted; n > 0 {
-		before = append(before, fmt.Sprintf("%d%s %s accepted%s", n, of, wasOrWere(n), acceptedOn(kept.Runs())))
-		of = ""
+	of := fmt.Sprintf(" of %d", all) // with the first count
+	add := func(n int, outcome string) {
+		if n > 0 {
+			before = append(before, fmt.Sprintf("%d%s %s", n, of, outcome))
+			of = ""
+		}
 	}
-	if n := plan.InDoubt; n > 0 {
-		before = append(before, fmt.Sprintf("%d%s %s in doubt", n, of, isOrAre(n)))
-		of = ""
-	}
-	if n := plan.Failed; n > 0 {
-		before = append(before, fmt.Sprintf("%d%s failed", n, of))
-	}
-	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, price.SMS(plan.RestSegments))
+	add(plan.Accepted, wasOrWere(plan.Accepted)+" accepted"+acceptedOn(s.chosen.kept.Runs()))
+	add(plan.InDoubt, isOrAre(plan.InDoubt)+" in doubt")
+	add(plan.Failed, "failed")
+	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, billed)
 }
 
 func isOrAre(n int) string {
@@ -116,27 +117,28 @@ func isOrAre(n int) string {
 	return "are"
 }
 
+func wasOrWere(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
 // preview shows the first message as it will arrive, and the cheapest and the dearest if they
 // differ, or the shortest and the longest of texts that are filled in.
-func preview(out io.Writer, s *survey, filled bool) {
+func (s *survey) preview(out io.Writer, filled bool) {
 	show(out, "The first message", s.First)
+	least, most := "The cheapest", "The dearest"
+	hasLess, hasMore := s.Cheapest.Size.Segments < s.First.Size.Segments, s.Dearest.Size.Segments > s.First.Size.Segments
 	if filled {
-		if s.Cheapest != s.First {
-			show(out, "The shortest", s.Cheapest)
-		}
-		if s.Dearest != s.First {
-			show(out, "The longest", s.Dearest)
-		}
-		return
+		least, most = "The shortest", "The longest"
+		hasLess, hasMore = s.Cheapest != s.First, s.Dearest != s.First
 	}
-	if s.Cheapest.Size.Segments == s.Dearest.Size.Segments {
-		return
+	if hasLess {
+		show(out, least, s.Cheapest)
 	}
-	if s.Cheapest.Size.Segments < s.First.Size.Segments {
-		show(out, "The cheapest", s.Cheapest)
-	}
-	if s.Dearest.Size.Segments > s.First.Size.Segments {
-		show(out, "The dearest", s.Dearest)
+	if hasMore {
+		show(out, most, s.Dearest)
 	}
 }
 
