@@ -220,9 +220,10 @@ func ExamplePackage_Add() {
 		fmt.Println(invalid.ID, invalid.Field, invalid.Err)
 	}
 	fmt.Println(pkg.Len())
-	// Output: smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as
-	// a line end or a semicolon; write the character itself 7 Text holds a literal %0A or %3B,
-	// which the gateway would read as a line end or a semicolon; write the character itself 0
+	// Output:
+	// smslink: message 7: Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself
+	// 7 Text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself
+	// 0
 }
 
 func ExamplePackage_Reopen() {
@@ -242,8 +243,10 @@ func ExamplePackage_Reopen() {
 	pkg.Reopen() // the receiver is to get it twice, and somebody pays twice
 	_, err = client.Send(context.Background(), &pkg)
 	fmt.Println(err)
-	// Output: <nil> smslink: the package was accepted before; Reset it for new messages, or Reopen
-	// it to send the same ones twice <nil>
+	// Output:
+	// <nil>
+	// smslink: the package was accepted before; Reset it for new messages, or Reopen it to send the same ones twice
+	// <nil>
 }
 
 func ExampleClient_Stream() {
@@ -277,9 +280,13 @@ func ExampleClient_Stream() {
 	stats := stream.Stats()
 	fmt.Println(stats.Accepted, "of", stats.Read, "accepted")
 	fmt.Println(stats.InDoubt, "in doubt: look for them in the account's reports")
-	// Output: 0 accepted 220000001 1 accepted 220000002 3 accepted 220000003 2 invalid smslink:
-	// message 2: To lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits 3 of
-	// 4 accepted 0 in doubt: look for them in the account's reports
+	// Output:
+	// 0 accepted 220000001
+	// 1 accepted 220000002
+	// 3 accepted 220000003
+	// 2 invalid smslink: message 2: To lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits
+	// 3 of 4 accepted
+	// 0 in doubt: look for them in the account's reports
 }
 
 func ExampleClient_Stream_journal() {
