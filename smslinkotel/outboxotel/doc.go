@@ -14,8 +14,8 @@
 //
 // Each package that is uploaded is a span named "process smslink.outbox". If all of its messages
 // were enqueued under one span, that span is its parent, so that a trace leads from an order to its
-// SMS. If there were up to 16, it is linked to them. A span whose package was not accepted has the
-// status Error. It has these attributes:
+// SMS. If there were up to 16 spans, it is linked to them. The span of a package that was not
+// accepted has the status Error. A span has these attributes:
 //
 //   - smslink.outbox.lane
 //   - messaging.batch.message_count: messages in the package

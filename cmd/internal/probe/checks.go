@@ -396,7 +396,7 @@ func askPast(ctx context.Context, s *session) (string, verdict) {
 	m := s.message(1)
 	m.SendAt = time.Now().Add(-24 * time.Hour)
 	x := s.send(ctx, upload{}, m)
-	return x.judge(x.String() == "ERROR 15")
+	return x.holdsIf(x.String() == "ERROR 15")
 }
 
 func askNextYear(ctx context.Context, s *session) (string, verdict) {

@@ -80,23 +80,23 @@ func cause(err error) string {
 
 // accepted checks an upload whose messages are all assumed to be accepted.
 func (x exchange) accepted() (seen string, v verdict) {
-	return x.judge(x.err == nil && x.resp.Count(smslink.StatusSuccess) == len(x.resp.Results))
+	return x.holdsIf(x.err == nil && x.resp.Count(smslink.StatusSuccess) == len(x.resp.Results))
 }
 
 // rejected checks an upload that is assumed to be rejected.
 func (x exchange) rejected() (seen string, v verdict) {
-	return x.judge(smslink.OutcomeOf(x.err) == smslink.OutcomeRejected)
+	return x.holdsIf(smslink.OutcomeOf(x.err) == smslink.OutcomeRejected)
 }
 
 // second checks a package whose first message is assumed to be accepted, and its second one to have
 // that status.
 func (x exchange) second(status smslink.Status) (seen string, v verdict) {
-	return x.judge(x.err == nil && x.resp.Results[0].Status == smslink.StatusSuccess && x.resp.Results[1].Status == status)
+	return x.holdsIf(x.err == nil && x.resp.Results[0].Status == smslink.StatusSuccess && x.resp.Results[1].Status == status)
 }
 
-// judge returns what was seen, and holds if it is as assumed. Without a final answer of the gateway
-// it is unclear.
-func (x exchange) judge(asAssumed bool) (seen string, v verdict) {
+// holdsIf returns what was seen, and holds if it is as assumed. Without a final answer of the
+// gateway it is unclear.
+func (x exchange) holdsIf(asAssumed bool) (seen string, v verdict) {
 	isFinal := x.err == nil || smslink.OutcomeOf(x.err) == smslink.OutcomeRejected || errors.Is(x.err, smslink.ErrUnreadableReply)
 	switch {
 	case asAssumed:
