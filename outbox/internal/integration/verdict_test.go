@@ -36,6 +36,18 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// newLoggedBench returns a bench whose outbox gives up an upload after 400 ms, and its log.
+func newLoggedBench(t *testing.T, config workerConfig) (*bench, *lines) {
+	b, log := newBench(t, config, nil), new(lines)
+	box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
+		Timeout: 400 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+	})
+	require.NoError(t, err)
+	b.box = box
+	return b, log
+}
+
 // A person gives a verdict, and then the worker records how the upload ended.
 func TestResolve_lateResults(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
@@ -54,18 +66,11 @@ func TestResolve_lateResults(t *testing.T) {
 			"abandon, and not sent":  {step.Claimed, outbox.VerdictAbandon, "", outbox.Abandoned, 0},
 		} {
 			t.Run(name, func(t *testing.T) {
-				b := newBench(t, config, nil)
-				var log lines
-				box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
-					Timeout: 400 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-					Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
-				})
-				require.NoError(t, err)
-				b.box = box
+				b, log := newLoggedBench(t, config)
 				b.enqueue("order-1")
 				said := make(chan struct{})
 				var once sync.Once
-				stop := b.run(box, func(at string) {
+				stop := b.run(b.box, func(at string) {
 					if at == c.waitsAt {
 						once.Do(func() { <-said })
 					}
@@ -81,7 +86,7 @@ func TestResolve_lateResults(t *testing.T) {
 				var late string
 				require.NoError(t, b.db.QueryRow("SELECT late FROM smslink_package WHERE verdict IS NOT NULL").Scan(&late))
 				require.NotEmpty(t, late)
-				packages, err := box.Unresolved(t.Context())
+				packages, err := b.box.Unresolved(t.Context())
 				require.NoError(t, err)
 				if c.contradicted == "" {
 					require.Empty(t, packages)
@@ -92,7 +97,7 @@ func TestResolve_lateResults(t *testing.T) {
 					require.Contains(t, log.String(), `level=ERROR msg="outbox: a verdict was wrong"`)
 				}
 				if c.waitsAt == step.Uploaded {
-					records, err := box.Lookup(t.Context(), "order-1")
+					records, err := b.box.Lookup(t.Context(), "order-1")
 					require.NoError(t, err)
 					require.Equal(t, b.gateway.Messages()[0].RemoteID, records[0].Result.RemoteID)
 				}
@@ -146,26 +151,19 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
-				b := newBench(t, config, nil)
-				var log lines
-				box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
-					Timeout: 400 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-					Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
-				})
-				require.NoError(t, err)
-				b.box = box
-				_, err = box.Enqueue(t.Context(), b.db,
+				b, log := newLoggedBench(t, config)
+				_, err := b.box.Enqueue(t.Context(), b.db,
 					outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda 1"},
 					outbox.Message{Key: "order-2", To: "0712345678", Text: "Comanda 2"})
 				require.NoError(t, err)
-				records, err := box.Lookup(t.Context(), "order-1")
+				records, err := b.box.Lookup(t.Context(), "order-1")
 				require.NoError(t, err)
 				first := records[0].Result.ID
-				require.NoError(t, box.Resume(t.Context(), "a test", "the next case"))
+				require.NoError(t, b.box.Resume(t.Context(), "a test", "the next case"))
 				c.fault(b, first)
 				said, recorded := make(chan struct{}), make(chan struct{})
 				var once, end sync.Once
-				stop := b.run(box, func(at string) {
+				stop := b.run(b.box, func(at string) {
 					switch at {
 					case c.waitsAt:
 						once.Do(func() { <-said })
@@ -175,14 +173,14 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 				})
 				b.await("order-1", outbox.InDoubt)
 				b.await("order-2", outbox.InDoubt)
-				packages, err := box.Unresolved(t.Context())
+				packages, err := b.box.Unresolved(t.Context())
 				require.NoError(t, err)
 				require.Len(t, packages, 1)
 				r := outbox.Resolution{By: "a test", Reason: "the account's report"}
 				for i, status := range c.said {
 					r.Results = append(r.Results, smslink.Result{ID: first + int64(i), Status: status, RemoteID: "99"})
 				}
-				require.NoError(t, box.Resolve(t.Context(), packages[0].Package, r))
+				require.NoError(t, b.box.Resolve(t.Context(), packages[0].Package, r))
 				close(said)
 				select {
 				case <-recorded:
@@ -193,7 +191,7 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 				b.stays("order-2", c.second)
 				stop()
 
-				packages, err = box.Unresolved(t.Context())
+				packages, err = b.box.Unresolved(t.Context())
 				require.NoError(t, err)
 				if c.contradicted == "" {
 					require.NotContains(t, log.String(), "a verdict was wrong")
@@ -207,7 +205,7 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 				}
 				require.Len(t, packages, 1)
 				require.Equal(t, c.waits, packages[0].Messages)
-				waiting, err := box.UnresolvedMessages(t.Context(), packages[0].Package)
+				waiting, err := b.box.UnresolvedMessages(t.Context(), packages[0].Package)
 				if c.waits > 0 {
 					require.NoError(t, err)
 				}
