@@ -4,7 +4,6 @@ package evidence
 import (
 	"bufio"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,20 +21,20 @@ import (
 
 // Options are the settings of Find.
 type Options struct {
-	// EachRow calls use with each row of the campaign's files and the id that the journal knows it
-	// by. It is needed for a report of the account, which has no local ids, and for any other that
-	// speaks of several files.
+	// EachRow calls use with each row of the campaign's files, whose message has the journal's id.
+	// It is required for a report of the account, which has no local ids, and for any other that
+	// names several files.
 	EachRow func(use func(*campaign.Row)) error
 
 	// Columns are those of the account's report; see campaign.Options.
 	Columns map[string]string
 }
 
-// Found is what a report says of messages in doubt.
+// Found is what a report says about messages in doubt.
 type Found struct {
 	Results []smslink.Result // of messages that were accepted or failed
-	Unclear []int64          // the report may speak of another message
-	Absent  []int64          // the report does not speak of them
+	Unclear []int64          // the report may mean another message
+	Absent  []int64          // not in the report
 }
 
 // Find looks for the ids in a report: the lines that smslink reports has written, the results file
@@ -88,7 +87,7 @@ func firstLine(name string) (string, error) {
 	return safefile.Line(f, 64<<10)
 }
 
-// rowsByFile is what reports say of the rows of files, by the ids in them.
+// rowsByFile are the results of the rows of files, by the name of the file and the id in it.
 type rowsByFile map[string]map[string]smslink.Result
 
 func (r rowsByFile) add(file, id string, status smslink.Status, remoteID string) {
@@ -99,8 +98,8 @@ func (r rowsByFile) add(file, id string, status smslink.Status, remoteID string)
 	r[file][strings.TrimSpace(id)] = smslink.Result{Status: status, RemoteID: remoteID}
 }
 
-// of returns what is said of the campaign's rows, by the ids that the journal knows them by.
-// Without files there may be only one, and its ids are the journal's.
+// of returns the results of the campaign's rows, by the journal's ids. Without the campaign's
+// files, the report may name only one, and the ids in it are the journal's.
 func (r rowsByFile) of(opts Options) (map[int64]smslink.Result, error) {
 	sent := map[int64]smslink.Result{}
 	if opts.EachRow != nil {
@@ -113,7 +112,7 @@ func (r rowsByFile) of(opts Options) (map[int64]smslink.Result, error) {
 		return sent, err
 	}
 	if len(r) > 1 {
-		return nil, errors.New("it speaks of several files; name the campaign's FILEs, too")
+		return nil, errors.New("it names several files; name the campaign's FILEs, too")
 	}
 	for _, rows := range r {
 		for id, result := range rows {
@@ -128,8 +127,8 @@ func (r rowsByFile) of(opts Options) (map[int64]smslink.Result, error) {
 	return sent, nil
 }
 
-// readReports reads what smslink reports has written. A message that a report speaks of was sent,
-// delivered or not. A report whose row is not known says nothing.
+// readReports reads what smslink reports has written. A message that has a delivery report was
+// sent, delivered or not. A report without a row says nothing.
 func (r rowsByFile) readReports(name string) error {
 	f, _, err := safefile.Regular(name)
 	if err != nil {
@@ -155,41 +154,36 @@ func (r rowsByFile) readReports(name string) error {
 	return lines.Err()
 }
 
-// newLines reads lines of at most 1 MiB, which is far more than those of a report or of a results
-// file have.
+// newLines returns a scanner of lines of at most 1 MiB, far more than a report or a results file
+// has.
 func newLines(in io.Reader) *bufio.Scanner {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	return lines
 }
 
-// readResults reads a results file, which knows more than its journal if a run was killed between
-// them. Rows of a run in test mode say nothing.
+// readResults reads a results file. It has more than the journal if a run was killed after it wrote
+// the one and before the other. Rows of a run in test mode say nothing.
 func (r rowsByFile) readResults(name string) error {
 	f, _, err := safefile.Regular(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	lines, one := newLines(f), strings.NewReader("")
-	in := csv.NewReader(one)
-	in.FieldsPerRecord = len(outcome.ResultsHeader)
+	lines, parser := newLines(f), outcome.Lines{}
 	for lines.Scan() {
-		one.Reset(lines.Text())
-		record, err := in.Read()
+		row, err := parser.Parse(lines.Text())
 		if err != nil {
 			return nil // the last line of a run that was killed may be cut
 		}
-		status, err := strconv.Atoi(record[3])
-		decides := err == nil && smslink.Status(status).Outcome() != smslink.OutcomeInDoubt
-		if decides && record[7] != outcome.TestModeNote {
-			r.add(outcome.PlainCell(record[0]), outcome.PlainCell(record[2]), smslink.Status(status), outcome.PlainCell(record[5]))
+		if row.Status.Outcome() != smslink.OutcomeInDoubt && row.Note != outcome.TestModeNote {
+			r.add(row.File, row.ID, row.Status, row.RemoteID)
 		}
 	}
 	return lines.Err()
 }
 
-// sms is what a report of the account tells a message by.
+// sms is what identifies a message in a report of the account.
 type sms struct{ receiver, text string }
 
 func smsOf(m *smslink.Message) sms {
@@ -215,13 +209,17 @@ func receiver(number string) string {
 }
 
 // accountReport counts the messages of the account's report. A message was sent if the report has
-// as many with its receiver and text as the campaign. If it has fewer or more, it is unclear of
-// which it speaks.
-func accountReport(ctx context.Context, name string, ids []int64, opts Options) (results map[int64]smslink.Result, unclear map[int64]bool, err error) {
+// as many with its receiver and text as the campaign. If it has fewer or more, it is unclear which
+// ones they are.
+func accountReport(
+	ctx context.Context, name string, ids []int64, opts Options,
+) (results map[int64]smslink.Result, unclear map[int64]bool, err error) {
 	if opts.EachRow == nil {
-		return nil, nil, errors.New("the account's report has no ids; name the campaign's FILEs, too, so that receivers and texts can be compared")
+		return nil, nil, errors.New("the account's report has no ids; name the campaign's FILEs, too, " +
+			"so that receivers and texts can be compared")
 	}
-	report, err := campaign.Open([]string{name}, campaign.Options{Columns: opts.Columns, TextsOnly: true, RestoreZeros: true})
+	settings := campaign.Options{Columns: opts.Columns, TextsOnly: true, RestoreZeros: true}
+	report, err := campaign.Open([]string{name}, settings)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -255,8 +253,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	return results, unclear, err
 }
 
-// each calls use for every row, also for a bad one: the account's report may write numbers in
-// another way.
+// each calls use for every row, even a bad one: the account's report may write numbers differently.
 func each(ctx context.Context, of *campaign.Campaign, use func(*campaign.Row)) error {
 	rows, err := of.Rows()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/safefile"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
@@ -195,6 +196,31 @@ func PlainCell(cell string) string {
 		return cell[1:]
 	}
 	return cell
+}
+
+// Lines parses the lines of a results file, each as a record of its own: no row that was sent has a
+// line end in it, so a broken line breaks no other. The zero value is ready to use.
+type Lines struct {
+	line strings.Reader
+	csv  *csv.Reader
+}
+
+// Parse returns the row of a line, with the fields that name its message and tell its outcome.
+func (l *Lines) Parse(line string) (Row, error) {
+	if l.csv == nil {
+		l.csv = csv.NewReader(&l.line)
+		l.csv.FieldsPerRecord = len(ResultsHeader)
+	}
+	l.line.Reset(line)
+	record, err := l.csv.Read()
+	if err != nil {
+		return Row{}, err
+	}
+	row := Row{File: PlainCell(record[0]), ID: PlainCell(record[2]), RemoteID: PlainCell(record[5]), Note: record[7]}
+	row.Line, _ = strconv.Atoi(record[1])
+	status, _ := strconv.Atoi(record[3]) // empty if there is none
+	row.Status = smslink.Status(status)
+	return row, nil
 }
 
 // Flush writes what was added, so that a process that is killed loses none of it; a power cut may.

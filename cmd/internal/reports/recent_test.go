@@ -44,7 +44,7 @@ func TestRecentReports_isBounded(t *testing.T) {
 			for id := 1; id <= sent; id++ {
 				switch back := sent - id; {
 				case back < limit:
-					require.True(t, recent.contains(report(id)), "the last %d of %d are remembered, %d too", limit, sent, id)
+					require.True(t, recent.contains(report(id)), "of %d, the last %d have %d", sent, limit, id)
 				case back >= 2*limit:
 					require.False(t, recent.contains(report(id)), "of %d, %d is new again", sent, id)
 				}

@@ -64,7 +64,7 @@ Exit codes:
 	flags.SortFlags = false
 	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8050", "`ADDRESS` to listen on")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
-	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be given several times")
+	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be repeated")
 	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "remember `N` reports, so that a repeated one is written once")
 	flags.StringVar(&opts.connection, "connection", "", "take only the reports of this connection `ID`")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log to standard error")
@@ -90,7 +90,9 @@ func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
 		return cli.Exit(cli.ExitNotSent, fmt.Errorf("--results: %w", err))
 	}
 
-	out := &reportWriter{rows: rows, out: lineWriter{out: terminal.Unwrap(c.Out)}, recent: recentReports{limit: opts.dedupe}, logger: logger}
+	out := &reportWriter{
+		rows: rows, out: lineWriter{out: terminal.Unwrap(c.Out)}, recent: recentReports{limit: opts.dedupe}, logger: logger,
+	}
 	handler, err := webhook.Reports(secret, out.write, &webhook.Options{ConnectionID: opts.connection, Logger: logger})
 	if err != nil {
 		return terminal.Error(err)

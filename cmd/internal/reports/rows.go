@@ -2,14 +2,12 @@ package reports
 
 import (
 	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
@@ -75,16 +73,16 @@ func (r *resultRows) load() error {
 }
 
 func (r *resultRows) loadFile(f *resultsFile) error {
-	info, err := os.Stat(f.name)
-	if err != nil || f.info != nil && os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime()) {
-		return err
-	}
-	in, info, err := safefile.Regular(f.name) // which may have been replaced meanwhile
+	in, info, err := safefile.Regular(f.name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if f.info == nil || !os.SameFile(info, f.info) || info.Size() <= f.info.Size() { // another file, or rewritten
+	isSame := f.info != nil && os.SameFile(info, f.info)
+	if isSame && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime()) {
+		return nil
+	}
+	if !isSame || info.Size() <= f.info.Size() { // another file, or rewritten
 		*f = resultsFile{name: f.name}
 	}
 	if _, err := in.Seek(f.read, io.SeekStart); err != nil {
@@ -100,23 +98,19 @@ func (r *resultRows) loadFile(f *resultsFile) error {
 // longestLine is far more than a line of a results file has.
 const longestLine = 64 << 10
 
-// read reads whole lines. A line that is still being written is read the next time. Each line is a
-// record of its own, since no row that was sent has a line end in it, so a broken line breaks no
-// other.
+// read reads whole lines. A line that is still being written is read the next time.
 func (r *resultRows) read(in io.Reader, f *resultsFile) error {
-	lines, one := bufio.NewReaderSize(in, longestLine), strings.NewReader("")
-	records := csv.NewReader(one)
-	records.FieldsPerRecord = len(outcome.ResultsHeader)
+	lines, parser := bufio.NewReaderSize(in, longestLine), outcome.Lines{}
 	for {
 		raw, err := lines.ReadSlice('\n')
-		whole := err == nil
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			return fmt.Errorf("%s is not a results file of send: line %d is longer than %d KiB",
+				f.name, f.lines+1, longestLine>>10)
+		case err != nil && !errors.Is(err, io.EOF):
 			return err
 		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			return fmt.Errorf("%s is not a results file of send: line %d is longer than %d KiB", f.name, f.lines+1, longestLine>>10)
-		}
-		line := string(raw)
+		line, whole := string(raw), err == nil
 		if f.lines == 0 && !isHeader(line, whole) {
 			return fmt.Errorf("%s is not a results file of send", f.name)
 		}
@@ -128,15 +122,13 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 		if f.lines == 1 {
 			continue
 		}
-		one.Reset(line)
-		record, err := records.Read()
+		row, err := parser.Parse(line)
 		if err != nil {
 			r.logger.Warn("smslink: a broken line of a results file is skipped", "file", f.name, "line", f.lines)
 			continue
 		}
-		if remoteID := outcome.PlainCell(record[5]); remoteID != "" {
-			line, _ := strconv.Atoi(record[1])
-			r.rows[remoteID] = reportedRow{outcome.PlainCell(record[0]), line, outcome.PlainCell(record[2])}
+		if row.RemoteID != "" {
+			r.rows[row.RemoteID] = reportedRow{row.File, row.Line, row.ID}
 		}
 	}
 }

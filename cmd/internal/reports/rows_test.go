@@ -55,7 +55,8 @@ func TestResultRows(t *testing.T) {
 	require.EqualValues(t, len(header)+len(line(2, "100"))+len(line(3, "101"))+2, rows.files[0].read)
 	require.Empty(t, log.String())
 
-	grow(`a.csv,4,"broken` + "\nshort,5\n" + line(6, "102") + `'=a.csv,7,'+8,3,success,'-103,1,,,,` + "\n" + `'a.csv,8,',3,success,104,1,,,,` + "\n")
+	grow(`a.csv,4,"broken` + "\nshort,5\n" + line(6, "102") +
+		"'=a.csv,7,'+8,3,success,'-103,1,,,,\n" + "'a.csv,8,',3,success,104,1,,,,\n")
 	require.Equal(t, 6, lineOf("102"))
 	require.Equal(t, 2, strings.Count(log.String(), "level=WARN"))
 	require.Contains(t, log.String(), "line=4")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"sync"
 	"time"
@@ -42,8 +43,11 @@ func (w *reportWriter) write(_ context.Context, r webhook.Report) error {
 		Text         string       `json:"delivery_report,omitempty"`
 		ConnectionID string       `json:"connection_id,omitempty"`
 		Segments     int          `json:"segments,omitempty"`
-		Other        any          `json:"other,omitempty"`
-	}{r.RemoteID, r.Delivered, r.Time, w.rows.find(r.RemoteID), r.NetworkID, r.Network(), r.NetworkType, r.Text, r.ConnectionID, r.Segments, anyOf(r.Other)})
+		Other        url.Values   `json:"other,omitempty"`
+	}{
+		r.RemoteID, r.Delivered, r.Time, w.rows.find(r.RemoteID),
+		r.NetworkID, r.Network(), r.NetworkType, r.Text, r.ConnectionID, r.Segments, r.Other,
+	})
 	if err == nil {
 		err = w.out.write([]byte(terminal.Line(string(line)))) // the same JSON
 	}
@@ -58,18 +62,45 @@ func (w *reportWriter) write(_ context.Context, r webhook.Report) error {
 	return err
 }
 
-// anyOf returns nil if there are no values, so that JSON leaves them out.
-func anyOf(values map[string][]string) any {
-	if len(values) == 0 {
-		return nil
-	}
-	return values
-}
-
 func (w *reportWriter) failure() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.err
+}
+
+// recentReports remembers at least the last limit reports that were added, and fewer than twice
+// as many.
+type recentReports struct {
+	limit int
+	last  map[reportKey]bool // fewer than limit
+	older map[reportKey]bool // empty, or the limit before those
+}
+
+// reportKey is what makes two reports the same.
+type reportKey struct {
+	remoteID  string
+	delivered bool
+	time      int64
+}
+
+func keyOf(r webhook.Report) reportKey { return reportKey{r.RemoteID, r.Delivered, r.Time.Unix()} }
+
+func (m *recentReports) contains(r webhook.Report) bool {
+	return m.last[keyOf(r)] || m.older[keyOf(r)]
+}
+
+// add forgets whole maps, because a map that loses one entry for each new one grows nevertheless.
+func (m *recentReports) add(r webhook.Report) {
+	if m.limit == 0 {
+		return
+	}
+	if m.last == nil {
+		m.last = map[reportKey]bool{}
+	}
+	m.last[keyOf(r)] = true
+	if len(m.last) == m.limit {
+		m.older, m.last = m.last, nil
+	}
 }
 
 // lineWriter writes whole lines or none. In a regular file, a line that was written is on the disk.
