@@ -12,7 +12,7 @@
 //	52a12b54 2026-11-25T08:12:44Z by="Ana" reason="the account's report" result=10001 status=3 remote=0 not-sent=10002+1x2;
 //
 // Each line begins with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. The
-// checksum is that of all lines up to this one, without their checksums, the space behind those,
+// checksum is that of all lines up to this one, without their checksums, the space after those,
 // and their ends. There is no other semicolon in a line. The first line names the version of the
 // format. Each other line has the time in UTC, and says what happened then:
 //   - intend: these ids are about to be uploaded. With run, they are the first since the file was

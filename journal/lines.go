@@ -107,7 +107,7 @@ func corrupt(line int) error {
 var errNoLine = errors.New("no line")
 
 // readLine appends the next line with its end to dst. At the end of the file it appends the rest,
-// without the NULs that a crash has left behind it, and returns io.EOF.
+// without the NULs that a crash has left after it, and returns io.EOF.
 func readLine(dst []byte, from *bufio.Reader) ([]byte, error) {
 	for {
 		part, err := from.ReadSlice('\n')

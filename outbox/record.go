@@ -90,7 +90,7 @@ func undecidedNote(messages int) string {
 	return fmt.Sprintf("the gateway accepted the package; its reply decides nothing about %d messages", messages)
 }
 
-// late is what a person has said of a package before its worker recorded the end of the upload.
+// late is what a person has said about a package before its worker recorded the end of the upload.
 type late struct {
 	by      string
 	open    bool    // some messages are still in doubt
@@ -149,8 +149,8 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	return err
 }
 
-// late locks the claim's package, and returns what a person has said of it. It returns nil if the
-// end of the upload was recorded before.
+// late locks the claim's package, and returns what a person has said about it. It returns nil if
+// the end of the upload was recorded before.
 func (o *Outbox) late(ctx context.Context, tx *sql.Tx, c *claim) (*late, error) {
 	held, err := o.holds(ctx, tx, c)
 	if err != nil || !held {

@@ -68,7 +68,7 @@ func texts(n int) iter.Seq2[smslink.Message, error] {
 }
 
 // A stream meets faults of every kind, and each counter is compared with what the gateway's ledger
-// says of the same uploads.
+// says about the same uploads.
 func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 	for _, testMode := range []bool{false, true} {
 		t.Run(fmt.Sprintf("test mode %t", testMode), func(t *testing.T) {

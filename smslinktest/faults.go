@@ -21,7 +21,7 @@ import (
 // that the gateway rejects, for a wrong password for example, meets only faults before reading. It
 // leaves an injected fault to the next upload.
 type Fault struct {
-	// Name is what [Upload].Fault says of an upload that met the fault. The functions that return a
+	// Name is what [Upload].Fault says about an upload that met the fault. The functions that return a
 	// fault set it to a short name, such as "lose-reply". It can be changed.
 	Name string
 

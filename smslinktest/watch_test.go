@@ -50,7 +50,7 @@ func TestInspect_changedIsClosedByEveryChange(t *testing.T) {
 		select {
 		case <-changed:
 		default:
-			t.Fatal("not told of ", c.name)
+			t.Fatal("no notice of ", c.name)
 		}
 	}
 }

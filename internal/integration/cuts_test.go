@@ -19,7 +19,7 @@ import (
 )
 
 // One package, and the connection cut after every byte of the request and of the
-// reply in turn. The golden holds what the client said of it and how often the
+// reply in turn. The golden holds what the client said about it and how often the
 // gateway's ledger then had it.
 func TestSend_cutAtEveryByte(t *testing.T) {
 	var cuttings []cutting

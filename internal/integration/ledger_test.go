@@ -76,7 +76,7 @@ type lane struct {
 	breaches []string
 }
 
-// shipment is one package and all that was said of it.
+// shipment is one package and all that was said about it.
 type shipment struct {
 	messages          []smslink.Message
 	accepted, inDoubt int // Sends that said so
@@ -88,7 +88,7 @@ func newLane(number uint64) *lane {
 	return &lane{number: number, random: rand.New(rand.NewPCG(*seed, number)), counts: map[string]int{}}
 }
 
-// verdict is what the client said of a shipment's messages, beside what is so.
+// verdict is what the client said about a shipment's messages, beside what is so.
 func (s *shipment) verdict(taken int) string {
 	switch {
 	case s.reopened > 0:

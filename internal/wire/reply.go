@@ -15,7 +15,7 @@ const (
 	refused  = "ERROR"
 )
 
-// Reply is what the gateway said of a package.
+// Reply is what the gateway said about a package.
 type Reply struct {
 	Accepted  bool // MESSAGE, else ERROR
 	Code      string
@@ -25,7 +25,7 @@ type Reply struct {
 	MayBeCut  bool   // the last field or entry may lack its end; set by the caller
 }
 
-// Entry is what the gateway said of one message.
+// Entry is what the gateway said about one message.
 type Entry struct {
 	ID       int64
 	RemoteID string // may be empty

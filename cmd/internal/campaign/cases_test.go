@@ -16,7 +16,7 @@ import (
 // now is the time of these tests.
 func now() time.Time { return time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC) }
 
-// survey is what a file's rows are and what is said of them, or why they can't be read.
+// survey is what a file's rows are and what is said about them, or why they can't be read.
 func survey(t testing.TB, name string, opts campaign.Options) (rows []string, s campaign.Survey, err error) {
 	t.Helper()
 	if opts.Now == nil {
@@ -48,7 +48,7 @@ func TestCases(t *testing.T) {
 		opts     campaign.Options
 		rows     []string
 		warnings []string // behind the file's name is only the place
-		columns  string   // a part of what is said of them
+		columns  string   // a part of what is said about them
 		fails    string
 	}{
 		{file: "formula-without-result.xlsx", rows: []string{"D2: send_at" + noResult, "C3: text" + noResult, "A4: id" + noResult, "5 0712345680 Salut"}},

@@ -16,7 +16,7 @@ func TestFiles(t *testing.T) {
 	for _, c := range []struct {
 		file    string
 		opts    campaign.Options
-		columns string   // what is said of them, behind the file's name
+		columns string   // what is said about them, after the file's name
 		rows    []string // id, receiver and text; or where and why a row is refused
 		fails   string   // why the file is refused
 	}{

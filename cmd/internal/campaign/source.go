@@ -132,7 +132,7 @@ func trimPartial(text []byte) []byte {
 	return text
 }
 
-// skipBlankLines passes over lines with nothing in them, and returns how many. Nothing behind them
+// skipBlankLines passes over lines with nothing in them, and returns how many. Nothing after them
 // is waited for.
 func skipBlankLines(r *bufio.Reader) (lines int) {
 	for {
@@ -168,7 +168,7 @@ func newUTF16(in *bufio.Reader, order unicode.Endianness) *bufio.Reader {
 }
 
 // firstLine returns the first line that is not blank, as far as the buffer can hold it. It is left
-// to be read, and nothing behind it is waited for: a producer may be slow.
+// to be read, and nothing after it is waited for: a producer may be slow.
 func firstLine(r *bufio.Reader) []byte {
 	for n := 1; ; n = r.Buffered() + 1 {
 		_, err := r.Peek(n)

@@ -36,7 +36,7 @@ func (o *Output) Write(p []byte) (int, error) {
 // JSON writes a line of JSON. That v has no form in JSON is an error of the output, too.
 func (o *Output) JSON(v any) { o.Fail(o.encoder.Encode(v)) }
 
-// Failure returns the error to be told of: none if the reader has had enough, as head has.
+// Failure returns the error to report: nil if the reader needs no more, such as head.
 func (o *Output) Failure() error {
 	if errors.Is(o.Err, syscall.EPIPE) {
 		return nil

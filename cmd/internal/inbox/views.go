@@ -160,7 +160,7 @@ func stateOf(m *smslinktest.Message) state {
 	return s
 }
 
-// whyOf returns what the library says of a status other than success.
+// whyOf returns what the library says about a status other than success.
 func whyOf(s smslink.Status) string { return errors.Unwrap(smslink.Result{Status: s}.Err()).Error() }
 
 func isInDoubt(s smslink.Status) bool { return s.Outcome() == smslink.OutcomeInDoubt }

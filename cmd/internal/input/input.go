@@ -49,7 +49,7 @@ type Flags struct {
 	sendAt  time.Time // what at says
 	text    text
 
-	// HiddenRows is include or skip, or empty if nothing was said of what a sheet does not show.
+	// HiddenRows is include or skip, or empty if the flag is not given.
 	HiddenRows   string
 	restoreZeros bool
 }

@@ -52,7 +52,7 @@ Exit codes:
   3  a journal or a file can't be read, or it does not fit; nothing was changed
   4  messages are still in doubt`
 
-// aDir wants DIR, and allows FILEs behind it.
+// aDir wants DIR, and allows FILEs after it.
 func aDir(_ *cobra.Command, args []string) error {
 	if len(args) == 0 || args[0] == "" {
 		return errors.New("name the DIR of the journal")

@@ -136,7 +136,7 @@ func isRegular(f *os.File) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// takeBack cuts off the last n bytes that were written, if nothing stands behind them, and reports
+// takeBack cuts off the last n bytes that were written, if nothing follows them, and reports
 // whether it did.
 func takeBack(f *os.File, n int) bool {
 	end, err := f.Seek(0, io.SeekCurrent)

@@ -59,7 +59,7 @@ func hanging(line string, columns int) int {
 }
 
 // lastBreak returns the offset of the last space that leaves no more than room before it, or the
-// first one behind that if there is none; and -1 if there is neither. Spaces in front do not count.
+// first one after that if there is none; and -1 if there is neither. Leading spaces do not count.
 func lastBreak(line string, room int) int {
 	start := len(line) - len(strings.TrimLeft(line, " "))
 	last := -1
