@@ -43,33 +43,33 @@ func (g *Gateway) serveBlacklist(w http.ResponseWriter, r *http.Request) {
 	if rejected == nil && err != nil {
 		rejected = &rejection{codeBadNumber, "bad number"}
 	}
-	reply := wire.Reply{Accepted: true}
-	if rejected == nil {
-		g.mu.Lock()
-		listed := g.blacklist[number]
-		switch mode := r.PostForm.Get("mode"); {
-		case mode == "blacklist-verify" && listed:
-			reply.Code, reply.Text = "12", "blacklisted for all services"
-		case mode == "blacklist-verify":
-			reply.Code, reply.Text = "14", "not blacklisted"
-		case mode == "blacklist-add" && listed:
-			rejected = &rejection{"14", "already blacklisted"}
-		case mode == "blacklist-add":
-			g.blacklist[number] = true
-			reply.Code, reply.Text = "1", "added"
-		case mode == "blacklist-remove" && !listed:
-			rejected = &rejection{"12", "not blacklisted"}
-		case mode == "blacklist-remove":
-			delete(g.blacklist, number)
-			reply.Code, reply.Text = "1", "removed"
-		default:
-			rejected = &rejection{codeUnknownMode, "unknown mode"}
-		}
-		g.notify()
-		g.mu.Unlock()
-	}
 	if rejected != nil {
-		reply = rejected.reply()
+		writeReply(w, wire.AppendReply(nil, rejected.reply()))
+		return
 	}
-	writeReply(w, wire.AppendReply(nil, reply))
+	writeReply(w, wire.AppendReply(nil, g.changeBlacklist(r.PostForm.Get("mode"), number)))
+}
+
+func (g *Gateway) changeBlacklist(mode, number string) wire.Reply {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	defer g.notify()
+	listed := g.blacklist[number]
+	switch {
+	case mode == "blacklist-verify" && listed:
+		return wire.Reply{Accepted: true, Code: "12", Text: "blacklisted for all services"}
+	case mode == "blacklist-verify":
+		return wire.Reply{Accepted: true, Code: "14", Text: "not blacklisted"}
+	case mode == "blacklist-add" && listed:
+		return wire.Reply{Code: "14", Text: "already blacklisted"}
+	case mode == "blacklist-add":
+		g.blacklist[number] = true
+		return wire.Reply{Accepted: true, Code: "1", Text: "added"}
+	case mode == "blacklist-remove" && !listed:
+		return wire.Reply{Code: "12", Text: "not blacklisted"}
+	case mode == "blacklist-remove":
+		delete(g.blacklist, number)
+		return wire.Reply{Accepted: true, Code: "1", Text: "removed"}
+	}
+	return wire.Reply{Code: codeUnknownMode, Text: "unknown mode"}
 }

@@ -18,8 +18,8 @@ import (
 // Fault is something that goes wrong with one upload. The zero Fault does nothing.
 //
 // The outcomes in the docs are those of an upload that the gateway would otherwise take. An upload
-// that the gateway rejects, for a wrong password for example, meets only faults before reading. It
-// leaves an injected fault to the next upload.
+// that the gateway rejects, for example for a wrong password, meets only faults before reading; any
+// other injected fault stays for the next upload.
 type Fault struct {
 	// Name is what [Upload].Fault says about an upload that met the fault. The functions that return a
 	// fault set it to a short name, such as "lose-reply". It can be changed.
@@ -39,26 +39,26 @@ const (
 	beforeReading
 )
 
-// AfterTaking moves a [HangUp], [ResetConnection], [Answer], [Reject] or [Redirect] to after the
-// package is taken and recorded. A client cannot tell, and reports the same outcome. If that is
-// [smslink.OutcomeRejected], as for Answer(403, ""), [Reject] and [Redirect], it is then wrong, and
-// the messages may be sent twice. The live gateway is not known to do so.
+// AfterTaking makes a [HangUp], [ResetConnection], [Answer], [Reject] or [Redirect] happen after
+// the package is taken and recorded. A client can't notice, and reports the same outcome. If that
+// is [smslink.OutcomeRejected], as for Answer(403, ""), [Reject] and [Redirect], it is then wrong,
+// and the messages may be sent twice. The live gateway is not known to do so.
 func (f Fault) AfterTaking() Fault {
 	f.stage = afterTaking
 	return f
 }
 
-// BeforeReading moves a [HangUp], [ResetConnection], [Answer], [Reject] or [Redirect] to when the
-// request's header has been read, as in a server that limits uploads. The outcome is the same, with
-// one exception: a client that is still writing a large package may see the connection break before
-// it reads the answer. Then it is [smslink.OutcomeInDoubt].
+// BeforeReading makes a [HangUp], [ResetConnection], [Answer], [Reject] or [Redirect] happen when
+// only the request's header was read, as in a server that limits uploads. The outcome is the same,
+// except that a client still writing a large package may lose the connection before it reads the
+// answer. Then it is [smslink.OutcomeInDoubt].
 func (f Fault) BeforeReading() Fault {
 	f.stage = beforeReading
 	return f
 }
 
-// Inject makes these faults happen to the next uploads, one each, in order. The zero Fault lets one
-// upload through.
+// Inject makes these faults happen to the next uploads, one to each, in order. The zero Fault lets
+// one upload pass.
 func (g *Gateway) Inject(faults ...Fault) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -98,8 +98,8 @@ func (t *turn) after() Fault {
 	return t.choose()
 }
 
-// injected takes the next injected fault, if there is one and it is wanted. If it is not wanted,
-// injected returns the zero Fault and true.
+// injected takes the next injected fault if it is wanted. If it is not, injected returns the zero
+// Fault and true. If there is none, it returns false.
 func (t *turn) injected(wanted func(Fault) bool) (Fault, bool) {
 	t.g.mu.Lock()
 	defer t.g.mu.Unlock()
@@ -125,8 +125,8 @@ func (t *turn) choose() Fault {
 	return *t.chosen
 }
 
-// HangUp closes the connection in order, without an answer, after the upload is read and before it
-// is taken: [smslink.OutcomeInDoubt].
+// HangUp closes the connection without an answer, after the upload is read and before it is taken:
+// [smslink.OutcomeInDoubt].
 func HangUp() Fault {
 	return Fault{Name: "hang-up", stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
 		panic(http.ErrAbortHandler)
@@ -277,7 +277,7 @@ func editing(name string, edit func(entries []string) []string) Fault {
 	}}
 }
 
-// concerns reports whether an entry of ours is of one of these ids.
+// concerns reports whether an entry is about one of these ids.
 func concerns(entry string, ids []int64) bool {
 	parsed, ok := wire.ParseEntry(entry)
 	return ok && slices.Contains(ids, parsed.ID)
@@ -292,7 +292,7 @@ func listed[T any](values []T) string {
 	return b.String()
 }
 
-// pause waits for d, and reports whether neither the client nor the gateway went away meanwhile.
+// pause waits for d. It returns false at once if the client goes away or the gateway is closed.
 func (g *Gateway) pause(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -306,8 +306,8 @@ func (g *Gateway) pause(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// resetConnection ends the connection by a TCP reset. If net/http does not give the connection
-// away, as for HTTP/2, it resets the request.
+// resetConnection ends the connection with a TCP reset. Over HTTP/2, where net/http does not hand
+// out the connection, it resets the stream.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -3,41 +3,42 @@
 //
 // # Uploads
 //
-// A [Gateway] takes an upload only if everything in it agrees: the fields and their order, the
-// credentials, the sizes, both MD5s, the compressed bytes, and each line of the package. Each
-// message of a package that is taken gets a status from each [Rule] and the credit.
-// [Gateway.Messages] returns the messages.
+// A [Gateway] takes an upload only if all of it is right: the fields and their order, the
+// credentials, the sizes, both MD5s, the compressed bytes, and each line of the package. The rules
+// ([Rule]) and the credit then decide each message's status. [Gateway.Messages] returns the
+// messages.
 //
 // Other uploads are rejected:
 //
 //   - ERROR 1 if the form is wrong
 //   - ERROR 2 for another connection id
 //   - ERROR 7 for another password, and ERROR 6 after several of them
-//   - ERROR 15 if a message is scheduled for a time that is past
+//   - ERROR 15 if a message is scheduled for a time in the past
 //   - ERROR 900, a code of its own, for a package that does not match its form, has over 200,000
 //     messages, or has over 32 MiB, or 64 MiB when decoded
 //
-// The live gateway's wording is unknown. What it does with a local id that a package repeats is
-// unknown, too; this gateway takes both messages.
+// The live gateway's wording is unknown. So is what it does if a package repeats a local id; this
+// gateway takes both messages.
 //
 // # Faults
 //
-// A [Fault] is something that goes wrong with an upload. [Gateway.Inject] injects one. The doc
-// comment of each fault says which [smslink.Outcome] a correct client reports. To change what a
-// gateway says in any other way, wrap it in an http.Handler of your own; see the example of
+// A [Fault] is something that goes wrong with an upload. [Gateway.Inject] injects faults. The doc
+// comment of each says which [smslink.Outcome] a correct client reports. To change the gateway's
+// answers in any other way, wrap it in an http.Handler of your own; see the example of
 // [NewUnstartedGateway].
 //
 // # Balance, delivery reports, unsubscriptions and replies
 //
-// The gateway answers a request for the account's balance with its credit. It reports deliveries to
-// a URL of the test ([Reports]), after a time or when the test calls [Gateway.Deliver]. A test
-// makes a person unsubscribe or reply with [Gateway.Unsubscribe] and [Gateway.Reply].
+// The balance is the gateway's credit. Delivery reports go to a URL of the test ([Reports]), after
+// a delay or when the test calls [Gateway.Deliver]. [Gateway.Unsubscribe] and [Gateway.Reply] act
+// for a person who unsubscribes or replies.
 //
 // Everything in this package is safe for concurrent use. The command "smslink sandbox" is this
 // gateway with a web page.
 package smslinktest
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -89,8 +90,8 @@ type Options struct {
 	// gateway has seen [public].
 	ZeroTestIDs bool
 
-	// Now returns the gateway's time, which decides whether a message is scheduled for the
-	// past. Nil means time.Now. It is called concurrently.
+	// Now returns the gateway's time, which decides whether a message is scheduled in the past.
+	// Nil means time.Now. It is called concurrently.
 	Now func() time.Time
 }
 
@@ -117,10 +118,10 @@ type Gateway struct {
 	opts       Options
 	closing    context.Context // done once Close is called
 	close      context.CancelFunc
-	caller     *http.Client   // of delivery reports
-	background sync.WaitGroup // delivery reports, and connections after a Raw
+	caller     *http.Client   // makes the callbacks
+	background sync.WaitGroup // of delivery reports, and connections after a Raw
 	now        func() time.Time
-	patience   patience // the default, except in a test
+	patience   patience // the default, except in tests of this package
 
 	mu sync.Mutex
 	state
@@ -140,20 +141,18 @@ func NewUnstartedGateway(opts *Options) *Gateway {
 	if opts == nil {
 		opts = &Options{}
 	}
-	g := &Gateway{ConnectionID: opts.ConnectionID, Password: opts.Password, opts: *opts, now: opts.Now, patience: defaultPatience}
+	g := &Gateway{
+		ConnectionID: cmp.Or(opts.ConnectionID, "test-connection"),
+		Password:     cmp.Or(opts.Password, "test-password"),
+		opts:         *opts,
+		now:          opts.Now,
+		patience:     defaultPatience,
+		caller:       &http.Client{Transport: &http.Transport{}},
+	}
 	if g.now == nil {
 		g.now = time.Now
 	}
-	if g.ConnectionID == "" {
-		g.ConnectionID = "test-connection"
-	}
-	if g.Password == "" {
-		g.Password = "test-password"
-	}
-	if g.opts.BanAfter == 0 {
-		g.opts.BanAfter = 5
-	}
-	g.caller = &http.Client{Transport: &http.Transport{}}
+	g.opts.BanAfter = cmp.Or(g.opts.BanAfter, 5)
 	if reports := g.opts.Reports; reports != nil && reports.Client != nil {
 		g.caller = reports.Client
 	}
@@ -193,7 +192,7 @@ func (g *Gateway) Close() {
 // other options, call [smslink.NewClient] with the gateway's ConnectionID, Password and URL.
 func (g *Gateway) Client() *smslink.Client {
 	if g.URL == "" {
-		panic("smslink: test gateway: Client of a gateway that is not started") // or it would be a client of the live gateway
+		panic("smslink: test gateway: Client of a gateway that is not started") // an empty Endpoint is the live gateway's
 	}
 	opts := &smslink.Options{Endpoint: g.URL}
 	if g.Server.TLS != nil {
@@ -257,10 +256,10 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	writeReply(w, body)
 }
 
-// closingGrace is how long an upload under way may take once Close is called.
+// closingGrace is how long an upload may still take once Close is called.
 const closingGrace = time.Second
 
 func writeReply(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write(body) // a client that is gone is not the gateway's error
+	_, _ = w.Write(body) // it fails only if the client is gone
 }

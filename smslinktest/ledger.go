@@ -37,7 +37,7 @@ type Field struct{ Name, Value string }
 type Message struct {
 	Time      time.Time // when it was taken
 	PackageID string
-	RemoteID  string // set even if the reply omits the message; see Options.ZeroTestIDs
+	RemoteID  string // even if the reply omits the message; see Options.ZeroTestIDs
 	Status    smslink.Status
 	Test      bool // the upload asked for test mode
 
@@ -45,11 +45,11 @@ type Message struct {
 	To     string    // the receiver, in digits
 	From   string    // the sender
 	Text   string    // decoded, as the phone would show it
-	SendAt time.Time // in UTC; zero = now
+	SendAt time.Time // in UTC; zero means now
 
-	Segments int // SMS that the text makes, as package gsm7 counts them
+	Segments int // of the text, as package gsm7 counts them
 
-	Delivery *Delivery // what was last reported of it; nil = nothing yet
+	Delivery *Delivery // the last delivery report; nil means none yet
 }
 
 // Unlimited is the credit of a gateway until [Gateway.SetCredit] is called.
@@ -70,7 +70,7 @@ type state struct {
 	wrong    int           // wrong passwords in a row
 	faults   []Fault       // injected and not yet met
 	requests int           // uploads begun
-	changed  chan struct{} // closed when any of this has changed, and replaced
+	changed  chan struct{} // closed and replaced when any of this changes
 	batch    *batch        // delivery reports
 
 	blacklist    map[string]bool // by the number in E.164
@@ -97,8 +97,7 @@ func (g *Gateway) Uploads() []Upload {
 
 // Reset returns the gateway to its state at the start, except for its credit. It forgets the
 // messages and uploads, the wrong passwords, the blacklist, the injected faults and the delivery
-// reports to come.
-// Ids and the numbers of uploads start again.
+// reports to come. Ids and the numbers of uploads start again.
 func (g *Gateway) Reset() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -9,23 +9,23 @@ import (
 	"sync/atomic"
 )
 
-// Raw takes the package and writes what response returns to the connection, byte for byte and in
-// one write, instead of an HTTP response. Response is called, concurrently, with the reply's body,
-// such as "MESSAGE;1;…". It returns the status line, the header and the body to write. The outcome
-// depends on what it returns:
+// Raw takes the package and writes the text that response returns to the connection, in one write,
+// instead of an HTTP response. The function response gets the reply's body, such as "MESSAGE;1;…",
+// and returns a status line, a header and a body. It is called concurrently. The outcome depends on
+// its text:
 //
-//   - A second response behind the reply waits on the connection for the next upload.
-//     [smslink.OutcomeAccepted]; a client that keeps the connection takes the second response for
+//   - After the reply there may be a second response, which waits on the connection:
+//     [smslink.OutcomeAccepted]. A client that keeps the connection takes the second response for
 //     the reply to its next package.
-//   - A reply with neither Content-Length nor chunks ends when the connection does, so that a
-//     cut reply looks like a whole one. [smslink.OutcomeAccepted]; the last message is in doubt
-//     unless its status is 3.
-//   - A body that is shorter than its Content-Length was cut. [smslink.OutcomeInDoubt], or
-//     [smslink.OutcomeRejected] if the status is from 300 to 499 and the body cannot be the start
-//     of a MESSAGE.
+//   - A reply with neither Content-Length nor chunks ends with the connection, so that a cut reply
+//     looks complete: [smslink.OutcomeAccepted]. The last message is in doubt unless its status
+//     is 3.
+//   - A body that is shorter than its Content-Length was cut: [smslink.OutcomeInDoubt], or
+//     [smslink.OutcomeRejected] if the status is from 300 to 499 and the body can't be the start of
+//     a MESSAGE.
 //
-// The connection then serves further requests. It is closed instead if the written text contains
-// the header line "Connection: close". Over HTTP/2, Raw is [LoseReply].
+// The connection then serves further requests, unless the text has the header line
+// "Connection: close". Over HTTP/2, Raw is [LoseReply].
 func Raw(response func(reply string) string) Fault {
 	return Fault{Name: "raw", serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
 		_, _ = io.Copy(io.Discard, r.Body) // or the rest would be read as the next request
@@ -44,8 +44,7 @@ func Raw(response func(reply string) string) Fault {
 	}}
 }
 
-// serveOn serves a hijacked connection as its server would have done, until it ends or the
-// gateway is closed.
+// serveOn serves a hijacked connection like its server, until it ends or the gateway is closed.
 func (g *Gateway) serveOn(conn net.Conn, as *http.Server) {
 	var active atomic.Bool
 	ended := make(chan struct{})
@@ -75,7 +74,7 @@ func (g *Gateway) serveOn(conn net.Conn, as *http.Server) {
 	})
 }
 
-// listenerOfOne accepts one connection, which is there already.
+// listenerOfOne accepts one connection, which it has from the start.
 type listenerOfOne struct {
 	net.Conn
 	accepted bool
@@ -89,7 +88,7 @@ func (l *listenerOfOne) Accept() (net.Conn, error) {
 	return l.Conn, nil
 }
 
-// Close leaves the connection open, which its server closes.
+// Close leaves the connection to the server, which closes it.
 func (l *listenerOfOne) Close() error { return nil }
 
 func (l *listenerOfOne) Addr() net.Addr { return l.LocalAddr() }

@@ -14,21 +14,21 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Reports configures how a gateway reports deliveries. It makes one callback for each message that
-// was taken with [smslink.StatusSuccess] outside test mode. A callback may arrive before the reply
-// to the upload does. Its parameters are those that the vendor describes [public]: message_id,
-// status and timestamp.
+// Reports configures delivery reports. The gateway makes one callback for each message that it took
+// with [smslink.StatusSuccess] outside test mode. A callback may arrive before the reply to the
+// upload. Its parameters are those that the vendor describes [public]: message_id, status and
+// timestamp.
 type Reports struct {
-	// URL is called, and its query is kept. If it is empty, nothing is called, and deliveries
-	// are only recorded in [Message].Delivery.
+	// URL is called with the parameters added to its query. If it is empty, deliveries are only
+	// recorded in [Message].Delivery.
 	URL  string
 	Post bool // a form POST instead of a GET
 
 	// Manual leaves the reports to [Gateway.Deliver]. Delay and Undelivered are then ignored.
 	Manual bool
 
-	// Delay is the time from taking a message to its report. The report of a message that is
-	// scheduled for later comes that long after its SendAt.
+	// Delay is the time between taking a message and its report. If the message is scheduled for
+	// later, it is the time between its SendAt and its report.
 	Delay time.Duration
 
 	// Client makes the callbacks; nil means a client of the gateway's own. Each callback may
@@ -48,7 +48,7 @@ type Reports struct {
 	PerSegment bool
 }
 
-// Delivery is what was last reported of a message.
+// Delivery is the last delivery report of a message.
 type Delivery struct {
 	Time      time.Time // when the report was made
 	Delivered bool      // else undelivered, or expired
@@ -64,13 +64,12 @@ func (g *Gateway) find(remoteID string) *Message {
 	return nil
 }
 
-// Deliver reports now that a message was delivered or was not, even if something was reported of it
-// before. It calls the URL of [Options].Reports, if there is one, within 10 seconds, and records
-// the Delivery. A report of the message that is still to come is dropped.
+// Deliver reports now that a message was delivered or was not, even if it was reported before. It
+// calls the URL of [Options].Reports, if there is one, for up to 10 seconds, and records the
+// Delivery. If a report of the message is still to come, it is dropped.
 //
-// It returns the error of the callback. It is an error if no message has that remote id, or if no
-// report can be about the message: because its status is not [smslink.StatusSuccess], or in test
-// mode.
+// Deliver returns the error of the callback. It is an error if no message has that remote id, or if
+// the message gets no reports: because its status is not [smslink.StatusSuccess], or in test mode.
 func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) error {
 	g.mu.Lock()
 	batch := g.batch
@@ -91,7 +90,7 @@ func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) 
 
 func (m *Message) reportable() bool { return m.Status == smslink.StatusSuccess && !m.Test }
 
-// deliver makes a report and records it, unless the gateway was reset meanwhile.
+// deliver makes a report and records it. It records nothing if the gateway was reset meanwhile.
 func (g *Gateway) deliver(ctx context.Context, batch *batch, m Message, delivered bool) error {
 	err := g.report(ctx, m, delivered)
 	g.mu.Lock()
@@ -103,12 +102,13 @@ func (g *Gateway) deliver(ctx context.Context, batch *batch, m Message, delivere
 	return err
 }
 
-// batch is a gateway's delivery reports since its start or last Reset, guarded by its mutex.
+// batch is a gateway's delivery reports since its start or last Reset. The gateway's mutex guards
+// it.
 type batch struct {
 	ctx     context.Context //nolint:containedctx // of the callbacks
 	cancel  context.CancelFunc
-	pending int     // reports to come
-	lost    []error // those that failed
+	pending int     // number of reports to come
+	lost    []error // of failed callbacks
 }
 
 func newBatch(closing context.Context) *batch {
@@ -121,11 +121,11 @@ func newBatch(closing context.Context) *batch {
 type due struct {
 	index int // of its message
 	after time.Duration
-	later bool // its message is scheduled for later, and WaitReports does not wait for it
+	later bool // the message is scheduled for later: WaitReports does not wait for it
 }
 
-// schedule makes the reports of the messages from first on, in a goroutine that ends with them or
-// with their batch. The caller holds the mutex.
+// schedule starts a goroutine that makes the reports of the messages from first on. It ends with
+// them or with their batch. The caller holds the mutex.
 func (g *Gateway) schedule(first int) {
 	if g.opts.Reports == nil || g.opts.Reports.Manual || g.closing.Err() != nil {
 		return
@@ -139,7 +139,7 @@ func (g *Gateway) schedule(first int) {
 		report := due{index: first + i, after: g.opts.Reports.Delay}
 		if m.SendAt.After(now) {
 			report.later = true
-			report.after = max(m.SendAt.Sub(now), m.SendAt.Sub(now)+report.after) // or it overflows
+			report.after = max(m.SendAt.Sub(now), m.SendAt.Sub(now)+report.after) // the sum may overflow
 		} else {
 			batch.pending++
 		}
@@ -162,7 +162,7 @@ func (g *Gateway) schedule(first int) {
 	})
 }
 
-// reportDue makes one report that is due, unless Deliver was first.
+// reportDue makes one report that is due, unless Deliver was faster.
 func (g *Gateway) reportDue(batch *batch, report due) {
 	g.mu.Lock()
 	if g.batch != batch {
@@ -197,10 +197,7 @@ func (g *Gateway) WaitReports(ctx context.Context) error {
 		lost = errors.Join(g.batch.lost...)
 		return g.batch.pending == 0
 	})
-	if err != nil {
-		return err
-	}
-	return lost
+	return cmp.Or(err, lost)
 }
 
 // report makes the callbacks of one report.
@@ -208,23 +205,19 @@ func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
 	if g.opts.Reports == nil || g.opts.Reports.URL == "" {
 		return nil
 	}
-	times := 1
+	times, by := 1, ByGet
 	if g.opts.Reports.PerSegment {
 		times = m.Segments
 	}
+	if g.opts.Reports.Post {
+		by = ByPost
+	}
 	for range times {
-		if _, err := g.call(ctx, g.opts.Reports.URL, method(g.opts.Reports.Post), g.reportValues(m, delivered)); err != nil {
+		if _, err := g.call(ctx, g.opts.Reports.URL, by, g.reportValues(m, delivered)); err != nil {
 			return fmt.Errorf("smslink: test gateway: delivery report of %s: %w", m.RemoteID, err)
 		}
 	}
 	return nil
-}
-
-func method(post bool) string {
-	if post {
-		return ByPost
-	}
-	return ByGet
 }
 
 func (g *Gateway) reportValues(m Message, delivered bool) url.Values {

@@ -38,7 +38,7 @@ func failing(receivers []string, status smslink.Status) Rule {
 	}
 }
 
-// phone returns a receiver's one form, or the receiver if it is not certainly a phone number.
+// phone returns a receiver in E.164 form, or as it is if it is not certainly a phone number.
 func phone(receiver string) string {
 	if number, err := smslink.E164(receiver); err == nil {
 		return number
@@ -46,8 +46,7 @@ func phone(receiver string) string {
 	return receiver
 }
 
-// statusOf returns the status of a message: what the rules say, or else the senders and the form of
-// the receiver.
+// statusOf returns the status of a message, before the credit is considered.
 func (g *Gateway) statusOf(m *Message) smslink.Status {
 	read := smslink.Message{ID: m.ID, To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt}
 	for _, rule := range g.opts.Rules {

@@ -23,8 +23,8 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// The limits of an upload. They bound the memory that one upload takes, however well it compresses:
-// about maxPacked and twice maxPlain while it is read, and then 300 bytes a message in the ledger.
+// The limits of an upload. They bound its memory, however well it compresses: about maxPacked and
+// twice maxPlain while it is read, and then 300 bytes a message in the ledger.
 const (
 	maxPacked   = 32 << 20 // bytes
 	maxPlain    = 64 << 20 // bytes
@@ -32,10 +32,10 @@ const (
 	maxMessages = 200_000
 )
 
-// patience bounds how long a request's body is waited for.
+// patience bounds the time in which a request's body is read.
 type patience struct {
-	stall time.Duration // without a byte
-	whole time.Duration // for all of it
+	stall time.Duration // of one Read
+	whole time.Duration // of all
 }
 
 var defaultPatience = patience{stall: 30 * time.Second, whole: 10 * time.Minute}
@@ -47,7 +47,7 @@ func (r *rejection) reply() wire.Reply { return wire.Reply{Code: r.code, Text: r
 
 func (r *rejection) Error() string { return r.code + ";" + r.text }
 
-// Codes of the published table [public], and one of our own for what the table does not have.
+// Codes of the published table [public], and one of our own.
 const (
 	codeTooFewArguments = "1"
 	codeConnectionID    = "2"
@@ -65,8 +65,8 @@ type form struct {
 	fields []Field
 }
 
-// read reads an upload and checks that everything in it agrees. It returns the messages without
-// what the gateway gives them.
+// read reads an upload and checks that all of it is right. The messages have no status and no ids
+// of the gateway yet.
 func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message, *rejection) {
 	form, packed, err := g.readForm(w, r)
 	if err != nil {
@@ -92,8 +92,8 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message,
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // readForm reads the form and the package. It checks the credentials before it reads the package.
-// It reads the rest of an upload that is rejected without keeping it, so that the client is done
-// writing when the answer comes.
+// If it fails, it discards the rest of the body, so that the client has written all when the answer
+// comes.
 func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, packed []byte, err error) {
 	if _, err := strconv.ParseUint(r.URL.Query().Get("timestamp"), 10, 63); err != nil {
 		return form{}, nil, errors.New("query timestamp: not Unix seconds")
@@ -113,7 +113,7 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, p
 		case "connection_id":
 			connectionID = value
 		case "password":
-			if value != "" { // an empty one is malformed, and not wrong
+			if value != "" { // ParseForm refuses an empty one
 				rejected = g.admit(connectionID, value)
 			}
 			return nil
@@ -135,7 +135,7 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, p
 	return read, packed, err
 }
 
-// guardedBody is a request's body that ends if it takes too long.
+// guardedBody is a request's body that fails if reading it takes too long.
 type guardedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -146,12 +146,12 @@ type guardedBody struct {
 	closing bool
 }
 
-// guard makes the request's body end if it takes too long, and soon once the gateway is closed. The
-// caller calls stop when the request is answered.
+// guard bounds the time in which the request's body is read, and shortens it once the gateway is
+// closed. The caller calls stop when the request is answered.
 func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func() bool) {
 	now := time.Now()
 	body := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(w), stall: g.patience.stall, until: now.Add(g.patience.whole)}
-	body.setDeadline(now.Add(body.stall)) // for net/http, which reads what a handler has not read
+	body.setDeadline(now.Add(body.stall)) // for net/http, which reads what the handler does not
 	r.Body = body
 	return context.AfterFunc(g.closing, func() {
 		body.mu.Lock()
@@ -171,7 +171,7 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	b.setDeadline(deadline)
 	n, err := b.ReadCloser.Read(p)
 	if err == nil || errors.Is(err, io.EOF) {
-		b.setDeadline(time.Time{}) // net/http goes on reading, to see the connection end
+		b.setDeadline(time.Time{}) // net/http then reads to notice the end of the connection
 	}
 	return n, err
 }
@@ -180,7 +180,7 @@ func (b *guardedBody) setDeadline(at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.closing {
-		_ = b.control.SetReadDeadline(at) // a server of the test's own may have none
+		_ = b.control.SetReadDeadline(at) // which a test's own server may not support
 	}
 }
 
@@ -223,35 +223,35 @@ func unpack(form wire.Form, packed []byte) ([]Message, error) {
 }
 
 // decompress undoes the gateway's Compression method. It is an error if the result has more than
-// size bytes; no more than that is kept in memory.
-func decompress(method int, packed []byte, size int) ([]byte, error) {
+// size bytes, and no more are kept in memory.
+func decompress(method int, packed []byte, size int) (plain []byte, err error) {
 	in := bytes.NewReader(packed)
 	switch method {
 	case 0:
 		return packed, nil
 	case 1:
-		r, err := zlib.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("package: %w", err)
+		var r io.Reader
+		if r, err = zlib.NewReader(in); err == nil {
+			plain, err = readAll(r, in, size)
 		}
-		return readAll(r, in, size)
 	case 2:
 		if holdsSecondStream(packed) {
 			return nil, errors.New("package: more than one bzip2 stream; PHP reads only the first")
 		}
-		return readAll(bzip2.NewReader(in), in, size)
+		plain, err = readAll(bzip2.NewReader(in), in, size)
 	case 3:
-		plain, err := lzf.AppendDecompress(nil, packed, size)
-		if err != nil {
-			return nil, fmt.Errorf("package: %w", err)
-		}
-		return plain, nil
+		plain, err = lzf.AppendDecompress(nil, packed, size)
+	default:
+		return nil, errors.New("field Compression is not one of 0, 1, 2 and 3")
 	}
-	return nil, errors.New("field Compression is not one of 0, 1, 2 and 3")
+	if err != nil {
+		return nil, fmt.Errorf("package: %w", err)
+	}
+	return plain, nil
 }
 
-// holdsSecondStream reports whether a bzip2 stream begins anywhere except at the start: its header,
-// and the magic of a block or of the stream's end. Go's reader would read on through it.
+// holdsSecondStream reports whether another bzip2 stream begins after the first: a header, and the
+// magic of a block or of the stream's end. Go's reader would go on with it.
 func holdsSecondStream(packed []byte) bool {
 	for level := byte('1'); level <= '9'; level++ {
 		for _, magic := range []string{"\x31\x41\x59\x26\x53\x59", "\x17\x72\x45\x38\x50\x90"} {
@@ -268,11 +268,11 @@ func readAll(r io.Reader, in *bytes.Reader, size int) ([]byte, error) {
 	_, err := plain.ReadFrom(io.LimitReader(r, int64(size)+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("package: %w", err)
+		return nil, err
 	case plain.Len() > size:
-		return nil, fmt.Errorf("package: decodes to more than the %d bytes of SizePlain", size)
+		return nil, fmt.Errorf("decodes to more than the %d bytes of SizePlain", size)
 	case in.Len() > 0:
-		return nil, errors.New("package: bytes follow its compressed stream")
+		return nil, errors.New("bytes follow its compressed stream")
 	}
 	return plain.Bytes(), nil
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // WaitMessages waits until at least n messages are taken, and returns all messages. If ctx is done
-// or the gateway is closed first, it returns the messages so far and an error: the cause of ctx, or
-// one that says that the gateway was closed.
+// or the gateway is closed first, it returns the messages so far and an error, which for a context
+// is its cause.
 func (g *Gateway) WaitMessages(ctx context.Context, n int) (messages []Message, err error) {
 	err = g.wait(ctx, func() bool {
 		messages = slices.Clone(g.messages)
@@ -27,16 +27,16 @@ type Snapshot struct {
 	Changed <-chan struct{}
 }
 
-// Inspect calls f with what the gateway holds, without a copy, for programs that poll a large
-// ledger, as the sandbox's page does. Everything else that the gateway does waits
-// until f returns. F must not change the slices, keep them, or call the gateway.
+// Inspect calls f with the gateway's own slices, for programs that poll a large ledger, as the
+// sandbox's page does. The gateway does nothing else until f returns. The function f must not
+// change or keep the slices, nor call the gateway.
 func (g *Gateway) Inspect(f func(Snapshot)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f(Snapshot{g.messages, g.uploads, g.faults, g.changed})
 }
 
-// wait calls enough, with the mutex held, until it returns true.
+// wait waits until enough returns true. It calls enough with the mutex held after each change.
 func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
 	for {
 		g.mu.Lock()
@@ -55,7 +55,7 @@ func (g *Gateway) wait(ctx context.Context, enough func() bool) error {
 	}
 }
 
-// notify wakes those who wait. The caller holds the mutex.
+// notify wakes all calls of wait. The caller holds the mutex.
 func (g *Gateway) notify() {
 	close(g.changed)
 	g.changed = make(chan struct{})

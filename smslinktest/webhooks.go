@@ -1,12 +1,12 @@
 package smslinktest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,10 +17,10 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Webhooks are the URLs of a program that takes unsubscriptions and replies. Their parameters are
-// those that the vendor describes [public]. A callback that fails, or is answered with a status
-// from 400 to 599, is made twice more, as by the live gateway; here at once, there within two
-// hours.
+// Webhooks are the URLs of a program that receives unsubscriptions and replies. Their parameters
+// are those that the vendor describes [public]. A callback that fails, or is not answered with a
+// 2xx, is made twice more, at once. The live gateway does so after a 4xx or 5xx, within two hours
+// [public].
 type Webhooks struct {
 	Unsubscriptions string // called by GET; empty means that nothing is called
 	Replies         string // called as RepliesBy says; empty means that nothing is called
@@ -37,11 +37,10 @@ const (
 // shortCode is the number that people send their messages to.
 const shortCode = "1812"
 
-// Unsubscribe makes the person with that number unsubscribe, by a text such as STOP. The number is
-// put on the account's blacklist: further messages to it have
-// [smslink.StatusInternalOrBlacklisted], until
-// [Gateway.Reset]. Then it calls the URL of [Webhooks], if there is one. It returns the error of
-// the last try. It is an error if number is not a phone number, as [smslink.E164] says.
+// Unsubscribe acts for the person with that number, who unsubscribes with a text such as STOP. It
+// puts the number on the account's blacklist: until [Gateway.Reset], messages to it have
+// [smslink.StatusInternalOrBlacklisted]. Then it calls the URL of [Webhooks], if there is one, and
+// returns the error of the last try. It is an error if [smslink.E164] does not take the number.
 func (g *Gateway) Unsubscribe(ctx context.Context, number, text string) error {
 	from, err := g.person(number)
 	if err != nil {
@@ -68,10 +67,10 @@ func (g *Gateway) Unsubscribe(ctx context.Context, number, text string) error {
 	return nil
 }
 
-// Reply makes the person with that number send a text to the account. It calls the URL of
-// [Webhooks], and returns the body of the answer, which the live gateway may send back as an SMS
-// and bill. It returns the error of the last try. It is an error if there is no URL to call, or if
-// number is not a phone number, as [smslink.E164] says.
+// Reply acts for the person with that number, who sends a text to the account. It calls the URL of
+// [Webhooks] and returns the body of the answer, which the live gateway may send back as an SMS and
+// bill. Its error is that of the last try. It is an error if there is no URL to call, or if
+// [smslink.E164] does not take the number.
 func (g *Gateway) Reply(ctx context.Context, number, text string) (answer string, err error) {
 	from, err := g.person(number)
 	if err != nil {
@@ -91,12 +90,7 @@ func (g *Gateway) Reply(ctx context.Context, number, text string) (answer string
 func (g *Gateway) Blacklist() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var numbers []string
-	for number := range g.blacklist {
-		numbers = append(numbers, number)
-	}
-	slices.Sort(numbers)
-	return numbers
+	return slices.Sorted(maps.Keys(g.blacklist))
 }
 
 func (g *Gateway) isBlacklisted(number string) bool {
@@ -124,7 +118,7 @@ func (g *Gateway) messageValues(from, text string) url.Values {
 	}
 }
 
-// callThrice makes a callback, and makes it twice more if it fails.
+// callThrice makes a callback, up to three times until one succeeds.
 func (g *Gateway) callThrice(ctx context.Context, callback, by string, values url.Values) (answer string, err error) {
 	for range 3 {
 		if answer, err = g.call(ctx, callback, by, values); err == nil || ctx.Err() != nil {
@@ -158,8 +152,7 @@ func (g *Gateway) call(ctx context.Context, callback, by string, values url.Valu
 	return string(raw), nil
 }
 
-// withoutURL returns the cause of an error that would quote the callback's URL, which contains a
-// secret.
+// withoutURL returns an error that does not quote the callback's URL, which contains a secret.
 func withoutURL(err error) error {
 	var quoting *url.Error
 	if errors.As(err, &quoting) {
@@ -169,36 +162,33 @@ func withoutURL(err error) error {
 }
 
 func newCall(ctx context.Context, callback, by string, values url.Values) (*http.Request, error) {
+	method, contentType, body := http.MethodPost, "", ""
 	switch by {
 	case ByPost:
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, callback, strings.NewReader(values.Encode()))
-		if err == nil {
-			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-		return req, err
+		contentType, body = "application/x-www-form-urlencoded", values.Encode()
 	case ByJSON:
 		object := map[string]string{}
 		for name := range values {
 			object[name] = values.Get(name)
 		}
-		body, err := json.Marshal(object)
+		text, err := json.Marshal(object)
 		if err != nil {
 			return nil, err
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, callback, bytes.NewReader(body))
-		if err == nil {
-			req.Header.Set("Content-Type", "application/json")
+		contentType, body = "application/json", string(text)
+	default:
+		target, err := url.Parse(callback)
+		if err != nil {
+			return nil, err
 		}
-		return req, err
+		query := target.Query()
+		maps.Copy(query, values)
+		target.RawQuery = query.Encode()
+		method, callback = http.MethodGet, target.String()
 	}
-	target, err := url.Parse(callback)
-	if err != nil {
-		return nil, err
+	req, err := http.NewRequestWithContext(ctx, method, callback, strings.NewReader(body))
+	if err == nil && contentType != "" {
+		req.Header.Set("Content-Type", contentType)
 	}
-	query := target.Query()
-	for name := range values {
-		query.Set(name, values.Get(name))
-	}
-	target.RawQuery = query.Encode()
-	return http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	return req, err
 }
