@@ -166,7 +166,7 @@ func TestBalance_timeout(t *testing.T) {
 	})
 }
 
-func TestBalance_redirectGivesThePasswordToNobody(t *testing.T) {
+func TestBalance_passwordIsNotRedirected(t *testing.T) {
 	var there atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { there.Add(1) }))
 	defer elsewhere.Close()

@@ -618,7 +618,7 @@ func TestNewClient_defaultTimeout(t *testing.T) {
 }
 
 // A transport that checks certificates in its own way is not one that turns checks off.
-func TestNewClient_takesATransportThatVerifiesByItself(t *testing.T) {
+func TestNewClient_takesATransportWithItsOwnVerification(t *testing.T) {
 	for _, config := range []*tls.Config{
 		{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error { return nil }},
 		{InsecureSkipVerify: true, VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return nil }},

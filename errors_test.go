@@ -368,7 +368,7 @@ func requirePrintable(t *testing.T, text string) {
 	}
 }
 
-// Neither a certificate's names nor a transport's words reach a terminal as they are.
+// A certificate's names and a transport's text are escaped before they reach a terminal.
 func TestSendError_holdsNoControlCharacter(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

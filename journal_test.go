@@ -264,7 +264,7 @@ func TestStream_withAJournalEachIDComesOnce(t *testing.T) {
 	require.Len(t, gateway.Messages(), 1)
 }
 
-func TestStream_journalThatTellsOfStrangersStopsIt(t *testing.T) {
+func TestStream_journalWithOtherMessagesResultsStopsIt(t *testing.T) {
 	for name, lie := range map[string][]smslink.Result{
 		"one twice":  {{ID: 0}, {ID: 0}},
 		"a stranger": {{ID: 999}},

@@ -374,7 +374,7 @@ func TestSend_replyAboutOtherMessagesIsInDoubt(t *testing.T) {
 
 // A server that writes a second answer behind each reply. On a connection that another upload gets,
 // it would be taken for that one's.
-func TestSend_aSecondAnswerIsNobodys(t *testing.T) {
+func TestSend_aSecondAnswerIsIgnored(t *testing.T) {
 	for name, junk := range map[string]string{
 		"403":     "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
 		"ERROR":   strings.ReplaceAll(http200("ERROR;8;no credit"), "Connection: close\r\n", ""),

@@ -319,7 +319,7 @@ func TestStream_refusedMessagesDoNotPileUp(t *testing.T) {
 	}
 }
 
-func TestStream_leavingTheLoopLetsWhatIsOnItsWayFinish(t *testing.T) {
+func TestStream_leavingTheLoopLetsUploadsFinish(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.Inject(smslinktest.Fault{}, smslinktest.Delay(100*time.Millisecond),

@@ -48,7 +48,7 @@ func tracedClient(t *testing.T, gateway *smslinktest.Gateway, opts smslink.Optio
 	return clientOf(t, gateway, opts), &tracer
 }
 
-func TestTracer_isToldOfEachUpload(t *testing.T) {
+func TestTracer_seesEachUpload(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		fault    smslinktest.Fault
@@ -141,7 +141,7 @@ func (h contextHandler) Handle(ctx context.Context, _ slog.Record) error {
 	return nil
 }
 
-func TestTracer_isToldOfWhatIsNotSent(t *testing.T) {
+func TestTracer_seesWhatIsNotSent(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	client, tracer := tracedClient(t, gateway, smslink.Options{})
 	gateway.Close()
@@ -156,7 +156,7 @@ func TestTracer_isToldOfWhatIsNotSent(t *testing.T) {
 	require.Equal(t, smslink.UploadEnd{Outcome: smslink.OutcomeNotSent, Err: err}, tracer.ends[1])
 }
 
-func TestTracer_isNotToldOfSealedPackages(t *testing.T) {
+func TestTracer_seesNoSealedPackage(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client, tracer := tracedClient(t, gateway, smslink.Options{})
@@ -171,7 +171,7 @@ func TestTracer_isNotToldOfSealedPackages(t *testing.T) {
 	require.Len(t, tracer.ends, 1)
 }
 
-func TestTracer_isToldOfEachAttemptOfAStream(t *testing.T) {
+func TestTracer_seesEachAttemptOfAStream(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	var attempts int
@@ -198,7 +198,7 @@ func TestTracer_isToldOfEachAttemptOfAStream(t *testing.T) {
 	require.Equal(t, smslink.OutcomeAccepted, tracer.ends[2].Outcome)
 }
 
-func TestTracer_isToldOfTheEndIfTheTransportPanics(t *testing.T) {
+func TestTracer_seesTheEndIfTheTransportPanics(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client, tracer := tracedClient(t, gateway, smslink.Options{

@@ -121,7 +121,7 @@ func TestSend_outcomeOfEachAnswer(t *testing.T) {
 	}
 }
 
-func TestSend_gatewayErrorHasTheGatewaysWords(t *testing.T) {
+func TestSend_gatewayErrorHasTheGatewaysText(t *testing.T) {
 	_, _, err := sendTo(t, replying(t, http200("ERROR;8;Credit insuficient")), 1)
 	var gatewayErr *smslink.GatewayError
 	require.ErrorAs(t, err, &gatewayErr)
@@ -863,7 +863,7 @@ func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
 }
 
 // Wherever a redirect leads, to another host or to http, no one gets the password.
-func TestSend_redirectGivesThePasswordToNobody(t *testing.T) {
+func TestSend_passwordIsNotRedirected(t *testing.T) {
 	var there atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { there.Add(1) }))
 	defer elsewhere.Close()
@@ -896,8 +896,8 @@ func TestSend_redirectGivesThePasswordToNobody(t *testing.T) {
 	}
 }
 
-// A proxy's words are not shown: they may quote the credentials that it was given.
-func TestSend_proxysWordsStayOutOfTheError(t *testing.T) {
+// A proxy's text is not shown: it may quote the credentials that it was given.
+func TestSend_proxysTextStaysOutOfTheError(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()

@@ -303,7 +303,7 @@ func TestTelemetry_hasNoSecrets(t *testing.T) {
 	}
 }
 
-func TestObserveBalance_asksNoMoreOftenThanTold(t *testing.T) {
+func TestObserveBalance_asksOnceAnInterval(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.SetCredit(500)

@@ -114,7 +114,7 @@ func TestWaitMessages(t *testing.T) {
 	require.EqualError(t, err, "smslink: test gateway: the gateway was closed")
 }
 
-func TestReset_startsAnew(t *testing.T) {
+func TestReset_startsFromNothing(t *testing.T) {
 	var numbers []int
 	gateway := newGateway(t, &smslinktest.Options{BanAfter: 1, Fault: func(n int) smslinktest.Fault {
 		numbers = append(numbers, n)

@@ -76,7 +76,7 @@ func allocatedBy(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Four uploads with a wrong password, each of which stalls within its package, hold no memory.
+// Four uploads with a wrong password, each stalled within its package, take no memory.
 func TestGateway_keepsNothingOfAnUploadWithWrongCredentials(t *testing.T) {
 	gateway := newGateway(t, nil)
 	const size = 24 << 20

@@ -101,7 +101,7 @@ func TestRaw_outcomes(t *testing.T) {
 	}
 }
 
-func TestRaw_endsTheConnectionIfTold(t *testing.T) {
+func TestRaw_endsTheConnectionIfTheReplySaysSo(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.Raw(func(reply string) string {
 		return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + reply[:len(reply)-1]

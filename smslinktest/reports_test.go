@@ -119,7 +119,7 @@ func TestReports_waitForTheirDelay(t *testing.T) {
 	require.ErrorIs(t, gateway.WaitReports(ctx), context.DeadlineExceeded)
 }
 
-func TestReports_failuresAreTold(t *testing.T) {
+func TestReports_failuresAreReturned(t *testing.T) {
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
 	defer broken.Close()
 	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: broken.URL}})
@@ -288,7 +288,7 @@ func TestDeliver_withoutACallback(t *testing.T) {
 	}
 }
 
-func TestDeliver_keepsWhatBecameOfTheCallback(t *testing.T) {
+func TestDeliver_keepsTheCallbacksError(t *testing.T) {
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
 	defer broken.Close()
 	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: broken.URL, Manual: true}})

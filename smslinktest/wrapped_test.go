@@ -74,7 +74,7 @@ func editing(edit func(reply string) string) func(http.Handler) http.HandlerFunc
 	}
 }
 
-// Facts about the live gateway that are not confirmed can each be broken, in a reply's words...
+// Each unconfirmed fact about the live gateway can be broken: those about a reply's text...
 func TestGateway_whoseRepliesDeviate(t *testing.T) {
 	wrongDigest := func(gateway *smslinktest.Gateway) string {
 		u := newUpload(gateway, 0, onePlain, onePlain)

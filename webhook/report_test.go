@@ -22,9 +22,9 @@ func TestReport_Network(t *testing.T) {
 	}
 }
 
-// Only what the gateway counts is printed: not the operator's words, nor a network's,
-// nor what else came.
-func TestReport_printsNobodysWords(t *testing.T) {
+// Only the gateway's id, the outcome and the time are printed, and no text of an operator or a
+// network.
+func TestReport_printsNoTextAndNoNumber(t *testing.T) {
 	r := webhook.Report{
 		RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC(),
 		NetworkID: secrets.Text, NetworkType: secrets.Number, Text: secrets.Text, ConnectionID: secrets.Password, Other: url.Values{secrets.Number: {secrets.Password}},

@@ -236,7 +236,7 @@ func TestHandlers_haveOneGuard(t *testing.T) {
 
 func second(_ http.Handler, err error) error { return err }
 
-// Neither a log nor a printed value has a number, a text or a network's words.
+// No log line and no printed value has a number, a text or a network's name.
 func TestHandlers_showNoSecrets(t *testing.T) {
 	u := webhook.Unsubscription{
 		ID: secrets.Number, From: secrets.Number, To: secrets.Number, Text: secrets.Text, Time: time.Unix(1_700_000_000, 0).UTC(), Status: 1, StatusMessage: secrets.Text,

@@ -13,8 +13,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// A balance that the gateway does not tell is said, and keeps nothing from being sent.
-func TestSend_balanceThatIsNotTold(t *testing.T) {
+// If the balance can't be read, send says so and goes on.
+func TestSend_balanceThatCannotBeRead(t *testing.T) {
 	gateway := newGateway(t, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "index.php") {

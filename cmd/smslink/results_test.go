@@ -83,7 +83,7 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	require.Equal(t, "somebody's own", string(kept))
 }
 
-// A server's words never reach the terminal or a file as they are, whatever they come in.
+// A server's text is escaped in the terminal and in files.
 func TestSend_serversControlCharacters(t *testing.T) {
 	const evil = "\x1b]0;owned\a\u009b2J\u202e"
 	for name, reply := range map[string]string{

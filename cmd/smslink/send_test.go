@@ -130,7 +130,7 @@ func TestSend_campaignArrivesAsItStandsInTheFile(t *testing.T) {
 	}
 }
 
-// notAPhoneNumber is why a receiver of words is refused.
+// notAPhoneNumber is why a receiver without digits is refused.
 const notAPhoneNumber = "holds something other than the digits and punctuation of a phone number"
 
 // badRowsComplaints are those of badRowsFile.
@@ -161,7 +161,7 @@ func TestSend_badRowsStopItBeforeAnythingIsSent(t *testing.T) {
 	require.NoFileExists(t, results)
 }
 
-func TestSend_badRowsAreSkippedWhereTheyShallBe(t *testing.T) {
+func TestSend_badRowsAreSkippedOnRequest(t *testing.T) {
 	results := filepath.Join(t.TempDir(), "results.csv")
 	got := smslinkIn(nil, "", "send", "--sandbox", "--on-bad-row", "skip", "--results", results, badRowsFile)
 	require.Equal(t, cli.ExitSomeBad, got.code)

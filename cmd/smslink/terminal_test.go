@@ -74,7 +74,7 @@ func TestTerminal_narrow(t *testing.T) {
 	term.Shows("50 rows: 50 accepted, 0 failed, 0 bad; 50 SMS; package 1001")
 }
 
-// Resuming asks about the rest, and about nothing if there is none.
+// Resuming asks about the rest, and asks nothing if everything was sent.
 func TestTerminal_resumes(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder := t.TempDir()

@@ -22,8 +22,8 @@ type event struct {
 	attrs []string
 }
 
-// loggedEvents returns the events that the packages of a folder log, by their words. Of attributes
-// that are put together elsewhere it has none.
+// loggedEvents adds the events that a folder's packages log, by their messages. It leaves out
+// attributes that are put together elsewhere.
 func loggedEvents(t *testing.T, folder string, events map[string]event) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.go"))

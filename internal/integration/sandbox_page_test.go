@@ -209,7 +209,7 @@ func TestSandboxPage_everythingIsReachedByKeyboard(t *testing.T) {
 	}
 }
 
-// A command that a person copies by eye breaks between its words alone, never within --endpoint.
+// A command on the page breaks only between its arguments, never within --endpoint.
 func TestSandboxPage_commandsBreakBetweenWords(t *testing.T) {
 	b := newBrowser(t)
 	s := startSandbox(t)

@@ -28,12 +28,9 @@ var exceptions = map[string]string{
 	"internal/integration/words_test.go":          "this list",
 	"outbox/migrations":                           "tables of before, which are read",
 	"outbox/internal/integration/migrate_test.go": "the same",
-	"internal/bench":                              "a figure is judged by its target",
-	"docs/performance.md":                         "the same",
-	"internal/bzip2":                              "the same",
 }
 
-func TestWords_thatWentAreInNoFile(t *testing.T) {
+func TestVocabulary_oldWordsAreInNoFile(t *testing.T) {
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	list.Dir = repository
 	files, err := list.Output()

@@ -129,7 +129,7 @@ const (
 
 var twoOrders = []string{"2 0712345678 Bună Ana, comanda ta a ajuns.", "3 0723456789 Bună Ion, factura e de 120,50 lei."}
 
-// words returns a row as TestFiles has it.
+// words returns a row in the form that TestFiles compares.
 func words(row campaign.Row) string {
 	if row.Bad != nil {
 		at := row.Bad.Cell

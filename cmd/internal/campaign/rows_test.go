@@ -157,7 +157,7 @@ func TestRows_unended(t *testing.T) {
 	}
 }
 
-// A row has an end, and no file is held as a whole to find it.
+// A row has an end. The file is not read whole to find it.
 func TestRows_longRow(t *testing.T) {
 	for _, c := range []struct {
 		name, start, end string

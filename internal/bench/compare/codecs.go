@@ -200,7 +200,7 @@ func (c *comparison) benchmarks() error {
 func (c *comparison) codecTable() *measure.Table {
 	t := measure.NewTable("what", "target", "measured", "met", "from")
 	row := func(what string, value, target float64, from string) {
-		text, met := measure.Judge(value, target)
+		text, met := measure.Met(value, target)
 		t.Row(what, text, fmt.Sprintf("%.3f", value), met, from)
 	}
 	// ratio adds a row of what one name's figures are ÷ another's.

@@ -165,9 +165,9 @@ func jobTable(p peer, results []result) *measure.Table {
 		theirTimes, ourTimes := measure.Took(r.theirs.runs), measure.Took(r.ours.runs)
 		theirMemory, ourMemory := r.theirs.memory(), r.ours.memory()
 		times, memory := measure.Ratio(theirTimes, ourTimes), measure.Ratio(ourMemory, theirMemory)
-		timeTarget, timeMet := measure.Judge(times, r.target)
+		timeTarget, timeMet := measure.Met(times, r.target)
 		memoryText := fmt.Sprintf("%.2f", memory)
-		if target, met := measure.Judge(memory, p.memory[r.n]); target != "" {
+		if target, met := measure.Met(memory, p.memory[r.n]); target != "" {
 			memoryText += ", target " + target + ": " + met
 		}
 		t.Row(fmt.Sprintf("%d messages, %s", r.n, r.codec),

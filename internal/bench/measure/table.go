@@ -91,9 +91,9 @@ func NewTable(columns ...string) *Table {
 // Row adds a row.
 func (t *Table) Row(cells ...string) { fmt.Fprintf(t, "| %s |\n", strings.Join(cells, " | ")) }
 
-// Judge returns the text of a target, and whether it is met. The target is the least of what may be
+// Met returns the text of a target, and whether it is met. The target is the least of what may be
 // measured, or the most if it is negative. 0 is no target.
-func Judge(measured, target float64) (text, met string) {
+func Met(measured, target float64) (text, met string) {
 	switch {
 	case target == 0:
 		return "", ""

@@ -91,7 +91,7 @@ func send(plain, secure string, rounds int, lasting time.Duration) error {
 					cells, ratios = append(cells, fmt.Sprintf("%.2f", ratio)), append(ratios, ratio)
 				}
 			}
-			target, met := measure.Judge(ratios[0], targets[n][i])
+			target, met := measure.Met(ratios[0], targets[n][i])
 			t.Row(append(cells, target, met)...)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
 )
 
-// Each cause why Run can't begin has its own words.
+// Each reason why Run can't begin has an error text of its own.
 func TestRun_saysWhyItCannotBegin(t *testing.T) {
 	const worker = "worker"
 	become := map[string]func(dsn string) string{ // another role

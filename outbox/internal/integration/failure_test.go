@@ -232,7 +232,7 @@ func TestRun_frozenPastItsDeadline(t *testing.T) {
 }
 
 // The connection is cut before the claim's commit reaches the database, or before its answer comes.
-func TestRun_uncertainCommitIsWithdrawn(t *testing.T) {
+func TestRun_commitInDoubtIsWithdrawn(t *testing.T) {
 	eachServer(t, true, func(t *testing.T, config workerConfig, server *servers.Server) {
 		for _, committed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("committed %v", committed), func(t *testing.T) {
