@@ -213,8 +213,9 @@ type StreamOptions struct {
 	Retry Retry
 
 	// UniqueIDs makes a message invalid if its id came before, anywhere in the stream. By default
-	// only the ids of a package are compared. The stream then keeps every id in memory, in less
-	// than a byte for ids that lie close together, and 40 bytes at most. A Journal implies it.
+	// only the ids of a package are compared. With UniqueIDs the stream keeps every id in memory,
+	// in less than a byte for ids that lie close together, and 40 bytes at most. A Journal implies
+	// it.
 	UniqueIDs bool
 
 	// Journal records what was sent, so that the same input can be sent again after a crash; nil
