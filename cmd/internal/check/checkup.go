@@ -16,10 +16,10 @@ import (
 	"github.com/go-smslink/smslink/gsm7"
 )
 
-// checkup is all that check looks at.
+// checkup is what check finds.
 type checkup struct {
 	campaign.Survey
-	FoldedSegments int            `json:"folded_segments"` // were all texts folded
+	FoldedSegments int            `json:"folded_segments"` // if all texts were folded
 	Cost           float64        `json:"cost,omitempty"`
 	Reasons        outcome.Counts `json:"bad_row_reasons"`
 	Characters     []*foreignRune `json:"characters"`         // that need UCS-2, the most frequent first
@@ -34,15 +34,15 @@ type foreignRune struct {
 	Character string `json:"character"`
 	Code      string `json:"code"`
 	Messages  int    `json:"messages"`
-	File      string `json:"file"` // where it is first met
+	File      string `json:"file"` // of the first such message
 	Line      int    `json:"line"`
 	Folded    string `json:"folded"` // what --fold makes of it; the character itself if no similar one exists
 }
 
-// examined is what check finds out about the text of a good row.
+// examined is what check finds in the text of a good row.
 type examined struct {
-	foreign []rune // each character that needs UCS-2 once, by its code
-	folded  int    // SMS, were it folded
+	foreign []rune // the characters that need UCS-2, sorted, each once
+	folded  int    // SMS that it would make if it were folded
 }
 
 func examine(r *campaign.Row) examined {
@@ -157,7 +157,7 @@ func placesOf(rows []campaign.Place) string {
 	return b.String()
 }
 
-// checked is what machines read of one row.
+// checked returns the object of --json for a row.
 func checked(r *campaign.Row, text examined) any {
 	checked := struct {
 		File     string `json:"file"`

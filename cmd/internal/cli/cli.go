@@ -99,7 +99,7 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	}
 }
 
-// Files wants at least one FILE.
+// Files requires at least one FILE.
 func Files(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return errors.New("name a FILE, or - for standard input")

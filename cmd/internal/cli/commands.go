@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// prepare makes a command that has others refuse a name that none of them has. It makes each flag
-// that takes one value refuse a second one.
+// prepare makes a command with subcommands refuse any other name, and each flag that takes one
+// value refuse a second one.
 func prepare(cmd *cobra.Command) {
 	if cmd.HasSubCommands() {
 		cmd.Args = noSuchCommand

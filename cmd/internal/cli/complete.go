@@ -11,7 +11,7 @@ func CompleteFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 func Complete(cmd *cobra.Command, flag string, values func() ([]string, cobra.ShellCompDirective)) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return values()
-	}) // which fails only for a flag that does not exist
+	}) // fails only for a flag that does not exist
 }
 
 // OneOf completes a flag that takes one of these values.

@@ -14,8 +14,8 @@ import (
 // ErrNotConfirmed means that the answer was not yes.
 var ErrNotConfirmed = errors.New("not confirmed")
 
-// CanAsk reports whether there is a person to ask: if standard input is a terminal, or if it is the
-// input of the command and there is a terminal all the same.
+// CanAsk reports whether there is a person to ask: standard input is a terminal, or it holds the
+// rows and a terminal can be opened in its place.
 func CanAsk(c Console, inputIsStdin bool) bool {
 	if terminal.Is(c.In) {
 		return true
@@ -65,7 +65,7 @@ func Confirm(c Console, question string) error {
 	return ErrNotConfirmed
 }
 
-// readLine reads no further than the line.
+// readLine reads a line, and nothing behind it.
 func readLine(in io.Reader) string {
 	var line []byte
 	for b := make([]byte, 1); ; {

@@ -58,8 +58,8 @@ type onceSwitch struct{ onceValue }
 
 func (v *onceSwitch) IsBoolFlag() bool { return true }
 
-// onceOnly makes it an error to give a flag twice that takes one value: which of the two was meant
-// is not known. It leaves flags as they are that collect values.
+// onceOnly makes it an error to give a flag twice, unless the flag collects values: no one knows
+// which of the two was meant.
 func onceOnly(f *pflag.Flag) {
 	once := onceValue{Value: f.Value}
 	switch f.Value.(type) {
@@ -71,8 +71,8 @@ func onceOnly(f *pflag.Flag) {
 	}
 }
 
-// wrongFlag rewrites an error of pflag: it says what is wrong with a flag's value, or which flag was
-// meant.
+// wrongFlag rewrites an error of pflag, so that it says what a flag's value must be, or which flag
+// was meant.
 func wrongFlag(cmd *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {

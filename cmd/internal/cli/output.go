@@ -33,10 +33,10 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// JSON writes a line of JSON. That v has no form in JSON is an error of the output, too.
+// JSON writes v as a line of JSON. It is an error of the output if v can't be encoded.
 func (o *Output) JSON(v any) { o.Fail(o.encoder.Encode(v)) }
 
-// Failure returns the error to report: nil if the reader needs no more, such as head.
+// Failure returns the error to report. It is nil if the reader has closed the pipe, as head does.
 func (o *Output) Failure() error {
 	if errors.Is(o.Err, syscall.EPIPE) {
 		return nil
@@ -44,14 +44,14 @@ func (o *Output) Failure() error {
 	return o.Err
 }
 
-// Fail keeps an error as that of the output, if it is the first.
+// Fail keeps err if it is the first error of the output.
 func (o *Output) Fail(err error) {
 	if o.Err == nil && err != nil {
 		o.Err = fmt.Errorf("the output could not be written: %w", err)
 	}
 }
 
-// Heading stands in the first row of several.
+// Heading returns text for the first row of several, and "" for the others.
 func Heading(i int, text string) string {
 	if i > 0 {
 		return ""

@@ -25,7 +25,7 @@ func (f *blacklistFlags) addTo(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.endpoint, "endpoint", smslink.DefaultEndpoint, "`URL` of the gateway's bulk-v3.php, which --blacklist asks")
 }
 
-// client returns the client of the API, or nil if it is not to be asked.
+// client returns the client of the API, or nil without --blacklist.
 func (f *blacklistFlags) client(c cli.Console, names []string) (*blacklist.Client, error) {
 	if !f.ask {
 		return nil, nil
@@ -41,14 +41,14 @@ func (f *blacklistFlags) client(c cli.Console, names []string) (*blacklist.Clien
 	return client, err
 }
 
-// failedRow is the row of a message with status 4, and then what was found of it.
+// failedRow is a row of the campaign. blacklisted adds to at what it finds.
 type failedRow struct {
 	id     int64
 	at     string
 	number string
 }
 
-// blacklisted asks for the number of each row whose message has status 4, and returns these rows.
+// blacklisted looks up the number of each row whose message has status 4, and returns these rows.
 func blacklisted(ctx context.Context, client *blacklist.Client, j *campaignjournal.Journal, rows []failedRow) (failed []failedRow, err error) {
 	ids := make([]int64, len(rows))
 	for i, row := range rows {

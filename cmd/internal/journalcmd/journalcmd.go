@@ -52,7 +52,7 @@ Exit codes:
   3  a journal or a file can't be read, or it does not fit; nothing was changed
   4  messages are still in doubt`
 
-// aDir wants DIR, and allows FILEs after it.
+// aDir requires DIR, and allows FILEs after it.
 func aDir(_ *cobra.Command, args []string) error {
 	if len(args) == 0 || args[0] == "" {
 		return errors.New("name the DIR of the journal")
@@ -60,7 +60,7 @@ func aDir(_ *cobra.Command, args []string) error {
 	return cli.Files(nil, args)
 }
 
-// useJournal opens a journal that is there, and closes it after use.
+// useJournal opens an existing journal, and closes it after use.
 func useJournal(dir string, use func(*campaignjournal.Journal) error) (err error) {
 	failed := func(err error) error {
 		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%s: %w", dir, terminal.Error(err)))
@@ -82,7 +82,7 @@ func useJournal(dir string, use func(*campaignjournal.Journal) error) (err error
 	return err
 }
 
-// inDoubt ends a command: with its code for messages that are still in doubt.
+// inDoubt returns the end of a command: an exit code of its own if messages are still in doubt.
 func inDoubt(j *campaignjournal.Journal) error {
 	if len(j.InDoubt()) > 0 {
 		return cli.Exit(cli.ExitInDoubt, nil)
@@ -90,7 +90,7 @@ func inDoubt(j *campaignjournal.Journal) error {
 	return nil
 }
 
-// state returns what a journal comes to, in one line.
+// state sums up a journal in one line.
 func state(j *campaignjournal.Journal) string {
 	accepted, failed := 0, 0
 	runs := j.Runs()
@@ -113,7 +113,7 @@ func state(j *campaignjournal.Journal) string {
 	return text
 }
 
-// local writes a time as a person at this machine reads it.
+// local returns a time as a person at this machine reads it.
 func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
 
 func newJournalListCommand(c cli.Console) *cobra.Command {
@@ -252,7 +252,7 @@ func ids(doubts []journal.Doubt) []int64 {
 	return ids
 }
 
-// group is ids in doubt that follow one another, since the same time.
+// group is a range of ids that are in doubt since the same time.
 type group struct {
 	first, last int64
 	since       time.Time
@@ -265,7 +265,8 @@ func (g group) String() string {
 	return fmt.Sprintf("%d-%d", g.first, g.last)
 }
 
-// grouped puts ids together that follow one another, unless each is to stand alone.
+// grouped puts consecutive ids that are in doubt since the same time into one group, unless alone
+// is true.
 func grouped(doubts []journal.Doubt, alone bool) (groups []group) {
 	for _, doubt := range doubts {
 		last := len(groups) - 1

@@ -73,7 +73,7 @@ Messages that are not in the report stay in doubt, since a report may come late.
 	return cmd
 }
 
-// check finds what is wrong with the flags.
+// check returns what is wrong with the flags.
 func (o *resolveOptions) check(names []string) error {
 	ways := 0
 	for _, way := range []bool{o.sent, o.notSent, o.report != ""} {
@@ -220,7 +220,7 @@ func (r *idRanges) list() (list []int64) {
 	return slices.Compact(list)
 }
 
-// idRangesOf puts sorted ids together that follow one another, and returns the first of them.
+// idRangesOf returns the first ranges of sorted ids.
 func idRangesOf(ids []int64) string {
 	const shown = 10
 	doubts := make([]journal.Doubt, len(ids))

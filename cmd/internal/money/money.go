@@ -1,4 +1,4 @@
-// Package money reads the price of an SMS and says what a number of them costs.
+// Package money reads the price of an SMS and computes what a number of them costs.
 package money
 
 import (

@@ -11,14 +11,14 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
 )
 
-// bookComment marks a workbook that a run has written, so that the next one may replace it.
+// bookComment marks a workbook that a run has written, so that a later run may replace it.
 const bookComment = "results of smslink send"
 
 // isBook reports whether a results file is to be a workbook.
 func isBook(name string) bool { return strings.EqualFold(filepath.Ext(name), ".xlsx") }
 
-// writeBook makes a workbook of a results file in CSV. It is written beside its place, and put
-// there once it is whole.
+// writeBook makes a workbook of a results file in CSV. It writes a file beside name, and renames it
+// once it is whole.
 func writeBook(name, fromCSV string) (err error) {
 	in, err := os.Open(fromCSV)
 	if err != nil {

@@ -22,17 +22,17 @@ type Row struct {
 	Category string         `json:"category"`          // the name of Kind, with invalid for Bad
 
 	Kind   Kind   `json:"-"`
-	Reason string `json:"-"` // Text and Note without what is this row's own; empty if it was accepted
+	Reason string `json:"-"` // Text and Note, the same for all rows with this outcome; empty if it was accepted
 }
 
-// Kind is what an outcome means to the whole of a run.
+// Kind is the kind of an outcome.
 type Kind int
 
 // The kinds, in the order in which they are shown.
 const (
 	Accepted Kind = iota
 	Failed        // the gateway says so of this message
-	Bad           // the row is bad, or its message invalid
+	Bad           // the row is bad, or its message is invalid
 	NotSent
 	Rejected
 	InDoubt  // it may have been taken
@@ -90,7 +90,7 @@ func (r Row) Replied(result smslink.Result) Row {
 	return r
 }
 
-// Known adds what the journal has of an earlier run.
+// Known adds the result of an earlier run, from the journal.
 func (r Row) Known(result smslink.Result) Row {
 	r = r.Replied(result)
 	r.Earlier = true

@@ -14,9 +14,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// Reason returns the outcome of a package that was not accepted, and why, as a person at a shell
-// says it. It leaves out what is that one upload's own, such as a URL's timestamp or a connection's
-// port.
+// Reason returns the outcome of a package that was not accepted, and why, in one line. It leaves
+// out what differs between uploads, such as a URL's timestamp or a connection's port.
 func Reason(err error) string {
 	outcome := smslink.OutcomeOf(err).String()
 	var sendErr *smslink.SendError

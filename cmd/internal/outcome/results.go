@@ -35,16 +35,19 @@ type Results struct {
 // ResultsOptions are the settings of a results file.
 type ResultsOptions struct {
 	Resuming bool                      // a journal has the results of earlier runs
-	Tell     func(string)              // is called if others could read the file
-	Price    func(segments int) string // returns what they cost, or ""
+	Tell     func(string)              // is called with a note if others could read the file
+	Price    func(segments int) string // returns what the segments cost, or ""
 }
 
 // CreateResults opens the file before anything is sent, so that a name that can't be written costs
-// nothing. It refuses a file that holds something, since remote ids can't be recovered. But if a
-// journal has them, a results file of an earlier run is replaced once the new one is whole: until
-// then the new one is written beside it, as NAME.partial. A workbook (.xlsx) is made of
-// NAME.partial, a CSV, at the end. A symbolic link is refused: someone else may have put it there.
-// Only the owner can read the file; tell is called if that had to be changed.
+// nothing.
+//
+//   - A file that is not empty is refused, since its remote ids can't be recovered. But if a journal
+//     has them, a results file of an earlier run is replaced once the new one is whole. Until then the
+//     new one is NAME.partial.
+//   - A workbook (.xlsx) is made of NAME.partial, a CSV, at the end.
+//   - A symbolic link is refused: someone else may have put it there.
+//   - Only the owner can read the file.
 func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 	if name == "" {
 		return nil, nil
@@ -85,7 +88,7 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 	return r, r.Flush()
 }
 
-// openPartial opens a new file, or one that a run which was killed has left.
+// openPartial opens a new file, or the one that a run left when it was killed.
 func openPartial(name string) (*os.File, error) {
 	f, err := safefile.NoFollow(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -107,7 +110,7 @@ func openPartial(name string) (*os.File, error) {
 	return f, nil
 }
 
-// prepare refuses a file that holds something, and keeps others from reading it.
+// prepare refuses a file that is not empty, and keeps others from reading it.
 func (r *Results) prepare(tell func(string)) error {
 	info, err := r.file.Stat()
 	switch {
@@ -168,8 +171,8 @@ func (r *Results) Add(row Row) error {
 	return r.csv.Write(r.record[:])
 }
 
-// cell keeps a spreadsheet from taking a text for a formula, also if it splits the file
-// at another sign than we do, and makes them one line without control characters.
+// cell returns a text as one line without control characters, with an apostrophe where a
+// spreadsheet would take it for a formula, also if it splits the file at semicolons.
 func cell(text string) string {
 	if text == "" || '0' <= text[0] && text[0] <= '9' && isNumber(text) {
 		return text
@@ -186,7 +189,7 @@ func isNumber(text string) bool {
 	return true
 }
 
-// formula is what may begin a formula where a cell may begin.
+// formula matches what may begin a formula.
 var formula = regexp.MustCompile(`(^|;)([ "]*[=+\-@])`)
 
 // PlainCell returns a cell of a results file without the apostrophe that keeps a spreadsheet from
@@ -223,7 +226,8 @@ func (l *Lines) Parse(line string) (Row, error) {
 	return row, nil
 }
 
-// Flush writes what was added, so that a process that is killed loses none of it; a power cut may.
+// Flush writes the rows that were added. If the process is killed after that, they are in the file;
+// if the power fails, they may be lost.
 func (r *Results) Flush() error {
 	if r == nil {
 		return nil
@@ -232,7 +236,7 @@ func (r *Results) Flush() error {
 	return r.csv.Error()
 }
 
-// Close closes the file. If it is not to be kept, Close takes it away again, so that the same
+// Close closes the file. If keep is false, it removes a file that it has made, so that the same
 // command can be run again.
 func (r *Results) Close(keep bool) error {
 	if r == nil {

@@ -49,8 +49,8 @@ func (t *Tally) Rows() (n int) {
 // Earlier returns how many rows were accepted or failed in an earlier run.
 func (t *Tally) Earlier() int { return t.earlier[Accepted] + t.earlier[Failed] }
 
-// String returns the counts in one line: those of this run, and those of earlier ones if there are
-// any.
+// String returns the counts in one line. It separates those of this run from those of earlier runs,
+// if there are any.
 func (t *Tally) String() string {
 	before := t.Earlier() + t.earlier[InDoubt]
 	if before == 0 {
@@ -91,7 +91,7 @@ func (k Kind) String() string {
 	return [kinds]string{Accepted: "accepted", Failed: "failed", Bad: "bad", NotSent: "not sent", Rejected: "rejected", InDoubt: "in doubt", Excluded: "excluded"}[k]
 }
 
-// Counts are how often each of several things was met.
+// Counts are how often each of several things occurred.
 type Counts map[string]int
 
 // Sorted returns the things, the most frequent first.

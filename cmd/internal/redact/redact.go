@@ -25,8 +25,8 @@ func Number(receiver string) string {
 	return digits[:4] + strings.Repeat("*", len(digits)-6) + digits[len(digits)-2:]
 }
 
-// Reply returns the start of what the server said in place of an answer,
-// quoted, or nothing if it said nothing.
+// Reply returns, quoted, the start of what the server said in place of an answer, or "" if it said
+// nothing.
 func Reply(err error, password string) string {
 	var gatewayErr *smslink.GatewayError
 	var sendErr *smslink.SendError
@@ -42,8 +42,8 @@ func Reply(err error, password string) string {
 // LongNumber matches what may be a phone number.
 var LongNumber = regexp.MustCompile(`[0-9]{7,}`)
 
-// shown is the start of what a server said, without the numbers and the password
-// that it may have quoted of the request.
+// shown returns the start of what a server said, without the numbers and the password that it may
+// have quoted from the request.
 func shown(text, password string) string {
 	const limit = 300
 	text = LongNumber.ReplaceAllStringFunc(Password(text, password), Number)
@@ -53,8 +53,8 @@ func shown(text, password string) string {
 // Mask stands for a password.
 const Mask = "***"
 
-// Password masks the password in what a server said: as it stands, as HTML, a URL or a
-// quoted string has it, and in part, if an ERROR's ; or the reply's end has cut it.
+// Password masks the password in what a server said: as it is, escaped as in HTML, a URL or a
+// quoted string, and in part, if an ERROR's ; or the reply's end has cut it.
 func Password(text, password string) string {
 	if password == "" {
 		return text
@@ -75,8 +75,8 @@ func Password(text, password string) string {
 	return text
 }
 
-// quotesPassword reports whether the text holds the password, a part of it between its ; signs, or
-// its start at their end.
+// quotesPassword reports whether the text holds the password or a part of it between its ; signs,
+// or ends in the start of it.
 func quotesPassword(text, password string) bool {
 	for part := range strings.SplitSeq(password, ";") {
 		if len(part) >= 3 && strings.Contains(text, part) {
@@ -118,7 +118,7 @@ func unescaped(text string) string {
 	return text
 }
 
-// Cut leaves so many characters.
+// Cut returns the first limit characters of a text.
 func Cut(text string, limit int) string {
 	if runes := []rune(text); len(runes) > limit {
 		return string(runes[:limit]) + "…"

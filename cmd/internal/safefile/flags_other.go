@@ -2,7 +2,7 @@
 
 package safefile
 
-// Elsewhere only the look before opening remains.
+// Other systems lack these flags: only the checks before opening are left.
 const (
 	nofollow = 0
 	nonblock = 0

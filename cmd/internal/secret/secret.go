@@ -17,8 +17,8 @@ import (
 )
 
 // Read reads the secret, or makes a file with a new one. If everyone can read the file, Read
-// changes its mode, so that only the owner can, and writes a line to notes. It changes nothing of a
-// file that does not hold a secret, or that a symbolic link leads to.
+// changes its mode, so that only the owner can, and writes a line to notes. It does not change a
+// file that holds no secret, or that a symbolic link leads to.
 func Read(name string, notes io.Writer) (string, error) {
 	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -51,8 +51,8 @@ func (h *hours) Set(text string) error {
 	return nil
 }
 
-// hold reports whether a time is within the hours of its zone.
-func (h *hours) hold(at time.Time) bool {
+// contain reports whether a time is within the hours of its zone.
+func (h *hours) contain(at time.Time) bool {
 	minute := at.Hour()*60 + at.Minute()
 	if h.from < h.to {
 		return h.from <= minute && minute < h.to
@@ -80,31 +80,32 @@ func (c *clock) closed() error {
 	if c == nil {
 		return nil
 	}
-	if at := c.now().In(c.zone); !c.hold(at) {
+	if at := c.now().In(c.zone); !c.contain(at) {
 		return fmt.Errorf("it is %s in %s, outside --hours %s", at.Format("15:04"), c.zone, c.text)
 	}
 	return nil
 }
 
-// left returns how long the hours last. The clocks may change meanwhile.
+// left returns the time until the hours end. The clocks may change meanwhile.
 func (c *clock) left() time.Duration {
 	now := c.now()
 	end := now.Truncate(time.Minute)
-	for range 2 * 24 * 60 { // some hours never end, as 00:00-24:00
+	for range 2 * 24 * 60 { // some hours never end, such as 00:00-24:00
 		end = end.Add(time.Minute)
-		if !c.hold(end.In(c.zone)) {
+		if !c.contain(end.In(c.zone)) {
 			break
 		}
 	}
 	return end.Sub(now)
 }
 
-// refuse returns what is wrong with a row that is for a time outside the hours, or nil.
+// refuse returns why a row is refused whose time is outside the hours, or nil.
 func (c *clock) refuse(row *campaign.Row) *campaign.Refusal {
-	if c == nil || row.Message.SendAt.IsZero() || c.hold(row.Message.SendAt.In(c.zone)) {
+	if c == nil || row.Message.SendAt.IsZero() || c.contain(row.Message.SendAt.In(c.zone)) {
 		return nil
 	}
-	return &campaign.Refusal{Column: "send_at", Cause: fmt.Errorf("is at %s in %s, outside --hours %s", row.Message.SendAt.In(c.zone).Format("15:04"), c.zone, c.text)}
+	at := row.Message.SendAt.In(c.zone).Format("15:04")
+	return &campaign.Refusal{Column: "send_at", Cause: fmt.Errorf("is at %s in %s, outside --hours %s", at, c.zone, c.text)}
 }
 
 // atNight returns a remark if it is night in Romania, or "".

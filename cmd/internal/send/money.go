@@ -12,9 +12,9 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 )
 
-// afford compares what is to be sent with --max-sms and with what the account has left. It says
-// both, and returns an error if it is not enough. A balance that the gateway does not tell is no
-// error, since no one has confirmed that it tells it to every account.
+// afford compares what is to be sent with --max-sms and with what the account has left. It prints
+// both, and returns an error if the account lacks SMS. It is not an error if the gateway does not
+// tell the balance, since no one has confirmed that it tells it to every account.
 func (s *sending) afford(ctx context.Context) error {
 	o, needed, abroad := s.opts, s.chosen.plan.RestSegments, s.chosen.plan.RestAbroad
 	if o.maxSMS > 0 && needed > o.maxSMS {

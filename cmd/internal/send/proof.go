@@ -11,8 +11,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/redact"
 )
 
-// proof sends the first, the shortest and the longest message to a number of one's own, now, and
-// nothing else. No journal knows of it.
+// proof sends the first, the shortest and the longest message to the number of --proof, now, and
+// nothing else. It leaves the journal and the results alone.
 func (s *sending) proof(ctx context.Context) error {
 	rows := []*campaign.Row{s.survey.First}
 	for _, row := range []*campaign.Row{s.survey.Cheapest, s.survey.Dearest} {

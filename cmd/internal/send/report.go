@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// report ends a sending: first what would be lost otherwise, then what a person wants to know.
+// report ends a sending: it closes the results file, and prints the summary.
 func (s *sending) report(elapsed time.Duration) error {
 	code := exitCode(&s.tally)
 	var problems []error
@@ -72,7 +72,7 @@ func (s *sending) howToResolve() string {
 	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find", s.opts.journal)
 }
 
-// howToGoOn says how to send the rest, and no message twice.
+// howToGoOn says how to send the rest without sending a message twice.
 func (s *sending) howToGoOn(n int) string {
 	switch {
 	case s.chosen.kept != nil:
@@ -86,7 +86,7 @@ func (s *sending) howToGoOn(n int) string {
 	return "do not send the same files again: the others would be sent twice; next time, add --journal, with which the same command sends only the rest"
 }
 
-// howToWriteAgain says how to get a whole results file, if a journal knows the rows.
+// howToWriteAgain says how to get a whole results file, if a journal has the outcomes.
 func (s *sending) howToWriteAgain() string {
 	if s.chosen.kept == nil {
 		return ""
@@ -94,7 +94,7 @@ func (s *sending) howToWriteAgain() string {
 	return "; run the same command again to write it whole, which sends nothing twice"
 }
 
-// exitCode is as the help has it.
+// exitCode returns the exit code that the help documents.
 func exitCode(t *outcome.Tally) int {
 	switch {
 	case t.Count(outcome.InDoubt) > 0:
@@ -146,7 +146,7 @@ func (s *sending) print(elapsed time.Duration) {
 	fmt.Fprintln(s.out, line)
 }
 
-// nothingLeft says what an earlier run has done, if this one had nothing to do, or is empty.
+// nothingLeft returns what earlier runs have done if this one had nothing to do, or "".
 func (s *sending) nothingLeft() string {
 	if s.chosen.kept == nil || !s.whole || s.tried {
 		return ""
@@ -164,7 +164,7 @@ func (s *sending) nothingLeft() string {
 	return text
 }
 
-// acceptedOn returns the day or the days of the runs in which messages were accepted.
+// acceptedOn returns the day or days on which messages were accepted.
 func acceptedOn(runs []journal.Run) string {
 	var days []string
 	for _, run := range runs {
@@ -189,7 +189,7 @@ func day(at time.Time) string {
 	return at.Format("02.01.2006")
 }
 
-// summary is what machines read.
+// summary returns the last object of --json.
 func (s *sending) summary(elapsed time.Duration, code int, problems []error) any {
 	errs := make([]string, len(problems))
 	for i, problem := range problems {

@@ -25,8 +25,8 @@ type selection struct {
 
 const repeatsNumber = "an earlier row has its number"
 
-// look forgives a row that its time has passed if it was sent before, and returns why it is left
-// out, or "".
+// look returns why a row is left out, or "". A row whose time has passed or is outside the hours is
+// good if it was sent before.
 func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
 	refusal := s.clock.refuse(row)
 	if (row.Bad != nil || refusal != nil) && s.plan.WasSent(ctx, row) {
@@ -45,8 +45,8 @@ func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
 	return ""
 }
 
-// choose gives a row the id that it is sent under, and returns why it is left out, or "". The error
-// says that the row of a pipe is not the one that the journal has recorded.
+// choose gives a row the id under which it is sent, and returns why it is left out, or "". It is an
+// error if the row of a pipe exceeds --max-sms, or is not the one that the journal has recorded.
 func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, err error) {
 	if why = s.look(ctx, row); why != "" || row.Bad != nil {
 		return why, nil //nolint:nilerr // a bad row is counted by the caller

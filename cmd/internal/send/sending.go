@@ -216,8 +216,8 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	return s.report(time.Since(start))
 }
 
-// checked is a limiter that lets nothing pass once a file is not what was stated and confirmed, or
-// outside the hours. The rows of a package were read before it is asked.
+// checked is a limiter that lets nothing pass outside the hours, or once a file has changed since
+// it was confirmed. It is called after the rows of a package are read.
 type checked struct {
 	campaign *campaign.Campaign
 	clock    *clock
@@ -238,8 +238,8 @@ func (u checked) WaitN(ctx context.Context, n int) error {
 	return u.campaign.Unchanged()
 }
 
-// messages yields the campaign's good rows, until the stream halts or a row ends it. What was read
-// before that is sent.
+// messages yields the campaign's good rows until the stream halts or a row ends it. The rows before
+// that are sent.
 func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
 		for s.halting.Err() == nil && s.rows.Next(s.halting) {
@@ -315,8 +315,8 @@ func (s *sending) take(b smslink.Batch) {
 	s.bar.Show(&s.tally)
 }
 
-// leave records the rows that a stream which stopped has not read, if reading them can't block:
-// what a journal knows of them, and else that they were not sent.
+// leave records the rows that were not read before the stream stopped, if reading them can't block.
+// Those that the journal has keep its result; the others were not sent.
 func (s *sending) leave(ctx context.Context) {
 	if s.stopped == nil || !s.campaign.Rereadable() {
 		return
@@ -355,8 +355,8 @@ func (s *sending) leave(ctx context.Context) {
 	flush()
 }
 
-// known returns what the journal knows of these ids. If it can't say, an earlier run may have sent
-// any of them.
+// known returns the journal's results for the ids. If it can't be read, all of them are in doubt:
+// an earlier run may have sent any.
 func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Result {
 	known := map[int64]smslink.Result{}
 	if s.chosen.kept == nil || len(ids) == 0 {

@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// obeySignals lets the first Ctrl-C, or the terminal's end, halt the stream, and the second one
-// break it off. From here on a signal must not end the process: what is known of messages that were
-// sent would be lost.
+// obeySignals makes the first Ctrl-C, or the terminal's end, halt the stream, and the second one
+// break it off. From now on no signal may end the process: it would lose the outcomes of messages
+// that were sent.
 func (s *sending) obeySignals(cancel func()) (stop func()) {
 	signals, done := make(chan os.Signal, 2), make(chan struct{})
 	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		wanted = append(wanted, syscall.SIGHUP)
 	}
 	signal.Notify(signals, wanted...)

@@ -22,8 +22,8 @@ type survey struct {
 }
 
 // surveyRows reads all rows once and states what they are, unless they can be read only once. It is
-// an error if a file can't be used, no row is good, or one is bad and --on-bad-row is stop; and if a
-// row is not the one that the journal has recorded.
+// an error if a file can't be used, no row is good, or one is bad and --on-bad-row is stop; and if
+// a row is not the one that the journal has recorded.
 func (s *sending) surveyRows(ctx context.Context) error {
 	if !s.campaign.Rereadable() {
 		return nil

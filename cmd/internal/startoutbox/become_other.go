@@ -11,7 +11,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// become runs the program to its end, and ends with its code. Ctrl-C reaches both.
+// become runs the program and returns its exit code as an error. Ctrl-C reaches both processes.
 func become(file string, args []string) error {
 	signal.Ignore(os.Interrupt)
 	child := exec.Command(file, args[1:]...)

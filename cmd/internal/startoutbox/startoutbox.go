@@ -12,7 +12,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// program is one of its own, so that smslink holds no database's driver.
+// program is a program of its own, so that smslink needs no database's driver.
 const program = "smslink-outbox"
 
 // NewCommand returns the command.
@@ -31,7 +31,7 @@ func NewCommand(cli.Console) *cobra.Command {
 	}
 }
 
-// find looks beside this program first, so that both are of one version.
+// find looks beside this program first, so that both have the same version.
 func find() (string, error) {
 	if self, err := os.Executable(); err == nil {
 		if beside, err := exec.LookPath(filepath.Join(filepath.Dir(self), program)); err == nil {

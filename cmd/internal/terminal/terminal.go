@@ -8,7 +8,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Is reports whether a stream of the console is one.
+// Is reports whether a stream of the console is a terminal.
 func Is(stream any) bool {
 	return Of(stream) != nil
 }

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// Wrap breaks the lines of a text between words, so that none is wider than so many columns unless
-// a word is. The rest of a line stands under the text of its last cell, or is indented by two. A
-// line that begins with a brace is JSON, and stays as it is.
+// Wrap breaks the lines of a text between words, so that none is wider than the columns unless a
+// word is. The rest of a line is indented to the last cell of a table, or by two. A line that
+// begins with a brace is JSON, and is not broken.
 func Wrap(text string, columns int) string {
 	if columns < 20 {
 		return text
@@ -58,8 +58,8 @@ func hanging(line string, columns int) int {
 	return indent
 }
 
-// lastBreak returns the offset of the last space that leaves no more than room before it, or the
-// first one after that if there is none; and -1 if there is neither. Leading spaces do not count.
+// lastBreak returns the offset of the last space within room, of the first space behind it if there
+// is none, or -1. It ignores the spaces in front of the line.
 func lastBreak(line string, room int) int {
 	start := len(line) - len(strings.TrimLeft(line, " "))
 	last := -1

@@ -1,5 +1,5 @@
-// Package terminal finds terminals, and prints to them: no text can act on a terminal, and lines are
-// wrapped to its width.
+// Package terminal finds terminals, and prints to them: no text can act on a terminal, and lines
+// are wrapped to its width.
 package terminal
 
 import (
@@ -30,12 +30,12 @@ type Writer struct {
 // width as Wrap does, and written once they have ended; Flush writes one that has not.
 func NewWriter(out io.Writer) *Writer { return &Writer{out: out, wrap: Of(out) != nil} }
 
-// Verbatim returns a Writer to the same writer, which wraps nothing: for lines that are to be read
-// or copied as they are.
+// Verbatim returns a Writer to the same writer that does not wrap lines, so that they can be
+// copied.
 func Verbatim(out io.Writer) *Writer { return &Writer{out: Unwrap(out)} }
 
-// Unwrap returns the writer behind out if out is a Writer, and else out: for a program that has to
-// know what it is, or that writes what a terminal shall obey.
+// Unwrap returns the writer behind out if out is a Writer, and out otherwise. Use it to find out
+// what the writer is, or to control a terminal.
 func Unwrap(out io.Writer) io.Writer {
 	if w, ok := out.(*Writer); ok {
 		return w.out
@@ -74,7 +74,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush writes what a Writer holds of a line that has not ended.
+// Flush writes the line that a Writer holds because it has not ended.
 func Flush(out io.Writer) {
 	w, ok := out.(*Writer)
 	if !ok {
@@ -120,8 +120,9 @@ func Line(text string) string {
 	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(string(appendEscaped(nil, []byte(text))))
 }
 
-// Error returns err without the library's name in front, which a command replaces by its own, and
-// as one line, since a server's text may stand in it. It still wraps err. Error(nil) is nil.
+// Error returns an error that wraps err, without the library's name in front, which a command
+// replaces by its own. Its text is one line, although a server's text may be in it. Error(nil) is
+// nil.
 func Error(err error) error {
 	if err == nil {
 		return nil
@@ -153,12 +154,12 @@ func appendEscaped(dst, text []byte) []byte {
 	return dst
 }
 
-// isControl reports whether a terminal may obey r in place of showing it.
+// isControl reports whether a terminal may act on r instead of showing it.
 func isControl(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
 }
 
-// Visible is the character, or its code if it can't be seen.
+// Visible returns the character, or its code if it can't be seen.
 func Visible(char rune) string {
 	switch {
 	case unicode.IsPrint(char):
