@@ -43,11 +43,11 @@ func TestService_whenTheGatewayDoesNotTakeIt(t *testing.T) {
 		want    int
 		arrives int
 	}{
-		"a landline number":    {"0213123456", smslinktest.Fault{}, http.StatusBadRequest, 0},
-		"a number nobody has":  {"0700000404", smslinktest.Fault{}, http.StatusBadRequest, 1},
-		"a refusal":            {"0712345678", smslinktest.Reject("3", "user suspended"), http.StatusServiceUnavailable, 0},
-		"a lost reply":         {"0712345678", smslinktest.LoseReply(), http.StatusBadGateway, 1},
-		"an overloaded server": {"0712345678", smslinktest.Answer(503, ""), http.StatusBadGateway, 0},
+		"a landline number":     {"0213123456", smslinktest.Fault{}, http.StatusBadRequest, 0},
+		"no one has the number": {"0700000404", smslinktest.Fault{}, http.StatusBadRequest, 1},
+		"a refusal":             {"0712345678", smslinktest.Reject("3", "user suspended"), http.StatusServiceUnavailable, 0},
+		"a lost reply":          {"0712345678", smslinktest.LoseReply(), http.StatusBadGateway, 1},
+		"an overloaded server":  {"0712345678", smslinktest.Answer(503, ""), http.StatusBadGateway, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000404")}})
