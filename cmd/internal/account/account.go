@@ -16,8 +16,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// The environment variables that hold the account. There are no flags for them:
-// a command line is seen by every user of the machine.
+// The environment variables that hold the account. There are no flags for them: every user of the
+// machine can see a command line.
 const (
 	EnvConnectionID = "SMSLINK_CONNECTION_ID"
 	EnvPassword     = "SMSLINK_PASSWORD"
@@ -33,14 +33,14 @@ const Help = `The account is read from the environment: ` + EnvConnectionID + ` 
 only you may read (mode 600). If neither names one, smslink/account in your
 configuration folder is read, such as ~/.config/smslink/account.`
 
-// MaxConcurrency bounds --concurrency: each package that is being uploaded stands in memory, and no
-// account has been known to take more at a time.
+// MaxConcurrency bounds --concurrency: each package that is being uploaded is in memory, and no
+// account is known to take more at a time.
 const MaxConcurrency = 64
 
 // ErrNone means that the environment names no account.
 var ErrNone = errors.New("set " + EnvConnectionID + " and " + EnvPassword + " to your account's")
 
-// Options say which gateway is used, and how.
+// Options say which gateway a client uses, and how.
 type Options struct {
 	Endpoint string
 	Sandbox  bool // a gateway in this process
@@ -50,10 +50,12 @@ type Options struct {
 	Verbose  bool // log to standard error
 }
 
-// Connect makes the client: of the account in the environment, or of a gateway
-// in this process.
+// Connect returns the client of the account in the environment, or of a gateway in this process.
+// The caller calls closeGateway when it is done.
 func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway func(), err error) {
-	settings := &smslink.Options{Endpoint: opts.Endpoint, TestMode: opts.TestMode, Timeout: opts.Timeout, Codec: opts.Codec}
+	settings := &smslink.Options{
+		Endpoint: opts.Endpoint, TestMode: opts.TestMode, Timeout: opts.Timeout, Codec: opts.Codec,
+	}
 	if opts.Verbose {
 		settings.Logger = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -81,7 +83,8 @@ func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway 
 // WarnPlain warns if an endpoint is plain http and leads to another machine.
 func WarnPlain(c cli.Console, endpoint string) {
 	if u, err := url.Parse(endpoint); err == nil && u.Scheme == "http" && !IsLoopback(endpoint) {
-		fmt.Fprintln(c.Err, "smslink: warning: --endpoint is plain http: the password, the numbers and the texts travel in clear")
+		fmt.Fprintln(c.Err, "smslink: warning: --endpoint is plain http: "+
+			"the password, the numbers and the texts travel in clear")
 	}
 }
 

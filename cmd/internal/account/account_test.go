@@ -11,13 +11,22 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// The password does not leave the machine in clear without a word.
+// A password that leaves the machine in clear is warned of.
 func TestConnect_warnsOfPlainHTTP(t *testing.T) {
 	for endpoint, warned := range map[string]bool{
-		smslink.DefaultEndpoint: false, "http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php": true,
-		"HTTP://www.smslink.ro/bulk-v3.php": true, "http://192.0.2.7:8040/bulk-v3.php": true, "http://localhost.example/bulk-v3.php": true, "http://127.0.0.1.example/": true,
+		smslink.DefaultEndpoint:             false,
 		"https://192.0.2.7/":                false,
-		"http://127.0.0.1:8040/bulk-v3.php": false, "http://127.8.9.10/": false, "http://[::1]:8040/": false, "http://[::ffff:127.0.0.1]/": false, "http://localhost:8040/": false,
+		"http://127.0.0.1:8040/bulk-v3.php": false,
+		"http://127.8.9.10/":                false,
+		"http://[::1]:8040/":                false,
+		"http://[::ffff:127.0.0.1]/":        false,
+		"http://localhost:8040/":            false,
+
+		"http://www.smslink.ro/sms/gateway/communicate/bulk-v3.php": true,
+		"HTTP://www.smslink.ro/bulk-v3.php":                         true,
+		"http://192.0.2.7:8040/bulk-v3.php":                         true,
+		"http://localhost.example/bulk-v3.php":                      true,
+		"http://127.0.0.1.example/":                                 true,
 	} {
 		var out, errOut strings.Builder
 		c := cli.Console{Out: &out, Err: &errOut, Getenv: func(string) string { return "x" }}

@@ -2,6 +2,7 @@ package account
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,17 +29,14 @@ func (f *File) AddTo(cmd *cobra.Command) {
 // Console returns a console whose environment has the account: that of the file if --account names
 // one, else the environment's own, else that of the default file if there is one.
 func (f *File) Console(c cli.Console) (cli.Console, error) {
-	name := f.name
+	name := f.chosen(c)
 	if name == "" {
-		if c.Getenv(EnvConnectionID) != "" || c.Getenv(EnvPassword) != "" {
-			return c, nil
-		}
-		name = defaultFile(c)
-		if _, err := os.Stat(name); name == "" || errors.Is(err, fs.ErrNotExist) {
-			return c, nil
-		}
+		return c, nil
 	}
 	values, err := readAccount(name)
+	if f.name == "" && errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
 	if err != nil {
 		return c, cli.Exit(cli.ExitNotSent, fmt.Errorf("--account: %w", err))
 	}
@@ -52,25 +50,26 @@ func (f *File) Console(c cli.Console) (cli.Console, error) {
 	return c, nil
 }
 
-// source says where the account is read from.
-func (f *File) source(c cli.Console) string {
-	switch {
-	case f.name != "":
+// chosen returns the file to read, or "" for the environment.
+func (f *File) chosen(c cli.Console) string {
+	if f.name != "" || c.Getenv(EnvConnectionID) != "" || c.Getenv(EnvPassword) != "" {
 		return f.name
-	case c.Getenv(EnvConnectionID) != "" || c.Getenv(EnvPassword) != "":
-		return "the environment"
 	}
 	return defaultFile(c)
 }
 
-// defaultFile returns the file in the user's configuration folder, or "" if that is not known.
+// source says where the account is read from.
+func (f *File) source(c cli.Console) string { return cmp.Or(f.chosen(c), "the environment") }
+
+// defaultFile returns the file in the user's configuration folder, or "" if there is no such
+// folder.
 func defaultFile(c cli.Console) string {
-	if folder := c.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(folder) {
-		return filepath.Join(folder, "smslink", "account")
-	}
-	folder, err := os.UserConfigDir()
-	if err != nil {
-		return ""
+	folder := c.Getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(folder) {
+		var err error
+		if folder, err = os.UserConfigDir(); err != nil {
+			return ""
+		}
 	}
 	return filepath.Join(folder, "smslink", "account")
 }
@@ -83,7 +82,7 @@ func readAccount(name string) (map[string]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // whose modes say nothing
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // Windows has no such modes
 		return nil, fmt.Errorf("others can read %s, which holds a password: chmod 600 %s", name, name)
 	}
 	values := map[string]string{}
@@ -98,7 +97,7 @@ func readAccount(name string) (map[string]string, error) {
 			return nil, fmt.Errorf("%s:%d: the line is neither %s=… nor %s=…", name, n, EnvConnectionID, EnvPassword)
 		}
 		if _, given := values[variable]; given {
-			return nil, fmt.Errorf("%s:%d: %s stands there twice", name, n, variable)
+			return nil, fmt.Errorf("%s:%d: %s is set twice", name, n, variable)
 		}
 		values[variable] = unquoted(strings.TrimSpace(value))
 	}
@@ -108,12 +107,11 @@ func readAccount(name string) (map[string]string, error) {
 	return values, lines.Err()
 }
 
-// unquoted takes the quotes of a shell off a value.
+// unquoted returns a value without the quotes that a shell needs.
 func unquoted(value string) string {
-	for _, quote := range []string{`"`, `'`} {
-		if len(value) >= 2 && strings.HasPrefix(value, quote) && strings.HasSuffix(value, quote) {
-			return value[1 : len(value)-1]
-		}
+	last := len(value) - 1
+	if last > 0 && value[0] == value[last] && (value[0] == '"' || value[0] == '\'') {
+		return value[1:last]
 	}
 	return value
 }

@@ -60,7 +60,9 @@ Exit codes:
 	return cmd
 }
 
-// encoding is a package as one codec has it.
+var codecs = []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF}
+
+// encoding is the size and the digest of a package with one codec.
 type encoding struct {
 	Codec       string `json:"codec"`
 	Compression int    `json:"compression"`
@@ -84,7 +86,7 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 	for rows.Next(ctx) {
 		row := rows.Row()
 		if row.Bad == nil {
-			if err := pkg.Add(row.Message); err != nil { // the campaign's check has let it pass
+			if err := pkg.Add(row.Message); err != nil { // which the campaign's check should have found
 				return cli.Exit(cli.ExitNotSent, terminal.Error(err))
 			}
 			continue
@@ -97,12 +99,13 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 	bad.Print(c.Err, input.ManyPlaces, "check --json shows every row")
 	plain := pkg.AppendPlain(nil)
 	var encodings []encoding
-	for _, codec := range []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF} {
+	for _, codec := range codecs {
 		packed, err := codec.AppendCompress(nil, plain)
 		if err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%s: %w", codec, err))
 		}
-		encodings = append(encodings, encoding{codec.String(), codec.Method(), len(packed), fmt.Sprintf("%x", md5.Sum(packed))})
+		digest := fmt.Sprintf("%x", md5.Sum(packed))
+		encodings = append(encodings, encoding{codec.String(), codec.Method(), len(packed), digest})
 	}
 	shown := string(plain)
 	if !opts.reveal {
@@ -150,9 +153,9 @@ func visible(line string) string {
 	return b.String()
 }
 
-// maskedLines masks the numbers and texts of a plain form. What is the wire's own stays: lengths in
-// characters, signs and escapes. A line that has not the wire's five fields, which no package
-// writes, is masked as a whole.
+// maskedLines masks the numbers and texts of a plain form. It keeps the lengths in characters, the
+// signs and the escapes. A line without the wire's five fields, which no package writes, is masked
+// as a whole.
 func maskedLines(plain string) string {
 	lines := strings.Split(plain, "\r\n")
 	for i, line := range lines {
@@ -162,13 +165,15 @@ func maskedLines(plain string) string {
 			continue
 		}
 		fields[1] = redact.Number(fields[1])
-		fields[3] = maskedAround(fields[3], "%0A", func(text string) string { return maskedAround(text, "%3B", maskedText) })
+		fields[3] = maskedAround(fields[3], "%0A", func(text string) string {
+			return maskedAround(text, "%3B", maskedText)
+		})
 		lines[i] = strings.Join(fields, ";")
 	}
 	return strings.Join(lines, "\r\n")
 }
 
-// maskedAround masks what stands between the separators.
+// maskedAround masks the parts between the separators.
 func maskedAround(text, separator string, mask func(string) string) string {
 	between := strings.Split(text, separator)
 	for i := range between {

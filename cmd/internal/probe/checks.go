@@ -39,7 +39,8 @@ var checks = []check{
 	{"keep-alive", unknown, "A connection that is kept stays open for more than 2 seconds.", askKeepAlive},
 
 	// The account, and what test mode costs, before anything large is uploaded.
-	{"credentials", ref, "A package of one message is answered MESSAGE, and its message is accepted.", askUpload(upload{})},
+	{"credentials", ref, "A package of one message is answered MESSAGE, and its message is accepted.",
+		askUpload(upload{})},
 	{"balance", public, "The balance is MESSAGE;4 with two numbers.", askBalance},
 	{"test-mode", ref, "Test mode spends no credit.", askTestMode},
 	{"blacklist", public, "The Live Update API answers blacklist-verify with MESSAGE 12, 13 or 14.", askBlacklist},
@@ -49,7 +50,8 @@ var checks = []check{
 	{"codec-bzip2", ref, "A package that is compressed with bzip2 is accepted.", askCodec(smslink.CodecBZip2)},
 	{"codec-lzf", ref, "A package that is compressed with LZF is accepted.", askCodec(smslink.CodecLZF)},
 
-	{"reply-entries", ref, "A MESSAGE has one entry local:remote:status a message, all three of them numbers.", askEntries},
+	{"reply-entries", ref, "A MESSAGE has one entry local:remote:status a message, all three of them numbers.",
+		askEntries},
 	{"reply-order", unknown, "In which order do the entries come?", askOrder},
 	{"reply-end", unknown, "A reply says where it ends, by its length or in chunks.", askEnd},
 	{"id-0", ref, "A message with the id 0 is accepted, and its entry has that id.", askID(0)},
@@ -59,9 +61,11 @@ var checks = []check{
 	{"same-upload-twice", unknown, "Is an upload that comes twice accepted twice?", askRepeatedUpload},
 
 	{"wrong-md5-plain", unknown, "An upload with a wrong MD5Plain is rejected.", askWrong("MD5Plain", wrongMD5)},
-	{"wrong-md5-compressed", unknown, "An upload with a wrong MD5Compressed is rejected.", askWrong("MD5Compressed", wrongMD5)},
+	{"wrong-md5-compressed", unknown, "An upload with a wrong MD5Compressed is rejected.",
+		askWrong("MD5Compressed", wrongMD5)},
 	{"wrong-size-plain", unknown, "An upload with a wrong SizePlain is rejected.", askWrong("SizePlain", "1")},
-	{"wrong-size-compressed", unknown, "An upload with a wrong SizeCompressed is rejected.", askWrong("SizeCompressed", "1")},
+	{"wrong-size-compressed", unknown, "An upload with a wrong SizeCompressed is rejected.",
+		askWrong("SizeCompressed", "1")},
 	{"wrong-receivers", unknown, "An upload with a wrong Receivers is rejected.", askWrong("Receivers", "2")},
 	{"error-status", ref, "An ERROR comes with an HTTP status of 200 to 299.", askErrorStatus},
 
@@ -84,7 +88,8 @@ var checks = []check{
 	{"package-1", unknown, "A package of one message, with zlib, is accepted.", askSize(1)},
 	{"package-100", unknown, "A package of 100 messages is accepted.", askSize(100)},
 	{"package-1000", unknown, "A package of 1000 messages is accepted.", askSize(1000)},
-	{"package-10000", unknown, "A package of 10000 messages is accepted. It is the default of a stream.", askSize(10_000)},
+	{"package-10000", unknown, "A package of 10000 messages is accepted. It is the default of a stream.",
+		askSize(10_000)},
 	{"package-50000", unknown, "Is a package of 50000 messages accepted?", askSize(50_000)},
 }
 
@@ -229,7 +234,8 @@ func askTestMode(ctx context.Context, s *session) (string, verdict) {
 	change := after.National + after.International - before.National - before.International
 	if change != 0 {
 		s.halted = "test mode spends credit"
-		return fmt.Sprintf("the balance has changed by %+d; run it again if something else may have sent", change), deviates
+		seen := fmt.Sprintf("the balance has changed by %+d; run it again if something else may have sent", change)
+		return seen, deviates
 	}
 	s.testModeIsFree = true
 	return "the balance is what it was before", holds

@@ -35,7 +35,8 @@ func (a *answer) start() string {
 		return ""
 	}
 	body := a.body.Bytes()
-	text := fmt.Sprintf("%s %d, %s\n%s", a.Proto, a.StatusCode, a.Header.Get("Content-Type"), body[:min(len(body), 500)])
+	body = body[:min(len(body), 500)]
+	text := fmt.Sprintf("%s %d, %s\n%s", a.Proto, a.StatusCode, a.Header.Get("Content-Type"), body)
 	return strings.ToValidUTF8(text, "?")
 }
 
@@ -91,13 +92,15 @@ func (x exchange) rejected() (seen string, v verdict) {
 // second checks a package whose first message is assumed to be accepted, and its second one to have
 // that status.
 func (x exchange) second(status smslink.Status) (seen string, v verdict) {
-	return x.holdsIf(x.err == nil && x.resp.Results[0].Status == smslink.StatusSuccess && x.resp.Results[1].Status == status)
+	return x.holdsIf(x.err == nil && x.resp.Results[0].Status == smslink.StatusSuccess &&
+		x.resp.Results[1].Status == status)
 }
 
 // holdsIf returns what was seen, and holds if it is as assumed. Without a final answer of the
 // gateway it is unclear.
 func (x exchange) holdsIf(asAssumed bool) (seen string, v verdict) {
-	isFinal := x.err == nil || smslink.OutcomeOf(x.err) == smslink.OutcomeRejected || errors.Is(x.err, smslink.ErrUnreadableReply)
+	isFinal := x.err == nil || smslink.OutcomeOf(x.err) == smslink.OutcomeRejected ||
+		errors.Is(x.err, smslink.ErrUnreadableReply)
 	switch {
 	case asAssumed:
 		return x.String(), holds

@@ -91,7 +91,8 @@ func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
 	}
 
 	out := &reportWriter{
-		rows: rows, out: lineWriter{out: terminal.Unwrap(c.Out)}, recent: recentReports{limit: opts.dedupe}, logger: logger,
+		rows: rows, out: lineWriter{out: terminal.Unwrap(c.Out)}, logger: logger,
+		recent: recentReports{limit: opts.dedupe},
 	}
 	handler, err := webhook.Reports(secret, out.write, &webhook.Options{ConnectionID: opts.connection, Logger: logger})
 	if err != nil {

@@ -3,7 +3,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -118,9 +117,12 @@ Exit codes:
 	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
 	flags.Lookup("credit").DefValue = "unlimited"
 	flags.StringVar(&opts.faults, "faults", "", "`FILE` of faults, one on each line, for the next uploads in order")
-	flags.StringArrayVar(&opts.fault, "fault", nil, "`FAULT`, as on a line of that file, after those of --faults; may be repeated")
-	flags.StringSliceVar(&opts.unknown, "unknown-number", nil, "`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
-	flags.StringSliceVar(&opts.senders, "sender", nil, "`NAMES` of senders that are approved, or * for all; may be repeated")
+	flags.StringArrayVar(&opts.fault, "fault", nil,
+		"`FAULT`, as on a line of that file, after those of --faults; may be repeated")
+	flags.StringSliceVar(&opts.unknown, "unknown-number", nil,
+		"`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
+	flags.StringSliceVar(&opts.senders, "sender", nil,
+		"`NAMES` of senders that are approved, or * for all; may be repeated")
 	flags.BoolVar(&opts.zeroTestIDs, "zero-test-ids", false, "give every message in test mode the remote id 0")
 	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
 	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST instead of GET")
@@ -157,7 +159,8 @@ func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
-		fmt.Fprintf(c.Err, "smslink: warning: %s can be reached from other machines; whoever does can read the messages and use the buttons\n", opts.listen)
+		fmt.Fprintf(c.Err, "smslink: warning: %s can be reached from other machines; "+
+			"anyone who reaches it can read the messages and use the buttons\n", opts.listen)
 	}
 	if err := use.print(c.Out, opts.json); err != nil {
 		return cli.Exit(cli.ExitNotSent, err)
@@ -196,10 +199,15 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 	if o.callback == "" && o.callbackPost {
 		return nil, nil, errors.New("--callback-post needs --callback")
 	}
-	for flag, callback := range map[string]string{"--callback": o.callback, "--unsubscribe-callback": o.unsubscribe, "--reply-callback": o.reply} {
-		target, err := url.Parse(callback)
-		if callback != "" && (err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "") {
-			return nil, nil, errors.New(flag + ": is not an absolute http or https URL")
+	for _, flag := range []struct{ name, value string }{
+		{"--callback", o.callback}, {"--unsubscribe-callback", o.unsubscribe}, {"--reply-callback", o.reply},
+	} {
+		if flag.value == "" {
+			continue
+		}
+		target, err := url.Parse(flag.value)
+		if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
+			return nil, nil, errors.New(flag.name + ": is not an absolute http or https URL")
 		}
 	}
 	if !slices.Contains([]string{smslinktest.ByGet, smslinktest.ByPost, smslinktest.ByJSON}, o.replyBy) {
@@ -226,22 +234,20 @@ func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--faults: %w", err)
 		}
-		line := 0
-		for words := range strings.Lines(strings.TrimPrefix(string(raw), "\ufeff")) {
-			line++
-			words = strings.TrimSpace(words)
-			if words == "" || words[0] == '#' {
+		for i, line := range strings.Split(strings.TrimPrefix(string(raw), "\ufeff"), "\n") {
+			line = strings.TrimSpace(line)
+			if line == "" || line[0] == '#' {
 				continue
 			}
-			next, err := fault.Parse(words)
+			next, err := fault.Parse(line)
 			if err != nil {
-				return nil, fmt.Errorf("--faults: %s:%d: %w", file, line, err)
+				return nil, fmt.Errorf("--faults: %s:%d: %w", file, i+1, err)
 			}
 			faults = append(faults, next)
 		}
 	}
-	for _, words := range flags {
-		next, err := fault.Parse(words)
+	for _, text := range flags {
+		next, err := fault.Parse(text)
 		if err != nil {
 			return nil, fmt.Errorf("--fault: %w", err)
 		}
@@ -277,32 +283,31 @@ type usage struct {
 func newUsage(gateway *smslinktest.Gateway, listener net.Listener, settings *smslinktest.Options) usage {
 	address := listener.Addr().(*net.TCPAddr)
 	ip, port := address.AddrPort().Addr().Unmap(), strconv.Itoa(address.Port)
-	switch ip {
-	case netip.IPv4Unspecified(), netip.IPv6Unspecified():
+	if ip.IsUnspecified() {
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	base := "http://" + net.JoinHostPort(ip.String(), port)
-	use := usage{URL: base + "/", Endpoint: base + smslinktest.BulkPath, Balance: base + smslinktest.BalancePath, ConnectionID: gateway.ConnectionID}
+	use := usage{
+		URL: base + "/", Endpoint: base + smslinktest.BulkPath, Balance: base + smslinktest.BalancePath,
+		ConnectionID: gateway.ConnectionID,
+	}
 	if settings.Password == "" {
 		use.Password = gateway.Password
 	}
 	return use
 }
 
-func (u *usage) print(out io.Writer, asJSON bool) error {
+func (u *usage) print(w io.Writer, asJSON bool) error {
+	out := cli.NewOutput(w)
 	if asJSON {
-		raw, err := json.Marshal(u)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%s\n", raw)
-		return err
+		out.JSON(u)
+		return out.Err
 	}
 	settings := u.export()
 	if settings == "" {
 		settings = fmt.Sprintf("# %s and %s as in this shell", account.EnvConnectionID, account.EnvPassword)
 	}
-	_, err := fmt.Fprintf(out, `A local SMSLink. Nothing that arrives here is sent to a phone.
+	fmt.Fprintf(out, `A local SMSLink. Nothing that arrives here is sent to a phone.
 
   page      %s
   endpoint  %s
@@ -315,7 +320,7 @@ Send a first message to it from another shell:
 
 A program in any language needs the endpoint and the same two values. Ctrl-C ends it.
 `, u.URL, u.Endpoint, u.Balance, settings, u.firstCommand())
-	return err
+	return out.Err
 }
 
 // export returns the shell command that sets the account, or "" if the password must not be shown.

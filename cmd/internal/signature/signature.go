@@ -1,4 +1,5 @@
-// Package signature holds the flags that say who does something that is recorded, and why.
+// Package signature has the flags --by and --reason of the commands that record who did something,
+// and why.
 package signature
 
 import (
@@ -7,15 +8,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Signature is who does something that is recorded, and why.
+// Signature is the value of both flags.
 type Signature struct{ By, Reason string }
 
-// AddTo adds the flags to a command. The name is the user's unless --by gives another.
+// AddTo adds the flags to a command. The default of --by is the user's name.
 func (s *Signature) AddTo(cmd *cobra.Command) {
 	name := ""
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
 	cmd.Flags().StringVar(&s.By, "by", name, "your `NAME`, which is recorded")
-	cmd.Flags().StringVar(&s.Reason, "reason", "", "why, in `WORDS` that are recorded")
+	cmd.Flags().StringVar(&s.Reason, "reason", "", "why: a `TEXT` that is recorded")
 }
