@@ -474,7 +474,7 @@ func statusDigits(s smslink.Status) string {
 	return string(rune('0' + s))
 }
 
-// What would end a field, a line, a part or a header if it were taken as it is.
+// Characters that would end a field, a line, a part or a header if they were not escaped.
 var injections = []string{
 	"\r\n", "\n", "\r", "\"", "\\\"", ";", "; filename=\"x\"", "\r\n\r\n", "--", "\x00", "%0D%0A", "%0a", "&test=1",
 	"ș",

@@ -206,7 +206,7 @@ func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
 	}
 }
 
-// What a stopped stream calls not sent, an earlier one has not sent either.
+// A stopped stream calls no message not sent that an earlier one has sent.
 func TestStream_stoppedStreamKnowsWhatWasSentEarlier(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
@@ -556,8 +556,8 @@ func (j *lostReply) Record(ctx context.Context, results []smslink.Result, notSen
 	return err
 }
 
-// What one stream's Record has made new, another one may have put in doubt again before the first
-// stream's end.
+// Another stream may have put messages in doubt again that one stream's Record has made new, before
+// the first stream's end.
 func TestStream_aSecondRecordMakesNothingNew(t *testing.T) {
 	closed := newGateway(t, nil)
 	closed.Close()

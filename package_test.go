@@ -238,7 +238,7 @@ func (c foreignCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return c.inner.AppendCompress(dst, plain)
 }
 
-// What is longer than any SMS can't bring a line's end beyond its index.
+// A text longer than any SMS can't bring a line's end beyond its index.
 func TestAdd_refusesWhatNoIndexHolds(t *testing.T) {
 	var p smslink.Package
 	long := strings.Repeat("1", 256<<20+1) // also of a receiver
@@ -357,7 +357,7 @@ func TestAdd_refusesWhatFoldingMakes(t *testing.T) {
 	require.Zero(t, p.Len())
 }
 
-// What is folded never costs more than what is not, and is the same however often it is added.
+// A folded text never costs more than the text itself, and is the same however often it is added.
 func FuzzPackage_Fold(f *testing.F) {
 	for _, seed := range []string{"așteptăm", "😀…" + strings.Repeat("ș", 66) + "   ", "😀\t" + strings.Repeat("ș", 68),
 		strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80)} {

@@ -78,7 +78,7 @@ func TestParseReceiver(t *testing.T) {
 		}
 		require.NoError(t, err)
 
-		// What passes is what a package makes of it, and what a lenient one makes of the result.
+		// A strict package makes the same of the number as a lenient one of the result.
 		strict, lenient := &smslink.Package{}, lenientPackage()
 		require.NoError(t, strict.Add(smslink.Message{ID: 1, To: number, Text: "a"}))
 		require.NoError(t, lenient.Add(smslink.Message{ID: 1, To: got, Text: "a"}))

@@ -125,8 +125,8 @@ func TestResponse_longestIdsFitTheCap(t *testing.T) {
 	require.Equal(t, n, resp.Count(smslink.StatusSuccess))
 }
 
-// Whatever the gateway says, a Send either fails with an outcome or has one
-// result a message, in order, and no entry of the reply is dropped.
+// For any reply, Send either fails with an outcome or returns one result a message, in order, and
+// no entry of the reply is dropped.
 func FuzzSend_reply(f *testing.F) {
 	f.Add("MESSAGE;1;ok;77;1:a:3,2:b:2,3:c:5")
 	f.Add("\ufeffMESSAGE;1;ok;77;3:c:3,1:a:3,1:x:3,,9:9:9,:::;more")

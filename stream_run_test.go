@@ -150,7 +150,7 @@ func (c broken) AppendCompress(_, _ []byte) ([]byte, error) { return nil, c.err 
 
 var errBroken = errors.New("it can't be compressed")
 
-// What a server or this program has against one package it will have against each.
+// An error that every package would meet stops the stream.
 func TestStream_stopsIfEveryPackageWouldFail(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -363,8 +363,8 @@ func (c calling) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return append(dst, plain...), nil
 }
 
-// Whatever ends a goroutine of the stream's from within, its batch is yielded, and
-// sealed if its messages may have been sent; a panic goes on in the caller's.
+// If a panic or Goexit ends a goroutine of the stream, its batch is yielded, and sealed if its
+// messages may have been sent. A panic goes on in the caller's goroutine.
 func TestStream_panicsAndGoexits(t *testing.T) {
 	for place, outcome := range map[string]smslink.Outcome{
 		"OnRetry": smslink.OutcomeInDoubt, "Limiter": smslink.OutcomeNotSent, "Known": smslink.OutcomeInDoubt,
@@ -606,7 +606,7 @@ func TestStream_asksForIDsInTestModeToo(t *testing.T) {
 	require.Empty(t, gateway.Uploads())
 }
 
-// What a stream was drained for is no outcome of its own messages.
+// The reason of a drain is no outcome of the stream's messages.
 func TestStream_reasonHasNoOutcome(t *testing.T) {
 	reason := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: errors.New("the package is empty")}
 	read := 0

@@ -181,7 +181,7 @@ func TestStream_anEmptyStreamYieldsNothing(t *testing.T) {
 	require.Empty(t, gateway.Uploads())
 }
 
-// Whatever happened to a message, Results yields it once, with an error that has its outcome.
+// Results yields each message once, with an error that has its outcome.
 func TestBatch_ResultsAreAllMessages(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{
 		smslinktest.UnknownNumbers("0700000003"), smslinktest.BlacklistedNumbers("0700000004"),

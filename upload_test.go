@@ -319,8 +319,8 @@ func TestSend_tlsIsVerified(t *testing.T) {
 	require.EqualValues(t, 1, uploads.Load())
 }
 
-// What a RoundTripper has read of the upload decides, and not what it says. Once that was decided,
-// it can read nothing more.
+// The bytes that a RoundTripper has read of the upload decide, not the error that it returns. After
+// that it can read nothing more.
 func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 	for name, end := range map[string]func() (*http.Response, error){
 		"an error": func() (*http.Response, error) { return nil, errors.New("something happened") },

@@ -153,9 +153,8 @@ func sealed(payloads []byte) []byte {
 	return file
 }
 
-// Whatever is in a file, it is refused and left as it was; or every line that is believed is whole,
-// nothing is changed except its end, and the journal says what the lines say. With isSealed the
-// file has good checksums.
+// Any file is either refused and left unchanged, or every line that counts is whole, only its end
+// is changed, and the journal says what the lines say. With isSealed the file has good checksums.
 func FuzzOpen(f *testing.F) {
 	path := filled(f)
 	raw, err := os.ReadFile(path)

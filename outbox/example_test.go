@@ -50,7 +50,7 @@ func ExampleOutbox_Run() {
 	_ = work
 }
 
-// What is in doubt waits for a person, who has checked the account's reports.
+// Packages in doubt wait for a person, who has checked the account's reports.
 func ExampleOutbox_Resolve() {
 	resolve := func(ctx context.Context, box *outbox.Outbox, packageName string) error {
 		err := box.Resolve(ctx, packageName, outbox.Resolution{

@@ -241,7 +241,7 @@ func TestTelemetry_spanOfAnErrorHasItsText(t *testing.T) {
 	require.Equal(t, "8", oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
 }
 
-// Whatever a server says, the attributes of metrics have few values.
+// The attributes of metrics have few values, for any reply of a server.
 func TestTelemetry_attributesAreBounded(t *testing.T) {
 	collector := newCollector(t)
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status { return smslink.Status(6 + m.ID) }}})

@@ -56,7 +56,7 @@ func TestGateway_boundsTinyLines(t *testing.T) {
 	}
 }
 
-// What the ledger keeps of the most messages that a package may have.
+// The ledger's memory for the most messages that a package may have is bounded.
 func TestGateway_boundsTheMostMessages(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{}})
 	plain := strings.TrimSuffix(strings.Repeat("1;0;n;x;0\r\n", 200_000), "\r\n")
@@ -121,7 +121,7 @@ func TestGateway_endsAnUploadThatStalls(t *testing.T) {
 	}
 	require.Empty(t, gateway.Messages())
 
-	// One that has come whole may wait as long as it takes.
+	// The answer to an upload that has come whole may take longer.
 	gateway.Inject(smslinktest.Delay(500 * time.Millisecond))
 	send(t, gateway, packageOf(t, nil, 1))
 }

@@ -65,7 +65,7 @@ func TestRaw_secondResponseWaitsForTheNextUpload(t *testing.T) {
 	}
 }
 
-// What Raw's doc says about each kind of bytes, with the client's own transport.
+// Each kind of bytes has the outcome that Raw's doc says, with the client's own transport.
 func TestRaw_outcomes(t *testing.T) {
 	all := []smslink.Status{smslink.StatusSuccess, smslink.StatusSuccess}
 	lastInDoubt := []smslink.Status{smslink.StatusSuccess, smslink.StatusUnreported}

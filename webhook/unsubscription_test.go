@@ -167,7 +167,7 @@ func at(path string, r *http.Request) *http.Request {
 	return r
 }
 
-// What the gateway could send back as an SMS is empty, whatever happens.
+// The answer's body, which the gateway could send as an SMS, is always empty.
 func TestReplies_answersHaveNoBody(t *testing.T) {
 	for name, c := range map[string]struct {
 		fail    error
@@ -264,7 +264,7 @@ func TestHandlers_showNoSecrets(t *testing.T) {
 	require.NotContains(t, logged.String(), urlSecret)
 }
 
-// Whatever comes, there is no panic, and what is taken has what its doc promises.
+// No request causes a panic, and each accepted one has what its doc promises.
 func FuzzCalls(f *testing.F) {
 	f.Add(plainReply, "", "", false)
 	f.Add(plainUnsubscribing, "", "", false)

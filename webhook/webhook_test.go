@@ -189,7 +189,7 @@ func TestReports_tenThousandAtOnce(t *testing.T) {
 	}
 }
 
-// What the test gateway calls, by GET and by POST, with all that can be switched on.
+// The handlers take the test gateway's calls, by GET and by POST, with every option on.
 func TestReports_takesTheTestGatewaysReports(t *testing.T) {
 	for _, post := range []bool{false, true} {
 		var got reports

@@ -86,7 +86,7 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 		"a link to an empty file":  "",
 		"a link to a results file": strings.Join(outcome.ResultsHeader, ",") + "\n",
 	}
-	// What these read they then serve with, and do not end.
+	// These commands go on to serve, and do not end.
 	serves := map[string]bool{"reports --results": true, "sandbox --faults": true, "send --text-file": true}
 	fits := []string{"a link to nothing", "a link to an empty file", "a link to a results file"}
 	for flag, f := range flags {

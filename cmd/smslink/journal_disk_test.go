@@ -12,8 +12,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// Nothing is sent of rows that the journal could not record. Once the disk has room, the same
-// command sends them.
+// Rows that the journal could not record are not sent. Once the disk has room, the same command
+// sends them.
 func TestSend_fullDiskUnderTheJournal(t *testing.T) {
 	gateway := newGateway(t, nil)
 	disk := smallDisk(t)
@@ -32,7 +32,7 @@ func TestSend_fullDiskUnderTheJournal(t *testing.T) {
 	require.Len(t, gateway.Messages(), 2000)
 }
 
-// A folder whose files are something else is left as it is.
+// A folder whose files are something else is left unchanged.
 func TestSend_journalOverOtherFiles(t *testing.T) {
 	gateway := newGateway(t, nil)
 	for _, name := range []string{"journal", "rows"} {

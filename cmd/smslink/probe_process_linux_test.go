@@ -15,7 +15,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// The test gateway meets every assumption of docs/gateway.md, as it is by default.
+// By default, the test gateway meets every assumption of docs/gateway.md.
 func TestProbe_everyAssumptionHolds(t *testing.T) {
 	gateway := smslinktest.NewUnstartedGateway(nil)
 	gateway.StartTLS()

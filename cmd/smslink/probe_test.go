@@ -75,7 +75,7 @@ func TestProbe_gatewayThatDeviates(t *testing.T) {
 	require.Contains(t, again.err, "--report: ")
 }
 
-// What a server quotes of the request is masked, and what a terminal would obey is escaped.
+// Parts of the request that a server quotes are masked, and control characters are escaped.
 func TestProbe_serverThatQuotesTheRequest(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
 		return smslinktest.Answer(200, "ERROR;900;test-connection test-password 0712345678 \x1b[2J")

@@ -265,7 +265,7 @@ func TestSend_killedAndRunAgain(t *testing.T) {
 	}
 }
 
-// What can't be kept any more is not sent any more.
+// Once the results can't be written, nothing more is sent.
 func TestSend_resultsThatCannotBeWrittenToTheirEnd(t *testing.T) {
 	gateway := newGateway(t, nil)
 	results := filepath.Join(t.TempDir(), "results.csv")
@@ -348,7 +348,7 @@ func TestSend_hangupUnderNohup(t *testing.T) {
 	require.Equal(t, 100, summary(t, p.out.String()).Accepted)
 }
 
-// What an earlier run has sent is never called not sent, however early this one stops.
+// Messages that an earlier run has sent are never called not sent, however early this one stops.
 func TestSend_stopsEarlyAndStillKnowsTheJournal(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder, file := t.TempDir(), numbered(t, 30)

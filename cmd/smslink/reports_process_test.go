@@ -121,7 +121,7 @@ func TestReports_fullDisk(t *testing.T) {
 	}
 }
 
-// What a terminal would obey is escaped, and the JSON has it still.
+// Control characters are escaped, and the JSON still holds them.
 func TestReports_controlCharacters(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "reports.jsonl")
 	out, err := os.Create(file)

@@ -130,7 +130,7 @@ func TestRun_metrics(t *testing.T) {
 	require.Contains(t, scrape, "smslink_messages_total{smslink_outcome=\"accepted\",smslink_status=\"number_failed\"} 1\n")
 	require.Contains(t, scrape, "smslink_outbox_paused 0\n")
 
-	// Whatever name the page and the rules have for a metric or its attribute is a name it has.
+	// Each name of a metric or an attribute in the page and the rules exists.
 	for _, file := range []string{"production.md", "alerts.yml"} {
 		text, err := os.ReadFile(filepath.Join("../../docs", file))
 		require.NoError(t, err)

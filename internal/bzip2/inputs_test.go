@@ -42,7 +42,7 @@ func inputs() map[string][]byte {
 	for n := blockSize - 1; n <= blockSize+1; n++ {
 		all[fmt.Sprintf("%d bytes", n)] = text[:n]
 		for _, run := range []int{4, 260} {
-			// Of a longer run, the block holds four bytes and a count.
+			// The block holds four bytes of a longer run, and a count.
 			plain := append(bytes.Clone(text[:n-min(run, 5)]), bytes.Repeat([]byte("#"), run)...)
 			all[fmt.Sprintf("%d bytes, %d equal at the end", n, run)] = plain
 			all[fmt.Sprintf("%d bytes, %d equal, and more", n, run)] = append(bytes.Clone(plain), text[:100]...)

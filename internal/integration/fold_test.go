@@ -11,8 +11,8 @@ import (
 	"github.com/go-smslink/smslink/gsm7"
 )
 
-// Whatever Unicode composes of an ASCII letter and marks that strike nothing out folds to a
-// character of the alphabet, and to the same one whether it stands composed or not.
+// A character that Unicode composes of an ASCII letter and marks folds to a character of the
+// alphabet, unless a mark strikes the letter out. It folds to the same one decomposed.
 func TestFold_everyComposedLatinLetter(t *testing.T) {
 	seen := 0
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {

@@ -13,7 +13,7 @@ import (
 )
 
 // proxy stands between a client and a server on loopback, and does to each
-// connection what its plan says, to the byte. It passes TLS on as it is.
+// connection what its plan says, to the byte. It passes TLS on unchanged.
 type proxy struct {
 	upstream string
 	plan     func() plan // asked once a connection, in the order they come

@@ -184,7 +184,7 @@ func TestSandboxPage_isAccessible(t *testing.T) {
 	t.Logf("axe-core: %d pages without a violation", checked)
 }
 
-// What can be operated is reached by Tab, in the page's order, and its focus is seen.
+// Each control is reached by Tab, in the page's order, and its focus is visible.
 func TestSandboxPage_everythingIsReachedByKeyboard(t *testing.T) {
 	needsLong(t)
 	b := newBrowser(t)

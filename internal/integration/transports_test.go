@@ -22,7 +22,7 @@ import (
 )
 
 // transports are the ways in which a program's uploads travel. Each is made from the TLS settings
-// and the proxy that it shall have.
+// and the proxy that it is to have.
 var transports = []struct {
 	name string
 	make func(base *http.Transport) http.RoundTripper
@@ -38,9 +38,9 @@ var transports = []struct {
 	{"go-retryablehttp", func(base *http.Transport) http.RoundTripper { return retrying(base) }},
 }
 
-// Whatever the transport, a failure before the upload was handed to it is not sent, and the error
-// names the cause. The one that buffers the upload first has taken it by then, so that it
-// is in doubt.
+// With any transport, a package is not sent if the failure comes before the upload was handed to
+// it, and the error names the cause. The transport that buffers the upload has taken it by then, so
+// that the package is in doubt.
 func TestSend_failuresThroughAnyTransport(t *testing.T) {
 	ended := make(chan struct{})
 	t.Cleanup(func() { close(ended) })

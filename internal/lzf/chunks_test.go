@@ -62,7 +62,7 @@ func TestAppendCompress_isTheSameOnAnyCores(t *testing.T) {
 	}
 }
 
-// What is cut refers to what stands before it.
+// A piece refers to the pieces before it.
 func TestAppendCompress_cutsTakeHardlyMore(t *testing.T) {
 	plain := corpus.Lines(256 << 10)
 	whole := len(compress(t, nil, plain))

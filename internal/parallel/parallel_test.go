@@ -115,7 +115,7 @@ func TestAppend_returnsErrorsAndPanics(t *testing.T) {
 	})
 }
 
-// What is appended to grows once or twice, not at every part.
+// The destination grows once or twice, not at every part.
 func TestAppend_growsAsMuchAsTheRestIsLikelyToTake(t *testing.T) {
 	onCores(t, func(t *testing.T, cores int) {
 		const n, size = 1000, 1000

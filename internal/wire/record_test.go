@@ -135,7 +135,7 @@ func FuzzRecord(f *testing.F) {
 		record, err := wire.ParseRecord(got)
 		require.NoError(t, err, "a line that was written can be read")
 
-		// What the reference's steps say, one by one.
+		// The reference's steps, one by one.
 		receiver = strings.Map(func(r rune) rune {
 			if r < '0' || r > '9' {
 				return -1

@@ -113,7 +113,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// What a spreadsheet program has saved again has the rows that it had.
+// A workbook that a spreadsheet program has saved again has the same rows.
 func TestCases_savedAgain(t *testing.T) {
 	before, _, err := survey(t, filepath.Join("testdata", "cases", "resaved-before.xlsx"), campaign.Options{})
 	require.NoError(t, err)

@@ -150,7 +150,7 @@ func TestWorkbook_dates(t *testing.T) {
 	require.Equal(t, "B2: send_at is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as 2030-01-31T09:00:00+02:00", rows[0])
 }
 
-// What a sheet does not show is known, however it is hidden.
+// Rows and columns that a sheet does not show are recognized, however they are hidden.
 func TestWorkbook_hidden(t *testing.T) {
 	for _, c := range []struct {
 		attributes string

@@ -67,7 +67,7 @@ func TestTemplate_fill(t *testing.T) {
 	require.ErrorContains(t, err, "--text is for files with a header, and JSON lines have none")
 }
 
-// What can't be certain is not filled in.
+// A cell whose text is not certain is not filled in.
 func TestTemplate_badCells(t *testing.T) {
 	for _, c := range []struct{ cell, want string }{
 		{`<c><v>12</v></c>`, "2 0712345678 12 lei"},
@@ -87,7 +87,7 @@ func TestTemplate_badCells(t *testing.T) {
 	require.Contains(t, rows[0], "has 1 fields, the header 2")
 }
 
-// What looks like a placeholder in a cell is named, and a brace of the template is not.
+// A cell that looks like a placeholder is named in a warning; a brace of the template is not.
 func TestTemplate_odd(t *testing.T) {
 	name := file(t, "f.csv", "to,nume\n0712345678,{prenume}\n")
 	_, s, err := survey(t, name, campaign.Options{Text: template(t, "Bună, {nume}!")})

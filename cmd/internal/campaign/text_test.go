@@ -126,7 +126,7 @@ func TestCSV_swallowedRows(t *testing.T) {
 	}
 }
 
-// What spreadsheets write for an error is no text, sender or receiver.
+// The error that a spreadsheet writes into a cell is no text, sender or receiver.
 func TestRows_spreadsheetErrors(t *testing.T) {
 	for _, value := range []string{
 		"#N/A", "#REF!", "#DIV/0!", "#NAME?", "#NUME?", "#VALUE!", "#VALOARE!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#GETTING_DATA", "#ERROR!", "Err:502", "Err:508", "###", "########", " #N/A ", "#n/a",
@@ -147,7 +147,7 @@ func TestRows_spreadsheetErrors(t *testing.T) {
 	}
 }
 
-// What looks odd about a text is named, and what is usual is not.
+// Odd texts are named in a warning, usual ones are not.
 func TestRows_oddTexts(t *testing.T) {
 	for is, texts := range map[campaign.Oddity][]string{
 		campaign.Placeholder: {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever a crash leaves of the last rows, those before them are there, and others can be added.
+// However a crash cuts the last rows, those before them are kept, and others can be added.
 func TestRowFile_cutAnywhere(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "rows")
 	f, err := openRows(name)

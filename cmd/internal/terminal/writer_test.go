@@ -41,7 +41,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// What is escaped in JSON is the same JSON.
+// Escaped JSON is still the same JSON.
 func TestWriter_json(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, json.NewEncoder(terminal.NewWriter(&out)).Encode("a\x1b\u009b\u202e\x7fș"))

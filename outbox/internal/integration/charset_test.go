@@ -80,7 +80,7 @@ func TestEnqueue_databaseEncodings(t *testing.T) {
 			for _, m := range b.gateway.Messages() {
 				require.Contains(t, c.taken, m.Text)
 			}
-			if encoding == "UTF8" || encoding == "SQL_ASCII" { // without conversion the database's own bytes come as they are
+			if encoding == "UTF8" || encoding == "SQL_ASCII" { // without conversion, as the database's own bytes
 				return
 			}
 			db, err := sql.Open(server.Driver, strings.Replace(config.DSN, "client_encoding=UTF8&", "", 1))
@@ -114,8 +114,7 @@ func (a alter) tx(db *sql.DB) outbox.TxFunc {
 	}
 }
 
-// Whatever stands between an enqueuer and its database: a text that would be stored altered is not
-// stored.
+// A text that the connection or the database would alter is not stored.
 func TestEnqueue_refusesToStoreAlteredTexts(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		b := newBench(t, config, nil)

@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/outbox"
 )
 
-// What is erased is in none of SQLite's files any more, neither in their free pages nor in the log.
+// Erased data is gone from SQLite's files, from their free pages and the log, too.
 func TestErase_leavesNothingInSQLitesFiles(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]string{

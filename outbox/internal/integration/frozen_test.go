@@ -233,7 +233,7 @@ type plan struct {
 }
 
 func newRelay(t *testing.T, gateway string) *relay {
-	// What the relay's own system holds of an upload counts as arrived.
+	// Bytes that the relay's own system holds count as arrived.
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
 		return conn.Control(func(fd uintptr) {
 			_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10)

@@ -18,7 +18,7 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// What the outbox has of a number is found in each form of it, and erased from each table.
+// A person's messages are found by each form of the number, and erased from each table.
 func TestPerson(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		b := newBench(t, config, nil)

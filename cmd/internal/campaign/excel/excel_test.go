@@ -99,7 +99,7 @@ func makeWorkbook(name string) error {
 	return os.WriteFile(name, changed, 0o644)
 }
 
-// What another library writes is read as it was written.
+// A workbook of another library is read as it was written.
 func TestWorkbook_asAnotherLibraryWritesIt(t *testing.T) {
 	f := excelize.NewFile()
 	texts := []string{"ș", " spații ", "linia\nnouă", "<&>\"'", "_x005F_x0041_", "🎂", strings.Repeat("a", 32767), "01", "1e3", "=1+1"}

@@ -15,7 +15,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 )
 
-// What other programs write is read as a person who looks at it would, or refused.
+// A file that another program has written is read as a person would read it, or refused.
 //
 // The programs are those of Debian and of npm, which testdata/npm names. SMSLINK_SPREADSHEETS is
 // the folder of the latter, as .ci/run makes it.
