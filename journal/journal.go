@@ -11,21 +11,21 @@
 //	e81ea9b0 2026-11-24T17:41:30Z intend=10001+1x4;
 //	52a12b54 2026-11-25T08:12:44Z by="Ana" reason="the account's report" result=10001 status=3 remote=0 not-sent=10002+1x2;
 //
-// Each line begins with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. The
-// checksum is that of all lines up to this one, without their checksums, the space after those,
-// and their ends. There is no other semicolon in a line. The first line names the version of the
-// format. Each other line has the time in UTC, and says what happened then:
+// Each line starts with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. It has
+// no other semicolon. The checksum is that of all lines up to this one, each without its checksum,
+// the space after that, and its end. The first line names the version of the format. Each other line
+// has the time in UTC and what happened then:
 //   - intend: these ids are about to be uploaded. With run, they are the first since the file was
 //     opened.
-//   - result, status, remote: the gateway's statuses of ids in doubt, and its own ids for them; 0
-//     means that it has none.
+//   - result, status, remote: the gateway's statuses of ids in doubt, and its own ids for them, or 0
+//     if there is none.
 //   - not-sent: these ids were in doubt and were not sent.
 //   - by, reason: a person has found out what this line says.
 //   - forget: these ids had failed and may be sent again.
 //   - campaign: what the journal belongs to.
 //
-// A list is its first number and the steps from each number to the next. A step that comes several
-// times is followed by x and how often: 7+1+3x2-4 is 7, 8, 11, 14, 10.
+// A list has its first number and then the steps from each number to the next. A step that comes
+// several times in a row is followed by x and how often: 7+1+3x2-4 is 7, 8, 11, 14, 10.
 package journal
 
 import (
@@ -45,15 +45,15 @@ import (
 )
 
 var (
-	// ErrNotJournal means that the file is not a journal, or is one in the format of another
-	// version of this package.
+	// ErrNotJournal means that the file is not a journal, or has the format of another version of
+	// this package.
 	ErrNotJournal = errors.New("not a journal")
 	// ErrCorrupt means that the journal was changed after it was written.
 	ErrCorrupt = errors.New("the journal is corrupt")
-	// ErrLocked means that a process, perhaps this one, has the journal open.
+	// ErrLocked means that this or another process has the journal open.
 	ErrLocked = errors.New("the journal is open already")
-	// ErrMoved means that the open file was renamed, replaced or deleted. A program that opens its
-	// path now would not know what the file holds.
+	// ErrMoved means that the open file was renamed, replaced or deleted. A program that opened its
+	// path now would not find what the file records.
 	ErrMoved = errors.New("the journal is no longer at its path")
 	// ErrNotInDoubt means that an id can't be resolved, since it is not in doubt.
 	ErrNotInDoubt = errors.New("not in doubt")
@@ -63,24 +63,22 @@ var (
 
 // File is a journal in a file, in the format that the package's comment describes. It stores local
 // ids, statuses, and the gateway's ids if they are plain numbers. It stores no receivers or texts,
-// unless the server sends a number in place of an id, or a person writes one for [File.Resolve] or
-// [File.SetCampaign].
+// unless the server sends a receiver in place of an id, or a person writes one for [File.Resolve]
+// or [File.SetCampaign].
 //
-// Each call that changes something adds one line and has it written through to the disk before it
-// returns. A package takes two lines. A message takes up to 6 bytes on the disk if ids lie close
-// together, about 50 if they are far apart, and about 40 in memory.
+// Each call that changes something adds one line, and syncs it to the disk before it returns. A
+// package takes two lines. A message takes up to 6 bytes on the disk if ids lie close together,
+// about 50 if they are far apart, and about 40 in memory.
 //
-// # Errors of the disk
+// # Disk errors
 //
-// A call that fails does not change what the File reports, which changes only after the disk has
-// the line. A part of the line that the disk may have is cut off at once. The next program then
-// finds nothing of it, and the call can be made again once the disk has room. Known still works.
-// The messages of a failed Intend were certainly not sent.
+// A call that fails changes nothing. A part of its line that may be on the disk is cut off, so that
+// the next program does not find it. The call can be made again, for example once the disk has
+// room. Known still works. The messages of a failed Intend were certainly not sent.
 //
 // If the part can't be cut off, every later change fails, too. Known still works, and the messages
-// of a failed Intend were still not sent. But the line may be complete, and then the next program
-// that opens the file believes it: there the messages of a failed Intend are in doubt, though they
-// were not sent.
+// of a failed Intend were still not sent. But if the whole line is on the disk, the next program
+// that opens the file reads it: for that program, the messages of a failed Intend are in doubt.
 //
 // If another program shortens or lengthens the open file, every later change fails.
 //
@@ -98,13 +96,12 @@ type File struct {
 // Open opens the journal at path, or makes one if there is no file or an empty one. Close it when
 // done.
 //
-// Only its owner can read a new file. Open takes the permissions of group and others away from a
-// journal that has them, empty or not, and fails if it can't. On Windows the folder's permissions
-// apply.
+// Only the owner can read a new file. Open removes the permissions of group and others from an
+// existing one, and fails if it can't. On Windows the folder's permissions apply.
 //
 // A crash in the middle of a write leaves a last line without its end, or NULs at the end. The call
-// that wrote it has not returned, and Open cuts it off. A file that was shortened, or an older
-// copy, looks the same: its missing messages count as new and would be sent again.
+// that wrote it has not returned, so Open cuts it off. A file that was shortened, or an older copy,
+// looks the same: its missing messages count as new and would be sent again.
 //
 // The error matches
 //   - [ErrNotJournal] if the file is not a journal, which is left as it was;
@@ -155,10 +152,10 @@ func (j *File) open() (err error) {
 	if err := j.replay(); err != nil {
 		return err
 	}
-	if err := makePrivate(j.file, info.Mode()); err != nil { // now that it is known to be a journal
+	if err := makePrivate(j.file, info.Mode()); err != nil { // it is a journal
 		return fmt.Errorf("others can read the journal, and that can't be changed: %w", err)
 	}
-	if err := j.file.Sync(); err != nil { // a line that was written and not yet synced is believed from here on
+	if err := j.file.Sync(); err != nil { // the lines that were read may not have been synced
 		return err
 	}
 	return syncFolder(j.path)
@@ -174,13 +171,13 @@ func (j *File) replay() error {
 	})
 }
 
-// closeUnlocked unlocks the file before it closes it. A child of this process, between its fork and
-// its exec, has the file open as well, and would keep the lock.
+// closeUnlocked unlocks the file before it closes it. Otherwise a child of this process, which has
+// the file open between its fork and its exec, would keep the lock.
 func closeUnlocked(file *os.File) error {
 	return errors.Join(unlock(file), file.Close())
 }
 
-// named returns an error that a program shows to a person, with the path.
+// named adds the path to an error, unless it has one.
 func (j *File) named(err error) error {
 	if err == nil {
 		return nil
@@ -191,7 +188,7 @@ func (j *File) named(err error) error {
 	return fmt.Errorf("smslink: %s: %w", j.path, err)
 }
 
-// inPlace returns nil if the path still leads to the file that is open.
+// inPlace returns ErrMoved if the path no longer leads to the open file.
 func (j *File) inPlace() error {
 	held, err := j.file.Stat()
 	if err != nil {
@@ -209,8 +206,7 @@ func (j *File) inPlace() error {
 	return nil
 }
 
-// change writes r and then applies it: what the states say must be on the disk. The caller holds
-// the mutex.
+// change writes r to the disk and then applies it to the states. The caller holds the mutex.
 func (j *File) change(r *record) error {
 	if j.err != nil {
 		return j.err
@@ -226,9 +222,9 @@ func (j *File) change(r *record) error {
 	return nil
 }
 
-// Known returns the recorded results of these ids; see [smslink.Journal]. A remote id that is not a
-// number of at most 19 digits comes back empty, since it is not written. Known fails only if the
-// file was closed, or was found not to be at its path any more ([ErrMoved]).
+// Known returns the recorded results of these ids; see [smslink.Journal]. A RemoteID is empty if
+// the gateway's was not a number of at most 19 digits. Known fails only if the file was closed, or
+// after a call has failed with [ErrMoved].
 func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -245,8 +241,8 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 }
 
 // Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails if one of
-// them is not new or comes twice. It fails with [ErrMoved] if the file is not at its path any more,
-// and then every later call does. At most 1,048,576 ids may be given.
+// them is not new or comes twice. It fails with [ErrMoved] if the file is no longer at its path,
+// and so does every later call. It takes at most 1,048,576 ids.
 func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -270,9 +266,9 @@ func (j *File) Intend(_ context.Context, ids []int64) error {
 }
 
 // Record records the results of ids in doubt, and which of them were not sent; see
-// [smslink.Journal]. It fails with [ErrNotInDoubt] if one of them is not in doubt. It fails if one
-// comes twice, or if a result's status leaves its message in doubt. Both lists have at most
-// 1,048,576 ids. For what a person has found out, see [File.Resolve].
+// [smslink.Journal]. It fails with [ErrNotInDoubt] if one of them is not in doubt. It also fails if
+// one comes twice, or if a result's status leaves its message in doubt. Each list has at most
+// 1,048,576 ids. For what a person has found out, use [File.Resolve].
 func (j *File) Record(_ context.Context, results []smslink.Result, notSent []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -291,8 +287,8 @@ func newResolved(results []smslink.Result, notSent []int64) *record {
 	return r
 }
 
-// plainNumber returns a remote id as the gateway's are, or 0. Receivers as they are on the wire
-// start with 0.
+// plainNumber returns a remote id that is a number, as the gateway's are, and 0 for any other. A
+// number that starts with 0 may be a receiver.
 func plainNumber(remoteID string) uint64 {
 	const most = len("9999999999999999999") // which 64 bits hold
 	if n, rest := parseDigits(remoteID); rest == "" && len(remoteID) <= most && !strings.HasPrefix(remoteID, "0") {
@@ -301,7 +297,7 @@ func plainNumber(remoteID string) uint64 {
 	return 0
 }
 
-// InDoubt returns the messages in doubt, in ascending order of their ids.
+// InDoubt returns the messages in doubt, ordered by id.
 func (j *File) InDoubt() []Doubt {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -309,18 +305,18 @@ func (j *File) InDoubt() []Doubt {
 }
 
 // Resolve records what a person has found out about messages in doubt, for example from the
-// account's reports. Those in sent are never sent again. Each is recorded as a
-// [smslink.StatusSuccess], unless the person knows that the gateway reported another status. Those
-// in notSent are new, so that the next stream sends them: if that is wrong, they are sent twice.
-// Both lists have at most 1,048,576 ids. Do not call Resolve while a stream uses the journal: what
-// it is uploading is in doubt, too.
+// account's reports. Messages in sent are never sent again. They are recorded with their Status, or
+// with [smslink.StatusSuccess] if it is [smslink.StatusUnreported]. Messages in notSent are new, so
+// the next stream sends them: if that is wrong, they are sent twice. Each list has at most
+// 1,048,576 ids. Do not call Resolve while a stream uses the journal: the messages that it is
+// uploading are in doubt, too.
 //
 // The journal keeps by, the person's name, of 1 to 200 bytes, and reason, of 1 to 1,000 bytes.
-// Control characters in them become spaces. Write no phone number and no text of a message into
-// them.
+// Control characters in them become spaces. They should hold no phone number and no text of a
+// message.
 //
-// The error matches [ErrNotInDoubt], and nothing is changed, if one of the ids is not in doubt. It
-// is an error, too, if one comes twice.
+// If one of the ids is not in doubt, nothing is changed and the error matches [ErrNotInDoubt]. It
+// is also an error if an id comes twice.
 func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string) error {
 	by, err := oneLine("name", by, 200)
 	if err != nil {
@@ -345,9 +341,9 @@ func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string
 	return j.named(j.change(r))
 }
 
-// Forget marks failed messages as new, so that the next stream sends them again: the sender has
-// been approved meanwhile, say. The status [smslink.StatusInternalOrBlacklisted] may hide that a
-// message was taken; check the account's reports first.
+// Forget marks failed messages as new, so that the next stream sends them again, for example after
+// the sender was approved. A message with [smslink.StatusInternalOrBlacklisted] may have been
+// taken: check the account's reports first.
 //
 // It is an error, and nothing is changed, if one of the ids has not failed or comes twice.
 func (j *File) Forget(ids []int64) error {
@@ -359,14 +355,14 @@ func (j *File) Forget(ids []int64) error {
 	return j.named(j.change(&record{forget: ids}))
 }
 
-// Runs returns the runs so far, the first one first.
+// Runs returns the runs so far, in order.
 func (j *File) Runs() []Run {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.states.runs)
 }
 
-// Resolutions returns what was given to [File.Resolve] so far, the first one first.
+// Resolutions returns what was given to [File.Resolve] so far, in order.
 func (j *File) Resolutions() []Resolution {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -381,8 +377,8 @@ func (j *File) Campaign() string {
 }
 
 // SetCampaign records what the journal belongs to, such as the digest of a campaign's file, in 1 to
-// 200 bytes. A program can then refuse to use the journal for another campaign; the File itself
-// compares nothing. Control characters become spaces.
+// 200 bytes. Control characters become spaces. A program can compare it with [File.Campaign], to
+// refuse a journal of another campaign. The File itself does not compare.
 func (j *File) SetCampaign(campaign string) error {
 	campaign, err := oneLine("campaign", campaign, 200)
 	if err != nil {
@@ -393,7 +389,7 @@ func (j *File) SetCampaign(campaign string) error {
 	return j.named(j.change(&record{campaign: campaign}))
 }
 
-// oneLine makes one line of what a person wrote.
+// oneLine returns what a person wrote as one line.
 func oneLine(what, text string, most int) (string, error) {
 	text = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsGraphic(r) {
@@ -410,7 +406,7 @@ func oneLine(what, text string, most int) (string, error) {
 	return text, nil
 }
 
-// Close closes the file. All records are already on disk.
+// Close closes and unlocks the file. All records are already on the disk.
 func (j *File) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

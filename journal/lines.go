@@ -18,21 +18,20 @@ type disk interface {
 	Sync() error
 }
 
-// lines is a file that lines are only ever added to.
+// lines is a file to which lines are only added.
 type lines struct {
 	disk   disk
-	size   int64  // of the lines that are durable
+	size   int64  // of the durable lines, in bytes
 	sum    uint32 // the last line's
 	broken error  // why nothing can be added any more
 	buf    []byte
 }
 
-// maxLine is how long a line can be, with room to spare: lists of maxList numbers that are far
-// apart.
+// maxLine bounds the length of a line: four lists of maxList numbers that are far apart.
 const maxLine = maxList * (len(`+9223372036854775807`) + len(`+4`) + len(`+18446744073709551615`) + len(`+9223372036854775807`) + 1)
 
-// replay reads the lines, hands each record to apply, and mends the end, to which lines are added
-// from then on. A new file gets its first line. The record is valid until apply returns.
+// replay reads the lines, calls apply with each record, and mends the end of the file, so that
+// lines can be added. A new file gets its first line. A record is valid until apply returns.
 func (l *lines) replay(apply func(*record) error) error {
 	first, sum := sealLine([]byte("00000000 "+version), 0, 0)
 	l.sum = sum
@@ -80,8 +79,8 @@ func (l *lines) replay(apply func(*record) error) error {
 	}
 }
 
-// isTornFirst reports whether a crash has left this of the first line: nothing, or as many NULs, or
-// a start of it that is no other file's.
+// isTornFirst reports whether found is what a crash leaves of the first line: nothing, NULs, or a
+// start of it that is long enough to tell it from other files.
 func isTornFirst(found, first []byte) bool {
 	begun := bytes.TrimRight(found, "\x00")
 	return len(found) <= len(first) && (len(begun) == 0 || len(begun) >= sumLen+len(family) && bytes.HasPrefix(first, begun))
@@ -103,7 +102,7 @@ func corrupt(line int) error {
 	return fmt.Errorf("%w: line %d is not as it was written", ErrCorrupt, line)
 }
 
-// errNoLine means that the bytes can't be a line, nor what a crash leaves of one.
+// errNoLine means that the bytes are neither a line nor what a crash leaves of one.
 var errNoLine = errors.New("no line")
 
 // readLine appends the next line with its end to dst. At the end of the file it appends the rest,
@@ -125,8 +124,8 @@ func readLine(dst []byte, from *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// skipNULs reads the rest of the file, which starts with part, and returns io.EOF if it is nothing
-// but NULs. The error of reading part was err.
+// skipNULs reads the rest of the file, which starts with part, and returns io.EOF if it has only
+// NULs. err is the error of reading part.
 func skipNULs(part []byte, err error, from *bufio.Reader) error {
 	for {
 		switch {
@@ -153,8 +152,8 @@ func (l *lines) mend(size int64, missing []byte) error {
 	return nil
 }
 
-// add writes a line through to the disk. After an error the file is as it was, or else nothing is
-// added to it any more.
+// add writes a line and syncs it to the disk. After an error the file is as it was before, or l is
+// broken.
 func (l *lines) add(r *record) error {
 	if l.broken != nil {
 		return l.broken

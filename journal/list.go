@@ -6,17 +6,17 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// maxList is how many ids a line may have.
+// maxList is the largest number of ids in a line.
 const maxList = 1 << 20
 
-// number is what a list is made of. All arithmetic on them wraps, as that of uint64.
+// number is an element of a list. Steps are computed in uint64, and wrap.
 type number interface {
 	~int64 | ~uint64 | smslink.Status
 }
 
-// appendList writes the first number of a list, which is not empty, and then the steps from one
-// number to the next. A step that comes several times in a row is written once, with how often:
-// 17+1x3-5 is 17, 18, 19, 20 and 15.
+// appendList appends a list that is not empty: its first number and then the steps from one number
+// to the next. A step that comes several times in a row is written once: 17+1x3-5 is 17, 18, 19, 20
+// and 15.
 func appendList[N number](dst []byte, list []N) []byte {
 	dst = strconv.AppendUint(dst, uint64(list[0]), 10)
 	for i := 1; i < len(list); {
@@ -39,10 +39,10 @@ func appendList[N number](dst []byte, list []N) []byte {
 	return dst
 }
 
-// parseList appends the numbers of a list to dst. It reads more than appendList writes: the caller
-// writes the list again and compares.
+// parseList appends the numbers of a list to dst. It also takes lists that appendList would write
+// otherwise: the caller writes the list again and compares.
 func parseList[N number](dst []N, text []byte) (list []N, ok bool) {
-	if len(dst) > 0 { // a field comes once
+	if len(dst) > 0 { // the field was given twice
 		return dst, false
 	}
 	last, text := parseDigits(text)

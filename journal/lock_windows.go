@@ -22,11 +22,11 @@ const (
 	errorLockViolation = syscall.Errno(33)
 )
 
-// lockedByte is where the locked byte is.
+// lockedByte is the offset of the locked byte. No one can read what is locked on Windows, so it
+// lies far beyond the end of the file.
 var lockedByte = syscall.Overlapped{Offset: 0xFFFFFFFE, OffsetHigh: 0x7FFFFFFF}
 
-// lock keeps others from opening the file as a journal. The lock ends with the process. Windows
-// keeps others from reading what is locked, so that it is one byte far behind the file's end.
+// lock keeps others from opening the file as a journal. The lock ends with the process.
 func lock(file *os.File) error {
 	at := lockedByte
 	ok, _, err := lockFileEx.Call(file.Fd(), lockFailImmediately|lockExclusive, 0, 1, 0, uintptr(unsafe.Pointer(&at)))

@@ -14,9 +14,9 @@ import (
 // status[i] and remote[i]. A remote id of 0 means that the message has none.
 type record struct {
 	at       time.Time
-	run      bool // a run begins with it
+	run      bool // the record starts a run
 	campaign string
-	by       string // who resolved the doubt
+	by       string // the person who resolved the doubt
 	reason   string
 	intend   []int64
 	result   []int64 // in doubt before
@@ -26,15 +26,14 @@ type record struct {
 	forget   []int64 // failed before
 }
 
-// The first line of the file, and what those of other versions begin with.
 const (
-	family  = "smslink journal "
-	version = family + "3"
+	family  = "smslink journal " // the start of the first line in every version
+	version = family + "3"       // the first line
 )
 
 const (
-	// lineEnd ends every line, and its first byte occurs nowhere else, so that a line that lacks
-	// only the second one is complete.
+	// lineEnd ends every line. Its first byte occurs nowhere else, so a line that lacks only the
+	// second byte is complete.
 	lineEnd = ";\n"
 
 	sumLen     = len("00000000 ")
@@ -43,7 +42,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendLine writes the record's line, with the checksum of all lines up to it.
+// appendLine appends the record's line; sum is the checksum of the line before.
 func (r *record) appendLine(dst []byte, sum uint32) (line []byte, newSum uint32) {
 	from := len(dst)
 	dst = append(dst, "00000000 "...)
@@ -63,7 +62,7 @@ func (r *record) appendLine(dst []byte, sum uint32) (line []byte, newSum uint32)
 	return sealLine(dst, from, sum)
 }
 
-// sealLine ends the line that begins at from, and puts its checksum in.
+// sealLine writes the checksum and the end of the line that starts at from.
 func sealLine(dst []byte, from int, sum uint32) (line []byte, newSum uint32) {
 	newSum = crc32.Update(sum, castagnoli, dst[from+sumLen:])
 	const digits = "0123456789abcdef"
@@ -88,15 +87,15 @@ func appendField[N number](dst []byte, name string, list []N) []byte {
 	return appendList(append(dst, name...), list)
 }
 
-// parseLine reads a line with its end into r, whose lists it uses again, and reports whether every
-// byte is as appendLine writes it. It uses scratch to find out.
+// parseLine reads a line with its end into r, and reuses the memory of r's lists. It reports
+// whether every byte is as appendLine writes it, for which it needs scratch.
 func (r *record) parseLine(line []byte, sum uint32, scratch *[]byte) (newSum uint32, ok bool) {
 	if len(line) < sumLen+len(lineEnd) {
 		return 0, false
 	}
 	payload := line[sumLen : len(line)-len(lineEnd)]
 	if !isSum(line[:8], crc32.Update(sum, castagnoli, payload)) {
-		return 0, false // before any of it is believed
+		return 0, false // before the payload is trusted
 	}
 	if !r.parse(payload) {
 		return 0, false

@@ -17,7 +17,7 @@ type Doubt struct {
 	Since time.Time // when it was intended
 }
 
-// Run is one session that sent messages. Opening a journal without sending anything makes no run.
+// Run is what was sent between an Open and a Close. A session that sends nothing is no run.
 type Run struct {
 	Start, End       time.Time // the first Intend, and the last Intend or Record
 	Accepted, Failed int       // messages
@@ -42,12 +42,11 @@ type Resolution struct {
 	Sent, NotSent []int64 // ids
 }
 
-// states are what the records say of each id, and of the journal. An id is in doubt, has a result,
-// or is new.
+// states are the contents of the records. An id is in doubt, has a result, or is new.
 type states struct {
-	doubt  map[int64]int64          // since when, in Unix seconds
-	remote map[int64]uint64         // of each id with a result; 0 if the message has none
-	failed map[int64]smslink.Status // of each id with a result, except StatusSuccess
+	doubt  map[int64]int64          // id to Unix seconds since when it is in doubt
+	remote map[int64]uint64         // id with a result to the remote id; 0 if the message has none
+	failed map[int64]smslink.Status // id with a result other than StatusSuccess to the status
 
 	campaign    string
 	runs        []Run
@@ -84,7 +83,7 @@ func (s *states) doubts() []Doubt {
 	return doubts
 }
 
-// apply changes the states as r says, which check has passed.
+// apply applies r, which check has accepted.
 func (s *states) apply(r *record) {
 	if r.run {
 		s.runs = append(s.runs, Run{Start: r.at})
@@ -114,14 +113,13 @@ func (s *states) apply(r *record) {
 			Time: r.at, By: r.by, Reason: r.reason, Sent: slices.Clone(r.result), NotSent: slices.Clone(r.notSent),
 		})
 	} else if len(r.intend)+len(r.result)+len(r.notSent) > 0 {
-		s.runs[len(s.runs)-1].count(r) // there is one: the ids were intended
+		s.runs[len(s.runs)-1].count(r) // there is a run, since the ids were intended
 	}
 }
 
 var errShape = errors.New("a record of an unknown form")
 
-// check returns the reason why r can't be applied, or nil. Nothing of r is applied if any of it
-// can't be.
+// check returns the reason why r can't be applied, or nil.
 func (s *states) check(r *record) error {
 	intends, resolves, forgets, names := len(r.intend) > 0, len(r.result)+len(r.notSent) > 0, len(r.forget) > 0, r.campaign != ""
 	kinds := 0

@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// syncFolder makes the directory entry of the file that path leads to durable. Not every file
-// system can.
+// syncFolder makes the directory entry of the file at path durable, if the file system can.
 func syncFolder(path string) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -31,7 +30,7 @@ func cantSync(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
 }
 
-// makePrivate takes the permissions of group and others away.
+// makePrivate removes the permissions of group and others.
 func makePrivate(file *os.File, mode os.FileMode) error {
 	if mode.Perm()&0o077 == 0 {
 		return nil
