@@ -584,7 +584,7 @@ func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions)
 //
 // Asking spends nothing, so it is safe whatever the Outcome. But never ask in a loop after a
 // rejection: repeated wrong passwords get the IP address banned, and [Options].Cooldown neither
-// delays Balance nor counts its rejections. A person can thus see whether the account works again.
+// delays Balance nor counts its rejections. So a person can see whether the account works again.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	if err := c.usable(ctx); err != nil {
 		return Balance{}, notSent(err)

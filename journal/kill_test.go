@@ -178,5 +178,5 @@ func TestFile_killedAtEveryStep(t *testing.T) {
 		audit(path)
 	}
 	require.NotZero(t, doubts)
-	t.Logf("%d kills; %d messages in doubt at the end, of which %d were taken", kills, doubts, doubtsTaken)
+	t.Logf("%d kills; %d messages in doubt at the end, %d of them taken", kills, doubts, doubtsTaken)
 }

@@ -44,5 +44,5 @@
 //
 // Messages are counted once per upload: those of a package that was not sent and is retried count
 // again with each attempt. A message is in doubt if its outcome is in_doubt, or if its outcome is
-// accepted and its status is unreported.
+// accepted and its status is unreported or other.
 package smslinkotel

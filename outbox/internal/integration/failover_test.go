@@ -99,7 +99,7 @@ func TestRun_failover(t *testing.T) {
 					require.Failf(t, "lost", "%s is %s", key, state)
 				}
 			}
-			t.Logf("%d messages sent before the fail-over, of which the standby knew %d; %d in doubt", halted, known, inDoubt)
+			t.Logf("%d messages sent before the fail-over, %d of them known to the standby; %d in doubt", halted, known, inDoubt)
 		})
 	}
 }
