@@ -201,8 +201,11 @@ func stream(client *smslink.Client, all source, opts *smslink.StreamOptions) res
 func sendOneByOne(client *smslink.Client, all source) responses {
 	return func(yield func(*smslink.Response, error) bool) {
 		var p smslink.Package
-		for m := range all {
-			if err := p.Add(m); err != nil {
+		for m, err := range all {
+			if err == nil {
+				err = p.Add(m)
+			}
+			if err != nil {
 				yield(nil, err)
 				return
 			}
