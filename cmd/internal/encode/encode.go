@@ -32,13 +32,14 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Use:   "encode [flags] FILE…",
 		Short: "Show the wire form, sizes and digests of files, for support cases",
 		Long: `Put the messages of FILE… into one package and show what would be uploaded: its
-plain form, and its size and MD5 digest with each codec. Bad rows are shown and left
-out. All messages are in one package; send makes one for each --package-size messages.
+plain form, and its size and MD5 digest with each codec. Bad rows are shown and
+left out. All messages are in one package; send makes one for each
+--package-size messages.
 
-Numbers and texts are masked: each letter is shown as x and each digit as 0, except
-with --reveal. A character that can't be seen, such as a no-break space, is shown as
-\u00a0, except with --json. The digests are not masked: from the digest of a package
-of one message, its number or text may be guessed.
+Numbers and texts are masked: each letter is shown as x and each digit as 0,
+except with --reveal. A character that can't be seen, such as a no-break space,
+is shown as \u00a0, except with --json. The digests are not masked: from the
+digest of a package of one message, its number or text may be guessed.
 
 ` + input.Help + `
 

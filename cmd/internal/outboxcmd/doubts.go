@@ -24,8 +24,9 @@ func newDoubtsCommand(db *database) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doubts [flags]",
 		Short: "List the packages that are in doubt or were rejected",
-		Long: `List the packages that are in doubt or were rejected: since when, how many messages,
-their lane, the worker that claimed them, and why. Numbers and texts are not shown.`,
+		Long: `List the packages that are in doubt or were rejected: since when, how many
+messages, their lane, the worker that claimed them, and why. Numbers and texts
+are not shown.`,
 		Args: cobra.NoArgs,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, _ []string) error {
 			packages, err := box.Unresolved(ctx)
@@ -73,12 +74,14 @@ type resolveFlags struct {
 func newResolveCommand(db *database) *cobra.Command {
 	var f resolveFlags
 	cmd := &cobra.Command{
-		Use:   "resolve PACKAGE --sent|--not-sent|--abandon|--from-report FILE --reason TEXT",
+		Use:   "resolve PACKAGE --reason TEXT [flags]",
 		Short: "Record whether a package that is in doubt or was rejected was sent",
-		Long: `Record whether a package that is in doubt or was rejected was sent.
+		Long: `Record whether a package that is in doubt or was rejected was sent: give one of
+--sent, --not-sent, --abandon and --from-report.
 
---from-report FILE looks for its messages in the account's report at SMSLink, as CSV
-or a workbook, and records those that are in it as sent. The others stay in doubt.`,
+--from-report FILE looks for its messages in the account's report at SMSLink, as
+CSV or a workbook, and records those that are in it as sent. The others stay in
+doubt.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one PACKAGE; smslink-outbox doubts lists them")

@@ -28,8 +28,8 @@ func newEnqueueCommand(db *database) *cobra.Command {
 
 ` + input.Help + `
 
-The key of a message is NAME-ID. A message whose key is in the outbox already is not
-queued again, so the same command can be run again.`,
+The key of a message is NAME-ID. A message whose key is in the outbox already is
+not queued again, so the same command can be run again.`,
 		Example: "  smslink-outbox enqueue --db sqlite:shop.db --campaign june june.csv",
 		Args:    cli.Files,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
@@ -200,13 +200,15 @@ func newPersonCommand(db *database) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "person NUMBER [--export FILE | --erase --reason TEXT]",
 		Short: "Show, export or erase what is kept of a number",
-		Long: `Show the messages to a number that are not erased yet, in any form of the number.
+		Long: `Show the messages to a number that are not erased yet. The number may have any
+form.
 
 --export writes them to a new file, with their texts, as a JSON array.
 
---erase cancels what is queued, and erases the number and the texts of what has ended.
-What is being sent, in doubt or rejected is kept until it has ended: resolve it, and
-erase again. Who erased and why is kept, without the number. An opt-out stays.`,
+--erase cancels what is queued, and erases the number and the texts of what has
+ended. What is being sent, in doubt or rejected is kept until it has ended:
+resolve it, and erase again. Who erased and why is kept, without the number. An
+opt-out stays.`,
 		Args: cobra.ExactArgs(1),
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
 			if erase {

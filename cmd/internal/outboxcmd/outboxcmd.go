@@ -20,7 +20,8 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Long: `Send and manage messages that programs queue in their own database with the Go
 package outbox.
 
-Name the database with --db, or with ` + envDB + ` if the URL holds a password:
+Name the database with --db, or with ` + envDB + ` if the URL holds a
+password:
   sqlite:FILE
   postgres://USER:PASSWORD@HOST/DATABASE
   mysql://USER:PASSWORD@HOST/DATABASE
@@ -30,7 +31,7 @@ Exit codes:
   0  done
   1  not all of it was done
   2  wrong usage
-  3  nothing was done: the database can't be used, or what was asked is not possible`,
+  3  nothing was done: the database failed, or the request is not possible`,
 	}
 	cmd.PersistentFlags().StringVar(&db.url, "db", c.Getenv(envDB), "`URL` of the database")
 	cmd.PersistentFlags().Lookup("db").DefValue = "" // which may hold a password
@@ -65,12 +66,13 @@ func newResumeCommand(db *database) *cobra.Command {
 	return newSignedCommand(db, (*outbox.Outbox).Resume, &cobra.Command{
 		Use:   "resume --reason TEXT",
 		Short: "Let workers start uploads again",
-		Long: `Let workers start uploads again, once the cause of the pause is gone. smslink-outbox
-status shows the cause.
+		Long: `Let workers start uploads again, once the cause of the pause is gone.
+smslink-outbox status shows the cause.
 
-After a fail-over or a restore, the database may lack what workers have sent since.
-Wait until each worker that still runs has written back what it sent. What a worker
-that has ended sent may be in the queue again, and would be sent twice.`,
+After a fail-over or a restore, the database may lack what workers have sent
+since. Wait until each worker that still runs has written back what it sent.
+The messages that were sent by a worker that has ended may be in the queue
+again, and would be sent twice.`,
 	})
 }
 

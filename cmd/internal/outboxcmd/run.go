@@ -41,14 +41,16 @@ func newRunCommand(db *database) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags]",
 		Short: "Send what is queued, until Ctrl-C",
-		Long: `Send what is queued, until Ctrl-C. It then waits for the uploads that have begun.
-Any number of these commands may run on one database, on any number of machines.
+		Long: `Send what is queued, until Ctrl-C. It then waits for the uploads that have
+begun. Any number of these commands may run on one database, on any number of
+machines.
 
 ` + account.Help + `
 
-With --reports it takes the gateway's delivery reports, too: see smslink reports.
-Under /unsubscriptions/, followed by the same secret, it takes unsubscriptions, and
-sends no more messages to their numbers, except in lanes that ignore opt-outs.`,
+With --reports it takes the gateway's delivery reports, too: see smslink
+reports. Under /unsubscriptions/, followed by the same secret, it takes
+unsubscriptions, and sends no more messages to their numbers, except in lanes
+that ignore opt-outs.`,
 		Example: `  smslink-outbox run --db sqlite:shop.db --migrate --sandbox`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -61,7 +63,7 @@ sends no more messages to their numbers, except in lanes that ignore opt-outs.`,
 		"send to a test gateway in this process: no account, no network, no SMS")
 	flags.BoolVar(&opts.migrate, "migrate", false, "create the tables first, or bring them up to date")
 	flags.IntVar(&opts.concurrency, "concurrency", 1,
-		fmt.Sprintf("packages of the bulk lane that are uploaded at a time, up to %d", account.MaxConcurrency))
+		fmt.Sprintf("`N` packages of the bulk lane are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
 	flags.StringVar(&opts.hours, "hours", "",
 		"`FROM-TO`, such as 08:00-22:00, in which the bulk lane is open, in local time")

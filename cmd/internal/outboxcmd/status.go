@@ -26,8 +26,8 @@ func newStatusCommand(db *database) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Show what is queued, sending, in doubt, rejected and paused",
-		Long: `Show what is queued, sending, in doubt, rejected and paused. The names are those of
-the metrics smslink_outbox_… of the Go module smslinkotel.`,
+		Long: `Show what is queued, sending, in doubt, rejected and paused. The names are those
+of the metrics smslink_outbox_… of the Go module smslinkotel.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if watch && (asJSON || !terminal.Is(db.console.Out)) {

@@ -39,13 +39,13 @@ func NewCommand(c cli.Console) *cobra.Command {
 docs/gateway.md lists these assumptions.
 
 All uploads are in test mode, in which the gateway should send and bill nothing.
-Give a number of your own with --to, in case it does. The balance is checked before
-anything large is uploaded: the probe ends if test mode has spent credit. It never
-gives a wrong password, and ends if the account is rejected.
+Give a number of your own with --to, in case it does. The balance is checked
+before anything large is uploaded: the probe ends if test mode has spent credit.
+It never gives a wrong password, and ends if the account is rejected.
 
-A table is written to standard output. With --report it is also written to a file
-in Markdown, ready for an issue: with the answers, and without the password, the
-connection id and phone numbers. Read it before you publish it.
+A table is written to standard output. With --report it is also written to a
+file in Markdown, ready for an issue: with the answers, and without the
+password, the connection id and phone numbers. Read it before you publish it.
 
 ` + account.Help + `
 With ` + account.EnvLiveUpdateID + ` and ` + account.EnvLiveUpdatePassword + `, those of a

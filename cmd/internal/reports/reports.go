@@ -35,26 +35,29 @@ func NewCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reports [flags]",
 		Short: "Receive the gateway's delivery reports and write them as JSON lines",
-		Long: `Receive the gateway's delivery reports, until Ctrl-C. Each is written to standard
-output as one line of JSON. It has the row of its message if a --results file of
-send has it. That file may be written later, while this command runs.
+		Long: `Receive the gateway's delivery reports, until Ctrl-C. Each is written to
+standard output as one line of JSON. It has the row of its message if a
+--results file of send has it. That file may be written later, while this
+command runs.
 
-In your account, set the URL for reports to the address of this server followed by
-the secret in --secret-file. The secret has 16 characters or more of A-Z, a-z, 0-9
-and -._~. If the file does not exist, it is created with a new secret. Requests
-without the secret are answered 404. The gateway must reach the URL from the
-internet by https: put a server that has a certificate in front of this one.
+In your account, set the URL for reports to the address of this server followed
+by the secret in --secret-file. The secret has 16 characters or more of A-Z,
+a-z, 0-9 and -._~. If the file does not exist, it is created with a new secret.
+Requests without the secret are answered 404. The gateway must reach the URL
+from the internet by https: put a server that has a certificate in front of this
+one.
 
-A report is answered 200 once its line is written, and on the disk if the output is
-a file. If the disk is full, no part of the line is left, and the report is answered
-500, so that the gateway may send it again. Only one process may write to a file.
+A report is answered 200 once its line is written, and on the disk if the output
+is a file. If the disk is full, no part of the line is left, and the report is
+answered 500, so that the gateway may send it again. Only one process may write
+to a file.
 
 Exit codes:
   0  ended by Ctrl-C
   1  a report could not be written, and was answered 500
   2  wrong usage
   3  it could not start`,
-		Example: `  smslink reports --listen 127.0.0.1:8050 --secret-file secret --results june.csv >>reports.jsonl`,
+		Example: `  smslink reports --secret-file secret --results june.csv >>reports.jsonl`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return reports(cmd.Context(), c, opts)

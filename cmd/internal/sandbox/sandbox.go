@@ -57,28 +57,29 @@ func NewCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox [flags]",
 		Short: "Run a local SMSLink with a web page, to test any program",
-		Long: `Run a local SMSLink until Ctrl-C: the bulk endpoint, the balance, delivery reports
-and a web page that shows messages as they arrive. Nothing is sent to a phone. All
-messages are lost when it ends.
+		Long: `Run a local SMSLink until Ctrl-C: the bulk endpoint, the balance, delivery
+reports and a web page that shows messages as they arrive. Nothing is sent to a
+phone. All messages are lost when it ends.
 
 Its account is ` + account.EnvConnectionID + ` and ` + account.EnvPassword + ` if both are set.
 Otherwise it is test-connection and test-password.
 
-It answers as docs/gateway.md says of the live gateway: a sender other than numeric,
-SMSLink.ro and those of --sender fails with status 1, a bad number with status 2, and
-a package that is scheduled for the past is rejected with ERROR 15.
+It answers as docs/gateway.md describes the live gateway: a sender other than
+numeric, SMSLink.ro and those of --sender fails with status 1, a bad number with
+status 2, and a package scheduled for the past is rejected with ERROR 15.
 
-Accepted messages are delivered after the time in --deliver-after, or with the page's
-buttons if it is "manual". Delivery reports are sent to the URL in --callback, as the
-live gateway sends them.
+Accepted messages are delivered after the time in --deliver-after, or with the
+page's buttons if it is "manual". Delivery reports are sent to the URL in
+--callback, as the live gateway sends them.
 
-On the page of a phone, it can reply or unsubscribe. Unsubscribing puts the number on
-the blacklist, so that further messages to it fail with status 4. Both are sent to the
-URLs in --reply-callback and --unsubscribe-callback, again if the program fails.
+On its page, a phone can reply or unsubscribe. Unsubscribing puts the number on
+the blacklist, so that further messages to it fail with status 4. Both are sent
+to the URLs in --reply-callback and --unsubscribe-callback, and sent again if
+the program fails.
 
-To make uploads fail, give --fault, or --faults FILE with one fault on each line. The
-first fault is for the first upload, and so on. Lines that start with # are comments.
-The faults are
+To make uploads fail, give --fault, or --faults FILE with one fault on each
+line. The first fault is for the first upload, and so on. Lines that start with
+# are comments. The faults are
   none                let one upload through
   lose-reply          take the package, lose the reply
   hang-up, reset      end the connection before taking it
@@ -92,15 +93,15 @@ The faults are
 With after-taking or before-reading in front, hang-up, reset, answer, reject and
 redirect come after the package is taken, or before it is read.
 
-Only programs on this machine can reach it, except with --listen. Web pages of other
-sites can neither read nor use it.
+Only programs on this machine can reach it, except with --listen. Web pages of
+other sites can neither read nor use it.
 
 Exit codes:
   0  stopped by Ctrl-C
   2  wrong usage, including a bad line in --faults
   3  it could not start`,
 		Example: `  smslink sandbox
-  smslink sandbox --callback http://127.0.0.1:3000/sms/reports --deliver-after 5s
+  smslink sandbox --callback http://127.0.0.1:3000/reports --deliver-after 5s
   smslink sandbox --credit 100 --fault lose-reply --fault 'reject 8 no credit'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
