@@ -23,7 +23,7 @@ type checker struct {
 }
 
 func newChecker(opts *Options, passed bool) checker {
-	return checker{fold: opts.Fold, braces: opts.Text != nil && !opts.Text.plain, passed: passed, pkg: new(smslink.Package)}
+	return checker{fold: opts.Fold, braces: opts.Text != nil && !opts.Text.plain, passed: passed, pkg: new(smslink.Package), ids: idSet{}}
 }
 
 var errRepeatedID = errors.New("stands in an earlier row; each message needs its own")
@@ -94,26 +94,13 @@ func refusalOf(m smslink.Message, err error) *Refusal {
 }
 
 // idSet holds ids from 0 on, 64 in a word: less than a byte for each if they lie close together,
-// and about 40 at the most. Its zero value is empty.
-type idSet struct {
-	words map[int64]uint64
-	key   int64 // of the word that was last added to
-	word  uint64
-}
+// and about 40 at the most.
+type idSet map[int64]uint64
 
 // add adds an id, and reports whether it is new.
-func (s *idSet) add(id int64) bool {
-	if s.words == nil {
-		s.words = map[int64]uint64{}
-	}
-	if key := id >> 6; key != s.key {
-		s.words[s.key] = s.word
-		s.key, s.word = key, s.words[key]
-	}
+func (s idSet) add(id int64) bool {
 	bit := uint64(1) << (id & 63)
-	if s.word&bit != 0 {
-		return false
-	}
-	s.word |= bit
-	return true
+	word := s[id>>6]
+	s[id>>6] = word | bit
+	return word&bit == 0
 }

@@ -78,7 +78,10 @@ type Columns struct {
 }
 
 // RowIDs reports whether there is no id column, so that the row numbers are the ids.
-func (c *Columns) RowIDs() bool { return c.of[columnID] < 0 }
+func (c *Columns) RowIDs() bool { return c != nil && c.of[columnID] < 0 }
+
+// isSheet reports whether the columns are those of a workbook. JSON lines have none.
+func (c *Columns) isSheet() bool { return c != nil && c.Sheet != "" }
 
 var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
 

@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -133,36 +132,13 @@ func (r *record) parseFields(object []byte, seen *[columnCount]bool) *Refusal {
 	return nil
 }
 
+// escapes are the escapes of a JSON string, with those of a surrogate pair as one.
+var escapes = regexp.MustCompile(`(?i)\\ud[89ab]..\\ud[c-f]..|\\ud[89a-f]..|\\.`)
+
 // holdsLoneSurrogate reports whether a JSON string escapes half of a surrogate pair, which
 // encoding/json turns into U+FFFD.
 func holdsLoneSurrogate(raw []byte) bool {
-	for {
-		at := bytes.IndexByte(raw, '\\')
-		if at < 0 {
-			return false
-		}
-		raw = raw[at:]
-		first, escaped := unicodeEscape(raw)
-		switch {
-		case !escaped:
-			raw = raw[2:]
-		case !utf16.IsSurrogate(first):
-			raw = raw[6:]
-		default:
-			second, _ := unicodeEscape(raw[6:])
-			if utf16.DecodeRune(first, second) == utf8.RuneError {
-				return true
-			}
-			raw = raw[12:]
-		}
-	}
-}
-
-// unicodeEscape reads an escape such as \u0219 at the start of raw, if there is one.
-func unicodeEscape(raw []byte) (rune, bool) {
-	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
-		return 0, false
-	}
-	unit, err := strconv.ParseUint(string(raw[2:6]), 16, 16)
-	return rune(unit), err == nil
+	return bytes.Contains(raw, []byte(`\u`)) && slices.ContainsFunc(escapes.FindAll(raw, -1), func(escape []byte) bool {
+		return len(escape) == len(`\ud800`)
+	})
 }

@@ -22,40 +22,32 @@ const (
 	Short                               // fewer than 3 characters
 )
 
-// Oddities are all of them, each with what texts hold and what to do about it.
+// oddities are all of them, each with what texts hold and what to do about it.
 var oddities = []struct {
 	is            Oddity
+	in            func(text string) bool
 	holds, remedy string
 }{
-	{Placeholder, "a placeholder, such as {nume}, that nothing was filled in for", "fill it in with --text, or in the file"},
-	{Mojibake, "letters of a wrong encoding, such as Äƒ for ă", "export the file as CSV UTF-8 again"},
-	{LostCharacter, "a ? where a letter may have been", "export the file as CSV UTF-8 again"},
-	{NoValue, "nan, None or NULL, a program's word for an empty cell", "leave the row out, or write a text"},
-	{SpreadsheetError, "an error of a spreadsheet, such as #N/A", "mend the formula"},
-	{Short, "fewer than 3 characters", "is it the column of the texts? --column text=NAME chooses another"},
+	{Placeholder, holdsPlaceholder, "a placeholder, such as {nume}, that nothing was filled in for", "fill it in with --text, or in the file"},
+	{Mojibake, isMojibake, "letters of a wrong encoding, such as Äƒ for ă", "export the file as CSV UTF-8 again"},
+	{LostCharacter, lostCharacter, "a ? where a letter may have been", "export the file as CSV UTF-8 again"},
+	{NoValue, holdsNoValue, "nan, None or NULL, a program's word for an empty cell", "leave the row out, or write a text"},
+	{SpreadsheetError, holdsSpreadsheetError, "an error of a spreadsheet, such as #N/A", "mend the formula"},
+	{Short, isShort, "fewer than 3 characters", "is it the column of the texts? --column text=NAME chooses another"},
 }
 
 // oddityOf returns what is odd about a text.
 func oddityOf(text string) (odd Oddity) {
-	if holdsPlaceholder(text) {
-		odd |= Placeholder
-	}
-	if strings.IndexByte(text, '#') >= 0 && errorInside.MatchString(text) {
-		odd |= SpreadsheetError
-	}
-	if isMojibake(text) {
-		odd |= Mojibake
-	}
-	if lostCharacter(text) {
-		odd |= LostCharacter
-	}
-	if holdsNoValue(text) {
-		odd |= NoValue
-	}
-	if len(text) < 3*utf8.UTFMax && utf8.RuneCountInString(text) < 3 {
-		odd |= Short
+	for _, o := range oddities {
+		if o.in(text) {
+			odd |= o.is
+		}
 	}
 	return odd
+}
+
+func isShort(text string) bool {
+	return len(text) < 3*utf8.UTFMax && utf8.RuneCountInString(text) < 3
 }
 
 // holdsPlaceholder reports whether a text holds what programs fill in: {nume}, {{nume}}, ${nume},
@@ -107,6 +99,10 @@ func isName(text, closing string, spaces bool) bool {
 // errorInside is an error of a spreadsheet in any text.
 var errorInside = regexp.MustCompile(`#(N/A|N/D|REF!|DIV/0!|NAME\?|NUME\?|VALUE!|VALOARE!|NUM!|NULL!|NUL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|GETTING_DATA)`)
 
+func holdsSpreadsheetError(text string) bool {
+	return strings.IndexByte(text, '#') >= 0 && errorInside.MatchString(text)
+}
+
 // isMojibake reports whether a text holds a character that was written in UTF-8 and read in another
 // encoding.
 func isMojibake(text string) bool {
@@ -155,15 +151,9 @@ func isMisread(text string, encoding *charmap.Charmap) bool {
 		}
 	}
 	char, size := utf8.DecodeRune(bytes[:n])
-	switch {
-	case size < 2:
-		return false
-	case char >= 0xa0 && char < 0x180, char >= 0x218 && char <= 0x21b: // Latin letters and signs
-	case char >= 0x2000 && char < 0x2300, char >= 0x1f000: // quotes, dashes and emoji
-	default:
-		return false
-	}
-	return true
+	isLatin := char >= 0xa0 && char < 0x180 || char >= 0x218 && char <= 0x21b
+	isSign := char >= 0x2000 && char < 0x2300 || char >= 0x1f000 // a quote, a dash or an emoji
+	return size > 1 && (isLatin || isSign)
 }
 
 func firstOf(text string) rune {
@@ -207,18 +197,20 @@ func holdsNoValue(text string) bool {
 		}
 	}
 	for _, word := range []string{"undefined", "None", "NULL", "null", "NaN", "nan", "[object Object]"} {
-		for at := strings.Index(text, word); at >= 0; {
-			end := at + len(word)
-			before, _ := utf8.DecodeLastRuneInString(text[:at])
-			after, _ := utf8.DecodeRuneInString(text[end:])
-			if !unicode.IsLetter(before) && !unicode.IsLetter(after) && !unicode.IsDigit(before) && !unicode.IsDigit(after) {
-				return true
+		for end := 0; ; {
+			at := strings.Index(text[end:], word)
+			if at < 0 {
+				break
 			}
-			next := strings.Index(text[end:], word)
-			if at = next; next >= 0 {
-				at += end
+			before, _ := utf8.DecodeLastRuneInString(text[:end+at])
+			end += at + len(word)
+			after, _ := utf8.DecodeRuneInString(text[end:])
+			if !isOfWord(before) && !isOfWord(after) {
+				return true
 			}
 		}
 	}
 	return false
 }
+
+func isOfWord(char rune) bool { return unicode.IsLetter(char) || unicode.IsDigit(char) }

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -37,7 +38,7 @@ var ErrPast = errors.New("lies in the past; leave it empty to send now")
 // At returns where a column of the campaign stands in the file: a cell of a workbook, or else the
 // row's line.
 func (r *Row) At(column string) string {
-	if r.columns != nil && r.columns.Sheet != "" {
+	if r.columns.isSheet() {
 		return r.columns.cell(column, r.Line)
 	}
 	return strconv.Itoa(r.Line)
@@ -92,47 +93,47 @@ type source interface {
 // row returns the message that the record holds.
 func (r *record) row(file string, columns *Columns, opts *Options, now time.Time) Row {
 	row := Row{
-		File: file, Line: r.line, ID: r.fields[columnID], To: r.written, Hidden: r.hidden, Bad: r.bad,
+		File: file, Line: r.line, ID: r.fields[columnID], To: cmp.Or(r.written, r.fields[columnTo]), Hidden: r.hidden, Bad: r.bad,
 		columns: columns,
 	}
-	if row.To == "" {
-		row.To = r.fields[columnTo]
+	if row.Bad == nil {
+		row.Bad = row.parse(r, opts, now)
 	}
-	if row.Bad != nil {
-		return row
-	}
+	return row
+}
+
+// parse makes the message of the record's fields.
+func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 	if opts.ReceiversOnly {
-		r.fields[columnText] = "x" // which every message needs
+		record.fields[columnText] = "x" // which every message needs
 	}
-	if row.Bad = r.checkFields(); row.Bad != nil {
-		return row
+	if bad := record.checkFields(); bad != nil {
+		return bad
 	}
-	id, err := strconv.ParseInt(strings.TrimSpace(row.ID), 10, 64)
+	id, err := strconv.ParseInt(strings.TrimSpace(r.ID), 10, 64)
 	if err != nil || id < 0 {
-		row.Bad = refuse("id", "is not a whole number from 0 on")
-		return row
+		return refuse("id", "is not a whole number from 0 on")
 	}
-	at, refusal := parseTime(strings.TrimSpace(r.fields[columnSendAt]), opts.Zone)
-	if row.Bad = refusal; row.Bad != nil {
-		return row
+	at, bad := parseTime(strings.TrimSpace(record.fields[columnSendAt]), opts.Zone)
+	if bad != nil {
+		return bad
 	}
-	to := r.fields[columnTo]
+	to := record.fields[columnTo]
 	if restored := restoreZeros(to); restored != to {
 		if !opts.RestoreZeros {
-			row.Bad = refuse("to", "lacks its 0 or +, which a spreadsheet drops from numbers; format the column as text, or add --restore-zeros")
-			return row
+			return refuse("to", "lacks its 0 or +, which a spreadsheet drops from numbers; format the column as text, or add --restore-zeros")
 		}
 		to = restored
 	}
-	if row.Bad = checkSpreadsheetNumber(to); row.Bad != nil {
-		return row
+	if bad := checkSpreadsheetNumber(to); bad != nil {
+		return bad
 	}
 	if at.IsZero() {
 		at = opts.At
 	}
-	row.past = !at.IsZero() && at.Before(now)
-	row.Message = smslink.Message{ID: id, To: to, From: strings.TrimSpace(r.fields[columnFrom]), Text: r.fields[columnText], SendAt: at}
-	return row
+	r.past = !at.IsZero() && at.Before(now)
+	r.Message = smslink.Message{ID: id, To: to, From: strings.TrimSpace(record.fields[columnFrom]), Text: record.fields[columnText], SendAt: at}
+	return nil
 }
 
 // addRemedy says how to leave out a column that is perhaps not meant for the times.

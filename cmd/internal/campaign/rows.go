@@ -112,30 +112,14 @@ func (r *Rows) Close() {
 
 // read reads a row into r.row. It returns io.EOF at the end of the last file.
 func (r *Rows) read() error {
-	for r.file < len(r.campaign.files) {
+	for ; r.file < len(r.campaign.files); r.file, r.source = r.file+1, nil {
 		f := r.campaign.files[r.file]
-		if r.source == nil {
-			source, err := newSource(f, &r.campaign.opts)
-			if err != nil {
-				return fmt.Errorf("%s: %w", f.name, err)
-			}
-			if err := r.campaign.begin(f, source.cols()); err != nil {
-				return fmt.Errorf("%s: %w", f.name, err)
-			}
-			r.source, r.count = source, 0
-		}
-		r.record = record{}
-		switch err := r.source.next(&r.record); {
+		switch err := r.readFrom(f); {
 		case err == nil:
-			r.count++
-			r.take(f)
 			return nil
 		case !errors.Is(err, io.EOF):
 			return fmt.Errorf("%s: %w", f.name, err)
-		case r.count == 0:
-			return fmt.Errorf("%s: %w", f.name, ErrNoRows)
 		}
-		r.file, r.source = r.file+1, nil
 	}
 	if !r.bad {
 		r.campaign.passed = r.campaign.Rereadable()
@@ -143,25 +127,49 @@ func (r *Rows) read() error {
 	return io.EOF
 }
 
+func (r *Rows) readFrom(f *file) error {
+	if r.source == nil {
+		source, err := newSource(f, &r.campaign.opts)
+		if err != nil {
+			return err
+		}
+		if err := r.campaign.begin(f, source.cols()); err != nil {
+			return err
+		}
+		r.source, r.count = source, 0
+	}
+	r.record = record{}
+	err := r.source.next(&r.record)
+	switch {
+	case err == nil:
+		r.count++
+		r.take(f)
+	case errors.Is(err, io.EOF) && r.count == 0:
+		return ErrNoRows
+	}
+	return err
+}
+
+// take makes a row of the record.
 func (r *Rows) take(f *file) {
+	columns := r.source.cols()
 	if r.record.bad == nil && r.record.unended && f.info == nil {
 		r.record.bad = refuse("", "has no line end: the input may have been cut off")
 	}
-	if columns := r.source.cols(); columns != nil && columns.RowIDs() {
+	if columns.RowIDs() {
 		r.record.fields[columnID] = strconv.Itoa(r.record.line)
 	}
 	now := r.campaign.now
 	if !r.campaign.Rereadable() {
 		now = r.campaign.opts.Now()
 	}
-	r.row = r.record.row(f.name, r.source.cols(), &r.campaign.opts, now)
+	r.row = r.record.row(f.name, columns, &r.campaign.opts, now)
 	r.checker.check(&r.row)
-	if r.row.Bad != nil {
-		columns := r.source.cols()
-		r.row.Bad.addRemedy(columns)
-		if columns != nil && columns.Sheet != "" && r.row.Bad.Cell == "" {
-			r.row.Bad.Cell = columns.cell(r.row.Bad.Column, r.row.Line)
+	if bad := r.row.Bad; bad != nil {
+		r.bad = true
+		bad.addRemedy(columns)
+		if columns.isSheet() && bad.Cell == "" {
+			bad.Cell = columns.cell(bad.Column, r.row.Line)
 		}
 	}
-	r.bad = r.bad || r.row.Bad != nil
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -86,20 +86,7 @@ func checkText(header []byte, line int) error {
 	fault := func(cause string) error { return fmt.Errorf("line %d: %s", line, cause) }
 	start := bytes.ToLower(header)
 	has := func(mark string) bool { return bytes.Contains(start, []byte(mark)) }
-	unquoted := header
-	for i := 0; ; { // the ends of lines inside quotes are part of a name
-		open := bytes.IndexByte(unquoted[i:], '"')
-		if open < 0 {
-			break
-		}
-		end := bytes.IndexByte(unquoted[i+open+1:], '"')
-		if end < 0 {
-			unquoted = unquoted[:i+open]
-			break
-		}
-		unquoted = slices.Concat(unquoted[:i+open], unquoted[i+open+end+2:])
-		i += open
-	}
+	unquoted := quotation.ReplaceAll(header, nil) // the ends of lines inside quotes are part of a name
 	switch {
 	case bytes.HasPrefix(header, []byte("[")):
 		return fault("the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them")
@@ -119,6 +106,9 @@ func checkText(header []byte, line int) error {
 	return nil
 }
 
+// quotation is a part of a line in quotes, or up to its end if they are not closed.
+var quotation = regexp.MustCompile(`"[^"]*("|$)`)
+
 // trimPartial leaves out a character at the end that the buffer has cut.
 func trimPartial(text []byte) []byte {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
@@ -132,32 +122,35 @@ func trimPartial(text []byte) []byte {
 	return text
 }
 
-// skipBlankLines passes over lines with nothing in them, and returns how many. Nothing after them
-// is waited for.
+// skipBlankLines passes over lines with nothing in them, and returns how many.
 func skipBlankLines(r *bufio.Reader) (lines int) {
 	for {
-		if _, err := r.Peek(1); err != nil {
+		line := peekLine(r)
+		if len(line) == 0 || len(bytes.TrimSpace(line)) > 0 {
 			return lines
 		}
-		for {
-			seen, _ := r.Peek(r.Buffered())
-			end := bytes.IndexByte(seen, '\n')
-			if end < 0 || len(bytes.TrimSpace(seen[:end])) > 0 {
-				break
-			}
-			_, _ = r.Discard(end + 1)
-			lines++
-		}
+		_, _ = r.Discard(len(line))
+		lines += bytes.Count(line, []byte("\n"))
+	}
+}
+
+// firstLine returns the first line without white space at its start, as far as the buffer can hold
+// it. It is left to be read.
+func firstLine(r *bufio.Reader) []byte {
+	return bytes.TrimSuffix(bytes.TrimLeft(peekLine(r), " \t\r\n\v\f"), []byte("\n"))
+}
+
+// peekLine returns the next line with its end, as far as the buffer can hold it. It waits for
+// nothing after the line, since a producer may be slow.
+func peekLine(r *bufio.Reader) []byte {
+	for n := 1; ; n = r.Buffered() + 1 {
+		_, err := r.Peek(n)
 		seen, _ := r.Peek(r.Buffered())
-		switch {
-		case len(bytes.TrimSpace(seen)) > 0:
-			return lines
-		case len(seen) == r.Size(): // spaces without end
-			_, _ = r.Discard(len(seen))
-		case len(seen) > 0:
-			if _, err := r.Peek(len(seen) + 1); err != nil {
-				return lines
-			}
+		if end := bytes.IndexByte(seen, '\n'); end >= 0 {
+			return seen[:end+1]
+		}
+		if err != nil {
+			return seen
 		}
 	}
 }
@@ -165,17 +158,4 @@ func skipBlankLines(r *bufio.Reader) (lines int) {
 // newUTF16 reads UTF-16 as UTF-8. What is broken of it becomes U+FFFD, which no row may hold.
 func newUTF16(in *bufio.Reader, order unicode.Endianness) *bufio.Reader {
 	return bufio.NewReader(transform.NewReader(in, unicode.UTF16(order, unicode.ExpectBOM).NewDecoder()))
-}
-
-// firstLine returns the first line that is not blank, as far as the buffer can hold it. It is left
-// to be read, and nothing after it is waited for: a producer may be slow.
-func firstLine(r *bufio.Reader) []byte {
-	for n := 1; ; n = r.Buffered() + 1 {
-		_, err := r.Peek(n)
-		seen, _ := r.Peek(r.Buffered())
-		line, _, whole := bytes.Cut(bytes.TrimLeft(seen, " \t\r\n\v\f"), []byte("\n"))
-		if whole || err != nil {
-			return line
-		}
-	}
 }

@@ -110,13 +110,13 @@ func (s *Survey) String() string {
 // Warnings returns what a person should look at before the rows are sent, a line each.
 func (s *Survey) Warnings() (lines []string) {
 	if n := s.Repeated.Count(); n > 0 {
-		lines = append(lines, fmt.Sprintf("%s to a receiver of an earlier row", goOrGoes(n)))
+		lines = append(lines, Count(n, "message goes", "messages go")+" to a receiver of an earlier row")
 	}
 	if n := s.HiddenRows; n > 0 {
-		lines = append(lines, fmt.Sprintf("%s hidden in the sheet, by a filter perhaps", rowsAre(n)))
+		lines = append(lines, Count(n, "row is", "rows are")+" hidden in the sheet, by a filter perhaps")
 	}
 	if n := s.Scheduled; n > 0 {
-		lines = append(lines, fmt.Sprintf("%s for later; once the gateway has them, no program can recall them", messagesAre(n)))
+		lines = append(lines, Count(n, "message is", "messages are")+" for later; once the gateway has them, no program can recall them")
 	}
 	if len(s.Abroad) > 0 {
 		var codes []string
@@ -126,41 +126,13 @@ func (s *Survey) Warnings() (lines []string) {
 		lines = append(lines, "abroad: "+strings.Join(shorten(codes, 10, len(codes)), ", "))
 	}
 	for _, odd := range s.Odd {
-		lines = append(lines, fmt.Sprintf("%s %s: %s:%s; %s", textsHold(odd), odd.Holds, odd.File, odd.At, odd.Remedy))
+		texts := Count(odd.Texts, "text holds", "texts hold")
+		if odd.Is == Short {
+			texts = Count(odd.Texts, "text has", "texts have")
+		}
+		lines = append(lines, fmt.Sprintf("%s %s: %s:%s; %s", texts, odd.Holds, odd.File, odd.At, odd.Remedy))
 	}
 	return lines
-}
-
-func rowsAre(n int) string {
-	if n == 1 {
-		return "1 row is"
-	}
-	return strconv.Itoa(n) + " rows are"
-}
-
-func messagesAre(n int) string {
-	if n == 1 {
-		return "1 message is"
-	}
-	return strconv.Itoa(n) + " messages are"
-}
-
-func goOrGoes(n int) string {
-	if n == 1 {
-		return "1 message goes"
-	}
-	return strconv.Itoa(n) + " messages go"
-}
-
-func textsHold(odd Odd) string {
-	hold := "hold"
-	if odd.Is == Short {
-		hold = "have"
-	}
-	if odd.Texts == 1 {
-		return "1 text " + strings.Replace(hold, "have", "ha", 1) + "s"
-	}
-	return strconv.Itoa(odd.Texts) + " texts " + hold
 }
 
 // shorten returns the first of a list of so many, and how many more there are.
@@ -173,15 +145,23 @@ func shorten(list []string, longest, all int) []string {
 
 // Plural returns a count and its noun.
 func Plural(n int, noun string) string {
-	if n != 1 && noun != "SMS" {
-		noun += "s"
+	if noun == "SMS" {
+		return Count(n, noun, noun)
 	}
-	return fmt.Sprintf("%d %s", n, noun)
+	return Count(n, noun, noun+"s")
+}
+
+// Count returns a count and what is said of one or of more, such as "row is" and "rows are".
+func Count(n int, one, more string) string {
+	if n == 1 {
+		more = one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // countryCode returns the country code of a number in E.164, of one to three digits.
 func countryCode(number uint64) string {
-	if number >= romanianBase && number < romanianBase+1e8 {
+	if number >= romanianBase && number < romanianBase+1e8 { // nearly all
 		return "40"
 	}
 	const twoDigits = " 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 "
