@@ -334,7 +334,7 @@ func (r *rowReader) pass(p []byte) (n int) {
 	return n
 }
 
-// follows returns the next byte, in rest or behind it, or 0 at the end.
+// follows returns the next byte, in rest or after it, or 0 at the end.
 func (r *rowReader) follows(rest []byte) byte {
 	if len(rest) == 0 {
 		rest, _ = r.in.Peek(1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-smslink/smslink"
@@ -16,20 +17,26 @@ import (
 type Plan struct {
 	// These count rows.
 	Accepted, InDoubt, Failed int
+	Repeats                   int // that are left out since they repeat a number
 	Rest                      int // that are to be sent
 	RestSegments              int // their SMS
 	RestAbroad                int // of them, those to other countries
 
-	journal      *Journal // nil if there is none yet
-	sameCampaign bool
-	resendFailed bool
+	journal *Journal // nil if there is none yet
+	opts    Options
 
+	// Of each row, in the order of Add.
 	ids      []int64
 	digests  []digest
 	segments []uint16
-	changed  []int    // indexes of rows that are not the recorded ones
-	places   []string // of the first of them
-	added    int      // of them, those with an id that is not recorded
+	numbers  []uint64 // if Options.OnePerNumber
+	repeats  []bool   // it is left out; nil without Options.OnePerNumber
+	next     int      // the row for Next
+
+	changed []int    // indexes of rows that are not the recorded ones
+	places  []string // of the first of them
+	added   int      // of them, those with an id that is not recorded
+	forget  []int64  // ids of messages that are sent again
 
 	// These are of match and number.
 	standing   map[int64]bool           // ids that a row has
@@ -37,19 +44,11 @@ type Plan struct {
 	highest    int64                    // the highest id
 	renumbered bool                     // a row has another id than its own
 
-	forget []int64
-	row    int // the next one for Next
-
 	// These are of WasSent.
 	answers   []bool
 	asked     int
 	compared  bool
 	elsewhere map[digest]int
-
-	noJournal    bool
-	onePerNumber bool
-	numbers      []uint64     // of the rows, if onePerNumber
-	repeats      map[int]bool // indexes of rows that are left out, if onePerNumber
 }
 
 // Options are the settings of a Plan.
@@ -61,9 +60,7 @@ type Options struct {
 }
 
 // NewPlan begins a plan. The journal is nil if there is none yet.
-func NewPlan(j *Journal, opts Options) *Plan {
-	return &Plan{journal: j, sameCampaign: opts.SameCampaign, resendFailed: opts.ResendFailed, onePerNumber: opts.OnePerNumber, noJournal: opts.NoJournal}
-}
+func NewPlan(j *Journal, opts Options) *Plan { return &Plan{journal: j, opts: opts} }
 
 // shownPlaces is how many rows an error names.
 const shownPlaces = 3
@@ -89,7 +86,7 @@ func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
 		known, err := p.journal.known(ctx, []int64{id})
 		return err == nil && len(known) > 0
 	}
-	if !p.sameCampaign {
+	if !p.opts.SameCampaign {
 		return false
 	}
 	if p.elsewhere == nil { // how many rows with these contents were sent under any id
@@ -106,15 +103,15 @@ func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
 
 // Add adds a row.
 func (p *Plan) Add(row *campaign.Row) {
-	if p.noJournal && !p.onePerNumber {
-		p.countSegments(segmentsOf(row))
-		return
-	}
-	i, d := len(p.ids), digestOf(row)
-	p.ids, p.digests, p.segments = append(p.ids, row.Message.ID), append(p.digests, d), append(p.segments, segmentsOf(row))
-	if p.onePerNumber {
+	p.segments = append(p.segments, segmentsOf(row))
+	if p.opts.OnePerNumber {
 		p.numbers = append(p.numbers, row.Number())
 	}
+	if p.opts.NoJournal {
+		return
+	}
+	d := digestOf(row)
+	p.ids, p.digests = append(p.ids, row.Message.ID), append(p.digests, d)
 	if p.journal == nil || len(p.journal.rows.recorded) == 0 {
 		return
 	}
@@ -125,11 +122,14 @@ func (p *Plan) Add(row *campaign.Row) {
 	if !ok {
 		p.added++
 	}
-	p.changed = append(p.changed, i)
+	p.changed = append(p.changed, len(p.ids)-1)
 	if len(p.places) < shownPlaces {
 		p.places = append(p.places, fmt.Sprintf("%s:%d", row.File, row.Line))
 	}
 }
+
+// abroad marks the segments of a row whose number is not Romanian.
+const abroad = 1 << 15
 
 func segmentsOf(row *campaign.Row) uint16 {
 	segments := uint16(min(row.Size.Segments, abroad-1))
@@ -143,11 +143,8 @@ func segmentsOf(row *campaign.Row) uint16 {
 // were recorded under their ids.
 func (p *Plan) Compare(ctx context.Context) error {
 	p.compared, p.elsewhere = true, nil
-	if p.journal == nil {
-		return p.count(ctx)
-	}
 	if len(p.changed) > 0 {
-		if !p.sameCampaign {
+		if !p.opts.SameCampaign {
 			return p.refusal()
 		}
 		if err := p.match(ctx); err != nil {
@@ -157,18 +154,50 @@ func (p *Plan) Compare(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.count(ctx)
+	wasSent := make([]bool, len(p.segments))
+	if p.journal != nil {
+		if err := p.findSent(ctx, wasSent); err != nil {
+			return err
+		}
+	}
+	if p.opts.OnePerNumber {
+		p.findRepeats(wasSent)
+	}
+	for i, segments := range p.segments {
+		if !wasSent[i] && !p.isRepeat(i) {
+			p.Rest++
+			p.RestSegments += int(segments &^ abroad)
+			if segments&abroad != 0 {
+				p.RestAbroad += int(segments &^ abroad)
+			}
+		}
+	}
+	p.segments = nil
+	return nil
 }
 
 func (p *Plan) refusal() error {
-	dir := p.journal.dir
-	switch {
-	case len(p.changed) == len(p.ids) && !p.anyMoved():
-		return fmt.Errorf("%s belongs to another campaign: it has none of these rows; name another folder for a new campaign, or add --same-campaign if it is the same", dir)
-	case len(p.changed) == p.added:
-		return fmt.Errorf("%s %s not in %s; add --same-campaign if rows were added to the campaign, or name another folder for a new one", p.named(), isOrAre(len(p.changed)), dir)
+	dir, n := p.journal.dir, len(p.changed)
+	are, them := "are", "them"
+	if n == 1 {
+		are, them = "is", "it"
 	}
-	return fmt.Errorf("%s %s not as %s recorded %s; add --same-campaign if rows of this campaign were corrected, added or moved, or name another folder for a new one", p.named(), isOrAre(len(p.changed)), dir, itOrThem(len(p.changed)))
+	switch {
+	case n == len(p.ids) && !p.anyMoved():
+		return fmt.Errorf("%s belongs to another campaign: it has none of these rows; name another folder for a new campaign, or add --same-campaign if it is the same", dir)
+	case n == p.added:
+		return fmt.Errorf("%s %s not in %s; add --same-campaign if rows were added to the campaign, or name another folder for a new one", firstOf(p.places, n), are, dir)
+	}
+	return fmt.Errorf("%s %s not as %s recorded %s; add --same-campaign if rows of this campaign were corrected, added or moved, or name another folder for a new one", firstOf(p.places, n), are, dir, them)
+}
+
+// firstOf lists the first of so many.
+func firstOf(list []string, all int) string {
+	text := strings.Join(list, ", ")
+	if more := all - len(list); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // anyMoved reports whether a changed row is recorded under another id.
@@ -178,28 +207,6 @@ func (p *Plan) anyMoved() bool {
 		digests[p.digests[i]] = true
 	}
 	return slices.ContainsFunc(p.journal.rows.recorded, func(r recorded) bool { return digests[r.digest] })
-}
-
-func (p *Plan) named() string {
-	names := strings.Join(p.places, ", ")
-	if more := len(p.changed) - len(p.places); more > 0 {
-		names += fmt.Sprintf(" and %d more", more)
-	}
-	return names
-}
-
-func isOrAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
-}
-
-func itOrThem(n int) string {
-	if n == 1 {
-		return "it"
-	}
-	return "them"
 }
 
 // match finds the changed rows among the recorded ones by their contents. One that was recorded
@@ -281,106 +288,98 @@ func (p *Plan) number() error {
 		p.standing[p.ids[i]] = true
 	}
 	if len(gone) > 0 {
-		return fmt.Errorf("the rows with %s are not those that were sent, which are gone; put them back as they were, and add new messages as rows with new ids at the end", idList(gone))
+		var list []string
+		for _, id := range gone[:min(len(gone), shownPlaces)] {
+			list = append(list, strconv.FormatInt(id, 10))
+		}
+		return fmt.Errorf("the rows with id %s are not those that were sent, which are gone; put them back as they were, and add new messages as rows with new ids at the end", firstOf(list, len(gone)))
 	}
 	return nil
 }
 
-func idList(ids []int64) string {
-	text := make([]string, 0, shownPlaces)
-	for _, id := range ids[:min(len(ids), shownPlaces)] {
-		text = append(text, fmt.Sprint(id))
-	}
-	list := "id " + strings.Join(text, ", ")
-	if more := len(ids) - len(text); more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return list
-}
-
-// count asks what was sent of the rows, and finds those that repeat a number.
-func (p *Plan) count(ctx context.Context) error {
+// findSent asks the journal which rows were sent, and counts them.
+func (p *Plan) findSent(ctx context.Context, wasSent []bool) error {
 	const batch = 10_000
 	forgotten := make(map[int64]bool, len(p.forget))
 	for _, id := range p.forget {
 		forgotten[id] = true
 	}
-	taken := map[uint64]bool{} // numbers of rows that were sent
-	var rest []int
 	for start := 0; start < len(p.ids); start += batch {
 		ids := p.ids[start:min(start+batch, len(p.ids))]
-		var known map[int64]smslink.Result
-		if p.journal != nil {
-			var err error
-			if known, err = p.journal.known(ctx, ids); err != nil {
-				return err
-			}
+		known, err := p.journal.known(ctx, ids)
+		if err != nil {
+			return err
 		}
 		for i, id := range ids {
-			i += start
 			result, ok := known[id]
-			if ok && !forgotten[id] {
-				if _, isRecorded := p.journal.rows.of(id); !isRecorded {
-					return fmt.Errorf("%s has sent id %d, and its file rows lacks it; restore the folder", p.journal.dir, id)
-				}
-				if p.resendFailed && (result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed) {
-					p.forget = append(p.forget, id)
-				} else {
-					p.countSent(result)
-					if p.onePerNumber {
-						taken[p.numbers[i]] = true
-					}
-					continue
-				}
-			}
-			if p.onePerNumber {
-				rest = append(rest, i)
+			if !ok || forgotten[id] {
 				continue
 			}
-			p.countRest(i)
+			if _, isRecorded := p.journal.rows.of(id); !isRecorded {
+				return fmt.Errorf("%s has sent id %d, and its file rows lacks it; restore the folder", p.journal.dir, id)
+			}
+			if p.opts.ResendFailed && (result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed) {
+				p.forget = append(p.forget, id)
+				continue
+			}
+			wasSent[start+i] = true
+			switch result.Status.Outcome() {
+			case smslink.OutcomeAccepted:
+				p.Accepted++
+			case smslink.OutcomeInDoubt:
+				p.InDoubt++
+			default:
+				p.Failed++
+			}
 		}
 	}
-	if p.onePerNumber {
-		p.repeats = map[int]bool{}
-	}
-	for _, i := range rest {
-		if taken[p.numbers[i]] {
-			p.repeats[i] = true
-			continue
-		}
-		taken[p.numbers[i]] = true
-		p.countRest(i)
-	}
-	p.numbers = nil
 	return nil
 }
 
-func (p *Plan) countSent(result smslink.Result) {
-	switch result.Status.Outcome() {
-	case smslink.OutcomeAccepted:
-		p.Accepted++
-	case smslink.OutcomeInDoubt:
-		p.InDoubt++
-	default:
-		p.Failed++
+// findRepeats finds the rows that repeat a number: of one that was sent, or else of an earlier row.
+func (p *Plan) findRepeats(wasSent []bool) {
+	var taken numberSet
+	for i, number := range p.numbers {
+		if wasSent[i] {
+			taken.add(number)
+		}
 	}
+	p.repeats = make([]bool, len(p.numbers))
+	for i, number := range p.numbers {
+		if !wasSent[i] && !taken.add(number) {
+			p.repeats[i] = true
+			p.Repeats++
+		}
+	}
+	p.numbers = nil
 }
 
-func (p *Plan) countRest(i int) { p.countSegments(p.segments[i]) }
+func (p *Plan) isRepeat(i int) bool { return i < len(p.repeats) && p.repeats[i] }
 
-func (p *Plan) countSegments(segments uint16) {
-	p.Rest++
-	p.RestSegments += int(segments &^ abroad)
-	if segments&abroad != 0 {
-		p.RestAbroad += int(segments &^ abroad)
-	}
+// numberSet holds numbers in E.164, without the +: Romanian mobile numbers as bits, which take
+// 12.5 MB for all, and others in a map. Its zero value is empty.
+type numberSet struct {
+	mobile []uint64
+	others map[uint64]bool
 }
 
-// abroad marks the segments of a row whose number is not Romanian.
-const abroad = 1 << 15
-
-// Repeats returns how many rows are left out since they repeat a number.
-func (p *Plan) Repeats() int { return len(p.repeats) }
+// add adds a number, and reports whether it is new.
+func (s *numberSet) add(number uint64) bool {
+	const first, all = 40_700_000_000, 100_000_000
+	if s.others == nil {
+		s.mobile, s.others = make([]uint64, all/64), map[uint64]bool{}
+	}
+	n := number - first
+	if number < first || n >= all {
+		isNew := !s.others[number]
+		s.others[number] = true
+		return isNew
+	}
+	word, bit := &s.mobile[n/64], uint64(1)<<(n%64)
+	isNew := *word&bit == 0
+	*word |= bit
+	return isNew
+}
 
 // Commit records the rows in the journal, before the first of them is sent.
 func (p *Plan) Commit(j *Journal) error {
@@ -407,7 +406,7 @@ func (p *Plan) Commit(j *Journal) error {
 			rows = rows[:0]
 		}
 	}
-	p.digests, p.segments = nil, nil
+	p.digests = nil
 	if !p.renumbered {
 		p.ids = nil // each row's own
 	}
@@ -420,12 +419,12 @@ func (p *Plan) Next(row *campaign.Row) (id int64, repeats bool) {
 	if p == nil {
 		return row.Message.ID, false
 	}
-	i := p.row
-	p.row++
+	i := p.next
+	p.next++
 	if p.ids == nil {
-		return row.Message.ID, p.repeats[i]
+		return row.Message.ID, p.isRepeat(i)
 	}
-	return p.ids[i], p.repeats[i]
+	return p.ids[i], p.isRepeat(i)
 }
 
 // EachRow calls use with the good rows of a campaign's files that the journal has, each with the id

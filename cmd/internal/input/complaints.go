@@ -50,19 +50,17 @@ func (c *Complaints) Add(file, at, shown, complaint string) {
 		return
 	}
 	met := c.of[complaint]
+	if met == nil && len(c.order) >= keptComplaints {
+		complaint = "other reasons"
+		met = c.of[complaint]
+	}
 	if met == nil {
-		if len(c.order) >= keptComplaints {
-			complaint = "other reasons"
-			met = c.of[complaint]
+		if c.of == nil {
+			c.of = map[string]*places{}
 		}
-		if met == nil {
-			if c.of == nil {
-				c.of = map[string]*places{}
-			}
-			met = &places{}
-			c.of[complaint] = met
-			c.order = append(c.order, complaint)
-		}
+		met = &places{}
+		c.of[complaint] = met
+		c.order = append(c.order, complaint)
 	}
 	met.count++
 	if len(met.first) < ManyPlaces {

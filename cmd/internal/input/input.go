@@ -44,10 +44,10 @@ type Flags struct {
 	Fold    bool
 	columns ColumnNames
 	sheet   string
-	zone    zone
+	zone    *time.Location // nil if none was given
 	at      string
-	sendAt  time.Time // what at says
-	text    text
+	sendAt  time.Time          // what at says
+	text    *campaign.Template // nil if none was given
 
 	// HiddenRows is include or skip, or empty if the flag is not given.
 	HiddenRows   string
@@ -58,12 +58,12 @@ type Flags struct {
 func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().Var(&o.columns, "column", "a column's name in the header, such as to=destinatar; send_at= leaves it out; may be repeated")
 	cmd.Flags().StringVar(&o.sheet, "sheet", "", "the `NAME` of the workbook's sheet, instead of the first one")
-	cmd.Flags().Var((*hiddenRows)(&o.HiddenRows), "hidden-rows", "rows that a workbook's sheet does not show, because of a filter perhaps")
+	cmd.Flags().Var(&value{kind: "include|skip", read: o.setHiddenRows}, "hidden-rows", "rows that a workbook's sheet does not show, because of a filter perhaps")
 	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 in CSV as 0712345678 and +40712345678")
-	cmd.Flags().Var(&o.zone, "zone", "the time zone of times that are written without one, such as Europe/Bucharest")
+	cmd.Flags().Var(&value{kind: "ZONE", read: o.setZone}, "zone", "the time zone of times that are written without one, such as Europe/Bucharest")
 	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` to send rows at that have none, as send_at has it; instead of now")
-	cmd.Flags().Var(&o.text, "text", "the text of every row, with columns to fill in, such as 'Bună, {prenume|client}!'; {{ is a brace")
-	cmd.Flags().Var(&textFile{text: &o.text}, "text-file", "the same, from a file in UTF-8")
+	cmd.Flags().Var(&value{kind: "TEXT", read: o.setText}, "text", "the text of every row, with columns to fill in, such as 'Bună, {prenume|client}!'; {{ is a brace")
+	cmd.Flags().Var(&value{kind: "FILE", read: o.readText}, "text-file", "the same, from a file in UTF-8")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 	cmd.ValidArgsFunction = cli.CompleteFiles
 	cli.Complete(cmd, "hidden-rows", cli.OneOf("include", "skip"))
@@ -78,10 +78,10 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 
 // check finds what is wrong with flags together.
 func (o *Flags) check() (err error) {
-	if _, given := o.columns["text"]; given && o.text.Template != nil {
+	if _, given := o.columns["text"]; given && o.text != nil {
 		return errors.New("--text and --column text contradict each other; leave one out")
 	}
-	if o.sendAt, err = campaign.ParseTime(o.at, o.zone.Location); err != nil {
+	if o.sendAt, err = campaign.ParseTime(o.at, o.zone); err != nil {
 		return fmt.Errorf("--at %w", err)
 	}
 	return nil
@@ -89,17 +89,17 @@ func (o *Flags) check() (err error) {
 
 // FillsTexts reports whether the texts are filled in from columns, so that each may be of another
 // length.
-func (o *Flags) FillsTexts() bool { return o.text.Template != nil && o.text.Fills() }
+func (o *Flags) FillsTexts() bool { return o.text != nil && o.text.Fills() }
 
 // Zone returns the zone of --zone, or nil.
-func (o *Flags) Zone() *time.Location { return o.zone.Location }
+func (o *Flags) Zone() *time.Location { return o.zone }
 
 // Open opens the FILEs, and shows the columns of each once they are known. If they can't be read
 // twice, one without an id column is refused with needIDs, unless that is nil.
 func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
 	opened, err = campaign.Open(names, campaign.Options{
 		Stdin: c.In, Now: c.Now, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
-		Zone: o.zone.Location, Text: o.text.Template, At: o.sendAt, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
+		Zone: o.zone, Text: o.text, At: o.sendAt, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
 		OnColumns: func(columns *campaign.Columns) error {
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
@@ -111,6 +111,72 @@ func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *camp
 		},
 	})
 	return opened, err
+}
+
+// value is the value of a flag, which a function reads.
+type value struct {
+	kind  string // what help calls it
+	given string
+	read  func(string) error
+}
+
+var _ pflag.Value = (*value)(nil)
+
+// String returns the value as it was given.
+func (v *value) String() string { return v.given }
+
+// Type is what help calls the value.
+func (v *value) Type() string { return v.kind }
+
+// Set reads the value.
+func (v *value) Set(given string) error {
+	v.given = given
+	return v.read(given)
+}
+
+func (o *Flags) setHiddenRows(given string) error {
+	if given != "include" && given != "skip" {
+		return errors.New("it is neither include nor skip")
+	}
+	o.HiddenRows = given
+	return nil
+}
+
+func (o *Flags) setZone(name string) error {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return errors.New("there is no such time zone; name one such as Europe/Bucharest")
+	}
+	o.zone = zone
+	return nil
+}
+
+func (o *Flags) setText(text string) (err error) {
+	if o.text != nil {
+		return errors.New("give one text, by --text or --text-file")
+	}
+	o.text, err = campaign.ParseTemplate(text)
+	return err
+}
+
+// readText sets the text of a file.
+func (o *Flags) readText(name string) error {
+	const longest = 1 << 20
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, longest+1))
+	switch {
+	case err != nil:
+		return err
+	case len(content) > longest:
+		return errors.New("it has more than 1 MiB")
+	case !utf8.Valid(content):
+		return errors.New("it is not in UTF-8; save it as UTF-8")
+	}
+	return o.setText(strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"))
 }
 
 // ColumnNames is the value of --column: the campaign's columns and what a header calls them.
@@ -156,109 +222,4 @@ func (n *ColumnNames) Set(text string) error {
 	}
 	(*n)[column] = strings.TrimSpace(name)
 	return nil
-}
-
-// hiddenRows is the value of --hidden-rows.
-type hiddenRows string
-
-var _ pflag.Value = (*hiddenRows)(nil)
-
-// String returns the value as it was given.
-func (h *hiddenRows) String() string { return string(*h) }
-
-// Type is what help calls the value.
-func (h *hiddenRows) Type() string { return "include|skip" }
-
-// Set reads the value.
-func (h *hiddenRows) Set(value string) error {
-	if value != "include" && value != "skip" {
-		return errors.New("it is neither include nor skip")
-	}
-	*h = hiddenRows(value)
-	return nil
-}
-
-// zone is the value of --zone.
-type zone struct{ *time.Location }
-
-var _ pflag.Value = (*zone)(nil)
-
-// String returns the name of the zone.
-func (z *zone) String() string {
-	if z.Location == nil {
-		return ""
-	}
-	return z.Location.String()
-}
-
-// Type is what help calls the value.
-func (z *zone) Type() string { return "ZONE" }
-
-// Set finds the zone of that name.
-func (z *zone) Set(name string) error {
-	location, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
-		return errors.New("there is no such time zone; name one such as Europe/Bucharest")
-	}
-	z.Location = location
-	return nil
-}
-
-// text is the value of --text.
-type text struct {
-	*campaign.Template
-	given string
-}
-
-var _ pflag.Value = (*text)(nil)
-
-// String returns the text as it was given.
-func (t *text) String() string { return t.given }
-
-// Type is what help calls the value.
-func (t *text) Type() string { return "TEXT" }
-
-// Set reads a text.
-func (t *text) Set(given string) (err error) {
-	if t.Template != nil {
-		return errors.New("give one text, by --text or --text-file")
-	}
-	t.given = given
-	t.Template, err = campaign.ParseTemplate(given)
-	return err
-}
-
-// textFile is the value of --text-file, which sets that of --text.
-type textFile struct {
-	text *text
-	name string
-}
-
-var _ pflag.Value = (*textFile)(nil)
-
-// String returns the name of the file.
-func (f *textFile) String() string { return f.name }
-
-// Type is what help calls the value.
-func (f *textFile) Type() string { return "FILE" }
-
-// Set reads the file.
-func (f *textFile) Set(name string) error {
-	const longest = 1 << 20
-	file, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, longest+1))
-	switch {
-	case err != nil:
-		return err
-	case len(content) > longest:
-		return errors.New("it has more than 1 MiB")
-	case !utf8.Valid(content):
-		return errors.New("it is not in UTF-8; save it as UTF-8")
-	}
-	f.name = name
-	return f.text.Set(strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"))
 }

@@ -69,7 +69,7 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	if err := plan.Compare(ctx); err != nil {
 		return fmt.Errorf("--journal: %w", err)
 	}
-	left.add(repeatsNumber, plan.Repeats())
+	left.add(repeatsNumber, plan.Repeats)
 	left.print(out)
 	switch hidden := s.survey.HiddenRows; {
 	case s.survey.Messages == 0 && s.survey.excluded == 0:
