@@ -21,7 +21,17 @@ func main() { cli.Main(newCommand) }
 
 func newCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{Use: "smslink", Short: "Send SMS campaigns through SMSLink's BULK gateway"}
-	cmd.AddCommand(send.NewCommand(c), check.NewCommand(c), sandbox.NewCommand(c), reports.NewCommand(c), journalcmd.NewCommand(c),
-		startoutbox.NewCommand(c), account.NewBalanceCommand(c), account.NewCommand(c), probe.NewCommand(c), encode.NewCommand(c))
+	cmd.AddCommand(
+		send.NewCommand(c),
+		check.NewCommand(c),
+		sandbox.NewCommand(c),
+		reports.NewCommand(c),
+		journalcmd.NewCommand(c),
+		startoutbox.NewCommand(c),
+		account.NewBalanceCommand(c),
+		account.NewCommand(c),
+		probe.NewCommand(c),
+		encode.NewCommand(c),
+	)
 	return cmd
 }

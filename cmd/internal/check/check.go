@@ -100,7 +100,7 @@ func check(ctx context.Context, c cli.Console, opts checkOptions, names []string
 	}
 	switch err := rows.Err(); {
 	case err != nil && u.Rows == 0:
-		return &cli.ExitError{Code: cli.ExitNotSent, Err: err}
+		return cli.Exit(cli.ExitNotSent, err)
 	case err != nil:
 		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; what follows was not checked", err))
 	case out.Err != nil:

@@ -29,7 +29,7 @@ type checkup struct {
 	repeated   []campaign.Receiver
 }
 
-// foreignRune is a character that makes messages dearer.
+// foreignRune is a character that needs UCS-2, so that a message may take more SMS.
 type foreignRune struct {
 	Character string `json:"character"`
 	Code      string `json:"code"`
@@ -100,10 +100,15 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 	}
 	if opts.FillsTexts() && u.Messages > 0 {
 		for i, row := range []*campaign.Row{u.Cheapest, u.Dearest} {
-			fmt.Fprintf(table, "%s\t%s, %s:%s: %s\n", []string{"shortest", "longest"}[i], campaign.Plural(row.Size.Segments, "SMS"), row.File, row.At("text"), terminal.Line(row.Text))
+			fmt.Fprintf(table, "%s\t%s, %s:%s: %s\n", []string{"shortest", "longest"}[i],
+				campaign.Plural(row.Size.Segments, "SMS"), row.File, row.At("text"), terminal.Line(row.Text))
 		}
 	}
 	for i, char := range u.Characters {
+		if i == shownLines {
+			fmt.Fprintf(table, "\tand %d more\n", len(u.Characters)-shownLines)
+			break
+		}
 		folded := ", which --fold makes " + char.Folded
 		switch {
 		case opts.Fold: // what is left
@@ -113,18 +118,16 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 		case char.Folded == "":
 			folded = ", which --fold drops"
 		}
-		if i == shownLines {
-			fmt.Fprintf(table, "\tand %d more\n", len(u.Characters)-shownLines)
-			break
-		}
-		fmt.Fprintf(table, "%s\t%s %s in %s, first %s:%d%s\n", cli.Heading(i, "because of"), char.Character, char.Code, campaign.Plural(char.Messages, "message"), char.File, char.Line, folded)
+		fmt.Fprintf(table, "%s\t%s %s in %s, first %s:%d%s\n", cli.Heading(i, "because of"),
+			char.Character, char.Code, campaign.Plural(char.Messages, "message"), char.File, char.Line, folded)
 	}
 	for i, r := range u.repeated {
 		if i == shownLines {
 			fmt.Fprintf(table, "\tand %d more\n", len(u.repeated)-shownLines)
 			break
 		}
-		fmt.Fprintf(table, "%s\t%s has %d messages: %s\n", cli.Heading(i, "same receiver"), redact.Number(r.Number), len(r.Rows), placesOf(r.Rows))
+		fmt.Fprintf(table, "%s\t%s has %d messages: %s\n", cli.Heading(i, "same receiver"),
+			redact.Number(r.Number), len(r.Rows), placesOf(r.Rows))
 	}
 	for i, warning := range u.Warnings() {
 		fmt.Fprintf(table, "%s\t%s\n", cli.Heading(i, "look at"), warning)
@@ -132,10 +135,10 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 	table.Flush()
 }
 
-// shownLines is how many lines of one kind a person is shown.
+// shownLines bounds the lines of one kind in the table.
 const shownLines = 20
 
-// placesOf lists rows, with the name of a file once.
+// placesOf lists rows, and names a file once for those that follow one another.
 func placesOf(rows []campaign.Place) string {
 	var b strings.Builder
 	file := ""

@@ -59,10 +59,11 @@ func Exit(code int, err error) error { return &ExitError{code, err} }
 // Main runs the command line of this process and ends it.
 func Main(newRoot func(Console) *cobra.Command) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // a journal of a million messages then takes 20 MB less, and a few per cent more time
+		debug.SetGCPercent(50) // takes 20 MB less for a journal of a million messages, and a few per cent more time
 	}
-	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of a write: the process must not end before outcomes are recorded
-	os.Exit(Run(context.Background(), Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}, newRoot, os.Args[1:]))
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of a write; outcomes must be recorded all the same
+	c := Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+	os.Exit(Run(context.Background(), c, newRoot, os.Args[1:]))
 }
 
 // Run runs a command line, and returns its exit code.

@@ -98,7 +98,10 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 func wrongValue(invalid *pflag.InvalidValueError) error {
 	flag, value, cause := invalid.GetFlag(), invalid.GetValue(), invalid.Unwrap()
 	kinds := map[string]string{
-		"bool": "true or false", "int": "a whole number", "float64": "a number such as 2.5", "duration": "a time such as 90s or 5m",
+		"bool":     "true or false",
+		"int":      "a whole number",
+		"float64":  "a number such as 2.5",
+		"duration": "a time such as 90s or 5m",
 	}
 	kind := kinds[flag.Value.Type()]
 	switch {

@@ -30,7 +30,8 @@ func NewTerminal(t *testing.T, gateway *smslinktest.Gateway, columns int) *Termi
 		t.Skip("there is no tmux")
 	}
 	term := &Terminal{t, filepath.Join(t.TempDir(), "tmux")}
-	shell := fmt.Sprintf("env PS1='$ ' ENV= %s=%s %s=%s sh", account.EnvConnectionID, gateway.ConnectionID, account.EnvPassword, gateway.Password)
+	shell := fmt.Sprintf("env PS1='$ ' ENV= %s=%s %s=%s sh",
+		account.EnvConnectionID, gateway.ConnectionID, account.EnvPassword, gateway.Password)
 	term.Tmux("-f", os.DevNull, "new-session", "-d", "-x", fmt.Sprint(columns), "-y", "30", shell)
 	t.Cleanup(func() { term.Tmux("kill-server") })
 	term.Shows("$")

@@ -120,8 +120,8 @@ func named(name, rest string) (smslinktest.Fault, error) {
 		}
 		return smslinktest.AddEntries(strings.Fields(rest)...), nil
 	}
-	return smslinktest.Fault{}, errors.New("is not one of none, lose-reply, hang-up, reset, answer, reject, redirect, delay, trickle, cut-reply, " +
-		"endless-reply, omit, add and shuffle")
+	return smslinktest.Fault{}, errors.New("is not one of none, lose-reply, hang-up, reset, answer, reject, " +
+		"redirect, delay, trickle, cut-reply, endless-reply, omit, add and shuffle")
 }
 
 func plain(fault smslinktest.Fault, rest string) (smslinktest.Fault, error) {

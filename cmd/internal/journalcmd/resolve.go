@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
@@ -20,7 +17,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
-	"github.com/go-smslink/smslink/journal"
 )
 
 // resolveOptions are the flags of journal resolve.
@@ -33,7 +29,7 @@ type resolveOptions struct {
 	signature.Signature
 }
 
-func newJournalResolveCommand(c cli.Console) *cobra.Command {
+func newResolveCommand(c cli.Console) *cobra.Command {
 	var opts resolveOptions
 	cmd := &cobra.Command{
 		Use:   "resolve [flags] DIR [FILE…]",
@@ -57,18 +53,22 @@ Messages that are not in the report stay in doubt, since a report may come late.
 			if err := opts.check(args[1:]); err != nil {
 				return err
 			}
-			return useJournal(args[0], func(j *campaignjournal.Journal) error { return resolve(cmd.Context(), c, j, opts, args[1:]) })
+			return useJournal(args[0], func(j *campaignjournal.Journal) error {
+				return opts.resolve(cmd.Context(), c, j, args[1:])
+			})
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&opts.sent, "sent", false, "the messages were sent, and are never sent again")
-	flags.BoolVar(&opts.notSent, "not-sent", false, "the messages were not sent: the next send sends them. If that is wrong, they are sent twice")
+	flags.BoolVar(&opts.notSent, "not-sent", false,
+		"the messages were not sent: the next send sends them. If that is wrong, they are sent twice")
 	flags.StringVar(&opts.report, "from-report", "", "find out which were sent from `FILE`, a report")
 	flags.Var(&opts.ids, "id", "only these messages in doubt, as in 7 or 20-25; may be repeated")
 	flags.BoolVar(&opts.all, "all", false, "all messages in doubt")
 	opts.Signature.AddTo(cmd)
-	flags.Var(&opts.reportColumns, "report-column", "what the report's header calls to or text, as in to=destinatie; may be repeated")
+	flags.Var(&opts.reportColumns, "report-column",
+		"what the report's header calls to or text, as in to=destinatie; may be repeated")
 	opts.Flags.AddTo(cmd)
 	return cmd
 }
@@ -96,10 +96,10 @@ func (o *resolveOptions) check(names []string) error {
 	return nil
 }
 
-func resolve(ctx context.Context, c cli.Console, j *campaignjournal.Journal, opts resolveOptions, names []string) error {
+func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaignjournal.Journal, names []string) error {
 	chosen := ids(j.InDoubt())
-	if len(opts.ids) > 0 {
-		list := opts.ids.list()
+	if len(o.ids) > 0 {
+		list := o.ids.list()
 		for _, id := range list {
 			if !slices.Contains(chosen, id) {
 				return cli.Exit(cli.ExitNotSent, fmt.Errorf("message %d is not in doubt; nothing was changed", id))
@@ -114,43 +114,40 @@ func resolve(ctx context.Context, c cli.Console, j *campaignjournal.Journal, opt
 	found := &evidence.Found{}
 	var notSent []int64
 	switch {
-	case opts.sent:
+	case o.sent:
 		for _, id := range chosen {
 			found.Results = append(found.Results, smslink.Result{ID: id, Status: smslink.StatusSuccess})
 		}
-	case opts.notSent:
+	case o.notSent:
 		notSent = chosen
 	default:
 		var err error
-		if found, err = opts.search(ctx, c, j, chosen, names); err != nil {
+		if found, err = o.search(ctx, c, j, chosen, names); err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("--from-report: %w; nothing was changed", err))
 		}
 	}
 	if len(found.Results)+len(notSent) > 0 {
-		if err := j.Resolve(found.Results, notSent, opts.By, opts.Reason); err != nil {
+		if err := j.Resolve(found.Results, notSent, o.By, o.Reason); err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
 		}
 		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Results), len(notSent)))
 	}
 	if n := len(found.Unclear); n > 0 {
-		fmt.Fprintf(c.Out, "%s in the report, but not as often as in the FILEs, so that it is unclear which they are: %s\n", isOrAre(n), idRangesOf(found.Unclear))
+		fmt.Fprintf(c.Out, "%s in the report, but not as often as in the FILEs, so that it is unclear which they are: %s\n",
+			isOrAre(n), idRangesOf(found.Unclear))
 	}
 	if n := len(found.Absent); n > 0 {
-		fmt.Fprintf(c.Out, "%s not in the report: %s\nOnce you are sure that it is complete since %s, resolve the rest with --not-sent.\n",
-			isOrAre(n), idRangesOf(found.Absent), local(j.InDoubt()[0].Since))
+		fmt.Fprintf(c.Out, "%s not in the report: %s\n", isOrAre(n), idRangesOf(found.Absent))
+		fmt.Fprintf(c.Out, "Once you are sure that it is complete since %s, resolve the rest with --not-sent.\n",
+			local(j.InDoubt()[0].Since))
 	}
 	return inDoubt(j)
 }
 
-func isOrAre(n int) string {
-	if n == 1 {
-		return "1 message is"
-	}
-	return fmt.Sprintf("%d messages are", n)
-}
-
 // search looks for the ids in the report.
-func (o *resolveOptions) search(ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string) (*evidence.Found, error) {
+func (o *resolveOptions) search(
+	ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string,
+) (*evidence.Found, error) {
 	settings := evidence.Options{Columns: o.reportColumns}
 	if len(names) > 0 {
 		opened, err := o.Open(c, names, nil)
@@ -160,77 +157,11 @@ func (o *resolveOptions) search(ctx context.Context, c cli.Console, j *campaignj
 		defer opened.Close()
 		settings.EachRow = func(use func(*campaign.Row)) error { return j.EachRow(ctx, opened, true, use) }
 	} else if j.Renumbered() {
-		return nil, errors.New("rows were moved since they were sent; name the campaign's FILEs, too, so that they can be found")
+		return nil, errors.New("rows were moved since they were sent; " +
+			"name the campaign's FILEs, too, so that they can be found")
 	}
 	if o.Reason == "" {
 		o.Reason = "found in the report " + filepath.Base(o.report)
 	}
 	return evidence.Find(ctx, o.report, chosen, settings)
-}
-
-// idRanges is the value of --id: ids and ranges of them.
-type idRanges []group
-
-var _ pflag.Value = (*idRanges)(nil)
-
-// String returns the ids as they may be given.
-func (r *idRanges) String() string {
-	text := make([]string, len(*r))
-	for i, ids := range *r {
-		text[i] = ids.String()
-	}
-	return strings.Join(text, ",")
-}
-
-// Collects says that the flag may be repeated.
-func (r *idRanges) Collects() {}
-
-// Type is what help calls the value.
-func (r *idRanges) Type() string { return "ID" }
-
-// Set adds ids, as in 7, 20-25 or 7,9.
-func (r *idRanges) Set(text string) error {
-	const most = 10_000_000
-	for part := range strings.SplitSeq(text, ",") {
-		from, to, isRange := strings.Cut(part, "-")
-		if !isRange {
-			to = from
-		}
-		first, err := strconv.ParseInt(from, 10, 64)
-		last, lastErr := strconv.ParseInt(to, 10, 64)
-		if err != nil || lastErr != nil || first < 0 || last < first {
-			return errors.New("it is neither an id nor a range of ids, such as 7 or 20-25")
-		}
-		if last-first >= most {
-			return errors.New("it names more than ten million messages")
-		}
-		*r = append(*r, group{first: first, last: last})
-	}
-	return nil
-}
-
-// list returns each of the ids once.
-func (r *idRanges) list() (list []int64) {
-	for _, ids := range *r {
-		for i := range ids.last - ids.first + 1 {
-			list = append(list, ids.first+i)
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// idRangesOf returns the first ranges of sorted ids.
-func idRangesOf(ids []int64) string {
-	const shown = 10
-	doubts := make([]journal.Doubt, len(ids))
-	for i, id := range ids {
-		doubts[i].ID = id
-	}
-	ranges := idRanges(grouped(doubts, false))
-	if more := len(ranges) - shown; more > 0 {
-		ranges = ranges[:shown]
-		return ranges.String() + fmt.Sprintf(" and %d more", more)
-	}
-	return ranges.String()
 }

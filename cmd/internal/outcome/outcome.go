@@ -40,6 +40,11 @@ const (
 	kinds
 )
 
+// String returns the kind's name.
+func (k Kind) String() string {
+	return [kinds]string{"accepted", "failed", "bad", "not sent", "rejected", "in doubt", "excluded"}[k]
+}
+
 // TestModeNote is the note of a row that was accepted in test mode.
 const TestModeNote = "in test mode: checked, and not sent"
 

@@ -19,7 +19,9 @@ import (
 )
 
 // ResultsHeader is the first line of a results file.
-var ResultsHeader = []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price"}
+var ResultsHeader = []string{
+	"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price",
+}
 
 // Results is the CSV file that keeps the outcome of each row. Nil keeps nothing.
 type Results struct {

@@ -54,7 +54,8 @@ func (t *Tally) Earlier() int { return t.earlier[Accepted] + t.earlier[Failed] }
 func (t *Tally) String() string {
 	before := t.Earlier() + t.earlier[InDoubt]
 	if before == 0 {
-		line := fmt.Sprintf("%s: %d accepted, %d failed, %d bad", campaign.Plural(t.Rows(), "row"), t.kinds[Accepted], t.kinds[Failed], t.kinds[Bad])
+		line := fmt.Sprintf("%s: %d accepted, %d failed, %d bad",
+			campaign.Plural(t.Rows(), "row"), t.kinds[Accepted], t.kinds[Failed], t.kinds[Bad])
 		if others := listed(t.kinds, NotSent, Rejected, InDoubt, Excluded); others != "" {
 			line += ", " + others
 		}
@@ -84,11 +85,6 @@ func listed(counts [kinds]int, which ...Kind) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-// String returns the kind's name.
-func (k Kind) String() string {
-	return [kinds]string{Accepted: "accepted", Failed: "failed", Bad: "bad", NotSent: "not sent", Rejected: "rejected", InDoubt: "in doubt", Excluded: "excluded"}[k]
 }
 
 // Counts are how often each of several things occurred.

@@ -54,10 +54,13 @@ func keepPrivate(f *os.File, isLink bool, notes io.Writer) error {
 	switch {
 	case err != nil:
 		return err
-	case !info.Mode().IsRegular() || info.Mode().Perm()&0o007 == 0 || runtime.GOOS == "windows": // whose modes say nothing
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o007 == 0:
+		return nil
+	case runtime.GOOS == "windows": // whose modes say nothing
 		return nil
 	case isLink:
-		return fmt.Errorf("everyone can read %s, which is a symbolic link; make the file that it leads to yours alone", f.Name())
+		return fmt.Errorf("everyone can read %s, which is a symbolic link; make the file that it leads to yours alone",
+			f.Name())
 	}
 	if err := f.Chmod(0o600); err != nil {
 		return fmt.Errorf("everyone can read it, and that can't be changed: %w", err)

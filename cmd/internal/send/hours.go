@@ -105,7 +105,8 @@ func (c *clock) refuse(row *campaign.Row) *campaign.Refusal {
 		return nil
 	}
 	at := row.Message.SendAt.In(c.zone).Format("15:04")
-	return &campaign.Refusal{Column: "send_at", Cause: fmt.Errorf("is at %s in %s, outside --hours %s", at, c.zone, c.text)}
+	cause := fmt.Errorf("is at %s in %s, outside --hours %s", at, c.zone, c.text)
+	return &campaign.Refusal{Column: "send_at", Cause: cause}
 }
 
 // atNight returns a remark if it is night in Romania, or "".

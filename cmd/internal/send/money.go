@@ -28,16 +28,19 @@ func (s *sending) afford(ctx context.Context) error {
 	left, err := s.client.Balance(soon)
 	if err != nil {
 		_, why, _ := strings.Cut(outcome.Reason(err), ": ")
-		fmt.Fprintf(s.console.Err, "The account's balance can't be asked (%s), so it is not known whether it is enough.\n", why)
+		fmt.Fprintf(s.console.Err,
+			"The account's balance can't be asked (%s), so it is not known whether it is enough.\n", why)
 		return nil
 	}
 	forAbroad := ""
 	if abroad > 0 {
 		forAbroad = fmt.Sprintf(": %d %s for abroad", abroad, isOrAre(abroad))
 	}
-	fmt.Fprintf(s.console.Err, "%s; the account has %d in Romania, %d abroad%s\n", campaign.Plural(needed, "SMS"), left.National, left.International, forAbroad)
+	fmt.Fprintf(s.console.Err, "%s; the account has %d in Romania, %d abroad%s\n",
+		campaign.Plural(needed, "SMS"), left.National, left.International, forAbroad)
 	if missing := missingOf(int64(needed-abroad), int64(abroad), left); missing != "" && (!o.yes || !o.shortOfCredit) {
-		return errors.New("the account lacks " + missing + "; top it up, or add --short-of-credit and --yes to send as many as it pays for")
+		return errors.New("the account lacks " + missing +
+			"; top it up, or add --short-of-credit and --yes to send as many as it pays for")
 	}
 	return nil
 }

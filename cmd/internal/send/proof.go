@@ -30,7 +30,8 @@ func (s *sending) proof(ctx context.Context) error {
 		segments += row.Size.Segments
 	}
 	if s.asks {
-		question := fmt.Sprintf("Send %s to %s, billed as %s?", campaign.Plural(len(rows), "proof"), redact.Number(s.opts.proof), s.opts.price.SMS(segments))
+		question := fmt.Sprintf("Send %s to %s, billed as %s?",
+			campaign.Plural(len(rows), "proof"), redact.Number(s.opts.proof), s.opts.price.SMS(segments))
 		if err := cli.Confirm(s.console, question); err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err))
 		}

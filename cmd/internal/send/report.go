@@ -37,8 +37,10 @@ func (s *sending) report(elapsed time.Duration) error {
 	case code == cli.ExitNotSent:
 		problems = append(problems, errors.New("nothing was sent; once the cause is gone, run the same command again"))
 	}
-	if n := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected); n > 0 && code != cli.ExitNotSent && !s.opts.testMode {
-		problems = append(problems, fmt.Errorf("%s %s not sent; %s", campaign.Plural(n, "message"), wasOrWere(n), s.howToGoOn(n)))
+	unsent := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected)
+	if unsent > 0 && code != cli.ExitNotSent && !s.opts.testMode {
+		problems = append(problems, fmt.Errorf("%s %s not sent; %s",
+			campaign.Plural(unsent, "message"), wasOrWere(unsent), s.howToGoOn(unsent)))
 	}
 	if len(problems) > 0 {
 		code = max(code, cli.ExitSomeBad)
@@ -61,7 +63,8 @@ func inDoubt(n int) string {
 	if n == 1 {
 		return "1 message is in doubt; look for it in the account's reports before you send it again"
 	}
-	return fmt.Sprintf("%d messages are in doubt; look for them in the account's reports before you send any of them again", n)
+	return fmt.Sprintf("%d messages are in doubt; "+
+		"look for them in the account's reports before you send any of them again", n)
 }
 
 // howToResolve names the commands for messages in doubt, if there is a journal.
@@ -69,21 +72,22 @@ func (s *sending) howToResolve() string {
 	if s.chosen.kept == nil {
 		return ""
 	}
-	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find", s.opts.journal)
+	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find",
+		s.opts.journal)
 }
 
 // howToGoOn says how to send the rest without sending a message twice.
 func (s *sending) howToGoOn(n int) string {
+	const again = "do not send the same files again: the others would be sent twice; "
 	switch {
+	case s.chosen.kept != nil && n == 1:
+		return "the same command sends it"
 	case s.chosen.kept != nil:
-		if n == 1 {
-			return "the same command sends it"
-		}
 		return "the same command sends them"
 	case s.opts.results != "":
-		return "do not send the same files again: the others would be sent twice; send only the rows that " + s.opts.results + " has as not sent or rejected"
+		return again + "send only the rows that " + s.opts.results + " has as not sent or rejected"
 	}
-	return "do not send the same files again: the others would be sent twice; next time, add --journal, with which the same command sends only the rest"
+	return again + "next time, add --journal, with which the same command sends only the rest"
 }
 
 // howToWriteAgain says how to get a whole results file, if a journal has the outcomes.
@@ -199,6 +203,7 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 	if reasons == nil {
 		reasons = outcome.Counts{} // {} in JSON
 	}
+	count := s.tally.Count
 	return struct {
 		Rows      int            `json:"rows"`
 		Accepted  int            `json:"accepted"`
@@ -219,9 +224,10 @@ func (s *sending) summary(elapsed time.Duration, code int, problems []error) any
 		Sandbox   bool           `json:"sandbox"`
 		TestMode  bool           `json:"test_mode"`
 	}{
-		Rows: s.tally.Rows(), Accepted: s.tally.Count(outcome.Accepted), Failed: s.tally.Count(outcome.Failed), BadRows: s.tally.Count(outcome.Bad),
-		NotSent: s.tally.Count(outcome.NotSent), Rejected: s.tally.Count(outcome.Rejected), InDoubt: s.tally.Count(outcome.InDoubt),
-		Excluded: s.tally.Count(outcome.Excluded), Earlier: s.tally.Earlier(), Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.unmatched, Reasons: reasons, Errors: errs,
+		Rows: s.tally.Rows(), Accepted: count(outcome.Accepted), Failed: count(outcome.Failed),
+		BadRows: count(outcome.Bad), NotSent: count(outcome.NotSent), Rejected: count(outcome.Rejected),
+		InDoubt: count(outcome.InDoubt), Excluded: count(outcome.Excluded), Earlier: s.tally.Earlier(),
+		Segments: s.tally.Segments, Packages: s.packages, Unmatched: s.unmatched, Reasons: reasons, Errors: errs,
 		Seconds: elapsed.Seconds(), ExitCode: code, Sandbox: s.opts.sandbox, TestMode: s.opts.testMode,
 	}
 }

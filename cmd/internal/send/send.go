@@ -100,32 +100,48 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&opts.sandbox, "sandbox", false, "send to a test gateway in this process: no account, no network, no SMS")
+	flags.BoolVar(&opts.sandbox, "sandbox", false,
+		"send to a test gateway in this process: no account, no network, no SMS")
 	flags.BoolVar(&opts.testMode, "test-mode", false, "let the gateway check the packages; nothing is sent or billed")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; a script, which has no terminal, is never asked")
-	flags.StringVar(&opts.results, "results", "", "write the outcome of each row to `FILE`, a new CSV, or a workbook if it ends in .xlsx; with --journal, the one of an earlier run is replaced")
-	flags.StringVar(&opts.journal, "journal", "", "keep what was sent in `DIR`, a folder for this campaign alone, so that the same command can go on")
-	flags.BoolVar(&opts.sameCampaign, "same-campaign", false, "go on with the --journal of a campaign in which rows were added, moved or corrected since; no message that was accepted or is in doubt is sent again")
-	flags.BoolVar(&opts.resendFailed, "resend-failed", false, "send again the messages of the --journal whose number or sender failed")
-	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop", "if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
-	flags.BoolVar(&opts.Fold, "fold", false, "replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
-	flags.StringVar(&opts.proof, "proof", "", "send the first, the shortest and the longest message to a `NUMBER` of your own, now, and nothing else; --journal and --results are left alone")
-	flags.Var(&opts.hours, "hours", "send only within these hours of --zone, such as 08:00-22:00; at their end it stops as with Ctrl-C")
+	flags.StringVar(&opts.results, "results", "",
+		"write the outcome of each row to `FILE`, a new CSV, or a workbook if it ends in .xlsx; "+
+			"with --journal, the file of an earlier run is replaced")
+	flags.StringVar(&opts.journal, "journal", "",
+		"record what was sent in `DIR`, a folder for this campaign alone, so that the same command can send the rest")
+	flags.BoolVar(&opts.sameCampaign, "same-campaign", false,
+		"go on with the --journal of a campaign whose rows were added, moved or corrected since; "+
+			"no message that was accepted or is in doubt is sent again")
+	flags.BoolVar(&opts.resendFailed, "resend-failed", false,
+		"send again the messages of the --journal whose number or sender failed")
+	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop",
+		"if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
+	flags.BoolVar(&opts.Fold, "fold", false,
+		"replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
+	flags.StringVar(&opts.proof, "proof", "",
+		"send the first, the shortest and the longest message to a `NUMBER` of your own, now, and nothing else; "+
+			"--journal and --results are left alone")
+	flags.Var(&opts.hours, "hours",
+		"send only within these hours of --zone, such as 08:00-22:00; at their end, stop as with Ctrl-C")
 	flags.Var(&opts.price, "price", "price of one SMS, such as 0.04 or 0,04, in any currency")
 	flags.IntVar(&opts.maxSMS, "max-sms", 0, "send nothing if it takes more than `N` SMS; 0 = no limit")
-	flags.BoolVar(&opts.shortOfCredit, "short-of-credit", false, "with --yes, send though the account has not enough SMS left for all")
-	flags.StringArrayVar(&opts.exclude, "exclude", nil, "leave out the receivers in `FILE`, any file with a column of numbers; may be repeated")
+	flags.BoolVar(&opts.shortOfCredit, "short-of-credit", false,
+		"with --yes, send although the account has too few SMS left for all")
+	flags.StringArrayVar(&opts.exclude, "exclude", nil,
+		"leave out the receivers in `FILE`, any file with a column of numbers; may be repeated")
 	flags.BoolVar(&opts.excludeAnyway, "exclude-anyway", false, "go on if an --exclude file is empty, or leaves no row")
-	flags.BoolVar(&opts.onePerNumber, "one-per-number", false, "of the rows with the same number, send the first one")
+	flags.BoolVar(&opts.onePerNumber, "one-per-number", false, "of the rows with the same number, send only the first")
 	opts.AddTo(cmd)
 	flags.IntVar(&opts.packageSize, "package-size", 10_000, "`MESSAGES` in a package")
-	flags.IntVar(&opts.concurrency, "concurrency", 1, fmt.Sprintf("`PACKAGES` that are uploaded at a time, up to %d", account.MaxConcurrency))
+	flags.IntVar(&opts.concurrency, "concurrency", 1,
+		fmt.Sprintf("`PACKAGES` that are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.Float64Var(&opts.rate, "rate", 0, "`MESSAGES` a second, on average over packages; 0 = no limit")
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "the `TIME` that one upload may take, such as 90s")
 	flags.IntVar(&opts.attempts, "attempts", 5, "try up to `N` times to reach the gateway; nothing is sent twice")
 	flags.StringVar(&opts.codec, "codec", "zlib", "the `NAME` of the compression: none, zlib, bzip2 or lzf")
 	opts.account.AddTo(cmd)
-	flags.StringVar(&opts.endpoint, "endpoint", smslink.DefaultEndpoint, "the `URL` of a bulk-v3.php, instead of the gateway's own")
+	flags.StringVar(&opts.endpoint, "endpoint", smslink.DefaultEndpoint,
+		"the `URL` of a bulk-v3.php, instead of the gateway's own")
 	flags.Lookup("endpoint").DefValue = ""
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
@@ -173,7 +189,8 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 		Retry: smslink.Retry{
 			Attempts: o.attempts,
 			OnRetry: func(attempt int, pause time.Duration, err error) {
-				fmt.Fprintf(c.Err, "smslink: attempt %d: %v; the next one in %v\n", attempt, terminal.Error(err), pause.Round(time.Millisecond))
+				fmt.Fprintf(c.Err, "smslink: attempt %d: %v; the next one in %v\n",
+					attempt, terminal.Error(err), pause.Round(time.Millisecond))
 			},
 		},
 	}
@@ -196,7 +213,8 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		return err
 	}
 	client, closeGateway, err := account.Connect(c, account.Options{
-		Endpoint: opts.endpoint, Sandbox: opts.sandbox, TestMode: opts.testMode, Timeout: opts.timeout, Codec: codec, Verbose: opts.verbose,
+		Endpoint: opts.endpoint, Sandbox: opts.sandbox, TestMode: opts.testMode,
+		Timeout: opts.timeout, Codec: codec, Verbose: opts.verbose,
 	})
 	if errors.Is(err, account.ErrNone) {
 		return fmt.Errorf("%w, or try --sandbox, which needs none", err)
@@ -205,7 +223,9 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		return err
 	}
 	defer closeGateway()
-	nothingSent := func(err error) error { return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err)) }
+	nothingSent := func(err error) error {
+		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err))
+	}
 
 	s := newSending(c, opts, client)
 	defer s.close()

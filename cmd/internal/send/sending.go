@@ -70,7 +70,8 @@ func (s *sending) open(ctx context.Context, names []string) (err error) {
 	}
 	var needIDs error
 	if o.usesJournal() {
-		needIDs = errors.New("line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
+		needIDs = errors.New("line 1: there is no id column, " +
+			"and a --journal can't tell the rows of one pipe from another's; add one")
 	}
 	if s.campaign, err = s.opts.Open(s.console, names, needIDs); err != nil {
 		return err
@@ -393,7 +394,8 @@ func (s *sending) record(r outcome.Row) {
 	if s.opts.json {
 		s.out.JSON(r.Categorized())
 	}
-	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && !r.Earlier && r.Text != smslink.OutcomeInDoubt.String() { // which is a whole package's
+	ofPackage := r.Text == smslink.OutcomeInDoubt.String() // which the report names once
+	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && !r.Earlier && !ofPackage {
 		s.failed.Add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)
 	}
 }

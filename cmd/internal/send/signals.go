@@ -25,7 +25,8 @@ func (s *sending) obeySignals(cancel func()) (stop func()) {
 				return
 			}
 			if n == 1 {
-				fmt.Fprintln(s.console.Err, "\nsmslink: interrupted: waiting for the packages that are being uploaded; no others are sent.\n"+
+				fmt.Fprintln(s.console.Err, "\nsmslink: interrupted: "+
+					"waiting for the packages that are being uploaded; no others are sent.\n"+
 					"Press Ctrl-C again to break them off; their messages are then in doubt.")
 				s.halt(errInterrupted)
 			} else {

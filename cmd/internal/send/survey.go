@@ -29,7 +29,8 @@ func (s *sending) surveyRows(ctx context.Context) error {
 		return nil
 	}
 	plan := campaignjournal.NewPlan(s.chosen.kept, campaignjournal.Options{
-		SameCampaign: s.opts.sameCampaign, ResendFailed: s.opts.resendFailed, OnePerNumber: s.opts.onePerNumber, NoJournal: !s.opts.usesJournal(),
+		SameCampaign: s.opts.sameCampaign, ResendFailed: s.opts.resendFailed,
+		OnePerNumber: s.opts.onePerNumber, NoJournal: !s.opts.usesJournal(),
 	})
 	s.chosen.plan = plan
 	rows, err := s.campaign.Rows()
@@ -77,7 +78,8 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	case s.survey.Messages == 0 && !s.opts.excludeAnyway:
 		return errors.New("every row is excluded or bad; add --exclude-anyway if that is right")
 	case hidden > 0 && s.opts.HiddenRows == "":
-		return fmt.Errorf("%s %s hidden, by a filter perhaps; add --hidden-rows include to send them, too, or --hidden-rows skip",
+		return fmt.Errorf("%s %s hidden, by a filter perhaps; "+
+			"add --hidden-rows include to send them, too, or --hidden-rows skip",
 			campaign.Plural(hidden, "row"), isOrAre(hidden))
 	case s.survey.BadRows > 0 && s.opts.onBadRow == "stop":
 		return errors.New("mend the bad rows, or send the others with --on-bad-row skip")
@@ -151,7 +153,8 @@ func show(out io.Writer, what string, row *campaign.Row) {
 	if !row.Message.SendAt.IsZero() {
 		at = row.Message.SendAt.Format("on 02.01.2006 at 15:04 -07:00")
 	}
-	fmt.Fprintf(out, "%s, %s:%d, %s to %s from %s, %s:\n", what, row.File, row.Line, campaign.Plural(row.Size.Segments, "SMS"),
+	fmt.Fprintf(out, "%s, %s:%d, %s to %s from %s, %s:\n",
+		what, row.File, row.Line, campaign.Plural(row.Size.Segments, "SMS"),
 		redact.Number(row.Message.To), terminal.Line(from), at)
 	for line := range strings.Lines(row.Text) {
 		fmt.Fprintf(out, "  %s\n", terminal.Line(strings.TrimRight(line, "\r\n")))

@@ -24,7 +24,8 @@ func NewCommand(cli.Console) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := find()
 			if err != nil {
-				return cli.Exit(cli.ExitNotSent, errors.New(program+" is not installed; install it with\n  go install github.com/go-smslink/smslink/cmd/"+program+"@latest"))
+				const install = "\n  go install github.com/go-smslink/smslink/cmd/" + program + "@latest"
+				return cli.Exit(cli.ExitNotSent, errors.New(program+" is not installed; install it with"+install))
 			}
 			return become(file, append([]string{program}, args...))
 		},

@@ -156,7 +156,13 @@ func appendEscaped(dst, text []byte) []byte {
 
 // isControl reports whether a terminal may act on r instead of showing it.
 func isControl(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
+	switch r {
+	case '\n', '\t':
+		return false
+	case '\u2028', '\u2029':
+		return true
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
 }
 
 // Visible returns the character, or its code if it can't be seen.
