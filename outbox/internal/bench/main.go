@@ -46,7 +46,8 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	fmt.Printf("Measured on %s by `go run ./outbox/internal/bench`: PostgreSQL 15 with `fsync` on, %s, %d cores, medians of %d runs, least and most in brackets.\n\n",
+	fmt.Printf("Measured on %s by `go run ./outbox/internal/bench`: PostgreSQL 15 with `fsync` on, %s, %d cores, "+
+		"medians of %d runs, least and most in brackets.\n\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), *runs)
 	measured.print()
 }
@@ -54,14 +55,13 @@ func main() {
 // figure is one row of the table: what each run measured, and the target.
 type figure struct {
 	what, unit string
-	most       bool    // whether the target is the most, and not the least
-	target     float64 // 0 means none
+	target     float64 // the least, or the most if it is negative; 0 means none
 	values     []float64
 }
 
 type figures []*figure
 
-// add notes a run's value of that figure. target is at most that if it is negative.
+// add notes a run's value of a figure.
 func (f *figures) add(what, unit string, target, value float64) {
 	for _, known := range *f {
 		if known.what == what {
@@ -69,7 +69,7 @@ func (f *figures) add(what, unit string, target, value float64) {
 			return
 		}
 	}
-	*f = append(*f, &figure{what, unit, target < 0, math.Abs(target), []float64{value}})
+	*f = append(*f, &figure{what, unit, target, []float64{value}})
 }
 
 func (f *figures) print() {
@@ -80,20 +80,20 @@ func (f *figures) print() {
 		if row.unit == "" {
 			digits = 2
 		}
-		middle := sorted[len(sorted)/2]
-		fmt.Printf("| %s | %.*f%s (%.*f to %.*f) |", row.what, digits, middle, row.unit, digits, sorted[0], digits, sorted[len(sorted)-1])
-		relation, met := "≥", middle >= row.target
-		if row.most {
-			relation, met = "≤", middle <= row.target
+		least, middle, most := sorted[0], sorted[len(sorted)/2], sorted[len(sorted)-1]
+		target, met := "", ""
+		if row.target != 0 {
+			relation, isMet := "≥", middle >= row.target
+			if row.target < 0 {
+				relation, isMet = "≤", middle <= -row.target
+			}
+			target, met = fmt.Sprintf("%s %.0f%s", relation, math.Abs(row.target), row.unit), "**no**"
+			if isMet {
+				met = "yes"
+			}
 		}
-		switch {
-		case row.target == 0:
-			fmt.Println(" | |")
-		case met:
-			fmt.Printf(" %s %.0f%s | yes |\n", relation, row.target, row.unit)
-		default:
-			fmt.Printf(" %s %.0f%s | **no** |\n", relation, row.target, row.unit)
-		}
+		fmt.Printf("| %s | %.*f%s (%.*f to %.*f) | %s | %s |\n",
+			row.what, digits, middle, row.unit, digits, least, digits, most, target, met)
 	}
 }
 
@@ -111,10 +111,13 @@ func measure(ctx context.Context, measured *figures) error {
 	db.SetMaxIdleConns(32)
 	b := &bench{figures: measured, db: db, gateway: smslinktest.NewGateway(nil)}
 	defer b.gateway.Close()
-	if b.box, err = outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: 2, Poll: 100 * time.Millisecond}}}); err != nil {
+	open := func(bulk outbox.Lane) (*outbox.Outbox, error) {
+		return outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: bulk}})
+	}
+	if b.box, err = open(outbox.Lane{Concurrency: 2, Poll: 100 * time.Millisecond}); err != nil {
 		return err
 	}
-	if b.codesOnly, err = outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: -1}}}); err != nil {
+	if b.codesOnly, err = open(outbox.Lane{Concurrency: -1}); err != nil {
 		return err
 	}
 	if err := b.box.Migrate(ctx); err != nil {
@@ -141,13 +144,16 @@ type bench struct {
 }
 
 func text(i int) string {
-	return fmt.Sprintf("Buna, Ioana! Comanda %d a fost predata curierului. Urmariti-o: https://magazin.example/c/%x Va multumim!", i, i*7919)
+	return fmt.Sprintf("Buna, Ioana! Comanda %d a fost predata curierului. "+
+		"Urmariti-o: https://magazin.example/c/%x Va multumim!", i, i*7919)
 }
 
 func messages(prefix, lane string, first, n int) []outbox.Message {
 	all := make([]outbox.Message, n)
 	for i := range all {
-		all[i] = outbox.Message{Key: fmt.Sprintf("%s-%d", prefix, first+i), Lane: lane, To: fmt.Sprintf("07%08d", first+i), Text: text(first + i)}
+		n := first + i
+		key, to := fmt.Sprintf("%s-%d", prefix, n), fmt.Sprintf("07%08d", n)
+		all[i] = outbox.Message{Key: key, Lane: lane, To: to, Text: text(n)}
 	}
 	return all
 }
@@ -246,16 +252,25 @@ func (b *bench) run(ctx context.Context, box *outbox.Outbox) (stop func()) {
 
 // latency is the time from a code's commit to its being taken.
 func (b *bench) latency(ctx context.Context) error {
-	// what Enqueue does, a few times as fast
-	if _, err := b.db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, enqueued)
-		SELECT 'behind-' || g, 'bulk', '07' || lpad(g::text, 8, '0'), 'numeric', 'Comanda ' || g || ' a fost predata curierului. Va multumim pentru comanda!', 0,
-			(extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0 FROM generate_series(1, %d) g`, *behind)); err != nil {
-		return err
+	// As Enqueue does, and a few times as fast.
+	insert := func(lane, receiver, body string, n int) string {
+		return fmt.Sprintf(`
+			INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, enqueued)
+			SELECT '%[1]s-' || g, '%[1]s', %[2]s, 'numeric', %[3]s, 0,
+				(extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0
+			FROM generate_series(1, %[4]d) g`, lane, receiver, body, n)
 	}
-	if _, err := b.db.ExecContext(ctx, "VACUUM ANALYZE smslink_message"); err != nil {
-		return err
+	const body = "'Comanda ' || g || ' a fost predata curierului. Va multumim pentru comanda!'"
+	for _, statement := range []string{
+		insert(outbox.Bulk, "'07' || lpad(g::text, 8, '0')", body, *behind),
+		"VACUUM ANALYZE smslink_message",
+	} {
+		if _, err := b.db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
-	if err := b.sendCodes(ctx, b.codesOnly, "quiet", fmt.Sprintf("a code, from its commit to being taken, with %d queued behind", *behind), true); err != nil {
+	what := fmt.Sprintf("a code, from its commit to being taken, with %d queued behind", *behind)
+	if err := b.sendCodes(ctx, b.codesOnly, "quiet", what, true); err != nil {
 		return err
 	}
 	tx, err := b.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
@@ -268,15 +283,15 @@ func (b *bench) latency(ctx context.Context) error {
 		return err
 	}
 	for _, statement := range []string{
-		fmt.Sprintf(`INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, enqueued)
-			SELECT 'dead-' || g, 'urgent', '0712345678', 'numeric', 'Cod', 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0 FROM generate_series(1, %d) g`, *dead),
+		insert(outbox.Urgent, "'0712345678'", "'Cod'", *dead),
 		"UPDATE smslink_message SET package = -1 WHERE lane = 'urgent' AND package IS NULL",
 	} {
 		if _, err := b.db.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}
-	if err := b.sendCodes(ctx, b.codesOnly, "dead", fmt.Sprintf("the same with %d dead rows under an open transaction", *dead), true); err != nil {
+	what = fmt.Sprintf("the same with %d dead rows under an open transaction", *dead)
+	if err := b.sendCodes(ctx, b.codesOnly, "dead", what, true); err != nil {
 		return err
 	}
 	return b.sendCodes(ctx, b.box, "busy", "the same while those behind are sent, too", false)
