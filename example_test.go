@@ -34,7 +34,7 @@ func Example() {
 		{ID: 2, To: "+40723456789", From: smslink.SenderNumeric, Text: "Salut!\nNe vedem mâine la 9:30."},
 	} {
 		if err := pkg.Add(m); err != nil {
-			log.Print(err) // names the message, the field and the rule; the package is as it was
+			log.Print(err) // names the message, the field and the reason; the package is unchanged
 		}
 	}
 
@@ -50,7 +50,7 @@ func Example() {
 	// 2 success 220000002
 }
 
-// The shortest of it: a client, a package, and a result for each message.
+// The shortest program: a client, a package, and a result for each message.
 func ExampleClient_Send() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
@@ -240,7 +240,7 @@ func ExamplePackage_Reopen() {
 	_, err = client.Send(context.Background(), &pkg)
 	fmt.Println(err)
 
-	pkg.Reopen() // the receiver is to get it twice, and somebody pays twice
+	pkg.Reopen() // the receiver gets it twice, and it is billed twice
 	_, err = client.Send(context.Background(), &pkg)
 	fmt.Println(err)
 	// Output:
@@ -385,7 +385,7 @@ func ExampleSafeToResend_failedMessages() {
 	i := 0
 	for m := range pkg.Messages() { // in the order of the Results
 		if smslink.SafeToResend(resp.Results[i].Err()) {
-			m.To = "0723456789" // somebody has looked the number up
+			m.To = "0723456789" // someone has looked the number up
 			if err := again.Add(m); err != nil {
 				log.Fatal(err)
 			}
