@@ -48,9 +48,9 @@ func Of(conn net.Conn) *Conn {
 	}
 }
 
-// SetUpload begins an upload with a deadline, after which Write fails. The zero time
-// means no deadline. Linux also drops what it holds of the upload if the peer takes nothing of it
-// for as long as the upload may take.
+// SetUpload begins an upload with a deadline, after which Write fails. The zero time means no
+// deadline. Linux also drops what it holds of the upload if the peer takes nothing of it for as long
+// as the upload may take.
 func (c *Conn) SetUpload(deadline *time.Time) {
 	if deadline.IsZero() {
 		c.upload.Store(nil)

@@ -10,7 +10,7 @@ var (
 
 // AppendDecompress appends src's plain form, of at most limit bytes, to dst and returns it. The
 // error is ErrCorrupt or ErrTooLarge, and dst is then returned as it was. dst never grows past the
-// limit on the way. dst and src must not overlap.
+// limit, not even in between. dst and src must not overlap.
 func AppendDecompress(dst, src []byte, limit int) ([]byte, error) {
 	start := len(dst)
 	for len(src) > 0 {

@@ -124,7 +124,7 @@ func appendSender(dst []byte, sender string) ([]byte, error) {
 const trimmed = " \t\n\r\x00\x0b"
 
 // appendText trims the text, writes a line feed as %0A and a semicolon as %3B,
-// and drops tabs and carriage returns: what the reference's steps come to, since
+// and drops tabs and carriage returns: the result of the reference's steps, since
 // the carriage return of a CRLF is dropped like any other.
 func appendText(dst []byte, text string) ([]byte, error) {
 	if text == "" || text[0] <= ' ' || text[len(text)-1] <= ' ' {
