@@ -30,10 +30,13 @@ func main() {
 	pictures := flag.String("pictures", "", "write performance.svg to this folder")
 	flag.Parse()
 	var err error
-	if flag.NArg() == 4 { // a process that jobs starts
-		err = job(flag.Arg(0), flag.Arg(1), flag.Arg(2), flag.Arg(3))
-	} else {
+	switch flag.NArg() {
+	case 0:
 		err = compare(*runs, *besidePlain, *quick, *pictures)
+	case 4: // a process that jobs starts
+		err = job(flag.Arg(0), flag.Arg(1), flag.Arg(2), flag.Arg(3))
+	default:
+		err = fmt.Errorf("unknown argument %q", flag.Arg(0))
 	}
 	if err != nil {
 		log.Fatal(err)

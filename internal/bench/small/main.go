@@ -37,10 +37,13 @@ func main() {
 	lasting := flag.Duration("lasting", 300*time.Millisecond, "how long a round takes")
 	flag.Parse()
 	var err error
-	if flag.NArg() == 2 { // the process that receive starts
-		err = send(flag.Arg(0), flag.Arg(1), *rounds, *lasting)
-	} else {
+	switch flag.NArg() {
+	case 0:
 		err = receive()
+	case 2: // the process that receive starts
+		err = send(flag.Arg(0), flag.Arg(1), *rounds, *lasting)
+	default:
+		err = fmt.Errorf("unknown argument %q", flag.Arg(0))
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -35,12 +35,15 @@ func main() {
 	pictures := flag.String("pictures", "", "write stream.svg, the heap in use against the messages, to this folder")
 	flag.Parse()
 	var err error
-	if flag.NArg() == 2 { // a process that compare starts
+	switch flag.NArg() {
+	case 0:
+		err = compare(*messages, *runs, *pictures)
+	case 2: // a process that compare starts
 		i := slices.IndexFunc(sides, func(s side) bool { return s.name == flag.Arg(0) })
 		all := newSource(*messages, sides[i].rising)
 		err = measure.Report(func(r *measure.Run) error { return sides[i].send(flag.Arg(1), all, *messages, r) })
-	} else {
-		err = compare(*messages, *runs, *pictures)
+	default:
+		err = fmt.Errorf("unknown argument %q", flag.Arg(0))
 	}
 	if err != nil {
 		log.Fatal(err)
