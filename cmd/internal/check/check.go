@@ -26,7 +26,7 @@ func NewCommand(c cli.Console) *cobra.Command {
 	var opts checkOptions
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…",
-		Short: "Check a campaign's files and show what they will cost, without sending",
+		Short: "Check a campaign's files and show their cost, without sending",
 		Long: `Check every row of FILE… and show
   - what is wrong with the bad rows
   - how many SMS the good rows make, and what they cost with --price
@@ -37,8 +37,8 @@ No account is needed, and nothing is sent.
 ` + input.Help + `
 
 An SMS holds 160 characters, or 153 if the text needs several SMS. With a single
-character that the GSM alphabet lacks, such as ă or ș, the text is sent in UCS-2,
-and an SMS holds 70 characters, or 67.
+character that the GSM alphabet lacks, such as ă or ș, the text is sent in
+UCS-2, and an SMS holds 70 characters, or 67.
 
 Exit codes:
   0  every row is good

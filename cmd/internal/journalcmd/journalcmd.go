@@ -22,8 +22,8 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Short: "Show what a journal holds, and resolve what is in doubt",
 		Long: `Show what the journal of send --journal DIR holds, and resolve what is in doubt.
 
-A message is in doubt if the reply to its upload was lost, or if the run was killed
-during the upload. It is not sent again until it is resolved.`,
+A message is in doubt if the reply to its upload was lost, or if the run was
+killed during the upload. It is not sent again until it is resolved.`,
 	}
 	cmd.AddCommand(newListCommand(c), newShowCommand(c), newResolveCommand(c), newForgetCommand(c))
 	for _, command := range cmd.Commands() {
@@ -132,8 +132,8 @@ func newListCommand(c cli.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list DIR…",
 		Short: "Show a line about each journal",
-		Long: `Show for each journal how many messages were accepted, failed or are in doubt, and
-when its last run was.` + journalExitCodes,
+		Long: `Show for each journal how many messages were accepted, failed or are in doubt,
+and when its last run was.` + journalExitCodes,
 		Example: `  smslink journal list june july`,
 		Args:    aDir,
 		RunE: func(_ *cobra.Command, dirs []string) error {
@@ -160,12 +160,13 @@ func newForgetCommand(c cli.Console) *cobra.Command {
 	var chosen idRanges
 	cmd := &cobra.Command{
 		Use:   "forget --id ID… DIR",
-		Short: "Forget messages that failed, so that the next send sends them again",
-		Long: `Forget messages that failed, so that the next send sends them again. Do this once
-the cause is gone: for example, the sender has been approved. Messages that were
-accepted or are in doubt can't be forgotten.
+		Short: "Forget messages that failed, so that they are sent again",
+		Long: `Forget messages that failed, so that the next send sends them again. Do this
+once the cause is gone: for example, the sender has been approved. Messages that
+were accepted or are in doubt can't be forgotten.
 
-To send again all messages whose number or sender failed, use send --resend-failed.` +
+To send again all messages whose number or sender failed, use send
+--resend-failed.` +
 			strings.TrimSuffix(journalExitCodes, "\n  4  messages are still in doubt"),
 		Example: `  smslink journal forget --id 17 --id 20-25 june`,
 		Args:    aDir,

@@ -35,13 +35,14 @@ func newResolveCommand(c cli.Console) *cobra.Command {
 		Use:   "resolve [flags] DIR [FILE…]",
 		Short: "Record whether messages in doubt were sent",
 		Long: `Record whether messages in doubt were sent. The next send sends those that you
-record as not sent. It never sends again those that you record as sent. The journal
-keeps your name and reason.
+record as not sent. It never sends again those that you record as sent. The
+journal keeps your name and reason.
 
 --from-report FILE finds out which messages were sent. FILE is one of
   - the account's own report, as CSV or a workbook. A message was sent if its
-    receiver and text are in the report as often as in the campaign's FILEs, which
-    you must name, too. Export only the time since the messages are in doubt;
+    receiver and text are in the report as often as in the campaign's FILEs,
+    which you must name, too. Export only the time since the messages are in
+    doubt;
   - the output of smslink reports, for the messages whose row it has;
   - the results file of a run that was killed.
 Messages that are not in the report stay in doubt, since a report may come late.` + journalExitCodes,

@@ -23,15 +23,16 @@ func newShowCommand(c cli.Console) *cobra.Command {
 	var asks blacklistFlags
 	cmd := &cobra.Command{
 		Use:   "show [flags] DIR [FILE…]",
-		Short: "Show the runs, what is in doubt and since when, and what was resolved",
-		Long: `Show each run of a journal, what is in doubt and since when, and what was resolved,
-by whom and why. With the campaign's FILEs it also shows the row of each message.
+		Short: "Show the runs, what is in doubt, and what was resolved",
+		Long: `Show each run of a journal, what is in doubt and since when, and what was
+resolved, by whom and why. With the campaign's FILEs it also shows the row of
+each message.
 
-With --blacklist and the FILEs it asks SMSLink whether the number of each message with
-status 4 is on the account's blacklist. If it is not, the status was most likely an
-internal error. That is strong evidence, and no proof. It needs
-` + account.EnvLiveUpdateID + ` and ` + account.EnvLiveUpdatePassword + `, those of a
-Live Update connection.` + journalExitCodes,
+With --blacklist and the FILEs it asks SMSLink whether the number of each
+message with status 4 is on the account's blacklist. If it is not, the status
+was most likely an internal error. That is strong evidence, but no proof. It
+needs ` + account.EnvLiveUpdateID + ` and ` + account.EnvLiveUpdatePassword + `, those
+of a Live Update connection.` + journalExitCodes,
 		Example: `  smslink journal show june campaign.csv`,
 		Args:    aDir,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -34,7 +34,7 @@ func NewCommand(c cli.Console) *cobra.Command {
 	var opts reportsOptions
 	cmd := &cobra.Command{
 		Use:   "reports [flags]",
-		Short: "Receive the gateway's delivery reports and write them as JSON lines",
+		Short: "Receive delivery reports and write them as JSON lines",
 		Long: `Receive the gateway's delivery reports, until Ctrl-C. Each is written to
 standard output as one line of JSON. It has the row of its message if a
 --results file of send has it. That file may be written later, while this

@@ -66,22 +66,25 @@ func NewCommand(c cli.Console) *cobra.Command {
 ` + input.Help + `
 
 Files are read twice: once to check every row and to show what will be sent, and
-once to send. Standard input and pipes are read once, and sent while they are read.
+once to send. Standard input and pipes are read once, and sent while they are
+read.
 
-` + account.Help + ` With --sandbox no account is needed: a test
-gateway in this process takes the messages, whatever their numbers and senders.
+` + account.Help + `
 
-With --journal, run the same command again after Ctrl-C, a crash or a power cut. It
-sends the rest:
+With --sandbox no account is needed: a test gateway in this process takes the
+messages, whatever their numbers and senders.
+
+With --journal, run the same command again after Ctrl-C, a crash or a power cut.
+It sends the rest:
   - Messages that were accepted are not sent again.
-  - Messages that may have been taken are in doubt. They are not sent again until
-    you have resolved them with smslink journal resolve.
+  - Messages that may have been taken are in doubt. They are not sent again
+    until you have resolved them with smslink journal resolve.
   - Messages that failed are sent again only with --resend-failed, and only if
     their number or sender was the cause.
 Test mode neither reads nor writes the journal.
 
-Ctrl-C waits for the packages that are being uploaded, and sends no others. A second
-Ctrl-C breaks them off. Their messages are then in doubt.
+Ctrl-C waits for the packages that are being uploaded, and sends no others. A
+second Ctrl-C breaks them off. Their messages are then in doubt.
 
 Exit codes:
   0  every message was accepted, now or in an earlier run of the journal

@@ -19,7 +19,7 @@ const program = "smslink-outbox"
 func NewCommand(cli.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:                "outbox COMMAND",
-		Short:              "Send and manage messages that programs queue in a database: starts " + program,
+		Short:              "Send messages that programs queue in a database (" + program + ")",
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := find()
