@@ -108,7 +108,7 @@ func newCheckCommand(c cli.Console) *cobra.Command {
 	var a asker
 	cmd := &cobra.Command{
 		Use:   "check [flags]",
-		Short: "Ask for the balance, and show which connection it is and where it was read from",
+		Short: "Show the connection, where it was read from, and its balance",
 		Long: `Ask for the balance, and show which connection it is and where it was read from.
 
 ` + Help + `
