@@ -11,7 +11,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// A password that leaves the machine in clear is warned of.
+// Connect warns if the password would leave the machine in clear.
 func TestConnect_warnsOfPlainHTTP(t *testing.T) {
 	for endpoint, warned := range map[string]bool{
 		smslink.DefaultEndpoint:             false,

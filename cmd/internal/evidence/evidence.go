@@ -1,4 +1,4 @@
-// Package evidence finds in reports which messages in doubt were sent.
+// Package evidence finds out from reports which messages in doubt were sent.
 package evidence
 
 import (
@@ -38,8 +38,8 @@ type Found struct {
 }
 
 // Find looks for the ids in a report: the lines that smslink reports has written, the results file
-// of a send, or the account's own report as CSV or a workbook, in which it looks for receiver and
-// text.
+// of a send, or the account's own report as CSV or a workbook. The last has no ids: Find looks for
+// the receivers and texts.
 func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found, error) {
 	first, err := firstLine(report)
 	if err != nil {
@@ -79,7 +79,7 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 }
 
 func firstLine(name string) (string, error) {
-	f, _, err := safefile.Regular(name) // it is read again
+	f, _, err := safefile.Regular(name) // no pipe, since it is read again
 	if err != nil {
 		return "", err
 	}
@@ -162,8 +162,8 @@ func newLines(in io.Reader) *bufio.Scanner {
 	return lines
 }
 
-// readResults reads a results file. It has more than the journal if a run was killed after it wrote
-// the one and before the other. Rows of a run in test mode say nothing.
+// readResults reads a results file. It may have more than the journal, if a run was killed between
+// writing the two. Rows of a run in test mode say nothing.
 func (r rowsByFile) readResults(name string) error {
 	f, _, err := safefile.Regular(name)
 	if err != nil {
@@ -191,7 +191,7 @@ func smsOf(m *smslink.Message) sms {
 	return sms{receiver(m.To), text}
 }
 
-// receiver returns a number in one form, whichever a report has.
+// receiver returns a number in the same form, whatever the form in the report.
 func receiver(number string) string {
 	if plain, err := smslink.E164(number); err == nil {
 		return plain
@@ -205,7 +205,7 @@ func receiver(number string) string {
 	if len(digits) == len("712345678") && strings.HasPrefix(digits, "7") { // a spreadsheet has dropped its 0
 		return "+40" + digits
 	}
-	return "+" + digits // and the +
+	return "+" + digits // or its +
 }
 
 // accountReport counts the messages of the account's report. A message was sent if the report has

@@ -21,7 +21,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// served is a page on a server, its gateway and a client of that.
+// served is a page on a server, with its gateway and the gateway's client.
 type served struct {
 	*httptest.Server
 	t       *testing.T
@@ -260,7 +260,7 @@ func TestEvents_gatherChanges(t *testing.T) {
 	cancel()
 }
 
-// A page's size does not grow with what the sandbox has taken. Its time is logged.
+// A page's size does not grow with the number of messages. Its time is logged.
 func TestList_ofAMillionMessages(t *testing.T) {
 	s := serve(t, nil)
 	packages, each := 2, 5_000

@@ -173,7 +173,7 @@ type uploadView struct {
 	Current bool
 
 	Codec string
-	Ratio string // SizeCompressed of SizePlain, such as "28 %"
+	Ratio string // SizeCompressed of SizePlain, such as "28%"
 	Part  int    // the same in percent, 100 at the most
 	Grown bool   // SizeCompressed is the larger one
 
@@ -193,9 +193,9 @@ func viewUpload(l *ledger, u *smslinktest.Upload, number int) uploadView {
 	}
 	if u.SizePlain > 0 {
 		percent := 100 * float64(u.SizeCompressed) / float64(u.SizePlain)
-		v.Ratio, v.Part, v.Grown = "under 1 %", min(int(math.Round(percent)), 100), u.SizeCompressed > u.SizePlain
+		v.Ratio, v.Part, v.Grown = "under 1%", min(int(math.Round(percent)), 100), u.SizeCompressed > u.SizePlain
 		if percent >= 1 {
-			v.Ratio = fmt.Sprintf("%.0f %%", percent)
+			v.Ratio = fmt.Sprintf("%.0f%%", percent)
 		}
 	}
 	v.Rejection, v.Fault = clipped(u.Rejection, fieldShown), clipped(u.Fault, fieldShown)

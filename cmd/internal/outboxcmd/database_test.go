@@ -77,7 +77,7 @@ func TestDB_sqlitesFilesAreTheOwnersAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), f.Name())
 	}
-	require.NoError(t, os.Chmod(name, 0o640)) // as someone wants it, who made it
+	require.NoError(t, os.Chmod(name, 0o640)) // its owner's choice
 	code, said = run(t, "status", "--db", "sqlite:"+name)
 	require.Zero(t, code, said)
 	info, err := os.Stat(name)
@@ -88,7 +88,7 @@ func TestDB_sqlitesFilesAreTheOwnersAlone(t *testing.T) {
 	require.Contains(t, said, fmt.Sprint("--db: open ", folder))
 }
 
-// With --reports, whoever unsubscribes gets no more messages.
+// With --reports, a number that unsubscribes gets no more messages.
 func TestRun_takesUnsubscriptions(t *testing.T) {
 	folder := t.TempDir()
 	name, secret := filepath.Join(folder, "shop.db"), filepath.Join(folder, "secret")

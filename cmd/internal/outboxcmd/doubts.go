@@ -135,7 +135,7 @@ func resolve(ctx context.Context, c cli.Console, box *outbox.Outbox, name string
 	return err
 }
 
-// nameWorker says which process must have ended before its package is said to be not sent.
+// nameWorker names the process that must have ended before its package is resolved as not sent.
 func nameWorker(ctx context.Context, c cli.Console, box *outbox.Outbox, name string) error {
 	packages, err := box.Unresolved(ctx)
 	for _, u := range packages {
@@ -146,7 +146,7 @@ func nameWorker(ctx context.Context, c cli.Console, box *outbox.Outbox, name str
 	return err
 }
 
-// resolveFromReport records those messages of a package as sent that the account's report has.
+// resolveFromReport records the messages of a package as sent that are in the account's report.
 func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, name string, f resolveFlags) error {
 	messages, err := box.UnresolvedMessages(ctx, name)
 	if err != nil {

@@ -118,7 +118,7 @@ func enqueue(
 // someKeys requires at least one KEY.
 func someKeys(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return errors.New("name a KEY; those of outbox enqueue are CAMPAIGN-ID")
+		return errors.New("name a KEY; enqueue makes keys of the form CAMPAIGN-ID")
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func recordLine(r outbox.Record) string {
 	return terminal.Line(line)
 }
 
-// plain returns text that the outbox keeps of an error, without the library's name in front.
+// plain returns the text of an error that the outbox has kept, without the library's name.
 func plain(text string) string { return terminal.Error(errors.New(text)).Error() }
 
 func newCancelCommand(db *database) *cobra.Command {

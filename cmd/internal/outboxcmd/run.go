@@ -21,7 +21,7 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// runOptions are the flags of outbox run.
+// runOptions are the flags of run.
 type runOptions struct {
 	endpoint    string
 	sandbox     bool

@@ -82,7 +82,7 @@ func watchStats(ctx context.Context, c cli.Console, box *outbox.Outbox) error {
 	}
 }
 
-// showStats writes a line a lane, with a bar of that width for what is queued.
+// showStats writes a line for each lane, with a bar of up to width columns for what is queued.
 func showStats(out io.Writer, stats outbox.Stats, width int) {
 	most := 1
 	for _, lane := range stats.Lanes {
@@ -123,7 +123,7 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 	}
 }
 
-// overdueAfter is how long an overdue package may take until a worker puts it in doubt.
+// overdueAfter is how long a package may be overdue before a worker puts it in doubt.
 const overdueAfter = 10 * time.Second
 
 func queuedText(n int) string {

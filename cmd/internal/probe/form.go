@@ -64,7 +64,7 @@ func (f *form) set(name, value string) {
 	}
 }
 
-// setPlain makes plain the package, not compressed, with the sizes and digests that fit it.
+// setPlain sets the package to plain, uncompressed, and its sizes and digests to those of plain.
 func (f *form) setPlain(plain string) {
 	digest := md5.Sum([]byte(plain))
 	f.set("Package", plain)

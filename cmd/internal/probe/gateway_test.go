@@ -25,7 +25,8 @@ import (
 // wrapper changes how a gateway behaves.
 type wrapper func(next http.Handler) http.Handler
 
-// scripted starts a gateway that meets every assumption, except as the wrappers have it.
+// scripted returns a gateway that meets every assumption, except those that the wrappers break, and
+// a server for it that is not started.
 func scripted(t *testing.T, wrappers ...wrapper) (*smslinktest.Gateway, *httptest.Server) {
 	t.Helper()
 	gateway := smslinktest.NewUnstartedGateway(nil)
@@ -36,7 +37,7 @@ func scripted(t *testing.T, wrappers ...wrapper) (*smslinktest.Gateway, *httptes
 	}
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10} //nolint:gosec // one test takes the newer ones away
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10} //nolint:gosec // one test allows no newer one
 	t.Cleanup(server.Close)
 	return gateway, server
 }
@@ -100,7 +101,7 @@ func refuse(code string, condition func(f *form) bool) wrapper {
 
 func always(*form) bool { return true }
 
-// onReply changes the reply to each upload, or each balance.
+// onReply changes the reply to each POST of a path.
 func onReply(path string, change func(reply string) string) wrapper {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -177,7 +178,7 @@ func spending(next http.Handler) http.Handler {
 	})(next)
 }
 
-// refusingRepeats is a gateway that takes no package twice.
+// refusingRepeats is a gateway that accepts no package twice.
 func refusingRepeats(next http.Handler) http.Handler {
 	var mu sync.Mutex
 	seen := map[string]bool{}

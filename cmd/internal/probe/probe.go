@@ -1,4 +1,4 @@
-// Package probe is the command that checks each fact that the library assumes of the gateway, in
+// Package probe is the command that checks each fact that the library assumes about the gateway, in
 // test mode only.
 //
 // Every check asks one question, independently of the others. A check that gets no answer is a
@@ -55,7 +55,7 @@ type verdict string
 const (
 	holds    verdict = "holds"    // it is as assumed
 	deviates verdict = "deviates" // it is not
-	unclear  verdict = "unclear"  // there was no answer to tell by
+	unclear  verdict = "unclear"  // there was no answer that decides it
 	noted    verdict = "noted"    // the answer to a question
 )
 
@@ -224,8 +224,8 @@ func (s *session) wait(ctx context.Context) error {
 
 var errNotTestMode = errors.New("the upload is not in test mode")
 
-// RoundTrip implements [http.RoundTripper]. It lets no upload pass that is not in test mode,
-// changes what the check wants to be changed, and keeps the answer.
+// RoundTrip implements [http.RoundTripper]. It changes an upload as the check wants it, refuses one
+// that is not in test mode, and keeps the answer.
 func (s *session) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent := req.Clone(req.Context())
 	if strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/form-data") {

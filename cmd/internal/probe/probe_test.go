@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// needs are the checks that a check does not go without.
+// needs returns the checks to make so that a check is tried: itself, and those that it depends on.
 func needs(name string) []string {
 	if strings.HasPrefix(name, "package-") {
 		return []string{"test-mode", name}
@@ -73,7 +73,7 @@ func TestChecks_gatewayThatBreaksTheAssumption(t *testing.T) {
 	}
 }
 
-// All that reaches a gateway in a whole probe is in test mode, with the right password.
+// Each upload of a whole probe is in test mode and has the right password.
 func TestFindings_onlyTestModeAndTheRightPassword(t *testing.T) {
 	var uploads []*form
 	gateway, server := scripted(t, onUpload(func(_ http.ResponseWriter, f *form) bool {
@@ -113,7 +113,7 @@ func TestTransport_letsNothingPassThatIsNotInTestMode(t *testing.T) {
 	}
 }
 
-// A refused account is not tried again, so that no address gets banned.
+// A rejected account is not tried again, which would get the IP address banned.
 func TestFindings_aRefusedAccountEndsIt(t *testing.T) {
 	for _, code := range []string{"2", "3", "4", "5", "6", "7"} {
 		uploads := 0
@@ -140,7 +140,7 @@ func TestFindings_testModeThatCostsEndsIt(t *testing.T) {
 	require.Equal(t, "not tried: test mode spends credit", findings[len(findings)-1].Seen)
 }
 
-// No large package goes out before it was seen that test mode is free.
+// No large package is sent before a check has shown that test mode is free.
 func TestFindings_largePackagesNeedTestModeSeen(t *testing.T) {
 	gateway, server := scripted(t, onBalance("ERROR;14;unknown mode"))
 	findings := probed(t, gateway, server, nil, "test-mode", "package-1", "package-100", "package-10000")
@@ -163,7 +163,7 @@ func verdicts(findings []finding) (all []verdict) {
 	return all
 }
 
-// No answer is no verdict, and no crash.
+// Without an answer, every check is unclear.
 func TestFindings_gatewayThatHangsUp(t *testing.T) {
 	gateway, server := scripted(t, raw(""))
 	findings := probed(t, gateway, server, nil)
@@ -233,7 +233,7 @@ func TestNewSession_refuses(t *testing.T) {
 	}
 }
 
-// A form that nothing is changed in is the client's own, byte for byte.
+// A form without a change is the client's own, byte for byte.
 func TestForm_isTheClientsOwn(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()

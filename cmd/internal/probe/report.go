@@ -19,7 +19,7 @@ type summary struct {
 	ExitCode   int `json:"exit_code"`
 }
 
-// summarize counts the findings. The exit code is that of a command that has shown them.
+// summarize counts the findings. Its exit code is the command's, unless the output fails.
 func summarize(findings []finding) (s summary) {
 	for _, f := range findings {
 		switch {

@@ -89,7 +89,7 @@ func (m *recentReports) contains(r webhook.Report) bool {
 	return m.last[keyOf(r)] || m.older[keyOf(r)]
 }
 
-// add forgets whole maps, because a map that loses one entry for each new one grows nevertheless.
+// add drops a whole map at a time: a map keeps growing if its entries are deleted one by one.
 func (m *recentReports) add(r webhook.Report) {
 	if m.limit == 0 {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where nothing can be taken back, the next line begins behind the broken one.
+// If a broken line can't be taken back, the next one begins after it.
 func TestLineWriter(t *testing.T) {
 	full := errors.New("no space left")
 	out := &shortWriter{err: full}

@@ -146,7 +146,7 @@ func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
 	}
 	defer listener.Close()
 	gateway := smslinktest.NewUnstartedGateway(settings)
-	gateway.Server.Listener.Close() // it is served on ours
+	gateway.Server.Listener.Close() // the page is served on ours
 	defer gateway.Close()
 	gateway.SetCredit(opts.credit)
 	gateway.Inject(faults...)
@@ -227,7 +227,7 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 	return settings, faults, err
 }
 
-// readFaults reads the faults of a file, if there is one, and of the flags.
+// readFaults returns the faults in a file, if one is named, and then those of the flags.
 func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 	var faults []smslinktest.Fault
 	if file != "" {
@@ -272,7 +272,7 @@ func readSmall(name string) ([]byte, error) {
 	return raw, err
 }
 
-// usage is how to use the sandbox, as text or as JSON.
+// usage says how to use the sandbox, as text or as JSON.
 type usage struct {
 	URL          string `json:"url"` // of the page
 	Endpoint     string `json:"endpoint"`
