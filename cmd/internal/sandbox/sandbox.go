@@ -320,7 +320,8 @@ Send a first message to it from another shell:
   %s
 
 A program in any language needs the endpoint and the same two values. Ctrl-C
-ends it.`, u.URL, u.Endpoint, u.Balance, settings, u.firstCommand())
+ends the sandbox.
+`, u.URL, u.Endpoint, u.Balance, settings, u.firstCommand())
 	return out.Err
 }
 
