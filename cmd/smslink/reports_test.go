@@ -96,7 +96,8 @@ func TestReports_usage(t *testing.T) {
 		{cli.ExitUsage, `--secret-file is missing: FILE that holds the secret`, nil},
 		{cli.ExitNotSent, "holds no secret: smslink: the webhook's secret is shorter than 16 characters", []string{"--secret-file", short}},
 		{cli.ExitNotSent, "--secret-file: ", []string{"--secret-file", filepath.Join(folder, "no", "file")}},
-		{cli.ExitNotSent, "--listen: ", []string{"--secret-file", filepath.Join(folder, "new"), "--listen", "127.0.0.1:-1"}},
+		{cli.ExitUsage, `--listen "127.0.0.1:-1": write an address and a port`, []string{"--secret-file", short, "--listen", "127.0.0.1:-1"}},
+		{cli.ExitNotSent, "--listen: ", []string{"--secret-file", filepath.Join(folder, "new"), "--listen", "192.0.2.1:0"}},
 		{cli.ExitNotSent, "--results: ", []string{"--secret-file", filepath.Join(folder, "new"), "--results", filepath.Join(short, "none")}},
 		{cli.ExitNotSent, "is not a results file of send", []string{"--secret-file", filepath.Join(folder, "new"), "--results", short}},
 	} {

@@ -243,7 +243,7 @@ func TestSandbox_usage(t *testing.T) {
 		says string
 	}{
 		{"an argument", []string{"x"}, `unknown command "x"`},
-		{"no port", []string{"--listen", "localhost"}, "--listen: takes an address and a port, such as 127.0.0.1:8040"},
+		{"no port", []string{"--listen", "localhost"}, `--listen "localhost": write an address and a port, such as 127.0.0.1:8050`},
 		{"a line of faults", []string{"--faults", file}, "--faults: " + file + `:3: fault "answer": takes an HTTP status from 200 to 599`},
 		{"no file of faults", []string{"--faults", "no-such-file"}, "--faults: open no-such-file"},
 		{"a fault", []string{"--fault", "explode"}, `--fault: fault "explode": is not one of none, lose-reply`},

@@ -67,8 +67,8 @@ that ignore opt-outs.`,
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
 	flags.StringVar(&opts.hours, "hours", "",
 		"`FROM-TO`, such as 08:00-22:00, in which the bulk lane is open, in local time")
-	flags.StringVar(&opts.reports, "reports", "",
-		"`ADDRESS` to take delivery reports and unsubscriptions at; needs --secret-file")
+	flags.Var((*serve.Address)(&opts.reports), "reports",
+		"address and port to take delivery reports and unsubscriptions at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
 	flags.BoolVar(&opts.allowLoss, "allow-loss", false,
 		"work on a database whose settings may lose commits; messages can then be sent twice")

@@ -31,7 +31,7 @@ type reportsOptions struct {
 
 // NewCommand returns the command.
 func NewCommand(c cli.Console) *cobra.Command {
-	var opts reportsOptions
+	opts := reportsOptions{listen: "127.0.0.1:8050"}
 	cmd := &cobra.Command{
 		Use:   "reports [flags]",
 		Short: "Receive delivery reports and write them as JSON lines",
@@ -65,7 +65,7 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8050", "`ADDRESS` to listen on")
+	flags.Var((*serve.Address)(&opts.listen), "listen", "address and port to listen on; port 0 takes a free one")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
 	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be repeated")
 	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "remember `N` reports, so that a repeated one is written once")

@@ -53,7 +53,7 @@ const manual = "manual"
 
 // NewCommand returns the command.
 func NewCommand(c cli.Console) *cobra.Command {
-	var opts sandboxOptions
+	opts := sandboxOptions{listen: "127.0.0.1:8040"}
 	cmd := &cobra.Command{
 		Use:   "sandbox [flags]",
 		Short: "Run a local SMSLink with a web page, to test any program",
@@ -113,7 +113,7 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8040", "`ADDRESS` and port; port 0 takes a free one")
+	flags.Var((*serve.Address)(&opts.listen), "listen", "address and port to listen on; port 0 takes a free one")
 	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
 	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
 	flags.Lookup("credit").DefValue = "unlimited"
@@ -190,9 +190,6 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 	}
 	if len(o.unknown) > 0 {
 		settings.Rules = append(settings.Rules, smslinktest.UnknownNumbers(o.unknown...))
-	}
-	if _, _, err := net.SplitHostPort(o.listen); err != nil {
-		return nil, nil, errors.New("--listen: takes an address and a port, such as 127.0.0.1:8040")
 	}
 	if o.credit < 0 {
 		return nil, nil, errors.New("--credit: takes a whole number from 0")
