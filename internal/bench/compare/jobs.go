@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/bench/chart"
@@ -205,7 +206,9 @@ func picture(results []result) []byte {
 	}
 	messages := chart.Axis{Label: "messages", Log: true}
 	in := func(unit string) chart.Axis {
-		format := func(value float64) string { return measure.Spread([]float64{value}, unit) }
+		format := func(powerOfTen float64) string {
+			return strings.NewReplacer(".00", "", ".0", "").Replace(measure.Spread([]float64{powerOfTen}, unit))
+		}
 		return chart.Axis{Log: true, Format: format}
 	}
 	return chart.Draw("Time and memory of the whole job against the number of messages", 2,
