@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
+	"github.com/go-smslink/smslink/cmd/internal/outboxcmd"
 	"github.com/go-smslink/smslink/cmd/internal/startoutbox"
 )
 
@@ -25,3 +27,7 @@ func starter() {
 }
 
 func TestScripts(t *testing.T) { cmdtest.Scripts(t) }
+
+func TestHelp_fitsIn80Columns(t *testing.T) {
+	cmdtest.HelpFits(t, outboxcmd.NewCommand(cli.Console{Getenv: os.Getenv}))
+}

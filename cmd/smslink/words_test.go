@@ -13,13 +13,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
 )
 
 func csvLine(t *testing.T, fields ...string) string {
@@ -63,20 +62,7 @@ func TestSend_serverQuotesThePassword(t *testing.T) {
 	}
 }
 
-// Help is read on terminals of 80 columns.
-func TestHelp_fitsIn80Columns(t *testing.T) {
-	var check func(cmd *cobra.Command)
-	check = func(cmd *cobra.Command) {
-		for line := range strings.Lines(cmd.Long) {
-			require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, "%s: %s", cmd.CommandPath(), line)
-		}
-		for _, sub := range cmd.Commands() {
-			require.LessOrEqual(t, len("  completion  ")+utf8.RuneCountInString(sub.Short), 80, sub.CommandPath())
-			check(sub)
-		}
-	}
-	check(newCommand(cli.Console{}))
-}
+func TestHelp_fitsIn80Columns(t *testing.T) { cmdtest.HelpFits(t, newCommand(cli.Console{})) }
 
 // An empty value is most likely a variable that is not set.
 func TestRun_emptyFlagsAreUsageErrors(t *testing.T) {
