@@ -90,7 +90,8 @@ var errNoHeader = errors.New("there is no header with a known column; name its c
 func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns, error) {
 	chosen := opts.Columns
 	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names)), hidden: hidden}
-	if len(chosen) == 0 && !c.hasKnown() {
+	isKnown := func(name string) bool { return NameFor(name) != "" }
+	if len(chosen) == 0 && !slices.ContainsFunc(names, isKnown) {
 		return nil, errNoHeader
 	}
 	for i, name := range names {
@@ -130,16 +131,6 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 		}
 	}
 	return c, nil
-}
-
-// hasKnown reports whether a name is one that a header may hold.
-func (c *Columns) hasKnown() bool {
-	for column, name := range columnNames {
-		if len(c.called(append([]string{normalized(name)}, aliases[column]...)...)) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // find returns which of the file's columns is that of the campaign, or -1.

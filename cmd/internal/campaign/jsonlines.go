@@ -17,47 +17,36 @@ import (
 // next line is sound all the same. A last line needs no end: an object that was cut off lacks its
 // brace.
 type jsonLines struct {
-	in   *bufio.Reader
+	in   *bufio.Scanner
 	line int
-	end  bool
+}
+
+func newJSONLines(in io.Reader, before int) *jsonLines {
+	s := &jsonLines{in: bufio.NewScanner(in), line: before}
+	s.in.Buffer(nil, longestRow)
+	return s
 }
 
 // cols returns nil: the keys of an object are its columns.
 func (s *jsonLines) cols() *Columns { return nil }
 
 func (s *jsonLines) next(r *record) error {
-	for !s.end {
+	for s.in.Scan() {
 		s.line++
-		raw, err := s.readLine()
-		switch {
-		case errors.Is(err, io.EOF):
-			s.end = true
-		case errors.Is(err, errLongRow):
-			return fmt.Errorf("line %d: %w", s.line, err)
-		case err != nil:
-			return err
-		}
-		if object := bytes.TrimSpace(raw); len(object) > 0 {
+		if object := bytes.TrimSpace(s.in.Bytes()); len(object) > 0 {
 			r.line = s.line
 			r.parseObject(object)
 			return nil
 		}
 	}
-	return io.EOF
-}
-
-// readLine reads a line with its end, if it has one, of longestRow bytes at the most.
-func (s *jsonLines) readLine() (line []byte, err error) {
-	for {
-		part, err := s.in.ReadSlice('\n')
-		if len(line)+len(part) > longestRow {
-			return nil, errLongRow
-		}
-		line = append(line, part...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
-		}
+	err := s.in.Err()
+	switch {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("line %d: %w", s.line+1, errLongRow)
+	case err != nil:
+		return err
 	}
+	return io.EOF
 }
 
 // parseObject reads one flat object of strings and numbers. It refuses what encoding/json would

@@ -204,11 +204,7 @@ func (r *Row) E164() string {
 
 // Number returns E164 without its +.
 func (r *Row) Number() uint64 {
-	receiver, _ := smslink.ParseReceiver(r.Message.To)
-	number, _ := strconv.ParseUint(receiver, 10, 64)
-	if strings.HasPrefix(receiver, "07") {
-		number += 40_000_000_000
-	}
+	number, _ := strconv.ParseUint(strings.TrimPrefix(r.E164(), "+"), 10, 64)
 	return number
 }
 

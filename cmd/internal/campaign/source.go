@@ -49,7 +49,7 @@ func newSource(f *file, opts *Options) (source, error) {
 	case isJSON && len(opts.Columns) > 0:
 		return nil, errors.New("--column is for files with a header, and JSON lines have none")
 	case isJSON:
-		return &jsonLines{in: r, line: before}, nil
+		return newJSONLines(r, before), nil
 	}
 	return newCSV(r, f.name, header, before, opts)
 }
@@ -98,7 +98,7 @@ func checkText(header []byte, line int) error {
 		return nil
 	case bytes.IndexByte(header, 0) >= 0:
 		return fault("the file is no text in UTF-8; save it as CSV in UTF-8")
-	case !utf8.Valid(trimPartial(header)):
+	case !isUTF8(header):
 		return fault("the header is not in UTF-8, but perhaps in Windows-1250; save the file as CSV UTF-8")
 	case bytes.IndexByte(bytes.TrimRight(unquoted, "\r"), '\r') >= 0:
 		return fault("the lines end in CR alone, as those of old Mac programs; save the file as CSV UTF-8")
@@ -109,17 +109,16 @@ func checkText(header []byte, line int) error {
 // quotation is a part of a line in quotes, or up to its end if they are not closed.
 var quotation = regexp.MustCompile(`"[^"]*("|$)`)
 
-// trimPartial leaves out a character at the end that the buffer has cut.
-func trimPartial(text []byte) []byte {
-	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
-		if at := len(text) - n; utf8.RuneStart(text[at]) {
-			if !utf8.FullRune(text[at:]) {
-				return text[:at]
-			}
-			break
+// isUTF8 reports whether a text is in UTF-8, except for a character that is cut off at its end.
+func isUTF8(text []byte) bool {
+	for utf8.FullRune(text) {
+		char, size := utf8.DecodeRune(text)
+		if char == utf8.RuneError && size == 1 {
+			return false
 		}
+		text = text[size:]
 	}
-	return text
+	return true
 }
 
 // skipBlankLines passes over lines with nothing in them, and returns how many.

@@ -225,44 +225,44 @@ func (p *Plan) match(ctx context.Context) error {
 			p.standing[id] = true
 		}
 	}
-	type candidate struct {
-		id   int64
-		rank int // how certainly it was sent
-	}
-	moved := map[digest][]candidate{} // recorded rows that do not stand under their ids
+	moved := map[digest][]int64{} // ids of recorded rows that do not stand under them
 	p.sent = map[int64]smslink.Result{}
 	err := p.journal.each(ctx, func(r recorded, result smslink.Result, known bool) {
 		p.highest = max(p.highest, r.id)
 		if p.standing[r.id] {
 			return
 		}
-		rank := 0
 		if known {
-			p.sent[r.id], rank = result, 1
-			if !correctable(result) {
-				rank = 2
-			}
+			p.sent[r.id] = result
 		}
 		if wanted[r.digest] {
-			moved[r.digest] = append(moved[r.digest], candidate{r.id, rank})
+			moved[r.digest] = append(moved[r.digest], r.id)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	for _, list := range moved {
-		slices.SortStableFunc(list, func(a, b candidate) int { return b.rank - a.rank })
+	certainty := func(id int64) int { // that it was sent
+		switch result, known := p.sent[id]; {
+		case known && !correctable(result):
+			return 2
+		case known:
+			return 1
+		}
+		return 0
+	}
+	for _, ids := range moved {
+		slices.SortStableFunc(ids, func(a, b int64) int { return certainty(b) - certainty(a) })
 	}
 	others := p.changed[:0]
 	for _, i := range p.changed {
-		list := moved[p.digests[i]]
-		if len(list) == 0 {
+		ids := moved[p.digests[i]]
+		if len(ids) == 0 {
 			others = append(others, i)
 			continue
 		}
-		p.ids[i], p.standing[list[0].id] = list[0].id, true
-		moved[p.digests[i]] = list[1:]
-		p.renumbered = true
+		p.ids[i], p.standing[ids[0]], p.renumbered = ids[0], true, true
+		moved[p.digests[i]] = ids[1:]
 	}
 	p.changed = others
 	return nil
