@@ -154,7 +154,8 @@ func (c *Campaign) begin(f *file, columns *Columns) error {
 	f.told = true
 	c.rowIDs = c.rowIDs || columns.RowIDs()
 	if c.rowIDs && len(c.files) > 1 {
-		return errors.New("line 1: one of the FILEs has no id column, and the row numbers of several are not unique; add one to each")
+		return errors.New("line 1: one of the FILEs has no id column, and the row numbers of several are not unique; " +
+			"add one to each")
 	}
 	if c.opts.OnColumns != nil {
 		return c.opts.OnColumns(columns)

@@ -33,16 +33,21 @@ var columnNames = [columnCount]string{"id", "to", "from", "text", "send_at"}
 var aliases = [columnCount][]string{
 	columnID: {"idmesaj", "idlocal", "messageid", "localid"},
 	columnTo: {
-		"telefon", "tel", "nrtelefon", "nrtel", "numartelefon", "numartel", "numardetelefon", "nrdetelefon", "nrdetel", "telefonmobil", "telmobil", "numar",
-		"mobil", "nrmobil", "numarmobil", "numardemobil", "nrdemobil", "gsm", "nrgsm", "numargsm", "telefongsm", "celular", "nrcelular", "telefoncelular", "destinatar",
-		"phone", "phonenumber", "phoneno", "mobile", "mobilephone", "mobilenumber", "mobileno", "number", "receiver", "recipient", "msisdn", "cellphone", "cell",
+		"telefon", "tel", "nrtelefon", "nrtel", "numartelefon", "numartel", "numardetelefon", "nrdetelefon", "nrdetel",
+		"telefonmobil", "telmobil", "numar", "mobil", "nrmobil", "numarmobil", "numardemobil", "nrdemobil",
+		"gsm", "nrgsm", "numargsm", "telefongsm", "celular", "nrcelular", "telefoncelular", "destinatar",
+		"phone", "phonenumber", "phoneno", "mobile", "mobilephone", "mobilenumber", "mobileno", "number",
+		"receiver", "recipient", "msisdn", "cellphone", "cell",
 	},
 	columnFrom: {"expeditor", "expeditorul", "sender", "senderid", "sendername"},
 	columnText: {
-		"mesaj", "mesajul", "textmesaj", "textulmesajului", "textsms", "mesajsms", "smstext", "continut", "continutul", "continutmesaj", "continutulmesajului", "continutsms", //nolint:misspell // Romanian
+		"mesaj", "mesajul", "textmesaj", "textulmesajului", "textsms", "mesajsms", "smstext",
+		"continut", "continutul", "continutmesaj", "continutulmesajului", "continutsms", //nolint:misspell // Romanian
 		"message", "messagetext", "textmessage", "smsmessage", "messagebody", "body", "sms",
 	},
-	columnSendAt: {"data", "datatrimiterii", "programare", "programat", "trimitela", "date", "schedule", "scheduledat", "sendtime"},
+	columnSendAt: {
+		"data", "datatrimiterii", "programare", "programat", "trimitela", "date", "schedule", "scheduledat", "sendtime",
+	},
 }
 
 // NameFor returns which of the campaign's own columns a header means by a name, or "".
@@ -83,7 +88,8 @@ func (c *Columns) RowIDs() bool { return c != nil && c.of[columnID] < 0 }
 // isSheet reports whether the columns are those of a workbook. JSON lines have none.
 func (c *Columns) isSheet() bool { return c != nil && c.Sheet != "" }
 
-var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or " + wantHeader)
+var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and " +
+	"--column text=NAME, or " + wantHeader)
 
 // newColumns finds the columns by the names in a header. Hidden reports whether a column is not
 // shown. No error quotes a name that may be a number.
@@ -97,13 +103,13 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 	for i, name := range names {
 		c.fields[i] = columnIgnored
 		if digits(name) >= 7 {
-			return nil, fmt.Errorf("the name of column %s is a number; is the header missing? %s", xlsx.ColumnName(i), wantHeader)
+			return nil, fmt.Errorf("the name of column %s is a number; "+
+				"is the header missing? %s", xlsx.ColumnName(i), wantHeader)
 		}
 	}
 	for column, name := range columnNames {
 		called, given := chosen[name]
-		isUnread := opts.TextsOnly && column != columnTo && column != columnText || opts.ReceiversOnly && column != columnTo
-		if isUnread || given && called == "" || opts.Text != nil && column == columnText {
+		if !opts.reads(column) || given && called == "" {
 			c.of[column] = -1
 			continue
 		}
@@ -124,13 +130,24 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 		}
 	}
 	for _, column := range []int{columnTo, columnText} {
-		needsNoText := opts.Text != nil || opts.ReceiversOnly
-		if c.of[column] < 0 && (column == columnTo || !needsNoText) {
+		if c.of[column] < 0 && opts.reads(column) {
 			name := columnNames[column]
-			return nil, fmt.Errorf("column %s is missing; add it, or say which it is with --column %s=NAME; the file has %s", name, name, c.list(c.named()))
+			return nil, fmt.Errorf("column %s is missing; add it, or say which it is with --column %s=NAME; "+
+				"the file has %s", name, name, c.list(c.named()))
 		}
 	}
 	return c, nil
+}
+
+// reads reports whether a column of the campaign is looked for.
+func (o *Options) reads(column int) bool {
+	switch column {
+	case columnTo:
+		return true
+	case columnText:
+		return !o.ReceiversOnly && o.Text == nil
+	}
+	return !o.ReceiversOnly && !o.TextsOnly
 }
 
 // find returns which of the file's columns is that of the campaign, or -1.
@@ -292,7 +309,9 @@ func (c *Columns) String() string {
 		}
 		say = append(say, strings.Join(columns, ", "))
 	}
-	if filled := slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(c.filled))), func(i int) bool { return i < 0 }); len(filled) > 0 {
+	filled := slices.Compact(slices.Sorted(slices.Values(c.filled)))
+	filled = slices.DeleteFunc(filled, func(i int) bool { return i < 0 })
+	if len(filled) > 0 {
 		words := "the text is filled from " + c.list(filled)
 		if slices.ContainsFunc(filled, c.hidden) {
 			words += ", not all of which are shown"

@@ -132,7 +132,8 @@ func (s *csvSource) next(r *record) error {
 			continue
 		}
 		if r.unended = unended; loneCR {
-			r.bad = refuse("", "holds what looks like the next row: a line of it ends in CR alone; save the file as CSV UTF-8 again")
+			r.bad = refuse("", "holds what looks like the next row: a line of it ends in CR alone; "+
+				"save the file as CSV UTF-8 again")
 		} else {
 			s.fill(r, fields)
 		}
@@ -149,10 +150,12 @@ func (s *csvSource) fill(r *record, fields []string) {
 			if i < len(columns) && columns[i] != columnIgnored {
 				name = columnNames[columns[i]]
 			}
-			r.bad = refuse(name, "holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines")
+			r.bad = refuse(name, "holds what looks like the next row: a quote that opens before it is not closed; "+
+				"if it is meant so, write JSON lines")
 			return
 		}
-		if i < len(columns) && columns[i] == columnIgnored && strings.TrimSpace(s.columns.names[i]) == "" && field != "" {
+		isNameless := i < len(columns) && columns[i] == columnIgnored && strings.TrimSpace(s.columns.names[i]) == ""
+		if isNameless && field != "" {
 			r.bad = refuse("", "has a value in column "+xlsx.ColumnName(i)+", which has no name"+quoteIt)
 			return
 		}
@@ -214,9 +217,11 @@ func (s *csvSource) fault(err error, line int) error {
 	}
 	parse.StartLine, parse.Line = parse.StartLine+s.before, parse.Line+s.before
 	if parse.StartLine != parse.Line {
-		return fmt.Errorf("line %d: a quote that opens here is broken (seen on line %d); write a quote inside a quoted field twice, and close the field", parse.StartLine, parse.Line)
+		return fmt.Errorf("line %d: a quote that opens here is broken (seen on line %d); "+
+			"write a quote inside a quoted field twice, and close the field", parse.StartLine, parse.Line)
 	}
-	return fmt.Errorf("line %d: a quote is broken; write a quote inside a quoted field twice, and close the field", parse.Line)
+	return fmt.Errorf("line %d: a quote is broken; write a quote inside a quoted field twice, and close "+
+		"the field", parse.Line)
 }
 
 // holdsRow reports whether a line inside a field, behind its first, looks like a row: a number and

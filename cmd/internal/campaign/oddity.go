@@ -28,10 +28,12 @@ var oddities = []struct {
 	in            func(text string) bool
 	holds, remedy string
 }{
-	{Placeholder, holdsPlaceholder, "a placeholder, such as {nume}, that nothing was filled in for", "fill it in with --text, or in the file"},
+	{Placeholder, holdsPlaceholder, "a placeholder, such as {nume}, that nothing was filled in for", "fill it in " +
+		"with --text, or in the file"},
 	{Mojibake, isMojibake, "letters of a wrong encoding, such as Äƒ for ă", "export the file as CSV UTF-8 again"},
 	{LostCharacter, lostCharacter, "a ? where a letter may have been", "export the file as CSV UTF-8 again"},
-	{NoValue, holdsNoValue, "nan, None or NULL, a program's word for an empty cell", "leave the row out, or write a text"},
+	{NoValue, holdsNoValue, "nan, None or NULL, a program's word for an empty cell", "leave the row out, or " +
+		"write a text"},
 	{SpreadsheetError, holdsSpreadsheetError, "an error of a spreadsheet, such as #N/A", "mend the formula"},
 	{Short, isShort, "fewer than 3 characters", "is it the column of the texts? --column text=NAME chooses another"},
 }
@@ -89,7 +91,7 @@ func isName(text, closing string, spaces bool) bool {
 		return false
 	}
 	for _, char := range name {
-		if !unicode.IsLetter(char) && !unicode.IsDigit(char) && !strings.ContainsRune("_.-", char) && (char != ' ' || !spaces) {
+		if !isOfWord(char) && !strings.ContainsRune("_.-", char) && (char != ' ' || !spaces) {
 			return false
 		}
 	}
@@ -97,7 +99,8 @@ func isName(text, closing string, spaces bool) bool {
 }
 
 // errorInside is an error of a spreadsheet in any text.
-var errorInside = regexp.MustCompile(`#(N/A|N/D|REF!|DIV/0!|NAME\?|NUME\?|VALUE!|VALOARE!|NUM!|NULL!|NUL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|GETTING_DATA)`)
+var errorInside = regexp.MustCompile(`#(N/A|N/D|GETTING_DATA|(NAME|NUME)\?|` +
+	`(REF|DIV/0|VALUE|VALOARE|NUM|NULL|NUL|SPILL|CALC|FIELD|BLOCKED|CONNECT)!)`)
 
 func holdsSpreadsheetError(text string) bool {
 	return strings.IndexByte(text, '#') >= 0 && errorInside.MatchString(text)

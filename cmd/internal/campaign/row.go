@@ -93,8 +93,8 @@ type source interface {
 // row returns the message that the record holds.
 func (r *record) row(file string, columns *Columns, opts *Options, now time.Time) Row {
 	row := Row{
-		File: file, Line: r.line, ID: r.fields[columnID], To: cmp.Or(r.written, r.fields[columnTo]), Hidden: r.hidden, Bad: r.bad,
-		columns: columns,
+		File: file, Line: r.line, ID: r.fields[columnID], To: cmp.Or(r.written, r.fields[columnTo]), Hidden: r.hidden,
+		Bad: r.bad, columns: columns,
 	}
 	if row.Bad == nil {
 		row.Bad = row.parse(r, opts, now)
@@ -121,7 +121,8 @@ func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 	to := record.fields[columnTo]
 	if restored := restoreZeros(to); restored != to {
 		if !opts.RestoreZeros {
-			return refuse("to", "lacks its 0 or +, which a spreadsheet drops from numbers; format the column as text, or add --restore-zeros")
+			return refuse("to", "lacks its 0 or +, which a spreadsheet drops from numbers; "+
+				"format the column as text, or add --restore-zeros")
 		}
 		to = restored
 	}
@@ -132,14 +133,17 @@ func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 		at = opts.At
 	}
 	r.past = !at.IsZero() && at.Before(now)
-	r.Message = smslink.Message{ID: id, To: to, From: strings.TrimSpace(record.fields[columnFrom]), Text: record.fields[columnText], SendAt: at}
+	r.Message = smslink.Message{
+		ID: id, To: to, From: strings.TrimSpace(record.fields[columnFrom]), Text: record.fields[columnText], SendAt: at,
+	}
 	return nil
 }
 
 // addRemedy says how to leave out a column that is perhaps not meant for the times.
 func (r *Refusal) addRemedy(columns *Columns) {
 	if r.Column == "send_at" && columns != nil && !columns.isCalled(columnSendAt) {
-		r.Cause = fmt.Errorf("%w; if %s is no time to send at, add --column send_at=", r.Cause, columns.quoted(columns.of[columnSendAt]))
+		r.Cause = fmt.Errorf("%w; if %s is no time to send at, add "+
+			"--column send_at=", r.Cause, columns.quoted(columns.of[columnSendAt]))
 	}
 }
 
@@ -150,7 +154,8 @@ func (r *record) checkFields() *Refusal {
 		case isSpreadsheetError(field):
 			return refuse(columnNames[column], isError)
 		case strings.Contains(field, "\ufffd"):
-			return refuse(columnNames[column], "holds U+FFFD, which stands for a character that was lost; export the file as CSV UTF-8 again")
+			return refuse(columnNames[column], "holds U+FFFD, which stands for a character that was lost; "+
+				"export the file as CSV UTF-8 again")
 		}
 	}
 	return nil
@@ -166,8 +171,9 @@ func isSpreadsheetError(field string) bool {
 		return false
 	}
 	switch name := strings.ToUpper(strings.TrimRight(field, "!?")); name {
-	case "#N/A", "#N/D", "#REF", "#DIV/0", "#NAME", "#NUME", "#VALUE", "#VALOARE", "#NUM", "#NULL", "#NUL", "#SPILL", "#CALC",
-		"#FIELD", "#BLOCKED", "#CONNECT", "#BUSY", "#UNKNOWN", "#EXTERNAL", "#PYTHON", "#GETTING_DATA", "#ERROR", "#EROARE", "#CIRCULAR":
+	case "#N/A", "#N/D", "#REF", "#DIV/0", "#NAME", "#NUME", "#VALUE", "#VALOARE", "#NUM", "#NULL", "#NUL",
+		"#SPILL", "#CALC", "#FIELD", "#BLOCKED", "#CONNECT", "#BUSY", "#UNKNOWN", "#EXTERNAL", "#PYTHON",
+		"#GETTING_DATA", "#ERROR", "#EROARE", "#CIRCULAR":
 		return true
 	default:
 		return strings.Trim(name, "#") == "" || len(name) == len("ERR:502") && strings.HasPrefix(name, "ERR:5")
@@ -187,13 +193,15 @@ func checkSpreadsheetNumber(to string) *Refusal {
 		return nil
 	}
 	if fraction.MatchString(to) {
-		return refuse("to", "is a number with a fraction, such as .00, as a spreadsheet writes it; format the column as text and export it again")
+		return refuse("to", "is a number with a fraction, such as .00, as a spreadsheet writes it; "+
+			"format the column as text and export it again")
 	}
 	m := exponent.FindStringSubmatch(to)
 	if m == nil {
 		return nil
 	}
-	return &Refusal{Column: "to", Shown: m[1] + "…" + m[2], Cause: errors.New("is a number that a spreadsheet has rounded; format the column as text, type the number again and export it")}
+	return &Refusal{Column: "to", Shown: m[1] + "…" + m[2], Cause: errors.New("is a number that a spreadsheet has " +
+		"rounded; format the column as text, type the number again and export it")}
 }
 
 // E164 returns the receiver of a good row in the one form of E.164, such as +40712345678.

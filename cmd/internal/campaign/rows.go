@@ -193,7 +193,8 @@ type checker struct {
 }
 
 func newChecker(opts *Options, passed bool) checker {
-	return checker{fold: opts.Fold, braces: opts.Text != nil && !opts.Text.plain, passed: passed, pkg: new(smslink.Package), ids: idSet{}}
+	braces := opts.Text != nil && !opts.Text.plain
+	return checker{fold: opts.Fold, braces: braces, passed: passed, pkg: new(smslink.Package), ids: idSet{}}
 }
 
 var errRepeatedID = errors.New("stands in an earlier row; each message needs its own")

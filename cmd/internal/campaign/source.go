@@ -89,11 +89,14 @@ func checkText(header []byte, line int) error {
 	unquoted := quotation.ReplaceAll(header, nil) // the ends of lines inside quotes are part of a name
 	switch {
 	case bytes.HasPrefix(header, []byte("[")):
-		return fault("the file is a JSON array; write JSON lines, one object on each line, without brackets or commas between them")
+		return fault("the file is a JSON array; write JSON lines, one object on each line, without brackets or " +
+			"commas between them")
 	case bytes.HasPrefix(start, []byte("<")) && !has("<html") && (has("<?xml") || has("<workbook")):
-		return errors.New("the file is XML, whatever its name says; open it in a spreadsheet program and save it as .xlsx")
+		return errors.New("the file is XML, whatever its name says; open it in a spreadsheet program and save " +
+			"it as .xlsx")
 	case bytes.HasPrefix(start, []byte("<")), bytes.HasPrefix(start, []byte("mime-version:")):
-		return errors.New("the file is a web page, whatever its name says; open it in a spreadsheet program and save it as .xlsx")
+		return errors.New("the file is a web page, whatever its name says; open it in a spreadsheet program and save " +
+			"it as .xlsx")
 	case bytes.HasPrefix(header, []byte("{")): // JSON, whose lines are checked each
 		return nil
 	case bytes.IndexByte(header, 0) >= 0:

@@ -116,7 +116,8 @@ func (s *Survey) Warnings() (lines []string) {
 		lines = append(lines, Count(n, "row is", "rows are")+" hidden in the sheet, by a filter perhaps")
 	}
 	if n := s.Scheduled; n > 0 {
-		lines = append(lines, Count(n, "message is", "messages are")+" for later; once the gateway has them, no program can recall them")
+		lines = append(lines, Count(n, "message is", "messages are")+" for later; once the gateway has them, no "+
+			"program can recall them")
 	}
 	if len(s.Abroad) > 0 {
 		var codes []string
@@ -164,7 +165,8 @@ func countryCode(number uint64) string {
 	if number >= romanianBase && number < romanianBase+1e8 { // nearly all
 		return "40"
 	}
-	const twoDigits = " 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 "
+	const twoDigits = " 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 " +
+		"65 66 81 82 84 86 90 91 92 93 94 95 98 "
 	digits := strconv.FormatUint(number, 10)
 	switch {
 	case digits[0] == '1', digits[0] == '7':

@@ -74,8 +74,9 @@ func (c *Columns) bind(t *Template) error {
 	for _, p := range t.parts {
 		at := -1
 		if p.name != "" {
+			found := c.shownFirst(normalized(p.name))
 			var err error
-			if at, err = c.only(c.shownFirst(normalized(p.name)), "{"+strings.TrimSpace(p.name)+"}", "--text"); err != nil {
+			if at, err = c.only(found, "{"+strings.TrimSpace(p.name)+"}", "--text"); err != nil {
 				return err
 			}
 		}
@@ -100,9 +101,11 @@ func (c *Columns) fill(values []string) (string, *Refusal) {
 		filled := strings.TrimSpace(values[at])
 		switch {
 		case isSpreadsheetError(filled):
-			return "", refuse("text", "is filled from "+c.quoted(at)+", which holds an error of the spreadsheet, such as #N/A; mend its formula")
+			return "", refuse("text", "is filled from "+c.quoted(at)+", which holds an error of the spreadsheet, "+
+				"such as #N/A; mend its formula")
 		case filled == "" && !p.optional:
-			return "", refuse("text", "is filled from "+c.quoted(at)+", which is empty; write what is to stand there instead, such as {"+strings.TrimSpace(p.name)+"|…}")
+			return "", refuse("text", "is filled from "+c.quoted(at)+", which is empty; write what is to stand there "+
+				"instead, such as {"+strings.TrimSpace(p.name)+"|…}")
 		case filled == "":
 			filled = p.fallback
 		}

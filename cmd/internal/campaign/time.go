@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	exampleTime   = "2030-01-31T09:00:00+02:00"
-	lacksTime     = "is a date without a time of day; write both, such as " + exampleTime
-	isDays        = "is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as " + exampleTime
+	exampleTime = "2030-01-31T09:00:00+02:00"
+	lacksTime   = "is a date without a time of day; write both, such as " + exampleTime
+	isDays      = "is a number of days or a fraction, as spreadsheets keep a date; " +
+		"write it as text, such as " + exampleTime
 	fewestSeconds = len("100000000") // digits of Unix seconds, in 1973
 )
 
@@ -41,14 +42,16 @@ func parseTime(s string, zone *time.Location) (time.Time, *Refusal) {
 		return time.Time{}, shown(s, lacksTime)
 	}
 	if slashes.MatchString(s) {
-		return time.Time{}, shown(s, "may start with the day or the month; write the day first, with points, such as 31.01.2030 09:00")
+		return time.Time{}, shown(s, "may start with the day or the month; write the day first, with points, such as "+
+			"31.01.2030 09:00")
 	}
 	for _, layout := range []string{"2006-1-2 15:4", "2006-1-2 15:4:5", "2.1.2006 15:4", "2.1.2006 15:4:5"} {
 		if wall, err := time.Parse(layout, strings.Replace(strings.Replace(s, ", ", " ", 1), "T", " ", 1)); err == nil {
 			return inZone(wall, zone)
 		}
 	}
-	return time.Time{}, refuse("send_at", "is no time, such as "+exampleTime+" or, with --zone Europe/Bucharest, 31.01.2030 09:00")
+	return time.Time{}, refuse("send_at", "is no time, such as "+exampleTime+" or, with --zone Europe/Bucharest, "+
+		"31.01.2030 09:00")
 }
 
 var (
@@ -77,7 +80,8 @@ func parseSeconds(s string) (time.Time, *Refusal) {
 // checkTime refuses what no campaign means.
 func checkTime(at time.Time) (time.Time, *Refusal) {
 	if at.Year() < 1970 || at.Year() >= 2100 {
-		return time.Time{}, refuse("send_at", "lies before 1970 or after 2099; as a number it is Unix seconds, not milliseconds")
+		return time.Time{}, refuse("send_at", "lies before 1970 or after 2099; as a number it is Unix seconds, not "+
+			"milliseconds")
 	}
 	return at, nil
 }
@@ -85,14 +89,17 @@ func checkTime(at time.Time) (time.Time, *Refusal) {
 // inZone returns the time at which clocks in the zone show the wall time, if there is just one.
 func inZone(wall time.Time, zone *time.Location) (time.Time, *Refusal) {
 	if zone == nil {
-		return time.Time{}, refuse("send_at", "has no time zone; add --zone Europe/Bucharest, or write it as "+exampleTime)
+		return time.Time{}, refuse("send_at", "has no time zone; add --zone Europe/Bucharest, or "+
+			"write it as "+exampleTime)
 	}
-	at := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
-	readings := []time.Time{}
+	in := func(zone *time.Location) time.Time {
+		return time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
+	}
+	at := in(zone)
+	var readings []time.Time
 	for _, shift := range []time.Duration{-3 * time.Hour, 3 * time.Hour} { // the offsets before and after any change
 		_, offset := at.Add(shift).Zone()
-		reading := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, time.FixedZone("", offset))
-		if len(readings) == 0 || !readings[0].Equal(reading) {
+		if reading := in(time.FixedZone("", offset)); len(readings) == 0 || !readings[0].Equal(reading) {
 			readings = append(readings, reading)
 		}
 	}

@@ -59,7 +59,8 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 			w.columns, err = newColumns(headerOf(row.Cells), opts, row.HiddenColumn)
 			switch {
 			case errors.Is(err, errNoHeader) && others != "":
-				return nil, fmt.Errorf("sheet '%s' has no header with a known column%s, or name the columns with --column to=NAME and --column text=NAME", terminal.Line(name), others)
+				return nil, fmt.Errorf("sheet '%s' has no header with a known column%s, or name the columns with "+
+					"--column to=NAME and --column text=NAME", terminal.Line(name), others)
 			case err != nil:
 				return nil, fmt.Errorf("sheet '%s', row %d: %w", terminal.Line(name), row.Number, err)
 			}
@@ -68,7 +69,8 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 		}
 	}
 	if w.columns == nil {
-		return nil, fmt.Errorf("sheet '%s' is empty; give it a header with the columns to and text%s", terminal.Line(name), others)
+		return nil, fmt.Errorf("sheet '%s' is empty; give it a header with the columns to "+
+			"and text%s", terminal.Line(name), others)
 	}
 	return w, nil
 }
@@ -200,7 +202,8 @@ func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	case xlsx.NoResult:
 		return "", refuse(name, "is a formula without a result; open the file in a spreadsheet program and save it")
 	case xlsx.Outdated:
-		return "", refuse(name, "is a formula that was not calculated when the file was written; open the file in a spreadsheet program and save it, or paste the values")
+		return "", refuse(name, "is a formula that was not calculated when the file was written; "+
+			"open the file in a spreadsheet program and save it, or paste the values")
 	case xlsx.Date, xlsx.ISODate:
 		if column != columnSendAt {
 			return "", refuse(name, "is a date and no text"+asText)
@@ -212,7 +215,8 @@ func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	case column == columnTo:
 		return receiverOf(digits, exact)
 	case cell.Formula && strings.Trim(digits, "0") == "" && exact && column != columnID:
-		return "", refuse(name, "is a formula with the result 0, as programs write it that can't calculate; open the file in a spreadsheet program and save it, or paste the values")
+		return "", refuse(name, "is a formula with the result 0, as programs write it that can't calculate; "+
+			"open the file in a spreadsheet program and save it, or paste the values")
 	case column == columnSendAt && len(digits) < fewestSeconds:
 		return "", refuse(name, isDays)
 	case !exact:
@@ -235,7 +239,8 @@ func (c *cellReader) time(cell xlsx.Cell) (string, *Refusal) {
 	case !hasTime:
 		return "", refuse("send_at", lacksTime)
 	case c.zone == nil:
-		return "", refuse("send_at", "is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as "+exampleTime)
+		return "", refuse("send_at", "is a date of the spreadsheet, which has no time zone; "+
+			"add --zone Europe/Bucharest, or write it as text, such as "+exampleTime)
 	}
 	at, bad := inZone(wall, c.zone)
 	return at.Format(time.RFC3339), bad
@@ -263,7 +268,7 @@ func wholeNumber(value string) (digits string, exact bool) {
 	if len(value) > 40 {
 		return "", false
 	}
-	mantissa, power, _ := strings.Cut(strings.ToUpper(value), "E")
+	mantissa, power, hasPower := strings.Cut(strings.ToUpper(value), "E")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	shift := 0
 	if power != "" {
@@ -274,7 +279,7 @@ func wholeNumber(value string) (digits string, exact bool) {
 		shift = n
 	}
 	fraction = strings.TrimRight(fraction, "0")
-	if len(fraction) > shift || whole == "" || !areDigits(whole+fraction) || strings.HasSuffix(strings.ToUpper(value), "E") {
+	if len(fraction) > shift || whole == "" || !areDigits(whole+fraction) || hasPower && power == "" {
 		return "", false
 	}
 	digits = strings.TrimLeft(whole+fraction+strings.Repeat("0", shift-len(fraction)), "0")

@@ -175,9 +175,11 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 	case wasSent && !ok:
 		return 0, fmt.Errorf("%s lacks the row of id %d; restore the folder", j.dir, id)
 	case ok && !sameCampaign:
-		return 0, fmt.Errorf("the row with id %d is not the one that %s has recorded; for a new campaign, name another folder; if rows were corrected, add --same-campaign", id, j.dir)
+		return 0, fmt.Errorf("the row with id %d is not the one that %s has recorded; for a new campaign, name "+
+			"another folder; if rows were corrected, add --same-campaign", id, j.dir)
 	case wasSent && !correctable(result):
-		return 0, fmt.Errorf("the row with id %d is not the one that was sent; put it back as it was, and give a new message a new id", id)
+		return 0, fmt.Errorf("the row with id %d is not the one that was sent; put it back as it was, and give a new "+
+			"message a new id", id)
 	case wasSent:
 		if err := j.Forget([]int64{id}); err != nil {
 			return 0, err

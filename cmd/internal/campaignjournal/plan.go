@@ -184,11 +184,14 @@ func (p *Plan) refusal() error {
 	}
 	switch {
 	case n == len(p.ids) && !p.anyMoved():
-		return fmt.Errorf("%s belongs to another campaign: it has none of these rows; name another folder for a new campaign, or add --same-campaign if it is the same", dir)
+		return fmt.Errorf("%s belongs to another campaign: it has none of these rows; name another folder for a new "+
+			"campaign, or add --same-campaign if it is the same", dir)
 	case n == p.added:
-		return fmt.Errorf("%s %s not in %s; add --same-campaign if rows were added to the campaign, or name another folder for a new one", firstOf(p.places, n), are, dir)
+		return fmt.Errorf("%s %s not in %s; add --same-campaign if rows were added to the campaign, or name another "+
+			"folder for a new one", firstOf(p.places, n), are, dir)
 	}
-	return fmt.Errorf("%s %s not as %s recorded %s; add --same-campaign if rows of this campaign were corrected, added or moved, or name another folder for a new one", firstOf(p.places, n), are, dir, them)
+	return fmt.Errorf("%s %s not as %s recorded %s; add --same-campaign if rows of this campaign were corrected, "+
+		"added or moved, or name another folder for a new one", firstOf(p.places, n), are, dir, them)
 }
 
 // firstOf lists the first of so many.
@@ -292,7 +295,9 @@ func (p *Plan) number() error {
 		for _, id := range gone[:min(len(gone), shownPlaces)] {
 			list = append(list, strconv.FormatInt(id, 10))
 		}
-		return fmt.Errorf("the rows with id %s are not those that were sent, which are gone; put them back as they were, and add new messages as rows with new ids at the end", firstOf(list, len(gone)))
+		return fmt.Errorf("the rows with id %s are not those that were sent, which are gone; "+
+			"put them back as they were, and add new messages as rows with new ids "+
+			"at the end", firstOf(list, len(gone)))
 	}
 	return nil
 }
@@ -316,9 +321,11 @@ func (p *Plan) findSent(ctx context.Context, wasSent []bool) error {
 				continue
 			}
 			if _, isRecorded := p.journal.rows.of(id); !isRecorded {
-				return fmt.Errorf("%s has sent id %d, and its file rows lacks it; restore the folder", p.journal.dir, id)
+				return fmt.Errorf("%s has sent id %d, and its file rows lacks it; "+
+					"restore the folder", p.journal.dir, id)
 			}
-			if p.opts.ResendFailed && (result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed) {
+			hasFailed := result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed
+			if hasFailed && p.opts.ResendFailed {
 				p.forget = append(p.forget, id)
 				continue
 			}

@@ -102,7 +102,8 @@ func openRows(name string) (_ *rowFile, err error) {
 		if err != nil || binary.BigEndian.Uint32(record[16:]) != crc32.Checksum(record[:16], castagnoli) {
 			break
 		}
-		f.recorded = append(f.recorded, recorded{int64(binary.BigEndian.Uint64(record)), digest(binary.BigEndian.Uint64(record[8:]))})
+		id, d := binary.BigEndian.Uint64(record), binary.BigEndian.Uint64(record[8:])
+		f.recorded = append(f.recorded, recorded{int64(id), digest(d)})
 		f.size += recordSize
 	}
 	f.sort()

@@ -53,7 +53,8 @@ func (l *List) read(ctx context.Context, i int) error {
 	for rows.Next(ctx) {
 		row := rows.Row()
 		if row.Bad != nil {
-			return fmt.Errorf("%s:%s: %w; its owner may have said stop: correct the list", row.File, row.At("to"), row.Bad)
+			return fmt.Errorf("%s:%s: %w; its owner may have said stop: "+
+				"correct the list", row.File, row.At("to"), row.Bad)
 		}
 		if _, ok := l.numbers[row.Number()]; !ok {
 			l.numbers[row.Number()] = i

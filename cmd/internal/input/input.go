@@ -56,13 +56,19 @@ type Flags struct {
 
 // AddTo adds the flags to a command.
 func (o *Flags) AddTo(cmd *cobra.Command) {
-	cmd.Flags().Var(&o.columns, "column", "a column's name in the header, such as to=destinatar; send_at= leaves it out; may be repeated")
+	cmd.Flags().Var(&o.columns, "column", "a column's name in the header, such as to=destinatar; "+
+		"send_at= leaves it out; may be repeated")
 	cmd.Flags().StringVar(&o.sheet, "sheet", "", "the `NAME` of the workbook's sheet, instead of the first one")
-	cmd.Flags().Var(&value{kind: "include|skip", read: o.setHiddenRows}, "hidden-rows", "rows that a workbook's sheet does not show, because of a filter perhaps")
-	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 in CSV as 0712345678 and +40712345678")
-	cmd.Flags().Var(&value{kind: "ZONE", read: o.setZone}, "zone", "the time zone of times that are written without one, such as Europe/Bucharest")
-	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` to send rows at that have none, as send_at has it; instead of now")
-	cmd.Flags().Var(&value{kind: "TEXT", read: o.setText}, "text", "the text of every row, with columns to fill in, such as 'Bună, {prenume|client}!'; {{ is a brace")
+	cmd.Flags().Var(&value{kind: "include|skip", read: o.setHiddenRows}, "hidden-rows", "rows that a workbook's "+
+		"sheet does not show, because of a filter perhaps")
+	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 "+
+		"in CSV as 0712345678 and +40712345678")
+	cmd.Flags().Var(&value{kind: "ZONE", read: o.setZone}, "zone", "the time zone of times that are written without "+
+		"one, such as Europe/Bucharest")
+	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` to send rows at that have none, as send_at has it; "+
+		"instead of now")
+	cmd.Flags().Var(&value{kind: "TEXT", read: o.setText}, "text", "the text of every row, with columns to fill in, "+
+		"such as 'Bună, {prenume|client}!'; {{ is a brace")
 	cmd.Flags().Var(&value{kind: "FILE", read: o.readText}, "text-file", "the same, from a file in UTF-8")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 	cmd.ValidArgsFunction = cli.CompleteFiles

@@ -77,9 +77,11 @@ func (b *Book) checkKind() error {
 	case b.parts["_rels/.rels"] != nil:
 		return nil
 	case b.parts["mimetype"] != nil:
-		return errors.New("the file is an OpenDocument, such as .ods; open it in a spreadsheet program and save it as .xlsx")
+		return errors.New("the file is an OpenDocument, such as .ods; open it in a spreadsheet program and save " +
+			"it as .xlsx")
 	case b.parts[`_rels\.rels`] != nil:
-		return errors.New("the workbook's parts have names that only some programs read; open it in a spreadsheet program and save it again")
+		return errors.New("the workbook's parts have names that only some programs read; open it in a spreadsheet " +
+			"program and save it again")
 	case b.parts["index/document.iwa"] != nil || b.parts["index.zip"] != nil:
 		return errors.New("the file is of Apple Numbers; export it as Excel (.xlsx) or CSV")
 	}
@@ -146,13 +148,15 @@ func (b *Book) readWorkbook(name string, relations map[string]relation) error {
 		case "workbookPr":
 			b.since = isTrue(attribute(e, "date1904"))
 		case "calcPr":
-			b.outdated = isTrue(attribute(e, "fullCalcOnLoad")) || attribute(e, "calcCompleted") == "0" || attribute(e, "calcCompleted") == "false"
+			completed := attribute(e, "calcCompleted")
+			b.outdated = isTrue(attribute(e, "fullCalcOnLoad")) || completed == "0" || completed == "false"
 		case "sheets":
 			return p.each(func(e xml.StartElement) error {
 				r := relations[attribute(e, "id")]
 				if e.Name.Local == "sheet" && r.kind == "worksheet" { // and no chart
 					state := attribute(e, "state")
-					b.sheets = append(b.sheets, sheet{attribute(e, "name"), state != "" && state != "visible", r.target})
+					isHidden := state != "" && state != "visible"
+					b.sheets = append(b.sheets, sheet{attribute(e, "name"), isHidden, r.target})
 				}
 				if len(b.sheets) > maxSheets {
 					return errTooMany

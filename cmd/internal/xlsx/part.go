@@ -49,9 +49,10 @@ type fault string
 func (f fault) Error() string { return string(f) }
 
 const (
-	errXML      fault = "the workbook is damaged (its XML or its archive is broken)"
-	errTooLong  fault = "a cell of the workbook has more than 1 MiB, or a row more than 16 MiB"
-	errTooMuch  fault = "the workbook unpacks to more than 100 times its size, as a file does that is made to take all memory; save it again in a spreadsheet program, or as CSV"
+	errXML     fault = "the workbook is damaged (its XML or its archive is broken)"
+	errTooLong fault = "a cell of the workbook has more than 1 MiB, or a row more than 16 MiB"
+	errTooMuch fault = "the workbook unpacks to more than 100 times its size, as a file does that is made to take " +
+		"all memory; save it again in a spreadsheet program, or as CSV"
 	errTooMany  fault = "the workbook has more rows, columns or sheets than a spreadsheet can have"
 	errTooLarge fault = "the workbook has more than 512 MiB of text"
 )

@@ -41,7 +41,8 @@ func (b *Book) readStyles(name string) error {
 // builtIn returns the kind of numbers that a format shows which every workbook has.
 func builtIn(format int) Kind {
 	switch {
-	case format >= 14 && format <= 22, format >= 27 && format <= 36, format >= 45 && format <= 47, format >= 50 && format <= 58:
+	case format >= 14 && format <= 22, format >= 27 && format <= 36,
+		format >= 45 && format <= 47, format >= 50 && format <= 58:
 		return Date
 	case format == 0, format == 1, format == 49:
 		return Digits

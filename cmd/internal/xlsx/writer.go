@@ -16,18 +16,27 @@ type Writer struct {
 	row   int
 }
 
+// The namespaces of a workbook's parts, and the beginnings of others' names.
+const (
+	mainNamespace    = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
+	relations        = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+	packageNamespace = `xmlns="http://schemas.openxmlformats.org/package/2006/`
+	contentType      = "application/vnd.openxmlformats-"
+)
+
 // The parts of a workbook that are the same in each.
 var fixedParts = []struct{ name, content string }{
-	{"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
-		`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>` +
-		`<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>` +
-		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>`},
-	{"_rels/.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
-		`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>`},
-	{"xl/workbook.xml", `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" ` +
-		`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Results" sheetId="1" r:id="rId1"/></sheets></workbook>`},
-	{"xl/_rels/workbook.xml.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
-		`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`},
+	{"[Content_Types].xml", `<Types ` + packageNamespace + `content-types">` +
+		`<Default Extension="rels" ContentType="` + contentType + `package.relationships+xml"/>` +
+		`<Override PartName="/xl/workbook.xml" ContentType="` + contentType + `officedocument.spreadsheetml.sheet.main+xml"/>` +
+		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="` + contentType +
+		`officedocument.spreadsheetml.worksheet+xml"/></Types>`},
+	{"_rels/.rels", `<Relationships ` + packageNamespace + `relationships">` +
+		`<Relationship Id="rId1" Type="` + relations + `/officeDocument" Target="xl/workbook.xml"/></Relationships>`},
+	{"xl/workbook.xml", `<workbook ` + mainNamespace + ` xmlns:r="` + relations + `">` +
+		`<sheets><sheet name="Results" sheetId="1" r:id="rId1"/></sheets></workbook>`},
+	{"xl/_rels/workbook.xml.rels", `<Relationships ` + packageNamespace + `relationships">` +
+		`<Relationship Id="rId1" Type="` + relations + `/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`},
 }
 
 // NewWriter begins a workbook. The comment is the archive's, which no spreadsheet program shows.
@@ -50,7 +59,7 @@ func NewWriter(out io.Writer, comment string) (*Writer, error) {
 		return nil, err
 	}
 	w.sheet = bufio.NewWriterSize(f, 64<<10)
-	_, err = w.sheet.WriteString(xml.Header + `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>`)
+	_, err = w.sheet.WriteString(xml.Header + `<worksheet ` + mainNamespace + `><sheetData>`)
 	return w, err
 }
 

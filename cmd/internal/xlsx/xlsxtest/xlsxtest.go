@@ -4,6 +4,7 @@ package xlsxtest
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"maps"
@@ -12,18 +13,22 @@ import (
 )
 
 // namespaces are those of a workbook's parts.
-const namespaces = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"`
+const namespaces = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" ` +
+	`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"`
 
 // Make returns a workbook of one sheet with the content of its worksheet element. Parts are added,
 // or take the place of others.
 func Make(sheet string, parts map[string]string) []byte {
-	const relationships = `xmlns="http://schemas.openxmlformats.org/package/2006/relationships"`
+	relationships := func(list string) string {
+		return `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` + list + `</Relationships>`
+	}
 	all := map[string]string{
-		"_rels/.rels":                `<Relationships ` + relationships + `><Relationship Id="a" Type="x/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
-		"xl/workbook.xml":            Workbook(""),
-		"xl/_rels/workbook.xml.rels": `<Relationships ` + relationships + `><Relationship Id="r1" Type="x/worksheet" Target="sheet1.xml"/><Relationship Id="r2" Type="x/styles" Target="styles.xml"/></Relationships>`,
-		"xl/styles.xml":              `<styleSheet ` + namespaces + `><cellXfs><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>`,
-		"xl/sheet1.xml":              `<?xml version="1.0" encoding="UTF-8"?><worksheet ` + namespaces + `>` + sheet + `</worksheet>`,
+		"_rels/.rels":     relationships(`<Relationship Id="a" Type="x/officeDocument" Target="xl/workbook.xml"/>`),
+		"xl/workbook.xml": Workbook(""),
+		"xl/_rels/workbook.xml.rels": relationships(`<Relationship Id="r1" Type="x/worksheet" Target="sheet1.xml"/>` +
+			`<Relationship Id="r2" Type="x/styles" Target="styles.xml"/>`),
+		"xl/styles.xml": `<styleSheet ` + namespaces + `><cellXfs><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>`,
+		"xl/sheet1.xml": xml.Header + `<worksheet ` + namespaces + `>` + sheet + `</worksheet>`,
 	}
 	maps.Copy(all, parts)
 	var book bytes.Buffer
@@ -43,10 +48,11 @@ func Make(sheet string, parts map[string]string) []byte {
 	return book.Bytes()
 }
 
-// Workbook returns the part of a workbook with one sheet, and what comes before and behind the list
+// Workbook returns the part of a workbook with one sheet, and what comes before and after the list
 // of sheets.
-func Workbook(before string, behind ...string) string {
-	return `<workbook ` + namespaces + `>` + before + `<sheets><sheet name="Foaie1" sheetId="1" r:id="r1"/></sheets>` + strings.Join(behind, "") + `</workbook>`
+func Workbook(before string, after ...string) string {
+	const sheets = `<sheets><sheet name="Foaie1" sheetId="1" r:id="r1"/></sheets>`
+	return `<workbook ` + namespaces + `>` + before + sheets + strings.Join(after, "") + `</workbook>`
 }
 
 // ChangePart returns a copy of the workbook in which that part is changed. It is an error if it is
