@@ -1,5 +1,5 @@
-// Package campaign reads the messages of files as people and programs write them: CSV, JSON lines
-// and spreadsheets.
+// Package campaign reads messages from files as people and programs write them: CSV, JSON lines and
+// spreadsheets.
 package campaign
 
 import (
@@ -19,19 +19,19 @@ type Options struct {
 	// Fold replaces characters that make an SMS dearer by near ones, as smslink.Package does.
 	Fold bool
 
-	// Columns are the names of columns that are not to be found by their names: the campaign's
-	// column, such as to, and what the file calls it. An empty name leaves the column out.
+	// Columns maps the campaign's columns, such as to, to the names that the file has for them. An
+	// empty name leaves the column out. Other columns are found by their names.
 	Columns map[string]string
 
-	// Text is the text of all rows, with columns to be filled in. Nil means that a column has it.
+	// Text is the text of all rows, with columns to fill in. If nil, a column has the texts.
 	Text *Template
 
 	// RestoreZeros reads receivers such as 712345678 and 40712345678, from which a spreadsheet has
-	// dropped the 0 or the +, as 0712345678 and 0040712345678. In a workbook that is certain, and
-	// always done.
+	// dropped the 0 or the +, as 0712345678 and 0040712345678. Numbers of a workbook are always
+	// read so.
 	RestoreZeros bool
 
-	// Zone is that of times which are written without an offset. Nil refuses them.
+	// Zone is the time zone of times without an offset. If nil, they are refused.
 	Zone *time.Location
 
 	// At is the time of rows that have none. Zero means now.
@@ -52,20 +52,20 @@ type Options struct {
 	// Sheet is the sheet of a workbook; empty means the first one.
 	Sheet string
 
-	// OnColumns is called with the columns of each file once they are known. An error of it ends
-	// the reading. Nil means no call.
+	// OnColumns is called with the columns of each file once they are known. If it returns an
+	// error, the reading ends. Nil means no call.
 	OnColumns func(*Columns) error
 }
 
 // Names returns the names of the campaign's own columns.
 func Names() []string { return columnNames[:] }
 
-// Campaign is the files that a command was given. It is read a row at a time, and as often as
-// wanted unless one of them is standard input or a pipe. Goroutines must not share it.
+// Campaign is the files that a command was given. It can be read more than once, unless one of them
+// is standard input or a pipe. Goroutines must not share it.
 type Campaign struct {
 	opts   Options
 	files  []*file
-	now    time.Time // when a campaign that can be read twice was opened, so that all passes agree
+	now    time.Time // when it was opened, for all passes over files
 	passed bool      // a whole pass found every row good
 	rowIDs bool      // a file has no id column
 }
@@ -74,8 +74,9 @@ type file struct {
 	name string
 	in   io.Reader
 	info fs.FileInfo // of a regular file when it was opened; nil for any other
-	told bool        // OnColumns was called
-	book *workbook   // that was read; nil for any other file
+	book *workbook   // as it was read; nil for any other file
+
+	knowsColumns bool // OnColumns was called
 }
 
 // Open opens all files, so that a wrong name stops a command before it begins.
@@ -143,15 +144,15 @@ func (c *Campaign) Rereadable() bool {
 	return true
 }
 
-// RowIDs reports whether the ids are row numbers, as far as the files were read.
+// RowIDs reports whether the ids are row numbers in one of the files that were read.
 func (c *Campaign) RowIDs() bool { return c.rowIDs }
 
 // begin is called with the columns of a file that is about to be read.
 func (c *Campaign) begin(f *file, columns *Columns) error {
-	if columns == nil || f.told {
+	if columns == nil || f.knowsColumns {
 		return nil
 	}
-	f.told = true
+	f.knowsColumns = true
 	c.rowIDs = c.rowIDs || columns.RowIDs()
 	if c.rowIDs && len(c.files) > 1 {
 		return errors.New("line 1: one of the FILEs has no id column, and the row numbers of several are not unique; " +
@@ -180,7 +181,7 @@ func (c *Campaign) Unchanged() error {
 	return nil
 }
 
-// rewind goes back to the start of all files that have one.
+// rewind goes back to the start of every regular file.
 func (c *Campaign) rewind() error {
 	for _, f := range c.files {
 		if f.info == nil {
@@ -194,7 +195,7 @@ func (c *Campaign) rewind() error {
 }
 
 // Position returns how many bytes of the files were read, and how many there are. Both are 0 if
-// that is not known, as of a pipe or a workbook.
+// that is not known: for a pipe or a workbook.
 func (c *Campaign) Position() (read, size int64) {
 	for _, f := range c.files {
 		if f.info == nil || f.book != nil {

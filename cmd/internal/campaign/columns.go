@@ -15,7 +15,7 @@ import (
 	"github.com/go-smslink/smslink/gsm7"
 )
 
-// The columns of a campaign. Their names stand in columnNames.
+// The columns of a campaign, as indexes of columnNames.
 const (
 	columnID = iota
 	columnTo
@@ -29,7 +29,7 @@ const (
 // columnNames are the names that a header may hold and an object's keys may be.
 var columnNames = [columnCount]string{"id", "to", "from", "text", "send_at"}
 
-// aliases are other names that a header may hold, as normalized writes them.
+// aliases are other names that a header may hold, normalized.
 var aliases = [columnCount][]string{
 	columnID: {"idmesaj", "idlocal", "messageid", "localid"},
 	columnTo: {
@@ -50,7 +50,7 @@ var aliases = [columnCount][]string{
 	},
 }
 
-// NameFor returns which of the campaign's own columns a header means by a name, or "".
+// NameFor returns the campaign's column that a name in a header stands for, or "" if there is none.
 func NameFor(name string) string {
 	for column, own := range columnNames {
 		if n := normalized(name); n == normalized(own) || slices.Contains(aliases[column], n) {
@@ -64,22 +64,22 @@ const wantHeader = "start the file with the header id,to,from,text,send_at, or w
 
 func allColumns() string { return strings.Join(columnNames[:], ", ") }
 
-// Columns says which column of a file is which of a campaign.
+// Columns maps the columns of a file to those of a campaign.
 type Columns struct {
 	File  string
 	Sheet string // of a workbook; empty otherwise
 
 	names  []string         // as the header has them
-	fields []int            // the campaign's column of each, or columnIgnored
-	of     [columnCount]int // the file's column of each of the campaign's, or -1
-	sheets int              // of the workbook
-	hidden func(int) bool   // reports whether the sheet does not show a column
+	fields []int            // by the file's column: the campaign's, or columnIgnored
+	of     [columnCount]int // by the campaign's column: the file's, or -1
+	sheets int              // how many the workbook has
+	hidden func(int) bool   // reports whether the sheet does not show a column of the file
 
 	template *Template
-	filled   []int // the file's column of each of its parts, or -1
+	filled   []int // by the template's part: the file's column, or -1
 
-	HiddenRows int  // that the sheet does not show
-	skipHidden bool // they are left out
+	HiddenRows int  // rows that the sheet does not show
+	skipHidden bool // these rows are left out
 }
 
 // RowIDs reports whether there is no id column, so that the row numbers are the ids.
@@ -91,8 +91,8 @@ func (c *Columns) isSheet() bool { return c != nil && c.Sheet != "" }
 var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and " +
 	"--column text=NAME, or " + wantHeader)
 
-// newColumns finds the columns by the names in a header. Hidden reports whether a column is not
-// shown. No error quotes a name that may be a number.
+// newColumns finds the columns by the names in a header. hidden reports whether the sheet does not
+// show a column. No error quotes a name that may be a phone number.
 func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns, error) {
 	chosen := opts.Columns
 	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names)), hidden: hidden}
@@ -150,7 +150,8 @@ func (o *Options) reads(column int) bool {
 	return !o.ReceiversOnly && !o.TextsOnly
 }
 
-// find returns which of the file's columns is that of the campaign, or -1.
+// find returns the file's column for a column of the campaign, or -1 if it has none. chosen is the
+// name that --column gives, or empty.
 func (c *Columns) find(column int, chosen string) (int, error) {
 	name := columnNames[column]
 	if chosen != "" {
@@ -175,7 +176,8 @@ func (c *Columns) find(column int, chosen string) (int, error) {
 	return -1, nil
 }
 
-// only returns the one column that was found by the name that a flag has.
+// only returns the column that was found, if it is a single one. Its errors quote the name as the
+// flag has it.
 func (c *Columns) only(found []int, name, flag string) (int, error) {
 	switch len(found) {
 	case 0:
@@ -186,7 +188,8 @@ func (c *Columns) only(found []int, name, flag string) (int, error) {
 	return 0, fmt.Errorf("more than one column is called %s, as %s has it: %s; rename one", name, flag, c.list(found))
 }
 
-// shownFirst returns the columns with that normalized name: the shown ones if there is any.
+// shownFirst returns the shown columns with a normalized name or, if there are none, the hidden
+// ones.
 func (c *Columns) shownFirst(name string) []int {
 	if shown := c.which(false, name); len(shown) > 0 {
 		return shown
@@ -194,7 +197,8 @@ func (c *Columns) shownFirst(name string) []int {
 	return c.which(true, name)
 }
 
-// which returns the hidden or the shown columns with one of these normalized names.
+// which returns the columns with one of these normalized names, either the hidden or the shown
+// ones.
 func (c *Columns) which(hidden bool, names ...string) (found []int) {
 	for _, i := range c.called(names...) {
 		if c.hidden(i) == hidden {
@@ -233,13 +237,13 @@ func digits(name string) (n int) {
 	return n
 }
 
-// isCalled reports whether the file's column of the campaign's has the campaign's name for it, or
-// there is none.
+// isCalled reports whether the file has the campaign's own name for a column, or has no such
+// column.
 func (c *Columns) isCalled(column int) bool {
 	return c.of[column] < 0 || normalized(c.names[c.of[column]]) == normalized(columnNames[column])
 }
 
-// ignored returns the columns that are not the campaign's.
+// ignored returns the columns that the campaign does not use.
 func (c *Columns) ignored() (ignored []int) {
 	for i, field := range c.fields {
 		if field == columnIgnored && !c.fills(i) {
@@ -278,8 +282,8 @@ func (c *Columns) quoted(i int) string {
 	return fmt.Sprintf("column %s '%s'", xlsx.ColumnName(i), terminal.Line(string(name)))
 }
 
-// String returns what is not as its names say: the other names of columns, the ids that are row
-// numbers, the columns that are ignored. It is empty if there is nothing of that kind.
+// String returns what a person may not expect: columns with other names, row numbers that serve as
+// ids, ignored columns, hidden rows. It is empty if there is nothing to say.
 func (c *Columns) String() string {
 	var found, ignored []int
 	plain := true
@@ -337,8 +341,8 @@ func (c *Columns) String() string {
 	return c.File + ": " + strings.Join(say, "; ")
 }
 
-// cell returns where a column of the campaign stands in a row of a workbook, such as B17, or the
-// number of the row.
+// cell returns the cell of a workbook's row that holds a column of the campaign, such as B17, or
+// only the row's number if the sheet has no such column.
 func (c *Columns) cell(column string, row int) string {
 	name := strconv.Itoa(row)
 	if at := slices.Index(columnNames[:], column); at >= 0 && c.of[at] >= 0 {

@@ -21,7 +21,7 @@ type csvSource struct {
 	separator byte
 	columns   *Columns
 	before    int // lines before the header, which the csv.Reader has not seen
-	nextLine  int // behind the last row
+	nextLine  int // the one after the last row
 }
 
 func newCSV(in *bufio.Reader, name string, header []byte, before int, opts *Options) (source, error) {
@@ -71,8 +71,8 @@ func (s *csvSource) cols() *Columns { return s.columns }
 // comma is the decimal sign.
 const separators = ",;\t|"
 
-// declaredSeparator returns what a first line such as sep=; declares, as Excel reads and writes it,
-// or 0.
+// declaredSeparator returns the separator that a first line such as sep=; declares, or 0. Excel
+// reads and writes such a line.
 func declaredSeparator(firstLine []byte) byte {
 	line := strings.Trim(strings.TrimRight(string(firstLine), "\r\n"), `"`)
 	if len(line) != len("sep=;") || !strings.EqualFold(line[:4], "sep=") || strings.IndexByte(separators, line[4]) < 0 {
@@ -81,8 +81,7 @@ func declaredSeparator(firstLine []byte) byte {
 	return line[4]
 }
 
-// separatorOf returns the sign that separates the fields of a header: the most frequent one outside
-// quotes.
+// separatorOf returns the separator of a header: the most frequent one of the signs outside quotes.
 func separatorOf(header []byte) byte {
 	var counts [len(separators)]int
 	quoted := false
@@ -102,21 +101,21 @@ func separatorOf(header []byte) byte {
 	return separators[most]
 }
 
-// line returns where a field starts.
+// line returns the line on which a field of the row starts.
 func (s *csvSource) line(field int) int {
 	line, _ := s.in.FieldPos(field)
 	return line + s.before
 }
 
-// end notes where a row ends. It reports whether the row lacks its line end, and whether a line in
-// it ends in a CR alone.
+// end notes where the row ends. It reports whether the row lacks its line end, and whether a line
+// in it ends in a CR alone.
 func (s *csvSource) end(fields []string) (unended, loneCR bool) {
 	last := len(fields) - 1
 	s.nextLine = s.line(last) + strings.Count(fields[last], "\n") + 1
 	return s.limited.next(s.in.InputOffset())
 }
 
-// next reads the next row that is not blank, as a spreadsheet writes those behind its last one.
+// next reads the next row that is not blank. Spreadsheets write blank rows after the last one.
 func (s *csvSource) next(r *record) error {
 	for {
 		fields, err := s.in.Read()
@@ -177,7 +176,7 @@ func (s *csvSource) fill(r *record, fields []string) {
 	}
 }
 
-// isShort reports whether a row of so many fields lacks one that is used.
+// isShort reports whether a row with so many fields lacks a column that is used.
 func (s *csvSource) isShort(fields int) bool {
 	for column := fields; column < len(s.columns.fields); column++ {
 		if s.columns.fields[column] != columnIgnored || s.columns.fills(column) {
@@ -187,8 +186,8 @@ func (s *csvSource) isShort(fields int) bool {
 	return false
 }
 
-// unformula returns the text of a field such as ="0712", which makes a spreadsheet keep the text
-// unchanged.
+// unformula returns the text 0712 of the field ="0712", which makes a spreadsheet keep the text
+// unchanged. It returns any other field as it stands.
 func unformula(field string) string {
 	if len(field) > 3 && strings.HasPrefix(field, `="`) && strings.HasSuffix(field, `"`) {
 		return strings.ReplaceAll(field[2:len(field)-1], `""`, `"`)
@@ -205,8 +204,7 @@ func areBlank(fields []string) bool {
 	return true
 }
 
-// fault describes a *csv.ParseError, or an error of the file itself, for the row that starts at
-// that line.
+// fault describes an error of the csv.Reader in the row that starts at a line.
 func (s *csvSource) fault(err error, line int) error {
 	var parse *csv.ParseError
 	if errors.Is(err, errLongRow) {
@@ -224,9 +222,9 @@ func (s *csvSource) fault(err error, line int) error {
 		"the field", parse.Line)
 }
 
-// holdsRow reports whether a line inside a field, behind its first, looks like a row: a number and
-// something else beside it. Such a field is legal CSV if a later quote happens to close it, and
-// would show one customer's number to another.
+// holdsRow reports whether a line of a field, other than its first, looks like a row: it has a
+// phone number and something else. Such a field is legal CSV if a later quote happens to close it,
+// and would show one customer's number to another.
 func (s *csvSource) holdsRow(field string) bool {
 	if strings.IndexByte(field, '\n') < 0 && strings.IndexByte(field, '\r') < 0 { // nearly all
 		return false
@@ -241,8 +239,8 @@ func (s *csvSource) holdsRow(field string) bool {
 	return rowInField.MatchString(field)
 }
 
-// looksLikeReceiver reports whether a field is a number that a person would call, or one that a
-// spreadsheet has taken its 0 or + from, or rounded.
+// looksLikeReceiver reports whether a field is a phone number, even one that a spreadsheet has
+// rounded, or has taken the 0 or the + from.
 func looksLikeReceiver(field string) bool {
 	field = strings.Trim(field, "=\"' \t")
 	if _, err := smslink.ParseReceiver(field); err == nil {
@@ -256,26 +254,27 @@ var (
 	rounded    = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE]\+[0-9]+$`)
 )
 
-// rowInField is an id and what may be meant for a number, at the start of a line.
+// rowInField matches an id at the start of a line, followed by what may be a phone number.
 var rowInField = regexp.MustCompile(`[\r\n][0-9]+[,;\t|]"?[+0-9][0-9 ]{7}`)
 
-// longestRow is how many bytes a row may have, with its line end. No SMS comes near it, and
-// without it a quote that is not closed would take the rest of a file into memory.
+// longestRow is how many bytes a row may have, with its line end. No SMS comes near it. Without the
+// bound, a quote that is not closed would take the rest of a file into memory.
 const longestRow = 1 << 20
 
 var errLongRow = errors.New("the row has more than 1 MiB; is a quote not closed?")
 
-// rowReader is what a csv.Reader reads from. It refuses to read on once a row is longer than
-// longestRow, blank lines aside. It passes ="0712", which makes a spreadsheet keep a text, as
-// "0712". It notes where a line ends in a CR alone outside quotes, which a csv.Reader takes for a
-// part of the field.
+// rowReader is what a csv.Reader reads from:
+//   - It fails once a row is longer than longestRow. Blank lines before the row do not count.
+//   - It passes ="0712", which makes a spreadsheet keep a text, as "0712".
+//   - It notes where a line ends in a CR alone outside quotes, which a csv.Reader takes for a part
+//     of the field.
 type rowReader struct {
 	in        *bufio.Reader
 	separator byte
 
 	began   int64 // the offset where the row began
 	read    int64 // the offset that has been read to
-	content int64 // behind the last byte that is no line end
+	content int64 // the offset after the last byte that is not a line end
 	last    byte
 
 	quoted bool  // a quote is open
@@ -304,7 +303,7 @@ func (r *rowReader) Read(p []byte) (int, error) {
 	}
 }
 
-// pass leaves in p what a csv.Reader is to see of it, and returns how much that is.
+// pass removes from p what the csv.Reader must not see, and returns the length of the rest.
 func (r *rowReader) pass(p []byte) (n int) {
 	for i, c := range p {
 		switch c {
@@ -350,8 +349,8 @@ func (r *rowReader) follows(rest []byte) byte {
 	return rest[0]
 }
 
-// next begins a row at that offset. It reports whether the one before lacks its line end, and
-// whether a CR in it stands alone.
+// next begins a row at an offset. It reports whether the row before it lacks its line end, and
+// whether a line in that row ends in a CR alone.
 func (r *rowReader) next(offset int64) (unended, loneCR bool) {
 	loneCR = r.began <= r.lone && r.lone < offset // and is not a later row's
 	r.began = offset

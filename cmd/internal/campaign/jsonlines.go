@@ -13,9 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonLines reads one object a line. What is wrong with a line is its record's refusal, since the
-// next line is sound all the same. A last line needs no end: an object that was cut off lacks its
-// brace.
+// jsonLines reads one object per line. A bad line is a bad record and does not end the reading. The
+// last line needs no line end: an object that was cut off lacks its brace.
 type jsonLines struct {
 	in   *bufio.Scanner
 	line int
@@ -49,9 +48,8 @@ func (s *jsonLines) next(r *record) error {
 	return io.EOF
 }
 
-// parseObject reads one flat object of strings and numbers. It refuses what encoding/json would
-// mend or pass over in silence: a key that stands twice, bytes that are not UTF-8, half of a
-// surrogate pair.
+// parseObject reads one flat object of strings and numbers. It refuses what encoding/json
+// accepts and changes: a repeated key, bytes that are not UTF-8, half of a surrogate pair.
 func (r *record) parseObject(object []byte) {
 	if !utf8.Valid(object) {
 		r.bad = refuse("", "is not valid UTF-8")
@@ -121,7 +119,7 @@ func (r *record) parseFields(object []byte, seen *[columnCount]bool) *Refusal {
 	return nil
 }
 
-// escapes are the escapes of a JSON string, with those of a surrogate pair as one.
+// escapes matches an escape of a JSON string, or the two escapes of a surrogate pair.
 var escapes = regexp.MustCompile(`(?i)\\ud[89ab]..\\ud[c-f]..|\\ud[89a-f]..|\\.`)
 
 // holdsLoneSurrogate reports whether a JSON string escapes half of a surrogate pair, which

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// Oddity is a set of things about a text that were perhaps not meant so.
+// Oddity is a set of things in a text that may be mistakes.
 type Oddity uint8
 
 // The oddities.
@@ -22,7 +22,7 @@ const (
 	Short                               // fewer than 3 characters
 )
 
-// oddities are all of them, each with what texts hold and what to do about it.
+// oddities describes each of them: what texts hold, and what to do about it.
 var oddities = []struct {
 	is            Oddity
 	in            func(text string) bool
@@ -83,7 +83,7 @@ func holdsPlaceholder(text string) bool {
 	return false
 }
 
-// isName reports whether a text begins with a name and then the closing sign.
+// isName reports whether a text begins with a name that the closing sign follows.
 func isName(text, closing string, spaces bool) bool {
 	const longest = 60
 	name, _, found := strings.Cut(text[:min(len(text), longest)], closing)
@@ -98,7 +98,7 @@ func isName(text, closing string, spaces bool) bool {
 	return true
 }
 
-// errorInside is an error of a spreadsheet in any text.
+// errorInside matches an error of a spreadsheet inside a text.
 var errorInside = regexp.MustCompile(`#(N/A|N/D|GETTING_DATA|(NAME|NUME)\?|` +
 	`(REF|DIV/0|VALUE|VALOARE|NUM|NULL|NUL|SPILL|CALC|FIELD|BLOCKED|CONNECT)!)`)
 
@@ -111,7 +111,7 @@ func holdsSpreadsheetError(text string) bool {
 func isMojibake(text string) bool {
 	for i := range len(text) {
 		if text[i] < 0xc3 || i+2 >= len(text) || text[i+2] < 0x80 {
-			continue // the first of these is two bytes long or three, and what follows it is no ASCII
+			continue // these are two or three bytes long, and ASCII does not follow them
 		}
 		switch lead, size := utf8.DecodeRuneInString(text[i:]); lead {
 		case 'Â', 'Ã', 'Ä', 'Å', 'È', 'ð', 'Ă', 'Ĺ', 'Č', 'đ', '┬', '├', '─', '┼', '╚', 'Ô':
@@ -131,14 +131,14 @@ func isMojibake(text string) bool {
 	return false
 }
 
-// isMisread reports whether text begins with a character of several bytes that was read in that
-// encoding, if it is one that an SMS may hold.
+// isMisread reports whether text begins with a character of several bytes in UTF-8 that was read in
+// that encoding. Only characters that an SMS may well hold count.
 func isMisread(text string, encoding *charmap.Charmap) bool {
 	var bytes [utf8.UTFMax]byte
 	n := 0
 	for i, char := range text {
 		b, ok := encoding.EncodeRune(char)
-		if !ok && char >= 0x80 && char < 0xa0 { // Latin-1 has these for what Windows has others
+		if !ok && char >= 0x80 && char < 0xa0 { // control characters in Latin-1, and others in Windows
 			b, ok = byte(char), true
 		}
 		if !ok || n > 0 && utf8.RuneStart(b) {
@@ -165,7 +165,7 @@ func firstOf(text string) rune {
 }
 
 // lostCharacter reports whether a text has a ? where an encoding may have lost a letter: between
-// letters, before a word, or after one and in the midst of a sentence. A link may have one.
+// letters, before a word, or after a word within a sentence. A ? in a link does not count.
 func lostCharacter(text string) bool {
 	for at := 0; ; {
 		i := strings.IndexByte(text[at:], '?')
@@ -191,7 +191,8 @@ func lostCharacter(text string) bool {
 	}
 }
 
-// holdsNoValue reports whether a text is, or holds as a word, what programs write for no value.
+// holdsNoValue reports whether a text is what programs write for a missing value, or holds it as a
+// word.
 func holdsNoValue(text string) bool {
 	if len(text) <= len("[object Object]") {
 		switch strings.ToLower(text) {

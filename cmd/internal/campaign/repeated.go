@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Repeated finds the receivers of several good rows, in 8 bytes for each row with a Romanian
-// number and 24 for any other. Its zero value is empty.
+// Repeated finds the receivers that several good rows have. It takes 8 bytes for each row with a
+// Romanian mobile number, and 32 for any other. Its zero value is empty.
 type Repeated struct {
 	files    []string
 	romanian []uint64 // number, form, file and line; see pack
@@ -115,8 +115,8 @@ type Place struct {
 	Line int
 }
 
-// Receivers returns those of several rows, and all these rows. The ones with the most rows come
-// first.
+// Receivers returns the receivers of several rows with all their rows. Those with the most rows
+// come first.
 func (r *Repeated) Receivers() []Receiver {
 	r.sort()
 	var all []Receiver
@@ -145,7 +145,8 @@ func (r *Repeated) sort() {
 	}
 }
 
-// groups yields the rows of each receiver that has more than one. They are valid until the next.
+// groups yields the rows of each receiver that has more than one. They are valid until the next
+// ones.
 func (r *Repeated) groups() iter.Seq[[]entry] {
 	return func(yield func([]entry) bool) {
 		var group []entry

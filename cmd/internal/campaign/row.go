@@ -31,8 +31,8 @@ type Row struct {
 	columns *Columns // nil if the file has no header
 }
 
-// ErrPast is the cause of a row whose time has passed. Its Message, Text and Size are those of a
-// good row: an earlier run may have sent it.
+// ErrPast is the cause of refusing a row whose time has passed. Its Message, Text and Size are set
+// as in a good row, since an earlier run may have sent it.
 var ErrPast = errors.New("lies in the past; leave it empty to send now")
 
 // At returns where a column of the campaign stands in the file: a cell of a workbook, or else the
@@ -44,7 +44,7 @@ func (r *Row) At(column string) string {
 	return strconv.Itoa(r.Line)
 }
 
-// clone returns a copy that stays as it is when the next row is read.
+// clone returns a copy, which reading the next row does not change.
 func (r *Row) clone() *Row {
 	copied := *r
 	return &copied
@@ -77,20 +77,20 @@ func refuse(column, cause string) *Refusal {
 type record struct {
 	line    int
 	fields  [columnCount]string
-	written string // the receiver, if fields has it repaired
+	written string // the receiver, if fields has it restored
 	bad     *Refusal
 	hidden  bool // the sheet does not show it
-	unended bool // a CSV row without a line end, the last one: it may have been cut off
+	unended bool // the last row of a CSV, without a line end: it may have been cut off
 }
 
-// source reads the records of one file. Its error is io.EOF at the end; any other ends the file,
-// since no later record can be trusted, and names the line.
+// source reads the records of one file. next returns io.EOF at the end. Any other error names the
+// line and ends the file, since no later record can be trusted.
 type source interface {
 	next(*record) error
 	cols() *Columns // nil if the file has no header
 }
 
-// row returns the message that the record holds.
+// row makes a Row of the record.
 func (r *record) row(file string, columns *Columns, opts *Options, now time.Time) Row {
 	row := Row{
 		File: file, Line: r.line, ID: r.fields[columnID], To: cmp.Or(r.written, r.fields[columnTo]), Hidden: r.hidden,
@@ -102,7 +102,7 @@ func (r *record) row(file string, columns *Columns, opts *Options, now time.Time
 	return row
 }
 
-// parse makes the message of the record's fields.
+// parse sets the message from the record's fields, or returns what is wrong with one.
 func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 	if opts.ReceiversOnly {
 		record.fields[columnText] = "x" // which every message needs
@@ -139,7 +139,7 @@ func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 	return nil
 }
 
-// addRemedy says how to leave out a column that is perhaps not meant for the times.
+// addRemedy adds how to leave out a column that may not be meant for send_at.
 func (r *Refusal) addRemedy(columns *Columns) {
 	if r.Column == "send_at" && columns != nil && !columns.isCalled(columnSendAt) {
 		r.Cause = fmt.Errorf("%w; if %s is no time to send at, add "+
@@ -147,7 +147,7 @@ func (r *Refusal) addRemedy(columns *Columns) {
 	}
 }
 
-// checkFields refuses what a spreadsheet or an export has put in place of a value.
+// checkFields refuses what a spreadsheet or an export writes in place of a value.
 func (r *record) checkFields() *Refusal {
 	for column, field := range r.fields {
 		switch {
@@ -164,7 +164,7 @@ func (r *record) checkFields() *Refusal {
 const isError = "is an error of the spreadsheet, such as #N/A; mend its formula"
 
 // isSpreadsheetError reports whether a field is nothing but an error, as Excel in English or
-// Romanian, LibreOffice and Google Sheets write it, or the signs of a column that is too narrow.
+// Romanian, LibreOffice and Google Sheets write it, or the # signs of a column that is too narrow.
 func isSpreadsheetError(field string) bool {
 	field = strings.TrimSpace(field)
 	if len(field) < 3 || field[0] != '#' && field[0] != 'E' {
@@ -180,14 +180,14 @@ func isSpreadsheetError(field string) bool {
 	}
 }
 
-// fraction is a number with a fraction, which as a receiver would have two digits too many.
+// fraction matches a number with one or two decimals, which as a receiver has too many digits.
 var fraction = regexp.MustCompile(`^\s*[0-9]+[.,][0-9]{1,2}\s*$`)
 
-// exponent is a number as a spreadsheet writes it that has too many digits for its cell.
+// exponent matches a number that a spreadsheet has shortened to fit its cell, such as 7,12346E+08.
 var exponent = regexp.MustCompile(`^\s*([0-9][.,]?[0-9]?[0-9]?)[0-9]*([Ee]\+[0-9]+)\s*$`)
 
-// checkSpreadsheetNumber refuses a receiver that a spreadsheet has made a number of and rounded,
-// and shows as much of it as makes it out.
+// checkSpreadsheetNumber refuses a receiver that a spreadsheet has turned into a number and
+// rounded. The refusal shows only as much of it as a person needs to find it.
 func checkSpreadsheetNumber(to string) *Refusal {
 	if !strings.ContainsAny(to, "Ee.,") { // nearly all
 		return nil
@@ -204,7 +204,7 @@ func checkSpreadsheetNumber(to string) *Refusal {
 		"rounded; format the column as text, type the number again and export it")}
 }
 
-// E164 returns the receiver of a good row in the one form of E.164, such as +40712345678.
+// E164 returns the receiver of a good row in E.164, such as +40712345678.
 func (r *Row) E164() string {
 	number, _ := smslink.E164(r.Message.To)
 	return number
@@ -216,7 +216,8 @@ func (r *Row) Number() uint64 {
 	return number
 }
 
-// restoreZeros returns a receiver with the 0 or the + that a spreadsheet has dropped from a number.
+// restoreZeros returns a receiver with the 0 or the + that a spreadsheet has dropped from it, or
+// unchanged.
 func restoreZeros(to string) string {
 	digits := strings.TrimSpace(to)
 	if !strings.HasPrefix(digits, "7") && !strings.HasPrefix(digits, "40") || !areDigits(digits) {

@@ -28,9 +28,9 @@ type Rows struct {
 	campaign *Campaign
 	checker  checker
 	file     int    // the index of the one that is being read
-	source   source // nil before
-	count    int    // records of that file
-	bad      bool   // a row was
+	source   source // of that file; nil before it was opened
+	count    int    // its records
+	bad      bool   // a row was bad
 	record   record
 	row      Row
 	err      error
@@ -47,7 +47,7 @@ type item struct {
 // ErrNoRows means that a file has nothing but a header.
 var ErrNoRows = errors.New("line 1: no messages follow the header; add one on each line")
 
-// Rows begins to read the campaign, from its start unless it can't be read twice.
+// Rows begins to read the campaign: from its start, unless it can't be read twice.
 func (c *Campaign) Rows() (*Rows, error) {
 	if err := c.rewind(); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (r *Rows) Next(ctx context.Context) bool {
 	return r.err == nil
 }
 
-// readAhead reads in a goroutine, which ends with the process if the input never does.
+// readAhead reads in a goroutine. If the input blocks for ever, so does the goroutine.
 func (r *Rows) readAhead() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.items, r.stop = make(chan item), cancel
@@ -101,7 +101,7 @@ func (r *Rows) readAhead() {
 func (r *Rows) Row() *Row { return &r.row }
 
 // Err returns why Next returned false: nil at the end, the cause of its context, or an error that
-// names the file and the line. Then what follows in the file was not read.
+// names the file and the line. After such an error the rest was not read.
 func (r *Rows) Err() error {
 	if errors.Is(r.err, io.EOF) {
 		return nil
@@ -180,10 +180,11 @@ func (r *Rows) take(f *file) {
 	}
 }
 
-// checker finds what a package would refuse, and ids that came before.
+// checker refuses rows that a package would refuse and rows with the id of an earlier one, and
+// measures the others.
 type checker struct {
 	fold   bool
-	braces bool // texts may have braces: their template has some
+	braces bool // texts may have braces, since their template has some
 	passed bool // every row was checked in an earlier pass, and is good
 	pkg    *smslink.Package
 	ids    idSet
@@ -241,14 +242,14 @@ func (c *checker) check(r *Row) {
 	}
 }
 
-// isSentAsItStands reports whether a package changes nothing in a text that it takes.
+// isSentAsItStands reports whether a package does not change a text that it accepts.
 func isSentAsItStands(text string) bool {
 	const trimmed = " \t\n\r\x00\v"
 	return text != "" && !strings.ContainsAny(text, "\t\r") &&
 		!strings.Contains(trimmed, text[:1]) && !strings.Contains(trimmed, text[len(text)-1:])
 }
 
-// refusalOf describes a refusal of the library by the file's own name for the field.
+// refusalOf describes a refusal by the library with the campaign's name for the field.
 func refusalOf(m smslink.Message, err error) *Refusal {
 	var refusal *smslink.MessageError
 	if !errors.As(err, &refusal) {
@@ -264,8 +265,8 @@ func refusalOf(m smslink.Message, err error) *Refusal {
 	return &Refusal{Column: column, Cause: refusal.Err}
 }
 
-// idSet holds ids from 0 on, 64 in a word: less than a byte for each if they lie close together,
-// and about 40 at the most.
+// idSet holds ids from 0, 64 in a word. An id takes less than a byte if ids lie close together, and
+// about 40 bytes at the most.
 type idSet map[int64]uint64
 
 // add adds an id, and reports whether it is new.

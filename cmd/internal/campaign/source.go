@@ -14,8 +14,8 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// newSource begins to read a file: a workbook, JSON lines if the first byte that is not blank is a
-// brace, and else CSV. No error of a source quotes a value of the file, other than a column's name.
+// newSource begins to read a file: a workbook, JSON lines if the first byte that is not white space
+// is a brace, or otherwise CSV. No error of a source quotes the file, except names of columns.
 func newSource(f *file, opts *Options) (source, error) {
 	r := bufio.NewReader(f.in)
 	start, _ := r.Peek(8)
@@ -54,7 +54,7 @@ func newSource(f *file, opts *Options) (source, error) {
 	return newCSV(r, f.name, header, before, opts)
 }
 
-// checkMagic refuses files of programs, by how they start.
+// checkMagic refuses files of other formats, by their first bytes.
 func checkMagic(start []byte, name string) error {
 	for magic, cause := range map[string]string{
 		"PK\x05\x06":         "the file is an empty zip archive",
@@ -81,12 +81,12 @@ func checkMagic(start []byte, name string) error {
 	return nil
 }
 
-// checkText refuses what is no CSV and no JSON lines, by its first line.
+// checkText refuses a file that is neither CSV nor JSON lines, by its first line.
 func checkText(header []byte, line int) error {
 	fault := func(cause string) error { return fmt.Errorf("line %d: %s", line, cause) }
 	start := bytes.ToLower(header)
 	has := func(mark string) bool { return bytes.Contains(start, []byte(mark)) }
-	unquoted := quotation.ReplaceAll(header, nil) // the ends of lines inside quotes are part of a name
+	unquoted := quotation.ReplaceAll(header, nil) // a CR in quotes is part of a name
 	switch {
 	case bytes.HasPrefix(header, []byte("[")):
 		return fault("the file is a JSON array; write JSON lines, one object on each line, without brackets or " +
@@ -97,7 +97,7 @@ func checkText(header []byte, line int) error {
 	case bytes.HasPrefix(start, []byte("<")), bytes.HasPrefix(start, []byte("mime-version:")):
 		return errors.New("the file is a web page, whatever its name says; open it in a spreadsheet program and save " +
 			"it as .xlsx")
-	case bytes.HasPrefix(header, []byte("{")): // JSON, whose lines are checked each
+	case bytes.HasPrefix(header, []byte("{")): // each line of JSON lines is checked
 		return nil
 	case bytes.IndexByte(header, 0) >= 0:
 		return fault("the file is no text in UTF-8; save it as CSV in UTF-8")
@@ -109,7 +109,7 @@ func checkText(header []byte, line int) error {
 	return nil
 }
 
-// quotation is a part of a line in quotes, or up to its end if they are not closed.
+// quotation matches a part of a line in quotes, or its rest if the quotes are not closed.
 var quotation = regexp.MustCompile(`"[^"]*("|$)`)
 
 // isUTF8 reports whether a text is in UTF-8, except for a character that is cut off at its end.
@@ -124,7 +124,7 @@ func isUTF8(text []byte) bool {
 	return true
 }
 
-// skipBlankLines passes over lines with nothing in them, and returns how many.
+// skipBlankLines skips lines of white space, and returns how many.
 func skipBlankLines(r *bufio.Reader) (lines int) {
 	for {
 		line := peekLine(r)
@@ -137,7 +137,7 @@ func skipBlankLines(r *bufio.Reader) (lines int) {
 }
 
 // firstLine returns the first line without white space at its start, as far as the buffer can hold
-// it. It is left to be read.
+// it. It does not consume the line.
 func firstLine(r *bufio.Reader) []byte {
 	return bytes.TrimSuffix(bytes.TrimLeft(peekLine(r), " \t\r\n\v\f"), []byte("\n"))
 }
@@ -157,7 +157,7 @@ func peekLine(r *bufio.Reader) []byte {
 	}
 }
 
-// newUTF16 reads UTF-16 as UTF-8. What is broken of it becomes U+FFFD, which no row may hold.
+// newUTF16 reads UTF-16 as UTF-8. Broken characters become U+FFFD, which no row may hold.
 func newUTF16(in *bufio.Reader, order unicode.Endianness) *bufio.Reader {
 	return bufio.NewReader(transform.NewReader(in, unicode.UTF16(order, unicode.ExpectBOM).NewDecoder()))
 }

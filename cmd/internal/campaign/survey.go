@@ -21,19 +21,19 @@ type Survey struct {
 	HiddenRows int            `json:"hidden_rows,omitempty"` // good rows that the sheet does not show
 	Abroad     map[string]int `json:"abroad,omitempty"`      // messages by country code, except Romania's
 
-	First, Cheapest, Dearest *Row     `json:"-"` // of the good rows, by segments and length; nil if there is none
+	First, Cheapest, Dearest *Row     `json:"-"` // of the good rows, by segments and length; nil if all are bad
 	Odd                      []Odd    `json:"odd,omitempty"`
 	Repeated                 Repeated `json:"-"`
 }
 
-// Odd is a number of texts with something odd about them, and the first one.
+// Odd counts the texts with an oddity, and says where the first one is.
 type Odd struct {
 	Is     Oddity `json:"-"`
 	Holds  string `json:"holds"`
 	Remedy string `json:"-"`
 	Texts  int    `json:"texts"`
 	File   string `json:"file"` // of the first one
-	At     string `json:"at"`   // its line, or its cell in a workbook
+	At     string `json:"at"`   // the line of the first one, or its cell in a workbook
 }
 
 // Add counts a row.
@@ -76,7 +76,8 @@ func (s *Survey) Add(r *Row) {
 	}
 }
 
-// isShorter reports whether a text makes fewer SMS, or as many of fewer characters.
+// isShorter reports whether the text of a takes fewer SMS than that of b, or as many SMS and fewer
+// characters.
 func isShorter(a, b *Row) bool {
 	if a.Size.Segments != b.Size.Segments {
 		return a.Size.Segments < b.Size.Segments
@@ -107,7 +108,7 @@ func (s *Survey) String() string {
 	return line + ", " + Plural(s.BadRows, "bad row")
 }
 
-// Warnings returns what a person should look at before the rows are sent, a line each.
+// Warnings returns what a person should look at before the rows are sent, one line each.
 func (s *Survey) Warnings() (lines []string) {
 	if n := s.Repeated.Count(); n > 0 {
 		lines = append(lines, Count(n, "message goes", "messages go")+" to a receiver of an earlier row")
@@ -136,7 +137,7 @@ func (s *Survey) Warnings() (lines []string) {
 	return lines
 }
 
-// shorten returns the first of a list of so many, and how many more there are.
+// shorten returns at most the longest first elements of a list, and how many more of all there are.
 func shorten(list []string, longest, all int) []string {
 	if len(list) > longest {
 		list = append(slices.Clip(list[:longest]), fmt.Sprintf("and %d more", all-longest))
@@ -152,7 +153,7 @@ func Plural(n int, noun string) string {
 	return Count(n, noun, noun+"s")
 }
 
-// Count returns a count and what is said of one or of more, such as "row is" and "rows are".
+// Count returns a count and the words for one or for more, such as "row is" and "rows are".
 func Count(n int, one, more string) string {
 	if n == 1 {
 		more = one

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Template is a text with names of columns in braces, which each row fills in.
+// Template is a text with names of columns in braces, which are filled in for each row.
 type Template struct {
 	parts []part
-	plain bool // without the names, it holds nothing that looks like one
-	size  int  // about that of a text
+	plain bool // its literals hold nothing that looks like a placeholder
+	size  int  // of a usual text, in bytes
 }
 
-// part is what stands between two names, or a name.
+// part is a name of a template, or the literal between two names.
 type part struct {
 	literal  string
 	name     string // of a column; empty for a literal
@@ -88,7 +88,7 @@ func (c *Columns) bind(t *Template) error {
 // fills reports whether a column of the file is in the template.
 func (c *Columns) fills(column int) bool { return slices.Contains(c.filled, column) }
 
-// fill returns the text of a row with these values, by column of the file.
+// fill returns the text of a row. values are the row's, by the file's column.
 func (c *Columns) fill(values []string) (string, *Refusal) {
 	var b strings.Builder
 	b.Grow(c.template.size)

@@ -14,10 +14,10 @@ const (
 	lacksTime   = "is a date without a time of day; write both, such as " + exampleTime
 	isDays      = "is a number of days or a fraction, as spreadsheets keep a date; " +
 		"write it as text, such as " + exampleTime
-	fewestSeconds = len("100000000") // digits of Unix seconds, in 1973
+	fewestSeconds = len("100000000") // digits of Unix seconds since 1973
 )
 
-// ParseTime reads a time as the column send_at may have it.
+// ParseTime parses a time as the column send_at has it. An empty text is the zero time.
 func ParseTime(s string, zone *time.Location) (time.Time, error) {
 	at, bad := parseTime(strings.TrimSpace(s), zone)
 	if bad != nil {
@@ -26,8 +26,8 @@ func ParseTime(s string, zone *time.Location) (time.Time, error) {
 	return at, nil
 }
 
-// parseTime reads a time as programs and people write it: RFC 3339, Unix seconds, or, if there is a
-// zone, 2030-01-31 09:00 and 31.01.2030 09:00. An empty one is the zero time.
+// parseTime parses a time as programs and people write it: in RFC 3339, as Unix seconds or, if zone
+// is not nil, as 2030-01-31 09:00 or 31.01.2030 09:00. An empty text is the zero time.
 func parseTime(s string, zone *time.Location) (time.Time, *Refusal) {
 	if s == "" {
 		return time.Time{}, nil
@@ -60,8 +60,8 @@ var (
 	slashes = regexp.MustCompile(`^[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}\b|^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}\b[^.0-9]`)
 )
 
-// parseSeconds reads Unix seconds. A number with fewer digits is what a spreadsheet or a person
-// writes for a date.
+// parseSeconds parses Unix seconds. It refuses numbers with fewer digits, since a spreadsheet or a
+// person writes them for dates.
 func parseSeconds(s string) (time.Time, *Refusal) {
 	digits := strings.TrimLeft(s, "+-")
 	seconds, err := strconv.ParseInt(s, 10, 64)
@@ -77,7 +77,7 @@ func parseSeconds(s string) (time.Time, *Refusal) {
 	return time.Time{}, shown(s, isDays)
 }
 
-// checkTime refuses what no campaign means.
+// checkTime refuses times that no campaign can mean.
 func checkTime(at time.Time) (time.Time, *Refusal) {
 	if at.Year() < 1970 || at.Year() >= 2100 {
 		return time.Time{}, refuse("send_at", "lies before 1970 or after 2099; as a number it is Unix seconds, not "+
@@ -86,7 +86,8 @@ func checkTime(at time.Time) (time.Time, *Refusal) {
 	return at, nil
 }
 
-// inZone returns the time at which clocks in the zone show the wall time, if there is just one.
+// inZone returns the time at which clocks in the zone show the wall time. It refuses a wall time
+// that they skip or show twice.
 func inZone(wall time.Time, zone *time.Location) (time.Time, *Refusal) {
 	if zone == nil {
 		return time.Time{}, refuse("send_at", "has no time zone; add --zone Europe/Bucharest, or "+
@@ -109,7 +110,7 @@ func inZone(wall time.Time, zone *time.Location) (time.Time, *Refusal) {
 	first, second := readings[0], readings[1]
 	how := "comes twice"
 	if !showsIn(first, zone) || !showsIn(second, zone) {
-		if showsIn(first, zone) || showsIn(second, zone) { // near a change, and not in it
+		if showsIn(first, zone) || showsIn(second, zone) { // close to a change, but not within it
 			return checkTime(at)
 		}
 		how = "is skipped"
@@ -118,14 +119,14 @@ func inZone(wall time.Time, zone *time.Location) (time.Time, *Refusal) {
 		how, zone, first.Format(time.RFC3339), second.Format(time.RFC3339))}
 }
 
-// showsIn reports whether clocks in the zone show at as it is written.
+// showsIn reports whether clocks in the zone show the wall time of at.
 func showsIn(at time.Time, zone *time.Location) bool {
 	const wall = "2006-01-02 15:04:05"
 	return at.In(zone).Format(wall) == at.Format(wall)
 }
 
-// fromSerial returns what a spreadsheet keeps as a number of days, as a wall time in UTC. It is not
-// ok if it has no time of day.
+// fromSerial returns the wall time, in UTC, that a spreadsheet keeps as a number of days. hasTime
+// reports whether it has a time of day, and ok whether the number is that of a date.
 func fromSerial(value string, since1904 bool) (wall time.Time, hasTime, ok bool) {
 	days, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(days >= 61) || days > 100_000 { // all programs agree on days from March 1900 on

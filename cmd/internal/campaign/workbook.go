@@ -15,16 +15,16 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
 )
 
-// workbook is the rows of a sheet, which are read once and kept: unpacking them takes longer than
-// all else.
+// workbook is the rows of a sheet. They are read once and kept, since unpacking them takes longer
+// than all else.
 type workbook struct {
 	columns *Columns
-	blocks  [][]record // of rowsInBlock, so that none is moved as their number grows
+	blocks  [][]record // of rowsInBlock each, so that no record is moved as more are added
 }
 
 const rowsInBlock = 1024
 
-// newWorkbook reads the sheet, unless an earlier pass has.
+// newWorkbook reads the sheet, unless an earlier pass has read it.
 func newWorkbook(f *file, opts *Options) (source, error) {
 	if f.book == nil {
 		book, err := xlsx.Open(f.in.(*os.File), f.info.Size())
@@ -103,7 +103,7 @@ func sheetName(book *xlsx.Book, chosen string) (string, error) {
 	return "", fmt.Errorf("there is no sheet '%s'; the workbook has %s", terminal.Line(chosen), quotedList(names))
 }
 
-// otherSheets says which sheets there are besides one, and how to choose one of them.
+// otherSheets names the other sheets and says how to choose one. It is empty if there are none.
 func otherSheets(book *xlsx.Book, name string) string {
 	others := slices.DeleteFunc(book.Sheets(), func(other string) bool { return other == name })
 	switch len(others) {
@@ -115,7 +115,7 @@ func otherSheets(book *xlsx.Book, name string) string {
 	return "; the other sheets are " + quotedList(others) + ": choose one with --sheet"
 }
 
-// quotedList returns the first names of a list.
+// quotedList returns the first names in quotes.
 func quotedList(names []string) string {
 	const longest = 10
 	var quoted []string
@@ -143,11 +143,11 @@ func headerOf(cells []xlsx.Cell) (names []string) {
 type cellReader struct {
 	columns   *Columns
 	zone      *time.Location
-	since1904 bool     // days are counted from then
-	values    []string // of a row, by column, that fill its text
+	since1904 bool     // days are counted from 1904
+	values    []string // that fill the text of a row, by column
 }
 
-// record returns the row's record, unless all its columns that have a name are blank.
+// record returns the row's record. It is not ok if all columns that have a name are blank.
 func (c *cellReader) record(row *xlsx.Row) (r record, ok bool) {
 	r.line, r.hidden = row.Number, row.Hidden
 	clear(c.values)
@@ -183,13 +183,13 @@ func (c *cellReader) take(r *record, cell xlsx.Cell) {
 	}
 	r.fields[column], r.bad = c.value(column, cell)
 	if to := r.fields[column]; column == columnTo && to != cell.Value && cell.Kind != xlsx.Text {
-		r.written = strings.TrimLeft(to, "0") // the number that was kept
+		r.written = strings.TrimLeft(to, "0") // the number that the sheet holds
 	}
 }
 
 const asText = "; format the column as text and type it again"
 
-// value returns what a cell means in that column, if that is certain.
+// value returns the value of a cell in a column. It refuses a cell whose meaning is not certain.
 func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	name := columnNames[column]
 	switch cell.Kind {
@@ -227,7 +227,7 @@ func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	return digits, nil
 }
 
-// time returns the time that a date of the workbook means, in RFC 3339.
+// time returns a date of the workbook in RFC 3339.
 func (c *cellReader) time(cell xlsx.Cell) (string, *Refusal) {
 	if cell.Kind == xlsx.ISODate {
 		return cell.Value, nil
@@ -246,8 +246,8 @@ func (c *cellReader) time(cell xlsx.Cell) (string, *Refusal) {
 	return at.Format(time.RFC3339), bad
 }
 
-// receiverOf returns the receiver that a spreadsheet has made a number of, and so taken the 0, the
-// 00 or the + from it, if it can only have been that one.
+// receiverOf returns the receiver that a spreadsheet has turned into a number, and so dropped its
+// 0, 00 or +. It refuses a number that may have been another receiver.
 func receiverOf(digits string, exact bool) (string, *Refusal) {
 	switch {
 	case !exact:
@@ -260,8 +260,8 @@ func receiverOf(digits string, exact bool) (string, *Refusal) {
 	return "", refuse("to", "is a number from which the spreadsheet has dropped the leading + or zeros"+asText)
 }
 
-// wholeNumber returns the digits of a number as a workbook writes it, which may have an exponent.
-// It is not exact if it has a fraction or a sign, or more than the 15 digits that a spreadsheet
+// wholeNumber returns the digits of a number as a workbook writes it, perhaps with an exponent.
+// They are not exact if it has a fraction, a sign or more than the 15 digits that a spreadsheet
 // keeps.
 func wholeNumber(value string) (digits string, exact bool) {
 	const keeps = 15
@@ -298,7 +298,7 @@ func areDigits(s string) bool {
 // workbookSource reads the rows of a workbook.
 type workbookSource struct {
 	book       *workbook
-	block, row int // the next one
+	block, row int // of the next record
 	skipHidden bool
 }
 

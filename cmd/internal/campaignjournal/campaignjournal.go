@@ -1,6 +1,6 @@
 // Package campaignjournal keeps the journal of one campaign at one gateway: which messages were
-// sent, and the digest of each row that it was read from. By the digests it finds the rows again in
-// files that were saved again, exported again, sorted or corrected since.
+// sent, and a digest of each message's row. The digests find the rows again in files that were
+// saved again, exported again, sorted or corrected since.
 package campaignjournal
 
 import (
@@ -22,14 +22,14 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// Journal is a smslink.Journal in a folder, which is this campaign's alone.
+// Journal is a smslink.Journal in a folder that belongs to one campaign.
 type Journal struct {
 	*journal.File
 	dir  string
 	rows *rowFile
 
 	mu      sync.Mutex
-	pending map[int64]digest // of rows of a pipe that were not intended yet
+	pending map[int64]digest // rows of a pipe that Admit has let pass and Intend has not recorded
 	sent    map[digest][]int64
 }
 
@@ -50,8 +50,8 @@ func Exists(dir string) (bool, error) {
 	return err == nil, err
 }
 
-// Open opens the journal in a folder, or makes both. A journal belongs to one gateway: another one
-// has not taken its messages. An empty gateway stands for any.
+// Open opens the journal in a folder, or makes both. A journal belongs to one gateway, since
+// another one has not got its messages. An empty gateway stands for any.
 func Open(dir, gateway string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func Open(dir, gateway string) (*Journal, error) {
 	if j.rows, err = openRows(filepath.Join(dir, "rows")); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	if len(file.Runs()) == 0 { // nothing was sent of what may be recorded
+	if len(file.Runs()) == 0 { // none of the recorded rows was sent
 		if err := j.rows.clear(); err != nil {
 			return nil, errors.Join(err, j.Close())
 		}
@@ -84,7 +84,7 @@ func Open(dir, gateway string) (*Journal, error) {
 // own refuses a journal of another program or gateway, and marks a new one.
 func (j *Journal) own(gateway string) error {
 	const program = "smslink-send"
-	if gateway != SandboxGateway && gateway != "" { // a URL may hold what is secret
+	if gateway != SandboxGateway && gateway != "" { // a URL may hold a secret
 		sum := sha256.Sum256([]byte(gateway))
 		gateway = hex.EncodeToString(sum[:8])
 	}
@@ -100,7 +100,7 @@ func (j *Journal) own(gateway string) error {
 	return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
 }
 
-// renumbered ends what the journal keeps of its owner if rows have other ids than their own.
+// renumbered ends the journal's record of its owner if rows have other ids than their own.
 const renumbered = " renumbered"
 
 // Renumbered reports whether rows have other ids than their own.
@@ -116,8 +116,7 @@ func (j *Journal) setRenumbered() error {
 // Close closes the journal.
 func (j *Journal) Close() error { return errors.Join(j.rows.close(), j.File.Close()) }
 
-// Intend records the rows of the ids that came from a pipe, and then that they are about to be
-// uploaded.
+// Intend records the rows that came from a pipe, and then the ids as about to be uploaded.
 func (j *Journal) Intend(ctx context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -134,7 +133,7 @@ func (j *Journal) Intend(ctx context.Context, ids []int64) error {
 	return j.File.Intend(ctx, ids)
 }
 
-// known returns the results of the ids by id. A result without a status is in doubt.
+// known returns the known results of ids, by id. A result without a status is in doubt.
 func (j *Journal) known(ctx context.Context, ids []int64) (map[int64]smslink.Result, error) {
 	results, err := j.Known(ctx, ids)
 	known := make(map[int64]smslink.Result, len(results))
@@ -144,9 +143,9 @@ func (j *Journal) known(ctx context.Context, ids []int64) (map[int64]smslink.Res
 	return known, err
 }
 
-// Admit compares a row that can't be read twice with what is recorded under its id. It returns the
-// id to send it under, which is another one if an earlier run has sent it under that. The
-// error says that the row is not the one that was sent.
+// Admit compares a row that can't be read twice with the one that is recorded under its id. It
+// returns the id to send it under: its own, or the one under which an earlier run has sent it. It
+// is an error if the row is not the one that was sent.
 func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign bool) (id int64, err error) {
 	id, d := row.Message.ID, digestOf(row)
 	j.mu.Lock()
@@ -200,7 +199,7 @@ func (j *Journal) sentRows(ctx context.Context) (map[digest][]int64, error) {
 	return sent, err
 }
 
-// each calls use for every recorded row, with its result if it was sent.
+// each calls use for every recorded row. known reports whether it was sent and has a result.
 func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.Result, known bool)) error {
 	const batch = 10_000
 	ids := make([]int64, 0, batch)

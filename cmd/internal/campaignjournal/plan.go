@@ -17,45 +17,46 @@ import (
 type Plan struct {
 	// These count rows.
 	Accepted, InDoubt, Failed int
-	Repeats                   int // that are left out since they repeat a number
-	Rest                      int // that are to be sent
-	RestSegments              int // their SMS
-	RestAbroad                int // of them, those to other countries
+	Repeats                   int // rows that are left out, since they repeat a number
+	Rest                      int // rows that are to be sent
+
+	RestSegments int // SMS of the rest
+	RestAbroad   int // SMS of the rest to other countries
 
 	journal *Journal // nil if there is none yet
 	opts    Options
 
-	// Of each row, in the order of Add.
+	// These have an element for each row, in the order of Add.
 	ids      []int64
 	digests  []digest
 	segments []uint16
-	numbers  []uint64 // if Options.OnePerNumber
-	repeats  []bool   // it is left out; nil without Options.OnePerNumber
-	next     int      // the row for Next
+	numbers  []uint64 // only with Options.OnePerNumber
+	repeats  []bool   // the row repeats a number; only with Options.OnePerNumber
 
+	next    int      // the index of the row for Next
 	changed []int    // indexes of rows that are not the recorded ones
-	places  []string // of the first of them
-	added   int      // of them, those with an id that is not recorded
+	places  []string // where the first of the changed rows stand
+	added   int      // how many changed rows have an id that is not recorded
 	forget  []int64  // ids of messages that are sent again
 
-	// These are of match and number.
+	// These are set by match and number.
 	standing   map[int64]bool           // ids that a row has
-	sent       map[int64]smslink.Result // of recorded rows that do not stand under their ids
+	sent       map[int64]smslink.Result // of recorded rows that were sent, and are not under their ids
 	highest    int64                    // the highest id
 	renumbered bool                     // a row has another id than its own
 
-	// These are of WasSent.
-	answers   []bool
-	asked     int
-	compared  bool
-	elsewhere map[digest]int
+	// These are for WasSent.
+	answers   []bool         // of the first pass
+	asked     int            // answers that the second pass has had
+	compared  bool           // the first pass is over
+	elsewhere map[digest]int // how many rows were sent with these contents, less those found
 }
 
 // Options are the settings of a Plan.
 type Options struct {
 	SameCampaign bool // rows may have been added, corrected or moved
-	ResendFailed bool // messages are sent again whose number or sender failed
-	OnePerNumber bool // of the rows with a number, the one that was sent is left, or else the first
+	ResendFailed bool // messages whose number or sender failed are sent again
+	OnePerNumber bool // only one row of each number is sent: none if one was sent before
 	NoJournal    bool // there is no journal, and none will be made
 }
 
@@ -65,8 +66,8 @@ func NewPlan(j *Journal, opts Options) *Plan { return &Plan{journal: j, opts: op
 // shownPlaces is how many rows an error names.
 const shownPlaces = 3
 
-// WasSent reports whether an earlier run has sent a row, whose time may have passed since. In the
-// second pass over the rows it answers as in the first.
+// WasSent reports whether an earlier run has sent a row, even if its time has passed since. In the
+// second pass over the rows it gives the answers of the first.
 func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
 	if p == nil || p.journal == nil || row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
 		return false
@@ -89,9 +90,9 @@ func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
 	if !p.opts.SameCampaign {
 		return false
 	}
-	if p.elsewhere == nil { // how many rows with these contents were sent under any id
+	if p.elsewhere == nil {
 		p.elsewhere = map[digest]int{}
-		_ = p.journal.each(ctx, func(r recorded, _ smslink.Result, known bool) { // Compare meets its error, too
+		_ = p.journal.each(ctx, func(r recorded, _ smslink.Result, known bool) { // Compare returns its error
 			if known {
 				p.elsewhere[r.digest]++
 			}
@@ -128,7 +129,7 @@ func (p *Plan) Add(row *campaign.Row) {
 	}
 }
 
-// abroad marks the segments of a row whose number is not Romanian.
+// abroad is a bit of a row's segments: its number is not Romanian.
 const abroad = 1 << 15
 
 func segmentsOf(row *campaign.Row) uint16 {
@@ -194,7 +195,7 @@ func (p *Plan) refusal() error {
 		"added or moved, or name another folder for a new one", firstOf(p.places, n), are, dir, them)
 }
 
-// firstOf lists the first of so many.
+// firstOf joins the first elements of all, and says how many more there are.
 func firstOf(list []string, all int) string {
 	text := strings.Join(list, ", ")
 	if more := all - len(list); more > 0 {
@@ -228,7 +229,7 @@ func (p *Plan) match(ctx context.Context) error {
 			p.standing[id] = true
 		}
 	}
-	moved := map[digest][]int64{} // ids of recorded rows that do not stand under them
+	moved := map[digest][]int64{} // ids of recorded rows that are not under their ids
 	p.sent = map[int64]smslink.Result{}
 	err := p.journal.each(ctx, func(r recorded, result smslink.Result, known bool) {
 		p.highest = max(p.highest, r.id)
@@ -245,7 +246,7 @@ func (p *Plan) match(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	certainty := func(id int64) int { // that it was sent
+	certainty := func(id int64) int { // of its having been sent
 		switch result, known := p.sent[id]; {
 		case known && !correctable(result):
 			return 2
@@ -271,16 +272,17 @@ func (p *Plan) match(ctx context.Context) error {
 	return nil
 }
 
-// number gives ids to the rows that are not recorded. One that has the id of a message which
-// certainly was not sent is sent in its place. One that has the id of a message which was sent, and
-// whose row is gone from the files, is refused.
+// number gives ids to the rows that are not recorded:
+//   - A row whose id another row has gets a new id.
+//   - A row with the id of a message that certainly was not sent is sent in its place.
+//   - A row with the id of a message that was sent, and whose row is gone, is refused.
 func (p *Plan) number() error {
 	var gone []int64
 	for _, i := range p.changed {
 		id := p.ids[i]
 		result, wasSent := p.sent[id]
 		switch {
-		case p.standing[id]: // it is another row's
+		case p.standing[id]:
 			p.highest++
 			p.ids[i], p.renumbered = p.highest, true
 		case wasSent && !correctable(result):
@@ -302,7 +304,7 @@ func (p *Plan) number() error {
 	return nil
 }
 
-// findSent asks the journal which rows were sent, and counts them.
+// findSent marks and counts the rows that the journal knows as sent.
 func (p *Plan) findSent(ctx context.Context, wasSent []bool) error {
 	const batch = 10_000
 	forgotten := make(map[int64]bool, len(p.forget))
@@ -343,7 +345,7 @@ func (p *Plan) findSent(ctx context.Context, wasSent []bool) error {
 	return nil
 }
 
-// findRepeats finds the rows that repeat a number: of one that was sent, or else of an earlier row.
+// findRepeats finds the rows that repeat the number of a row that was sent, or of an earlier row.
 func (p *Plan) findRepeats(wasSent []bool) {
 	var taken numberSet
 	for i, number := range p.numbers {
@@ -363,8 +365,8 @@ func (p *Plan) findRepeats(wasSent []bool) {
 
 func (p *Plan) isRepeat(i int) bool { return i < len(p.repeats) && p.repeats[i] }
 
-// numberSet holds numbers in E.164, without the +: Romanian mobile numbers as bits, which take
-// 12.5 MB for all, and others in a map. Its zero value is empty.
+// numberSet holds numbers in E.164, without the +: Romanian mobile numbers as bits, in 12.5 MB for
+// all of them, and others in a map. Its zero value is empty.
 type numberSet struct {
 	mobile []uint64
 	others map[uint64]bool
@@ -415,13 +417,13 @@ func (p *Plan) Commit(j *Journal) error {
 	}
 	p.digests = nil
 	if !p.renumbered {
-		p.ids = nil // each row's own
+		p.ids = nil // Next returns each row's own
 	}
 	return nil
 }
 
-// Next returns the id under which the next row is sent, and whether it is left out since it repeats
-// a number: the rows come in the order of Add.
+// Next returns the id to send the next row under, and whether it is left out since it repeats a
+// number. The rows must come in the order of Add.
 func (p *Plan) Next(row *campaign.Row) (id int64, repeats bool) {
 	if p == nil {
 		return row.Message.ID, false
@@ -435,8 +437,8 @@ func (p *Plan) Next(row *campaign.Row) (id int64, repeats bool) {
 }
 
 // EachRow calls use with the good rows of a campaign's files that the journal has, each with the id
-// that the journal knows it by. It is an error if it has none of them, and, if the files must be
-// whole, if they lack a row that was sent.
+// that the journal knows it by. It is an error if the journal has none of the rows. If whole is
+// set, it is also an error if the files lack a row that was sent.
 func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool, use func(*campaign.Row)) error {
 	p := NewPlan(j, Options{SameCampaign: true})
 	if err := eachGood(ctx, c, p.Add); err != nil {
@@ -463,7 +465,7 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 	})
 }
 
-// eachGood calls use for every row that is good, but that its time may have passed.
+// eachGood calls use for every row that is good, or bad only because its time has passed.
 func eachGood(ctx context.Context, c *campaign.Campaign, use func(*campaign.Row)) error {
 	rows, err := c.Rows()
 	if err != nil {

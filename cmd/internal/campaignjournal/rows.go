@@ -17,8 +17,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/safefile"
 )
 
-// digest is what a row is known by: the first 64 bits of the SHA-256 of its receiver, sender, text
-// and time.
+// digest identifies the contents of a row: the first 64 bits of the SHA-256 of its receiver,
+// sender, text and time.
 type digest uint64
 
 func digestOf(row *campaign.Row) digest {
@@ -41,19 +41,19 @@ func digestOf(row *campaign.Row) digest {
 	return digest(binary.BigEndian.Uint64(sum[:]))
 }
 
-// recorded is a row that the journal has.
+// recorded is a row of the journal.
 type recorded struct {
 	id     int64
 	digest digest
 }
 
-// rowFile keeps rows in a file, to which records are only ever added: the id, the digest, and the
-// CRC-32C of both. The last record of an id counts.
+// rowFile keeps rows in an append-only file of records: the id, the digest, and the CRC-32C of
+// both. The last record of an id counts.
 type rowFile struct {
 	file     *os.File
 	size     int64
 	recorded []recorded // by id
-	next     int        // the one after the last that was found
+	next     int        // the index after the row that was found last
 }
 
 const (
@@ -63,8 +63,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openRows opens the file, or makes one. What a crash has left at its end is cut off: the messages
-// of those rows were not sent.
+// openRows opens the file, or makes one. It cuts off a broken record that a crash has left at the
+// end: the messages of such rows were not sent.
 func openRows(name string) (_ *rowFile, err error) {
 	f := &rowFile{}
 	if f.file, err = safefile.NoFollow(name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
@@ -118,7 +118,7 @@ func (f *rowFile) begin() error {
 	return f.file.Sync()
 }
 
-// sort puts the rows in the order of their ids. Of an id, the one that was added last stays.
+// sort orders the rows by their ids, and keeps only the last one of each.
 func (f *rowFile) sort() {
 	byID := func(a, b recorded) int { return cmp.Compare(a.id, b.id) }
 	if !slices.IsSortedFunc(f.recorded, byID) {
@@ -135,7 +135,7 @@ func (f *rowFile) sort() {
 	f.recorded = kept
 }
 
-// of returns what is recorded under an id. Ids that rise are found at once.
+// of returns the digest that is recorded under an id. It is fast for ids that rise.
 func (f *rowFile) of(id int64) (digest, bool) {
 	if f.next < len(f.recorded) && f.recorded[f.next].id == id {
 		f.next++
@@ -149,7 +149,7 @@ func (f *rowFile) of(id int64) (digest, bool) {
 	return f.recorded[at].digest, true
 }
 
-// add writes rows, and has them on the disk before it returns. After an error none is added.
+// add writes rows to the disk before it returns. After an error none is added.
 func (f *rowFile) add(rows []recorded) error {
 	if len(rows) == 0 {
 		return nil

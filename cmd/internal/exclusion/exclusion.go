@@ -10,14 +10,14 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 )
 
-// List holds numbers in E.164, without the +. Nil is empty.
+// List holds the numbers of receivers. A nil *List is empty.
 type List struct {
-	numbers map[uint64]int // the index of the file that has it
+	numbers map[uint64]int // in E.164 without the +, to the index of the file that has it
 	files   []string
 }
 
-// Read reads files with a column of receivers. A receiver that can't be read is an error, since its
-// owner may have said stop; so is a file that has none, unless emptyToo.
+// Read reads files with a column of receivers. It is an error if a receiver can't be read, since
+// its owner may have said stop, and if a file has no receivers, unless emptyToo is set.
 func Read(ctx context.Context, names []string, emptyToo bool) (*List, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -63,7 +63,7 @@ func (l *List) read(ctx context.Context, i int) error {
 	return rows.Err()
 }
 
-// Has returns the name of the file that has a receiver, or "".
+// Has returns the name of the file that has the receiver of a row, or "".
 func (l *List) Has(row *campaign.Row) string {
 	if l == nil {
 		return ""

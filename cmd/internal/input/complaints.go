@@ -10,26 +10,26 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 )
 
-// FewPlaces is how many rows with the same complaint a person is shown.
+// FewPlaces is how many rows with the same complaint are shown before a send.
 const FewPlaces = 3
 
-// Complaints are what is wrong with rows. Rows with the same complaint are one line. Nil keeps
-// nothing.
+// Complaints say what is wrong with rows. Rows with the same complaint share a line. A nil
+// *Complaints keeps nothing.
 type Complaints struct {
 	order []string
 	of    map[string]*places
 }
 
-// places are where a complaint was met.
+// places are the places of a complaint.
 type places struct {
 	first []place
 	count int
 }
 
-// place is a file and a line of it, or a cell, and what stands there, if that may be shown.
+// place is a line or a cell of a file, and what stands there if that may be shown.
 type place struct{ file, at, shown string }
 
-// ManyPlaces is how many places of one complaint are kept, and keptComplaints of how many.
+// ManyPlaces is how many places of a complaint are kept, and keptComplaints how many complaints.
 const (
 	ManyPlaces     = 20
 	keptComplaints = 100
@@ -44,7 +44,7 @@ func (c *Complaints) AddRow(row *campaign.Row) {
 	c.Add(row.File, at, row.Bad.Shown, row.Bad.Error())
 }
 
-// Add counts a complaint about what stands at that place of a file.
+// Add counts a complaint about a place of a file.
 func (c *Complaints) Add(file, at, shown, complaint string) {
 	if c == nil {
 		return
@@ -68,11 +68,11 @@ func (c *Complaints) Add(file, at, shown, complaint string) {
 	}
 }
 
-// Any reports whether there are any.
+// Any reports whether there is a complaint.
 func (c *Complaints) Any() bool { return c != nil && len(c.order) > 0 }
 
-// Print writes a line for each complaint, with so many places, and after the lines that leave out
-// places, where to look for them.
+// Print writes a line for each complaint with at most shown places. If a line leaves out places, it
+// ends with elsewhere, which says where to look for them.
 func (c *Complaints) Print(out io.Writer, shown int, elsewhere string) {
 	if c == nil {
 		return
@@ -88,8 +88,8 @@ func (c *Complaints) Print(out io.Writer, shown int, elsewhere string) {
 	}
 }
 
-// text returns the first places, those of the first file, a count of the others, and what stands
-// in the very first.
+// text returns the first places in the first file, a count of the others, and what stands in the
+// first place.
 func (p *places) text(shown int) string {
 	file := p.first[0].file
 	other := slices.IndexFunc(p.first, func(p place) bool { return p.file != file })

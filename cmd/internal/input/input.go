@@ -82,7 +82,7 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	})
 }
 
-// check finds what is wrong with flags together.
+// check refuses flags that contradict each other, and parses --at in the zone of --zone.
 func (o *Flags) check() (err error) {
 	if _, given := o.columns["text"]; given && o.text != nil {
 		return errors.New("--text and --column text contradict each other; leave one out")
@@ -93,15 +93,15 @@ func (o *Flags) check() (err error) {
 	return nil
 }
 
-// FillsTexts reports whether the texts are filled in from columns, so that each may be of another
-// length.
+// FillsTexts reports whether the texts are filled in from columns, so that their lengths may
+// differ.
 func (o *Flags) FillsTexts() bool { return o.text != nil && o.text.Fills() }
 
 // Zone returns the zone of --zone, or nil.
 func (o *Flags) Zone() *time.Location { return o.zone }
 
-// Open opens the FILEs, and shows the columns of each once they are known. If they can't be read
-// twice, one without an id column is refused with needIDs, unless that is nil.
+// Open opens the FILEs, and shows the columns of each once they are known. If needIDs is not nil,
+// and the FILEs can't be read twice, a FILE without an id column is refused with needIDs.
 func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
 	opened, err = campaign.Open(names, campaign.Options{
 		Stdin: c.In, Now: c.Now, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
@@ -119,7 +119,7 @@ func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *camp
 	return opened, err
 }
 
-// value is the value of a flag, which a function reads.
+// value is the value of a flag that is parsed by a function.
 type value struct {
 	kind  string // what help calls it
 	given string
@@ -165,7 +165,7 @@ func (o *Flags) setText(text string) (err error) {
 	return err
 }
 
-// readText sets the text of a file.
+// readText sets the text from a file.
 func (o *Flags) readText(name string) error {
 	const longest = 1 << 20
 	file, err := os.Open(name)
@@ -185,7 +185,7 @@ func (o *Flags) readText(name string) error {
 	return o.setText(strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"))
 }
 
-// ColumnNames is the value of --column: the campaign's columns and what a header calls them.
+// ColumnNames is the value of --column. It maps the campaign's columns to names in a header.
 type ColumnNames map[string]string
 
 var _ pflag.Value = (*ColumnNames)(nil)

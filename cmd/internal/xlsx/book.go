@@ -1,6 +1,6 @@
-// Package xlsx reads the cells of .xlsx workbooks a row at a time, with what kind of value each
-// holds: a text, a number, a date. It refuses a workbook that is broken anywhere; it never takes a
-// broken part's end for the end of the rows.
+// Package xlsx reads the cells of .xlsx workbooks row by row, each with the kind of its value: a
+// text, a number, a date. It refuses a workbook that is broken anywhere, and never takes the end of
+// a broken part for the end of the rows. It also writes workbooks with one sheet.
 package xlsx
 
 import (
@@ -19,8 +19,8 @@ type Book struct {
 	sheets   []sheet
 	texts    []string // that cells share
 	styles   []Kind   // of numbers: Date, Digits or Number
-	since    bool     // days are counted from 1904 on
-	outdated bool     // results of formulas are to be calculated again
+	since    bool     // days are counted from 1904
+	outdated bool     // the results of formulas must be calculated again
 	left     allowance
 }
 
@@ -30,7 +30,8 @@ type sheet struct {
 	part   string
 }
 
-// Open reads a workbook of that size, except its sheets. The error says what is wrong with it.
+// Open reads a workbook of size bytes, except its sheets. Its errors say what is wrong with the
+// workbook, and what to do.
 func Open(in io.ReaderAt, size int64) (*Book, error) {
 	directory := &limitedReaderAt{in, maxDirectory}
 	archive, err := zip.NewReader(directory, size)
@@ -58,7 +59,7 @@ func Open(in io.ReaderAt, size int64) (*Book, error) {
 	return b, nil
 }
 
-// limitedReaderAt fails once it has read that many bytes.
+// limitedReaderAt fails once no bytes are left to it.
 type limitedReaderAt struct {
 	io.ReaderAt
 	left int64
@@ -71,7 +72,7 @@ func (r *limitedReaderAt) ReadAt(p []byte, at int64) (int, error) {
 	return r.ReaderAt.ReadAt(p, at)
 }
 
-// checkKind refuses archives that are no workbook, by what they are.
+// checkKind refuses archives of another kind, and names it.
 func (b *Book) checkKind() error {
 	switch {
 	case b.parts["_rels/.rels"] != nil:
@@ -88,7 +89,7 @@ func (b *Book) checkKind() error {
 	return errors.New("the file is a zip archive and no workbook; unpack it, and name the file that is in it")
 }
 
-// relation leads from one part to another.
+// relation is the kind and the name of a part that another part uses.
 type relation struct{ kind, target string }
 
 func (b *Book) read() error {
@@ -153,7 +154,7 @@ func (b *Book) readWorkbook(name string, relations map[string]relation) error {
 		case "sheets":
 			return p.each(func(e xml.StartElement) error {
 				r := relations[attribute(e, "id")]
-				if e.Name.Local == "sheet" && r.kind == "worksheet" { // and no chart
+				if e.Name.Local == "sheet" && r.kind == "worksheet" { // not a chart
 					state := attribute(e, "state")
 					isHidden := state != "" && state != "visible"
 					b.sheets = append(b.sheets, sheet{attribute(e, "name"), isHidden, r.target})
@@ -168,7 +169,7 @@ func (b *Book) readWorkbook(name string, relations map[string]relation) error {
 	})
 }
 
-// relations returns which parts a part leads to, by their ids and in their order.
+// relations returns the parts that a part uses, by their ids and in their order.
 func (b *Book) relations(name string) (byID map[string]relation, list []relation, err error) {
 	folder, file := path.Split(name)
 	byID = map[string]relation{}
@@ -187,8 +188,8 @@ func (b *Book) relations(name string) (byID map[string]relation, list []relation
 	return byID, list, err
 }
 
-// readPart reads a part whole, whose outermost element has that name, and calls use with each
-// element in that.
+// readPart reads a whole part, whose outermost element is root, and calls use with each element
+// inside that.
 func (b *Book) readPart(name, root string, use func(*part, xml.StartElement) error) error {
 	f := b.parts[strings.ToLower(name)]
 	if f == nil {
@@ -224,7 +225,7 @@ func (b *Book) readStrings(name string) error {
 	})
 }
 
-// Sheets returns the names of the sheets that are not hidden, and then of those that are.
+// Sheets returns the names of the sheets, the hidden ones last.
 func (b *Book) Sheets() []string {
 	var shown, hidden []string
 	for _, s := range b.sheets {
@@ -237,5 +238,5 @@ func (b *Book) Sheets() []string {
 	return append(shown, hidden...)
 }
 
-// Since1904 reports whether dates are days since 1904 and not 1900.
+// Since1904 reports whether dates are counted in days from 1904, and not from 1900.
 func (b *Book) Since1904() bool { return b.since }

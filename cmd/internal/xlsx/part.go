@@ -18,12 +18,12 @@ type part struct {
 	root string // its outermost element
 
 	open   []xml.Name // the elements that were begun
-	rooted bool       // the outermost one was
+	rooted bool       // the outermost one was begun
 	text   []byte     // memory for the text of an element
 }
 
-// Bounds of what a workbook may be. They let pass what spreadsheets write, and stop a small file
-// that was made to take all memory or time.
+// Bounds of a workbook. They let pass what spreadsheets write, and stop a small file that was made
+// to take all memory or time.
 const (
 	maxCell    = 1 << 20   // bytes of a cell's value, as of a CSV row, and of an element's start
 	maxRow     = 16 << 20  // bytes of all values of a row
@@ -33,8 +33,8 @@ const (
 	maxSheets  = 10_000    // and relations of a part
 	maxStrings = 512 << 20 // bytes of the strings that cells share
 
-	// What a workbook may unpack to in all, besides what is free: bytes and tokens for each byte of
-	// the file. The most repetitive campaigns take two thirds of these.
+	// How many bytes and tokens a workbook may unpack to in all: the free ones, and so many for
+	// each byte of the file. The most repetitive campaigns take two thirds of these.
 	freeBytes  = 16 << 20
 	freeTokens = 1 << 20
 	maxBytes   = 100
@@ -116,8 +116,8 @@ func (p *part) all(use func(xml.StartElement) error) error {
 	}
 }
 
-// each calls use with each element inside the one that was begun, up to its end. Use reads it to
-// its end, by each, skip or appendText.
+// each calls use with each element inside the one that was begun, up to its end. use must read the
+// element to its end, by each, skip or appendText.
 func (p *part) each(use func(xml.StartElement) error) error {
 	for {
 		token, err := p.next()
@@ -145,7 +145,7 @@ func (p *part) skip() error {
 	return nil
 }
 
-// appendText appends the text of the element that was begun, without that of elements in it.
+// appendText appends the text of the element that was begun, without the text of elements in it.
 func (p *part) appendText(dst []byte) ([]byte, error) {
 	for {
 		token, err := p.next()
@@ -168,8 +168,7 @@ func (p *part) appendText(dst []byte) ([]byte, error) {
 	}
 }
 
-// richText returns the text of the element that was begun: of all its runs, and without the
-// phonetic ones.
+// richText returns the text of all runs of the element that was begun, except the phonetic ones.
 func (p *part) richText() (string, error) {
 	p.text = p.text[:0]
 	if err := p.appendRuns(); err != nil {
@@ -191,7 +190,7 @@ func (p *part) appendRuns() error {
 	})
 }
 
-// escape is a character that XML can't hold, as the format writes it.
+// escape matches a character that XML can't hold, as the format writes it.
 var escape = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
 
 func unescaped(text string) string {
@@ -224,7 +223,7 @@ type input struct {
 	unpacked io.Reader
 	buffer   []byte
 	at, end  int
-	token    int // bytes that were unpacked for the token that is being read
+	token    int // bytes that were unpacked for the current token
 	*allowance
 }
 
@@ -263,5 +262,5 @@ func (in *input) fill() error {
 	return nil
 }
 
-// Read is there because xml.NewDecoder takes a reader. It calls ReadByte.
+// Read makes input an io.Reader, as xml.NewDecoder wants. The decoder calls only ReadByte.
 func (in *input) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }

@@ -16,28 +16,28 @@ type Kind uint8
 // The kinds.
 const (
 	Text     Kind = iota
-	Digits        // a number that is shown as its digits, if it is whole
+	Digits        // a number that the sheet shows by its digits, if it is whole
 	Number        // any other number
 	Date          // a date or a time, which is a number, too
 	ISODate       // a date or a time that is written out
 	Boolean       // 1 or 0
 	Error         // such as #N/A
 	NoResult      // a formula whose result the file does not hold
-	Outdated      // a formula whose result is to be calculated again
+	Outdated      // a formula whose result must be calculated again
 )
 
 // Cell is a cell that is not empty.
 type Cell struct {
 	Column  int // from 0
 	Kind    Kind
-	Formula bool   // the value is the result of one
-	Value   string // as the file has it: of a number its digits, perhaps with an exponent
+	Formula bool   // the value is the result of a formula
+	Value   string // as the file has it: a number may have an exponent
 }
 
 // Row is a row of a sheet.
 type Row struct {
 	Number int    // from 1
-	Hidden bool   // the sheet does not show it, because of a filter perhaps
+	Hidden bool   // the sheet does not show it, perhaps because of a filter
 	Cells  []Cell // from left to right
 	sheet  *sheetReader
 }
@@ -52,8 +52,8 @@ type sheetReader struct {
 	*part
 	book  *Book
 	row   Row
-	rows  int // that were begun
-	bytes int // of the values of the row
+	rows  int // how many were begun
+	bytes int // of the row's values
 
 	hidden     []span // columns
 	arrays     []int  // by column: the last row that an array formula fills
@@ -63,11 +63,11 @@ type sheetReader struct {
 // span is a range of columns.
 type span struct{ first, last int }
 
-// errStopped ends the reading of a sheet that no one wants the rest of.
+// errStopped ends the reading of a sheet whose other rows are not wanted.
 const errStopped fault = "no more rows are wanted"
 
-// Rows yields the rows of the sheet of that name that hold a cell, each valid until the next, and
-// then perhaps an error.
+// Rows yields the rows that hold a cell of the sheet with that name. A row is valid until the next
+// one. An error is the last element.
 func (b *Book) Rows(name string) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
 		at := slices.IndexFunc(b.sheets, func(s sheet) bool { return s.name == name })
@@ -163,8 +163,8 @@ func (s *sheetReader) readRow(e xml.StartElement) error {
 	})
 }
 
-// readCell reads the cell that was begun, in that column unless it says which, and returns the
-// column that follows.
+// readCell reads the cell that was begun, and returns the column after it. column is the cell's,
+// unless it names another.
 func (s *sheetReader) readCell(e xml.StartElement, column int) (int, error) {
 	style, kind := 0, ""
 	for _, a := range e.Attr {
@@ -224,8 +224,8 @@ func (s *sheetReader) readCell(e xml.StartElement, column int) (int, error) {
 // fault returns an error that names the row.
 func (s *sheetReader) fault(format string) error { return fault(fmt.Sprintf(format, s.row.Number)) }
 
-// addArray notes which cells the formula of the current one fills, such as C2:C10: the others hold
-// results, and no formula.
+// addArray notes which cells an array formula fills, such as C2:C10. All but the first hold only
+// its results.
 func (s *sheetReader) addArray(reference string) error {
 	const most = 1 << 24
 	_, end, ok := strings.Cut(reference, ":")

@@ -16,7 +16,7 @@ type Writer struct {
 	row   int
 }
 
-// The namespaces of a workbook's parts, and the beginnings of others' names.
+// Namespaces, and the beginnings of longer names.
 const (
 	mainNamespace    = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
 	relations        = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -28,7 +28,8 @@ const (
 var fixedParts = []struct{ name, content string }{
 	{"[Content_Types].xml", `<Types ` + packageNamespace + `content-types">` +
 		`<Default Extension="rels" ContentType="` + contentType + `package.relationships+xml"/>` +
-		`<Override PartName="/xl/workbook.xml" ContentType="` + contentType + `officedocument.spreadsheetml.sheet.main+xml"/>` +
+		`<Override PartName="/xl/workbook.xml" ContentType="` + contentType +
+		`officedocument.spreadsheetml.sheet.main+xml"/>` +
 		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="` + contentType +
 		`officedocument.spreadsheetml.worksheet+xml"/></Types>`},
 	{"_rels/.rels", `<Relationships ` + packageNamespace + `relationships">` +

@@ -16,18 +16,18 @@ import (
 const namespaces = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" ` +
 	`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"`
 
-// Make returns a workbook of one sheet with the content of its worksheet element. Parts are added,
-// or take the place of others.
+// Make returns a workbook with one sheet, whose worksheet element has that content. parts are
+// added, or replace others.
 func Make(sheet string, parts map[string]string) []byte {
-	relationships := func(list string) string {
-		return `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` + list + `</Relationships>`
-	}
+	const namespace = `xmlns="http://schemas.openxmlformats.org/package/2006/relationships"`
+	relationships := func(list string) string { return `<Relationships ` + namespace + `>` + list + `</Relationships>` }
 	all := map[string]string{
 		"_rels/.rels":     relationships(`<Relationship Id="a" Type="x/officeDocument" Target="xl/workbook.xml"/>`),
 		"xl/workbook.xml": Workbook(""),
 		"xl/_rels/workbook.xml.rels": relationships(`<Relationship Id="r1" Type="x/worksheet" Target="sheet1.xml"/>` +
 			`<Relationship Id="r2" Type="x/styles" Target="styles.xml"/>`),
-		"xl/styles.xml": `<styleSheet ` + namespaces + `><cellXfs><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>`,
+		"xl/styles.xml": `<styleSheet ` + namespaces + `>` +
+			`<cellXfs><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>`,
 		"xl/sheet1.xml": xml.Header + `<worksheet ` + namespaces + `>` + sheet + `</worksheet>`,
 	}
 	maps.Copy(all, parts)
@@ -48,15 +48,15 @@ func Make(sheet string, parts map[string]string) []byte {
 	return book.Bytes()
 }
 
-// Workbook returns the part of a workbook with one sheet, and what comes before and after the list
-// of sheets.
+// Workbook returns the part xl/workbook.xml with one sheet, and with elements before and after the
+// list of sheets.
 func Workbook(before string, after ...string) string {
 	const sheets = `<sheets><sheet name="Foaie1" sheetId="1" r:id="r1"/></sheets>`
 	return `<workbook ` + namespaces + `>` + before + sheets + strings.Join(after, "") + `</workbook>`
 }
 
-// ChangePart returns a copy of the workbook in which that part is changed. It is an error if it is
-// not.
+// ChangePart returns a copy of the workbook with a changed part. It is an error if the change has
+// no effect.
 func ChangePart(book []byte, name string, change func(string) string) ([]byte, error) {
 	in, err := zip.NewReader(bytes.NewReader(book), int64(len(book)))
 	if err != nil {
