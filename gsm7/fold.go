@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Fold replaces characters that the GSM alphabet lacks by the nearest that it has:
+// Fold replaces characters that are not in the GSM alphabet by similar ones that are:
 //
 //   - ă, â, î, ș and ț, and Latin letters with other marks, as one character or as a letter and
 //     combining marks;
@@ -18,22 +18,21 @@ import (
 //
 // # What stays
 //
-// Characters of the alphabet stay, such as é, ñ, ü and €. So do those that have no near form, such
-// as an emoji or a Cyrillic letter, which then still force UCS-2: see [Foreign]. A word that holds
-// ://, www. or @, or would if it were folded, stays as it is, since a changed link leads elsewhere.
-// Other names and codes are not recognized. A text that is not UTF-8 stays as it is.
+// Characters of the alphabet stay, such as é, ñ, ü and €. So do characters without a similar one,
+// such as an emoji or a Cyrillic letter, which then still force UCS-2: see [Foreign]. A word with
+// ://, www. or @, before or after folding, is not changed, since a changed link leads elsewhere.
+// Other names and codes are not recognized. A text that is not UTF-8 is not changed.
 //
-// A folded text never takes more segments than before: if the three dots of an ellipsis and the
-// like would cost one, every character that becomes longer stays. Folding a folded text changes
-// nothing. Fold allocates nothing if there is nothing to replace.
+// A folded text never takes more segments than before: if replacements such as three dots for an
+// ellipsis would cost a segment, no character is replaced by a longer text. Folding a folded text
+// changes nothing. Fold allocates nothing if there is nothing to replace.
 func Fold(text string) string {
 	folded, _ := fold(text)
 	return folded
 }
 
-// FoldIfFewer returns the folded text if that takes fewer SMS, else the text as it is: a text that
-// fits one SMS keeps its ă and ș. It measures the text as the gateway receives it: trimmed and
-// without tabs.
+// FoldIfFewer returns the folded text if that takes fewer SMS, else the text unchanged: a text that
+// fits in one SMS keeps its ă and ș. It measures the text as it is sent: trimmed and without tabs.
 func FoldIfFewer(text string) string {
 	sent := asSent(text)
 	measured := Measure(sent)
@@ -90,7 +89,7 @@ func FoldChanges(text string) []Change {
 	return changes
 }
 
-// apply makes all changes, or those that make nothing longer.
+// apply makes all changes, or only those that make no character longer.
 func apply(text string, expand bool) string {
 	f := folder{text: text, expand: expand}
 	return f.fold()
@@ -99,12 +98,12 @@ func apply(text string, expand bool) string {
 // folder finds the changes of a text, one after another.
 type folder struct {
 	text   string
-	expand bool // into several characters, too
+	expand bool // also replace a character by several
 	at     int
-	begun  bool // something before at stays, or has taken its place
-	last   byte // the last byte of that
-	word   int  // the end of the word in which something foreign was met
-	isLink bool // that word is
+	begun  bool // the folded text has a character before at
+	last   byte // its last byte
+	word   int  // the end of the last word for which inLink was asked
+	isLink bool // whether that word is a link
 }
 
 // fold makes all changes.
@@ -136,7 +135,7 @@ func (f *folder) next() (change Change, ok bool) {
 		if septetsOf(r) == 0 {
 			if to, ok = f.replacement(r, start); !ok {
 				f.keep(f.text[start:f.at])
-				continue // it stays, and so does what clings to it
+				continue // it stays, and so do its marks
 			}
 		}
 		for to != "" && f.at < len(f.text) && f.text[f.at] >= utf8.RuneSelf && !f.inLink(f.at) {
@@ -166,7 +165,7 @@ func (f *folder) keep(folded string) {
 	}
 }
 
-// replacement returns what takes the place of r, which stands at start.
+// replacement returns the replacement of r, which is at start.
 func (f *folder) replacement(r rune, start int) (to string, ok bool) {
 	switch {
 	case !unicode.IsSpace(r) && f.inLink(start):
@@ -200,18 +199,18 @@ func (f *folder) inLink(at int) bool {
 	return f.isLink
 }
 
-// isLink reports whether word, folded, holds ://, www. or @. Folding changes none of these, but may
-// make one, and then the word could not be folded again.
+// isLink reports whether the folded word has ://, www. or @. Folding never removes these, but may
+// make one.
 func isLink(word string) bool {
 	if !strings.ContainsFunc(word, endsLinkMark) {
 		return false
 	}
-	f := folder{text: word, expand: true, word: len(word) + 1} // it takes no word for a link
+	f := folder{text: word, expand: true, word: len(word) + 1} // so that inLink returns false
 	folded := f.fold()
 	return strings.Contains(folded, "://") || strings.Contains(folded, "www.") || strings.Contains(folded, "@")
 }
 
-// endsLinkMark reports whether r, folded, holds the last character of one of those.
+// endsLinkMark reports whether the folded r has the last character of ://, www. or @.
 func endsLinkMark(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r == '/' || r == '.' || r == '@'
@@ -220,8 +219,8 @@ func endsLinkMark(r rune) bool {
 	return strings.ContainsAny(to, "/.@")
 }
 
-// skip advances over plain ASCII of the alphabet, except for its last character, which a combining
-// mark may follow.
+// skip advances over ASCII characters of the alphabet, except the last, which combining marks may
+// follow.
 func (f *folder) skip() {
 	if bytes, _ := leading(f.text[f.at:]); bytes > 1 {
 		f.keep(f.text[f.at : f.at+bytes-1])
@@ -229,8 +228,8 @@ func (f *folder) skip() {
 	}
 }
 
-// clings reports whether a character only changes how the one before it looks: a combining mark
-// that strikes nothing out, a joiner, a variation selector, or one that can't be seen.
+// clings reports whether a character only changes the look of the one before it: a combining mark
+// that does not strike it out, a joiner, a variation selector, or an invisible character.
 func clings(r rune) bool {
 	switch {
 	case '\u0334' <= r && r <= '\u0338':
@@ -243,50 +242,24 @@ func clings(r rune) bool {
 }
 
 // isInvisible reports whether r is a mark of writing direction, such as phones put around a copied
-// number. Beside a right-to-left text it has a meaning, and stays.
+// number. Next to right-to-left text it has a meaning, and stays.
 func isInvisible(r rune) bool {
 	return r == '\u061c' || r == '\u180e' || r == '\u200e' || r == '\u200f' || '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
 }
 
 // compose returns the character that a mark makes of base if the alphabet has it, else base.
 func compose(base string, mark rune) string {
-	switch base + string(mark) {
-	case "a\u0300":
-		return "à"
-	case "e\u0300":
-		return "è"
-	case "i\u0300":
-		return "ì"
-	case "o\u0300":
-		return "ò"
-	case "u\u0300":
-		return "ù"
-	case "E\u0301":
-		return "É"
-	case "e\u0301":
-		return "é"
-	case "N\u0303":
-		return "Ñ"
-	case "n\u0303":
-		return "ñ"
-	case "A\u0308":
-		return "Ä"
-	case "O\u0308":
-		return "Ö"
-	case "U\u0308":
-		return "Ü"
-	case "a\u0308":
-		return "ä"
-	case "o\u0308":
-		return "ö"
-	case "u\u0308":
-		return "ü"
-	case "A\u030a":
-		return "Å"
-	case "a\u030a":
-		return "å"
-	case "C\u0327":
-		return "Ç"
+	if character, ok := composed[base+string(mark)]; ok {
+		return character
 	}
 	return base
+}
+
+var composed = map[string]string{
+	"a\u0300": "à", "e\u0300": "è", "i\u0300": "ì", "o\u0300": "ò", "u\u0300": "ù",
+	"E\u0301": "É", "e\u0301": "é",
+	"N\u0303": "Ñ", "n\u0303": "ñ",
+	"A\u0308": "Ä", "O\u0308": "Ö", "U\u0308": "Ü", "a\u0308": "ä", "o\u0308": "ö", "u\u0308": "ü",
+	"A\u030a": "Å", "a\u030a": "å",
+	"C\u0327": "Ç",
 }

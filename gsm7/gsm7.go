@@ -1,16 +1,16 @@
-// Package gsm7 counts the SMS that a text takes, names the characters that make it
-// take more, and can replace them.
+// Package gsm7 counts the SMS that a text takes, finds the characters that make it take more, and
+// can replace them.
 //
-// A text whose characters all stand in the GSM 7-bit default alphabet or its extension table (3GPP
-// TS 23.038, formerly GSM 03.38) has up to 160 septets in one SMS, or up to 153 in each segment.
-// One other character, such as ă or ș, turns the whole text into UCS-2: up to 70 units of 16 bits
-// in one SMS, or up to 67 in each segment (3GPP TS 23.040, with the usual 8-bit reference). That
-// reference allows 255 segments; more are counted all the same.
+// If all characters of a text are in the GSM 7-bit default alphabet or its extension table (3GPP TS
+// 23.038, formerly GSM 03.38), one SMS has up to 160 septets, or up to 153 in each segment of a
+// longer text. One other character, such as ă or ș, turns the whole text into UCS-2: up to 70 units
+// of 16 bits in one SMS, or up to 67 in each segment (3GPP TS 23.040, with the usual 8-bit
+// reference). That reference allows 255 segments; this package also counts more.
 //
 // Each segment is billed as an SMS. How SMSLink itself counts is not published. Its delivery
 // reports can carry its own count.
 //
-// National language shift tables are not used: nothing says that the gateway knows them.
+// National language shift tables are not used: it is not known whether the gateway has them.
 //
 // All functions may be called concurrently.
 package gsm7
@@ -28,7 +28,7 @@ type Alphabet int
 const (
 	// GSM7 is the GSM 7-bit default alphabet with its extension table.
 	GSM7 Alphabet = iota
-	// UCS2 has 16-bit units and takes every other text; an emoji is two of them.
+	// UCS2 has units of 16 bits, for all other texts. An emoji takes two units.
 	UCS2
 )
 
@@ -43,7 +43,7 @@ func (a Alphabet) String() string {
 	return fmt.Sprintf("Alphabet(%d)", int(a))
 }
 
-// limits are the units of a text that is one SMS, and of each segment of a longer one.
+// limits returns the most units of a text in one SMS, and of each segment of a longer text.
 func (a Alphabet) limits() (single, segment int) {
 	if a == GSM7 {
 		return 160, 153
@@ -51,19 +51,20 @@ func (a Alphabet) limits() (single, segment int) {
 	return 70, 67
 }
 
-// Measurement is what a text takes.
+// Measurement is the size of a text in SMS.
 type Measurement struct {
 	Alphabet  Alphabet
-	Units     int // septets, two for a character of the extension table; in UCS-2 those of UTF-16, two for a surrogate pair
-	Segments  int // SMS that it is sent as; 0 for an empty text
-	Remaining int // units left in the last segment, or in the one SMS; adding a character outside the alphabet changes the count
+	Units     int // in GSM-7 septets, two for a character of the extension table; in UCS-2 units of UTF-16
+	Segments  int // SMS that the text is sent as; 0 for an empty text
+	Remaining int // units left in the last segment, as long as the alphabet stays the same
 }
 
-// Measure returns what the text takes. It allocates nothing. Bytes that are not UTF-8 count as
-// U+FFFD each, which is in no GSM alphabet.
+// Measure returns the size of the text in SMS. It allocates nothing. A byte that is not UTF-8
+// counts as U+FFFD, which is not in the GSM alphabet.
 //
-// No pair of units is split between segments, so a segment may end one unit short. Give it
-// the text as it is sent, trimmed and without tabs, as smslink's Package.Messages returns it.
+// A character of two units is not split between segments, so a segment may end one unit short. Give
+// Measure the text as it is sent, trimmed and without tabs, as smslink's Package.Messages returns
+// it.
 func Measure(text string) Measurement {
 	m := Measurement{Alphabet: GSM7}
 	size, runes, units := septets(text)
@@ -110,7 +111,7 @@ func septets(text string) (size, runes, units int) {
 	return size, runes, units
 }
 
-// leading measures the ASCII characters of the alphabet that text starts with.
+// leading measures the alphabet's ASCII characters that text starts with.
 func leading(text string) (bytes, units int) {
 	i := 0
 	for ; len(text)-i >= 8; i += 8 {
@@ -128,7 +129,7 @@ func leading(text string) (bytes, units int) {
 	return i, units
 }
 
-// utf16Units measures text from at on in UCS-2.
+// utf16Units measures text from offset at in UCS-2.
 func utf16Units(text string, at int) (runes, units int) {
 	for at < len(text) {
 		size, n := shortRunes(text, at)
@@ -146,9 +147,9 @@ func utf16Units(text string, at int) (runes, units int) {
 	return runes, units
 }
 
-// shortRunes counts characters of one and two bytes from at on, eight bytes at a time. It stops at
-// any other, at what is not UTF-8, and in texts of less than eight bytes. So it counts all of a
-// Romanian, Greek or Russian text.
+// shortRunes counts characters of one and two bytes from offset at, eight bytes at a time. It stops
+// at any other character, at invalid UTF-8, and in texts of less than eight bytes. It counts all of
+// a Romanian, Greek or Russian text.
 func shortRunes(text string, at int) (size, runes int) {
 	const (
 		tops  = 0x8080808080808080 // the highest bit of each byte
@@ -167,7 +168,7 @@ func shortRunes(text string, at int) (size, runes int) {
 			if second != first<<8 || first&(w<<2) != 0 || first&^(w&long+carry) != 0 {
 				break
 			}
-			if first>>63 != 0 { // that character goes on after these eight bytes
+			if first>>63 != 0 { // the last character goes on after these eight bytes
 				n--
 			}
 			runes -= bits.OnesCount64(second)
@@ -186,7 +187,8 @@ func utf16UnitsOf(r rune) int {
 	return 1
 }
 
-// fill puts the characters of a long text into segments one after another.
+// fill distributes the characters of a long text over segments, and returns the number of segments
+// and the units left in the last.
 func (a Alphabet) fill(text string) (segments, left int) {
 	_, segment := a.limits()
 	widthOf := utf16UnitsOf
@@ -204,8 +206,8 @@ func (a Alphabet) fill(text string) (segments, left int) {
 	return segments, left
 }
 
-// Foreign iterates over the characters that force the text into UCS-2, each with its offset in
-// bytes: those that are not in the GSM alphabet. A byte that is not UTF-8 is [utf8.RuneError].
+// Foreign iterates over the characters that are not in the GSM alphabet and force the text into
+// UCS-2, each with its offset in bytes. A byte that is not UTF-8 is [utf8.RuneError].
 func Foreign(text string) iter.Seq2[int, rune] {
 	return func(yield func(int, rune) bool) {
 		for i, r := range text {
@@ -233,8 +235,9 @@ func septetsOf(r rune) int {
 	return 0
 }
 
-// ascii has, for the ASCII characters of the alphabet, their septets plus inside, and 0 for all
-// other bytes: the sum of eight has their septets, and shows whether all are in the alphabet.
+// ascii has the septets plus inside for each ASCII character of the alphabet, and 0 for all other
+// bytes. So the sum of eight entries shows whether all eight bytes are in the alphabet, and how many
+// septets they take.
 var ascii = [256]uint16{
 	'\n': one, '\r': one, ' ': one, '!': one, '"': one, '#': one, '$': one, '%': one, '&': one, '\'': one, '(': one, ')': one,
 	'*': one, '+': one, ',': one, '-': one, '.': one, '/': one, ':': one, ';': one, '<': one, '=': one, '>': one, '?': one, '@': one, '_': one,

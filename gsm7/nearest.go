@@ -3,10 +3,10 @@ package gsm7
 // fullWidth is ASCII from ! to ~.
 const fullWidth = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 
-// nearest is what comes closest in the GSM alphabet to a character that is not in it. It may be
-// several characters, or none for one of no width. Left out is what would say
-// something else: 1½ is not 11/2, and 10² not 102; º is often a ş that was read in the wrong
-// code page; a backtick may be part of a code.
+// nearest returns the replacement, in the GSM alphabet, for a character that is not in it. It may
+// have several characters, or none for a character of no width. Characters whose replacement would
+// change the meaning have none: 1½ is not 11/2, and 10² not 102; º is often a ş that was read in
+// the wrong code page; a backtick may be part of a code.
 func nearest(r rune) (string, bool) {
 	if '\uff01' <= r && r <= '\uff5e' { // the full width forms of ASCII
 		at := r - '\uff01'

@@ -11,11 +11,11 @@ import (
 // Reply is a message that a person sent to the account's number, by the vendor's 2-Way SMS
 // [public].
 //
-// It has no id, and may come three times: a repeat has the same From, To, Text and Time. Two
-// replies with the same text in one second can't be told from a repeat.
+// The same reply may come three times. It has no id: a repeat has the same From, To, Text and Time,
+// and so have two replies with the same text in one second.
 //
-// A Reply prints and logs as its time: everything else is untrusted text, or names a person.
-// encoding/json writes it whole.
+// A Reply prints and logs as its time, since all else is untrusted text or names a person.
+// encoding/json writes all of it.
 type Reply struct {
 	From string    // the person's number as it came, 1 to 64 characters of printable ASCII; such as 0712345678
 	To   string    // the number that the message was sent to
@@ -41,8 +41,8 @@ func (r Reply) LogValue() slog.Value { return slog.GroupValue(slog.Time("time", 
 
 var errUnsubscription = errors.New("is that of an unsubscription; set the URL of Unsubscriptions for those")
 
-// parseReply parses a reply. The parameter sender is required. An unsubscription is refused, since
-// it would be taken for a reply and forgotten.
+// parseReply parses a reply. The parameter sender is required. An unsubscription is an error, since
+// otherwise it would be mistaken for a reply.
 func parseReply(values url.Values) (Reply, error) {
 	var r Reply
 	if values.Has("unsubscribe_message_id") {

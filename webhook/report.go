@@ -12,45 +12,43 @@ import (
 
 // Report is one delivery report [public].
 //
-// It names its message by the gateway's remote id alone. Keep the remote ids of a Response beside
-// your own ids, and join the two when you read them: a report may come before the Send of its
-// message has returned.
+// It names its message only by the gateway's remote id. Store the remote ids of a Response beside
+// your own ids, and the reports in a table of their own, which you join later: a report may come
+// before the Send of its message has returned.
 //
 // The same report may come several times, reports of one message may come in any order, and a long
-// message may have one for each segment. A table that is keyed by the report makes all of it
-// harmless:
+// message may have one for each segment. That is harmless if the table's key is the whole report:
 //
 //	CREATE TABLE report (
 //		remote TEXT, at BIGINT, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));
 //	INSERT INTO report VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
 //
-// The latest row of a remote id has the last that was reported of its message.
+// The latest row of a remote id says whether its message was delivered.
 //
-// A Report prints and logs as its remote id, whether the message was delivered, and the time:
-// everything else is untrusted text. encoding/json writes it whole.
+// A Report prints and logs as its remote id, whether the message was delivered, and the time, since
+// all else is untrusted text. encoding/json writes all of it.
 type Report struct {
 	RemoteID  string    // the message's id at the gateway; opaque, visible ASCII, 1 to 128 bytes
 	Delivered bool      // false if the message was undelivered or expired
 	Time      time.Time // of the report, in UTC, to the second
 
-	// The fields below are sent only if the account has them switched on; otherwise
-	// they are empty or 0. Texts are kept as they came: they may hold NUL or invalid
-	// UTF-8, which databases refuse, and control characters, which terminals obey.
+	// The fields below are sent only if the account has them switched on; otherwise they are empty
+	// or 0. Texts are unchanged: they may hold NUL or invalid UTF-8, which databases refuse, and
+	// control characters, which act on a terminal.
 	NetworkID    string // see Network
 	NetworkType  string
 	Text         string // the operator's
 	ConnectionID string // the connection that the message was sent through, without surrounding white space
-	Segments     int    // how many SMS the message took
+	Segments     int    // of the message
 
-	// Other holds all other parameters as they came: those of the URL itself, a
-	// message_count that is not a number from 1, and a known parameter that comes
-	// with two different values. It is nil if there are none.
+	// Other holds all other parameters unchanged: those of the URL itself, a message_count that is
+	// not a number from 1, and a known parameter that has two different values. It is nil if there
+	// are none.
 	Other url.Values
 }
 
-// Network returns the published name of the Romanian network that NetworkID stands
-// for [public]: Vodafone (1), Orange (2), Telekom (3) or Digi (5). It returns the
-// empty string for any other id.
+// Network returns the name of the Romanian network with that NetworkID [public]: Vodafone (1),
+// Orange (2), Telekom (3) or Digi (5). It returns the empty string for any other id.
 func (r Report) Network() string {
 	switch r.NetworkID {
 	case "1":
@@ -65,8 +63,8 @@ func (r Report) Network() string {
 	return ""
 }
 
-// Format implements [fmt.Formatter]. Every verb prints the same text, which has no
-// free text of the report.
+// Format implements [fmt.Formatter]. Every verb prints the same text, which has no free text of the
+// report.
 func (r Report) Format(f fmt.State, _ rune) {
 	said := "not delivered"
 	if r.Delivered {
@@ -80,8 +78,8 @@ func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("remote_id", numeric(r.RemoteID)), slog.Bool("delivered", r.Delivered), slog.Time("time", r.Time))
 }
 
-// numeric returns id if it is a number, as the gateway's ids are. Untrusted text stays out of logs,
-// and so do phone numbers, which start with 0.
+// numeric returns id if it is a number, as the gateway's ids are. Untrusted text is not logged, nor
+// are phone numbers, which start with 0.
 func numeric(id string) string {
 	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
 		return "(not a number)"
@@ -132,7 +130,7 @@ func parseReport(values url.Values) (report Report, err error) {
 
 func (r *Report) setRemoteID(id string) error {
 	if len(id) > maxRemoteID || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return errNoRemoteID // it ends up in terminals and files
+		return errNoRemoteID // since it is printed and stored
 	}
 	r.RemoteID = id
 	return nil

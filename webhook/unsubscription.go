@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Unsubscription is the wish of a person to get no more messages [public]. The gateway puts the
-// number on the account's blacklist itself, as far as Status says. A program that sends through
-// other ways, or keeps messages for later, has to honour it, too, whatever the Status.
+// Unsubscription is the wish of a person to get no more messages [public]. The gateway itself puts
+// the number on the account's blacklist, if Status says so. A program that sends in other ways, or
+// keeps messages for later, must honor it whatever the Status.
 //
-// The same unsubscription may come three times: it has the same ID. [smslink.E164] makes From the
-// one form of the number.
+// The same unsubscription may come three times, with the same ID. [smslink.E164] converts From to
+// the form to compare.
 //
-// An Unsubscription prints and logs as its id, status and time: everything else is untrusted text,
-// or names a person. encoding/json writes it whole.
+// An Unsubscription prints and logs as its id, status and time, since all else is untrusted text or
+// names a person. encoding/json writes all of it.
 //
 // [smslink.E164]: https://pkg.go.dev/github.com/go-smslink/smslink#E164
 type Unsubscription struct {
@@ -29,7 +29,7 @@ type Unsubscription struct {
 
 	Status        int    // 1: the number is blocked; -4: the account has no blocking rule; -5: its service is not active; 0: none came
 	StatusMessage string // the status as text
-	ServiceIDs    string // the services that the number is blocked for, as they came
+	ServiceIDs    string // of the services that the number is blocked for, unchanged
 
 	NetworkID   string // as in a Report
 	NetworkName string
@@ -53,7 +53,7 @@ func (u Unsubscription) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", uuid(u.ID)), slog.Int("status", u.Status), slog.Time("time", u.Time))
 }
 
-// uuid returns id if it has the form of a UUID. Untrusted text stays out of logs.
+// uuid returns id if it has the form of a UUID. Untrusted text is not logged.
 func uuid(id string) string {
 	if len(id) != 36 || strings.Count(id, "-") != 4 || strings.Trim(strings.ToLower(id), "0123456789abcdef-") != "" {
 		return "(not a UUID)"
@@ -62,7 +62,7 @@ func uuid(id string) string {
 }
 
 // parseUnsubscription parses an unsubscription. The parameters unsubscribe_message_id and sender
-// are required: a reply lacks the first.
+// are required. A reply lacks the first.
 func parseUnsubscription(values url.Values) (Unsubscription, error) {
 	var u Unsubscription
 	id, err := required(values["unsubscribe_message_id"])

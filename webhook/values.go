@@ -56,8 +56,8 @@ func alike(values []string) bool {
 	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) != strings.TrimSpace(values[0]) })
 }
 
-// take removes a parameter that has one value, and returns it. It leaves one that has several where
-// it is, and returns the empty string.
+// take removes a parameter that has one value, and returns the value. If it has several, take
+// leaves it and returns "".
 func take(values url.Values, name string) string {
 	if !alike(values[name]) {
 		return ""
@@ -76,8 +76,8 @@ func unixTime(text string) (time.Time, error) {
 	return time.Unix(int64(seconds), 0).UTC(), nil
 }
 
-// takeTime removes the timestamp and returns it. It leaves one that is not a number of Unix seconds
-// where it is, and returns the zero Time.
+// takeTime removes the timestamp and returns it. If it is not a number of Unix seconds, takeTime
+// leaves it and returns the zero Time.
 func takeTime(values url.Values) time.Time {
 	if !alike(values["timestamp"]) {
 		return time.Time{}
@@ -89,7 +89,7 @@ func takeTime(values url.Values) time.Time {
 	return at
 }
 
-// takePhone removes a parameter that names a phone, and returns it.
+// takePhone removes a parameter that has a phone number, and returns the number.
 func takePhone(values url.Values, name string) (string, error) {
 	number, err := required(values[name])
 	if err == nil && (len(number) > 64 || strings.ContainsFunc(number, func(c rune) bool { return c < ' ' || c > '~' })) {
@@ -102,7 +102,7 @@ func takePhone(values url.Values, name string) (string, error) {
 	return number, nil
 }
 
-// others returns the parameters that are left, or nil.
+// others returns the remaining parameters, or nil if there are none.
 func others(values url.Values) url.Values {
 	if len(values) == 0 {
 		return nil
@@ -134,7 +134,7 @@ const (
 	inJSON     = "application/json"
 )
 
-// postedForm returns the form in the body, or the one that a middleware has parsed from it.
+// postedForm returns the form in the body, also if a middleware has parsed it.
 func postedForm(r *http.Request) (url.Values, error) {
 	kind, settings, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	unread := r.PostForm == nil || kind == multiPart && r.MultipartForm == nil // ParseForm leaves a multipart body unread
@@ -167,7 +167,7 @@ func join(values, more url.Values) {
 	}
 }
 
-// readPairs is like url.ParseQuery, but keeps a pair that cannot be decoded, under the empty name.
+// readPairs is like url.ParseQuery, but keeps pairs that can't be decoded, under the empty name.
 func readPairs(encoded string) url.Values {
 	values := url.Values{}
 	for pair := range strings.SplitSeq(encoded, "&") {

@@ -1,30 +1,29 @@
-// Package webhook takes what the gateway sends to a program: delivery reports, unsubscriptions and
-// replies [public].
+// Package webhook receives what the gateway sends to a program: delivery reports, unsubscriptions
+// and replies [public].
 //
 // [Reports], [Unsubscriptions] and [Replies] each return an [http.Handler] for one URL of yours,
 // which you set in your account. They have the same shape, secret and answers.
 //
 // # The secret
 //
-// What the gateway sends has no signature. Only the secret in its URL shows that it is the
-// gateway's, so serve it over https. The secret is the last element of the URL's path. It has 16 to
-// 1024 characters of A-Z, a-z, 0-9, -, ., _ and ~; crypto/rand.Text makes a good one.
+// The gateway does not sign its requests. Only the secret in the URL shows that a request is the
+// gateway's, so serve the URL over https. The secret is the last element of the URL's path. It has
+// 16 to 1024 characters of A-Z, a-z, 0-9, -, ., _ and ~; crypto/rand.Text makes a good one.
 //
 // For https://shop.example/sms/reports/<secret>, mount the handler at /sms/reports/{secret}. An
-// [http.ServeMux] then answers a stranger as if no handler were there. Requests without the secret
-// are answered 404, and their body is not read. The time that the comparison takes depends on the
-// guess alone.
+// [http.ServeMux] then answers a stranger as if there were no handler. Requests without the secret
+// get a 404, and their body is not read. The time of the comparison depends only on the guess.
 //
 // # Answers
 //
 //   - 200: the callback returned nil.
-//   - 400: the request is not what the handler takes.
-//   - 403: the report is another connection's; see [Options].
+//   - 400: the request is not what the handler is for.
+//   - 403: the report is of another connection; see [Options].
 //   - 404: the request does not have the secret.
-//   - 405: the request's method is not one that the gateway uses.
+//   - 405: the gateway does not use the request's method.
 //   - 500: the callback returned an error or panicked, or the request's body ended early.
 //
-// After a connection error, or an answer from 400 to 599, the gateway sends an unsubscription and a
+// After a connection error, or an answer from 400 to 599, the gateway sends an unsubscription or a
 // reply twice more within two hours [public]. Whether it sends a report again is [unknown]. No
 // answer quotes the request.
 //
@@ -33,9 +32,9 @@
 // The callback is called in the request's goroutine, and concurrently. It must be idempotent: the
 // same call may come several times, and in any order.
 //
-// Its context has the request's values but is never cancelled, so that a gateway that hangs up does
-// not undo what has arrived whole; give it a time-out if the callback needs one. A panic is logged
-// and does not leave the handler, except for [http.ErrAbortHandler].
+// Its context has the request's values but is never canceled: a request that has arrived is
+// processed even if the gateway hangs up. Give it a time-out if the callback needs one. A panic is
+// recovered and logged, except [http.ErrAbortHandler].
 package webhook
 
 import (
@@ -55,44 +54,44 @@ import (
 // Options are the settings of a handler. Nil and zero fields mean the defaults.
 type Options struct {
 	// ConnectionID, if not empty, restricts [Reports] to the reports of one connection. Other
-	// reports, and those that name no connection, are answered 403. The gateway names the
-	// connection only if the account has that switched on. The other handlers ignore it.
+	// reports, and those that name no connection, get a 403. The gateway names the connection only
+	// if the account has that switched on. The other handlers ignore it.
 	ConnectionID string
 
-	// Answer returns the body of the answer to a reply that [Replies] has taken. With a setting
-	// of the account, the gateway sends that body back as an SMS and bills it [public]. Nil
-	// means an empty body. The other handlers ignore it.
+	// Answer returns the body of the answer to a reply whose callback has returned nil. If the
+	// account is set so, the gateway sends that body back as an SMS and bills it [public]. Nil
+	// means an empty body. Only [Replies] uses it.
 	Answer func(Reply) string
 
-	// Logger is called for each request. Nil means no logging. The levels are
+	// Logger gets one event for each request. Nil means no logging. The levels are
 	//
-	//   - Debug: a call that was taken, and a request without the secret
-	//   - Warn: a request with the secret that is not what the handler takes, or is another
-	//     connection's
-	//   - Error: a callback that failed or panicked
+	//   - Debug: the callback returned nil, or the request does not have the secret
+	//   - Warn: the request has the secret, but is not what the handler is for or is of another
+	//     connection
+	//   - Error: the callback failed or panicked
 	//
-	// No event has a URL, a text, a phone number, or the text of the callback's error or panic:
-	// it has their type, and the remote id of a report.
+	// No event has a URL, a text, a phone number, or the text of the callback's error or panic,
+	// only the type of these and the remote id of a report.
 	Logger *slog.Logger
 }
 
 // Reports returns a handler of delivery reports, which the gateway sends by GET or as a form POST
-// [public]. It calls take with each; see [Report] for how to keep them. The error names the
+// [public]. It calls take for each; see [Report] for how to store them. The error names the
 // argument at fault.
 func Reports(secret string, take func(context.Context, Report) error, opts *Options) (http.Handler, error) {
 	return newHandler("delivery report", secret, parseReport, take, opts)
 }
 
 // Unsubscriptions returns a handler of unsubscriptions, which the gateway sends by GET [public]. It
-// calls take with each; see [Unsubscription]. The error names the argument at fault.
+// calls take for each; see [Unsubscription]. The error names the argument at fault.
 func Unsubscriptions(secret string, take func(context.Context, Unsubscription) error, opts *Options) (http.Handler, error) {
 	return newHandler("unsubscription", secret, parseUnsubscription, take, opts)
 }
 
 // Replies returns a handler of replies, which the gateway sends by GET, as a form POST or as a JSON
-// POST [public]. It calls take with each; see [Reply]. The body of every answer to a request with
-// the secret is empty, unless [Options].Answer says otherwise, since the gateway may send it back
-// as an SMS. The error names the argument at fault.
+// POST [public]. It calls take for each; see [Reply]. The gateway may send the body of an answer
+// back as an SMS, so it is empty for every request with the secret, unless [Options].Answer returns
+// one. The error names the argument at fault.
 func Replies(secret string, take func(context.Context, Reply) error, opts *Options) (http.Handler, error) {
 	return newHandler("reply", secret, parseReply, take, opts)
 }
@@ -109,7 +108,7 @@ type call interface {
 	slog.LogValuer
 }
 
-// handler takes one kind of calls.
+// handler handles one kind of calls.
 type handler[T call] struct {
 	kind         string
 	isSecret     func(string) bool
@@ -141,7 +140,7 @@ func newHandler[T call](kind, secret string, parse func(url.Values) (T, error), 
 	if opts.ConnectionID != "" {
 		h.isConnection = matcher(opts.ConnectionID)
 	}
-	return http.HandlerFunc(h.serve), nil // fmt prints a func as its address, so it cannot print the secret
+	return http.HandlerFunc(h.serve), nil // of which fmt prints the address, and not the secret
 }
 
 // plainInPath reports whether c is never escaped in a URL (RFC 3986, unreserved).
@@ -149,8 +148,8 @@ func plainInPath(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-._~", c)
 }
 
-// matcher returns a function that reports whether a text equals want. It compares digests, so that
-// the time it takes depends on the text alone.
+// matcher returns a function that reports whether a text equals want. It compares digests, so its
+// time depends only on the text.
 func matcher(want string) func(string) bool {
 	digest := sha256.Sum256([]byte(want))
 	return func(text string) bool {
@@ -222,8 +221,8 @@ func (h *handler[T]) say(w http.ResponseWriter, status int, text string) {
 	http.Error(w, text, status)
 }
 
-// result is what the callback returned or panicked with. It leaves out the text of a panic: even
-// the runtime's own may quote an index.
+// result is what the callback returned or panicked with, without the text of a panic: even one of
+// the runtime may quote a number.
 type result struct {
 	answer    string
 	err       error
@@ -247,7 +246,7 @@ func (h *handler[T]) call(ctx context.Context, c T) (r result) {
 			r = result{err: errPanicked, panicType: fmt.Sprintf("%T", value), stack: stack()}
 		}
 	}()
-	r.err = h.take(context.WithoutCancel(ctx), c) // what has arrived whole outlives its request
+	r.err = h.take(context.WithoutCancel(ctx), c)
 	if reply, ok := any(c).(Reply); ok && r.err == nil && h.answer != nil {
 		r.answer = h.answer(reply)
 	}
@@ -255,7 +254,7 @@ func (h *handler[T]) call(ctx context.Context, c T) (r result) {
 	return r
 }
 
-// log logs what the callback made of the call.
+// log logs the result of the callback.
 func (h *handler[T]) log(ctx context.Context, c T, r result) {
 	switch {
 	case r.err == nil:
