@@ -144,7 +144,7 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 	}
 	asked := false
 	began := time.Now()
-	for ; time.Since(began) < 30*time.Second; time.Sleep(30 * time.Millisecond) {
+	for ; time.Since(began) < 5*time.Minute; time.Sleep(30 * time.Millisecond) {
 		records, err := f.box.Lookup(ctx, keys...)
 		if err != nil {
 			return err

@@ -23,9 +23,11 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// plansRows is how many rows each table has that grows, and plansRead the most of them that one
-// statement may read: a package, and what lies beside it.
-const plansRows, plansRead = 20_000, 1_500
+// plansRows is how many rows each table has that grows.
+var plansRows = unlessLong(5_000, 20_000)
+
+// plansRead is the most rows that one statement may read: a package, and what lies beside it.
+const plansRead = 1_500
 
 // Every statement that is repeated finds its rows by an index, however large the tables grow, and
 // also if the database still has the statistics of empty tables.
