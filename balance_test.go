@@ -203,7 +203,7 @@ func TestBalance_event(t *testing.T) {
 		logged.String())
 }
 
-// A server that throws the form back at us is quoted nowhere.
+// No error and no log quotes a server that echoes the form.
 func TestBalance_serverThatEchoesTheForm(t *testing.T) {
 	for _, answer := range []string{
 		"MESSAGE;4;" + secrets.Password + ";1,2", "MESSAGE;4;ok;" + secrets.Password, "ERROR;7;" + secrets.Password,

@@ -482,8 +482,8 @@ var injections = []string{
 	"\r\nX-Injected: 1",
 }
 
-// Through no field does anything get into another one: each upload comes to the
-// gateway with the fields that it was given, or is refused.
+// No field can change another one. Each upload reaches the gateway with the fields that it was
+// given, or is refused.
 func TestSend_injectionThroughEveryField(t *testing.T) {
 	var seen atomic.Value // the last upload's boundary
 	gw := smslinktest.NewUnstartedGateway(nil)

@@ -308,7 +308,7 @@ func unbase64(t testing.TB, s string) []byte {
 	return raw
 }
 
-// fill adds a vector's messages and tells which of them were accepted.
+// fill adds a vector's messages and reports which of them were accepted.
 func (v vector) fill(p *smslink.Package) []bool {
 	var accepted []bool
 	for _, m := range v.Messages {

@@ -79,8 +79,8 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 	}
 }
 
-// A server that throws the request back at us, in every place where net/http
-// might quote it, and a log that hears it all.
+// A server echoes the request in every place where net/http might quote it, and the log has
+// every level.
 func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 	echo := secrets.Password + " " + secrets.Number + " " + secrets.Text
 	for name, answer := range map[string]string{
@@ -129,7 +129,7 @@ func TestSend_serverThatEchoesTheUpload(t *testing.T) {
 	}
 }
 
-// The same from a transport of the caller's, which wraps what it knows we keep.
+// The same with a transport of the caller's that wraps errors which quote secrets.
 func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

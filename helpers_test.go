@@ -186,7 +186,7 @@ func lenientPackage() *smslink.Package {
 	return &smslink.Package{LenientReceivers: true}
 }
 
-// answered is what Send makes of a 2xx with that body.
+// answered returns what Send makes of a 2xx with that body.
 func answered(t testing.TB, p *smslink.Package, body string) (*smslink.Response, error) {
 	t.Helper()
 	return newClient(t,
@@ -197,7 +197,7 @@ func answered(t testing.TB, p *smslink.Package, body string) (*smslink.Response,
 		})}}).Send(context.Background(), p)
 }
 
-// unframed returns a response without Content-Length or chunks, which its connection's end ends.
+// unframed returns a response without Content-Length or chunks. It ends with its connection.
 func unframed(status, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %s\r\nConnection: close\r\n\r\n%s", status, body)
 }

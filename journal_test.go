@@ -373,7 +373,7 @@ func TestStream_drainedWhileAnotherStreamSendsTheSame(t *testing.T) {
 	require.Len(t, gateway.Messages(), 7)
 }
 
-// So it is if the Limiter panics or ends its goroutine.
+// The same holds if the Limiter panics or ends its goroutine.
 func TestStream_limiterThatCrashesWhileAnotherStreamSendsTheSame(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {

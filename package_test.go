@@ -207,8 +207,8 @@ func TestPackage_keepsItsMessagesAcrossBlocks(t *testing.T) {
 	}
 }
 
-// A package of many blocks comes to the gateway whole, with every codec, and with
-// one of another's making, which sees it in one piece.
+// A package of many blocks reaches the gateway whole with every codec. A codec of the caller's
+// gets it in one piece.
 func TestSend_packageOfManyBlocks(t *testing.T) {
 	gw := newGateway(t, nil)
 	for _, codec := range append(codecs[:len(codecs):len(codecs)], foreignCodec{smslink.CodecZlib}) {
@@ -397,8 +397,8 @@ func TestSegments_areThoseOfTheTextAsItArrives(t *testing.T) {
 	require.Zero(t, new(smslink.Package).Segments())
 }
 
-// BenchmarkAdd has beside it what no Add can do without: the same bytes appended,
-// and the receiver and the text looked at byte by byte.
+// BenchmarkAdd also measures the work that no Add can avoid: appending the same bytes, and
+// looking at the receiver and the text byte by byte.
 func BenchmarkAdd(b *testing.B) {
 	all := messages(10_000)
 	p := packageOfAll(b, all)

@@ -268,7 +268,7 @@ func TestBalance_unframedReplyMayBeCutInANumber(t *testing.T) {
 	}
 }
 
-// The start of a MESSAGE is one however the parser would trim it.
+// The start of a MESSAGE counts as one, however the parser would trim it.
 func TestSend_halfAMESSAGEUnderA4xxIsInDoubt(t *testing.T) {
 	const whole = "MESSAGE;"
 	for _, before := range []string{"", "\ufeff", " ", "\r\n", "\n\ufeff \t"} {

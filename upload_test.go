@@ -607,8 +607,8 @@ func TestSend_onlyOneBodyAtATimeCanBeRead(t *testing.T) {
 	require.EqualValues(t, 1, whole.Load())
 }
 
-// Ways on which no trace sees an upload go, before a dial that fails: what the
-// gateway may have taken is not said to be unsent.
+// An upload may go out unseen by the trace, before a dial that fails. A package that the gateway
+// may have taken is not reported as not sent.
 func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
@@ -862,7 +862,7 @@ func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
 	}
 }
 
-// Wherever a redirect leads, to another host or to http, no one gets the password.
+// No redirect, to another host or to http, receives the password.
 func TestSend_passwordIsNotRedirected(t *testing.T) {
 	var there atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { there.Add(1) }))

@@ -101,8 +101,8 @@ func TestFold_everyCharacterThereIs(t *testing.T) {
 	}
 }
 
-// Whether some characters are replaced, and by what, hangs on the one before or after them: every
-// such pair, in either order, with what folds and with what stays.
+// The replacement of some characters depends on the one before or after them. The test has every
+// such pair, in either order, with characters that fold and others that stay.
 func TestFold_twiceChangesNothingMore(t *testing.T) {
 	var folds, contextual []string
 	for r := range rune(0x10000) {

@@ -29,7 +29,7 @@ const defaultAlphabet = "@£$¥èéùìòÇ\nØø\rÅå" +
 // ] 0x3E, | 0x40, € 0x65.
 const extension = "\f^{}\\[~]|€"
 
-// septets are what the tables say of a character.
+// septets returns a character's septets by the tables.
 func septets(r rune) int {
 	switch {
 	case r == '\x1b':
@@ -133,7 +133,7 @@ func TestMeasure_everyBoundary(t *testing.T) {
 	}
 }
 
-// Characters are counted several bytes at a time: any two bytes, at any place.
+// Characters are counted several bytes at a time. The test has any two bytes at any place.
 func TestMeasure_anyTwoBytesAnywhere(t *testing.T) {
 	texts := [][]byte{[]byte("ășțîâ"), []byte("ă1234567"), []byte("ă23456789șa€ 👍 țîâĂ😀"), []byte("ă" + strings.Repeat("語", 9))}
 	for a := range 256 {

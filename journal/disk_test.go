@@ -50,7 +50,7 @@ func TestOpen_aNewFileIsItsOwnersAlone(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
-// Whoever opens a journal that others can read takes that from them.
+// Opening a journal that others can read makes it readable for its owner alone.
 func TestOpen_makesAFileItsOwnersAlone(t *testing.T) {
 	for _, content := range []string{"empty", "a journal"} {
 		for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o666: 0o600, 0o640: 0o600, 0o606: 0o600, 0o777: 0o700, 0o600: 0o600} {
@@ -75,7 +75,7 @@ func TestOpen_makesAFileItsOwnersAlone(t *testing.T) {
 	require.Equal(t, os.FileMode(0o644), info.Mode().Perm(), "it is no journal")
 }
 
-// A pipe is no place to remember in.
+// A pipe can't be a journal.
 func TestOpen_refusesAPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(path, 0o600))

@@ -71,7 +71,7 @@ var changes = map[string]func(j *journal.File) error{
 	"campaign": func(j *journal.File) error { return j.SetCampaign("november") },
 }
 
-// picture is all that a journal answers about the ids of these tests, and of itself.
+// picture holds a journal's answers about the ids of these tests, and about itself.
 func picture(t *testing.T, j *journal.File) string {
 	t.Helper()
 	known, err := j.Known(background, []int64{1, 2, 3, 4, 5, 6, 100, 101})

@@ -125,8 +125,8 @@ func TestFile_noticesThatItWasMoved(t *testing.T) {
 	}
 }
 
-// A file server is away for a moment, so that it can't be told whether the file is at its path. The
-// messages of that Intend are not sent. All else goes on.
+// A file server is away for a moment, so the journal can't find out whether the file is at its
+// path. The messages of that Intend are not sent. Everything else goes on.
 func TestFile_anErrorThatPassesIsNotKept(t *testing.T) {
 	skipOnWindows(t)
 	path := filled(t)
@@ -147,8 +147,8 @@ func TestFile_anErrorThatPassesIsNotKept(t *testing.T) {
 	require.Equal(t, []int64{5, 100}, inDoubt(open(t, path)))
 }
 
-// Another program, such as a shell's >, changes the length of the open file. What is recorded from
-// then on would stand behind a hole, so that nothing is.
+// Another program, such as a shell's >, changes the length of the open file. A later record
+// would stand behind a hole, so nothing is recorded.
 func TestFile_noticesThatItsLengthWasChanged(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"emptied":  func(path string) error { return os.Truncate(path, 0) },
@@ -200,7 +200,7 @@ func TestFile_isWhereALinkLeads(t *testing.T) {
 	require.ErrorIs(t, j.Intend(background, []int64{102}), journal.ErrMoved)
 }
 
-// A path is that of the folder it was opened in.
+// A relative path is that of the folder in which it was opened.
 func TestFile_staysWhereItIsWhenTheProgramMoves(t *testing.T) {
 	t.Chdir(t.TempDir())
 	j := open(t, "journal")

@@ -126,7 +126,7 @@ func TestGateway_endsAnUploadThatStalls(t *testing.T) {
 	send(t, gateway, packageOf(t, nil, 1))
 }
 
-// So does one that comes a byte at a time.
+// An upload that comes a byte at a time ends after a while, too.
 func TestGateway_endsAnUploadThatDrips(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.WaitFor(time.Hour, 200*time.Millisecond)

@@ -130,7 +130,7 @@ func TestReports_failuresAreReturned(t *testing.T) {
 
 }
 
-// In the URL of a callback there is a secret.
+// A callback's URL holds a secret.
 func TestReports_failuresDoNotQuoteTheURL(t *testing.T) {
 	away := httptest.NewServer(http.NotFoundHandler())
 	away.Close()

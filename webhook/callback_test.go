@@ -97,7 +97,7 @@ func fall(deeper int) error {
 	return fmt.Errorf("%w", fall(deeper-1))
 }
 
-// As in a program that sets GODEBUG=panicnil=1, whose recover then tells nothing.
+// This is a program with GODEBUG=panicnil=1, whose recover returns nil.
 func TestReports_panicOfNil(t *testing.T) {
 	if !strings.Contains(os.Getenv("GODEBUG"), "panicnil=1") {
 		run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReports_panicOfNil$")

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Guesses whose digest starts, or ends, as the secret's does are guesses.
+// A secret whose digest has only the start or the end of the right one is refused.
 func TestReports_comparesAllOfTheDigest(t *testing.T) {
 	h := newHandler(t, new(reports).take, nil)
 	digest := sha256.Sum256([]byte(urlSecret))

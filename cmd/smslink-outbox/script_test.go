@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"smslink-outbox": main, "smslink": starter})
 }
 
-// starter is what the program smslink has of the outbox.
+// starter is the command that the program smslink has for the outbox.
 func starter() {
 	cli.Main(func(c cli.Console) *cobra.Command {
 		cmd := &cobra.Command{Use: "smslink"}

@@ -15,7 +15,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// The figures have the names of smslinkotel's metrics, and are drawn over those of before.
+// The figures have the names of smslinkotel's metrics, and overwrite the ones shown before.
 func TestOutboxStatus_watch(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	t.Cleanup(gateway.Close)

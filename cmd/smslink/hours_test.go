@@ -12,7 +12,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// At the end of the hours it stops as with Ctrl-C, and in the morning the same command goes on.
+// At the end of the hours the command stops as with Ctrl-C. In the morning the same command goes
+// on.
 func TestSend_hours(t *testing.T) {
 	romania, err := time.LoadLocation("Europe/Bucharest")
 	require.NoError(t, err)

@@ -39,7 +39,7 @@ func TestSend_columnsAreShown(t *testing.T) {
 	require.Contains(t, got.out, "2;0712345678;numeric;din a doua foaie;0\n")
 }
 
-// A refusal names the cell, and shows no more of a number than makes it out.
+// A refusal names the cell, and shows only as much of a number as identifies it.
 func TestSend_refusalsNameTheCell(t *testing.T) {
 	got := smslinkIn(nil, "", "send", "--sandbox", filesFolder+"excel.xlsx")
 	require.Equal(t, cli.ExitNotSent, got.code)
@@ -53,7 +53,7 @@ func TestSend_refusalsNameTheCell(t *testing.T) {
 	}
 }
 
-// Row numbers are no ids: what was sent is known by its contents.
+// Row numbers are no ids: a sent row is recognized by its contents.
 func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder := t.TempDir()
@@ -98,8 +98,8 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	}
 }
 
-// A campaign that was sent with --on-bad-row skip, in whose file a row then went and one came,
-// while all others have other numbers.
+// A campaign was sent with --on-bad-row skip. Then a row of its file was removed and another one
+// added, so that all other rows have other numbers.
 func TestSend_rowNumbersThatMoved(t *testing.T) {
 	for _, header := range []string{"Nr. crt.", "#", "No.", "id"} {
 		t.Run(header, func(t *testing.T) {
@@ -135,8 +135,8 @@ func TestSend_workbookSavedAgain(t *testing.T) {
 	require.Len(t, gateway.Uploads(), 1)
 }
 
-// However rows are moved, added, removed and corrected between runs that meet faults, no message is
-// sent twice, and none of the last file is lost.
+// Rows are moved, added, removed and corrected between runs that meet faults. No message is sent
+// twice, and none of the last file is lost.
 func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 	random := rand.New(rand.NewPCG(20261130, 25))
 	refused, sent := 0, 0

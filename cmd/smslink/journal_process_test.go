@@ -100,7 +100,7 @@ func TestSend_killedAndResolved(t *testing.T) {
 	t.Logf("%d of 5 rounds left a doubt", doubts)
 }
 
-// A pipe has no row numbers that a journal could rely on, whatever it is called.
+// A pipe has no row numbers that a journal could rely on, whatever its name.
 func TestSend_rowNumbersOfAPipe(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder := t.TempDir()

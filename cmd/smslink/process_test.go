@@ -305,7 +305,7 @@ func TestSend_fileThatChangesMeanwhile(t *testing.T) {
 	require.Len(t, gateway.Messages(), 20)
 }
 
-// A producer that pauses keeps no one waiting, and what it has written is reported.
+// An interrupt ends the command although its producer pauses, and the rows so far are reported.
 func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 	gateway := newGateway(t, nil)
 	in, producer := io.Pipe()
@@ -333,7 +333,7 @@ func TestSend_interruptedWhileAPipeIsIdle(t *testing.T) {
 	require.Contains(t, p.err.String(), "interrupted")
 }
 
-// Under nohup a terminal's end ends nothing.
+// Under nohup, the end of the terminal does not end the command.
 func TestSend_hangupUnderNohup(t *testing.T) {
 	gateway, pass := newHoldingGateway(t, 1)
 	p := &process{Cmd: exec.CommandContext(t.Context(), "nohup", "smslink", "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, numbered(t, 100))}

@@ -154,7 +154,7 @@ func TestSandbox_callback(t *testing.T) {
 	require.Equal(t, http.MethodGet, <-methods)
 }
 
-// A phone on the page replies and unsubscribes, and a program hears of both.
+// A phone on the page replies and unsubscribes, and the program receives both.
 func TestSandbox_repliesAndUnsubscriptions(t *testing.T) {
 	const secret = "a-secret-of-16-characters-or-more"
 	var replies []webhook.Reply

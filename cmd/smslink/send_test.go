@@ -279,7 +279,7 @@ func TestSend_outcomes(t *testing.T) {
 	require.Empty(t, gateway.Messages())
 }
 
-// The remote ids are kept whatever becomes of the report.
+// The remote ids are kept even if the report is lost.
 func TestSend_reportThatCannotBeWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results.csv")
 	var errOut bytes.Buffer

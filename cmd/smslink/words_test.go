@@ -30,7 +30,7 @@ func csvLine(t *testing.T, fields ...string) string {
 	return line.String()
 }
 
-// A server may quote the password in many ways; none shows any part of it that says something.
+// A server may quote the password in many ways. No output shows a part of it.
 func TestSend_serverQuotesThePassword(t *testing.T) {
 	const password = `hunter2;<'Zq"&9;tail-end`
 	for name, quoted := range map[string]string{

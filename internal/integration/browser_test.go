@@ -82,7 +82,7 @@ func (b *browser) open(url string) {
 	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Navigate(url)))
 }
 
-// js is what an expression comes to on the page; a promise is waited for.
+// js returns the value of an expression on the page. It waits for a promise.
 func js[T any](b *browser, expression string) T {
 	b.t.Helper()
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
@@ -117,7 +117,7 @@ func (b *browser) focus(id string) {
 	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Focus("#"+id)))
 }
 
-// scripts lets pages opened from here on run scripts, or not.
+// scripts sets whether pages that are opened later run scripts.
 func (b *browser) scripts(run bool) {
 	b.t.Helper()
 	_, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
@@ -127,7 +127,7 @@ func (b *browser) scripts(run bool) {
 	require.NoError(b.t, err)
 }
 
-// view sets the window, in a desktop's or a phone's manner.
+// view sets the window to that of a desktop or a phone.
 func (b *browser) view(width, height int64, scheme string) {
 	b.t.Helper()
 	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.EmulateViewport(width, height)))

@@ -16,8 +16,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// One client, 64 goroutines and every codec at once, and each package comes
-// back with its own results.
+// One client serves 64 goroutines with every codec at once, and each package gets its own
+// results.
 func TestClient_sharedBy64Goroutines(t *testing.T) {
 	const goroutines, each = 64, 10
 	gateway := smslinktest.NewGateway(nil)
@@ -74,8 +74,8 @@ func leak(options ...goleak.Option) (err error) {
 	return err
 }
 
-// However a Send ends, nothing that it started runs on, except a connection that is kept for the
-// next one.
+// After a Send nothing that it started still runs, except a connection that is kept for the next
+// one.
 func TestSend_leavesNoGoroutine(t *testing.T) {
 	for name, fault := range map[string]smslinktest.Fault{
 		"accepted": {}, "hang-up": smslinktest.HangUp(), "reset": smslinktest.ResetConnection(), "lost reply": smslinktest.LoseReply(),

@@ -149,7 +149,7 @@ func (s *http2Server) sendTo(t *testing.T) smslink.Outcome {
 	return smslink.OutcomeOf(err)
 }
 
-// serve reads to the end of the connection, whatever it has said in between.
+// serve reads to the end of the connection, whatever it has answered before.
 func (s *http2Server) serve(conn *tls.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))

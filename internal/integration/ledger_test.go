@@ -297,7 +297,7 @@ func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	return outcome
 }
 
-// audit holds the ledger against what the client said.
+// audit compares the ledger with what the client said.
 func (l *lane) audit() {
 	if uploads := len(l.gateway.Uploads()); uploads > l.departed && !l.road.resends {
 		l.breach("%d whole uploads arrived, of %d Sends", uploads, l.departed)
@@ -335,7 +335,7 @@ func (l *lane) audit() {
 	}
 }
 
-// auditResult holds the last response's word on one message against the ledger.
+// auditResult compares the last response's result of one message with the ledger.
 func (l *lane) auditResult(s *shipment, i int, taken []smslinktest.Message) {
 	if s.response == nil {
 		return

@@ -113,8 +113,8 @@ func (p *proxy) down() {
 	}
 }
 
-// up listens again, if need be once a connection has gone that has taken the port for
-// its own end.
+// up listens again. If a connection has taken the port for its own end, up waits until it is
+// closed.
 func (p *proxy) up() (err error) {
 	for range 1200 { // a minute
 		var socket net.Listener

@@ -166,7 +166,7 @@ func (l *lane) auditStreams() {
 	}
 }
 
-// However a stream ends, nothing of it runs on.
+// After a stream has ended, nothing that it started still runs.
 func TestStream_leavesNoGoroutine(t *testing.T) {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(20 * time.Millisecond) }})
 	defer gateway.Close()

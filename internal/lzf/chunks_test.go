@@ -77,7 +77,7 @@ func TestAppendCompress_cutsTakeHardlyMore(t *testing.T) {
 	require.LessOrEqual(t, len(compress(t, nil, noise[:3000], noise[3000:], noise)), half+half/10)
 }
 
-// The race detector has some of it thrown away.
+// Under the race detector a pool drops some of its items.
 func TestAppendCompress_reusesItsMemory(t *testing.T) {
 	pieces := cut(corpus.Lines(100_000), 60_000)
 	packed := make([]byte, 0, 100_000)

@@ -59,8 +59,8 @@ func TestAppend_takesAsManyAtATimeAsThereAreCores(t *testing.T) {
 	})
 }
 
-// No more parts than cores run at a time, no more than twice as many are begun before the first is
-// appended, and none runs when Append has returned.
+// At most as many parts as cores run at a time, at most twice as many begin before the first is
+// appended, and none runs once Append has returned.
 func TestAppend_boundsWhatRuns(t *testing.T) {
 	onCores(t, func(t *testing.T, cores int) {
 		var running, begun atomic.Int64

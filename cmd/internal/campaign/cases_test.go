@@ -16,7 +16,7 @@ import (
 // now is the time of these tests.
 func now() time.Time { return time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC) }
 
-// survey is what a file's rows are and what is said about them, or why they can't be read.
+// survey returns a file's rows and the survey of them, or the error that stops the reading.
 func survey(t testing.TB, name string, opts campaign.Options) (rows []string, s campaign.Survey, err error) {
 	t.Helper()
 	if opts.Now == nil {
@@ -163,8 +163,7 @@ func file(t testing.TB, name, content string) string {
 	return name
 }
 
-// A row that was to be sent at a time that has passed may have been, in an earlier run: all of it
-// is known.
+// A row whose time has passed may have been sent by an earlier run, so all of it is read.
 func TestRows_past(t *testing.T) {
 	c, err := campaign.Open([]string{file(t, "p.csv", "to,text,send_at\n0712345678,ă,2026-11-30T11:59:59Z\n0712345678,a,2026-11-30T12:00:01Z\n")}, campaign.Options{Now: now})
 	require.NoError(t, err)

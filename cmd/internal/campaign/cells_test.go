@@ -86,7 +86,7 @@ func TestWorkbook_cells(t *testing.T) {
 	}
 }
 
-// The cells that an array formula fills have its results, but no formula.
+// The cells that an array formula fills hold its results and no formula.
 func TestWorkbook_arrayFormulas(t *testing.T) {
 	cells := []string{`<c><f t="array" ref="B2:B3">A1:A2</f><v>0</v></c>`, `<c><v>0</v></c>`, `<c><v>0</v></c>`}
 	rows, _, err := survey(t, bookOf(t, "mesaj", nil, cells...), campaign.Options{})
@@ -96,7 +96,7 @@ func TestWorkbook_arrayFormulas(t *testing.T) {
 	require.Equal(t, "4 0712345678 0", rows[2])
 }
 
-// A workbook that is to be calculated once it is opened holds no results.
+// A workbook that is calculated only when it is opened holds no results.
 func TestWorkbook_toBeCalculated(t *testing.T) {
 	cells := []string{`<c t="str"><f>A1</f><v>vechi</v></c>`, inline("scris")}
 	for calculation, outdated := range map[string]bool{
@@ -187,7 +187,7 @@ func TestWorkbook_hidden(t *testing.T) {
 	}
 }
 
-// The first sheet that can be seen is read, and another one by its name.
+// The first visible sheet is read, or another one by its name.
 func TestWorkbook_sheets(t *testing.T) {
 	book := func(states ...string) string {
 		sheets, rels := "", ""

@@ -142,7 +142,7 @@ func TestWorkbook_parts(t *testing.T) {
 	require.EqualError(t, err, name+": the workbook has more rows, columns or sheets than a spreadsheet can have")
 }
 
-// A part whose bytes are not those that were written is refused, whichever part it is.
+// Any part with changed bytes is refused.
 func TestWorkbook_checksums(t *testing.T) {
 	whole, err := os.ReadFile(filepath.Join("testdata", "files", "libreoffice-text.xlsx"))
 	require.NoError(t, err)

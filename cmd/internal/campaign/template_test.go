@@ -108,8 +108,7 @@ func TestParseTemplate_refuses(t *testing.T) {
 	}
 }
 
-// No template and no row makes a text with something else than the template's literals and the
-// row's fields.
+// A text holds nothing except the template's literals and the row's fields.
 func FuzzTemplate(f *testing.F) {
 	f.Add("Bună, {nume|client}! {{x}}", "Ana")
 	f.Add("{nume}{nume|}", "")

@@ -179,7 +179,7 @@ func TestRows_oddTexts(t *testing.T) {
 	}
 }
 
-// A column of row numbers is no id, whatever it is called.
+// A column of row numbers is not used as ids, whatever it is called.
 func TestColumns_rowNumbersAreNoIDs(t *testing.T) {
 	for _, name := range []string{"Nr. crt.", "Nr.crt", "NR CRT", "#", "No.", "No", "Nr", "Nr.", "Poziție", "Row", "Index"} {
 		rows, err := rowsOf(t, name+",to,text\n7,0712345678,a\n7,0712345679,b\n")
@@ -205,7 +205,7 @@ func TestColumns_names(t *testing.T) {
 	}
 }
 
-// A time is read as people write it, if it is certain which it is.
+// A time is read as people write it, unless it is ambiguous.
 func TestRows_times(t *testing.T) {
 	bucharest, err := time.LoadLocation("Europe/Bucharest")
 	require.NoError(t, err)

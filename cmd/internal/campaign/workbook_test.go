@@ -12,7 +12,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/xlsx/xlsxtest"
 )
 
-// A broken workbook is refused: what stands behind the break is never taken for the rows' end.
+// A broken workbook is refused: the break is never taken for the end of the rows.
 func TestWorkbook_broken(t *testing.T) {
 	whole, err := os.ReadFile(filepath.Join("testdata", "files", "libreoffice-text.xlsx"))
 	require.NoError(t, err)

@@ -50,7 +50,7 @@ func TestPages_areBounded(t *testing.T) {
 	require.Contains(t, s.page("/controls"), "and 80 more")
 }
 
-// Streams that no one reads take no more than a fixed number of connections, and a page that is
+// Streams that no one reads take a fixed number of connections at the most, and a page that is
 // opened later still receives changes.
 func TestEvents_areBounded(t *testing.T) {
 	s := serve(t, nil)

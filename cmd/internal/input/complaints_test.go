@@ -29,7 +29,7 @@ func TestComplaints(t *testing.T) {
 	require.Equal(t, "a.csv:2: id is bad\n", few.String())
 }
 
-// Complaints that are all different take no memory without end.
+// The memory for complaints is bounded, even if all are different.
 func TestComplaints_manyReasons(t *testing.T) {
 	var c Complaints
 	for line := range 10_000 {

@@ -33,7 +33,7 @@ func TestRecentReports_whatMakesTwoTheSame(t *testing.T) {
 	require.False(t, nothing.contains(first))
 }
 
-// The last reports are remembered, up to the limit, and at most as many before them.
+// The latest reports are remembered up to the limit, and at most as many older ones.
 func TestRecentReports_isBounded(t *testing.T) {
 	report := func(id int) webhook.Report { return webhook.Report{RemoteID: strconv.Itoa(id)} }
 	for _, limit := range []int{1, 2, 3, 10} {

@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 )
 
-// What is added to a results file is read, and the whole file if it was replaced.
+// Rows added to a results file are read, and the whole file if it was replaced.
 func TestResultRows(t *testing.T) {
 	folder := t.TempDir()
 	name := filepath.Join(folder, "results.csv")

@@ -136,7 +136,7 @@ func (c *chaos) optOut(ctx context.Context, i int) bool {
 	return err == nil
 }
 
-// order reports whether the orders came to their end.
+// order takes n orders in a transaction, and reports whether it has ended.
 func (c *chaos) order(ctx context.Context, first, n int, commit bool) bool {
 	var there int
 	if err := c.db.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM shop_order WHERE id = %d", first)).Scan(&there); err != nil {

@@ -20,7 +20,7 @@ const (
 	emoji    = "Gata 😀👩🏽‍🚀"
 )
 
-// A connection's character set is the enqueuer's matter: what it enqueues arrives all the same.
+// Texts arrive unchanged, whatever the character set of the enqueuer's connection.
 func TestEnqueue_connectionCharacterSets(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t)

@@ -127,8 +127,8 @@ func TestRun_deadPooledConnections(t *testing.T) {
 	})
 }
 
-// Settings that would break a promise in silence are refused by name, by Run and by the first call
-// of Enqueue.
+// Run and the first call of Enqueue refuse settings that would silently break a promise, by
+// name.
 func TestMariaDB_refusesSettings(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t)
