@@ -17,7 +17,7 @@ type Dialect struct {
 
 	now           string // microseconds since 1970 of the database's clock, in UTC
 	begin         string // the first statement of each of our transactions
-	prepare       string // the first statement of Enqueue and Cancel in a transaction of the caller's, or empty
+	prepare       string // the first statement of ours in a transaction of the caller's, or empty
 	erased        string // the last statement of Erase, or empty
 	state         string // now, the epoch, and what may lose or alter data, or an empty text
 	session       string // the connection's setting that would break a promise in silence, or an empty text

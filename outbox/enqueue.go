@@ -31,7 +31,7 @@ type Message struct {
 
 	Lane      string        // of [Options].Lanes; empty means [Bulk]
 	NotBefore time.Time     // not uploaded before, by the database's clock; the zero Time means now
-	Expires   time.Duration // not uploaded later than this after it was enqueued; 0 means never
+	Expires   time.Duration // its upload does not begin later than this after Enqueue; 0 means no limit
 }
 
 // Format prints the key and the text's size, whatever the verb.
@@ -56,6 +56,9 @@ type Tx interface {
 //		tag, err := tx.Exec(ctx, query, args...)
 //		return tag.RowsAffected(), err
 //	})
+//
+// On MySQL and MariaDB the first [Outbox.Enqueue] in a TxFunc needs another connection of the outbox's
+// database for a moment.
 type TxFunc func(ctx context.Context, query string, args ...any) (rows int64, err error)
 
 // ExecContext calls f.

@@ -10,8 +10,7 @@ import (
 )
 
 // OptOut records in tx that numbers want no more messages, and ends those that are queued to them
-// as
-// [OptedOut], except in lanes that ignore opt-outs. It returns how many numbers had not opted out
+// as [OptedOut], except in lanes that ignore opt-outs. It returns how many numbers had not opted out
 // before. What is enqueued later ends in the same way. A message that was claimed before is sent.
 //
 // Numbers may have any form that [smslink.E164] takes, and its error is returned for any other.
@@ -19,6 +18,9 @@ import (
 func (o *Outbox) OptOut(ctx context.Context, tx Tx, numbers ...string) (added int, err error) {
 	canonical, err := e164(numbers)
 	if err != nil || len(numbers) == 0 {
+		return 0, err
+	}
+	if err := o.prepare(ctx, tx); err != nil {
 		return 0, err
 	}
 	n, err := o.execEach(ctx, tx, o.dialect.optOut, jsonArrays(canonical))
@@ -44,6 +46,9 @@ func (o *Outbox) OptOut(ctx context.Context, tx Tx, numbers ...string) (added in
 func (o *Outbox) OptIn(ctx context.Context, tx Tx, numbers ...string) (removed int, err error) {
 	canonical, err := e164(numbers)
 	if err != nil || len(numbers) == 0 {
+		return 0, err
+	}
+	if err := o.prepare(ctx, tx); err != nil {
 		return 0, err
 	}
 	n, err := o.execEach(ctx, tx, o.dialect.optIn, jsonArrays(canonical))

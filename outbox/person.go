@@ -80,8 +80,7 @@ type Erasure struct {
 
 // ErasePerson cancels what is queued to a number, and erases the receivers, senders and texts of
 // all messages to it that have ended. Call it again once those that wait have ended. It takes
-// numbers as
-// [Outbox.Person] does. An opt-out is kept: see [Outbox.OptIn].
+// numbers as [Outbox.Person] does. An opt-out is kept: see [Outbox.OptIn].
 //
 // by and reason must not be empty. They are kept in smslink_meta, with the counts and without the
 // number.

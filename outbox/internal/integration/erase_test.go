@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -74,6 +75,39 @@ func TestErase_leavesNothingInSQLitesFiles(t *testing.T) {
 			require.Equal(t, "ok", check)
 		})
 	}
+}
+
+// A connection that only changes opt-outs leaves no number in SQLite's files, although the message
+// that the opt-out ended is written elsewhere in its page.
+func TestOptIn_leavesNothingInSQLitesFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	dsn := filepath.Join(dir, "outbox.db") + sqliteOptions
+	b := newBench(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: dsn}, nil)
+	const n = 300
+	numbers := make([]string, n)
+	for i := range numbers {
+		numbers[i] = fmt.Sprintf("0711%06d", i)
+		_, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{To: numbers[i], Text: "Comanda"})
+		require.NoError(t, err)
+	}
+	db, err := sql.Open("sqlite", dsn) // whose connections have run nothing else of the outbox
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	added, err := b.box.OptOut(t.Context(), db, numbers...)
+	require.NoError(t, err)
+	require.Equal(t, n, added)
+	require.Positive(t, inFiles(t, dir, "+40711"), "the test looks for nothing")
+	removed, err := b.box.OptIn(t.Context(), db, numbers...)
+	require.NoError(t, err)
+	require.Equal(t, n, removed)
+
+	time.Sleep(2 * time.Millisecond)
+	box, err := outbox.New(b.db, outbox.SQLite, &outbox.Options{EraseAfter: time.Millisecond})
+	require.NoError(t, err)
+	require.NoError(t, box.Erase(t.Context()))
+	require.Zero(t, inFiles(t, dir, "+40711"), "opt-outs")
+	require.Zero(t, inFiles(t, dir, "0711"), "messages")
 }
 
 // inFiles counts how often the files of a folder hold a text.
