@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // check reports why Run cannot begin, records the database's epoch if none is recorded, and returns
@@ -139,32 +140,68 @@ func (o *Outbox) countsFound(ctx context.Context, tx *sql.Tx) (bool, error) {
 	return n > 0, err
 }
 
-// checkEnqueuer checks a connection that Enqueue uses for the first time.
+// checkEnqueuer checks the connection that Enqueue uses for the first time. It uses the caller's own,
+// because the pool may have no other.
 func (o *Outbox) checkEnqueuer(ctx context.Context, tx Tx) error {
 	if o.dialect.session == "" {
 		return nil
 	}
-	q, ok := tx.(querier)
-	if !ok {
-		q = o.db
+	if q, ok := tx.(querier); ok && inTransaction(ctx, q) {
+		return o.checkConnection(ctx, q)
 	}
-	if err := o.checkSession(ctx, q); err != nil {
-		return err
+	beginner, ok := tx.(interface {
+		BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+	})
+	if !ok { // a TxFunc can't be queried
+		waiting, cancel := context.WithTimeout(ctx, poolWait)
+		defer cancel()
+		conn, err := o.db.Conn(waiting)
+		if waiting.Err() != nil && ctx.Err() == nil {
+			return errNoConnection
+		}
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		beginner = conn
 	}
-	if tx, ok := tx.(*sql.Tx); ok {
-		return o.checkInsertCount(ctx, tx)
-	}
-	own, err := o.db.BeginTx(ctx, nil)
+	own, err := beginner.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = own.Rollback() }()
-	return o.checkInsertCount(ctx, own)
+	return o.checkConnection(ctx, own)
 }
 
-// checkInsertCount inserts a row twice, and takes that back. An enqueuer may do no more.
-func (o *Outbox) checkInsertCount(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT smslink_check"); err != nil {
+// poolWait is how long the first Enqueue waits for a connection besides the caller's.
+const poolWait = 10 * time.Second
+
+var errNoConnection = errors.New("smslink: the first Enqueue in a TxFunc checks another connection of the outbox's " +
+	"pool, and none is free; allow more than one with SetMaxOpenConns")
+
+// A savepoint without a transaction does not exist in the next statement.
+const (
+	savepoint           = "SAVEPOINT smslink_check"
+	rollbackToSavepoint = "ROLLBACK TO SAVEPOINT smslink_check"
+)
+
+// inTransaction reports whether q is in a transaction. To begin one in it would commit it.
+func inTransaction(ctx context.Context, q querier) bool {
+	for _, statement := range []string{savepoint, rollbackToSavepoint} {
+		if _, err := q.ExecContext(ctx, statement); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// checkConnection checks the connection of a transaction. It inserts a row twice and takes that
+// back, because an enqueuer may have the right to do no more.
+func (o *Outbox) checkConnection(ctx context.Context, tx querier) error {
+	if err := o.checkSession(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, savepoint); err != nil {
 		return err
 	}
 	probe := row{Key: "check-" + rand.Text(), Lane: Bulk, NotBefore: never}
@@ -172,7 +209,7 @@ func (o *Outbox) checkInsertCount(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT smslink_check"); err != nil {
+	if _, err := tx.ExecContext(ctx, rollbackToSavepoint); err != nil {
 		return err
 	}
 	if n > 1 {

@@ -317,7 +317,7 @@ func backoff(attempts int64) time.Duration {
 // for that commit if it is still under way, and keeps it from happening later.
 func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
-		withdrawn := &claim{token: c.token, worker: c.worker, lane: c.lane, err: errUncertain}
+		withdrawn := &claim{token: c.token, worker: c.worker, lane: c.lane, err: errCommitInDoubt}
 		if err := o.insertPackage(ctx, tx, withdrawn, 0); err != nil {
 			return err
 		}
@@ -325,7 +325,7 @@ func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 	})
 }
 
-var errUncertain = errors.New("the claim's commit may not have happened; nothing was uploaded")
+var errCommitInDoubt = errors.New("the claim's commit may not have happened; nothing was uploaded")
 
 // sweep puts overdue packages in doubt, and returns how many. It passes over those that another
 // transaction has locked.

@@ -126,13 +126,13 @@ func (r *run) serve(ctx context.Context, name string, lane Lane) {
 		case <-ctx.Done():
 			return
 		}
-		c, certain := next(ctx)
+		c, committed := next(ctx)
 		if c == nil {
 			return
 		}
 		uploads.Go(func() {
 			defer func() { <-slots }()
-			if certain {
+			if committed {
 				r.upload(ctx, c)
 			} else {
 				r.insist(func(ctx context.Context) error { return r.withdraw(ctx, c) })
@@ -150,8 +150,8 @@ const (
 )
 
 // claimer returns a function that waits for the lane's next claim. It returns nil once ctx is done.
-// A claim that is not certain must be withdrawn.
-func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *claim, certain bool) {
+// A claim whose commit is in doubt must be withdrawn.
+func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *claim, committed bool) {
 	var from int64       // where to look: nothing that is due was left before it
 	var looked time.Time // at the lane's beginning
 	return func(ctx context.Context) (*claim, bool) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -158,6 +159,71 @@ func TestMariaDB_refusesSettings(t *testing.T) {
 			var n int
 			require.NoError(t, b.db.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_message").Scan(&n))
 			require.Zero(t, n, "what was refused is there")
+		})
+	}
+}
+
+// The first Enqueue checks the caller's own connection, because the pool may have no other, and
+// leaves the caller's transaction open.
+func TestEnqueue_firstWithOneConnection(t *testing.T) {
+	t.Parallel()
+	server := startMariaDB(t)
+	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	db := opened(t, server)
+	db.SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conn := func(t *testing.T, statements ...string) *sql.Conn {
+		conn, err := db.Conn(ctx)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		for _, statement := range statements {
+			_, err := conn.ExecContext(ctx, statement)
+			require.NoError(t, err)
+		}
+		return conn
+	}
+	begin := func(t *testing.T) *sql.Tx {
+		tx, err := db.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback() })
+		return tx
+	}
+	for key, c := range map[string]struct {
+		open func(t *testing.T) outbox.Tx
+		want int    // messages that are there after a rollback
+		err  string // or empty
+	}{
+		"database":                    {func(*testing.T) outbox.Tx { return db }, 1, ""},
+		"connection":                  {func(t *testing.T) outbox.Tx { return conn(t) }, 1, ""},
+		"transaction":                 {func(t *testing.T) outbox.Tx { return begin(t) }, 0, ""},
+		"connection-in-a-transaction": {func(t *testing.T) outbox.Tx { return conn(t, "START TRANSACTION") }, 0, ""},
+		"function": {func(t *testing.T) outbox.Tx {
+			tx := begin(t)
+			return outbox.TxFunc(func(ctx context.Context, query string, args ...any) (int64, error) {
+				result, err := tx.ExecContext(ctx, query, args...)
+				if err != nil {
+					return 0, err
+				}
+				return result.RowsAffected()
+			})
+		}, 0, "SetMaxOpenConns"},
+	} {
+		t.Run(key, func(t *testing.T) {
+			box, err := outbox.New(db, outbox.MariaDB, nil)
+			require.NoError(t, err)
+			tx := c.open(t)
+			_, err = box.Enqueue(ctx, tx, outbox.Message{Key: key, To: "0712345678", Text: "Comanda"})
+			if c.err == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.err)
+			}
+			_, err = tx.ExecContext(ctx, "ROLLBACK")
+			require.NoError(t, err)
+			records, err := b.box.Lookup(ctx, key)
+			require.NoError(t, err)
+			require.Len(t, records, c.want)
 		})
 	}
 }
