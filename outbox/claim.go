@@ -39,7 +39,7 @@ type claim struct {
 	stop string // why no more should be uploaded after this one, or empty
 	done bool   // the upload has ended; resp, err and stop are set
 
-	contradicted string // how, if a person had resolved the package otherwise
+	contradicted string // how, if a person had resolved the package otherwise; set as the end is recorded
 }
 
 var (

@@ -39,11 +39,14 @@ func (m *recent) add(c *claim) {
 	}
 }
 
-// end keeps the end of a package's upload, and drops its texts.
-func (m *recent) end(c *claim, resp *smslink.Response, err error, stop string) {
+// end keeps the end of a package's upload, and drops its texts. It returns a copy of the claim to
+// record, because a halt may record the claim at the same time.
+func (m *recent) end(c *claim, resp *smslink.Response, err error, stop string) *claim {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c.resp, c.err, c.stop, c.done, c.pkg = resp, err, stop, true, nil
+	own := *c
+	return &own
 }
 
 // look reads the state, and notices if a package is gone that was there before.
@@ -93,11 +96,13 @@ func (r *run) halt(ctx context.Context) {
 	}
 	writtenBack := 0
 	for _, c := range r.recent.claims {
-		lost, err := r.writeBack(lasting, c)
+		own := *c
+		lost, err := r.writeBack(lasting, &own)
 		if err != nil {
 			r.logger.WarnContext(ctx, "outbox: writing back failed and is repeated", "error", err)
 			return
 		}
+		r.logContradiction(ctx, &own)
 		if lost {
 			writtenBack++
 		}

@@ -231,7 +231,7 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		defer r.stopping.Add(-1)
 		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
 	}
-	r.recent.end(c, resp, err, stop)
+	c = r.recent.end(c, resp, err, stop)
 	recorded := false
 	r.insist(func(recording context.Context) error {
 		err := r.record(recording, c)
@@ -241,11 +241,17 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		}
 		return err
 	})
-	if recorded && c.contradicted != "" {
-		r.logger.ErrorContext(ctx, "outbox: a verdict was wrong", "package", c.token, "verdict", c.contradicted)
+	if recorded {
+		r.logContradiction(ctx, c)
 	}
 	r.traceEnd(traced, c, replied, recorded)
 	step.Reach(ctx, step.Recorded)
+}
+
+func (r *run) logContradiction(ctx context.Context, c *claim) {
+	if c.contradicted != "" {
+		r.logger.ErrorContext(ctx, "outbox: a verdict was wrong", "package", c.token, "verdict", c.contradicted)
+	}
 }
 
 func (r *run) send(ctx context.Context, c *claim) (*smslink.Response, error) {
