@@ -123,7 +123,6 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 		ended = c.err.Error()
 		if len(l.found) > 0 {
 			c.contradicted = fmt.Sprintf("%s said sent or failed; then its worker recorded: %v", l.by, c.err)
-			_, err = o.exec(ctx, tx, "DELETE FROM smslink_result WHERE package = ?", c.id)
 		}
 	}
 	if err != nil {
@@ -207,8 +206,8 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, l 
 		case said.Status.Outcome() != r.Status.Outcome():
 			c.contradicted = fmt.Sprintf("%s said of message %d: %s; then its worker recorded: %s",
 				l.by, r.ID, said.Status, r.Status)
-			if short { // it is in doubt, rather than failed or queued
-				continue
+			if short { // what a person found to be sent is not queued again
+				r = said
 			}
 		}
 		results = append(results, r)
@@ -288,14 +287,36 @@ func (o *Outbox) queueUnpaid(ctx context.Context, tx *sql.Tx, c *claim, ids []in
 	if len(ids) == 0 {
 		return nil
 	}
+	if err := o.keepAccepted(ctx, tx, c.id); err != nil {
+		return err
+	}
 	take := fmt.Sprintf(o.dialect.take, o.queued(0), fmt.Sprintf("package = %d", c.id))
 	_, err := o.execEach(ctx, tx, take, jsonArrays(ids))
+	return err
+}
+
+// keepAccepted returns messages of a package to another package that was accepted with them, so
+// that they are not queued again. A message is in two packages if a person has wrongly said of the
+// first that it was not sent.
+func (o *Outbox) keepAccepted(ctx context.Context, tx *sql.Tx, packageID int64) error {
+	const accepted = `(
+			SELECT max(r.package)
+			FROM smslink_result r
+			WHERE r.message = smslink_message.id AND r.status = 3
+		)`
+	_, err := o.exec(ctx, tx, `
+		UPDATE smslink_message
+		SET package = `+accepted+`
+		WHERE package = ? AND COALESCE(`+accepted+`, package) <> package`, packageID)
 	return err
 }
 
 func (o *Outbox) recordNotSent(ctx context.Context, tx *sql.Tx, c *claim, wait time.Duration) error {
 	first, err := o.end(ctx, tx, c, stateNotSent, 0)
 	if err != nil || !first {
+		return err
+	}
+	if err := o.keepAccepted(ctx, tx, c.id); err != nil {
 		return err
 	}
 	_, err = o.exec(ctx, tx, "UPDATE smslink_message SET "+o.queued(wait)+" WHERE package = ?", c.id)

@@ -121,6 +121,9 @@ var (
 	ErrTooSoon  = errors.New("smslink: the package may still be sent")
 )
 
+var errRecordedAsSent = errors.New("smslink: none of the package's messages is in doubt, and what was recorded as sent " +
+	"is not queued again; enqueue it under another key if it must be sent")
+
 var errUnsigned = errors.New("smslink: say by whom and why")
 
 // Resolve records a person's verdict on a package that is in doubt or was rejected.
@@ -134,7 +137,9 @@ var errUnsigned = errors.New("smslink: say by whom and why")
 //
 // How the upload ended is kept if the worker records it after the verdict. If that contradicts the
 // verdict or Results, an error is logged, and the package waits for a person again. Messages that
-// were accepted after all and are still queued are then taken out of the queue.
+// were accepted after all and are still queued are then taken out of the queue. A message that a
+// person or the gateway has recorded as sent is never queued again, and it is an error to say
+// VerdictNotSent of a package that has no other messages.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
 	if (r.Verdict != 0 || len(r.Results) == 0) && (r.Verdict < VerdictSent || r.Verdict > VerdictAbandon) {
 		return errors.New("smslink: the verdict is neither VerdictSent, VerdictNotSent nor VerdictAbandon")
@@ -150,18 +155,23 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 		if err := o.lock(ctx, tx, "smslink_package", "token", packageName); err != nil {
 			return err
 		}
-		if len(r.Results) > 0 {
-			left, err := o.recordFound(ctx, tx, id, r.Results)
-			if err != nil {
-				return err
-			}
-			if r.Verdict == 0 && left > 0 {
-				_, err := o.exec(ctx, tx, `
-					UPDATE smslink_package
-					SET in_doubt = ?, resolved_by = ?, reason = ?
-					WHERE id = ?`, left, r.By, r.Reason, id)
-				return err
-			}
+		waiting, err := o.undecidedOf(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if r.Verdict == VerdictNotSent && len(waiting) == 0 {
+			return errRecordedAsSent
+		}
+		left, err := o.recordFound(ctx, tx, id, waiting, r.Results)
+		if err != nil {
+			return err
+		}
+		if r.Verdict == 0 && left > 0 {
+			_, err := o.exec(ctx, tx, `
+				UPDATE smslink_package
+				SET in_doubt = ?, resolved_by = ?, reason = ?
+				WHERE id = ?`, left, r.By, r.Reason, id)
+			return err
 		}
 		n, err := o.exec(ctx, tx, `
 			UPDATE smslink_package
@@ -175,6 +185,9 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 		}
 		switch r.Verdict {
 		case VerdictNotSent:
+			if err := o.keepAccepted(ctx, tx, id); err != nil {
+				return err
+			}
 			return o.setUndecided(ctx, tx, id, o.queued(0))
 		case VerdictAbandon:
 			return o.setUndecided(ctx, tx, id, atEnd(abandonedPackage, o.dialect))
@@ -211,32 +224,26 @@ func (o *Outbox) resolvable(ctx context.Context, tx *sql.Tx, packageName string,
 	return id, nil
 }
 
-// recordFound records results that a person has found, and returns how many messages are left in
-// doubt.
-func (o *Outbox) recordFound(ctx context.Context, tx *sql.Tx, packageID int64, results []smslink.Result) (int, error) {
-	var ids []int64
+// recordFound records results that a person has found for some of the messages that wait, and returns
+// how many are left in doubt.
+func (o *Outbox) recordFound(
+	ctx context.Context, tx *sql.Tx, packageID int64, waiting []int64, results []smslink.Result,
+) (left int, err error) {
+	inDoubt := make(map[int64]bool)
+	for _, id := range waiting {
+		inDoubt[id] = true
+	}
 	for _, r := range results {
 		if undecided(r.Status) {
 			return 0, fmt.Errorf("smslink: the status %d does not say what happened to message %d", r.Status, r.ID)
 		}
-		ids = append(ids, r.ID)
-	}
-	inDoubt := make(map[int64]bool)
-	waiting, err := o.undecidedOf(ctx, tx, packageID)
-	if err != nil {
-		return 0, err
-	}
-	for _, id := range waiting {
-		inDoubt[id] = true
-	}
-	for _, id := range ids {
-		if !inDoubt[id] {
-			return 0, fmt.Errorf("smslink: message %d is not in doubt in this package", id)
+		if !inDoubt[r.ID] {
+			return 0, fmt.Errorf("smslink: message %d is not in doubt in this package", r.ID)
 		}
-		delete(inDoubt, id)
+		delete(inDoubt, r.ID)
 		_, err := o.exec(ctx, tx, `
 			DELETE FROM smslink_result
-			WHERE message = ? AND package = ?`, id, packageID)
+			WHERE message = ? AND package = ?`, r.ID, packageID)
 		if err != nil {
 			return 0, err
 		}

@@ -139,6 +139,18 @@ func (b *bench) await(key string, want outbox.State) {
 	}, "%s is not %s", key, want)
 }
 
+// overdue makes it an hour since the packages that are being sent or in doubt were claimed, by their
+// rows alone: their workers may go on.
+func (b *bench) overdue() {
+	b.Helper()
+	const hour = 3_600_000_000 // microseconds
+	_, err := b.db.ExecContext(b.Context(), fmt.Sprintf(`
+		UPDATE smslink_package
+		SET began = began - %[1]d, deadline = deadline - %[1]d
+		WHERE state IN (1, 5)`, hour))
+	require.NoError(b, err)
+}
+
 // resolve resolves the one package that waits for a person.
 func (b *bench) resolve(verdict outbox.Verdict) error {
 	b.Helper()

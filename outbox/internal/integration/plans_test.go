@@ -119,13 +119,21 @@ func exercise(b *bench, db *sql.DB) {
 	require.Equal(b, 2, n)
 	require.NoError(b, box.Report(b.Context(), webhook.Report{RemoteID: "220000001", Time: time.Now()}))
 	b.gateway.Inject(smslinktest.LoseReply())
+	b.gateway.Inject(smslinktest.Reject("13", "sender not allowed"))
 	stop := b.run(box, nil)
 	b.await("order-499", outbox.Accepted)
 	b.await("order-7", outbox.Expired)
 	packages, err := box.Unresolved(b.Context())
 	require.NoError(b, err)
-	require.Len(b, packages, 1)
-	require.NoError(b, box.Resolve(b.Context(), packages[0].Package, outbox.Resolution{Verdict: outbox.VerdictSent, By: "a test", Reason: "it was"}))
+	require.Len(b, packages, 2)
+	for i, verdict := range []outbox.Verdict{outbox.VerdictSent, outbox.VerdictNotSent} {
+		r := outbox.Resolution{Verdict: verdict, By: "a test", Reason: "it is so"}
+		require.NoError(b, box.Resolve(b.Context(), packages[i].Package, r))
+	}
+	eventually(b, func() bool {
+		stats, err := box.Stats(b.Context())
+		return err == nil && stats.Lanes[outbox.Bulk].Queued+stats.Sending == 0
+	})
 	_, err = box.Stats(b.Context())
 	require.NoError(b, err)
 	_, err = box.Lookup(b.Context(), "order-1", "order-9", "old-17")

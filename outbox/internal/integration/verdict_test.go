@@ -61,7 +61,7 @@ func TestResolve_lateResults(t *testing.T) {
 			"sent, and accepted":     {step.Uploaded, outbox.VerdictSent, "", outbox.Accepted, 1},
 			"not sent, but accepted": {step.Uploaded, outbox.VerdictNotSent, "said not sent", outbox.Accepted, 1},
 			"abandon, and accepted":  {step.Uploaded, outbox.VerdictAbandon, "", outbox.Accepted, 1},
-			"sent, but not sent":     {step.Claimed, outbox.VerdictSent, "said sent", outbox.InDoubt, 0},
+			"sent, but not sent":     {step.Claimed, outbox.VerdictSent, "said sent", outbox.Accepted, 0},
 			"not sent, and not sent": {step.Claimed, outbox.VerdictNotSent, "", outbox.Accepted, 1},
 			"abandon, and not sent":  {step.Claimed, outbox.VerdictAbandon, "", outbox.Abandoned, 0},
 		} {
@@ -101,11 +101,10 @@ func TestResolve_lateResults(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, b.gateway.Messages()[0].RemoteID, records[0].Result.RemoteID)
 				}
-				if c.contradicted == "said sent" { // so that it can be sent after all
-					require.NoError(t, b.resolve(outbox.VerdictNotSent))
-					b.run(b.box, nil)
-					b.await("order-1", outbox.Accepted)
-					require.Len(t, b.gateway.Messages(), 1)
+				if c.contradicted != "" { // what was recorded as sent is not queued again
+					require.ErrorContains(t, b.resolve(outbox.VerdictNotSent), "not queued again")
+					require.NoError(t, b.resolve(outbox.VerdictAbandon))
+					require.Equal(t, outbox.Accepted, b.state("order-1"))
 				}
 			})
 		}
@@ -129,9 +128,9 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 		}{
 			"one sent, and accepted":    {step.Uploaded, []smslink.Status{success}, none, "", accepted, accepted, 0},
 			"one failed, but accepted":  {step.Uploaded, []smslink.Status{failed}, none, "number failed", accepted, accepted, 0},
-			"one sent, but not sent":    {step.Claimed, []smslink.Status{success}, none, "said sent", inDoubt, inDoubt, 2},
+			"one sent, but not sent":    {step.Claimed, []smslink.Status{success}, none, "said sent", accepted, inDoubt, 1},
 			"both sent, and accepted":   {step.Uploaded, []smslink.Status{success, success}, none, "", accepted, accepted, 0},
-			"both sent, but not sent":   {step.Claimed, []smslink.Status{success, success}, none, "said sent", inDoubt, inDoubt, 2},
+			"both sent, but not sent":   {step.Claimed, []smslink.Status{success, success}, none, "said sent", accepted, accepted, 0},
 			"both failed, but accepted": {step.Uploaded, []smslink.Status{failed, failed}, none, "number failed", accepted, accepted, 0},
 			"one sent, no reply": {
 				step.Uploaded, []smslink.Status{success},
@@ -147,7 +146,7 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 			},
 			"one sent, no credit": {
 				step.Uploaded, []smslink.Status{success},
-				func(b *bench, _ int64) { b.gateway.SetCredit(0) }, "insufficient credit", inDoubt, outbox.Queued, 1,
+				func(b *bench, _ int64) { b.gateway.SetCredit(0) }, "insufficient credit", accepted, outbox.Queued, 0,
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -210,6 +209,70 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 					require.NoError(t, err)
 				}
 				require.Len(t, waiting, c.waits)
+			})
+		}
+	})
+}
+
+// A person wrongly says "not sent", and the message is claimed again. Then the first worker records
+// that it was accepted. However the second upload ends, the message is not queued a third time.
+func TestResolve_whatWasAcceptedIsNotQueuedAgain(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for name, second := range map[string]func(b *bench){
+			"not sent":  func(b *bench) { b.gateway.Close() },
+			"rejected":  func(b *bench) { b.gateway.Inject(smslinktest.Reject("13", "sender not allowed")) },
+			"no credit": func(b *bench) { b.gateway.SetCredit(0) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				b := newBench(t, config, nil)
+				run := func(waitsAt string) (stop func(), reached, proceed chan struct{}) {
+					box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
+						Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+					})
+					require.NoError(t, err)
+					reached, proceed = make(chan struct{}), make(chan struct{})
+					var once sync.Once
+					stop = b.run(box, func(at string) {
+						if at == waitsAt {
+							once.Do(func() {
+								close(reached)
+								<-proceed
+							})
+						}
+					})
+					return stop, reached, proceed
+				}
+				b.enqueue("order-1")
+				stopFirst, reached, recordFirst := run(step.Uploaded)
+				<-reached
+				b.overdue()
+				b.await("order-1", outbox.InDoubt)
+				require.NoError(t, b.resolve(outbox.VerdictNotSent))
+				stopSecond, reached, uploadSecond := run(step.Claimed)
+				<-reached
+				close(recordFirst)
+				eventually(t, func() bool {
+					packages, err := b.box.Unresolved(t.Context())
+					return err == nil && len(packages) == 1
+				}, "the contradiction is not recorded")
+				stopFirst()
+				second(b)
+				close(uploadSecond)
+				if name == "rejected" {
+					b.await("order-1", outbox.Rejected)
+					packages, err := b.box.Unresolved(t.Context())
+					require.NoError(t, err)
+					require.Len(t, packages, 2)
+					r := outbox.Resolution{Verdict: outbox.VerdictNotSent, By: "a test", Reason: "it was rejected"}
+					require.NoError(t, b.box.Resolve(t.Context(), packages[1].Package, r))
+				}
+				b.await("order-1", outbox.Accepted)
+				b.stays("order-1", outbox.Accepted)
+				stopSecond()
+				require.Equal(t, smslink.StatusSuccess, b.gateway.Messages()[0].Status)
+				for _, m := range b.gateway.Messages()[1:] {
+					require.NotEqual(t, smslink.StatusSuccess, m.Status, "sent twice")
+				}
 			})
 		}
 	})
