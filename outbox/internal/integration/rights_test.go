@@ -251,6 +251,7 @@ func (r *role) sends() error {
 
 // recordsLate records that a package was accepted after a person has said that it was not sent.
 func (r *role) recordsLate() {
+	require.NoError(r, r.bench.box.Resume(r.Context(), "a test", "the next one"))
 	r.logs.reset()
 	key := r.fresh()
 	r.enqueue(key)
