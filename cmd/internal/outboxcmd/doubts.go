@@ -88,14 +88,15 @@ doubt.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
+		PreRunE: func(*cobra.Command, []string) error {
 			if !f.sent && !f.notSent && !f.abandon && f.report == "" { // such as --sent=false
 				return errors.New("give one of --sent, --not-sent and --abandon the value true, or --from-report")
 			}
-			return db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
-				return resolve(ctx, db.console, box, args[0], f)
-			})(cmd, args)
+			return nil
 		},
+		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
+			return resolve(ctx, db.console, box, args[0], f)
+		}),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.sent, "sent", false, "its messages were sent")

@@ -29,25 +29,26 @@ func newStatusCommand(db *database) *cobra.Command {
 		Long: `Show what is queued, sending, in doubt, rejected and paused. The names are those
 of the metrics smslink_outbox_… of the Go module smslinkotel.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		PreRunE: func(*cobra.Command, []string) error {
 			if watch && (asJSON || !terminal.Is(db.console.Out)) {
 				return errors.New("--watch needs a terminal, and no --json")
 			}
-			return db.with(func(ctx context.Context, box *outbox.Outbox, _ []string) error {
-				if watch {
-					return watchStats(ctx, db.console, box)
-				}
-				stats, err := box.Stats(ctx)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return json.NewEncoder(db.console.Out).Encode(stats)
-				}
-				showStats(db.console.Out, stats, 0)
-				return nil
-			})(cmd, args)
+			return nil
 		},
+		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, _ []string) error {
+			if watch {
+				return watchStats(ctx, db.console, box)
+			}
+			stats, err := box.Stats(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(db.console.Out).Encode(stats)
+			}
+			showStats(db.console.Out, stats, 0)
+			return nil
+		}),
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it each second, until Ctrl-C")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object; times are nanoseconds")
