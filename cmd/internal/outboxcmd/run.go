@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/hours"
 	"github.com/go-smslink/smslink/cmd/internal/secret"
 	"github.com/go-smslink/smslink/cmd/internal/serve"
 	"github.com/go-smslink/smslink/outbox"
@@ -29,7 +29,7 @@ type runOptions struct {
 	allowLoss   bool
 	timeout     time.Duration
 	concurrency int
-	hours       string
+	hours       hours.Range
 	reports     string
 	secretFile  string
 	verbose     bool
@@ -65,8 +65,7 @@ that ignore opt-outs.`,
 	flags.IntVar(&opts.concurrency, "concurrency", 1,
 		fmt.Sprintf("`N` packages of the bulk lane are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
-	flags.StringVar(&opts.hours, "hours", "",
-		"`FROM-TO`, such as 08:00-22:00, in which the bulk lane is open, in local time")
+	flags.Var(&opts.hours, "hours", "hours, such as 08:00-22:00, in which the bulk lane is open, in local time")
 	flags.Var((*serve.Address)(&opts.reports), "reports",
 		"address and port to take delivery reports and unsubscriptions at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
@@ -86,10 +85,6 @@ func run(ctx context.Context, db *database, opts runOptions) error {
 	if opts.timeout <= 0 {
 		return errors.New("--timeout is not above 0")
 	}
-	hours, err := parseHours(opts.hours)
-	if err != nil {
-		return err
-	}
 	c, err := opts.account.Console(db.console)
 	if err != nil {
 		return err
@@ -107,7 +102,10 @@ func run(ctx context.Context, db *database, opts runOptions) error {
 	logger := slog.New(slog.NewTextHandler(c.Err, nil))
 	settings := &outbox.Options{
 		Timeout: opts.timeout, AllowLoss: opts.allowLoss, Logger: logger,
-		Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: opts.concurrency, Hours: hours}},
+		Lanes: map[string]outbox.Lane{outbox.Bulk: {Concurrency: opts.concurrency, Hours: outbox.Hours{
+			From: time.Duration(opts.hours.From) * time.Minute, To: time.Duration(opts.hours.To) * time.Minute,
+			Location: time.Local,
+		}}},
 	}
 	return db.open(ctx, opts.migrate, settings, func(ctx context.Context, box *outbox.Outbox) error {
 		if opts.migrate {
@@ -129,27 +127,6 @@ func run(ctx context.Context, db *database, opts runOptions) error {
 		cancel()
 		return errors.Join(err, <-taken)
 	})
-}
-
-// parseHours parses hours such as 08:00-22:00.
-func parseHours(s string) (outbox.Hours, error) {
-	if s == "" {
-		return outbox.Hours{}, nil
-	}
-	h := outbox.Hours{Location: time.Local}
-	from, to, _ := strings.Cut(s, "-")
-	for _, end := range []struct {
-		text string
-		at   *time.Duration
-	}{{from, &h.From}, {to, &h.To}} {
-		var hour, minute int
-		_, err := fmt.Sscanf(end.text, "%d:%02d", &hour, &minute)
-		if err != nil || hour < 0 || hour > 24 || minute < 0 || minute > 59 {
-			return h, errors.New("--hours is not FROM-TO, such as 08:00-22:00")
-		}
-		*end.at = time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute
-	}
-	return h, nil
 }
 
 // takeReports serves the URLs of delivery reports and of unsubscriptions until ctx is done.

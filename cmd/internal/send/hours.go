@@ -1,75 +1,23 @@
 package send
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/cmd/internal/hours"
 )
-
-// hours is the value of --hours: the part of each day in which messages are sent, in minutes from
-// midnight. It may go past midnight.
-type hours struct {
-	from, to int
-	text     string // as it was given; empty if it was not
-}
-
-var _ pflag.Value = (*hours)(nil)
-
-// String returns the hours as they were given.
-func (h *hours) String() string { return h.text }
-
-// Type is what help calls the value.
-func (h *hours) Type() string { return "FROM-TO" }
-
-// Set reads hours such as 08:00-22:00.
-func (h *hours) Set(text string) error {
-	const form = "15:04"
-	bad := errors.New("write the hours as 08:00-22:00")
-	if len(text) != len("08:00-22:00") || text[5] != '-' {
-		return bad
-	}
-	from, err := time.Parse(form, text[:5])
-	if err != nil {
-		return bad
-	}
-	to := 24 * 60
-	if text[6:] != "24:00" {
-		end, err := time.Parse(form, text[6:])
-		if err != nil {
-			return bad
-		}
-		to = end.Hour()*60 + end.Minute()
-	}
-	*h = hours{from.Hour()*60 + from.Minute(), to, text}
-	if h.from == h.to {
-		return errors.New("no time is within these hours; write them as 08:00-22:00")
-	}
-	return nil
-}
-
-// contain reports whether a time is within the hours of its zone.
-func (h *hours) contain(at time.Time) bool {
-	minute := at.Hour()*60 + at.Minute()
-	if h.from < h.to {
-		return h.from <= minute && minute < h.to
-	}
-	return minute >= h.from || minute < h.to
-}
 
 // clock tells what --hours allows. Nil allows everything.
 type clock struct {
-	hours
+	hours.Range
 	zone *time.Location
 	now  func() time.Time
 }
 
 // newClock returns the clock of --hours, or nil if there are none.
-func newClock(h hours, zone *time.Location, now func() time.Time) *clock {
-	if h.text == "" {
+func newClock(h hours.Range, zone *time.Location, now func() time.Time) *clock {
+	if h.String() == "" {
 		return nil
 	}
 	return &clock{h, zone, now}
@@ -80,8 +28,8 @@ func (c *clock) closed() error {
 	if c == nil {
 		return nil
 	}
-	if at := c.now().In(c.zone); !c.contain(at) {
-		return fmt.Errorf("it is %s in %s, outside --hours %s", at.Format("15:04"), c.zone, c.text)
+	if at := c.now().In(c.zone); !c.Contains(at) {
+		return fmt.Errorf("it is %s in %s, outside --hours %s", at.Format("15:04"), c.zone, c.Range)
 	}
 	return nil
 }
@@ -92,7 +40,7 @@ func (c *clock) left() time.Duration {
 	end := now.Truncate(time.Minute)
 	for range 2 * 24 * 60 { // some hours never end, such as 00:00-24:00
 		end = end.Add(time.Minute)
-		if !c.contain(end.In(c.zone)) {
+		if !c.Contains(end.In(c.zone)) {
 			break
 		}
 	}
@@ -101,11 +49,11 @@ func (c *clock) left() time.Duration {
 
 // refuse returns why a row is refused whose time is outside the hours, or nil.
 func (c *clock) refuse(row *campaign.Row) *campaign.Refusal {
-	if c == nil || row.Message.SendAt.IsZero() || c.contain(row.Message.SendAt.In(c.zone)) {
+	if c == nil || row.Message.SendAt.IsZero() || c.Contains(row.Message.SendAt.In(c.zone)) {
 		return nil
 	}
 	at := row.Message.SendAt.In(c.zone).Format("15:04")
-	cause := fmt.Errorf("is at %s in %s, outside --hours %s", at, c.zone, c.text)
+	cause := fmt.Errorf("is at %s in %s, outside --hours %s", at, c.zone, c.Range)
 	return &campaign.Refusal{Column: "send_at", Cause: cause}
 }
 

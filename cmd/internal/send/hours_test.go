@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/hours"
 )
 
 // The hours are those of the zone, also on the days on which its clocks change.
@@ -29,7 +31,7 @@ func TestClock(t *testing.T) {
 		{"01:00-05:00", "2026-10-24T22:00:00Z", 5 * time.Hour},    // 01:00, before 04:00 becomes 03:00
 		{"03:00-03:30", "2026-10-25T01:10:00Z", 20 * time.Minute}, // 03:10 the second time
 	} {
-		var h hours
+		var h hours.Range
 		require.NoError(t, h.Set(c.hours))
 		now, err := time.Parse(time.RFC3339, c.now)
 		require.NoError(t, err)
@@ -40,9 +42,6 @@ func TestClock(t *testing.T) {
 		}
 		require.NoError(t, clock.closed(), "%v", c)
 		require.Equal(t, c.left, clock.left(), "%v", c)
-	}
-	for _, bad := range []string{"8-22", "08:00-25:00", "08:00", "08:00-08:00", "aa:00-22:00", "08:00-22:00 ", "08:00–22:00"} {
-		require.Error(t, new(hours).Set(bad), bad)
 	}
 	require.NotEmpty(t, atNight(time.Date(2026, 6, 1, 19, 0, 0, 0, time.UTC)))
 	require.Empty(t, atNight(time.Date(2026, 6, 1, 18, 59, 0, 0, time.UTC)))

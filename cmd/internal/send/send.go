@@ -16,6 +16,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/account"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/hours"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/money"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
@@ -51,7 +52,7 @@ type options struct {
 	shortOfCredit bool
 
 	account account.File
-	hours   hours
+	hours   hours.Range
 	proof   string
 }
 
@@ -183,7 +184,7 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	case o.proof != "" && noNumber != nil:
 		return nil, errors.New("--proof is not a phone number, such as 0712345678")
-	case o.hours.text != "" && o.Zone() == nil:
+	case o.hours.String() != "" && o.Zone() == nil:
 		return nil, errors.New("--hours needs --zone, such as --zone Europe/Bucharest")
 	}
 	stream := &smslink.StreamOptions{

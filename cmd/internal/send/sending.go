@@ -191,7 +191,7 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 		opts.Journal = s.chosen.kept
 	}
 	if clock := s.chosen.clock; clock != nil {
-		end := time.AfterFunc(clock.left(), func() { s.halt(errors.New("the end of --hours " + clock.text)) })
+		end := time.AfterFunc(clock.left(), func() { s.halt(errors.New("the end of --hours " + clock.String())) })
 		defer end.Stop()
 	}
 	if s.rows, err = s.campaign.Rows(); err != nil {
