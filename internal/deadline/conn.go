@@ -1,9 +1,8 @@
-// Package deadline has a connection that sends nothing past an upload's deadline, even if the
-// process was frozen or the machine was suspended in between.
+// Package deadline has a connection that gives the operating system nothing past an upload's
+// deadline, even if the process was frozen or the machine was suspended in between.
 //
 // A context or [net.Conn.SetWriteDeadline] can't promise that: a process that wakes may write
-// before the timer that its deadline hangs on has run, and timers do not count the time of a
-// suspended machine.
+// before the deadline's timer runs, and timers do not count the time of a suspended machine.
 package deadline
 
 import (
@@ -14,14 +13,14 @@ import (
 	"time"
 )
 
-// Conn is a connection whose Write looks at the clocks each time before it hands bytes to the
-// operating system. Until [Conn.SetUpload] it is the connection that it wraps.
+// Conn is a connection whose Write checks the clocks each time before it gives bytes to the
+// operating system. Until [Conn.SetUpload] is called, it behaves like the connection that it wraps.
 type Conn struct {
 	net.Conn
 	upload atomic.Pointer[time.Time]
 }
 
-// Dialer returns dial with its connections wrapped in a [*Conn].
+// Dialer returns a dial function that wraps each connection of dial in a [*Conn].
 func Dialer(
 	dial func(ctx context.Context, network, address string) (net.Conn, error),
 ) func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -49,8 +48,8 @@ func Of(conn net.Conn) *Conn {
 }
 
 // SetUpload begins an upload with a deadline, after which Write fails. The zero time means no
-// deadline. Linux also drops what it holds of the upload if the peer takes nothing of it for as long
-// as the upload may take.
+// deadline. Linux also drops the connection, with what it has not sent, if the peer acknowledges
+// nothing for as long as the upload may take.
 func (c *Conn) SetUpload(deadline *time.Time) {
 	if deadline.IsZero() {
 		c.upload.Store(nil)
@@ -63,8 +62,8 @@ func (c *Conn) SetUpload(deadline *time.Time) {
 // Reuse ends the upload that SetUpload was called for with the same pointer, if no other has begun.
 func (c *Conn) Reuse(deadline *time.Time) { c.upload.CompareAndSwap(deadline, nil) }
 
-// late reports whether a time has passed by the monotonic clock or by the wall clock. The first is
-// not set back, and the second counts the time of a suspended machine.
+// late reports whether a time has passed by the monotonic clock or by the wall clock. The monotonic
+// clock is never set back; the wall clock counts the time of a suspended machine.
 func late(deadline time.Time) bool {
 	now := time.Now()
 	return now.After(deadline) || now.Round(0).After(deadline.Round(0))
@@ -77,8 +76,7 @@ func (c *Conn) timeout() error {
 }
 
 // Write writes p, and fails with [os.ErrDeadlineExceeded] once the upload's deadline has passed. If
-// p is longer than the operating system takes at a time, the clocks are looked at before each
-// piece.
+// the operating system takes p in several pieces, Write checks the clocks before each.
 func (c *Conn) Write(p []byte) (int, error) {
 	deadline := c.upload.Load()
 	if deadline == nil {
@@ -88,7 +86,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 }
 
 // Close closes the connection. Past the upload's deadline the operating system drops what it has
-// not sent.
+// not sent. Before the deadline it goes on sending, as after any Close.
 func (c *Conn) Close() error {
 	if deadline := c.upload.Load(); deadline != nil && late(*deadline) {
 		if tcp, ok := c.Conn.(*net.TCPConn); ok {
@@ -98,8 +96,8 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// writePieces is write if the system's own calls can't be made: bytes that wait within one Write of
-// the wrapped connection may still be sent past the deadline.
+// writePieces is write for connections without a file descriptor, and for other systems. Bytes that
+// wait in a Write of the wrapped connection may still be sent past the deadline.
 func (c *Conn) writePieces(p []byte, deadline time.Time) (n int, err error) {
 	const piece = 16 << 10
 	for n < len(p) {

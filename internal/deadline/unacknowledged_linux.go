@@ -8,8 +8,8 @@ import (
 
 const tcpUserTimeout = 0x12 // TCP_USER_TIMEOUT of linux/tcp.h
 
-// boundUnacknowledged has the kernel drop a connection whose peer acknowledges nothing for that
-// long, with what it holds for it. Otherwise it would try for some 15 minutes.
+// boundUnacknowledged makes the kernel drop a connection, with what it has not sent, once the peer
+// has acknowledged nothing for d. By default the kernel tries for about 15 minutes.
 func boundUnacknowledged(conn net.Conn, d time.Duration) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

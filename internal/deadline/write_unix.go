@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// write calls write(2) itself. The runtime's own Write would go on after a wait for the peer
-// without looking at the wall clock.
+// write calls write(2) itself. After a wait for the peer, the runtime's own Write would go on
+// without checking the wall clock.
 func (c *Conn) write(p []byte, deadline time.Time) (n int, err error) {
 	system, ok := c.Conn.(syscall.Conn)
 	if !ok {

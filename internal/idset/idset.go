@@ -4,7 +4,7 @@ package idset
 
 import "iter"
 
-// Set holds ids, in words of 64 neighbours. It is made as a map is.
+// Set has a bit for each id, in words of 64 neighbors. Make it like a map.
 type Set map[int64]uint64
 
 func place(id int64) (word int64, bit uint64) { return id >> 6, 1 << (id & 63) }

@@ -11,18 +11,17 @@ import (
 	"github.com/go-smslink/smslink/internal/parallel"
 )
 
-// A long input is compressed in chunks, side by side if it is longer than serialSize. Each refers
-// back to the end of the one before it, so the chunks compress almost as well.
+// A long input is compressed in chunks, in parallel if it is longer than serialSize. Each chunk
+// refers back to the end of the one before it, so little compression is lost.
 const (
 	chunkSize  = 256 << 10
 	serialSize = 512 << 10
 )
 
-// AppendCompress appends the compressed form of all pieces, one after another, to dst and returns
-// it. The form is longer than the pieces by at most one byte in 32, and two bytes for each piece
-// and each 256 kB. It is empty if they are. It depends on how they are cut, but not on the number
-// of cores. dst and the pieces must not overlap. After an error AppendCompress returns dst as it
-// was.
+// AppendCompress appends the compressed form of the pieces, joined, to dst and returns it. The form
+// is longer than the pieces by at most one byte in 32, and two bytes for each piece and each 256
+// kB. It depends on how the pieces are cut, but not on the number of cores. dst and the pieces must
+// not overlap. If there is an error, AppendCompress returns dst unchanged.
 func AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	size := 0
 	for _, piece := range pieces {
@@ -45,7 +44,7 @@ func AppendCompress(dst []byte, pieces ...[]byte) ([]byte, error) {
 	return dst, nil
 }
 
-// chunk is what one piece holds from from to to.
+// chunk is the part [from, to) of a piece.
 type chunk struct{ piece, from, to int }
 
 func chunks(pieces [][]byte) iter.Seq[chunk] {
@@ -68,7 +67,8 @@ func (c chunk) appendTo(dst []byte, pieces [][]byte) []byte {
 		start := max(0, c.from-maxDistance)
 		return m.table.append(dst, piece[start:], c.from-start)
 	}
-	// The first bytes may refer to other pieces, with whose end they are put together.
+	// The first bytes may refer to earlier pieces, so they are compressed behind a copy of their
+	// end.
 	m.joined = appendEnd(m.joined[:0], pieces[:c.piece])
 	before, first := len(m.joined), min(len(piece), maxDistance)
 	m.joined = append(m.joined, piece[:first]...)
@@ -76,7 +76,7 @@ func (c chunk) appendTo(dst []byte, pieces [][]byte) []byte {
 	return m.table.append(dst, piece, first)
 }
 
-// appendEnd appends the last bytes of pieces, as far as can be referred to.
+// appendEnd appends the last maxDistance bytes of pieces.
 func appendEnd(dst []byte, pieces [][]byte) []byte {
 	first, n := len(pieces), 0
 	for first > 0 && n < maxDistance {
@@ -91,7 +91,7 @@ func appendEnd(dst []byte, pieces [][]byte) []byte {
 	return dst
 }
 
-// memory is what compressing a chunk takes.
+// memory is for compressing a chunk.
 type memory struct {
 	table  table
 	joined []byte
@@ -101,13 +101,13 @@ var memories = sync.Pool{New: func() any { return new(memory) }}
 
 const tableBits = 15
 
-// table has where four bytes of a hash were last seen. An entry is only a hint, as others have the
-// same hash, and an empty one is 0.
+// table has, by their hash, where four bytes were last seen. An entry is only a hint, since other
+// bytes may have the same hash. An empty entry is 0.
 type table [1 << tableBits]uint32
 
-// append appends the compressed form of src from start on, which may refer to all of src.
+// append appends the compressed form of src[start:], which may refer to all of src.
 func (t *table) append(dst, src []byte, start int) []byte {
-	// A short input needs, and pays for the clearing of, a part of the table only.
+	// A short input needs only a part of the table, and clears no more.
 	hashBits := min(bits.Len(uint(len(src)))+1, tableBits)
 	shift := 32 - hashBits
 	clear(t[:1<<hashBits])
@@ -132,8 +132,7 @@ func (t *table) append(dst, src []byte, start int) []byte {
 		dst = appendReference(dst, at-from, length)
 		at += length
 		literal = at
-		// The match's last positions are worth finding again; all of them would cost
-		// more time than they save space.
+		// Record the match's last positions. All of them would cost more time than they save space.
 		for back := max(at-4, at-length+1); back < at && back <= last; back++ {
 			t[hash(binary.LittleEndian.Uint32(src[back:]), shift)] = uint32(back)
 		}
@@ -141,21 +140,20 @@ func (t *table) append(dst, src []byte, start int) []byte {
 	return appendLiterals(dst, src[literal:])
 }
 
-// learn notes where every other four bytes of src are: all would cost more time than they save
-// space.
+// learn records every other position of src. All would cost more time than they save space.
 func (t *table) learn(src []byte, shift int) {
 	for at := 1; at+4 <= len(src); at += 2 {
 		t[hash(binary.LittleEndian.Uint32(src[at:]), shift)] = uint32(at)
 	}
 }
 
-// hash mixes four bytes, although three make a match: a reference to three gains a byte or none,
-// and looking for those takes longer and hides longer ones.
+// hash takes four bytes, although three are a match: a reference to three saves a byte at most, and
+// looking for those takes longer and hides longer matches.
 func hash(word uint32, shift int) uint16 {
 	return uint16(word * 2654435761 >> (shift & 31))
 }
 
-// matchLength returns how many bytes at from and at at agree. The first four are known to.
+// matchLength returns how many bytes are equal from the offsets from and at. The first four are.
 func matchLength(src []byte, from, at int) int {
 	length := 4
 	if at+maxMatch <= len(src) {

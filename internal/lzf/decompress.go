@@ -9,8 +9,8 @@ var (
 )
 
 // AppendDecompress appends src's plain form, of at most limit bytes, to dst and returns it. The
-// error is ErrCorrupt or ErrTooLarge, and dst is then returned as it was. dst never grows past the
-// limit, not even in between. dst and src must not overlap.
+// error is ErrCorrupt or ErrTooLarge, and dst is then returned unchanged. It never grows past the
+// limit. dst and src must not overlap.
 func AppendDecompress(dst, src []byte, limit int) ([]byte, error) {
 	start := len(dst)
 	for len(src) > 0 {
@@ -54,8 +54,8 @@ func AppendDecompress(dst, src []byte, limit int) ([]byte, error) {
 	return dst, nil
 }
 
-// appendMatch repeats the length bytes that stand distance before dst's end. If
-// the two overlap, what it has just written is repeated in turn.
+// appendMatch appends length bytes, from distance bytes before dst's end. If length is greater than
+// distance, they repeat.
 func appendMatch(dst []byte, distance, length int) []byte {
 	from := len(dst) - distance
 	for length > 0 {

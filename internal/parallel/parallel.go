@@ -9,9 +9,9 @@ import (
 )
 
 // Append appends parts 0 to n-1 to dst, in that order, and returns it. The function part appends
-// part i to the buffer that it is given; up to GOMAXPROCS goroutines call it concurrently. Twice as
-// many parts are held at a time, besides dst. If part fails or panics, Append returns dst as it
-// was, and an error. No goroutine outlives the call.
+// part i to the buffer that it gets. Up to GOMAXPROCS goroutines call it concurrently, and up to
+// twice as many parts are in memory at a time, besides dst. If part fails or panics, Append returns
+// dst unchanged and an error. No goroutine outlives the call.
 func Append(dst []byte, n int, part func(dst []byte, i int) ([]byte, error)) ([]byte, error) {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	if workers <= 1 {
@@ -44,7 +44,7 @@ func Append(dst []byte, n int, part func(dst []byte, i int) ([]byte, error)) ([]
 		if err := <-s.done; err != nil {
 			return dst[:start], err
 		}
-		if len(dst)+len(s.made) > cap(dst) { // make room for the rest, which is likely to be as dense
+		if len(dst)+len(s.made) > cap(dst) { // make room for the rest, too
 			dst = slices.Grow(dst, (len(dst)-start+len(s.made))/(i+1)*(n-i)+len(s.made))
 		}
 		dst = append(dst, s.made...)
@@ -55,7 +55,7 @@ func Append(dst []byte, n int, part func(dst []byte, i int) ([]byte, error)) ([]
 	return dst, nil
 }
 
-// slot holds a part from when it is begun until it is appended.
+// slot has a part until it is appended.
 type slot struct {
 	made []byte
 	done chan error
@@ -72,8 +72,7 @@ func appendSerially(dst []byte, n int, part func(dst []byte, i int) ([]byte, err
 	return dst, nil
 }
 
-// guarded calls part, and makes an error of a panic, which no one could recover in a goroutine of
-// ours.
+// guarded calls part and turns a panic into an error: the caller of Append could not recover it.
 func guarded(dst []byte, i int, part func(dst []byte, i int) ([]byte, error)) (made []byte, err error) {
 	defer func() {
 		if what := recover(); what != nil {

@@ -9,10 +9,10 @@ import (
 type Balance struct {
 	National      int64
 	International int64
-	At            int64 // Unix seconds, of the years 2000 to 9999; 0 = not given
+	At            int64 // Unix seconds, of the years 2000 to 9999; 0 means none
 }
 
-// What a balance's time can be: from 2000 to the last second of 9999.
+// The first second of 2000 and the last one of 9999.
 const (
 	firstSecond = 946_684_800
 	lastSecond  = 253_402_300_799
@@ -28,16 +28,16 @@ func AppendBalance(dst []byte, b Balance) []byte {
 	return appendFields(dst, accepted, "4", "account balance", string(numbers))
 }
 
-// ParseBalance reads a balance's reply, whatever its code and text. It ignores white space around a
-// number, what follows the third, a third that is not a time, and a last number that may be cut. ok
-// is false if the first two are not whole numbers, or if there is an entry, as in the reply to a
-// package.
+// ParseBalance parses the reply with a balance, whatever its code and text. It ignores white space
+// around the numbers, a third number that is not a time, anything after that, and a last number
+// that may be cut. ok is false if the first two are not whole numbers, or if there is an entry, as
+// in the reply to a package.
 func ParseBalance(r Reply) (b Balance, ok bool) {
 	numbers := strings.Split(r.PackageID, ",")
 	if r.MayBeCut && r.Entries == "" {
 		numbers = numbers[:len(numbers)-1]
 	}
-	if len(numbers) < 2 { // as of an ERROR
+	if len(numbers) < 2 { // as in an ERROR
 		return Balance{}, false
 	}
 	for entry := range r.All() {
@@ -59,7 +59,8 @@ func ParseBalance(r Reply) (b Balance, ok bool) {
 	return b, true
 }
 
-// wholeNumber reads a number without leading zeros. One with them may be a part of another number.
+// wholeNumber parses a number without leading zeros. One with a leading zero may be a part of
+// another number.
 func wholeNumber(text string) (n int64, ok bool) {
 	text = strings.TrimSpace(text)
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// What the reference client, version 2.1, always sends in these two fields.
+// The values that the reference client, version 2.1, always sends in these two fields.
 const (
 	buffering = "1"
 	version   = "2.1"
@@ -46,7 +46,7 @@ type field struct {
 	parse  func(f *Form, value string) bool
 }
 
-// fields are the form's, in the order in which the reference sends them.
+// fields are the form's fields, in the reference's order.
 var fields = [...]field{
 	{"connection_id",
 		func(dst []byte, f *Form) []byte { return append(dst, f.ConnectionID...) },
@@ -86,9 +86,9 @@ var fields = [...]field{
 		func(f *Form, s string) bool { return parseInt(&f.Receivers, s) }},
 }
 
-// MaxOverhead returns the most bytes that AppendHead and AppendTail append in all.
+// MaxOverhead returns the most bytes that AppendHead and AppendTail append together.
 func (f *Form) MaxOverhead(boundary string) int {
-	const part, values = 72, 256 // bytes around a value, and of all values that are not text
+	const part, values = 72, 256 // the bytes around a value, and of all values other than texts
 	return len(f.ConnectionID) + len(f.Password) + values + (len(fields)+2)*(part+len(boundary))
 }
 
@@ -105,7 +105,7 @@ func (f *Form) AppendHead(dst []byte, boundary string) []byte {
 	return append(dst, "; filename=\"package\"\r\nContent-Type: application/octet-stream\r\n\r\n"...)
 }
 
-// AppendTail appends what follows the package's bytes.
+// AppendTail appends the bytes after the package's.
 func AppendTail(dst []byte, boundary string) []byte {
 	dst = append(dst, "\r\n--"...)
 	dst = append(dst, boundary...)
@@ -120,11 +120,11 @@ func appendPart(dst []byte, boundary, name string) []byte {
 	return append(dst, '"')
 }
 
-// ParseForm reads an upload whose fields stand in the reference's order, and its package of at most
-// limit bytes. It checks the form of each value, not whether the values are right. Its errors quote
-// no value. If seen is not nil, it is called with each field's value as it came, malformed or not,
-// and with Package and no value before the package is read. If it returns an error, ParseForm
-// returns that error and reads no further.
+// ParseForm reads an upload whose fields are in the reference's order, and its package of at most
+// limit bytes. It checks the form of each value, but not whether the values are right. Its errors
+// quote no value. It calls seen with each field's name and value before it checks the value, and
+// with "Package" and "" before it reads the package. If seen returns an error, ParseForm returns it
+// and reads no further.
 func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string) error) (Form, []byte, error) {
 	var f Form
 	for _, field := range fields {
@@ -132,19 +132,15 @@ func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string) e
 		if err != nil {
 			return f, nil, err
 		}
-		if seen != nil {
-			if err := seen(field.name, string(raw)); err != nil {
-				return f, nil, err
-			}
+		if err := seen(field.name, string(raw)); err != nil {
+			return f, nil, err
 		}
 		if !field.parse(&f, string(raw)) {
 			return f, nil, fmt.Errorf("field %s: malformed value", field.name)
 		}
 	}
-	if seen != nil {
-		if err := seen(packageField, ""); err != nil {
-			return f, nil, err
-		}
+	if err := seen(packageField, ""); err != nil {
+		return f, nil, err
 	}
 	packed, err := readPart(r, packageField, limit)
 	if err != nil {

@@ -20,7 +20,7 @@ func encode(f wire.Form, packed []byte, boundary string) []byte {
 }
 
 func parse(form []byte, boundary string) (wire.Form, []byte, error) {
-	return wire.ParseForm(multipart.NewReader(bytes.NewReader(form), boundary), 1<<20, nil)
+	return wire.ParseForm(multipart.NewReader(bytes.NewReader(form), boundary), 1<<20, func(string, string) error { return nil })
 }
 
 var someForm = wire.Form{

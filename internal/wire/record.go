@@ -18,7 +18,7 @@ const LineEnd = "\r\n"
 // SenderNumeric is what a sender left empty becomes.
 const SenderNumeric = "numeric"
 
-// The rules a field of a record can break. The root package exports them.
+// The rules that a field of a record can break, each worded to follow the field's name.
 var (
 	ErrNegativeID       = errors.New("is negative; local message ids start at 0")
 	ErrNoDigit          = errors.New("holds no digit, so it is not a phone number")
@@ -30,14 +30,14 @@ var (
 	ErrBefore1970       = errors.New("lies before 1970; leave it zero to send at once")
 )
 
-// Record is one message of a package. AppendRecord takes it as a caller wrote it; ParseRecord
-// returns it as the gateway reads it.
+// Record is one message of a package: for AppendRecord as the caller wrote it, and from ParseRecord
+// as the gateway reads it.
 type Record struct {
 	ID       int64
 	Receiver string
 	Sender   string
 	Text     string
-	At       int64 // Unix seconds; 0 = now
+	At       int64 // Unix seconds; 0 means now
 }
 
 // Time returns At in UTC, or the zero Time for now.
@@ -51,7 +51,7 @@ func (r Record) Time() time.Time {
 // Field names a field of a Record by the root package's name for it.
 type Field string
 
-// The fields that AppendRecord can refuse.
+// The fields of a Record.
 const (
 	FieldID     Field = "ID"
 	FieldTo     Field = "To"
@@ -107,7 +107,7 @@ func appendReceiver(dst []byte, receiver string) ([]byte, error) {
 
 func appendSender(dst []byte, sender string) ([]byte, error) {
 	switch {
-	case sender == "", sender == SenderNumeric: // most of them
+	case sender == "", sender == SenderNumeric: // as in most messages
 		return append(dst, SenderNumeric...), nil
 	case !utf8.ValidString(sender):
 		return dst, ErrInvalidUTF8
@@ -119,13 +119,13 @@ func appendSender(dst []byte, sender string) ([]byte, error) {
 	return append(dst, sender...), nil
 }
 
-// trimmed are the bytes that PHP's trim takes off both ends of a text. Other
-// white space, such as a no-break space, stays.
+// trimmed has the bytes that PHP's trim removes from both ends of a text. Other white space, such
+// as a no-break space, stays.
 const trimmed = " \t\n\r\x00\x0b"
 
-// appendText trims the text, writes a line feed as %0A and a semicolon as %3B,
-// and drops tabs and carriage returns: the result of the reference's steps, since
-// the carriage return of a CRLF is dropped like any other.
+// appendText trims the text, writes a line feed as %0A and a semicolon as %3B, and drops tabs and
+// carriage returns. So it has the result of the reference's steps, the first of which replaces CRLF
+// by a line feed.
 func appendText(dst []byte, text string) ([]byte, error) {
 	if text == "" || text[0] <= ' ' || text[len(text)-1] <= ' ' {
 		if text = strings.Trim(text, trimmed); text == "" {
@@ -144,9 +144,8 @@ func appendText(dst []byte, text string) ([]byte, error) {
 	return appendEscaped(dst[:start+plain], text[plain:])
 }
 
-// plainPrefix returns how many of text's first bytes stand for themselves. The number is rounded
-// down to a multiple of eight, unless all of them do. It also reports whether all of text is ASCII;
-// this may be false although it is.
+// plainPrefix returns how many bytes at the start of text need no escape: all, or a number that may
+// be too small by up to seven. It also reports whether all of text is certainly ASCII.
 //
 // It tests eight bytes at once (SWAR): see "Determine if a word has a byte less than n" in
 // https://graphics.stanford.edu/~seander/bithacks.html.
@@ -155,7 +154,7 @@ func plainPrefix(text []byte) (plain int, ascii bool) {
 		ones  = 0x0101010101010101
 		highs = 0x8080808080808080
 	)
-	zero := func(word uint64) uint64 { return (word - ones) &^ word } // highs of it where a byte is 0
+	zero := func(word uint64) uint64 { return (word - ones) &^ word } // has the high bit of each byte that is 0
 	var all uint64
 	for ; plain+8 <= len(text); plain += 8 {
 		word := binary.LittleEndian.Uint64(text[plain:])
@@ -205,8 +204,8 @@ func appendEscaped(dst []byte, text string) ([]byte, error) {
 	return append(dst, text[copied:]...), nil
 }
 
-// startsEscape reports whether text, which starts with a %, would start with %0A or %3B once its
-// tabs and carriage returns are dropped.
+// startsEscape reports whether text, which starts with a %, starts with %0A or %3B without its tabs
+// and carriage returns.
 func startsEscape(text string) bool {
 	escape := make([]byte, 0, 3)
 	for i := 0; i < len(text) && len(escape) < 3; i++ {
@@ -217,8 +216,8 @@ func startsEscape(text string) bool {
 	return string(escape) == "%0A" || string(escape) == "%3B"
 }
 
-// ParseRecord reads one line of a plain form, without its line end, and decodes
-// its text. Its error names the field at fault and quotes nothing of the line.
+// ParseRecord parses one line of a plain form, without its line end, and decodes its text. The
+// error names the field at fault and quotes nothing of the line.
 func ParseRecord(line string) (Record, error) {
 	fields := strings.Split(line, ";")
 	if len(fields) != 5 {
@@ -248,7 +247,7 @@ func ParseRecord(line string) (Record, error) {
 	return Record{ID: id, Receiver: receiver, Sender: sender, Text: decodeText(text), At: at}, nil
 }
 
-// AppendText appends the text of a line that AppendRecord has written, decoded.
+// AppendText appends the decoded text of a line that AppendRecord has written.
 func AppendText(dst, line []byte) []byte {
 	for range 3 {
 		line = line[bytes.IndexByte(line, ';')+1:]
@@ -280,8 +279,8 @@ func decodeText(text string) string {
 	return strings.ReplaceAll(text, "%3B", ";")
 }
 
-// parseNumber reads a whole number from 0 in the one way that the wire writes
-// it: decimal digits, no sign, no leading zero.
+// parseNumber parses a whole number from 0, written as on the wire: decimal digits, no sign, no
+// leading zero.
 func parseNumber(s string) (int64, bool) {
 	if s == "" || !isDigit(s[0]) || s[0] == '0' && len(s) > 1 {
 		return 0, false
@@ -302,6 +301,5 @@ func parseNumber(s string) (int64, bool) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// isASCIIControl leaves out U+0080 to U+009F: the reference's vectors pin that
-// those pass in a text.
+// isASCIIControl returns false for U+0080 to U+009F, which the reference lets pass in a text.
 func isASCIIControl(r rune) bool { return r < ' ' || r == 0x7f }

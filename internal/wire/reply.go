@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrUnreadable means that a reply is neither MESSAGE nor ERROR with its fields.
+// ErrUnreadable means that a reply is neither a MESSAGE nor an ERROR with all its fields.
 var ErrUnreadable = errors.New("the reply can't be read")
 
 const (
@@ -21,7 +21,7 @@ type Reply struct {
 	Code      string
 	Text      string
 	PackageID string // MESSAGE only
-	Entries   string // MESSAGE only: one entry a message, parted by commas; see All
+	Entries   string // MESSAGE only: one entry for each message, separated by commas; see All
 	MayBeCut  bool   // the last field or entry may lack its end; set by the caller
 }
 
@@ -50,8 +50,8 @@ func appendFields(dst []byte, fields ...string) []byte {
 	return dst
 }
 
-// ParseReply reads a reply's body. It ignores a byte order mark, white space around it and fields
-// after the last known one; the fields after the third may be missing. All that it returns shares
+// ParseReply parses a reply's body. It ignores a byte order mark, surrounding white space and
+// fields after the last known one. The fields after the third may be missing. The Reply shares
 // body's memory. The error is ErrUnreadable.
 func ParseReply(body string) (Reply, error) {
 	body = TrimReply(body)
@@ -77,13 +77,13 @@ func ParseReply(body string) (Reply, error) {
 	return r, nil
 }
 
-// TrimReply returns body without a byte order mark and the white space around it.
+// TrimReply returns body without a byte order mark and surrounding white space.
 func TrimReply(body string) string {
 	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(body), "\ufeff"))
 }
 
-// EndsField reports whether body ends in a byte that stands behind a field or an entry, or is
-// empty, so that its last field can't be cut.
+// EndsField reports whether the last field or entry of body is certainly complete: body is empty,
+// or ends in a byte that comes after a field or an entry.
 func EndsField(body string) bool {
 	return body == "" || strings.ContainsRune(";, \t\r\n", rune(body[len(body)-1]))
 }
@@ -105,7 +105,7 @@ func (r Reply) All() iter.Seq[string] {
 	}
 }
 
-// AppendEntry appends e. The caller writes the comma between two.
+// AppendEntry appends e. The caller writes the commas between entries.
 func AppendEntry(dst []byte, e Entry) []byte {
 	dst = strconv.AppendInt(dst, e.ID, 10)
 	dst = append(dst, ':')
@@ -114,8 +114,8 @@ func AppendEntry(dst []byte, e Entry) []byte {
 	return strconv.AppendInt(dst, int64(e.Status), 10)
 }
 
-// ParseEntry reads one entry; ok is false if it is malformed. RemoteID, which is visible ASCII
-// since it ends up in terminals and files, shares s's memory.
+// ParseEntry parses one entry. ok is false if it is malformed. The RemoteID is visible ASCII, since
+// it is printed and stored. It shares the memory of s.
 func ParseEntry(s string) (e Entry, ok bool) {
 	id := 0
 	for id < len(s) && isDigit(s[id]) {
