@@ -72,7 +72,7 @@ func BenchmarkGateway(b *testing.B) {
 }
 
 func TestGateway_manyUploadsAtOnce(t *testing.T) {
-	const uploads = 300
+	uploads := unlessLong(100, 300)
 	callbacks := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer callbacks.Close()
 	gateway := smslinktest.NewGateway(&smslinktest.Options{
