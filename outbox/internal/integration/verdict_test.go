@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ func (l *lines) String() string {
 func newLoggedBench(t *testing.T, config workerConfig) (*bench, *lines) {
 	b, log := newBench(t, config, nil), new(lines)
 	box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
-		Timeout: 400 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Timeout: benchTimeout, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
 	})
 	require.NoError(t, err)
@@ -68,16 +69,19 @@ func TestResolve_lateResults(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				b, log := newLoggedBench(t, config)
 				b.enqueue("order-1")
-				said := make(chan struct{})
-				var once sync.Once
+				b.refused.Store(c.waitsAt == step.Claimed)
+				person := pauseAt(c.waitsAt)
 				stop := b.run(b.box, func(at string) {
-					if at == c.waitsAt {
-						once.Do(func() { <-said })
+					person.reach(at)
+					if at == step.Recorded {
+						b.refused.Store(false)
 					}
 				})
+				<-person.reached
+				b.overdue()
 				b.await("order-1", outbox.InDoubt)
-				eventually(t, func() bool { return b.resolve(c.verdict) == nil })
-				close(said)
+				require.NoError(t, b.resolve(c.verdict))
+				close(person.proceed)
 				b.await("order-1", c.want)
 				b.stays("order-1", c.want)
 				require.Len(t, b.gateway.Messages(), c.sent)
@@ -158,18 +162,18 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 				records, err := b.box.Lookup(t.Context(), "order-1")
 				require.NoError(t, err)
 				first := records[0].Result.ID
-				require.NoError(t, b.box.Resume(t.Context(), "a test", "the next case"))
 				c.fault(b, first)
-				said, recorded := make(chan struct{}), make(chan struct{})
-				var once, end sync.Once
+				b.refused.Store(c.waitsAt == step.Claimed)
+				person, recorded := pauseAt(c.waitsAt), make(chan struct{})
+				var end sync.Once
 				stop := b.run(b.box, func(at string) {
-					switch at {
-					case c.waitsAt:
-						once.Do(func() { <-said })
-					case step.Recorded:
+					person.reach(at)
+					if at == step.Recorded {
 						end.Do(func() { close(recorded) })
 					}
 				})
+				<-person.reached
+				b.overdue()
 				b.await("order-1", outbox.InDoubt)
 				b.await("order-2", outbox.InDoubt)
 				packages, err := b.box.Unresolved(t.Context())
@@ -180,12 +184,8 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 					r.Results = append(r.Results, smslink.Result{ID: first + int64(i), Status: status, RemoteID: "99"})
 				}
 				require.NoError(t, b.box.Resolve(t.Context(), packages[0].Package, r))
-				close(said)
-				select {
-				case <-recorded:
-				case <-time.After(time.Minute):
-					require.Fail(t, "the end is not recorded", log.String())
-				}
+				close(person.proceed)
+				<-recorded
 				b.stays("order-1", c.first)
 				b.stays("order-2", c.second)
 				stop()
@@ -219,45 +219,36 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 func TestResolve_whatWasAcceptedIsNotQueuedAgain(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		for name, second := range map[string]func(b *bench){
-			"not sent":  func(b *bench) { b.gateway.Close() },
+			"not sent":  func(b *bench) { b.refused.Store(true) },
 			"rejected":  func(b *bench) { b.gateway.Inject(smslinktest.Reject("13", "sender not allowed")) },
 			"no credit": func(b *bench) { b.gateway.SetCredit(0) },
 		} {
 			t.Run(name, func(t *testing.T) {
 				b := newBench(t, config, nil)
-				run := func(waitsAt string) (stop func(), reached, proceed chan struct{}) {
+				run := func(p *pause) (stop func()) {
 					box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
 						Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
 					})
 					require.NoError(t, err)
-					reached, proceed = make(chan struct{}), make(chan struct{})
-					var once sync.Once
-					stop = b.run(box, func(at string) {
-						if at == waitsAt {
-							once.Do(func() {
-								close(reached)
-								<-proceed
-							})
-						}
-					})
-					return stop, reached, proceed
+					stop = b.run(box, p.reach)
+					<-p.reached
+					return stop
 				}
 				b.enqueue("order-1")
-				stopFirst, reached, recordFirst := run(step.Uploaded)
-				<-reached
+				first, other := pauseAt(step.Uploaded), pauseAt(step.Claimed)
+				stopFirst := run(first)
 				b.overdue()
 				b.await("order-1", outbox.InDoubt)
 				require.NoError(t, b.resolve(outbox.VerdictNotSent))
-				stopSecond, reached, uploadSecond := run(step.Claimed)
-				<-reached
-				close(recordFirst)
+				stopOther := run(other)
+				close(first.proceed)
 				eventually(t, func() bool {
 					packages, err := b.box.Unresolved(t.Context())
 					return err == nil && len(packages) == 1
 				}, "the contradiction is not recorded")
 				stopFirst()
 				second(b)
-				close(uploadSecond)
+				close(other.proceed)
 				if name == "rejected" {
 					b.await("order-1", outbox.Rejected)
 					packages, err := b.box.Unresolved(t.Context())
@@ -268,7 +259,7 @@ func TestResolve_whatWasAcceptedIsNotQueuedAgain(t *testing.T) {
 				}
 				b.await("order-1", outbox.Accepted)
 				b.stays("order-1", outbox.Accepted)
-				stopSecond()
+				stopOther()
 				require.Equal(t, smslink.StatusSuccess, b.gateway.Messages()[0].Status)
 				for _, m := range b.gateway.Messages()[1:] {
 					require.NotEqual(t, smslink.StatusSuccess, m.Status, "sent twice")
@@ -290,10 +281,14 @@ func TestRun_aStuckTransactionHidesNoDoubt(t *testing.T) {
 			b.enqueue(key)
 			_ = spawned(t, b.config).Wait()
 		}
+		b.overdue()
 		tx, err := b.db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		defer func() { _ = tx.Rollback() }()
-		_, err = tx.ExecContext(t.Context(), "UPDATE smslink_package SET note = 'stuck' WHERE id = (SELECT package FROM smslink_message WHERE message_key = 'stuck')")
+		_, err = tx.ExecContext(t.Context(), `
+			UPDATE smslink_package
+			SET note = 'stuck'
+			WHERE id = (SELECT package FROM smslink_message WHERE message_key = 'stuck')`)
 		require.NoError(t, err)
 		_, err = tx.ExecContext(t.Context(), "UPDATE smslink_meta SET value = value WHERE name = 'paused'")
 		require.NoError(t, err)
@@ -305,10 +300,10 @@ func TestRun_aStuckTransactionHidesNoDoubt(t *testing.T) {
 			stats, err := b.box.Stats(t.Context())
 			return err == nil && stats.Sending == 1 && stats.Overdue > time.Second
 		}, "what is stuck shows in no figure")
-		began := time.Now()
-		require.ErrorContains(t, b.box.Pause(t.Context(), "a test", "a test"), "another transaction holds")
-		require.ErrorContains(t, b.box.Resume(t.Context(), "a test", "a test"), "another transaction holds")
-		require.Less(t, time.Since(began), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		require.ErrorContains(t, b.box.Pause(ctx, "a test", "a test"), "another transaction holds")
+		require.ErrorContains(t, b.box.Resume(ctx, "a test", "a test"), "another transaction holds")
 		require.NoError(t, tx.Rollback())
 		b.await("stuck", outbox.InDoubt)
 		require.NoError(t, b.box.Pause(t.Context(), "a test", "a test"))
