@@ -21,7 +21,7 @@ var screenshots = flag.String("screenshots", "", "directory into which TestSandb
 // long is whether the tests run in full: see CONTRIBUTING.md.
 var long = os.Getenv("SMSLINK_LONG") != ""
 
-// unlessLong returns the number of the tests' short form, or that of the full one.
+// unlessLong returns short, or full if the tests run in full.
 func unlessLong(short, full int) int {
 	if long {
 		return full
@@ -29,7 +29,7 @@ func unlessLong(short, full int) int {
 	return short
 }
 
-// needsLong skips what only SMSLINK_LONG=1 runs.
+// needsLong skips a test that runs only with SMSLINK_LONG=1.
 func needsLong(t *testing.T) {
 	t.Helper()
 	if !long {
@@ -90,7 +90,7 @@ func js[T any](b *browser, expression string) T {
 	return v
 }
 
-// sees waits until an expression is true of the page, without touching it.
+// sees waits until an expression is true on the page.
 func (b *browser) sees(expression string) {
 	b.t.Helper()
 	deadline := time.Now().Add(2 * time.Minute)
@@ -140,7 +140,7 @@ func (b *browser) view(width, height int64, scheme string) {
 	require.NoError(b.t, err)
 }
 
-// picture keeps the page as a PNG if the flag asks for it.
+// picture writes the page as a PNG if the flag asks for it.
 func (b *browser) picture(name string) {
 	b.t.Helper()
 	if *screenshots == "" {

@@ -18,9 +18,9 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// One package, and the connection cut after every byte of the request and of the
-// reply in turn. The golden holds what the client said about it and how often the
-// gateway's ledger then had it.
+// The connection of one package is cut after each byte of the request and of the reply in turn. The
+// golden has the outcome that the client returned, and how often the package was in the gateway's
+// ledger.
 func TestSend_cutAtEveryByte(t *testing.T) {
 	var cuttings []cutting
 	for _, c := range []cutting{
@@ -66,7 +66,7 @@ type cutting struct {
 	server     func(http.Handler) http.Handler // how the reply is framed
 }
 
-// rows are the ranges of offsets at which an upload ends alike.
+// rows are the ranges of offsets at which an upload has the same end.
 func (c cutting) rows(t *testing.T) string {
 	gateway := smslinktest.NewUnstartedGateway(&smslinktest.Options{Fault: func(int) smslinktest.Fault { return c.fault }})
 	defer gateway.Close()
@@ -152,7 +152,7 @@ func (c cutting) rows(t *testing.T) string {
 	return table.String()
 }
 
-// inChunks answers without a Content-Length, and so in chunks over HTTP/1.1.
+// inChunks answers without a Content-Length, so that HTTP/1.1 sends chunks.
 func inChunks(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()
@@ -163,8 +163,8 @@ func inChunks(h http.Handler) http.Handler {
 	})
 }
 
-// toTheEnd answers without a Content-Length and without chunks, as HTTP/1.0 does:
-// the reply ends where the connection does.
+// toTheEnd answers without a Content-Length and without chunks, as HTTP/1.0 does: the reply ends
+// with the connection.
 func toTheEnd(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()

@@ -28,7 +28,7 @@ func TestFold_everyComposedLatinLetter(t *testing.T) {
 	require.Greater(t, seen, 400)
 }
 
-// If Unicode has a compatible form in the alphabet, Fold has no other one, except those named here.
+// Fold uses Unicode's compatible form if the alphabet has it, except for those named here.
 func TestFold_isUnicodesCompatibleForm(t *testing.T) {
 	others := map[string]string{"™": "(TM)", "ŀ": "l", "Ŀ": "L", "´": "'"}
 	seen := 0

@@ -31,8 +31,7 @@ const (
 	perPackage = 100
 )
 
-// upload sends n packages, eight at a time, with every codec in turn, and counts
-// how each ended.
+// upload sends n packages, eight at a time, with every codec in turn, and counts their outcomes.
 func upload(tb testing.TB, gateway *smslinktest.Gateway, n int) *[4]atomic.Int64 {
 	var outcomes [4]atomic.Int64
 	codecs := []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecLZF, smslink.CodecBZip2}

@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens")
 
-// golden compares a table with the one that is kept, and prints it.
+// golden compares a table with the golden file, and logs it.
 func golden(t *testing.T, path, got string) {
 	t.Helper()
 	t.Logf("%s:\n%s", path, got)

@@ -22,9 +22,9 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// A caller's transport may speak HTTP/2, whose client in net/http sends again by
-// itself what the server says it did not process. Whatever the server says and
-// when, one Send may hand it no second whole upload.
+// A caller's transport may speak HTTP/2. The client in net/http then repeats a request that the
+// server says it did not process. Whatever the server says, and whenever it does, one Send hands it
+// no second whole upload.
 func TestSend_overHTTP2(t *testing.T) {
 	var servers []*http2Server
 	for _, stage := range []stage{atHeaders, inBody, atEnd, inReply, afterReply} {
@@ -67,7 +67,7 @@ const (
 	afterReply stage = "right after the reply"
 )
 
-// http2Fault is what the server then does, and whether it goes on to answer.
+// http2Fault is what the server does at the stage, and whether it answers after that.
 type http2Fault struct {
 	name    string
 	do      func(f *http2.Framer, stream uint32)
@@ -109,9 +109,8 @@ type http2Server struct {
 	whole   int // uploads that came to their last byte
 }
 
-// sendTo sends one package too large for the first flow-control window, so that
-// the middle of its body is not its end, and waits until the server has seen all
-// that came of it.
+// sendTo sends a package that is too large for the first flow-control window, so that its body
+// comes in several frames. It waits until the server has read everything.
 func (s *http2Server) sendTo(t *testing.T) smslink.Outcome {
 	t.Helper()
 	outer := httptest.NewUnstartedServer(nil)

@@ -18,10 +18,10 @@ import (
 
 var idle = flag.Int("idle", unlessLong(2, 5), "sends of each of the 40 programs of TestSend_everyFewSeconds")
 
-// Programs that send once every few seconds, to a server that closes a connection
-// after 5 idle ones, as Apache does. The client's own transport lets connections go
-// before that, so that no upload meets the closing; with a caller's that keeps them,
-// one may, and is in doubt.
+// Programs send once every few seconds to a server that closes a connection after 5 idle seconds,
+// as Apache does. The client's own transport opens a connection for each upload, so that none meets
+// the closing. With a caller's transport that keeps connections, an upload may meet it, and is in
+// doubt.
 func TestSend_everyFewSeconds(t *testing.T) {
 	t.Parallel()
 	const programs = 40
@@ -73,8 +73,8 @@ func sendNowAndThen(t *testing.T, gateway *smslinktest.Gateway, http *http.Clien
 	}
 }
 
-// pause is a few seconds: half the time just about the 2 after which the client
-// lets a connection go, or the 5 of the server.
+// pause returns a few seconds. Half of the pauses are close to the 2 seconds after which the
+// library's transport closes an idle connection if it keeps any, or to the server's 5.
 func pause(random *rand.Rand) time.Duration {
 	around := 2 * time.Second
 	if random.IntN(2) == 0 {

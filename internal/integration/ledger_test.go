@@ -28,10 +28,10 @@ var (
 	seed     = flag.Uint64("seed", 1, "where TestLedger's packages and faults come from")
 )
 
-// Packages by the hundred go through connections and a gateway that misbehave. Then the gateway's
-// ledger is compared with what the client told its caller, message by message. How many come
-// through depends on the machine, and only these are checked. The seed fixes the packages and the
-// faults of each lane, and their order; how they meet is a matter of timing, too.
+// Hundreds of packages go through connections and a gateway that misbehave. Then the gateway's
+// ledger is compared with the client's results, message by message. How many packages arrive
+// depends on the machine; the test checks those that do. The seed fixes the packages and the faults
+// of each lane and their order, but timing decides which package meets which fault.
 func TestLedger(t *testing.T) {
 	lanes := 2 * len(roads)
 	results := make([]*lane, lanes)
@@ -55,8 +55,8 @@ func TestLedger(t *testing.T) {
 	require.NotZero(t, total.messages)
 }
 
-// lane is one program with one account: it sends packages one after another
-// through its own proxy to its own gateway.
+// lane is one program with one account. It sends packages one after another through its own proxy
+// to its own gateway.
 type lane struct {
 	number uint64
 	random *rand.Rand // the program's; proxy and gateway have their own
@@ -88,7 +88,8 @@ func newLane(number uint64) *lane {
 	return &lane{number: number, random: rand.New(rand.NewPCG(*seed, number)), counts: map[string]int{}}
 }
 
-// verdict is what the client said about a shipment's messages, beside what is so.
+// verdict returns what the client said about a shipment's messages, and how often the ledger has
+// them.
 func (s *shipment) verdict(taken int) string {
 	switch {
 	case s.reopened > 0:
@@ -119,7 +120,7 @@ func (l *lane) table() string {
 	return b.String()
 }
 
-// patience is a Send's; delay is longer.
+// patience is the time-out of a Send; delay is longer.
 const (
 	patience = 250 * time.Millisecond
 	delay    = 400 * time.Millisecond
@@ -198,8 +199,9 @@ func (l *lane) start(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// ship sends a package as the docs advise: again if it was not sent, perhaps again if it was
-// rejected, and not again if it is in doubt, unless it is reopened, and counted.
+// ship sends a package as the docs advise: again if it was not sent, sometimes again if it was
+// rejected, and not again if it is in doubt, except that it sometimes reopens such a package, and
+// counts that.
 func (l *lane) ship(number int) {
 	s := &shipment{messages: l.messagesOf(number)}
 	l.sent = append(l.sent, s)
@@ -248,8 +250,8 @@ func (l *lane) messagesOf(number int) []smslink.Message {
 	return messages
 }
 
-// send sends the package once, on a road that may be closed and with a context
-// that may be short, and now and then asks once more for what must be refused.
+// send sends the package once. The proxy may be down, and the context may end soon. Sometimes it
+// sends a sealed package again, which must be refused.
 func (l *lane) send(s *shipment, p *smslink.Package) smslink.Outcome {
 	ctx := context.Background()
 	switch l.random.IntN(20) {

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy stands between a client and a server on loopback, and does to each
-// connection what its plan says, to the byte. It passes TLS on unchanged.
+// proxy stands between a client and a server on loopback, and applies a plan to each connection,
+// exact to the byte. It passes TLS on unchanged.
 type proxy struct {
 	upstream string
 	plan     func() plan // asked once a connection, in the order they come
@@ -45,8 +45,7 @@ func cutAfter(n int64, cut cut) leg {
 	return l
 }
 
-// cut ends a connection: from is where the bytes came from, to is where the last
-// of them went.
+// cut ends a connection. The bytes came from one side, and the last of them went to the other.
 type cut func(from, to *net.TCPConn)
 
 // hangUp ends both sides in order.
@@ -68,8 +67,7 @@ func reset(from, to *net.TCPConn) {
 	}
 }
 
-// halfClose tells the receiving side that there is no more, and lets the other
-// direction live.
+// halfClose ends the direction to the receiver, and leaves the other one open.
 func halfClose(_, to *net.TCPConn) { _ = to.CloseWrite() }
 
 // newProxy starts a proxy; it ends with the test, once all its connections have.
@@ -103,7 +101,7 @@ func (p *proxy) listen(socket net.Listener) {
 	})
 }
 
-// down has connections refused until up.
+// down refuses connections until up is called.
 func (p *proxy) down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +125,7 @@ func (p *proxy) up() (err error) {
 	return err
 }
 
-// connections is how many have come so far.
+// connections returns how many were accepted so far.
 func (p *proxy) connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,7 +137,7 @@ func (p *proxy) close() {
 	p.conns.Wait()
 }
 
-// longest is more than any connection of a test lives.
+// longest bounds the life of a connection. Those of the tests are shorter.
 const longest = time.Minute
 
 func (p *proxy) serve(client *net.TCPConn, planned plan) {

@@ -5,11 +5,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
+// testForeignPage lets a page of another origin try to read and use the sandbox.
 func testForeignPage(t *testing.T, b *browser, s *sandbox) {
 	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -36,8 +36,12 @@ func testForeignPage(t *testing.T, b *browser, s *sandbox) {
 	} {
 		require.Equal(t, "refused", js[string](b, fmt.Sprintf(call, s.URL)+`.then(() => "taken", () => "refused")`))
 	}
-	js[bool](b, `(() => { const f = document.createElement("iframe"); f.src = "`+s.URL+`"; document.body.append(f); return true })()`)
-	time.Sleep(300 * time.Millisecond)
+	js[bool](b, `new Promise(loaded => {
+		const f = document.createElement("iframe")
+		f.src = "`+s.URL+`"
+		f.onload = () => loaded(true)
+		document.body.append(f)
+	})`)
 	require.Zero(t, js[int](b, `(() => { try { return document.querySelector("iframe").contentDocument.querySelectorAll(".bar").length } catch { return 0 } })()`))
 	require.Equal(t, before, uploads(), "nothing has changed")
 }

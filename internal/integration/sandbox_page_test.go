@@ -250,7 +250,7 @@ func TestSandboxPage_timesAreTheBrowsers(t *testing.T) {
 	want := at.In(zone).Format("15:04:05")
 	require.Equal(t, want, js[string](b, `document.querySelector(".message .from time").textContent`))
 
-	// So are those of what arrives while the page is open, and what is the same is left alone.
+	// So are the times of what arrives while the page is open. What is the same is not changed.
 	js[bool](b, `document.querySelector(".message").kept = true`)
 	require.Zero(t, s.sendRows("3,0700000001,MAGAZIN,Salut,\n"))
 	b.sees(`document.querySelectorAll(".message").length === 2`)

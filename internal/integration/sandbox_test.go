@@ -15,8 +15,8 @@ import (
 
 const campaign = "../../testdata/campaign.csv"
 
-// The sandbox as a developer has it: the real binary, the real page in a real
-// browser, and nothing reloaded unless the test says so.
+// The tests use the sandbox as a developer does: the real binary, and the real page in a real
+// browser. Nothing is reloaded unless a test does it.
 func TestSandbox(t *testing.T) {
 	b := newBrowser(t)
 	reports := newReports(t)
@@ -218,7 +218,6 @@ func TestSandbox(t *testing.T) {
 	})
 }
 
-// testForeignPage lets a page of another origin try what it can.
 // testManyMessages sends thousands of messages while the page is open.
 func testManyMessages(t *testing.T, b *browser, s *sandbox) {
 	var rows strings.Builder

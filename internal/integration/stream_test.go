@@ -21,9 +21,9 @@ import (
 
 var streams = flag.Int("streams", unlessLong(8, 40), "streams that TestStream_ledger sends")
 
-// Streams through the connections and the gateways of TestLedger, each sent again
-// over the same input with the same journal, until it has sent all that it may. Every
-// message read is in one batch, and the ledger bears out what the batches said.
+// Streams go through the connections and the gateways of TestLedger. Each is sent again over the
+// same input with the same journal until it has sent all that it may. Every message that was read
+// is in one batch, and the ledger agrees with the batches.
 func TestStream_ledger(t *testing.T) {
 	lanes := len(roads)
 	results := make([]*lane, lanes)
@@ -54,8 +54,7 @@ func TestStream_ledger(t *testing.T) {
 	require.Empty(t, total.breaches)
 }
 
-// stream sends one stream up to six times and keeps for each message what was said
-// of it: as a shipment of its own.
+// stream sends one stream up to six times, and keeps the outcomes of each message as a shipment.
 func (l *lane) stream(number int, path string) {
 	n := 100 + l.random.IntN(400)
 	messages := make([]smslink.Message, n)
@@ -82,7 +81,7 @@ func (l *lane) stream(number int, path string) {
 	}
 }
 
-// streamOnce gives the number of messages that may be sent again.
+// streamOnce returns the number of messages that may be sent again.
 func (l *lane) streamOnce(messages []smslink.Message, said map[int64]*shipment, j *journal.File) (left int) {
 	read, end := 0, len(messages)
 	failed := errors.New("the cursor is gone")
