@@ -19,7 +19,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// A report of the account resolves those messages that it has.
+// A report of the account resolves the messages that it has.
 func TestResolve_fromReport(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	t.Cleanup(gateway.Close)

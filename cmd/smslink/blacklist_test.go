@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Status 4 hides two things, which the blacklist tells apart.
+// Status 4 has two meanings, and the blacklist says which it is.
 func TestJournalShow_blacklist(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.BlacklistedNumbers("0700000003")}}) // an internal error
 	require.NoError(t, gateway.Unsubscribe(t.Context(), "0700000002", "STOP"))

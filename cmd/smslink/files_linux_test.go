@@ -19,8 +19,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Each name of a file that a command takes, against what a stranger may have put there: the command
-// ends, takes little memory, and leaves alone what a link leads to.
+// A stranger may have put anything under the name of a file that a command takes. The command ends,
+// takes little memory, and does not change what a link leads to.
 func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 	gateway := newGateway(t, nil)
 	rows := filepath.Join(t.TempDir(), "rows.csv")
@@ -86,7 +86,7 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 		"a link to an empty file":  "",
 		"a link to a results file": strings.Join(outcome.ResultsHeader, ",") + "\n",
 	}
-	// These commands go on to serve, and do not end.
+	// These commands would serve, and not end.
 	serves := map[string]bool{"reports --results": true, "sandbox --faults": true, "send --text-file": true}
 	fits := []string{"a link to nothing", "a link to an empty file", "a link to a results file"}
 	for flag, f := range flags {
@@ -155,7 +155,7 @@ func TestFiles_whatAStrangerMayHavePutThere(t *testing.T) {
 	}
 }
 
-// sparse makes a file that holds 256 MB and takes no room.
+// sparse makes a file of 256 MB that takes no space on the disk.
 func sparse(name string) error {
 	f, err := os.Create(name)
 	if err != nil {

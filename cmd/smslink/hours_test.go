@@ -43,13 +43,13 @@ func TestSend_hours(t *testing.T) {
 	require.Len(t, gateway.Messages(), 4)
 }
 
-// No message is scheduled outside the hours, on the days on which the clocks change neither.
+// No message is scheduled outside the hours, not even on days on which the clocks change.
 func TestSend_hoursOfScheduledMessages(t *testing.T) {
 	gateway := newGateway(t, nil)
 	now := func() time.Time { return time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC) }
 	rows := "id,to,text,send_at\n" +
 		"1,0712345671,Bună,2026-03-29T08:00:00+03:00\n" +
-		"2,0712345672,Bună,2026-03-29T08:00:00+02:00\n" + // 09:00 by then
+		"2,0712345672,Bună,2026-03-29T08:00:00+02:00\n" + // 09:00 after the change
 		"3,0712345673,Bună,2026-03-29T07:59:00+03:00\n" +
 		"4,0712345674,Bună,2026-10-25T21:59:00+02:00\n" +
 		"5,0712345675,Bună,2026-10-25T21:59:00+01:00\n"

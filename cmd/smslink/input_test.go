@@ -124,7 +124,7 @@ func TestSend_rowNumbersThatMoved(t *testing.T) {
 	}
 }
 
-// A workbook that was opened and saved is the same campaign.
+// A workbook is the same campaign after it was opened and saved.
 func TestSend_workbookSavedAgain(t *testing.T) {
 	gateway := newGateway(t, nil)
 	journal := filepath.Join(t.TempDir(), "june")
@@ -261,7 +261,7 @@ func TestRun_completions(t *testing.T) {
 	}
 }
 
-// A reader such as head may close the pipe early, which is no error.
+// It is not an error if a reader such as head closes the pipe early.
 func TestCheck_closedPipe(t *testing.T) {
 	for _, command := range []string{"check --json", "encode --reveal", "encode --json", "send --help"} {
 		p := exec.CommandContext(t.Context(), "smslink", append(strings.Fields(command), campaignFile)...)
@@ -275,7 +275,7 @@ func TestCheck_closedPipe(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.NoError(t, out.Close())
-		_ = p.Wait() // the code is said by the last one in the pipe
+		_ = p.Wait() // the last command of the pipe has the exit code
 		require.Empty(t, errOut.String(), command)
 	}
 }

@@ -42,7 +42,8 @@ func TestSend_workbookOf100000Rows(t *testing.T) {
 	}
 }
 
-// Killed, resolved by the account's report, and run again: each message is taken just once.
+// A run is killed, resolved by the account's report, and repeated: each message is taken exactly
+// once.
 func TestSend_killedAndResolved(t *testing.T) {
 	const messages = 1000
 	random := rand.New(rand.NewPCG(20261124, 7))
@@ -117,7 +118,7 @@ func TestSend_rowNumbersOfAPipe(t *testing.T) {
 	require.Empty(t, gateway.Uploads())
 }
 
-// A journal that a send has open is left alone.
+// A journal that a send has open can't be resolved.
 func TestJournal_inUse(t *testing.T) {
 	came := make(chan struct{})
 	end := make(chan struct{})

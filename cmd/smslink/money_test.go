@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// If the balance can't be read, send says so and goes on.
+// If the balance can't be read, send prints that and continues.
 func TestSend_balanceThatCannotBeRead(t *testing.T) {
 	gateway := newGateway(t, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

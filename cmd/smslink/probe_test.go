@@ -42,7 +42,7 @@ func readProbe(t *testing.T, out string) probeLines {
 }
 
 func TestProbe_gatewayThatDeviates(t *testing.T) {
-	gateway := newGateway(t, &smslinktest.Options{ // which approves every sender, and lives in 1970
+	gateway := newGateway(t, &smslinktest.Options{ // approves every sender, and its year is 1970
 		Senders: []string{smslinktest.AnySender}, Now: func() time.Time { return time.Unix(1, 0) },
 	})
 	report := filepath.Join(t.TempDir(), "report.md")

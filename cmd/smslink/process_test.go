@@ -29,7 +29,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// process is the command as a process of its own, which TestMain has put on the PATH.
+// process is the command in a process of its own. TestMain has put it on the PATH.
 type process struct {
 	*exec.Cmd
 	out, err output
@@ -62,7 +62,7 @@ func start(t *testing.T, gateway *smslinktest.Gateway, args ...string) *process 
 	return p
 }
 
-// end waits for the process and gives its exit code, or -1 where a signal ended it.
+// end waits for the process and returns its exit code, or -1 if a signal ended it.
 func (p *process) end() int {
 	_ = p.Wait() // the code tells
 	return p.ProcessState.ExitCode()
@@ -98,7 +98,7 @@ func numbered(t *testing.T, n int) string {
 }
 
 // exportAgain writes a numbered campaign again as another program does: with another separator, a
-// byte order mark, quotes and one column more.
+// byte order mark, quotes and one more column.
 func exportAgain(t *testing.T, file string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
@@ -111,7 +111,7 @@ func exportAgain(t *testing.T, file string) {
 	require.NoError(t, os.WriteFile(file, []byte(out), 0o600))
 }
 
-// numberedBook writes the same as a workbook of phones and texts, without ids.
+// numberedBook writes the same campaign as a workbook without ids.
 func numberedBook(t *testing.T, n int) string {
 	t.Helper()
 	book := excelize.NewFile()
@@ -140,7 +140,8 @@ func summary(t *testing.T, out string) (s struct {
 	return s
 }
 
-// The first Ctrl-C lets the uploads under way finish, and names all the rest.
+// After the first Ctrl-C the uploads under way finish, and all other messages are reported as not
+// sent.
 func TestSend_interrupted(t *testing.T) {
 	came, told := make(chan struct{}), make(chan struct{})
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
@@ -184,7 +185,7 @@ func TestSend_interruptedTwice(t *testing.T) {
 	results := filepath.Join(t.TempDir(), "results.csv")
 	p := start(t, &smslinktest.Gateway{ConnectionID: "c", Password: "p"}, "send", "--package-size", "10", "--results", results, "--endpoint", server.URL, numbered(t, 15))
 	<-came
-	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} { // two of one kind that come together are one
+	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} { // two signals of one kind may be delivered as one
 		require.NoError(t, p.Process.Signal(s))
 	}
 	require.Equal(t, cli.ExitInDoubt, p.end())
@@ -196,8 +197,8 @@ func TestSend_interruptedTwice(t *testing.T) {
 	require.Equal(t, "not sent", records[14][4])
 }
 
-// Killed at any moment and run again until it ends: each message is taken once, except those in
-// doubt, which are reported and never sent again.
+// A run is killed at any moment and repeated. Each message is taken once, except those in doubt,
+// which are reported and never sent again.
 func TestSend_killedAndRunAgain(t *testing.T) {
 	const messages = 3000
 	rounds := unlessLong(3, 24)
@@ -348,7 +349,8 @@ func TestSend_hangupUnderNohup(t *testing.T) {
 	require.Equal(t, 100, summary(t, p.out.String()).Accepted)
 }
 
-// Messages that an earlier run has sent are never called not sent, however early this one stops.
+// Messages that an earlier run has sent are never reported as not sent, however early this run
+// stops.
 func TestSend_stopsEarlyAndStillKnowsTheJournal(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder, file := t.TempDir(), numbered(t, 30)

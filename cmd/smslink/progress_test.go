@@ -14,7 +14,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// On a narrow terminal the progress takes one line, and is gone at the end.
+// On a narrow terminal the progress bar takes one line, and is removed at the end.
 func TestProgress_narrow(t *testing.T) {
 	for _, c := range []struct {
 		columns int
@@ -36,7 +36,7 @@ func TestProgress_narrow(t *testing.T) {
 	}
 }
 
-// A dumb terminal can't go back to the start of its line.
+// A dumb terminal gets no progress bar, since it can't go back to the start of the line.
 func TestProgress_dumb(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(200 * time.Millisecond) }})
 	term := cmdtest.NewTerminal(t, gateway, 100)

@@ -2,4 +2,4 @@
 
 package main
 
-const raceEnabled = true // which makes the command several times larger
+const raceEnabled = true // the command then takes several times as much memory

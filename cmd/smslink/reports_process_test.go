@@ -20,7 +20,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// reportsProcess is smslink reports as a process of its own.
+// reportsProcess is smslink reports in a process of its own.
 type reportsProcess struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -49,7 +49,7 @@ func startReports(t *testing.T, out *os.File, args ...string) *reportsProcess {
 	return p
 }
 
-// report sends a report with so many bytes of text, and returns the answer's status code.
+// report sends a report with a text of that many bytes, and returns the answer's status code.
 func (p *reportsProcess) report(id, text int) int {
 	p.t.Helper()
 	resp, err := http.Get(fmt.Sprintf("%s?message_id=%d&status=1&timestamp=1900000000&delivery_report=%s", p.url, id, strings.Repeat("a", text)))
@@ -65,7 +65,7 @@ func (p *reportsProcess) stop() (code int) {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// reportIDs returns the remote ids of a file that has nothing but whole lines of JSON.
+// reportIDs returns the remote ids of a file, which must hold only whole lines of JSON.
 func reportIDs(t *testing.T, file string) (ids []string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
@@ -81,8 +81,8 @@ func reportIDs(t *testing.T, file string) (ids []string) {
 	return ids
 }
 
-// A report that meets a full disk in the middle of its line leaves nothing of it, and the reports
-// after it stand on lines of their own.
+// If the disk is full in the middle of a report's line, no part of the line is left, and later
+// reports have lines of their own.
 func TestReports_fullDisk(t *testing.T) {
 	for name, flags := range map[string]int{">> file": os.O_APPEND, "> file": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestReports_fullDisk(t *testing.T) {
 			}
 			require.True(t, send(1, 0))
 			id := 2
-			for send(id, 5000) { // a line that is not a number of whole pages
+			for send(id, 5000) { // a line does not end with a page
 				id++
 			}
 			require.Greater(t, id, 3)

@@ -19,7 +19,7 @@ import (
 func TestReports_joinedWithResults(t *testing.T) {
 	folder := t.TempDir()
 	results, secretFile := filepath.Join(folder, "results.csv"), filepath.Join(folder, "secret")
-	late := filepath.Join(folder, "late.csv") // comes later
+	late := filepath.Join(folder, "late.csv")
 	gateway := newGateway(t, nil)
 	got := smslinkIn(accountOf(gateway), "id,to,text\n7,0700000001,a\n", "send", "--endpoint", gateway.URL, "--results", results, "-")
 	require.Equal(t, cli.ExitAccepted, got.code)
@@ -75,7 +75,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusNotFound, resp.StatusCode)
-	require.NoError(t, out.Close()) // no one reads on
+	require.NoError(t, out.Close()) // there is no reader any more
 	resp, err = http.Get(url + "?message_id=1&status=1&timestamp=1900000000")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

@@ -13,8 +13,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// No text from outside begins a formula in a results file, wherever a spreadsheet splits it, or
-// controls a terminal that shows it.
+// In a results file, no text from outside begins a formula, wherever a spreadsheet splits the line,
+// and none controls a terminal.
 func TestResults_cellsAreHarmless(t *testing.T) {
 	for id, want := range map[string]string{
 		`x;=cmd|'/C calc'!A0;y`: `x;'=cmd|'/C calc'!A0;y`,
@@ -55,7 +55,7 @@ func TestResults_areTheOwnersAlone(t *testing.T) {
 	}
 }
 
-// A run that is killed leaves one file beside the results, which the next one uses again.
+// A run that is killed leaves one file beside the results, and the next run uses it again.
 func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}})
 	folder := t.TempDir()

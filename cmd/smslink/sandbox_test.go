@@ -24,16 +24,16 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// ranSandbox is a sandbox command under way.
+// ranSandbox is a running sandbox command.
 type ranSandbox struct {
 	t    *testing.T
 	stop context.CancelFunc
 	code chan int
-	err  bytes.Buffer // to be read once it has ended
+	err  bytes.Buffer // to be read after the end
 	usage
 }
 
-// usage is what it prints with --json.
+// usage is what the command prints with --json.
 type usage struct {
 	URL          string `json:"url"`
 	Endpoint     string `json:"endpoint"`
@@ -73,7 +73,7 @@ func (s *ranSandbox) end() {
 	}
 }
 
-// account is what the sandbox says that a program should use.
+// account returns the account that the sandbox prints, as environment variables.
 func (s *ranSandbox) account() map[string]string {
 	return map[string]string{account.EnvConnectionID: s.ConnectionID, account.EnvPassword: s.Password}
 }
@@ -100,7 +100,7 @@ func TestSandbox_takesACampaignAndEndsCleanly(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), "200 messages to 200 phones")
 
-	events, err := http.Get(s.URL + "events") // does not keep it from ending
+	events, err := http.Get(s.URL + "events") // must not keep the sandbox from ending
 	require.NoError(t, err)
 	defer events.Body.Close()
 	s.end()
@@ -207,7 +207,7 @@ func TestSandbox_repliesAndUnsubscriptions(t *testing.T) {
 	require.Contains(t, press("a", "unsubscribe"), "no program was called")
 }
 
-// The environment's account may be a real one: it is taken, and not shown.
+// The environment's account may be real: it is used, but not shown.
 func TestSandbox_theEnvironmentsAccount(t *testing.T) {
 	env := map[string]string{account.EnvConnectionID: "A1B2", account.EnvPassword: "hunter2"}
 	s := startSandbox(t, env, "--sender", "*")

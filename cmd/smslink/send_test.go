@@ -29,7 +29,7 @@ const (
 	badRowsFile  = "../../testdata/campaign-bad-rows.csv"
 )
 
-// ran is what a person sees of a command.
+// ran is the exit code and the output of a command.
 type ran struct {
 	code     int
 	out, err string
@@ -130,10 +130,10 @@ func TestSend_campaignArrivesAsItStandsInTheFile(t *testing.T) {
 	}
 }
 
-// notAPhoneNumber is why a receiver without digits is refused.
+// notAPhoneNumber is the complaint about a receiver without digits.
 const notAPhoneNumber = "holds something other than the digits and punctuation of a phone number"
 
-// badRowsComplaints are those of badRowsFile.
+// badRowsComplaints are the complaints about badRowsFile.
 var badRowsComplaints = []string{
 	"5: to " + notAPhoneNumber,
 	"10: text is empty once the white space at its ends is trimmed",
@@ -375,8 +375,8 @@ func TestSend_unusableFiles(t *testing.T) {
 	require.Equal(t, "smslink: open no-such-file.csv: no such file or directory; nothing was sent\n", got.err)
 }
 
-// A message that the reply does not mention is not a failed one: sending it again
-// might send it twice.
+// A message that the reply does not mention has not failed: it might be sent twice if it is sent
+// again.
 func TestSend_unreportedMessages(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
 		return smslink.Status(m.ID)

@@ -28,7 +28,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.Shows("smslink: not confirmed; nothing was sent")
 	require.Empty(t, gateway.Uploads())
 
-	// A yes; the bar moves, and is gone at the end.
+	// After a yes the bar moves, and is removed at the end.
 	term.Clear()
 	term.Types(command, "Enter")
 	term.Shows("[y/N]")
@@ -41,7 +41,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	require.NotContains(t, screen, "%")
 	require.NotContains(t, term.Tmux("capture-pane", "-p", "-e"), "\x1b[3", "no colour")
 
-	// Ctrl-C at the prompt sends nothing, and in the middle tells what was.
+	// Ctrl-C at the prompt sends nothing. During the send it stops, and what was sent is printed.
 	taken := len(gateway.Messages())
 	term.Clear()
 	term.Types(command, "Enter")
@@ -66,7 +66,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 		"500 rows: ", "do not send the same files again: the others would be sent twice", "ended 1")
 }
 
-// On 40 columns the lines wrap, and nothing is lost.
+// On 40 columns the lines wrap, and no text is lost.
 func TestTerminal_narrow(t *testing.T) {
 	gateway := newGateway(t, nil)
 	term := cmdtest.NewTerminal(t, gateway, 40)

@@ -62,6 +62,7 @@ func TestSend_serverQuotesThePassword(t *testing.T) {
 	}
 }
 
+// The help can be read on a terminal of 80 columns.
 func TestHelp_fitsIn80Columns(t *testing.T) { cmdtest.HelpFits(t, newCommand(cli.Console{})) }
 
 // An empty value is most likely a variable that is not set.

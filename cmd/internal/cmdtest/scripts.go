@@ -21,8 +21,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// Scripts runs testdata/script: each file is a shell session against a test gateway of its own,
-// whose account and URL are in the environment.
+// Scripts runs testdata/script: each file is a shell session with a test gateway of its own, whose
+// account and URL are in the environment.
 func Scripts(t *testing.T) {
 	type gatewayKey struct{}
 	gatewayOf := func(ts *testscript.TestScript) *smslinktest.Gateway {
@@ -57,7 +57,7 @@ func Scripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			// exits CODE COMMAND…: the command ends with just that code.
+			// exits CODE COMMAND…: the command ends with that exit code.
 			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
 				code := 0
 				var exit *exec.ExitError

@@ -22,8 +22,8 @@ type Terminal struct {
 	socket string
 }
 
-// NewTerminal starts a shell in a terminal of that many columns. Without tmux the test is skipped,
-// but not in .ci/run, which installs it.
+// NewTerminal starts a shell in a terminal of that many columns. It skips the test if tmux is
+// missing, except in .ci/run, which installs it.
 func NewTerminal(t *testing.T, gateway *smslinktest.Gateway, columns int) *Terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil && os.Getenv("SMSLINK_NEED_TMUX") == "" {
@@ -46,13 +46,13 @@ func (t *Terminal) Tmux(args ...string) string {
 	return string(out)
 }
 
-// Types types keys, as tmux names them.
+// Types types keys by their names in tmux.
 func (t *Terminal) Types(keys ...string) {
 	t.t.Helper()
 	t.Tmux(append([]string{"send-keys"}, keys...)...)
 }
 
-// Clear empties the screen, so that nothing on it is of an earlier command.
+// Clear empties the screen, so that no output of an earlier command is left on it.
 func (t *Terminal) Clear() {
 	t.t.Helper()
 	t.Types("clear", "Enter")

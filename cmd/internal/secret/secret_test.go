@@ -33,7 +33,7 @@ func TestRead_secretThatEveryoneCanRead(t *testing.T) {
 	}
 }
 
-// A name may lead to another file, which keeps its mode; one that holds no secret keeps it, too.
+// The file that a symbolic link leads to keeps its mode, and so does a file that holds no secret.
 func TestRead_looksBeforeItChanges(t *testing.T) {
 	const good = "a-secret-of-16-characters\n"
 	for _, c := range []struct {
