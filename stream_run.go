@@ -365,7 +365,7 @@ func (r *run) intend(j *job) bool {
 	return false
 }
 
-// attempt sends the package until an attempt needs or allows no retry.
+// attempt sends the package, and retries as the options say.
 func (r *run) attempt(p *Package) (*Response, error) {
 	retry := r.opts.Retry
 	for n := 1; ; n++ {
