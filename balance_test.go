@@ -35,7 +35,7 @@ func TestBalance_ofTheTestGateway(t *testing.T) {
 	require.Equal(t, time.UTC, got.Time.Location())
 }
 
-// The password stands in no URL and no header.
+// The password is in no URL and no header.
 func TestBalance_request(t *testing.T) {
 	for endpoint, want := range map[string]string{
 		smslink.DefaultEndpoint:                     "https://secure.smslink.ro/sms/gateway/communicate/index.php",
@@ -47,8 +47,7 @@ func TestBalance_request(t *testing.T) {
 		"http://host/bulk-v3.php":                   "http://host/index.php",
 		"http://host/a/../bulk-v3.php":              "http://host/index.php",
 	} {
-		client,
-			err := smslink.NewClient("C&1", "p=&%ș ",
+		client, err := smslink.NewClient("C&1", "p=&%ș ",
 			&smslink.Options{Endpoint: endpoint, UserAgent: "agent", TestMode: true, HTTPClient: &http.Client{
 				Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					require.Equal(t, want, r.URL.String())
@@ -131,11 +130,10 @@ func TestBalance_notSent(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_,
-		err = newClient(t,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-			t.Error("a request was made")
-			return nil, io.EOF
-		})}}).Balance(ctx)
+		err = newClient(t, via(func(*http.Request) (*http.Response, error) {
+		t.Error("a request was made")
+		return nil, io.EOF
+	})).Balance(ctx)
 	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -193,9 +191,8 @@ func TestBalance_thirdNumberThatIsNoTime(t *testing.T) {
 
 func TestBalance_event(t *testing.T) {
 	var logged bytes.Buffer
-	client := newClient(t,
-		&smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2")),
-			Logger: slog.New(slog.NewJSONHandler(&logged, nil))})
+	client := newClient(t, &smslink.Options{Endpoint: replying(t, http200("MESSAGE;4;ok;1,2")),
+		Logger: slog.New(slog.NewJSONHandler(&logged, nil))})
 	_, err := client.Balance(context.Background())
 	require.NoError(t, err)
 	require.Regexp(t,

@@ -73,8 +73,7 @@ func TestSend_arrivesAsTheVectorsSay(t *testing.T) {
 	}
 }
 
-// One whole upload, to the byte. The vector's plain form is in it, and the rest
-// can be checked by eye against protocol.md.
+// The golden is one whole upload with a vector's plain form.
 func TestSend_upload(t *testing.T) {
 	const golden = "testdata/upload.golden"
 	got := make(chan []byte, 1)
@@ -153,16 +152,13 @@ func TestSend_asksTheEndpointWithATimestampAlone(t *testing.T) {
 	require.LessOrEqual(t, at, time.Now().Unix())
 }
 
-// The memory is the caller's again once Send has returned, whatever a transport
-// still holds.
+// After Send has returned, the memory is the caller's again, even if a transport keeps the body.
 func TestSend_nothingReadsThePackageAfterwards(t *testing.T) {
 	var kept io.Reader
-	client := newClient(t,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-			error) {
-			kept = r.Body
-			return response(413, "too large"), nil
-		})}})
+	client := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+		kept = r.Body
+		return response(413, "too large"), nil
+	}))
 	p := packageOf(t, 1)
 	p.Codec = smslink.CodecNone
 	_, err := client.Send(context.Background(), p)
@@ -315,7 +311,7 @@ func TestNewClient_leavesTheCallersHTTPClientAlone(t *testing.T) {
 	require.Equal(t, &http.Client{Timeout: time.Minute}, own)
 }
 
-// The reference's fields as Go's own multipart reader sees them.
+// Go's own multipart reader reads the reference's fields.
 func TestSend_formAsAnotherReaderSeesIt(t *testing.T) {
 	var form *multipart.Form
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -482,8 +478,7 @@ var injections = []string{
 	"\r\nX-Injected: 1",
 }
 
-// No field can change another one. Each upload reaches the gateway with the fields that it was
-// given, or is refused.
+// No field can change another. Each upload reaches the gateway with the given fields, or is refused.
 func TestSend_injectionThroughEveryField(t *testing.T) {
 	var seen atomic.Value // the last upload's boundary
 	gw := smslinktest.NewUnstartedGateway(nil)
@@ -568,13 +563,11 @@ func TestSend_injectionThroughEveryField(t *testing.T) {
 func TestSend_boundaryIsNewEachTime(t *testing.T) {
 	seen := map[string]bool{}
 	endpoint := make(chan string, 1)
-	client := newClient(t,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-			error) {
-			endpoint <- r.Header.Get("Content-Type")
-			_, _ = io.Copy(io.Discard, r.Body)
-			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-		})}})
+	client := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+		endpoint <- r.Header.Get("Content-Type")
+		_, _ = io.Copy(io.Discard, r.Body)
+		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+	}))
 	for range 100 {
 		_, err := client.Send(context.Background(), packageOf(t, 1))
 		require.NoError(t, err)
@@ -585,19 +578,17 @@ func TestSend_boundaryIsNewEachTime(t *testing.T) {
 	}
 }
 
-// BenchmarkSend posts to a transport that reads the upload and has its reply
-// ready, so it measures everything but the network.
+// BenchmarkSend measures everything except the network: its transport reads the upload and has the
+// reply ready.
 func BenchmarkSend(b *testing.B) {
 	p := packageOfAll(b, messages(campaign))
 	reply := replyTo(campaign)
-	client := newClient(b,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-			error) {
-			if _, err := io.Copy(io.Discard, r.Body); err != nil {
-				return nil, err
-			}
-			return response(200, reply), nil
-		})}})
+	client := newClient(b, via(func(r *http.Request) (*http.Response, error) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
+		return response(200, reply), nil
+	}))
 	for _, codec := range codecs {
 		b.Run(codec.String(), func(b *testing.B) {
 			p.Codec = codec
@@ -617,14 +608,13 @@ func TestNewClient_defaultTimeout(t *testing.T) {
 	require.Equal(t, 5*time.Minute, newClient(t, nil).Timeout())
 }
 
-// A transport that checks certificates in its own way is not one that turns checks off.
+// A transport that checks certificates in its own way does not turn checks off.
 func TestNewClient_takesATransportWithItsOwnVerification(t *testing.T) {
 	for _, config := range []*tls.Config{
 		{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error { return nil }},
 		{InsecureSkipVerify: true, VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return nil }},
 	} {
-		_,
-			err := smslink.NewClient("c", "p",
+		_, err := smslink.NewClient("c", "p",
 			&smslink.Options{HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}})
 		require.NoError(t, err)
 	}
@@ -651,15 +641,14 @@ const (
 	wrongPassword = "ERROR;7;wrong password"
 )
 
-// An account that was refused is asked again after a minute, then after two, and so on up to an
-// hour, by one package at a time.
+// After a rejection of the account, one package is sent after a minute, then after two, and so on up
+// to an hour.
 func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var uploads atomic.Int32
 		reply := wrongPassword
-		client := newClient(t,
-			&smslink.Options{HTTPClient: &http.Client{Transport: answering(&uploads,
-				func() (int, string) { return 200, reply })}})
+		client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: answering(&uploads,
+			func() (int, string) { return 200, reply })}})
 		send := func() error {
 			_, err := client.Send(context.Background(), packageOf(t, 1))
 			return err
@@ -696,16 +685,15 @@ func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
 	})
 }
 
-// After the pause, one of many packages asks for all.
+// After the pause, only one of many packages is sent.
 func TestSend_onePackageAsksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var uploads atomic.Int32
-		client := newClient(t,
-			&smslink.Options{Cooldown: time.Second,
-				HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
-					time.Sleep(100 * time.Millisecond)
-					return 200, wrongPassword
-				})}})
+		client := newClient(t, &smslink.Options{Cooldown: time.Second,
+			HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
+				time.Sleep(100 * time.Millisecond)
+				return 200, wrongPassword
+			})}})
 		var all sync.WaitGroup
 		sendTen := func() {
 			for range 10 {
@@ -734,11 +722,10 @@ func TestSend_whichRefusalsAreAboutTheAccount(t *testing.T) {
 			waits := code <= 7 || code == 14
 			for _, cooldown := range []time.Duration{0, -1} {
 				var uploads atomic.Int32
-				client := newClient(t,
-					&smslink.Options{Cooldown: cooldown,
-						HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
-							return status, fmt.Sprintf("ERROR;%d;x", code)
-						})}})
+				client := newClient(t, &smslink.Options{Cooldown: cooldown,
+					HTTPClient: &http.Client{Transport: answering(&uploads, func() (int, string) {
+						return status, fmt.Sprintf("ERROR;%d;x", code)
+					})}})
 				_, err := client.Send(t.Context(), packageOf(t, 1))
 				require.Equal(t, outcome, smslink.OutcomeOf(err))
 				_, _ = client.Send(t.Context(), packageOf(t, 1))
@@ -748,7 +735,7 @@ func TestSend_whichRefusalsAreAboutTheAccount(t *testing.T) {
 	}
 }
 
-// Ten log-ins with a mistyped password are one upload, and so is a stream after them.
+// With a mistyped password, ten log-ins and a stream after them make one upload.
 func TestSendMessage_oneUploadForAllLogIns(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.Reject("7", "wrong password"))

@@ -29,7 +29,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shapes are plain forms, and others that a codec must take all the same.
+// shapes are plain forms, and other inputs that a codec must take.
 func shapes() map[string][]byte {
 	noise := make([]byte, 300_000)
 	_, _ = rand.NewChaCha8([32]byte{7}).Read(noise)
@@ -139,7 +139,7 @@ func TestCodecs_sizesBesideTheirPeers(t *testing.T) {
 	}
 }
 
-// Zlib would make one code longer.
+// Zlib would make one short message longer.
 func TestPackage_defaultCodecBySize(t *testing.T) {
 	gw := newGateway(t, nil)
 	for n, want := range map[int64]int{1: 0, 10: 1} {
@@ -160,7 +160,7 @@ func TestPackage_defaultCodecBySize(t *testing.T) {
 // long is whether the tests run in full: see CONTRIBUTING.md.
 var long = os.Getenv("SMSLINK_LONG") != ""
 
-// unpacker gives PHP's own decoders, and liblzf's, what to expect of them.
+// unpacker is a PHP program that unpacks with PHP's own decoders and liblzf's.
 type unpacker struct {
 	folder string
 	n      int
@@ -235,7 +235,7 @@ func TestSend_phpUnpacksPackagesOfEverySize(t *testing.T) {
 	u.unpack(t)
 }
 
-// Long inputs are cut into chunks that are compressed side by side: zlib's of four of its blocks of
+// Long inputs are cut into chunks that are compressed in parallel: zlib's of four of its blocks of
 // 65,535 bytes, bzip2's of its blocks of 900,000 bytes, and LZF's of 256 kB.
 func TestCodecs_phpUnpacksWhatIsCut(t *testing.T) {
 	u := newUnpacker(t)
@@ -318,8 +318,7 @@ func (v vector) fill(p *smslink.Package) []bool {
 	return accepted
 }
 
-// decoders undo the gateway's methods without our own code, except LZF, which the
-// standard library does not have.
+// decoders decode the gateway's methods with the standard library, except LZF, which it lacks.
 var decoders = map[int]func(t testing.TB, packed []byte) []byte{
 	0: func(_ testing.TB, packed []byte) []byte { return packed },
 	1: func(t testing.TB, packed []byte) []byte {
@@ -345,9 +344,8 @@ var decoders = map[int]func(t testing.TB, packed []byte) []byte{
 
 var codecs = []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF}
 
-// No vector holds one of the deviations of protocol.md's last table, so each of
-// them must come out as the reference's, to the byte. The deviations are tested in
-// TestAdd_refuses.
+// Each vector must be encoded as by the reference, to the byte. None of them holds a message that
+// the reference takes and Add refuses: see TestAdd_refuses.
 func TestAdd_makesTheReferencesBytes(t *testing.T) {
 	for _, v := range vectors(t) {
 		t.Run(v.Name, func(t *testing.T) {
@@ -391,8 +389,7 @@ func TestDecoders_readTheReferencesCompressedBytes(t *testing.T) {
 	require.Len(t, seen, 3, "vectors of every method")
 }
 
-// BenchmarkCodec and BenchmarkSend run the same package: what Send takes beyond
-// its codec is the difference.
+// BenchmarkCodec compresses the package that BenchmarkSend sends, so the difference is Send's own.
 func BenchmarkCodec(b *testing.B) {
 	plain := corpus(campaign)
 	for _, codec := range codecs {

@@ -217,8 +217,7 @@ func TestLogger_levels(t *testing.T) {
 	}
 }
 
-// echoed are errors of every kind that there is, each from an exchange in which
-// the other side quotes what must not be seen.
+// echoed returns errors of every kind, from exchanges in which the other side quotes secrets.
 func echoed(t *testing.T) []error {
 	t.Helper()
 	echo := secrets.Password + " " + secrets.Number + " " + secrets.Text
@@ -243,14 +242,11 @@ func echoed(t *testing.T) []error {
 		_, err = client.Balance(context.Background())
 		errs = append(errs, err)
 	}
-	quoting := newClient(t,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-			error) {
-			raw, _ := io.ReadAll(r.Body)
-			return nil, fmt.Errorf("could not send %s", raw)
-		})}})
-	stopping := newClient(t,
-		nil).Stream(func(yield func(smslink.Message, error) bool) {
+	quoting := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+		raw, _ := io.ReadAll(r.Body)
+		return nil, fmt.Errorf("could not send %s", raw)
+	}))
+	stopping := newClient(t, nil).Stream(func(yield func(smslink.Message, error) bool) {
 		yield(smslink.Message{},
 			errors.New("the cursor"))
 	}, nil)
@@ -266,8 +262,8 @@ func echoed(t *testing.T) []error {
 		new(smslink.Package).Add(smslink.Message{ID: -1, To: secrets.Number, Text: secrets.Text}))
 }
 
-// Every error, and every one that it wraps, printed in every way, as a pointer and
-// as a value; and no error type that the package declares is left out.
+// Each error and all that it wraps is printed in every way, as a pointer and as a value. Every error
+// type of the package is among them.
 func TestErrorTypes_showNoSecrets(t *testing.T) {
 	met := map[string]bool{}
 	var walk func(err error)
@@ -302,7 +298,7 @@ func TestErrorTypes_showNoSecrets(t *testing.T) {
 	}
 }
 
-// declarations are those of the package's source.
+// declarations returns the declarations in the package's source.
 func declarations(t *testing.T) (all []ast.Decl) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -317,7 +313,7 @@ func declarations(t *testing.T) (all []ast.Decl) {
 	return all
 }
 
-// declaredErrorTypes are the types in the package's source that have an Error method.
+// declaredErrorTypes returns the types in the package's source that have an Error method.
 func declaredErrorTypes(t *testing.T) (names []string) {
 	t.Helper()
 	for _, decl := range declarations(t) {
@@ -335,8 +331,7 @@ func declaredErrorTypes(t *testing.T) (names []string) {
 	return names
 }
 
-// A program that dies with one of our values in its panic prints it to a log that
-// strangers may read.
+// A program that panics with one of our values prints it to a log that strangers may read.
 func TestPanicText_showsNoSecrets(t *testing.T) {
 	const asked = "SMSLINK_TEST_PANIC"
 	if which := os.Getenv(asked); which != "" {

@@ -80,7 +80,7 @@ func ExampleClient_Send() {
 	// Output: 1 success 220000001
 }
 
-// What a campaign will cost, before anything is sent, and what folding saves.
+// A program can count what a campaign will cost, and what folding saves, before it sends anything.
 func Example_cost() {
 	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine, între orele 9 și 12. Vă mulțumim!"
 	const price = 0.20               // of one SMS, by your contract

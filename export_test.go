@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// Fix gives a client a clock that stands still and a boundary that is known, for
-// a golden of what it sends.
+// Fix gives a client a fixed clock and boundary, for a golden of its uploads.
 func (c *Client) Fix(now time.Time, boundary string) {
 	c.now = func() time.Time { return now }
 	c.boundary = func() string { return boundary }
 }
 
-// Timeout is what bounds a call whose context has no deadline.
+// Timeout returns Options.Timeout or its default.
 func (c *Client) Timeout() time.Duration { return c.timeout }
 
 // ReadReply reads a reply's body as Send does.

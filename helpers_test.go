@@ -24,7 +24,7 @@ import (
 
 func md5sum(b []byte) [md5.Size]byte { return md5.Sum(b) }
 
-// messages is the corpus as messages.
+// messages returns the corpus as messages.
 func messages(n int) []smslink.Message {
 	all := make([]smslink.Message, n)
 	for i, m := range corpora.Messages(n) {
@@ -47,7 +47,7 @@ func packageOfAll(t testing.TB, all []smslink.Message) *smslink.Package {
 	return &p
 }
 
-// replyTo is the reply to a package of n messages of the corpus.
+// replyTo returns the reply to a package of n messages of the corpus.
 func replyTo(n int) string {
 	entries := []byte("MESSAGE;1;ok;77;")
 	for i := range n {
@@ -74,6 +74,11 @@ func newClient(t testing.TB, opts *smslink.Options) *smslink.Client {
 	return client
 }
 
+// via returns the options of a client whose uploads f answers.
+func via(f func(*http.Request) (*http.Response, error)) *smslink.Options {
+	return &smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(f)}}
+}
+
 // clientOf returns a gateway's client with other options.
 func clientOf(t testing.TB, gateway *smslinktest.Gateway, opts smslink.Options) *smslink.Client {
 	t.Helper()
@@ -83,8 +88,7 @@ func clientOf(t testing.TB, gateway *smslinktest.Gateway, opts smslink.Options) 
 	return client
 }
 
-// peer is a raw TCP server: it reads one whole request a connection, then lets
-// answer do with the connection what it likes.
+// peer starts a raw TCP server. It reads one whole request from each connection, then calls answer.
 func peer(t testing.TB, answer func(conn net.Conn, request []byte)) (endpoint string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -118,12 +122,12 @@ func peer(t testing.TB, answer func(conn net.Conn, request []byte)) (endpoint st
 	return "http://" + listener.Addr().String() + "/bulk-v3.php"
 }
 
-// replying is a peer that answers every upload with these bytes and closes.
+// replying starts a peer that answers every upload with these bytes and closes.
 func replying(t testing.TB, response string) (endpoint string) {
 	return peer(t, func(conn net.Conn, _ []byte) { _, _ = io.WriteString(conn, response) })
 }
 
-// http200 is a whole response with that body.
+// http200 returns a whole response with that body.
 func http200(body string) string { return httpStatus("200 OK", body) }
 
 func httpStatus(status, body string) string {
@@ -172,7 +176,7 @@ func ids(p *smslink.Package) []int64 {
 	return all
 }
 
-// textOf is the text of the only message of p.
+// textOf returns the text of the only message of p.
 func textOf(t testing.TB, p *smslink.Package) string {
 	t.Helper()
 	require.Equal(t, 1, p.Len())
@@ -186,15 +190,13 @@ func lenientPackage() *smslink.Package {
 	return &smslink.Package{LenientReceivers: true}
 }
 
-// answered returns what Send makes of a 2xx with that body.
+// answered returns what Send returns for a 2xx with that body.
 func answered(t testing.TB, p *smslink.Package, body string) (*smslink.Response, error) {
 	t.Helper()
-	return newClient(t,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-			error) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			return response(200, body), nil
-		})}}).Send(context.Background(), p)
+	return newClient(t, via(func(r *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		return response(200, body), nil
+	})).Send(context.Background(), p)
 }
 
 // unframed returns a response without Content-Length or chunks. It ends with its connection.
@@ -235,8 +237,8 @@ func isSealed(err error) bool {
 	return false
 }
 
-// requireOutcome checks a failed Send's outcome, and that the package's seal goes
-// with it: open if nothing was taken, shut if something may have been.
+// requireOutcome checks a failed Send's outcome, and that the package is sealed if and only if it is
+// in doubt.
 func requireOutcome(t testing.TB, want smslink.Outcome, p *smslink.Package, err error) {
 	t.Helper()
 	require.Equal(t, want, sendError(t, err).Outcome, "%v", err)
@@ -261,7 +263,7 @@ func sendError(t testing.TB, err error) *smslink.SendError {
 	return sendErr
 }
 
-// abort closes a connection with a reset in place of an orderly end.
+// abort closes a connection with a reset.
 func abort(conn net.Conn) {
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	conn.Close()

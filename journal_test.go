@@ -78,7 +78,7 @@ func (j *memory) failure(call string) error {
 	return nil
 }
 
-// spy is a journal that is looked at, and into whose calls a test may step.
+// spy is a journal whose calls a test can observe and change.
 type spy struct {
 	*memory
 	done                 int // calls whose context was done
@@ -206,7 +206,7 @@ func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
 	}
 }
 
-// A stopped stream calls no message not sent that an earlier one has sent.
+// A stopped stream never reports a message as not sent that an earlier stream has sent.
 func TestStream_stoppedStreamKnowsWhatWasSentEarlier(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
@@ -223,8 +223,7 @@ func TestStream_stoppedStreamKnowsWhatWasSentEarlier(t *testing.T) {
 func TestStream_testModeLeavesTheJournalAlone(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	client,
-		err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
 		&smslink.Options{Endpoint: gateway.URL, TestMode: true})
 	require.NoError(t, err)
 	j := &memory{states: map[int64]smslink.Result{}}
@@ -350,8 +349,8 @@ func TestStream_whatAnotherStreamSentMeanwhile(t *testing.T) {
 	}
 }
 
-// A stream is drained while it waits for its Limiter. What another stream over the same journal has
-// sent meanwhile is not called not sent.
+// A stream is drained while it waits for its Limiter. Messages that another stream over the same
+// journal has sent meanwhile are not reported as not sent.
 func TestStream_drainedWhileAnotherStreamSendsTheSame(t *testing.T) {
 	gateway := newGateway(t, nil)
 	client, j, read := gateway.Client(), newSpy(), 0
@@ -401,7 +400,7 @@ func TestStream_limiterThatCrashesWhileAnotherStreamSendsTheSame(t *testing.T) {
 	}
 }
 
-// A run that ended well, over a journal with messages in doubt, says how many they are.
+// A stream over a journal with messages in doubt counts them.
 func TestStream_statsCountWhatIsInDoubt(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.Inject(smslinktest.LoseReply(), smslinktest.OmitEntries(12))
@@ -418,8 +417,8 @@ func TestStream_statsCountWhatIsInDoubt(t *testing.T) {
 	require.Equal(t, smslink.Stats{Read: 30, Earlier: 19, InDoubt: 11}, second)
 }
 
-// One entry of the reply says that the message was not taken, and another one, which may be
-// garbled, that it was.
+// One entry of the reply says that the message failed. Another one, which may be garbled, says that
+// it was accepted.
 func TestStream_aReplyThatContradictsItselfLeavesDoubt(t *testing.T) {
 	for _, entries := range []string{
 		"0::5,0:220000001:3", "0:220000001:3,0::5", "0::2,0:220000001:3", "0:220000001:3,0::1", "0::2,00:220000001:3",
@@ -471,8 +470,8 @@ func TestStream_whatAStoppedStreamCantAskForIsInDoubt(t *testing.T) {
 	require.ErrorContains(t, batches[0].Err, "gone")
 }
 
-// A wrong password is reported while the other packages are with the journal: none of them
-// is uploaded, and none stays in doubt.
+// A wrong password is reported while the journal is called for other packages: none of them is
+// uploaded, and none stays in doubt.
 func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 	gateway := newGateway(t,
 		&smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Reject("7", "") }})
@@ -496,8 +495,8 @@ func TestStream_noUploadBeginsAfterTheStop(t *testing.T) {
 	require.Empty(t, j.states)
 }
 
-// A disk that was full has room again when the stream ends: what it could not record is recorded
-// then.
+// A disk that was full has room again when the stream ends. Then the stream records what failed
+// before.
 func TestStream_recordsAtItsEndWhatItCouldNot(t *testing.T) {
 	gateway := newGateway(t, nil)
 	j, read, calls := newSpy(), 0, 0
@@ -556,8 +555,8 @@ func (j *lostReply) Record(ctx context.Context, results []smslink.Result, notSen
 	return err
 }
 
-// Another stream may have put messages in doubt again that one stream's Record has made new, before
-// the first stream's end.
+// A stream's Record makes messages new. Before the stream's end, another stream may put them in doubt
+// again.
 func TestStream_aSecondRecordMakesNothingNew(t *testing.T) {
 	closed := newGateway(t, nil)
 	closed.Close()

@@ -20,8 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each of these is a line of protocol.md's last table, or of the wire's own
-// limits. The message is what a caller reads.
+// The reference takes some of these messages.
 func TestAdd_refuses(t *testing.T) {
 	const number = "0712345678"
 	for _, c := range []struct {
@@ -133,7 +132,7 @@ func TestRemove_leavesWhatAddWouldHaveMade(t *testing.T) {
 	require.Equal(t, plain(packageOf(t, 9)), plain(p))
 }
 
-// A package against the simplest model of one, over random calls.
+// Random calls have the same results for a package and a simple model of one.
 func TestPackage_keepsItsMessagesThroughAnyCalls(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 3))
 	for range 200 {
@@ -167,7 +166,7 @@ func TestPackage_keepsItsMessagesThroughAnyCalls(t *testing.T) {
 	}
 }
 
-// The plain form stands in blocks of 256 kB: long messages bring their borders close.
+// With long messages, the plain form has many blocks of 256 kB.
 func TestPackage_keepsItsMessagesAcrossBlocks(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 5))
 	long := func(id int64) smslink.Message {
@@ -200,7 +199,7 @@ func TestPackage_keepsItsMessagesAcrossBlocks(t *testing.T) {
 			at++
 		}
 		require.Equal(t, len(model), at)
-		// a difference would fill the screen
+		// require.Equal would print megabytes
 		require.Equal(t, md5sum([]byte(strings.Join(want, "\r\n"))), md5sum([]byte(plain(&p))))
 		require.Len(t, plain(&p), p.Size())
 		p.Reset()
@@ -229,7 +228,7 @@ func TestSend_packageOfManyBlocks(t *testing.T) {
 	}
 }
 
-// foreignCodec is a codec that is not known to be one of ours.
+// foreignCodec hides that its codec is one of the gateway's four.
 type foreignCodec struct{ inner smslink.Codec }
 
 func (c foreignCodec) Method() int    { return c.inner.Method() }
@@ -238,7 +237,7 @@ func (c foreignCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
 	return c.inner.AppendCompress(dst, plain)
 }
 
-// A text longer than any SMS can't bring a line's end beyond its index.
+// A text far longer than any SMS can't exceed the index's 32 bits.
 func TestAdd_refusesWhatNoIndexHolds(t *testing.T) {
 	var p smslink.Package
 	long := strings.Repeat("1", 256<<20+1) // also of a receiver
@@ -252,7 +251,7 @@ func TestAdd_refusesWhatNoIndexHolds(t *testing.T) {
 	require.Zero(t, p.Len())
 }
 
-// Long messages do not pile up in one block, each to be moved for the next.
+// Long messages are not collected in one block, which would be moved for each.
 func TestAdd_givesALongMessageABlockOfItsOwn(t *testing.T) {
 	var p smslink.Package
 	for id := range int64(4) {
@@ -331,7 +330,7 @@ func TestPackage_panicsIfItIsBeingSent(t *testing.T) {
 	p.Reset()
 }
 
-// A codec that panics sends nothing, and leaves its package sealed but usable.
+// A codec that panics leaves its package sealed. Reset makes it usable again.
 func TestPackage_survivesACodecThatPanics(t *testing.T) {
 	p := packageOf(t, 1)
 	p.Codec = panicking{smslink.CodecZlib}
@@ -357,7 +356,7 @@ func TestAdd_refusesWhatFoldingMakes(t *testing.T) {
 	require.Zero(t, p.Len())
 }
 
-// A folded text never costs more than the text itself, and is the same however often it is added.
+// A folded text never costs more than the text itself, and folding it again changes nothing.
 func FuzzPackage_Fold(f *testing.F) {
 	for _, seed := range []string{"așteptăm", "😀…" + strings.Repeat("ș", 66) + "   ", "😀\t" + strings.Repeat("ș", 68),
 		strings.Repeat("a", 80) + "\t" + strings.Repeat("b", 80)} {
@@ -397,8 +396,8 @@ func TestSegments_areThoseOfTheTextAsItArrives(t *testing.T) {
 	require.Zero(t, new(smslink.Package).Segments())
 }
 
-// BenchmarkAdd also measures the work that no Add can avoid: appending the same bytes, and
-// looking at the receiver and the text byte by byte.
+// BenchmarkAdd also measures what no Add can avoid: appending the same bytes, and reading the
+// receiver and the text byte by byte.
 func BenchmarkAdd(b *testing.B) {
 	all := messages(10_000)
 	p := packageOfAll(b, all)
@@ -441,18 +440,17 @@ func BenchmarkAdd(b *testing.B) {
 	})
 }
 
-// BenchmarkGrowth does the whole job but the network; its ns and bytes a message
-// should not depend on how many there are.
+// BenchmarkGrowth does everything except the network. Time and memory for each message should not
+// depend on their number.
 func BenchmarkGrowth(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 100_000, 1_000_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			all, reply := messages(n), replyTo(n)
 			client := newClient(b,
-				&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-					error) {
+				via(func(r *http.Request) (*http.Response, error) {
 					_, err := io.Copy(io.Discard, r.Body)
 					return response(200, reply), err
-				})}})
+				}))
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			for b.Loop() {

@@ -78,7 +78,7 @@ func TestParseReceiver(t *testing.T) {
 		}
 		require.NoError(t, err)
 
-		// A strict package makes the same of the number as a lenient one of the result.
+		// A strict package encodes the number as a lenient one encodes the result.
 		strict, lenient := &smslink.Package{}, lenientPackage()
 		require.NoError(t, strict.Add(smslink.Message{ID: 1, To: number, Text: "a"}))
 		require.NoError(t, lenient.Add(smslink.Message{ID: 1, To: got, Text: "a"}))
@@ -89,7 +89,7 @@ func TestParseReceiver(t *testing.T) {
 	}
 }
 
-// One phone has one E.164 number, however it is written.
+// All forms of a number have the same E.164 form.
 func TestE164(t *testing.T) {
 	for number, want := range map[string]string{
 		"0712345678":          "+40712345678",
@@ -120,7 +120,7 @@ func TestE164(t *testing.T) {
 	}
 }
 
-// The refusal names the cause that fits the input, and never the number.
+// The error names the cause, and not the number.
 func TestAdd_refusesWhatIsNotOneReceiver(t *testing.T) {
 	for number, says := range map[string]string{
 		"":                         "is empty",

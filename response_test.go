@@ -111,7 +111,7 @@ func TestResponse_ErrIsNilIfAllSucceeded(t *testing.T) {
 	require.NoError(t, resp.Err())
 }
 
-// The cap on a reply grows with the package, and a reply at its size is read.
+// The limit on a reply grows with the package. A reply of exactly that size is read.
 func TestResponse_longestIdsFitTheCap(t *testing.T) {
 	const n = 2000
 	var p smslink.Package
@@ -125,8 +125,8 @@ func TestResponse_longestIdsFitTheCap(t *testing.T) {
 	require.Equal(t, n, resp.Count(smslink.StatusSuccess))
 }
 
-// For any reply, Send either fails with an outcome or returns one result a message, in order, and
-// no entry of the reply is dropped.
+// For any reply, Send either returns an error or one result for each message, in order. No entry of
+// the reply is dropped.
 func FuzzSend_reply(f *testing.F) {
 	f.Add("MESSAGE;1;ok;77;1:a:3,2:b:2,3:c:5")
 	f.Add("\ufeffMESSAGE;1;ok;77;3:c:3,1:a:3,1:x:3,,9:9:9,:::;more")
@@ -179,7 +179,7 @@ func TestSendMessage_acceptedInAnUnframedReply(t *testing.T) {
 	}
 }
 
-// A status cut in two reads as another one, for which the message would be sent again.
+// A status that is cut looks like another one, after which the message would be sent again.
 func TestSend_lastEntryOfAnUnframedReplyProvesNothing(t *testing.T) {
 	chunked := func(body string) string {
 		return fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body),
@@ -372,8 +372,8 @@ func TestSend_replyAboutOtherMessagesIsInDoubt(t *testing.T) {
 	require.Equal(t, smslink.StatusSuccess, resp.Results[1].Status)
 }
 
-// A server that writes a second answer behind each reply. On a connection that another upload gets,
-// it would be taken for that one's.
+// A server writes a second answer after each reply. If the connection were kept, the next upload
+// would take it for its reply.
 func TestSend_aSecondAnswerIsIgnored(t *testing.T) {
 	for name, junk := range map[string]string{
 		"403":     "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
@@ -474,8 +474,8 @@ func TestReply_takesNoMemoryAnEntry(t *testing.T) {
 	require.LessOrEqual(t, allocs(10_000), allocs(100)+1)
 }
 
-// A reply may have as many bytes as the package allows, all of them in entries that fit nothing.
-// Their memory is bounded by the reply's.
+// A reply may consist of entries that fit no message, up to its limit. They take little more memory
+// than the reply.
 func TestReply_keepsNoFloodOfEntries(t *testing.T) {
 	const n = 20_000
 	p := packageOfAll(t, messages(n))
@@ -499,8 +499,8 @@ func TestReply_keepsNoFloodOfEntries(t *testing.T) {
 	}
 }
 
-// Replies without an end, in every part of a response, and packed ones. A package
-// of one message allows 64 KiB and 128 bytes of reply; the memory stays near that.
+// Endless replies, in every part of a response, and compressed ones take little more memory than the
+// limit, which for one message is 64 KiB and 128 bytes.
 func TestSend_replyBombs(t *testing.T) {
 	var packed bytes.Buffer
 	zipper := gzip.NewWriter(&packed)

@@ -45,7 +45,7 @@ var outcomes = []struct {
 	{"ResultError", &smslink.ResultError{Status: 6}, smslink.OutcomeInDoubt, false},
 	{"ResultError", (*smslink.ResultError)(nil), smslink.OutcomeInDoubt, false},
 
-	// Alone these say nothing of any message.
+	// On their own, these say nothing about a message.
 	{"GatewayError", &smslink.GatewayError{Code: "7"}, smslink.OutcomeInDoubt, false},
 	{"ErrReceiver", smslink.ErrReceiver, smslink.OutcomeInDoubt, false},
 	{"ErrStopped", smslink.ErrStopped, smslink.OutcomeInDoubt, false},
@@ -145,7 +145,7 @@ func TestOutcomeOf_theMostDoubtfulOfSeveral(t *testing.T) {
 		smslink.SafeToResend(errors.Join(failed, &smslink.ResultError{Status: smslink.StatusInternalOrBlacklisted})))
 }
 
-// A response's error is about all of its messages.
+// The error of a response is about all its messages.
 func TestResponse_Err_isSafeOnlyIfNothingWasTaken(t *testing.T) {
 	for body, want := range map[string]smslink.Outcome{
 		"1:a:2,2:b:5":  smslink.OutcomeFailed,

@@ -138,7 +138,7 @@ func TestStream_goesOnAfterCodesThatConcernOnePackage(t *testing.T) {
 	}
 }
 
-// broken is a codec that can't do it.
+// broken is a codec that returns an error.
 type broken struct {
 	method int
 	err    error
@@ -225,7 +225,7 @@ func TestStream_stopsAfterFiveInDoubtInARow(t *testing.T) {
 	}
 }
 
-// The stream is stopped when all of it was sent.
+// Drain is called after everything was sent.
 func TestStream_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
 	gateway := newGateway(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -239,7 +239,7 @@ func TestStream_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
 	require.NoError(t, stream.Err())
 }
 
-// A deadline of the whole stream does not take the place of an upload's.
+// An upload has its own time-out, even if the stream's context has a deadline.
 func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, &smslink.Options{
@@ -257,7 +257,7 @@ func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	})
 }
 
-// tenThen are ten messages, and when entered is closed, the end.
+// tenThen yields ten messages, and ends once entered is closed.
 func tenThen(entered <-chan struct{},
 	end func(yield func(smslink.Message, error) bool)) func(yield func(smslink.Message, error) bool) {
 	return func(yield func(smslink.Message, error) bool) {
@@ -483,7 +483,7 @@ func TestStream_drainLetsUploadsFinishAndEndsPauses(t *testing.T) {
 	require.Equal(t, 20, accepted)
 	require.Equal(t, upTo(read), idsOf(batches))
 
-	// In a pause of Retry, and before anything.
+	// In a pause of Retry, and before the first upload.
 	closed := smslinktest.NewGateway(nil)
 	client := closed.Client()
 	closed.Close()
@@ -504,14 +504,12 @@ func TestStream_drainLetsUploadsFinishAndEndsPauses(t *testing.T) {
 	require.Zero(t, read)
 }
 
-// Drain comes while a package is being compressed. The package is not handed to the transport any
-// more.
+// Drain is called while a package is being compressed. The transport does not get it.
 func TestStream_noUploadBeginsAfterDrain(t *testing.T) {
 	gateway := newGateway(t, nil)
 	for name, transport := range map[string]http.RoundTripper{
 		"own transport": nil,
-		"a caller's": roundTripper(func(r *http.Request) (*http.Response,
-			error) {
+		"a caller's": roundTripper(func(r *http.Request) (*http.Response, error) {
 			return http.DefaultTransport.RoundTrip(r)
 		}),
 	} {
@@ -542,7 +540,7 @@ func yielding(ids ...int64) iter.Seq2[smslink.Message, error] {
 	}
 }
 
-// A stream numbers messages that have no ids, unless the next run should know them again.
+// A stream numbers messages without ids, unless it has a Journal.
 func TestStream_numbersMessagesWithoutIDs(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -593,11 +591,10 @@ func TestStream_numbersMessagesWithoutIDs(t *testing.T) {
 	}
 }
 
-// In test mode, in which the journal is not used, a stream asks for ids all the same.
+// A stream with a Journal needs ids even in test mode, in which the Journal is not used.
 func TestStream_asksForIDsInTestModeToo(t *testing.T) {
 	gateway := newGateway(t, nil)
-	client,
-		err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
 		&smslink.Options{Endpoint: gateway.URL, TestMode: true})
 	require.NoError(t, err)
 	stream := client.Stream(yielding(0, 0), &smslink.StreamOptions{Journal: newSpy()})
@@ -606,7 +603,7 @@ func TestStream_asksForIDsInTestModeToo(t *testing.T) {
 	require.Empty(t, gateway.Uploads())
 }
 
-// The reason of a drain is no outcome of the stream's messages.
+// The reason given to Drain says nothing about the outcome of the stream's messages.
 func TestStream_reasonHasNoOutcome(t *testing.T) {
 	reason := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: errors.New("the package is empty")}
 	read := 0

@@ -25,8 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// numbered are n good messages of ids from 0, and then the error, if there is one.
-// It counts what was read of them.
+// numbered yields n good messages with ids from 0, and then the error, if there is one. It counts
+// those that were read.
 func numbered(n int, read *int, end error) iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
 		for id := range n {
@@ -94,7 +94,7 @@ func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslin
 	return batches
 }
 
-// segmentsOf returns the SMS that the accepted messages make.
+// segmentsOf returns the number of segments of the accepted messages.
 func segmentsOf(batches []smslink.Batch) (n int) {
 	for _, b := range batches {
 		at := 0
@@ -108,7 +108,7 @@ func segmentsOf(batches []smslink.Batch) (n int) {
 	return n
 }
 
-// idsOf are all ids of the batches, wherever they stand, in ascending order.
+// idsOf returns all ids of the batches, in ascending order.
 func idsOf(batches []smslink.Batch) []int64 {
 	var ids []int64
 	for _, b := range batches {
@@ -134,7 +134,7 @@ func upTo(n int) []int64 {
 	return ids
 }
 
-// quick tries again without long pauses.
+// quick retries without long pauses.
 var quick = smslink.Retry{Attempts: 3, MinBackoff: time.Millisecond, MaxBackoff: 2 * time.Millisecond}
 
 func TestStream_cutsByCount(t *testing.T) {
@@ -166,7 +166,7 @@ func TestStream_cutsByBytes(t *testing.T) {
 	}
 	require.Len(t, batches, 7)
 
-	// Longer than a package may be, and so one of its own.
+	// A message longer than MaxBytes gets a package of its own.
 	batches = collect(t, t.Context(),
 		gateway.Client().Stream(numbered(3, &read, nil), &smslink.StreamOptions{MaxBytes: 1}))
 	require.Len(t, batches, 3)
@@ -254,7 +254,7 @@ func TestBatch_ResultsAreAllMessages(t *testing.T) {
 	}
 }
 
-// A batch that the caller has changed says nothing wrong.
+// Results of a batch that the caller has changed are still right.
 func TestBatch_ResultsOfAChangedBatch(t *testing.T) {
 	for _, err := range new(smslink.Batch).Results() {
 		t.Fatal("it has no messages", err)
@@ -297,7 +297,7 @@ func TestStream_namesWhatItRefuses(t *testing.T) {
 	require.Equal(t, []int64{1, 1, 1, 2, 3}, idsOf(batches))
 }
 
-// A stream of nothing but bad messages is bounded too.
+// Batches of a stream that has only invalid messages are bounded, too.
 func TestStream_refusedMessagesDoNotPileUp(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
@@ -335,7 +335,7 @@ func TestStream_leavingTheLoopLetsUploadsFinish(t *testing.T) {
 	require.Len(t, gateway.Uploads(), taken/10)
 }
 
-// Err is nil only if the loop has seen the result of every message.
+// Err returns nil only if the loop got the result of every message.
 func TestStream_leavingTheLoopWithUploadsUnderWayIsNotItsEnd(t *testing.T) {
 	for messages, ended := range map[int]bool{10: true, 20: false} {
 		var uploads atomic.Int32
@@ -665,8 +665,7 @@ func TestStream_numbersBelowZeroMeanTheDefaults(t *testing.T) {
 	t.Run("MaxMessages and Concurrency", func(t *testing.T) {
 		gw := newGateway(t, nil)
 		var uploads, most atomic.Int32
-		client,
-			err := smslink.NewClient(gw.ConnectionID, gw.Password,
+		client, err := smslink.NewClient(gw.ConnectionID, gw.Password,
 			&smslink.Options{Endpoint: gw.URL,
 				HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					most.Store(max(most.Load(), uploads.Add(1)))
@@ -739,7 +738,7 @@ func TestStream_drainedTwiceAndAfterItsEnd(t *testing.T) {
 	require.NoError(t, stream.Err())
 }
 
-// A loop inside the loop gets nothing, and does not disturb the first.
+// A second loop over the batches gets nothing, and does not disturb the first.
 func TestStream_rangedOverWithinItsOwnLoop(t *testing.T) {
 	gw := newGateway(t, nil)
 	stream := gw.Client().Stream(numbered(25, new(int), nil), &smslink.StreamOptions{MaxMessages: 10})

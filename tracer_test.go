@@ -18,7 +18,7 @@ import (
 
 type spanKey struct{}
 
-// recorder keeps what a client tells its tracer.
+// recorder is a tracer that records its calls.
 type recorder struct {
 	mu     sync.Mutex
 	starts []smslink.UploadStart
@@ -128,7 +128,7 @@ func TestTracer_contextGoesToTheRequestTheLogAndTheEnd(t *testing.T) {
 	require.Equal(t, []any{1}, tracer.spans)
 }
 
-// contextHandler hands each record's context to a function.
+// contextHandler calls a function with each record's context.
 type contextHandler struct {
 	slog.Handler
 	see func(context.Context)
@@ -202,8 +202,7 @@ func TestTracer_seesTheEndIfTheTransportPanics(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	client, tracer := tracedClient(t, gateway, smslink.Options{
-		HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response,
-			error) {
+		HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			panic("transport")
 		})},
 	})

@@ -159,8 +159,8 @@ func TestSend_resetDuringTheUploadIsInDoubt(t *testing.T) {
 	requireOutcome(t, smslink.OutcomeInDoubt, &p, err)
 }
 
-// silence is a transport to a server that reads all and never answers. Its time is that of the
-// test's bubble.
+// silence is a transport to a server that reads everything and never answers. It uses synctest's
+// clock.
 func silence() *http.Transport {
 	transport := smslink.NewTransport()
 	transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
@@ -221,8 +221,7 @@ func TestSend_lostReplyIsInDoubt(t *testing.T) {
 	}
 }
 
-// After a 101, net/http leaves the connection to its caller, and no context ends a
-// read of it.
+// After a 101, net/http leaves the connection to its caller, and no context ends a read.
 func TestSend_switchOfProtocolsIsNotWaitedFor(t *testing.T) {
 	hang := make(chan struct{})
 	endpoint := peer(t, func(conn net.Conn, _ []byte) {
@@ -240,8 +239,7 @@ func TestSend_timeoutOfTheOptionsGivesWayToTheContexts(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		start := time.Now()
-		_,
-			err := newClient(t,
+		_, err := newClient(t,
 			&smslink.Options{Endpoint: "http://127.0.0.1/", HTTPClient: &http.Client{Transport: silence()},
 				Timeout: time.Minute}).Send(ctx, packageOf(t, 1))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -319,8 +317,8 @@ func TestSend_tlsIsVerified(t *testing.T) {
 	require.EqualValues(t, 1, uploads.Load())
 }
 
-// The bytes that a RoundTripper has read of the upload decide, not the error that it returns. After
-// that it can read nothing more.
+// The outcome depends on what a RoundTripper has read, and not on its error. After it has returned,
+// it can read nothing more.
 func TestSend_notSentIsWhatNoTransportHasRead(t *testing.T) {
 	for name, end := range map[string]func() (*http.Response, error){
 		"an error": func() (*http.Response, error) { return nil, errors.New("something happened") },
@@ -379,8 +377,7 @@ func TestSend_redirectsLeadNowhere(t *testing.T) {
 					{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}} {
 					requests.Store(0)
 					p := packageOf(t, 1)
-					_,
-						err := newClient(t,
+					_, err := newClient(t,
 						&smslink.Options{Endpoint: server.URL, HTTPClient: own}).Send(context.Background(), p)
 					requireOutcome(t, smslink.OutcomeRejected, p, err)
 					require.Equal(t, status, sendError(t, err).StatusCode)
@@ -494,8 +491,8 @@ func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
 	}
 }
 
-// errgroup makes one lane's error the cause of every lane's context. It says nothing of their
-// packages.
+// errgroup makes the error of one goroutine the cause of every goroutine's context. The error says
+// nothing about their packages.
 func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 	for _, other := range []error{
 		&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: errors.New("the package is empty")},
@@ -517,23 +514,20 @@ func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 	}
 }
 
-// A transport may begin again, as HTTP/2's does, but not once it may have sent a whole
-// upload.
+// A transport may start the body again, as HTTP/2's does, but not once it may have sent all of it.
 func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
 	for _, short := range []int64{1, 0} {
 		var first, second []byte
 		var again error
-		client := newClient(t,
-			&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-				error) {
-				first, _ = io.ReadAll(io.LimitReader(r.Body, r.ContentLength-short))
-				body, err := r.GetBody()
-				if again = err; err != nil {
-					return nil, err
-				}
-				second, _ = io.ReadAll(body)
-				return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-			})}})
+		client := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+			first, _ = io.ReadAll(io.LimitReader(r.Body, r.ContentLength-short))
+			body, err := r.GetBody()
+			if again = err; err != nil {
+				return nil, err
+			}
+			second, _ = io.ReadAll(body)
+			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+		}))
 		p := packageOf(t, 1)
 		_, err := client.Send(context.Background(), p)
 		require.NotEmpty(t, first)
@@ -549,26 +543,22 @@ func TestSend_bodyIsGivenAgainUntilItWasReadWhole(t *testing.T) {
 	}
 }
 
-// No header of ours makes a POST one that net/http sends again, as an
-// Idempotency-Key would.
+// No header makes net/http retry a POST, as an Idempotency-Key would.
 func TestSend_headers(t *testing.T) {
 	var header http.Header
-	client := newClient(t,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-			error) {
-			header = r.Header.Clone()
-			require.Equal(t, http.MethodPost, r.Method)
-			_, err := io.Copy(io.Discard, r.Body)
-			require.NoError(t, err)
-			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-		})}})
+	client := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+		header = r.Header.Clone()
+		require.Equal(t, http.MethodPost, r.Method)
+		_, err := io.Copy(io.Discard, r.Body)
+		require.NoError(t, err)
+		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+	}))
 	_, err := client.Send(context.Background(), packageOf(t, 1))
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"Content-Type", "User-Agent"}, slices.Collect(maps.Keys(header)))
 }
 
-// A RoundTripper that asks for a second body beforehand, as one does that hedges,
-// can still read only one of them.
+// A RoundTripper that gets a second body in advance, for hedging, can still read only one of them.
 func TestSend_onlyOneBodyAtATimeCanBeRead(t *testing.T) {
 	var whole atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -599,21 +589,20 @@ func TestSend_onlyOneBodyAtATimeCanBeRead(t *testing.T) {
 		}
 		return resps[0], errs[0]
 	})
-	_,
-		err := newClient(t,
+	_, err := newClient(t,
 		&smslink.Options{Endpoint: server.URL, HTTPClient: &http.Client{Transport: hedging}}).Send(context.Background(),
 		packageOf(t, 1))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, whole.Load())
 }
 
-// An upload may go out unseen by the trace, before a dial that fails. A package that the gateway
-// may have taken is not reported as not sent.
+// A transport may send an upload without a trace, and then fail to dial again. The package is
+// not reported as not sent.
 func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	nowhere := strings.TrimPrefix(closed.URL, "http://")
-	// sends the upload where no trace hears it, and fails at another place where one does
+	// sends the upload without a trace, and then fails with one
 	fallingBack := func(gw *smslinktest.Gateway) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			there, err := url.Parse(gw.URL)
@@ -679,7 +668,7 @@ func TestSend_untracedWaysAreNotTakenForUnsent(t *testing.T) {
 	}
 }
 
-// A kept connection that turns out to be dead before a byte is written costs nothing.
+// If a kept connection is dead before a byte is written, the upload gets another one.
 func TestSend_keptConnectionThatIsDead(t *testing.T) {
 	gw := newGateway(t, nil)
 	transport := smslink.NewTransport()
@@ -691,8 +680,7 @@ func TestSend_keptConnectionThatIsDead(t *testing.T) {
 		conns = append(conns, &breakableConn{Conn: conn})
 		return conns[len(conns)-1], err
 	}
-	client,
-		err := smslink.NewClient(gw.ConnectionID, gw.Password,
+	client, err := smslink.NewClient(gw.ConnectionID, gw.Password,
 		&smslink.Options{Endpoint: gw.URL, HTTPClient: &http.Client{Transport: transport}})
 	require.NoError(t, err)
 	_, err = client.Send(context.Background(), packageOf(t, 1))
@@ -704,7 +692,7 @@ func TestSend_keptConnectionThatIsDead(t *testing.T) {
 	require.Len(t, gw.Messages(), 2)
 }
 
-// breakableConn is a connection to which, once it is dead, nothing can be written.
+// breakableConn is a connection to which nothing can be written once it is dead.
 type breakableConn struct {
 	net.Conn
 	dead atomic.Bool
@@ -717,8 +705,8 @@ func (m *breakableConn) Write(p []byte) (int, error) {
 	return m.Conn.Write(p)
 }
 
-// Each of these keeps an upload from being in doubt, or from being sent twice,
-// in a way that no short test can watch.
+// Each of these settings keeps an upload from being in doubt or sent twice, in a way that no short
+// test can show.
 func TestNewTransport_settings(t *testing.T) {
 	transport := smslink.NewTransport()
 	require.True(t, transport.Protocols.HTTP1())
@@ -738,13 +726,11 @@ func TestNewTransport_settings(t *testing.T) {
 // A wrapper that reads the body twice gets it once.
 func TestSend_bodyIsReadOnce(t *testing.T) {
 	var first, second []byte
-	client := newClient(t,
-		&smslink.Options{HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response,
-			error) {
-			first, _ = io.ReadAll(r.Body)
-			second, _ = io.ReadAll(r.Body)
-			return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
-		})}})
+	client := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+		first, _ = io.ReadAll(r.Body)
+		second, _ = io.ReadAll(r.Body)
+		return response(200, "MESSAGE;1;ok;1;1:1:3"), nil
+	}))
 	_, err := client.Send(context.Background(), packageOf(t, 1))
 	require.NoError(t, err)
 	require.NotEmpty(t, first)
@@ -767,8 +753,8 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// sign makes a good certificate for 127.0.0.1, except for what change does to it. An
-// authority without a key has it sign itself.
+// sign returns a certificate for 127.0.0.1, as changed by change. If the authority has no key, the
+// certificate signs itself.
 func (a *authority) sign(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
@@ -847,8 +833,7 @@ func TestSend_tlsThatIsNotGoodEnough(t *testing.T) {
 			server.StartTLS()
 			defer server.Close()
 			p := packageOf(t, 1)
-			_,
-				err := newClient(t,
+			_, err := newClient(t,
 				&smslink.Options{Endpoint: server.URL, HTTPClient: c.client}).Send(context.Background(), p)
 			if c.says == "" {
 				require.NoError(t, err)
@@ -896,7 +881,7 @@ func TestSend_passwordIsNotRedirected(t *testing.T) {
 	}
 }
 
-// A proxy's text is not shown: it may quote the credentials that it was given.
+// A proxy's text is not shown: it may quote the credentials that it got.
 func TestSend_proxysTextStaysOutOfTheError(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
