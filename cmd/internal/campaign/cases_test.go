@@ -27,13 +27,13 @@ func survey(t testing.TB, name string, opts campaign.Options) (rows []string, s 
 	defer c.Close()
 	read, err := all(t, c)
 	for _, row := range read {
-		rows = append(rows, words(row))
+		rows = append(rows, textOf(row))
 		s.Add(&row)
 	}
 	return rows, s, err
 }
 
-// testdata/cases are small files that were once read wrongly.
+// testdata/cases holds small files that were once read wrongly.
 func TestCases(t *testing.T) {
 	const (
 		days       = "send_at is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as 2030-01-31T09:00:00+02:00"
@@ -47,7 +47,7 @@ func TestCases(t *testing.T) {
 		file     string
 		opts     campaign.Options
 		rows     []string
-		warnings []string // behind the file's name is only the place
+		warnings []string // FILE is the file's name
 		columns  string   // a part of what is said about them
 		fails    string
 	}{
@@ -122,7 +122,7 @@ func TestCases_savedAgain(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-// A receiver is shown as the first of its rows has it.
+// A receiver that several rows have is shown as the first of them writes it.
 func TestSurvey_repeatedReceivers(t *testing.T) {
 	name := filepath.Join("testdata", "cases", "dup.csv")
 	_, s, err := survey(t, name, campaign.Options{})

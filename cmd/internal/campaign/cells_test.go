@@ -19,7 +19,8 @@ func row(attributes string, cells ...string) string {
 	return "<row " + attributes + ">" + strings.Join(cells, "") + "</row>"
 }
 
-// bookOf returns a workbook whose rows have a receiver and then the cell, which is in that column.
+// bookOf returns a workbook with a row for each cell: a receiver and the cell, in a column of that
+// name.
 func bookOf(t *testing.T, column string, parts map[string]string, cells ...string) string {
 	t.Helper()
 	head := []string{inline("telefon"), inline(column)}
@@ -35,7 +36,7 @@ func bookOf(t *testing.T, column string, parts map[string]string, cells ...strin
 	return file(t, "b.xlsx", string(xlsxtest.Make("<sheetData>"+rows+"</sheetData>", parts)))
 }
 
-// A cell is a text only if that is certain.
+// A cell is a text only if there is no doubt about it.
 func TestWorkbook_cells(t *testing.T) {
 	const (
 		zero     = " is a formula with the result 0, as programs write it that can't calculate; open the file in a spreadsheet program and save it, or paste the values"

@@ -316,11 +316,11 @@ func (c *Columns) String() string {
 	filled := slices.Compact(slices.Sorted(slices.Values(c.filled)))
 	filled = slices.DeleteFunc(filled, func(i int) bool { return i < 0 })
 	if len(filled) > 0 {
-		words := "the text is filled from " + c.list(filled)
+		text := "the text is filled from " + c.list(filled)
 		if slices.ContainsFunc(filled, c.hidden) {
-			words += ", not all of which are shown"
+			text += ", not all of which are shown"
 		}
-		say = append(say, words)
+		say = append(say, text)
 	}
 	if c.RowIDs() {
 		say = append(say, "there is no id column, so each row's number is its id")
@@ -329,11 +329,11 @@ func (c *Columns) String() string {
 		say = append(say, "ignored: "+c.list(ignored))
 	}
 	if c.HiddenRows > 0 {
-		words := Plural(c.HiddenRows, "hidden row")
+		text := Plural(c.HiddenRows, "hidden row")
 		if c.skipHidden {
-			words += " left out"
+			text += " left out"
 		}
-		say = append(say, words)
+		say = append(say, text)
 	}
 	if len(say) == 0 {
 		return ""

@@ -114,7 +114,7 @@ func TestFiles(t *testing.T) {
 				var read []string
 				for _, row := range rows {
 					require.Equal(t, name, row.File)
-					read = append(read, words(row))
+					read = append(read, textOf(row))
 				}
 				require.Equal(t, c.rows, read)
 			}
@@ -129,8 +129,8 @@ const (
 
 var twoOrders = []string{"2 0712345678 Bună Ana, comanda ta a ajuns.", "3 0723456789 Bună Ion, factura e de 120,50 lei."}
 
-// words returns a row in the form that TestFiles compares.
-func words(row campaign.Row) string {
+// textOf returns a row in the form that TestFiles compares.
+func textOf(row campaign.Row) string {
 	if row.Bad != nil {
 		at := row.Bad.Cell
 		if at == "" {
@@ -141,16 +141,16 @@ func words(row campaign.Row) string {
 		}
 		return at + ": " + row.Bad.Error()
 	}
-	words := fmt.Sprintf("%d %s ", row.Message.ID, row.Message.To)
+	text := fmt.Sprintf("%d %s ", row.Message.ID, row.Message.To)
 	if row.Message.From != "" {
-		words += row.Message.From + " "
+		text += row.Message.From + " "
 	}
-	words += row.Message.Text
+	text += row.Message.Text
 	if !row.Message.SendAt.IsZero() {
-		words += row.Message.SendAt.UTC().Format(" 2006-01-02T15:04:05Z")
+		text += row.Message.SendAt.UTC().Format(" 2006-01-02T15:04:05Z")
 	}
 	if row.Hidden {
-		words += " (hidden)"
+		text += " (hidden)"
 	}
-	return words
+	return text
 }

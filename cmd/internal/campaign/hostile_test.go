@@ -22,7 +22,7 @@ const (
 	relations = `<Relationships><Relationship Id="r1" Type="x/worksheet" Target="sheet1.xml"/><Relationship Id="r2" Type="x/sharedStrings" Target="ss.xml"/>`
 )
 
-// bomb returns a workbook in which a part repeats something for that many bytes.
+// bomb returns a workbook with a part of at least size bytes, which repeats a text.
 func bomb(t *testing.T, part, before, repeated, after string, size int) []byte {
 	t.Helper()
 	var book bytes.Buffer
@@ -59,7 +59,7 @@ func bomb(t *testing.T, part, before, repeated, after string, size int) []byte {
 	return book.Bytes()
 }
 
-// A small file that was made to take all memory or time is refused before it does.
+// A small file that was made to take all memory or time is refused in time.
 func TestWorkbook_hostile(t *testing.T) {
 	const (
 		sheet, shared, book = "xl/sheet1.xml", "xl/ss.xml", "xl/workbook.xml"
@@ -72,7 +72,7 @@ func TestWorkbook_hostile(t *testing.T) {
 	)
 	for _, c := range []struct {
 		name, part, before, repeated, after, says string
-		long                                      bool // another one reaches the same bound in the short form
+		long                                      bool // in the short form, another one reaches its bound
 	}{
 		{"a comment", shared, "<sst><!-- ", ">", " --></sst>", tooLong, false},
 		{"comments", shared, "<sst>", "<!-- -->", "</sst>", tooMuch, true},

@@ -28,7 +28,7 @@ func open(t testing.TB, content string) *campaign.Campaign {
 	return c
 }
 
-// all reads the rows that are left.
+// all reads all rows.
 func all(t testing.TB, c *campaign.Campaign) ([]campaign.Row, error) {
 	t.Helper()
 	rows, err := c.Rows()
@@ -157,7 +157,7 @@ func TestRows_unended(t *testing.T) {
 	}
 }
 
-// A row has an end. The file is not read whole to find it.
+// A row that is too long is refused before the rest of the file is read.
 func TestRows_longRow(t *testing.T) {
 	for _, c := range []struct {
 		name, start, end string
@@ -220,7 +220,7 @@ func TestRows_aRowInsideAField(t *testing.T) {
 		{"the text first", "text,id,to\n\"Comanda,1,0712345678\nSalut,2,+40 723 456 789\",1,0712345678\n", true},
 		{"the third line", "to;id;text\r\n0712345678;1;\"a\r\nb\r\n0723.456.789;2;c\"\r\n", true},
 		{"tabs and quotes", "to\tid\ttext\n0712345678\t1\t\"a\n\"\"0723456789\"\"\t2\tc\"\n", true},
-		{"cut behind the number", "text,to,id\n\"a\nb,0723456789\",0712345678,1\n", true},
+		{"cut after the number", "text,to,id\n\"a\nb,0723456789\",0712345678,1\n", true},
 		{"a number on a line of its own", "id,to,text\n1,0712345678,\"Sunați la\n0721.123.456\"\n", false},
 		{"a number in a sentence", "id,to,text\n1,0712345678,\"Bună,\nsunați la 0721123456, vă rugăm\"\n", false},
 		{"another separator", "id;to;text\n1;0712345678;\"Sunați:\nAna, 0721123456\"\n", false},
@@ -260,7 +260,7 @@ func TestRows_badRows(t *testing.T) {
 		{"an id with a fraction", "id,to,text\n1.5,07,a\n", "id is not a whole number from 0 on"},
 		{"an id too large", "id,to,text\n9223372036854775808,07,a\n", "id is not a whole number from 0 on"},
 		{"no id", "id,to,text\n,07,a\n", "id is not a whole number from 0 on"},
-		{"a time in words", "id,to,text,send_at\n1,0712345678,a,mâine\n", "send_at is no time, such as"},
+		{"a word for a time", "id,to,text,send_at\n1,0712345678,a,mâine\n", "send_at is no time, such as"},
 		{"a time without a zone", "id,to,text,send_at\n1,0712345678,a,2030-01-31T09:00:00\n", "send_at has no time zone; add --zone Europe/Bucharest"},
 		{"the year 1", "id,to,text,send_at\n1,0712345678,a,0001-01-01T00:00:00Z\n", "send_at lies before 1970 or after 2099"},
 		{"milliseconds", "id,to,text,send_at\n1,0712345678,a,1898702100000\n", "not milliseconds"},
@@ -288,8 +288,8 @@ func TestRows_badRows(t *testing.T) {
 		{"a missing key", "{\"id\":1,\"text\":\"a\"}\n", "key to is missing"},
 		{"a lost character", "{\"id\":1,\"to\":\"07\",\"text\":\"\\ufffd\"}\n", "text holds U+FFFD"},
 		{"half a surrogate pair", "{\"id\":1,\"to\":\"07\",\"text\":\"a\\ud83d\"}\n", "key text holds half of a surrogate pair"},
-		{"half a pair behind a U+FFFD", "{\"id\":1,\"to\":\"07\",\"text\":\"\\ufffd \\ud83d\"}\n", "key text holds half of a surrogate pair"},
-		{"half a pair behind a backslash", "{\"id\":1,\"to\":\"07\",\"text\":\"\\\\ufffd \\udc4b\"}\n", "key text holds half of a surrogate pair"},
+		{"half a pair after a U+FFFD", "{\"id\":1,\"to\":\"07\",\"text\":\"\\ufffd \\ud83d\"}\n", "key text holds half of a surrogate pair"},
+		{"half a pair after a backslash", "{\"id\":1,\"to\":\"07\",\"text\":\"\\\\ufffd \\udc4b\"}\n", "key text holds half of a surrogate pair"},
 		{"two first halves", "{\"id\":1,\"to\":\"07\",\"text\":\"\\ud83d\\ud83d\"}\n", "key text holds half of a surrogate pair"},
 		{"broken UTF-8", "{\"id\":1,\"to\":\"07\",\"text\":\"a\xff\"}\n", "is not valid UTF-8"},
 	} {

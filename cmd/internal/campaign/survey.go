@@ -153,7 +153,7 @@ func Plural(n int, noun string) string {
 	return Count(n, noun, noun+"s")
 }
 
-// Count returns a count and the words for one or for more, such as "row is" and "rows are".
+// Count returns a count and the phrase for one or for more, such as "row is" and "rows are".
 func Count(n int, one, more string) string {
 	if n == 1 {
 		more = one

@@ -41,7 +41,7 @@ func ParseTemplate(text string) (*Template, error) {
 			rest = strings.TrimPrefix(rest[at+1:], rest[at:at+1])
 			continue
 		}
-		inside, behind, closed := strings.Cut(rest[at+1:], "}")
+		inside, after, closed := strings.Cut(rest[at+1:], "}")
 		p := part{}
 		p.name, p.fallback, p.optional = strings.Cut(inside, "|")
 		switch {
@@ -52,7 +52,7 @@ func ParseTemplate(text string) (*Template, error) {
 		}
 		t.parts = append(t.parts, part{literal: literal}, p)
 		without += literal + "x"
-		literal, rest = "", behind
+		literal, rest = "", after
 	}
 	if literal != "" {
 		t.parts = append(t.parts, part{literal: literal})

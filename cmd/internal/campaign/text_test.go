@@ -41,7 +41,7 @@ func TestCSV_forms(t *testing.T) {
 		"declared": "sep=;\r\n" + plain, "declared bars": "\"sep=|\"\n" + replace(";", "|"), "declared, with blank lines": "sep=;\n\n" + plain,
 		"quoted semicolons": quoted(";"), "quoted commas": quoted(","), "quoted tabs": quoted("\t"),
 		"UTF-16 LE": wide(true), "UTF-16 BE": wide(false),
-		"blank lines before": "\n \n\t\r\n" + plain, "blank rows before": ";;\n" + plain, "blank rows behind": plain + ";;\n;;\n\n",
+		"blank lines before": "\n \n\t\r\n" + plain, "blank rows before": ";;\n" + plain, "blank rows after": plain + ";;\n;;\n\n",
 		"formulas that keep texts":        replace("0712345678", `="0712345678"`),
 		"quoted formulas that keep texts": replace("0712345678", `"=""0712345678"""`),
 		"blank lines without end":         strings.Repeat("\n", 9000) + plain,
@@ -69,7 +69,7 @@ func TestCSV_forms(t *testing.T) {
 	require.Equal(t, "2: text is not in UTF-8; save the file as CSV UTF-8", rows[0])
 }
 
-// Half of a surrogate pair, and half of a character at the end, are no characters.
+// Half of a surrogate pair, or half of a character at the end, is refused.
 func TestCSV_brokenUTF16(t *testing.T) {
 	const head = "\xff\xfet\x00o\x00,\x00t\x00e\x00x\x00t\x00\n\x000\x007\x001\x002\x003\x004\x005\x006\x007\x008\x00,\x00a\x00"
 	for _, end := range []string{"\x00\xd8", "\x00\xd8b\x00\n\x00", "\x00\xdcb\x00\n\x00", "\x00\xdc", "b"} {
@@ -126,7 +126,7 @@ func TestCSV_swallowedRows(t *testing.T) {
 	}
 }
 
-// The error that a spreadsheet writes into a cell is no text, sender or receiver.
+// An error that a spreadsheet writes into a cell is not a text, a sender or a receiver.
 func TestRows_spreadsheetErrors(t *testing.T) {
 	for _, value := range []string{
 		"#N/A", "#REF!", "#DIV/0!", "#NAME?", "#NUME?", "#VALUE!", "#VALOARE!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#GETTING_DATA", "#ERROR!", "Err:502", "Err:508", "###", "########", " #N/A ", "#n/a",
@@ -191,7 +191,7 @@ func TestColumns_rowNumbersAreNoIDs(t *testing.T) {
 	}
 }
 
-// Headers of Romanian exports are known.
+// The headers of Romanian exports are recognized.
 func TestColumns_names(t *testing.T) {
 	for _, name := range []string{"Nr. mobil", "Număr mobil", "NUMĂR MOBIL", "Numar de mobil", "Nr. telefon", "Nr. de tel.", "GSM", "Nr. GSM", "Celular", "Telefon mobil", "Tel. mobil", "telefon", "Mobile No.", "Phone number", "Destinatar"} {
 		rows, err := rowsOf(t, "\""+name+"\",Mesaj SMS\n0712345678,salut\n")
@@ -242,8 +242,8 @@ func TestRows_times(t *testing.T) {
 	require.Equal(t, "2: send_at has no time zone; add --zone Europe/Bucharest, or write it as 2030-01-31T09:00:00+02:00", rows[0])
 }
 
-// Numbers that a spreadsheet has mended are refused, or mended back by a flag.
-func TestRows_mendedReceivers(t *testing.T) {
+// Receivers that a spreadsheet has changed are refused, or restored with --restore-zeros.
+func TestRows_changedReceivers(t *testing.T) {
 	for to, want := range map[string]string{"712345678": "0712345678", "40712345678": "0040712345678", "0712345678": "0712345678", "+40712345678": "+40712345678"} {
 		rows, _, err := survey(t, file(t, "f.csv", "to,text\n"+to+",abc\n"), campaign.Options{RestoreZeros: true})
 		require.NoError(t, err)

@@ -30,7 +30,7 @@ func TestWorkbook_broken(t *testing.T) {
 		"a document type": func(xml string) string {
 			return strings.Replace(xml, "<worksheet", "<!DOCTYPE a [<!ENTITY x \"y\">]><worksheet", 1)
 		},
-		"text behind the end": func(xml string) string { return xml + "x" },
+		"text after the end":  func(xml string) string { return xml + "x" },
 		"two roots":           func(xml string) string { return xml + "<worksheet/>" },
 		"another root":        func(string) string { return "<html/>" },
 		"nothing":             func(string) string { return "" },

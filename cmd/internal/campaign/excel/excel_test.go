@@ -1,5 +1,5 @@
-// Package excel_test holds the reading of workbooks against another library that writes them. It
-// stands apart because that library makes fuzzing slow.
+// Package excel_test tests the reading of workbooks that another library writes. It is a package of
+// its own because that library makes fuzzing slow.
 package excel_test
 
 import (
@@ -99,7 +99,7 @@ func makeWorkbook(name string) error {
 	return os.WriteFile(name, changed, 0o644)
 }
 
-// A workbook of another library is read as it was written.
+// The texts of a workbook are read as another library has written them.
 func TestWorkbook_asAnotherLibraryWritesIt(t *testing.T) {
 	f := excelize.NewFile()
 	texts := []string{"ș", " spații ", "linia\nnouă", "<&>\"'", "_x005F_x0041_", "🎂", strings.Repeat("a", 32767), "01", "1e3", "=1+1"}

@@ -1,5 +1,5 @@
-// Package programs_test holds the reading of campaign files against the programs that write them:
-// openpyxl, XlsxWriter, SheetJS, exceljs and LibreOffice.
+// Package programs_test tests the reading of campaign files that other programs write: openpyxl,
+// XlsxWriter, SheetJS, exceljs and LibreOffice.
 package programs_test
 
 import (
@@ -107,8 +107,8 @@ func TestPrograms(t *testing.T) {
 	require.Equal(t, []string{"C2: " + noZone}, rows)
 }
 
-// read returns the rows of a file as a person would note them: id, receiver and text as it is sent,
-// or where and why it is refused.
+// read returns the rows of a file: the id, the receiver and the text as it is sent, or where and
+// why a row is refused.
 func read(t *testing.T, name string, opts campaign.Options) (read []string, err error) {
 	t.Helper()
 	opts.Now = func() time.Time { return time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC) }
@@ -124,14 +124,14 @@ func read(t *testing.T, name string, opts campaign.Options) (read []string, err 
 			read = append(read, row.At(row.Bad.Column)+": "+row.Bad.Error())
 			continue
 		}
-		words := fmt.Sprintf("%d %s %s", row.Message.ID, row.Message.To, row.Text)
+		text := fmt.Sprintf("%d %s %s", row.Message.ID, row.Message.To, row.Text)
 		if !row.Message.SendAt.IsZero() {
-			words += row.Message.SendAt.UTC().Format(" 2006-01-02T15:04:05Z")
+			text += row.Message.SendAt.UTC().Format(" 2006-01-02T15:04:05Z")
 		}
 		if row.Hidden {
-			words += " (hidden)"
+			text += " (hidden)"
 		}
-		read = append(read, words)
+		read = append(read, text)
 	}
 	return read, rows.Err()
 }
