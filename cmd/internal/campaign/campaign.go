@@ -57,6 +57,17 @@ type Options struct {
 	OnColumns func(*Columns) error
 }
 
+// reads reports whether a column of the campaign is looked for.
+func (o *Options) reads(column int) bool {
+	switch column {
+	case columnTo:
+		return true
+	case columnText:
+		return !o.ReceiversOnly && o.Text == nil
+	}
+	return !o.ReceiversOnly && !o.TextsOnly
+}
+
 // Names returns the names of the campaign's own columns.
 func Names() []string { return columnNames[:] }
 
@@ -162,6 +173,14 @@ func (c *Campaign) begin(f *file, columns *Columns) error {
 		return c.opts.OnColumns(columns)
 	}
 	return nil
+}
+
+// Rows begins to read the campaign: from its start, unless it can't be read twice.
+func (c *Campaign) Rows() (*Rows, error) {
+	if err := c.rewind(); err != nil {
+		return nil, err
+	}
+	return &Rows{campaign: c, checker: newChecker(&c.opts, c.passed)}, nil
 }
 
 // Unchanged returns an error if a file has changed since it was opened.

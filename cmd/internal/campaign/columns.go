@@ -139,17 +139,6 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 	return c, nil
 }
 
-// reads reports whether a column of the campaign is looked for.
-func (o *Options) reads(column int) bool {
-	switch column {
-	case columnTo:
-		return true
-	case columnText:
-		return !o.ReceiversOnly && o.Text == nil
-	}
-	return !o.ReceiversOnly && !o.TextsOnly
-}
-
 // find returns the file's column for a column of the campaign, or -1 if it has none. chosen is the
 // name that --column gives, or empty.
 func (c *Columns) find(column int, chosen string) (int, error) {
@@ -243,20 +232,10 @@ func (c *Columns) isCalled(column int) bool {
 	return c.of[column] < 0 || normalized(c.names[c.of[column]]) == normalized(columnNames[column])
 }
 
-// ignored returns the columns that the campaign does not use.
-func (c *Columns) ignored() (ignored []int) {
-	for i, field := range c.fields {
-		if field == columnIgnored && !c.fills(i) {
-			ignored = append(ignored, i)
-		}
-	}
-	return ignored
-}
-
 // named returns the columns that have a name.
 func (c *Columns) named() (named []int) {
-	for i, name := range c.names {
-		if strings.TrimSpace(name) != "" {
+	for i := range c.names {
+		if c.hasName(i) {
 			named = append(named, i)
 		}
 	}
@@ -282,19 +261,76 @@ func (c *Columns) quoted(i int) string {
 	return fmt.Sprintf("column %s '%s'", xlsx.ColumnName(i), terminal.Line(string(name)))
 }
 
+// bind finds the columns that the template names.
+func (c *Columns) bind(t *Template) error {
+	c.template = t
+	for _, p := range t.parts {
+		at := -1
+		if p.name != "" {
+			found := c.shownFirst(normalized(p.name))
+			var err error
+			if at, err = c.only(found, "{"+strings.TrimSpace(p.name)+"}", "--text"); err != nil {
+				return err
+			}
+		}
+		c.filled = append(c.filled, at)
+	}
+	return nil
+}
+
+// fills reports whether a column of the file is in the template.
+func (c *Columns) fills(i int) bool { return slices.Contains(c.filled, i) }
+
+// uses reports whether the campaign uses a column of the file.
+func (c *Columns) uses(i int) bool { return c.fields[i] != columnIgnored || c.fills(i) }
+
+func (c *Columns) hasName(i int) bool { return strings.TrimSpace(c.names[i]) != "" }
+
+// fill returns the text of a row. values are the row's, by the file's column.
+func (c *Columns) fill(values []string) (string, *Refusal) {
+	var b strings.Builder
+	b.Grow(c.template.size)
+	for i, p := range c.template.parts {
+		at := c.filled[i]
+		if at < 0 {
+			b.WriteString(p.literal)
+			continue
+		}
+		filled := strings.TrimSpace(values[at])
+		switch {
+		case isSpreadsheetError(filled):
+			return "", refuse("text", "is filled from "+c.quoted(at)+", which holds an error of the spreadsheet, "+
+				"such as #N/A; mend its formula")
+		case filled == "" && !p.optional:
+			return "", refuse("text", "is filled from "+c.quoted(at)+", which is empty; write what is to stand there "+
+				"instead, such as {"+strings.TrimSpace(p.name)+"|…}")
+		case filled == "":
+			filled = p.fallback
+		}
+		b.WriteString(filled)
+	}
+	return b.String(), nil
+}
+
 // String returns what a person may not expect: columns with other names, row numbers that serve as
 // ids, ignored columns, hidden rows. It is empty if there is nothing to say.
 func (c *Columns) String() string {
-	var found, ignored []int
+	var used []string
 	plain := true
 	for column, i := range c.of {
-		if i >= 0 {
-			found = append(found, column)
-			plain = plain && c.isCalled(column) && !c.hidden(i)
+		if i < 0 {
+			continue
 		}
+		quoted := c.quoted(i)
+		if c.hidden(i) {
+			quoted += ", which is hidden"
+		}
+		used = append(used, columnNames[column]+" = "+quoted)
+		plain = plain && c.isCalled(column) && !c.hidden(i)
 	}
-	for _, i := range c.ignored() {
-		if strings.TrimSpace(c.names[i]) != "" {
+	var ignored []int
+	for _, i := range c.named() {
+		if !c.uses(i) {
 			ignored = append(ignored, i)
 		}
 	}
@@ -303,15 +339,7 @@ func (c *Columns) String() string {
 		say = append(say, fmt.Sprintf("sheet '%s' of %d", terminal.Line(c.Sheet), c.sheets))
 	}
 	if !plain || len(ignored) > 0 {
-		var columns []string
-		for _, column := range found {
-			quoted := c.quoted(c.of[column])
-			if c.hidden(c.of[column]) {
-				quoted += ", which is hidden"
-			}
-			columns = append(columns, columnNames[column]+" = "+quoted)
-		}
-		say = append(say, strings.Join(columns, ", "))
+		say = append(say, strings.Join(used, ", "))
 	}
 	filled := slices.Compact(slices.Sorted(slices.Values(c.filled)))
 	filled = slices.DeleteFunc(filled, func(i int) bool { return i < 0 })

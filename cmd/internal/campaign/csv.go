@@ -26,16 +26,14 @@ type csvSource struct {
 
 func newCSV(in *bufio.Reader, name string, header []byte, before int, opts *Options) (source, error) {
 	s := &csvSource{before: before}
-	declared := declaredSeparator(header)
-	if declared != 0 {
+	if s.separator = declaredSeparator(header); s.separator != 0 {
 		_, _ = in.ReadSlice('\n')
 		s.before += 1 + skipBlankLines(in)
 		header = firstLine(in)
 		if err := checkText(header, s.before+1); err != nil {
 			return nil, err
 		}
-	}
-	if s.separator = declared; declared == 0 {
+	} else {
 		s.separator = separatorOf(header)
 	}
 	s.limited = newRowReader(in, s.separator)
@@ -153,8 +151,7 @@ func (s *csvSource) fill(r *record, fields []string) {
 				"if it is meant so, write JSON lines")
 			return
 		}
-		isNameless := i < len(columns) && columns[i] == columnIgnored && strings.TrimSpace(s.columns.names[i]) == ""
-		if isNameless && field != "" {
+		if field != "" && i < len(columns) && columns[i] == columnIgnored && !s.columns.hasName(i) {
 			r.bad = refuse("", "has a value in column "+xlsx.ColumnName(i)+", which has no name"+quoteIt)
 			return
 		}
@@ -178,8 +175,8 @@ func (s *csvSource) fill(r *record, fields []string) {
 
 // isShort reports whether a row with so many fields lacks a column that is used.
 func (s *csvSource) isShort(fields int) bool {
-	for column := fields; column < len(s.columns.fields); column++ {
-		if s.columns.fields[column] != columnIgnored || s.columns.fills(column) {
+	for i := fields; i < len(s.columns.fields); i++ {
+		if s.columns.uses(i) {
 			return true
 		}
 	}
@@ -196,12 +193,7 @@ func unformula(field string) string {
 }
 
 func areBlank(fields []string) bool {
-	for _, field := range fields {
-		if strings.TrimSpace(field) != "" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(field) != "" })
 }
 
 // fault describes an error of the csv.Reader in the row that starts at a line.

@@ -34,7 +34,7 @@ func (s *jsonLines) next(r *record) error {
 		s.line++
 		if object := bytes.TrimSpace(s.in.Bytes()); len(object) > 0 {
 			r.line = s.line
-			r.parseObject(object)
+			parseObject(r, object)
 			return nil
 		}
 	}
@@ -50,13 +50,13 @@ func (s *jsonLines) next(r *record) error {
 
 // parseObject reads one flat object of strings and numbers. It refuses what encoding/json
 // accepts and changes: a repeated key, bytes that are not UTF-8, half of a surrogate pair.
-func (r *record) parseObject(object []byte) {
+func parseObject(r *record, object []byte) {
 	if !utf8.Valid(object) {
 		r.bad = refuse("", "is not valid UTF-8")
 		return
 	}
 	var seen [columnCount]bool
-	if r.bad = r.parseFields(object, &seen); r.bad != nil {
+	if r.bad = parseFields(r, object, &seen); r.bad != nil {
 		return
 	}
 	for _, column := range []int{columnID, columnTo, columnText} {
@@ -67,7 +67,7 @@ func (r *record) parseObject(object []byte) {
 	}
 }
 
-func (r *record) parseFields(object []byte, seen *[columnCount]bool) *Refusal {
+func parseFields(r *record, object []byte, seen *[columnCount]bool) *Refusal {
 	notObject := refuse("", "is not one JSON object with the keys "+allColumns())
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()

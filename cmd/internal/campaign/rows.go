@@ -47,14 +47,6 @@ type item struct {
 // ErrNoRows means that a file has nothing but a header.
 var ErrNoRows = errors.New("line 1: no messages follow the header; add one on each line")
 
-// Rows begins to read the campaign: from its start, unless it can't be read twice.
-func (c *Campaign) Rows() (*Rows, error) {
-	if err := c.rewind(); err != nil {
-		return nil, err
-	}
-	return &Rows{campaign: c, checker: newChecker(&c.opts, c.passed)}, nil
-}
-
 // Next reads the next row, and reports whether there is one. If reading may block, Next returns
 // false once ctx is done; otherwise it does not look at ctx.
 func (r *Rows) Next(ctx context.Context) bool {

@@ -155,7 +155,7 @@ func (c *cellReader) record(row *xlsx.Row) (r record, ok bool) {
 		if cell.Kind == xlsx.Text && strings.TrimSpace(cell.Value) == "" {
 			continue
 		}
-		if cell.Column >= len(c.columns.fields) || strings.TrimSpace(c.columns.names[cell.Column]) == "" {
+		if cell.Column >= len(c.columns.fields) || !c.columns.hasName(cell.Column) {
 			continue // beside the table
 		}
 		ok = true

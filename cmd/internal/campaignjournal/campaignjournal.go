@@ -225,3 +225,47 @@ func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.
 // correctable reports whether the message of a result was certainly not sent, so that a corrected
 // row may be sent in its place.
 func correctable(r smslink.Result) bool { return smslink.SafeToResend(r.Err()) }
+
+// EachRow calls use with the good rows of a campaign's files that the journal has, each with the id
+// that the journal knows it by. It is an error if the journal has none of the rows. If whole is
+// set, it is also an error if the files lack a row that was sent.
+func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool, use func(*campaign.Row)) error {
+	p := NewPlan(j, Options{SameCampaign: true})
+	if err := eachGood(ctx, c, p.Add); err != nil {
+		return err
+	}
+	if err := p.match(ctx); err != nil {
+		return err
+	}
+	if len(p.ids) > 0 && len(p.changed) == len(p.ids) {
+		return errors.New("the FILEs are not those of the journal, which has none of their rows")
+	}
+	for id := range p.sent {
+		if whole && !p.standing[id] {
+			return errors.New("the FILEs lack rows that were sent; name all FILEs of the campaign")
+		}
+	}
+	for _, i := range p.changed {
+		p.ids[i] = -1
+	}
+	return eachGood(ctx, c, func(row *campaign.Row) {
+		if row.Message.ID, _ = p.Next(row); row.Message.ID >= 0 {
+			use(row)
+		}
+	})
+}
+
+// eachGood calls use for every row that is good, or bad only because its time has passed.
+func eachGood(ctx context.Context, c *campaign.Campaign, use func(*campaign.Row)) error {
+	rows, err := c.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next(ctx) {
+		if row := rows.Row(); row.Bad == nil || errors.Is(row.Bad, campaign.ErrPast) {
+			use(row)
+		}
+	}
+	return rows.Err()
+}

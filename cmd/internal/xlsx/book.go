@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -128,7 +130,7 @@ func (b *Book) read() error {
 		}
 		seen[r.kind] = true
 		if r.kind == "styles" {
-			err = b.readStyles(r.target)
+			b.styles, err = readStyles(b, r.target)
 		} else {
 			err = b.readStrings(r.target)
 		}
@@ -236,6 +238,30 @@ func (b *Book) Sheets() []string {
 		}
 	}
 	return append(shown, hidden...)
+}
+
+// errStopped ends the reading of a sheet whose other rows are not wanted.
+const errStopped fault = "no more rows are wanted"
+
+// Rows yields the rows that hold a cell of the sheet with that name. A row is valid until the next
+// one. An error is the last element.
+func (b *Book) Rows(name string) iter.Seq2[*Row, error] {
+	return func(yield func(*Row, error) bool) {
+		at := slices.IndexFunc(b.sheets, func(s sheet) bool { return s.name == name })
+		if at < 0 {
+			yield(nil, errors.New("the workbook has no such sheet"))
+			return
+		}
+		s := &sheetReader{book: b}
+		s.row.sheet = s
+		err := b.readPart(b.sheets[at].part, "worksheet", func(p *part, e xml.StartElement) error {
+			s.part = p
+			return s.read(e, yield)
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(nil, err)
+		}
+	}
 }
 
 // Since1904 reports whether dates are counted in days from 1904, and not from 1900.

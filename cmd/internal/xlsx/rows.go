@@ -2,9 +2,7 @@ package xlsx
 
 import (
 	"encoding/xml"
-	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,45 +61,26 @@ type sheetReader struct {
 // span is a range of columns.
 type span struct{ first, last int }
 
-// errStopped ends the reading of a sheet whose other rows are not wanted.
-const errStopped fault = "no more rows are wanted"
-
-// Rows yields the rows that hold a cell of the sheet with that name. A row is valid until the next
-// one. An error is the last element.
-func (b *Book) Rows(name string) iter.Seq2[*Row, error] {
-	return func(yield func(*Row, error) bool) {
-		at := slices.IndexFunc(b.sheets, func(s sheet) bool { return s.name == name })
-		if at < 0 {
-			yield(nil, errors.New("the workbook has no such sheet"))
-			return
-		}
-		s := &sheetReader{book: b}
-		s.row.sheet = s
-		err := b.readPart(b.sheets[at].part, "worksheet", func(p *part, e xml.StartElement) error {
-			s.part = p
-			switch e.Name.Local {
-			case "cols":
-				return s.readColumns()
-			case "sheetData":
-				return s.each(func(e xml.StartElement) error {
-					if e.Name.Local != "row" {
-						return s.skip()
-					}
-					if err := s.readRow(e); err != nil {
-						return err
-					}
-					if len(s.row.Cells) > 0 && !yield(&s.row, nil) {
-						return errStopped
-					}
-					return nil
-				})
+// read reads an element of the sheet, and yields the rows in it that hold a cell.
+func (s *sheetReader) read(e xml.StartElement, yield func(*Row, error) bool) error {
+	switch e.Name.Local {
+	case "cols":
+		return s.readColumns()
+	case "sheetData":
+		return s.each(func(e xml.StartElement) error {
+			if e.Name.Local != "row" {
+				return s.skip()
 			}
-			return s.skip()
+			if err := s.readRow(e); err != nil {
+				return err
+			}
+			if len(s.row.Cells) > 0 && !yield(&s.row, nil) {
+				return errStopped
+			}
+			return nil
 		})
-		if err != nil && !errors.Is(err, errStopped) {
-			yield(nil, err)
-		}
 	}
+	return s.skip()
 }
 
 // readColumns reads which columns are hidden.

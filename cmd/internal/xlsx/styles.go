@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// readStyles learns how the styles show numbers.
-func (b *Book) readStyles(name string) error {
+// readStyles returns how the styles show numbers.
+func readStyles(b *Book, name string) (styles []Kind, err error) {
 	own := map[int]Kind{} // formats of this workbook
 	var formats []int
-	err := b.readPart(name, "styleSheet", func(p *part, e xml.StartElement) error {
+	err = b.readPart(name, "styleSheet", func(p *part, e xml.StartElement) error {
 		switch e.Name.Local {
 		case "numFmts":
 			return p.each(func(e xml.StartElement) error {
@@ -33,9 +33,9 @@ func (b *Book) readStyles(name string) error {
 		if !ok {
 			kind = builtIn(format)
 		}
-		b.styles = append(b.styles, kind)
+		styles = append(styles, kind)
 	}
-	return err
+	return styles, err
 }
 
 // builtIn returns the kind of numbers that a format shows which every workbook has.
