@@ -74,7 +74,7 @@ func newKit(t *testing.T, db *sql.DB, dialect *outbox.Dialect) *kit {
 
 // outbox returns one that looks at its lanes often.
 func (k *kit) outbox(change func(*outbox.Options)) *outbox.Outbox {
-	opts := &outbox.Options{Timeout: 10 * time.Second, Lanes: map[string]outbox.Lane{
+	opts := &outbox.Options{Timeout: time.Minute, Lanes: map[string]outbox.Lane{
 		outbox.Bulk: {Messages: 100, Wait: -1, Poll: 10 * time.Millisecond},
 	}}
 	if change != nil {
@@ -96,6 +96,19 @@ func (k *kit) run(box *outbox.Outbox, client *smslink.Client) (stop func()) {
 	})
 	k.Cleanup(stop)
 	return stop
+}
+
+// exec runs statements in a transaction.
+func (k *kit) exec(statements ...string) {
+	k.Helper()
+	tx, err := k.db.BeginTx(k.Context(), nil)
+	require.NoError(k, err)
+	defer func() { _ = tx.Rollback() }()
+	for _, statement := range statements {
+		_, err := tx.ExecContext(k.Context(), statement)
+		require.NoError(k, err, statement)
+	}
+	require.NoError(k, tx.Commit())
 }
 
 func (k *kit) start() (stop func()) { return k.run(k.box, k.gateway.Client()) }

@@ -48,6 +48,9 @@ func unlessLong(short, full int) int {
 // chaosWorkers are the workers, each with as many uploads at a time.
 const chaosWorkers, chaosConcurrency = 2, 2
 
+// chaosTimeout is one that no busy machine reaches, and that a frozen worker does.
+const chaosTimeout = 15 * time.Second
+
 // Workers are killed and frozen and the database crashes while a shop takes orders. The gateway's
 // ledger, in a process of its own as the workers see it, says how often each message was sent.
 func TestChaos(t *testing.T) {
@@ -63,7 +66,7 @@ func TestChaos(t *testing.T) {
 			}
 			return smslinktest.Delay(time.Duration(rand.Int64N(int64(100 * time.Millisecond))))
 		}})
-		b.config.Messages, b.config.Concurrency, b.config.Timeout = 20, chaosConcurrency, 4*time.Second
+		b.config.Messages, b.config.Concurrency, b.config.Timeout = 20, chaosConcurrency, chaosTimeout
 		switch *chaosVia {
 		case "pgbouncer":
 			bouncer, err := server.PgBouncer()
@@ -222,20 +225,27 @@ func (c *chaos) harm() {
 	c.trade.Wait()
 }
 
-// finish waits until nothing is queued or being sent.
+// finish waits until nothing is queued, ends the workers, and puts in doubt what those that were
+// killed have left.
 func (c *chaos) finish() {
-	eventually(c, func() bool {
-		stats, err := c.box.Stats(c.Context())
-		if err != nil {
-			return false
-		}
-		require.Empty(c, stats.Paused)
-		return stats.Sending == 0 && stats.Lanes[outbox.Bulk].Queued == 0
-	}, "messages are left")
+	empties := func(sending bool) {
+		eventually(c, func() bool {
+			stats, err := c.box.Stats(c.Context())
+			if err != nil {
+				return false
+			}
+			require.Empty(c, stats.Paused)
+			return (stats.Sending == 0 || sending) && stats.Lanes[outbox.Bulk].Queued == 0
+		}, "messages are left")
+	}
+	empties(true)
 	for _, w := range c.workers {
 		_ = w.Process.Signal(syscall.SIGTERM)
 		_ = w.Wait()
 	}
+	c.overdue()
+	c.run(c.box, nil)
+	empties(false)
 }
 
 // compare compares the database with the gateway's ledger.

@@ -42,7 +42,7 @@ func TestEnqueue_connectionCharacterSets(t *testing.T) {
 		}
 	}
 	b.run(b.box, nil)
-	require.Eventually(t, func() bool { return len(b.gateway.Messages()) == len(texts) }, 20*time.Second, 20*time.Millisecond, "%d of %d arrived", len(b.gateway.Messages()), len(texts))
+	eventually(t, func() bool { return len(b.gateway.Messages()) == len(texts) }, "not all arrive")
 	var arrived []string
 	for _, m := range b.gateway.Messages() {
 		arrived = append(arrived, m.Text)
@@ -76,7 +76,7 @@ func TestEnqueue_databaseEncodings(t *testing.T) {
 				require.NoError(t, err, text)
 			}
 			b.run(b.box, nil)
-			require.Eventually(t, func() bool { return len(b.gateway.Messages()) == len(c.taken) }, 20*time.Second, 20*time.Millisecond)
+			eventually(t, func() bool { return len(b.gateway.Messages()) == len(c.taken) }, "not all arrive")
 			for _, m := range b.gateway.Messages() {
 				require.Contains(t, c.taken, m.Text)
 			}
@@ -88,7 +88,7 @@ func TestEnqueue_databaseEncodings(t *testing.T) {
 			t.Cleanup(func() { _ = db.Close() })
 			box, err := outbox.New(db, outbox.Postgres, nil)
 			require.NoError(t, err)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			err = box.Run(ctx, b.gateway.Client())
 			require.ErrorContains(t, err, "client_encoding")

@@ -54,10 +54,10 @@ func TestErase_leavesNothingInSQLitesFiles(t *testing.T) {
 			require.NoError(t, err)
 			stop := b.run(b.box, nil)
 			b.await(sent[len(sent)-1].Key, outbox.Accepted)
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				stats, err := b.box.Stats(t.Context())
 				return err == nil && stats.Lanes[outbox.Bulk].Queued == len(kept) && stats.Sending == 0
-			}, 20*time.Second, 20*time.Millisecond)
+			}, "messages are left")
 			stop()
 			require.Positive(t, inFiles(t, dir, "071100"), "the test looks for nothing")
 			require.Positive(t, inFiles(t, dir, "Secret"))

@@ -5,8 +5,10 @@ package integration
 import (
 	"flag"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,8 +28,15 @@ func TestRun_failover(t *testing.T) {
 	for n := range *failoverRuns {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			primary := startPostgres(t)
+			var allowed atomic.Int64 // uploads; further ones wait
+			allowed.Store(50)
 			b := newBench(t, workerConfig{Dialect: "postgres", Driver: primary.Driver, DSN: primary.DSN}, &smslinktest.Options{
-				Fault: func(int) smslinktest.Fault { return smslinktest.Delay(20 * time.Millisecond) },
+				Fault: func(n int) smslinktest.Fault {
+					for int64(n) > allowed.Load() && t.Context().Err() == nil {
+						time.Sleep(5 * time.Millisecond)
+					}
+					return smslinktest.Fault{}
+				},
 			})
 			const messages, workers = 4000, 2
 			var sms []outbox.Message
@@ -40,7 +49,7 @@ func TestRun_failover(t *testing.T) {
 			started(t, standby, err)
 			behind := opened(t, standby)
 			front := newProxy(t, primary.Port, 0)
-			b.config.DSN, b.config.Messages, b.config.Timeout = primary.Through(front.port), 20, 5*time.Second
+			b.config.DSN, b.config.Messages, b.config.Timeout = primary.Through(front.port), 20, benchTimeout
 			for i := range workers {
 				worker := spawn(t, b.config, filepath.Join(t.TempDir(), fmt.Sprintf("worker-%d.log", i)))
 				t.Cleanup(func() {
@@ -48,16 +57,23 @@ func TestRun_failover(t *testing.T) {
 					_ = worker.Wait()
 				})
 			}
-			eventually(t, func() bool { return len(b.gateway.Messages()) > 500 })
+			eventually(t, func() bool { return len(b.gateway.Messages()) == 1000 })
 
 			// The standby hears no more of the primary, which works on for a while and dies.
 			for _, statement := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
 				_, err := behind.ExecContext(t.Context(), statement)
 				require.NoError(t, err)
 			}
-			time.Sleep(500 * time.Millisecond)
+			eventually(t, func() bool {
+				var receivers int
+				err := behind.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_stat_wal_receiver").Scan(&receivers)
+				return err == nil && receivers == 0
+			}, "the standby goes on receiving")
+			allowed.Store(100)
+			eventually(t, func() bool { return len(b.gateway.Messages()) == 2000 })
 			require.NoError(t, primary.Crash())
 			front.cut()
+			allowed.Store(math.MaxInt64)
 			require.NoError(t, standby.Promote())
 			var known int
 			require.NoError(t, behind.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_outbox WHERE state <> 'queued'").Scan(&known))

@@ -156,7 +156,7 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 		}
 		switch records[next].State {
 		case outbox.Queued, outbox.Sending:
-			if time.Since(began) > 10*frozenTimeout { // it was frozen in a transaction, which hides its end
+			if time.Since(began) > 50*frozenTimeout { // it was frozen in a transaction, which hides its end
 				wake()
 			}
 		case outbox.InDoubt:

@@ -167,7 +167,7 @@ func TestRun_readUncommittedByDefault(t *testing.T) {
 		require.NoError(t, err)
 		b.run(box, nil)
 	}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		stats, err := b.box.Stats(context.Background())
 		if err == nil && stats.Paused != "" {
 			t.Error(stats.Paused)
