@@ -5,8 +5,6 @@ package input
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
 )
 
 // Help is the part of a command's help about FILEs.
@@ -167,22 +166,14 @@ func (o *Flags) setText(text string) (err error) {
 
 // readText sets the text from a file.
 func (o *Flags) readText(name string) error {
-	const longest = 1 << 20
-	file, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, longest+1))
+	text, err := safefile.Text(name)
 	switch {
 	case err != nil:
 		return err
-	case len(content) > longest:
-		return errors.New("it has more than 1 MiB")
-	case !utf8.Valid(content):
+	case !utf8.ValidString(text):
 		return errors.New("it is not in UTF-8; save it as UTF-8")
 	}
-	return o.setText(strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n"))
+	return o.setText(strings.TrimRight(text, "\r\n"))
 }
 
 // ColumnNames is the value of --column. It maps the campaign's columns to names in a header.

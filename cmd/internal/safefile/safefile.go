@@ -1,5 +1,5 @@
-// Package safefile opens files whose names a stranger may have taken: with a symbolic link, a pipe
-// or a device.
+// Package safefile opens files whose names a stranger may have taken, with a symbolic link, a pipe or
+// a device, and reads small texts.
 package safefile
 
 import (
@@ -61,4 +61,19 @@ func Line(r io.Reader, limit int64) (string, error) {
 		return "", err
 	}
 	return strings.TrimSuffix(line, "\n"), nil
+}
+
+// Text returns the text of a file of at most 1 MiB, without a byte order mark.
+func Text(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	const most = 1 << 20
+	raw, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(raw) > most {
+		err = fmt.Errorf("%s has more than 1 MiB", name)
+	}
+	return strings.TrimPrefix(string(raw), "\ufeff"), err
 }

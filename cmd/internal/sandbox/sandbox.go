@@ -25,6 +25,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/fault"
 	"github.com/go-smslink/smslink/cmd/internal/inbox"
+	"github.com/go-smslink/smslink/cmd/internal/safefile"
 	"github.com/go-smslink/smslink/cmd/internal/serve"
 	"github.com/go-smslink/smslink/smslinktest"
 )
@@ -228,11 +229,11 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 	var faults []smslinktest.Fault
 	if file != "" {
-		raw, err := readSmall(file)
+		text, err := safefile.Text(file)
 		if err != nil {
 			return nil, fmt.Errorf("--faults: %w", err)
 		}
-		for i, line := range strings.Split(strings.TrimPrefix(string(raw), "\ufeff"), "\n") {
+		for i, line := range strings.Split(text, "\n") {
 			line = strings.TrimSpace(line)
 			if line == "" || line[0] == '#' {
 				continue
@@ -252,21 +253,6 @@ func readFaults(file string, flags []string) ([]smslinktest.Fault, error) {
 		faults = append(faults, next)
 	}
 	return faults, nil
-}
-
-// readSmall reads a file of at most 1 MiB.
-func readSmall(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	const most = 1 << 20
-	raw, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && len(raw) > most {
-		err = fmt.Errorf("%s is longer than 1 MiB", name)
-	}
-	return raw, err
 }
 
 // usage says how to use the sandbox, as text or as JSON.
