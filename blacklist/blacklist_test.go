@@ -61,7 +61,7 @@ func TestClient_againstTheTestGateway(t *testing.T) {
 	require.ErrorIs(t, err, smslink.ErrReceiver)
 }
 
-// answering is a client of a server that answers so, and the forms that it got.
+// answering returns a client of a server with that answer, and the forms that the server gets.
 func answering(t *testing.T, status int, body string) (*blacklist.Client, *[]string) {
 	t.Helper()
 	var forms []string

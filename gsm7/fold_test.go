@@ -77,7 +77,7 @@ func TestFoldChanges_returnsTextAndPlace(t *testing.T) {
 	require.Equal(t, []gsm7.Change{{0, "\ufeff", ""}, {4, "\u200b", ""}}, gsm7.FoldChanges("\ufeffa\u200bb"))
 }
 
-// A whole campaign's point: a third of its price.
+// Folding can save two thirds of a campaign's price.
 func TestFold_savesSegments(t *testing.T) {
 	text := "Stimate client, comanda dvs. a fost expediată și ajunge mâine între orele 9 și 12. Pentru detalii sunați la 021.123.45.67. Vă mulțumim și vă mai așteptăm!"
 	require.Equal(t, 3, gsm7.Measure(text).Segments)

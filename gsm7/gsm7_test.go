@@ -29,7 +29,7 @@ const defaultAlphabet = "@£$¥èéùìòÇ\nØø\rÅå" +
 // ] 0x3E, | 0x40, € 0x65.
 const extension = "\f^{}\\[~]|€"
 
-// septets returns a character's septets by the tables.
+// septets returns a character's septets from the tables.
 func septets(r rune) int {
 	switch {
 	case r == '\x1b':

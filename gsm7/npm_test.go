@@ -75,10 +75,10 @@ func TestMeasure_asTwoOtherCalculators(t *testing.T) {
 	require.Less(t, clusters, n/2)
 }
 
-// joining are the characters of randomText that make one cluster with the one before them.
+// joining has the characters of randomText that form a cluster with the one before them.
 const joining = "\n\u0306\u0326\u200d\ufe0f"
 
-// randomText is one of several kinds, with the lengths around the boundaries among them.
+// randomText returns a text of one of several kinds, often with a length near a boundary.
 func randomText(random *rand.Rand) string {
 	kinds := [][]rune{
 		[]rune("abcdefghij ABC.,!?"),

@@ -14,7 +14,7 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// campaign is a way in which ids and the gateway's ids follow each other.
+// campaign says how ids and the gateway's ids follow each other.
 type campaign struct {
 	name string
 	next func(random *rand.Rand, id int64, remote uint64) (int64, uint64)

@@ -12,8 +12,7 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// A journal fills a disk of 64 kB, which needs root to be mounted, to its last byte, and goes on
-// once there is room.
+// A journal fills a disk of 64 kB, and works again once there is room. Mounting the disk needs root.
 func TestFile_onADiskThatIsFull(t *testing.T) {
 	folder := t.TempDir()
 	err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=64k,mode=0700")

@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// The system refuses to make the file longer than 20 bytes more: a line is in the file in part.
+// The system lets the file grow by only 20 bytes, so a part of a line is written.
 func TestFile_aLineForWhichThereIsNoRoomIsCutOff(t *testing.T) {
 	path := filled(t)
 	j := open(t, path)
@@ -50,7 +50,7 @@ func TestOpen_aNewFileIsItsOwnersAlone(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
-// Opening a journal that others can read makes it readable for its owner alone.
+// After Open, only the owner can read a journal that others could read.
 func TestOpen_makesAFileItsOwnersAlone(t *testing.T) {
 	for _, content := range []string{"empty", "a journal"} {
 		for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o666: 0o600, 0o640: 0o600, 0o606: 0o600, 0o777: 0o700, 0o600: 0o600} {

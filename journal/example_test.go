@@ -12,7 +12,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// A program was killed while it sent. The second run sends what the first one has not.
+// A program was killed while it sent. The second run sends the rest.
 func ExampleOpen() {
 	gateway := smslinktest.NewGateway(nil) // in place of the live one
 	defer gateway.Close()
@@ -92,7 +92,7 @@ func ExampleFile_Resolve() {
 	// 0 in doubt, 1 resolution by Ana
 }
 
-// killed leaves the journal of a program that was killed.
+// killed writes the journal of a program that was killed.
 func killed(path string) {
 	j, err := journal.Open(path)
 	if err != nil {

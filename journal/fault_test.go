@@ -71,7 +71,7 @@ var changes = map[string]func(j *journal.File) error{
 	"campaign": func(j *journal.File) error { return j.SetCampaign("november") },
 }
 
-// picture holds a journal's answers about the ids of these tests, and about itself.
+// picture has all that a journal reports, for the ids of these tests.
 func picture(t *testing.T, j *journal.File) string {
 	t.Helper()
 	known, err := j.Known(background, []int64{1, 2, 3, 4, 5, 6, 100, 101})
@@ -87,8 +87,8 @@ func picture(t *testing.T, j *journal.File) string {
 	return fmt.Sprintf("%v %v %v %v %q", known, inDoubt(j), runs, resolutions, j.Campaign())
 }
 
-// The disk fails at each of the steps that a change takes, in each way. What the journal answers is
-// as before the change, and so is the file, unless its end can't be cut off.
+// The disk fails at each step of a change. The journal and the file are as before the change, unless
+// the file's end can't be cut off.
 func TestFile_aFailedChangeHasChangedNothing(t *testing.T) {
 	for name, change := range changes {
 		done := open(t, filled(t))

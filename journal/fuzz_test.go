@@ -44,7 +44,7 @@ func (d *memoryDisk) Sync() error { return nil }
 
 var _ io.ReaderAt = (*memoryDisk)(nil)
 
-// model is what the lines of a journal say, read in the most simple-minded way.
+// model is a simple reader of a journal's lines.
 type model struct {
 	states   map[int64]smslink.Result // with StatusUnreported, it is in doubt
 	campaign string
@@ -52,7 +52,7 @@ type model struct {
 
 var field = regexp.MustCompile(`([\w-]+)=("(?:[^"\\]|\\.)*"|\S+)`)
 
-// read reads whole lines, each with its checksum.
+// read reads complete lines, each with its checksum.
 func (m *model) read(t *testing.T, file string) {
 	var payloads string
 	for i, line := range strings.SplitAfter(file, "\n") {
@@ -107,7 +107,7 @@ var (
 	listStep = regexp.MustCompile(`([+-])([0-9]+)(?:x([0-9]+))?`)
 )
 
-// numbers are those of a list.
+// numbers returns the numbers of a list.
 func numbers(t *testing.T, list string) (numbers []uint64) {
 	if list == "" {
 		return nil
@@ -141,7 +141,7 @@ func numbers(t *testing.T, list string) (numbers []uint64) {
 	return numbers
 }
 
-// sealed makes a file of payloads, a line each, with their checksums.
+// sealed returns a file with a line and a checksum for each payload.
 func sealed(payloads []byte) []byte {
 	var file []byte
 	var sum uint32
@@ -153,8 +153,8 @@ func sealed(payloads []byte) []byte {
 	return file
 }
 
-// Any file is either refused and left unchanged, or every line that counts is whole, only its end
-// is changed, and the journal says what the lines say. With isSealed the file has good checksums.
+// Any file is either an error and left unchanged, or opened: then only its end is changed, and the
+// journal reports the same as the model. With isSealed the file has good checksums.
 func FuzzOpen(f *testing.F) {
 	path := filled(f)
 	raw, err := os.ReadFile(path)

@@ -33,8 +33,8 @@ func inDoubt(j *journal.File) (ids []int64) {
 	return ids
 }
 
-// filled is the path of a journal of three packages: one with results, one that was not sent and
-// one in doubt.
+// filled returns the path of a journal of three packages: one with results, one that was not sent
+// and one in doubt.
 func filled(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
@@ -96,7 +96,7 @@ func TestOpen_whatIsOpenAlready(t *testing.T) {
 	require.Error(t, err, "it is closed")
 }
 
-// Windows lets no open file be moved, nor the folder that it is in.
+// On Windows, neither an open file nor its folder can be moved.
 func skipOnWindows(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("an open file can't be moved")
@@ -125,8 +125,8 @@ func TestFile_noticesThatItWasMoved(t *testing.T) {
 	}
 }
 
-// A file server is away for a moment, so the journal can't find out whether the file is at its
-// path. The messages of that Intend are not sent. Everything else goes on.
+// A file server is down for a moment, so the journal can't check the file's path. The messages of
+// that Intend are not sent. Later calls work.
 func TestFile_anErrorThatPassesIsNotKept(t *testing.T) {
 	skipOnWindows(t)
 	path := filled(t)
@@ -147,8 +147,8 @@ func TestFile_anErrorThatPassesIsNotKept(t *testing.T) {
 	require.Equal(t, []int64{5, 100}, inDoubt(open(t, path)))
 }
 
-// Another program, such as a shell's >, changes the length of the open file. A later record
-// would stand behind a hole, so nothing is recorded.
+// Another program, such as a shell with >, changes the length of the open file. The next record
+// would come after a hole, so nothing is recorded.
 func TestFile_noticesThatItsLengthWasChanged(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"emptied":  func(path string) error { return os.Truncate(path, 0) },
@@ -200,7 +200,7 @@ func TestFile_isWhereALinkLeads(t *testing.T) {
 	require.ErrorIs(t, j.Intend(background, []int64{102}), journal.ErrMoved)
 }
 
-// A relative path is that of the folder in which it was opened.
+// A relative path is relative to the folder of the time of Open.
 func TestFile_staysWhereItIsWhenTheProgramMoves(t *testing.T) {
 	t.Chdir(t.TempDir())
 	j := open(t, "journal")
@@ -262,7 +262,7 @@ func TestFile_forgetsWhatFailed(t *testing.T) {
 	require.Contains(t, inDoubt(open(t, path)), int64(2))
 }
 
-// A sender is approved, and the next stream sends what had failed for it.
+// A sender is approved, and the next stream sends the messages that failed before.
 func TestFile_forgottenIsSentByTheNextStream(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()

@@ -26,8 +26,8 @@ const (
 	killPackage  = 10
 )
 
-// killedAtStep is a journal whose process kills itself at its n-th step. Each call is two
-// steps: before it does anything, and once it has.
+// killedAtStep is a journal whose process kills itself at its n-th step. Each call has two steps, at
+// its start and at its end.
 type killedAtStep struct {
 	*journal.File
 	steps <-chan struct{}
@@ -68,7 +68,7 @@ func killSource() iter.Seq2[smslink.Message, error] {
 	}
 }
 
-// stream is the program that is killed: it sends all, and says so when it is done.
+// stream is the program that is killed. It prints a line when everything is sent.
 func stream(path, gateway, login, password string, steps, inFlight int) error {
 	j, err := journal.Open(path)
 	if err != nil {
@@ -94,9 +94,9 @@ func stream(path, gateway, login, password string, steps, inFlight int) error {
 	return nil
 }
 
-// A program is killed with SIGKILL at each step of its journal in turn, and at moments of no
-// step, and started again over the same input until it is done. Then every message is in the
-// gateway's ledger once, or in the journal as in doubt and in the ledger no more than once.
+// A program is killed with SIGKILL at each step of its journal in turn, and at other moments, and
+// started again over the same input until it is done. Then every message is once in the gateway's
+// ledger, or in doubt in the journal and at most once in the ledger.
 func TestFile_killedAtEveryStep(t *testing.T) {
 	const asked = "SMSLINK_TEST_KILL"
 	if path := os.Getenv(asked); path != "" {
@@ -112,7 +112,7 @@ func TestFile_killedAtEveryStep(t *testing.T) {
 	}
 	gateway := newGateway()
 	defer func() { gateway.Close() }()
-	// renew leaves the ledger to no upload of a program that was killed, which may still be taken.
+	// renew starts another gateway, since an upload of a killed program may still be taken.
 	renew := func() {
 		gateway.Close()
 		gateway = newGateway()

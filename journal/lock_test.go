@@ -49,8 +49,8 @@ func TestOpen_whatAnotherProcessHasOpen(t *testing.T) {
 	require.Equal(t, raw, after)
 }
 
-// A program starts others all the time. Each of them has the journal open between its fork and its
-// exec, and must not keep the lock of a journal that was closed, or that Open has refused.
+// A program starts other programs all the time. Each has the journal open between its fork and its
+// exec. It must not keep the lock of a journal that was closed or that Open has refused.
 func TestClose_unlocksWhileOtherProgramsStart(t *testing.T) {
 	const asked = "SMSLINK_TEST_NOTHING"
 	if os.Getenv(asked) != "" {

@@ -17,8 +17,8 @@ import (
 	"github.com/go-smslink/smslink/journal"
 )
 
-// A file that ends anywhere in its last write opens as it was before that write, and goes on from
-// there. A start of the first line that another file may have, too, is left as it was.
+// A file that ends anywhere in its last write opens as it was before that write. If it ends in the
+// first line, before the part that only journals have, it is left unchanged.
 func TestOpen_survivesATornLastLine(t *testing.T) {
 	path := filled(t)
 	raw, err := os.ReadFile(path)
@@ -85,7 +85,7 @@ func TestOpen_refusesEveryOtherChange(t *testing.T) {
 	}
 }
 
-// requireWholeLines checks that what a crash has left is gone from the file.
+// requireWholeLines checks that the file has only complete lines.
 func requireWholeLines(t *testing.T, path string) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -127,7 +127,7 @@ func TestOpen_survivesNULsAtTheEnd(t *testing.T) {
 	}
 }
 
-// payloads is a file of these lines, each with its checksum.
+// payloads returns a file of these lines, each with its checksum.
 func payloads(t *testing.T, lines ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
@@ -223,8 +223,8 @@ func TestOpen_refusesAnotherVersionByName(t *testing.T) {
 	}
 }
 
-// A file that is no journal is left as it was, however short it is, and the error does not call it
-// corrupt.
+// A file that is not a journal is left unchanged, however short it is. The error does not say that
+// it is corrupt.
 func TestOpen_leavesOtherFilesAsTheyWere(t *testing.T) {
 	raw, err := os.ReadFile(filled(t))
 	require.NoError(t, err)
@@ -243,8 +243,8 @@ func TestOpen_leavesOtherFilesAsTheyWere(t *testing.T) {
 	}
 }
 
-// A crash may leave a file that is longer than what was written to it, and a person any other file.
-// Neither is read into memory.
+// A crash may leave a file that is longer than its lines, and a person may name any file. Neither
+// is read into memory.
 func TestOpen_readsNoLargeTailIntoMemory(t *testing.T) {
 	raw, err := os.ReadFile(filled(t))
 	require.NoError(t, err)
@@ -285,7 +285,7 @@ func TestOpen_refusesWhatIsNoFile(t *testing.T) {
 	}
 }
 
-// The file that the package's comment shows is a journal.
+// The file in the package's comment is a journal.
 func TestOpen_readsTheFileOfThePackageComment(t *testing.T) {
 	source, err := os.ReadFile("journal.go")
 	require.NoError(t, err)

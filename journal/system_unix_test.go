@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A file system that can't sync folders says EINVAL, which is not os.ErrInvalid.
+// If a file system can't sync folders, the error is EINVAL, which is not os.ErrInvalid.
 func TestSyncFolder(t *testing.T) {
 	require.NoError(t, syncFolder(t.TempDir()))
 	require.ErrorIs(t, syncFolder(filepath.Join(t.TempDir(), "none")), os.ErrNotExist)

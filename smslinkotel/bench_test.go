@@ -14,8 +14,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// BenchmarkSend compares a plain Send with one that is logged and one that is traced, over a
-// transport that has its reply ready.
+// BenchmarkSend compares a plain Send with a logged and a traced one. The transport has the reply
+// ready.
 func BenchmarkSend(b *testing.B) {
 	for _, messages := range []int{1, 1000} {
 		var p smslink.Package

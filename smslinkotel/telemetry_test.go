@@ -24,7 +24,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// collector has what was told to OpenTelemetry.
+// collector has the spans and metrics.
 type collector struct {
 	*smslinkotel.Telemetry
 	*oteltest.Collector
@@ -48,8 +48,8 @@ func (c *collector) client(t testing.TB, gateway *smslinktest.Gateway, opts smsl
 
 const unreachable = "0700000000"
 
-// texts yields n messages of 1 to 3 SMS, a tenth of them to a number that fails, and one that no
-// package takes.
+// texts yields n messages of 1 to 3 segments, a tenth of them to a number that fails, and an invalid
+// one.
 func texts(n int) iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
 		for id := range n {
@@ -133,7 +133,7 @@ func TestTelemetry_countsWhatTheLedgerHas(t *testing.T) {
 	}
 }
 
-// ledgerCounts returns what the metrics must be, as far as the gateway knows of the uploads.
+// ledgerCounts returns the metrics that follow from the gateway's ledger.
 func ledgerCounts(gateway *smslinktest.Gateway, suffix string) map[string]int {
 	counts := map[string]int{}
 	accepted := map[string]bool{}
@@ -273,7 +273,7 @@ func TestTelemetry_attributesAreBounded(t *testing.T) {
 	}
 }
 
-// A server that quotes the request must not get what it quotes into spans or metrics.
+// A server quotes the request. The quotes are not in spans or metrics.
 func TestTelemetry_hasNoSecrets(t *testing.T) {
 	const number, text, password = "0712345678", "Codul Ioanei este 482913", "hunter2-Xq7"
 	for _, answer := range []string{"%s", "ERROR;8;%s", "ERROR;%s;no", "MESSAGE;1;%[1]s;%[1]s;1:%[1]s:3", "MESSAGE;%s"} {
@@ -331,7 +331,7 @@ func TestObserveBalance_isAbsentAfterARejection(t *testing.T) {
 	require.EqualError(t, err, "smslinkotel: the client is nil")
 }
 
-// newDiscarding returns telemetry of the SDK whose spans are thrown away.
+// newDiscarding returns telemetry that discards its spans.
 func newDiscarding(t testing.TB) *smslinkotel.Telemetry {
 	t.Helper()
 	telemetry, err := smslinkotel.New(&smslinkotel.Options{

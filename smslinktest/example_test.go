@@ -24,15 +24,15 @@ func ExampleGateway() {
 	// 1 message arrived
 }
 
-// order is what a shop's backend has of an order.
+// order is an order in a shop's backend.
 type order struct {
 	id    int64
 	phone string
 	sms   string // queued, sent, failed or in doubt
 }
 
-// notifyShipped tells the customers of these orders, each once, and keeps what is
-// known of each SMS. It returns an error if somebody should look.
+// notifyShipped notifies the customer of each order once, and records the outcome of each SMS. It
+// returns an error if a person should look into it.
 func notifyShipped(ctx context.Context, client *smslink.Client, orders []*order) error {
 	var pkg smslink.Package
 	byID := map[int64]*order{}
@@ -71,8 +71,8 @@ func notifyShipped(ctx context.Context, client *smslink.Client, orders []*order)
 	return nil
 }
 
-// A unit test of a backend's function, notifyShipped: each way in which a send can
-// end, and that no one gets an SMS twice. In a test, log.Fatal would be t.Fatal.
+// A unit test checks a backend's function, notifyShipped, for each way in which a send can end, and
+// that no customer gets an SMS twice. In a test, log.Fatal would be t.Fatal.
 func Example() {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{
 		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000002")},

@@ -2,5 +2,5 @@ package smslinktest
 
 import "time"
 
-// WaitFor is called before the gateway is asked anything.
+// WaitFor sets how long the gateway waits for a body. Call it before the first request.
 func (g *Gateway) WaitFor(stall, whole time.Duration) { g.patience = patience{stall, whole} }

@@ -36,7 +36,7 @@ func statuses(resp *smslink.Response) []smslink.Status {
 	return all
 }
 
-// Each fault against what its doc promises: the outcome, and what the ledger has.
+// Each fault has the outcome of its doc, and the ledger agrees.
 func TestFaults(t *testing.T) {
 	const (
 		accepted = smslink.OutcomeAccepted
@@ -130,7 +130,7 @@ func TestFaults(t *testing.T) {
 				}
 				require.Equal(t, c.taken, 3*packages)
 
-				// The fault is over, and the next package finds a gateway that works.
+				// The fault is over: the next package is accepted.
 				_, err = gateway.Client().Send(context.Background(), packageOf(t, codec, 4))
 				require.NoError(t, err)
 				require.Len(t, gateway.Messages(), c.taken+1)
@@ -206,8 +206,7 @@ func TestFaults_overHTTP2(t *testing.T) {
 	}
 }
 
-// A client that stalls, in its upload or in reading an endless reply, keeps Close
-// waiting for no more than a moment.
+// Close does not wait for a client that stalls in its upload or while it reads an endless reply.
 func TestFaults_refuseBadArguments(t *testing.T) {
 	for name, call := range map[string]func(){
 		"CutReply": func() { smslinktest.CutReply(-1) },

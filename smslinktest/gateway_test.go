@@ -19,8 +19,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// upload is a form made without the SDK, so that a gateway that shared a mistake
-// with it would be found out.
+// upload is a form that is made without the SDK, so that mistakes which the SDK and the gateway
+// share are found.
 type upload struct {
 	gateway *smslinktest.Gateway
 	fields  [][2]string
@@ -46,7 +46,7 @@ func (u *upload) set(name, value string) {
 	}
 }
 
-// request is the form as a request.
+// request returns the form as a request.
 func (u *upload) request(t *testing.T) *http.Request {
 	t.Helper()
 	var body bytes.Buffer
@@ -87,8 +87,7 @@ func newGateway(t testing.TB, opts *smslinktest.Options) *smslinktest.Gateway {
 	return gateway
 }
 
-// A message that is scheduled for the gateway's present, or before it, has the whole package
-// refused.
+// If a message is scheduled for the gateway's present or past, the whole package is rejected.
 func TestGateway_refusesWhatIsScheduledForThePast(t *testing.T) {
 	now := time.Date(2030, 1, 1, 8, 0, 0, 0, time.UTC)
 	gateway := newGateway(t, &smslinktest.Options{Now: func() time.Time { return now }})

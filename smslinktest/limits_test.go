@@ -17,7 +17,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// A bomb costs the gateway no more memory than the size that the form states.
+// A compression bomb takes no more memory than the size in its form.
 func TestGateway_boundsABomb(t *testing.T) {
 	gateway := newGateway(t, nil)
 	for method, codec := range map[int]smslink.Codec{1: smslink.CodecZlib, 2: smslink.CodecBZip2, 3: smslink.CodecLZF} {
@@ -33,8 +33,8 @@ func TestGateway_boundsABomb(t *testing.T) {
 	}
 }
 
-// An upload of 65 KB that holds three million lines costs no more than its plain form, whatever its
-// Receivers says.
+// An upload of 65 kB with three million lines takes no more memory than its plain form, whatever
+// its Receivers says.
 func TestGateway_boundsTinyLines(t *testing.T) {
 	gateway := newGateway(t, nil)
 	plain := strings.TrimSuffix(strings.Repeat("1;0;n;x;0\r\n", 3_000_000), "\r\n")
@@ -76,7 +76,7 @@ func allocatedBy(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Four uploads with a wrong password, each stalled within its package, take no memory.
+// Uploads with a wrong password that stall in the package take no memory.
 func TestGateway_keepsNothingOfAnUploadWithWrongCredentials(t *testing.T) {
 	gateway := newGateway(t, nil)
 	const size = 24 << 20
@@ -97,7 +97,8 @@ func TestGateway_keepsNothingOfAnUploadWithWrongCredentials(t *testing.T) {
 	require.Less(t, int64(during.HeapAlloc)-int64(before.HeapAlloc), int64(8<<20))
 }
 
-// A client that writes all of its upload before it reads gets its ERROR, however large the upload.
+// A client that writes all of its upload before it reads gets the ERROR, however large the upload
+// is.
 func TestGateway_readsAllOfAnUploadThatItRefuses(t *testing.T) {
 	gateway := newGateway(t, nil)
 	for field, want := range map[string]string{"password": "ERROR;7;wrong password", "Receivers": "ERROR;1;field Receivers: malformed value"} {
@@ -107,7 +108,7 @@ func TestGateway_readsAllOfAnUploadThatItRefuses(t *testing.T) {
 	}
 }
 
-// An upload that stops within the package ends after a while, though its client stays connected.
+// An upload that stalls in the package ends after a while, even if its client stays connected.
 func TestGateway_endsAnUploadThatStalls(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.WaitFor(50*time.Millisecond, time.Hour)
@@ -121,12 +122,12 @@ func TestGateway_endsAnUploadThatStalls(t *testing.T) {
 	}
 	require.Empty(t, gateway.Messages())
 
-	// The answer to an upload that has come whole may take longer.
+	// The answer to a complete upload may take longer.
 	gateway.Inject(smslinktest.Delay(500 * time.Millisecond))
 	send(t, gateway, packageOf(t, nil, 1))
 }
 
-// An upload that comes a byte at a time ends after a while, too.
+// An upload that arrives a byte at a time ends after a while, too.
 func TestGateway_endsAnUploadThatDrips(t *testing.T) {
 	gateway := newGateway(t, nil)
 	gateway.WaitFor(time.Hour, 200*time.Millisecond)

@@ -40,7 +40,7 @@ func needPHP(t testing.TB) {
 	}
 }
 
-// servePHP runs receiver.php under these settings and gives its endpoint.
+// servePHP runs receiver.php with these settings and returns its endpoint.
 func servePHP(t testing.TB, settings ...string) string {
 	t.Helper()
 	needPHP(t)
@@ -82,7 +82,7 @@ func phpClient(t testing.TB, endpoint string) *smslink.Client {
 	return client
 }
 
-// manyMessages is a package such as a shop's, whose text does not compress away.
+// manyMessages is a package whose texts do not compress well.
 func manyMessages(t testing.TB, codec smslink.Codec, n int) *smslink.Package {
 	t.Helper()
 	p := &smslink.Package{Codec: codec}
@@ -123,9 +123,9 @@ func TestPHP_refusesOtherCredentials(t *testing.T) {
 	require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
 }
 
-// PHP's stock limits are 2 MB a file and 8 MB a request. Over them PHP gives the
-// script no file, or nothing at all. The client then gets a refusal, or PHP's own warning in
-// place of a reply, if a server shows those.
+// PHP's default limits are 2 MB for a file and 8 MB for a request. Above them, the script gets no
+// file, or nothing at all. The client then gets an ERROR, or PHP's own warning if the server shows
+// those.
 func TestPHP_stockLimits(t *testing.T) {
 	stock := []string{"upload_max_filesize=2M", "post_max_size=8M"}
 	quiet := servePHP(t, append(stock, "display_errors=0")...)

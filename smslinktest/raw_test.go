@@ -65,7 +65,7 @@ func TestRaw_secondResponseWaitsForTheNextUpload(t *testing.T) {
 	}
 }
 
-// Each kind of bytes has the outcome that Raw's doc says, with the client's own transport.
+// Each kind of response has the outcome of Raw's doc, with the client's own transport.
 func TestRaw_outcomes(t *testing.T) {
 	all := []smslink.Status{smslink.StatusSuccess, smslink.StatusSuccess}
 	lastInDoubt := []smslink.Status{smslink.StatusSuccess, smslink.StatusUnreported}
@@ -130,7 +130,7 @@ func TestRaw_overTLSAndHTTP2(t *testing.T) {
 	}
 }
 
-// A connection that waits after a Raw keeps Close waiting no more than another.
+// Close does not wait for a connection that is idle after a Raw.
 func TestClose_endsConnectionsAfterARaw(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		gateway := smslinktest.NewGateway(nil)

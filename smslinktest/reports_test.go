@@ -18,7 +18,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-// callbacks is a test's own endpoint for delivery reports.
+// callbacks is an endpoint for delivery reports.
 type callbacks struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -130,7 +130,7 @@ func TestReports_failuresAreReturned(t *testing.T) {
 
 }
 
-// A callback's URL holds a secret.
+// A callback's URL contains a secret, which errors do not quote.
 func TestReports_failuresDoNotQuoteTheURL(t *testing.T) {
 	away := httptest.NewServer(http.NotFoundHandler())
 	away.Close()
@@ -180,8 +180,8 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A gateway whose handler runs on another server may be closed while uploads come. What was
-// accepted is in its ledger, once; what was not sent or was rejected is not.
+// A gateway on another server may be closed during uploads. Accepted messages are once in its
+// ledger; messages that were not sent or were rejected are not.
 func TestClose_whileUploadsCome(t *testing.T) {
 	c := newCallbacks(t)
 	for range 5 {
@@ -315,7 +315,7 @@ func TestDeliver_onlyOfWhatWasAccepted(t *testing.T) {
 	}
 }
 
-// A callback under way does not write into the ledger that Reset has begun.
+// A callback under way does not change the ledger after Reset.
 func TestDeliver_overAReset(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

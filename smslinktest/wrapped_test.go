@@ -54,7 +54,7 @@ func ExampleNewUnstartedGateway() {
 	// 3 rejected
 }
 
-// deviating starts a gateway behind a handler.
+// deviating starts a gateway wrapped in a handler.
 func deviating(t *testing.T, opts *smslinktest.Options, wrap func(gateway http.Handler) http.HandlerFunc) *smslinktest.Gateway {
 	gateway := smslinktest.NewUnstartedGateway(opts)
 	gateway.Server.Config.Handler = wrap(gateway)
@@ -63,7 +63,7 @@ func deviating(t *testing.T, opts *smslinktest.Options, wrap func(gateway http.H
 	return gateway
 }
 
-// editing is a handler that changes the reply's body.
+// editing returns a handler that changes the reply's body.
 func editing(edit func(reply string) string) func(http.Handler) http.HandlerFunc {
 	return func(gateway http.Handler) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,7 @@ func editing(edit func(reply string) string) func(http.Handler) http.HandlerFunc
 	}
 }
 
-// Each unconfirmed fact about the live gateway can be broken: those about a reply's text...
+// A test can change each unconfirmed fact about the live gateway: those about the reply's text.
 func TestGateway_whoseRepliesDeviate(t *testing.T) {
 	wrongDigest := func(gateway *smslinktest.Gateway) string {
 		u := newUpload(gateway, 0, onePlain, onePlain)
@@ -123,7 +123,7 @@ func TestGateway_whoseRepliesDeviate(t *testing.T) {
 	}
 }
 
-// ...in what it takes...
+// Those about what the gateway takes.
 func TestGateway_thatTakesOtherUploads(t *testing.T) {
 	chunked := func(gateway *smslinktest.Gateway) int {
 		req := newUpload(gateway, 0, onePlain, onePlain).request(t)
@@ -156,7 +156,7 @@ func TestGateway_thatTakesOtherUploads(t *testing.T) {
 	require.Len(t, takes.Messages(), 1)
 }
 
-// ...and in what it makes of a message, by a Rule: a line end or a schedule that it does not take.
+// Those about a single message, with a Rule: it can refuse a line end or a schedule.
 func TestGateway_whoseRulesDeviate(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
 		if strings.Contains(m.Text, "\n") || !m.SendAt.IsZero() {

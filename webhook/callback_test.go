@@ -27,7 +27,7 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// outOfRange is an index that is a receiver.
+// outOfRange is an index that looks like a receiver.
 var outOfRange = 712345678
 
 type quotingError struct{}
@@ -81,7 +81,7 @@ func TestReports_callbackThatFails(t *testing.T) {
 	}
 }
 
-// The stack leads from the panic to the handler, however deep it is.
+// The logged stack starts at the panic, however deep it is.
 func TestReports_logsTheWholeStack(t *testing.T) {
 	var logged bytes.Buffer
 	h := newHandler(t, func(context.Context, webhook.Report) error { return fall(8) }, &webhook.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
@@ -97,7 +97,7 @@ func fall(deeper int) error {
 	return fmt.Errorf("%w", fall(deeper-1))
 }
 
-// This is a program with GODEBUG=panicnil=1, whose recover returns nil.
+// With GODEBUG=panicnil=1, recover returns nil for panic(nil).
 func TestReports_panicOfNil(t *testing.T) {
 	if !strings.Contains(os.Getenv("GODEBUG"), "panicnil=1") {
 		run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReports_panicOfNil$")
@@ -115,7 +115,7 @@ func TestReports_panicOfNil(t *testing.T) {
 	require.Equal(t, 2, calls)
 }
 
-// A logger's panic is its own.
+// A panic of the logger is not recovered.
 func TestReports_loggerThatPanics(t *testing.T) {
 	var got reports
 	h := newHandler(t, got.take, &webhook.Options{Logger: slog.New(panickingLog{})})
@@ -164,7 +164,7 @@ func TestReports_callbackThatEndsItsGoroutine(t *testing.T) {
 	require.EqualValues(t, 2, calls.Load())
 }
 
-// A report that has arrived is kept, whether or not the gateway waits for the answer.
+// A report that has arrived is processed even if the gateway does not wait for the answer.
 func TestReports_contextHasTheRequestsValuesButNotItsEnd(t *testing.T) {
 	type key struct{}
 	ctx, hangUp := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), time.Hour)
@@ -182,8 +182,8 @@ func TestReports_contextHasTheRequestsValuesButNotItsEnd(t *testing.T) {
 	require.Equal(t, 200, w.Code)
 }
 
-// The same over real HTTP, from a gateway that closes its half of the connection once
-// it has asked, as net/http sees to be hanging up.
+// The same over HTTP. The gateway closes its half of the connection after the request, which
+// net/http takes for hanging up.
 func TestReports_gatewayThatHalfCloses(t *testing.T) {
 	server := httptest.NewServer(newHandler(t, func(ctx context.Context, _ webhook.Report) error {
 		select {

@@ -44,7 +44,7 @@ func ExampleReports() {
 	// 220000001 true Vodafone
 }
 
-// A program that keeps its own list of those who want no more messages.
+// A program keeps its own list of numbers that want no more messages.
 func ExampleUnsubscriptions() {
 	stopped := map[string]bool{} // in a program, a table
 	secret := "a-secret-of-16-characters-or-more"
@@ -76,7 +76,7 @@ func ExampleUnsubscriptions() {
 	// map[+40712345678:true]
 }
 
-// A program that answers nothing, so that no SMS is sent back and billed.
+// A program answers with an empty body, so that no SMS is sent back and billed.
 func ExampleReplies() {
 	secret := "a-secret-of-16-characters-or-more"
 	handler, err := webhook.Replies(secret, func(_ context.Context, r webhook.Reply) error {

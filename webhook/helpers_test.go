@@ -22,7 +22,7 @@ import (
 
 const urlSecret = "v3rySecret-of_18.~"
 
-// reports collects what a handler hands on.
+// reports collects the reports of a handler.
 type reports struct {
 	mu  sync.Mutex
 	got []webhook.Report
@@ -75,7 +75,7 @@ func record(h http.Handler, form string) *httptest.ResponseRecorder {
 	return w
 }
 
-// parseReport hands a request to a handler, and returns what the callback got or what was logged.
+// parseReport calls a handler, and returns what the callback got or what was logged.
 func parseReport(t testing.TB, r *http.Request) (webhook.Report, error) {
 	t.Helper()
 	return parsed(t, webhook.Reports, r)
@@ -121,7 +121,7 @@ func byPost(query, form string) *http.Request {
 	return r
 }
 
-// multipartOf has a form's parameters as parts, and a file beside them.
+// multipartOf returns a body with a form's parameters and a file.
 func multipartOf(t *testing.T, form string) *http.Request {
 	t.Helper()
 	values, err := url.ParseQuery(form)

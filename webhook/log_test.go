@@ -26,7 +26,7 @@ func TestReports_anotherConnectionIsNotQuoted(t *testing.T) {
 	require.Regexp(t, `^time=\S+ level=WARN msg="smslink: webhook: a report of another connection" call.remote_id=220000001 call.delivered=true call.time=\S+\n$`, logged.String())
 }
 
-// Whoever looks for a report that is missing finds it by its remote id.
+// A missing report can be found in the log by its remote id.
 func TestReports_logsTheRemoteIDOfWhatItRefuses(t *testing.T) {
 	for form, want := range map[string]string{
 		"message_id=220000001&status=2&timestamp=1": ` remote_id=220000001\n$`,
@@ -42,7 +42,7 @@ func TestReports_logsTheRemoteIDOfWhatItRefuses(t *testing.T) {
 	}
 }
 
-// Requests without the secret come from anyone, in any number.
+// Anyone can send any number of requests without the secret.
 func TestReports_levels(t *testing.T) {
 	var logged bytes.Buffer
 	h := newHandler(t, func(_ context.Context, r webhook.Report) error {

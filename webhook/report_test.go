@@ -52,7 +52,7 @@ func TestNothingShowsAPasswordANumberOrAText(t *testing.T) {
 	}
 }
 
-// A program that dies with a report in its panic prints it to a log that strangers may read.
+// A program that panics with a report prints it to a log that strangers may read.
 func TestReport_panicText(t *testing.T) {
 	const asked = "SMSLINK_TEST_PANIC"
 	if os.Getenv(asked) != "" {

@@ -39,8 +39,7 @@ func TestReports_comparesAllOfTheDigest(t *testing.T) {
 	}
 }
 
-// A stranger can't tell the handler, mounted as in the README, from a server that has
-// no such page.
+// Without the secret, a handler mounted as in the README looks like a server without such a page.
 func TestReports_withoutTheSecretIsAnyUnknownPage(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/sms/reports/{secret}", newHandler(t, new(reports).take, nil))

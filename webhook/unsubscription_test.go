@@ -205,7 +205,7 @@ type iotestErrReader struct{}
 
 func (iotestErrReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// The guard is the one that reports have.
+// The secret protects the other handlers as it does reports.
 func TestHandlers_haveOneGuard(t *testing.T) {
 	for name, request := range map[string]func() *http.Request{
 		"no secret":         func() *http.Request { return at("/", byGet(plainUnsubscribing)) },
@@ -264,7 +264,7 @@ func TestHandlers_showNoSecrets(t *testing.T) {
 	require.NotContains(t, logged.String(), urlSecret)
 }
 
-// No request causes a panic, and each accepted one has what its doc promises.
+// No request causes a panic, and each accepted one is as its doc says.
 func FuzzCalls(f *testing.F) {
 	f.Add(plainReply, "", "", false)
 	f.Add(plainUnsubscribing, "", "", false)

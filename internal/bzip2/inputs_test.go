@@ -51,7 +51,7 @@ func inputs() map[string][]byte {
 	return all
 }
 
-// campaign makes a package of messages such as shops send, the same on every run.
+// campaign returns a package of a shop's messages, the same on every run.
 func campaign(messages int) []byte {
 	random := rand.New(rand.NewPCG(5, 17))
 	names := []string{"Ștefan", "Ioana", "Andrei", "Mălina", "Țuțea", "Elena", "Cătălin", "Ana-Maria", "Florin", "Iulia"}
@@ -89,7 +89,7 @@ func fewLetters(n, letters int) []byte {
 	return b
 }
 
-// runs are runs of equal bytes, some longer and some shorter once their lengths are counted.
+// runs returns runs of equal bytes, some of which become longer and some shorter with their counts.
 func runs(n int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	var b []byte
@@ -107,7 +107,7 @@ func eachByte() []byte {
 	return b
 }
 
-// falling has each byte at the end of the list that bytes are moved to the front of.
+// falling returns bytes each of which is last in the move-to-front list.
 func falling() []byte {
 	b := make([]byte, 256)
 	for i := range b {

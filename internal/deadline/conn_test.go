@@ -50,8 +50,8 @@ func TestWrite_writesAllBeforeTheDeadline(t *testing.T) {
 	}
 }
 
-// A Write that waits for its reader sends nothing more once the deadline has passed, although no
-// timer ends it.
+// A Write that waits for its reader sends nothing more once the deadline has passed, without a
+// timer.
 func TestWrite_waitingPastTheDeadline(t *testing.T) {
 	writer, reader := pair(t)
 	require.NoError(t, reader.(*net.TCPConn).SetReadBuffer(4096)) // so that the system holds little of it
@@ -97,8 +97,7 @@ func TestWrite_pastTheDeadline(t *testing.T) {
 	}
 }
 
-// monotonicLater returns t with its monotonic reading moved, which no function of package time
-// does.
+// monotonicLater returns t with another monotonic reading. Package time has no function for that.
 func monotonicLater(t time.Time, d time.Duration) time.Time {
 	parts := (*struct {
 		wall uint64

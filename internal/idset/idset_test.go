@@ -42,7 +42,7 @@ func TestSet_isASet(t *testing.T) {
 	require.Empty(t, s)
 }
 
-// BenchmarkSet_memory measures the bytes an id of a million, close together and far apart.
+// BenchmarkSet_memory measures the bytes for each of a million ids, close together and far apart.
 func BenchmarkSet_memory(b *testing.B) {
 	for name, step := range map[string]int64{"close": 1, "apart": 1_000_003} {
 		b.Run(name, func(b *testing.B) {

@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/internal/lzf"
 )
 
-// cut cuts plain into pieces of that size.
+// cut cuts plain into pieces of the given size.
 func cut(plain []byte, size int) [][]byte { return slices.Collect(slices.Chunk(plain, size)) }
 
 func requireUnpacks(t testing.TB, want, packed []byte) {
@@ -22,7 +22,7 @@ func requireUnpacks(t testing.TB, want, packed []byte) {
 	require.True(t, bytes.Equal(want, got))
 }
 
-// Chunks of 256 kB, and of more than 512 kB side by side.
+// Inputs are cut into chunks of 256 kB; above 512 kB these are compressed in parallel.
 func TestAppendCompress_aroundEveryCut(t *testing.T) {
 	all := corpus.Lines(5<<18 + 1)
 	for times := 1; times <= 5; times++ {

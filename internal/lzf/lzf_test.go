@@ -54,7 +54,7 @@ func TestAppendCompress_findsRepeats(t *testing.T) {
 	require.Less(t, len(compress(t, nil, plain)), len(plain)/50)
 }
 
-// The longest match and the farthest one are made, and none beyond.
+// References have the greatest length and distance of the format, and no greater ones.
 func TestAppendCompress_usesTheWholeForm(t *testing.T) {
 	run := compress(t, nil, bytes.Repeat([]byte("a"), 1+264))
 	require.Equal(t, "\x00a\xe0\xff\x00", string(run))

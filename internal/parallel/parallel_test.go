@@ -59,8 +59,8 @@ func TestAppend_takesAsManyAtATimeAsThereAreCores(t *testing.T) {
 	})
 }
 
-// At most as many parts as cores run at a time, at most twice as many begin before the first is
-// appended, and none runs once Append has returned.
+// At most as many parts as cores run at a time, at most twice as many start before the first is
+// appended, and none runs after Append has returned.
 func TestAppend_boundsWhatRuns(t *testing.T) {
 	onCores(t, func(t *testing.T, cores int) {
 		var running, begun atomic.Int64
@@ -115,7 +115,7 @@ func TestAppend_returnsErrorsAndPanics(t *testing.T) {
 	})
 }
 
-// The destination grows once or twice, not at every part.
+// The destination grows once or twice, not for each part.
 func TestAppend_growsAsMuchAsTheRestIsLikelyToTake(t *testing.T) {
 	onCores(t, func(t *testing.T, cores int) {
 		const n, size = 1000, 1000

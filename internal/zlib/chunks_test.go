@@ -57,7 +57,7 @@ func TestCombine_isTheChecksumOfBoth(t *testing.T) {
 	}
 }
 
-// The dictionary is whole wherever the pieces are cut.
+// The dictionary is complete wherever the pieces are cut.
 func TestDictionary_crossesPieces(t *testing.T) {
 	plain := make([]byte, 3*dictionarySize)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(plain)
