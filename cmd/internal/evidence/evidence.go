@@ -53,7 +53,7 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 		if err = rows.readReports(report); err == nil {
 			results, err = rows.of(opts)
 		}
-	case strings.TrimRight(first, "\r\n") == strings.Join(outcome.ResultsHeader, ","):
+	case outcome.IsHeader(first):
 		if err = rows.readResults(report); err == nil {
 			results, err = rows.of(opts)
 		}

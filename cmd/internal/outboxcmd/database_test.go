@@ -112,7 +112,12 @@ func TestRun_takesUnsubscriptions(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, base)
-	go func() { _, _ = io.Copy(io.Discard, said) }()
+	var logged strings.Builder
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		_, _ = io.Copy(&logged, said)
+	}()
 	for path, want := range map[string]int{
 		"a-secret-of-16-characters?sender=0712345678&message=STOP": http.StatusOK,
 		"a-secret-of-16-characters?sender=Ana":                     http.StatusInternalServerError,
@@ -125,6 +130,9 @@ func TestRun_takesUnsubscriptions(t *testing.T) {
 	}
 	stop()
 	require.Zero(t, <-ended)
+	<-copied
+	require.Contains(t, logged.String(), "level=")
+	require.NotRegexp(t, "712345678|712345679|STOP|Ana", logged.String())
 
 	db, err := sql.Open("sqlite", name)
 	require.NoError(t, err)

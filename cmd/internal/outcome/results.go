@@ -143,9 +143,13 @@ func isResults(name string) bool {
 }
 
 func startsAsResults(in io.Reader) bool {
-	header := strings.Join(ResultsHeader, ",")
-	line, err := safefile.Line(in, int64(len(header)+len("\r\n")))
-	return err == nil && strings.TrimSpace(line) == header
+	line, err := safefile.Line(in, 1<<10)
+	return err == nil && IsHeader(line)
+}
+
+// IsHeader reports whether a line is the first one of a results file.
+func IsHeader(line string) bool {
+	return strings.TrimRight(line, "\r\n") == strings.Join(ResultsHeader, ",")
 }
 
 // Add adds a row. It may stay in memory until Flush.

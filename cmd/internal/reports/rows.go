@@ -135,9 +135,5 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 
 // isHeader reports whether a line is the header of a results file, or the start of it.
 func isHeader(line string, whole bool) bool {
-	header := strings.Join(outcome.ResultsHeader, ",")
-	if whole {
-		return strings.TrimRight(line, "\r\n") == header
-	}
-	return strings.HasPrefix(header, line)
+	return outcome.IsHeader(line) || !whole && strings.HasPrefix(strings.Join(outcome.ResultsHeader, ","), line)
 }
