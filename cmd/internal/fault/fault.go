@@ -72,17 +72,20 @@ func parse(text string) (smslinktest.Fault, error) {
 }
 
 func named(name, rest string) (smslinktest.Fault, error) {
+	plain := map[string]smslinktest.Fault{
+		"none":          {},
+		"lose-reply":    smslinktest.LoseReply(),
+		"hang-up":       smslinktest.HangUp(),
+		"reset":         smslinktest.ResetConnection(),
+		"endless-reply": smslinktest.EndlessReply(),
+	}
+	if fault, ok := plain[name]; ok {
+		if rest != "" {
+			return smslinktest.Fault{}, errors.New("takes nothing after its name")
+		}
+		return fault, nil
+	}
 	switch name {
-	case "none":
-		return plain(smslinktest.Fault{}, rest)
-	case "lose-reply":
-		return plain(smslinktest.LoseReply(), rest)
-	case "hang-up":
-		return plain(smslinktest.HangUp(), rest)
-	case "reset":
-		return plain(smslinktest.ResetConnection(), rest)
-	case "endless-reply":
-		return plain(smslinktest.EndlessReply(), rest)
 	case "answer", "redirect":
 		return answer(name, rest)
 	case "reject":
@@ -124,13 +127,6 @@ func named(name, rest string) (smslinktest.Fault, error) {
 		"redirect, delay, trickle, cut-reply, endless-reply, omit, add and shuffle")
 }
 
-func plain(fault smslinktest.Fault, rest string) (smslinktest.Fault, error) {
-	if rest != "" {
-		return smslinktest.Fault{}, errors.New("takes nothing after its name")
-	}
-	return fault, nil
-}
-
 func answer(name, rest string) (smslinktest.Fault, error) {
 	lowest, highest := 200, 599
 	if name == "redirect" {
@@ -147,16 +143,15 @@ func answer(name, rest string) (smslinktest.Fault, error) {
 	return smslinktest.Answer(status, strings.TrimSpace(text)), nil
 }
 
-func omit(words []string) (smslinktest.Fault, error) {
-	var ids []int64
-	for _, word := range words {
-		id, err := strconv.ParseInt(word, 10, 64)
-		if err != nil {
-			return smslinktest.Fault{}, errors.New("takes local message ids, separated by spaces")
-		}
-		ids = append(ids, id)
+func omit(fields []string) (smslinktest.Fault, error) {
+	bad := len(fields) == 0
+	ids := make([]int64, len(fields))
+	for i, field := range fields {
+		var err error
+		ids[i], err = strconv.ParseInt(field, 10, 64)
+		bad = bad || err != nil
 	}
-	if len(ids) == 0 {
+	if bad {
 		return smslinktest.Fault{}, errors.New("takes local message ids, separated by spaces")
 	}
 	return smslinktest.OmitEntries(ids...), nil

@@ -121,13 +121,6 @@ func resolved(sent, notSent int) string {
 	return strings.Join(text, ", ")
 }
 
-func isOrAre(n int) string {
-	if n == 1 {
-		return "1 message is"
-	}
-	return fmt.Sprintf("%d messages are", n)
-}
-
 func newListCommand(c cli.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list DIR…",

@@ -135,10 +135,10 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 	}
 	if n := len(found.Unclear); n > 0 {
 		fmt.Fprintf(c.Out, "%s in the report, but not as often as in the FILEs, so that it is unclear which they are: %s\n",
-			isOrAre(n), idRangesOf(found.Unclear))
+			campaign.Count(n, "message is", "messages are"), idRangesOf(found.Unclear))
 	}
 	if n := len(found.Absent); n > 0 {
-		fmt.Fprintf(c.Out, "%s not in the report: %s\n", isOrAre(n), idRangesOf(found.Absent))
+		fmt.Fprintf(c.Out, "%s not in the report: %s\n", campaign.Count(n, "message is", "messages are"), idRangesOf(found.Absent))
 		fmt.Fprintf(c.Out, "Once you are sure that it is complete since %s, resolve the rest with --not-sent.\n",
 			local(j.InDoubt()[0].Since))
 	}

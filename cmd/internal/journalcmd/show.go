@@ -92,7 +92,7 @@ func (s *shown) show(ctx context.Context, c cli.Console, j *campaignjournal.Jour
 	}
 	if n := len(j.InDoubt()); n > 0 {
 		return cli.Exit(cli.ExitInDoubt, fmt.Errorf("%s in doubt; look for them in the account's reports, "+
-			"and record what you find with smslink journal resolve", isOrAre(n)))
+			"and record what you find with smslink journal resolve", campaign.Count(n, "message is", "messages are")))
 	}
 	return nil
 }

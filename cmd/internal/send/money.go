@@ -34,7 +34,7 @@ func (s *sending) afford(ctx context.Context) error {
 	}
 	forAbroad := ""
 	if abroad > 0 {
-		forAbroad = fmt.Sprintf(": %d %s for abroad", abroad, isOrAre(abroad))
+		forAbroad = ": " + campaign.Count(abroad, "is", "are") + " for abroad"
 	}
 	fmt.Fprintf(s.console.Err, "%s; the account has %d in Romania, %d abroad%s\n",
 		campaign.Plural(needed, "SMS"), left.National, left.International, forAbroad)

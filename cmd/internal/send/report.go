@@ -39,8 +39,8 @@ func (s *sending) report(elapsed time.Duration) error {
 	}
 	unsent := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected)
 	if unsent > 0 && code != cli.ExitNotSent && !s.opts.testMode {
-		problems = append(problems, fmt.Errorf("%s %s not sent; %s",
-			campaign.Plural(unsent, "message"), wasOrWere(unsent), s.howToGoOn(unsent)))
+		problems = append(problems, fmt.Errorf("%s not sent; %s",
+			campaign.Count(unsent, "message was", "messages were"), s.howToGoOn(unsent)))
 	}
 	if len(problems) > 0 {
 		code = max(code, cli.ExitSomeBad)
@@ -60,11 +60,9 @@ func (s *sending) report(elapsed time.Duration) error {
 }
 
 func inDoubt(n int) string {
-	if n == 1 {
-		return "1 message is in doubt; look for it in the account's reports before you send it again"
-	}
-	return fmt.Sprintf("%d messages are in doubt; "+
-		"look for them in the account's reports before you send any of them again", n)
+	return campaign.Count(n,
+		"message is in doubt; look for it in the account's reports before you send it again",
+		"messages are in doubt; look for them in the account's reports before you send any of them again")
 }
 
 // howToResolve names the commands for messages in doubt, if there is a journal.
@@ -157,7 +155,7 @@ func (s *sending) nothingLeft() string {
 	}
 	text := "nothing left to send"
 	if n := s.tally.Count(outcome.Accepted); n > 0 {
-		text += fmt.Sprintf(": %d %s accepted%s", n, wasOrWere(n), acceptedOn(s.chosen.kept.Runs()))
+		text += ": " + campaign.Count(n, "was", "were") + " accepted" + acceptedOn(s.chosen.kept.Runs())
 	}
 	if n := s.tally.Count(outcome.Failed); n > 0 {
 		text += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)

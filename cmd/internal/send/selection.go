@@ -99,7 +99,6 @@ func (e *exclusions) add(why string, n int) {
 
 func (e *exclusions) print(out io.Writer) {
 	for _, why := range e.order {
-		n := e.count[why]
-		fmt.Fprintf(out, "%s %s excluded: %s\n", campaign.Plural(n, "row"), isOrAre(n), why)
+		fmt.Fprintf(out, "%s excluded: %s\n", campaign.Count(e.count[why], "row is", "rows are"), why)
 	}
 }

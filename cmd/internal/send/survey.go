@@ -78,9 +78,9 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	case s.survey.Messages == 0 && !s.opts.excludeAnyway:
 		return errors.New("every row is excluded or bad; add --exclude-anyway if that is right")
 	case hidden > 0 && s.opts.HiddenRows == "":
-		return fmt.Errorf("%s %s hidden, by a filter perhaps; "+
+		return fmt.Errorf("%s hidden, by a filter perhaps; "+
 			"add --hidden-rows include to send them, too, or --hidden-rows skip",
-			campaign.Plural(hidden, "row"), isOrAre(hidden))
+			campaign.Count(hidden, "row is", "rows are"))
 	case s.survey.BadRows > 0 && s.opts.onBadRow == "stop":
 		return errors.New("mend the bad rows, or send the others with --on-bad-row skip")
 	}
@@ -99,31 +99,18 @@ func (s *sending) question() string {
 		return ""
 	}
 	var before []string
-	of := fmt.Sprintf(" of %d", all) // with the first count
-	add := func(n int, outcome string) {
+	of := fmt.Sprintf("of %d ", all) // with the first count
+	add := func(n int, one, more string) {
 		if n > 0 {
-			before = append(before, fmt.Sprintf("%d%s %s", n, of, outcome))
+			before = append(before, campaign.Count(n, of+one, of+more))
 			of = ""
 		}
 	}
-	add(plan.Accepted, wasOrWere(plan.Accepted)+" accepted"+acceptedOn(s.chosen.kept.Runs()))
-	add(plan.InDoubt, isOrAre(plan.InDoubt)+" in doubt")
-	add(plan.Failed, "failed")
+	on := acceptedOn(s.chosen.kept.Runs())
+	add(plan.Accepted, "was accepted"+on, "were accepted"+on)
+	add(plan.InDoubt, "is in doubt", "are in doubt")
+	add(plan.Failed, "failed", "failed")
 	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, billed)
-}
-
-func isOrAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
-}
-
-func wasOrWere(n int) string {
-	if n == 1 {
-		return "was"
-	}
-	return "were"
 }
 
 // preview shows the first message as it will arrive, and the cheapest and the dearest if they
