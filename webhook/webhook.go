@@ -140,7 +140,7 @@ func newHandler[T call](kind, secret string, parse func(url.Values) (T, error), 
 	if opts.ConnectionID != "" {
 		h.isConnection = matcher(opts.ConnectionID)
 	}
-	return http.HandlerFunc(h.serve), nil // of which fmt prints the address, and not the secret
+	return http.HandlerFunc(h.serve), nil // fmt prints a function as its address, without the secret
 }
 
 // plainInPath reports whether c is never escaped in a URL (RFC 3986, unreserved).
