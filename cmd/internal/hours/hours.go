@@ -18,10 +18,10 @@ type Range struct {
 var _ pflag.Value = (*Range)(nil)
 
 // String returns the hours as they were given.
-func (r Range) String() string { return r.text }
+func (r *Range) String() string { return r.text }
 
 // Type is what help calls the value.
-func (r Range) Type() string { return "FROM-TO" }
+func (r *Range) Type() string { return "FROM-TO" }
 
 // Set reads hours such as 08:00-22:00.
 func (r *Range) Set(text string) error {
@@ -50,7 +50,7 @@ func (r *Range) Set(text string) error {
 }
 
 // Contains reports whether a time is within the hours of its zone.
-func (r Range) Contains(at time.Time) bool {
+func (r *Range) Contains(at time.Time) bool {
 	minute := at.Hour()*60 + at.Minute()
 	if r.From < r.To {
 		return r.From <= minute && minute < r.To

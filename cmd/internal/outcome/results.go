@@ -44,9 +44,9 @@ type ResultsOptions struct {
 // CreateResults opens the file before anything is sent, so that a name that can't be written costs
 // nothing.
 //
-//   - A file that is not empty is refused, since its remote ids can't be recovered. But if a journal
-//     has them, a results file of an earlier run is replaced once the new one is whole. Until then the
-//     new one is NAME.partial.
+//   - A file that is not empty is refused, since its remote ids can't be recovered. But if a
+//     journal has them, a results file of an earlier run is replaced once the new one is whole.
+//     Until then the new one is NAME.partial.
 //   - A workbook (.xlsx) is made of NAME.partial, a CSV, at the end.
 //   - A symbolic link is refused: someone else may have put it there.
 //   - Only the owner can read the file.

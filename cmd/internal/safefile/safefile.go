@@ -1,5 +1,5 @@
-// Package safefile opens files whose names a stranger may have taken, with a symbolic link, a pipe or
-// a device, and reads small texts.
+// Package safefile opens files whose names a stranger may have taken, with a symbolic link, a pipe
+// or a device, and reads small texts.
 package safefile
 
 import (

@@ -29,7 +29,7 @@ func (c *clock) closed() error {
 		return nil
 	}
 	if at := c.now().In(c.zone); !c.Contains(at) {
-		return fmt.Errorf("it is %s in %s, outside --hours %s", at.Format("15:04"), c.zone, c.Range)
+		return fmt.Errorf("it is %s in %s, outside --hours %s", at.Format("15:04"), c.zone, c.String())
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (c *clock) refuse(row *campaign.Row) *campaign.Refusal {
 		return nil
 	}
 	at := row.Message.SendAt.In(c.zone).Format("15:04")
-	cause := fmt.Errorf("is at %s in %s, outside --hours %s", at, c.zone, c.Range)
+	cause := fmt.Errorf("is at %s in %s, outside --hours %s", at, c.zone, c.String())
 	return &campaign.Refusal{Column: "send_at", Cause: cause}
 }
 
