@@ -14,6 +14,7 @@ const (
 	lacksTime   = "is a date without a time of day; write both, such as " + exampleTime
 	isDays      = "is a number of days or a fraction, as spreadsheets keep a date; " +
 		"write it as text, such as " + exampleTime
+	outOfRange    = "lies before 1970 or after 2099; as a number it is Unix seconds, not milliseconds"
 	fewestSeconds = len("100000000") // digits of Unix seconds since 1973
 )
 
@@ -63,15 +64,16 @@ var (
 // parseSeconds parses Unix seconds. It refuses numbers with fewer digits, since a spreadsheet or a
 // person writes them for dates.
 func parseSeconds(s string) (time.Time, *Refusal) {
-	digits := strings.TrimLeft(s, "+-")
-	seconds, err := strconv.ParseInt(s, 10, 64)
+	digits := len(strings.TrimLeft(s, "+-"))
+	isWhole := !strings.ContainsAny(s, ".,eE")
 	switch {
-	case err == nil && len(digits) >= fewestSeconds || err != nil && !strings.ContainsAny(s, ".,eE"):
+	case isWhole && digits >= fewestSeconds:
+		seconds, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			seconds = -1
+			return time.Time{}, refuse("send_at", outOfRange)
 		}
 		return checkTime(time.Unix(seconds, 0).UTC())
-	case err == nil && len(digits) == len("20300131"):
+	case isWhole && digits == len("20300131"):
 		return time.Time{}, shown(s, lacksTime)
 	}
 	return time.Time{}, shown(s, isDays)
@@ -80,8 +82,7 @@ func parseSeconds(s string) (time.Time, *Refusal) {
 // checkTime refuses times that no campaign can mean.
 func checkTime(at time.Time) (time.Time, *Refusal) {
 	if at.Year() < 1970 || at.Year() >= 2100 {
-		return time.Time{}, refuse("send_at", "lies before 1970 or after 2099; as a number it is Unix seconds, not "+
-			"milliseconds")
+		return time.Time{}, refuse("send_at", outOfRange)
 	}
 	return at, nil
 }
@@ -90,33 +91,26 @@ func checkTime(at time.Time) (time.Time, *Refusal) {
 // that they skip or show twice.
 func inZone(wall time.Time, zone *time.Location) (time.Time, *Refusal) {
 	if zone == nil {
-		return time.Time{}, refuse("send_at", "has no time zone; add --zone Europe/Bucharest, or "+
-			"write it as "+exampleTime)
+		return time.Time{}, refuse("send_at", "has no time zone; add --zone Europe/Bucharest, or write it as "+exampleTime)
 	}
 	in := func(zone *time.Location) time.Time {
 		return time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
 	}
 	at := in(zone)
-	var readings []time.Time
-	for _, shift := range []time.Duration{-3 * time.Hour, 3 * time.Hour} { // the offsets before and after any change
-		_, offset := at.Add(shift).Zone()
-		if reading := in(time.FixedZone("", offset)); len(readings) == 0 || !readings[0].Equal(reading) {
-			readings = append(readings, reading)
-		}
-	}
-	if len(readings) == 1 {
+	_, before := at.Add(-3 * time.Hour).Zone() // the offsets before and after a change of the clocks
+	_, after := at.Add(3 * time.Hour).Zone()
+	first, second := in(time.FixedZone("", before)), in(time.FixedZone("", after))
+	how := ""
+	switch isFirst, isSecond := showsIn(first, zone), showsIn(second, zone); {
+	case first.Equal(second), isFirst != isSecond: // no change, or one at another hour
 		return checkTime(at)
-	}
-	first, second := readings[0], readings[1]
-	how := "comes twice"
-	if !showsIn(first, zone) || !showsIn(second, zone) {
-		if showsIn(first, zone) || showsIn(second, zone) { // close to a change, but not within it
-			return checkTime(at)
-		}
+	case isFirst:
+		how = "comes twice"
+	default:
 		how = "is skipped"
 	}
-	return time.Time{}, &Refusal{Column: "send_at", Cause: fmt.Errorf("%s when the clocks of %s change; write %s or %s",
-		how, zone, first.Format(time.RFC3339), second.Format(time.RFC3339))}
+	return time.Time{}, refuse("send_at", fmt.Sprintf("%s when the clocks of %s change; write %s or %s",
+		how, zone, first.Format(time.RFC3339), second.Format(time.RFC3339)))
 }
 
 // showsIn reports whether clocks in the zone show the wall time of at.
