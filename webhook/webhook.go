@@ -2,7 +2,7 @@
 // and replies [public].
 //
 // [Reports], [Unsubscriptions] and [Replies] each return an [http.Handler] for one URL of yours,
-// which you set in your account. They have the same shape, secret and answers.
+// which you set in your account. What follows holds for all three.
 //
 // # The secret
 //
