@@ -22,11 +22,12 @@ type Bar struct {
 	rows  int                                        // that were read
 	files interface{ Position() (read, size int64) } // that are read; nil if rows are counted
 
-	counts bool // there is room for the outcomes
-	ended  chan struct{}
-	mu     sync.Mutex
-	sent   int    // rows with an outcome
-	text   string // their outcomes
+	counts  bool // there is room for the outcomes
+	ended   chan struct{}
+	drawing sync.WaitGroup
+	mu      sync.Mutex
+	sent    int    // rows with an outcome
+	text    string // their outcomes
 }
 
 // firstShown is when the bar is first drawn: sooner, its rate means nothing.
@@ -38,7 +39,7 @@ func Sending(out io.Writer, rows int) *Bar {
 	b := newBar(out, int64(rows), "sending", []progressbar.Option{progressbar.OptionShowCount()},
 		progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"))
 	if b != nil {
-		go b.redraw()
+		b.drawing.Go(b.redraw)
 	}
 	return b
 }
@@ -123,6 +124,7 @@ func (p *Bar) Show(t *outcome.Tally) {
 	}
 }
 
+// redraw draws the bar until its end.
 func (p *Bar) redraw() {
 	tick := time.NewTicker(firstShown)
 	defer tick.Stop()
@@ -143,10 +145,11 @@ func (p *Bar) redraw() {
 	}
 }
 
-// End takes the bar away.
+// End removes the bar.
 func (p *Bar) End() {
 	if p != nil {
 		close(p.ended)
+		p.drawing.Wait()
 		_ = p.bar.Finish()
 		_ = p.bar.Clear()
 	}
