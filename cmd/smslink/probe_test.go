@@ -107,7 +107,7 @@ func TestProbe_usage(t *testing.T) {
 		{`there is no check "nonsense"`, accountOf(gateway), []string{"--to", "0712345678", "--yes", "--only", "nonsense"}},
 		{"must be above 0", accountOf(gateway), []string{"--to", "0712345678", "--yes", "--max", "0"}},
 		{"must be above 0", accountOf(gateway), []string{"--to", "0712345678", "--yes", "--timeout", "0"}},
-		{"is below zero", accountOf(gateway), []string{"--to", "0712345678", "--yes", "--pause", "-1s"}},
+		{"--pause is less than 0", accountOf(gateway), []string{"--to", "0712345678", "--yes", "--pause", "-1s"}},
 	} {
 		got := smslinkIn(c.env, "", append([]string{"probe", "--endpoint", gateway.URL}, c.args...)...)
 		require.Equal(t, cli.ExitUsage, got.code, c.args)

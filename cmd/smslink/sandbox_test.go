@@ -247,15 +247,15 @@ func TestSandbox_usage(t *testing.T) {
 		{"a line of faults", []string{"--faults", file}, "--faults: " + file + `:3: fault "answer": takes an HTTP status from 200 to 599`},
 		{"no file of faults", []string{"--faults", "no-such-file"}, "--faults: open no-such-file"},
 		{"a fault", []string{"--fault", "explode"}, `--fault: fault "explode": is not one of none, lose-reply`},
-		{"a credit", []string{"--credit", "-1"}, "--credit: takes a whole number from 0"},
-		{"a callback", []string{"--callback", "localhost:3000"}, "--callback: is not an absolute http or https URL"},
-		{"another scheme", []string{"--callback", "file:///etc/passwd"}, "--callback: is not an absolute http or https URL"},
+		{"a credit", []string{"--credit", "-1"}, "--credit takes a whole number from 0"},
+		{"a callback", []string{"--callback", "localhost:3000"}, "--callback is not an absolute http or https URL"},
+		{"another scheme", []string{"--callback", "file:///etc/passwd"}, "--callback is not an absolute http or https URL"},
 		{"no callback to post to", []string{"--callback-post"}, "--callback-post needs --callback"},
-		{"a callback for replies", []string{"--reply-callback", "localhost:3000"}, "--reply-callback: is not an absolute http or https URL"},
-		{"a callback for unsubscriptions", []string{"--unsubscribe-callback", "/x"}, "--unsubscribe-callback: is not an absolute http or https URL"},
-		{"another way to reply", []string{"--reply-by", "PUT"}, "--reply-by: takes GET, POST or JSON"},
-		{"a time", []string{"--deliver-after", "soon"}, "--deliver-after: takes a time, such as 5s, or manual"},
-		{"a time before now", []string{"--deliver-after", "-1s"}, "--deliver-after: takes a time"},
+		{"a callback for replies", []string{"--reply-callback", "localhost:3000"}, "--reply-callback is not an absolute http or https URL"},
+		{"a callback for unsubscriptions", []string{"--unsubscribe-callback", "/x"}, "--unsubscribe-callback is not an absolute http or https URL"},
+		{"another way to reply", []string{"--reply-by", "PUT"}, "--reply-by takes GET, POST or JSON"},
+		{"a time", []string{"--deliver-after", "soon"}, "--deliver-after takes a time, such as 5s, or manual"},
+		{"a time before now", []string{"--deliver-after", "-1s"}, "--deliver-after takes a time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := smslinkIn(nil, "", append([]string{"sandbox"}, c.args...)...)

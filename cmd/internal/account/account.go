@@ -112,7 +112,7 @@ func Blacklist(c cli.Console, endpoint string) (*blacklist.Client, error) {
 	if endpoint != smslink.DefaultEndpoint {
 		u, err := url.Parse(endpoint)
 		if err != nil {
-			return nil, errors.New("--endpoint: is not a URL")
+			return nil, errors.New("--endpoint is not a URL")
 		}
 		opts.Endpoint = u.ResolveReference(&url.URL{Path: smslinktest.BlacklistPath}).String()
 	}

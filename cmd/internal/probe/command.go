@@ -95,7 +95,7 @@ func probe(ctx context.Context, c cli.Console, f settings) error {
 	case f.maxMessages < 1 || f.timeout <= 0 || f.idleWait <= 0:
 		return errors.New("--max, --timeout and --idle-wait must be above 0")
 	case f.pause < 0:
-		return errors.New("--pause is below zero")
+		return errors.New("--pause is less than 0")
 	}
 	f.transport = smslink.NewTransport()
 	if f.blacklist, err = account.Blacklist(c, f.endpoint); err != nil {

@@ -3,6 +3,7 @@ package reports
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -77,7 +78,7 @@ Exit codes:
 
 func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
 	if opts.dedupe < 0 {
-		return fmt.Errorf("--dedupe is negative: %d", opts.dedupe)
+		return errors.New("--dedupe is less than 0")
 	}
 	secret, err := secret.Read(opts.secretFile, c.Err)
 	if err != nil {

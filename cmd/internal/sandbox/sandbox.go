@@ -193,7 +193,7 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 		settings.Rules = append(settings.Rules, smslinktest.UnknownNumbers(o.unknown...))
 	}
 	if o.credit < 0 {
-		return nil, nil, errors.New("--credit: takes a whole number from 0")
+		return nil, nil, errors.New("--credit takes a whole number from 0")
 	}
 	if o.callback == "" && o.callbackPost {
 		return nil, nil, errors.New("--callback-post needs --callback")
@@ -206,18 +206,18 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 		}
 		target, err := url.Parse(flag.value)
 		if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-			return nil, nil, errors.New(flag.name + ": is not an absolute http or https URL")
+			return nil, nil, errors.New(flag.name + " is not an absolute http or https URL")
 		}
 	}
 	if !slices.Contains([]string{smslinktest.ByGet, smslinktest.ByPost, smslinktest.ByJSON}, o.replyBy) {
-		return nil, nil, errors.New("--reply-by: takes GET, POST or JSON")
+		return nil, nil, errors.New("--reply-by takes GET, POST or JSON")
 	}
 	if o.deliverAfter == manual {
 		settings.Reports.Manual = true
 	} else {
 		delay, err := time.ParseDuration(o.deliverAfter)
 		if err != nil || delay < 0 {
-			return nil, nil, fmt.Errorf("--deliver-after: takes a time, such as 5s, or %s", manual)
+			return nil, nil, fmt.Errorf("--deliver-after takes a time, such as 5s, or %s", manual)
 		}
 		settings.Reports.Delay = delay
 	}
