@@ -244,7 +244,9 @@ func mysql(epoch string) *Dialect {
 			SELECT k, l, t, f,
 				CASE WHEN LENGTH(CONCAT(t, f, b)) = z AND CHAR_LENGTH(CONCAT(t, f, b)) = y THEN b
 					ELSE CAST(18446744073709551615 + LENGTH(CONCAT('` + altered + `', COALESCE(b, ''))) AS CHAR) END,
-				s, greatest(n, ` + now + `), CASE WHEN e > 0 THEN ` + now + ` + e ELSE 9223372036854775807 END, ` + now + `, c
+				s, greatest(n, ` + now + `),
+				CASE WHEN e > 0 THEN ` + now + ` + e ELSE 9223372036854775807 END,
+				` + now + `, c
 			FROM JSON_TABLE(` + parameter + `, '$[*]' COLUMNS (
 				k VARCHAR(100) ` + text + `'$.k',
 				l VARCHAR(32) ` + text + `'$.l',

@@ -38,11 +38,11 @@ func TestEnqueue_enqueuesNoneIfOneIsInvalid(t *testing.T) {
 		reason string
 	}{
 		"key with a space":   {func(m *outbox.Message) { m.Key = "order 1" }, "Key", "visible ASCII"},
-		"key too long":       {func(m *outbox.Message) { m.Key = strings.Repeat("k", 101) }, "Key", "1 to 100 characters"},
+		"key too long":       {func(m *outbox.Message) { m.Key = strings.Repeat("k", 101) }, "Key", "1 to 100"},
 		"unknown lane":       {func(m *outbox.Message) { m.Lane = "urgnet" }, "Lane", "Options.Lanes"},
 		"expired before":     {func(m *outbox.Message) { m.Expires = -time.Second }, "Expires", "negative"},
-		"receiver too long":  {func(m *outbox.Message) { m.To = strings.Repeat("0", 65) }, "To", "longer than 64 bytes"},
-		"sender too long":    {func(m *outbox.Message) { m.From = strings.Repeat("s", 65) }, "From", "longer than 64 bytes"},
+		"receiver too long":  {func(m *outbox.Message) { m.To = strings.Repeat("0", 65) }, "To", "64 bytes"},
+		"sender too long":    {func(m *outbox.Message) { m.From = strings.Repeat("s", 65) }, "From", "64 bytes"},
 		"text too long":      {func(m *outbox.Message) { m.Text = strings.Repeat("t", 1<<20+1) }, "Text", "1 MiB"},
 		"no phone number":    {func(m *outbox.Message) { m.To = "0712345678, 0712345679" }, "To", "one number"},
 		"empty text":         {func(m *outbox.Message) { m.Text = " \n" }, "Text", "empty"},

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// blank is what an UPDATE sets of a message that is erased.
+const blank = "receiver = '', sender = '', body = ''"
+
 // Erase erases the receivers, senders and texts of messages that ended more than
 // [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. It works in
 // transactions of some thousand rows. Run calls it each hour, in one of the workers.
@@ -22,7 +25,7 @@ func (o *Outbox) Erase(ctx context.Context) error {
 		func() error { return o.forgetReports(ctx, forget) },
 		func() error {
 			return o.eachEnded(ctx, "erased = 0", erase,
-				"UPDATE smslink_message SET receiver = '', sender = '', body = '' WHERE package = ?",
+				"UPDATE smslink_message SET "+blank+" WHERE package = ?",
 				"UPDATE smslink_package SET erased = 1, digest = NULL WHERE id = ?")
 		},
 		func() error {
@@ -78,7 +81,7 @@ func (o *Outbox) eraseTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 
 // eraseUnpackaged erases messages that ended without a package before a time.
 func (o *Outbox) eraseUnpackaged(ctx context.Context, before int64) error {
-	take := fmt.Sprintf(o.dialect.take, "receiver = '', sender = '', body = '', package = package - 10", "package > -10")
+	take := fmt.Sprintf(o.dialect.take, blank+", package = package - 10", "package > -10")
 	return o.eachUnpackaged(ctx, "(-1, -2, -3, -4, -5)", before, take)
 }
 

@@ -112,8 +112,8 @@ func (r *run) halt(ctx context.Context) {
 		return
 	}
 	r.recent.restored, r.recent.newest = true, packageRef{}
-	r.logger.ErrorContext(ctx, "outbox: halted until a person resumes it", "worker", r.worker, "reason", errMoved.Error(),
-		"packages", len(r.recent.claims), "written_back", writtenBack)
+	r.logger.ErrorContext(ctx, "outbox: halted until a person resumes it",
+		"worker", r.worker, "reason", errMoved.Error(), "packages", len(r.recent.claims), "written_back", writtenBack)
 }
 
 // recordWroteBack records for [Outbox.Stats] that this worker has nothing left to write back.

@@ -127,8 +127,8 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 	maps.Copy(o.lanes, opts.Lanes)
 	for name, lane := range o.lanes {
 		if !visible(name, 32) || strings.ContainsAny(name, `?'\`) { // names stand in SQL
-			return nil, errors.New("smslink: outbox.Options: a lane's name is not 1 to 32 characters of visible ASCII " +
-				"without ?, ' and \\")
+			return nil, errors.New("smslink: outbox.Options: " +
+				"a lane's name is not 1 to 32 characters of visible ASCII without ?, ' and \\")
 		}
 		if err := lane.Hours.check(); err != nil {
 			return nil, fmt.Errorf("smslink: outbox.Options: Hours of the lane %q: %w", name, err)

@@ -114,7 +114,6 @@ func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Er
 
 // erasePerson erases the messages to two receivers.
 func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (e Erasure, err error) {
-	const blank = "receiver = '', sender = '', body = ''"
 	queued, err := o.exec(ctx, tx, fmt.Sprintf(`
 		UPDATE smslink_message%s
 		SET %s, package = %d, ends = %s

@@ -162,7 +162,10 @@ func (o *Outbox) late(ctx context.Context, tx *sql.Tx, c *claim) (*late, error) 
 	var known bool
 	err = tx.QueryRowContext(ctx, o.dialect.sql(`
 		SELECT id, COALESCE(resolved_by, ''), COALESCE(verdict, 0), CASE WHEN verdict IS NULL THEN 1 ELSE 0 END,
-			CASE WHEN resolved_by IS NULL OR late IS NOT NULL OR remote IS NOT NULL OR (verdict IS NULL AND ended IS NOT NULL)
+			CASE WHEN resolved_by IS NULL
+				OR late IS NOT NULL
+				OR remote IS NOT NULL
+				OR (verdict IS NULL AND ended IS NOT NULL)
 				THEN 1 ELSE 0 END
 		FROM smslink_package
 		WHERE token = ?`), c.token).

@@ -61,7 +61,8 @@ func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]
 		SELECT m.id, m.receiver, m.sender, m.body, m.send_at, (
 				SELECT count(*)
 				FROM smslink_message s
-				WHERE s.receiver = m.receiver AND s.receiver <> '' AND s.body = m.body AND s.package > 0 AND s.id <> m.id
+				WHERE s.receiver = m.receiver AND s.receiver <> '' AND s.body = m.body
+				AND s.package > 0 AND s.id <> m.id
 			)
 		FROM smslink_package p
 		JOIN smslink_message m ON m.package = p.id
@@ -121,8 +122,8 @@ var (
 	ErrTooSoon  = errors.New("smslink: the package may still be sent")
 )
 
-var errRecordedAsSent = errors.New("smslink: none of the package's messages is in doubt, and what was recorded as sent " +
-	"is not queued again; enqueue it under another key if it must be sent")
+var errRecordedAsSent = errors.New("smslink: no message of the package is in doubt, and what was recorded as sent is " +
+	"not queued again; enqueue it under another key if it must be sent")
 
 var errUnsigned = errors.New("smslink: say by whom and why")
 

@@ -95,7 +95,9 @@ func closed(k *kit) {
 	})
 	k.run(day, k.gateway.Client())
 	k.await("order-1", outbox.Accepted)
-	stats, err := k.box.Stats(k.Context())
-	require.NoError(k, err)
-	require.Zero(k, stats.Lanes[outbox.Bulk].Opens)
+	k.eventually(func() bool {
+		stats, err := k.box.Stats(k.Context())
+		require.NoError(k, err)
+		return stats.Lanes[outbox.Bulk].Opens.IsZero()
+	}, "other processes do not see that the lane is open")
 }

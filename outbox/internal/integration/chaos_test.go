@@ -32,7 +32,7 @@ var (
 	chaosStops    = flag.Int("chaos.stops", unlessLong(0, 1), "workers frozen past their deadline")
 	chaosLose     = flag.Float64("chaos.lose", 0.01, "how many replies are lost")
 	chaosMessages = flag.Int("chaos.messages", unlessLong(800, 4000), "orders")
-	chaosSpread   = flag.Duration("chaos.spread", time.Duration(unlessLong(2, 12))*time.Second, "how long the orders take to come")
+	chaosSpread   = flag.Duration("chaos.spread", time.Second*time.Duration(unlessLong(2, 12)), "in which the orders come")
 	chaosPostgres = flag.String("chaos.postgres", "", "a setting of PostgreSQL, such as synchronous_commit=off")
 	chaosVia      = flag.String("chaos.via", "", "what stands before the database: pgbouncer, cutter or nothing")
 )
@@ -142,7 +142,8 @@ func (c *chaos) optOut(ctx context.Context, i int) bool {
 // order takes n orders in a transaction, and reports whether it has ended.
 func (c *chaos) order(ctx context.Context, first, n int, commit bool) bool {
 	var there int
-	if err := c.db.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM shop_order WHERE id = %d", first)).Scan(&there); err != nil {
+	query := fmt.Sprintf("SELECT count(*) FROM shop_order WHERE id = %d", first)
+	if err := c.db.QueryRowContext(ctx, query).Scan(&there); err != nil {
 		return false
 	}
 	if there == 0 {
@@ -156,7 +157,10 @@ func (c *chaos) order(ctx context.Context, first, n int, commit bool) bool {
 			if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO shop_order (id) VALUES (%d)", i)); err != nil {
 				return false
 			}
-			sms = append(sms, outbox.Message{Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i), Text: fmt.Sprintf("Comanda %d a fost predată curierului.", i)})
+			sms = append(sms, outbox.Message{
+				Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i),
+				Text: fmt.Sprintf("Comanda %d a fost predată curierului.", i),
+			})
 		}
 		if added, err := c.box.Enqueue(ctx, tx, sms...); err != nil || added != n {
 			return false

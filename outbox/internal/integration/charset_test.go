@@ -24,11 +24,12 @@ const (
 func TestEnqueue_connectionCharacterSets(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t)
-	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, mariadbOn(server), nil)
 	var texts []string
 	for _, charset := range []string{"latin1", "latin2", "binary", "utf8", "utf8mb4"} {
 		for _, interpolate := range []string{"true", "false"} {
-			dsn := strings.Replace(server.DSN, "interpolateParams=true", "interpolateParams="+interpolate+"&charset="+charset, 1)
+			dsn := strings.Replace(server.DSN, "interpolateParams=true",
+				"interpolateParams="+interpolate+"&charset="+charset, 1)
 			db, err := sql.Open(server.Driver, dsn)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = db.Close() })
@@ -63,9 +64,11 @@ func TestEnqueue_databaseEncodings(t *testing.T) {
 	} {
 		t.Run(encoding, func(t *testing.T) {
 			name := "in_" + strings.ToLower(encoding)
-			_, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 LOCALE 'C' ENCODING '"+encoding+"'")
+			_, err := admin.ExecContext(t.Context(),
+				"CREATE DATABASE "+name+" TEMPLATE template0 LOCALE 'C' ENCODING '"+encoding+"'")
 			require.NoError(t, err)
-			config := workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: strings.Replace(server.DSN, "/postgres?", "/"+name+"?client_encoding=UTF8&", 1)}
+			config := postgresOn(server)
+			config.DSN = strings.Replace(config.DSN, "/postgres?", "/"+name+"?client_encoding=UTF8&", 1)
 			b := newBench(t, config, nil)
 			for _, text := range c.refused {
 				_, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{To: "0712345678", Text: text})
@@ -125,7 +128,8 @@ func TestEnqueue_refusesToStoreAlteredTexts(t *testing.T) {
 			"an emoji in pieces":        {"\\ud83d\\ude00", "????"},
 			"an empty text":             {"\\u0218tefan: \\u20ac \\ud83d\\ude00 \\u00een", ""},
 		} {
-			n, err := b.box.Enqueue(t.Context(), a.tx(b.db), outbox.Message{Key: "order-1", To: "0712345678", Text: "Ștefan: € 😀 în"})
+			n, err := b.box.Enqueue(t.Context(), a.tx(b.db),
+				outbox.Message{Key: "order-1", To: "0712345678", Text: "Ștefan: € 😀 în"})
 			require.ErrorContains(t, err, "a text would be altered", name)
 			require.Zero(t, n)
 		}

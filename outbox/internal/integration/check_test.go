@@ -25,8 +25,10 @@ func TestRun_saysWhyItCannotBegin(t *testing.T) {
 	}
 	create := map[string]string{"postgres": "CREATE ROLE worker LOGIN", "mariadb": "CREATE USER worker@127.0.0.1"}
 	grant := map[string][]string{
-		"postgres": {"GRANT SELECT ON smslink_message, smslink_package, smslink_result, smslink_report, smslink_meta TO worker"},
-		"mariadb":  {"GRANT SELECT ON outbox.* TO worker@127.0.0.1"},
+		"postgres": {
+			"GRANT SELECT ON smslink_message, smslink_package, smslink_result, smslink_report, smslink_meta TO worker",
+		},
+		"mariadb": {"GRANT SELECT ON outbox.* TO worker@127.0.0.1"},
 	}
 	eachDatabase(t, func(t *testing.T, config workerConfig, server *servers.Server) {
 		gateway := newBench(t, config, nil).gateway
@@ -76,7 +78,9 @@ func TestRun_saysWhyItCannotBegin(t *testing.T) {
 			refuses(readOnly, "the database is read-only")
 		}
 
-		wrong := map[string]*outbox.Dialect{"postgres": outbox.SQLite, "mariadb": outbox.Postgres, "sqlite": outbox.MariaDB}
+		wrong := map[string]*outbox.Dialect{
+			"postgres": outbox.SQLite, "mariadb": outbox.Postgres, "sqlite": outbox.MariaDB,
+		}
 		mistaken, err := outbox.New(db, wrong[config.Dialect], nil)
 		require.NoError(t, err)
 		refuses(mistaken, "is it the database's?")
@@ -133,7 +137,7 @@ func TestRun_deadPooledConnections(t *testing.T) {
 func TestMariaDB_refusesSettings(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t)
-	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, mariadbOn(server), nil)
 	for parameter, name := range map[string]string{
 		"clientFoundRows=true":                "clientFoundRows",
 		"autocommit=0":                        "autocommit = 0",
@@ -157,7 +161,7 @@ func TestMariaDB_refusesSettings(t *testing.T) {
 			require.ErrorContains(t, err, name)
 			require.NoError(t, tx.Commit())
 			var n int
-			require.NoError(t, b.db.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_message").Scan(&n))
+			b.scan("SELECT count(*) FROM smslink_message", &n)
 			require.Zero(t, n, "what was refused is there")
 		})
 	}
@@ -168,7 +172,7 @@ func TestMariaDB_refusesSettings(t *testing.T) {
 func TestEnqueue_firstWithOneConnection(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t)
-	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, mariadbOn(server), nil)
 	db := opened(t, server)
 	db.SetMaxOpenConns(1)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -232,7 +236,7 @@ func TestEnqueue_firstWithOneConnection(t *testing.T) {
 func TestRun_shortStatementTimeout(t *testing.T) {
 	t.Parallel()
 	server := startPostgres(t)
-	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, postgresOn(server), nil)
 	b.enqueue("order-1")
 	// Each new row of a package takes longer than the role's statements may.
 	for _, statement := range []string{

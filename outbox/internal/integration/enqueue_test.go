@@ -40,7 +40,10 @@ func TestKeys_areComparedExactly(t *testing.T) {
 func orders(first, n int) []outbox.Message {
 	messages := make([]outbox.Message, n)
 	for i := range messages {
-		messages[i] = outbox.Message{Key: fmt.Sprintf("order-%06d", first+i), To: fmt.Sprintf("07%08d", first+i), Text: "Comanda dumneavoastră a fost predată curierului."}
+		messages[i] = outbox.Message{
+			Key: fmt.Sprintf("order-%06d", first+i), To: fmt.Sprintf("07%08d", first+i),
+			Text: "Comanda dumneavoastră a fost predată curierului.",
+		}
 	}
 	return messages
 }
@@ -87,7 +90,8 @@ func TestRun_statementsOfAMegabyte(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t, "--max-allowed-packet=1M")
 	for _, interpolate := range []string{"true", "false"} {
-		dsn := strings.Replace(server.DSN, "interpolateParams=true", "maxAllowedPacket=0&interpolateParams="+interpolate, 1)
+		dsn := strings.Replace(server.DSN, "interpolateParams=true",
+			"maxAllowedPacket=0&interpolateParams="+interpolate, 1)
 		b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: dsn}, nil)
 		all := orders(0, 10_000)
 		for i := range all {
@@ -124,7 +128,7 @@ func TestEnqueue_allOrNone(t *testing.T) {
 		require.Error(t, err)
 		require.Zero(t, added)
 		var n int
-		require.NoError(t, b.db.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_message").Scan(&n))
+		b.scan("SELECT count(*) FROM smslink_message", &n)
 		require.Zero(t, n)
 	})
 }

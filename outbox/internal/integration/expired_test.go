@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -27,13 +26,15 @@ func TestRun_freshCodeBehindExpiredOnes(t *testing.T) {
 			messages := make([]outbox.Message, 1000)
 			for i := range messages {
 				messages[i] = outbox.Message{
-					Key: fmt.Sprintf("expired-%d", first+i), To: "0712345678", Text: "Cod", Lane: outbox.Urgent, Expires: time.Millisecond,
+					Key: fmt.Sprintf("expired-%d", first+i), To: "0712345678", Text: "Cod",
+					Lane: outbox.Urgent, Expires: time.Millisecond,
 				}
 			}
 			_, err := b.box.Enqueue(t.Context(), b.db, messages...)
 			require.NoError(t, err)
 		}
-		n, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{Key: "code", To: "0712345678", Text: "Cod 1234", Lane: outbox.Urgent})
+		n, err := b.box.Enqueue(t.Context(), b.db,
+			outbox.Message{Key: "code", To: "0712345678", Text: "Cod 1234", Lane: outbox.Urgent})
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		var claims atomic.Int32
@@ -52,8 +53,8 @@ func TestRun_freshCodeBehindExpiredOnes(t *testing.T) {
 		require.Equal(t, "Cod 1234", b.gateway.Messages()[0].Text)
 		eventually(t, func() bool {
 			var left int
-			err := b.db.QueryRowContext(context.Background(), "SELECT count(*) FROM smslink_message WHERE package IS NULL").Scan(&left)
-			return err == nil && left == 0
+			b.scan("SELECT count(*) FROM smslink_message WHERE package IS NULL", &left)
+			return left == 0
 		}, "not all have expired")
 		t.Logf("all had expired after %v", time.Since(began).Round(time.Millisecond))
 		require.Equal(t, outbox.Expired, b.state(fmt.Sprintf("expired-%d", expired-1)))

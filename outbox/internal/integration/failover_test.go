@@ -30,7 +30,7 @@ func TestRun_failover(t *testing.T) {
 			primary := startPostgres(t)
 			var allowed atomic.Int64 // uploads; further ones wait
 			allowed.Store(50)
-			b := newBench(t, workerConfig{Dialect: "postgres", Driver: primary.Driver, DSN: primary.DSN}, &smslinktest.Options{
+			b := newBench(t, postgresOn(primary), &smslinktest.Options{
 				Fault: func(n int) smslinktest.Fault {
 					for int64(n) > allowed.Load() && t.Context().Err() == nil {
 						time.Sleep(5 * time.Millisecond)
@@ -41,7 +41,10 @@ func TestRun_failover(t *testing.T) {
 			const messages, workers = 4000, 2
 			var sms []outbox.Message
 			for i := range messages {
-				sms = append(sms, outbox.Message{Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i), Text: "Comanda a fost predată curierului."})
+				sms = append(sms, outbox.Message{
+					Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i),
+					Text: "Comanda a fost predată curierului.",
+				})
 			}
 			_, err := b.box.Enqueue(t.Context(), b.db, sms...)
 			require.NoError(t, err)
@@ -76,7 +79,10 @@ func TestRun_failover(t *testing.T) {
 			allowed.Store(math.MaxInt64)
 			require.NoError(t, standby.Promote())
 			var known int
-			require.NoError(t, behind.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_outbox WHERE state <> 'queued'").Scan(&known))
+			require.NoError(t, behind.QueryRowContext(t.Context(), `
+				SELECT count(*)
+				FROM smslink_outbox
+				WHERE state <> 'queued'`).Scan(&known))
 			require.Less(t, known, len(b.gateway.Messages()), "the standby has lost nothing")
 			front.target.Store(int64(standby.Port))
 
@@ -115,7 +121,8 @@ func TestRun_failover(t *testing.T) {
 					require.Failf(t, "lost", "%s is %s", key, state)
 				}
 			}
-			t.Logf("%d messages sent before the fail-over, %d of them known to the standby; %d in doubt", halted, known, inDoubt)
+			t.Logf("%d messages sent before the fail-over, %d of them known to the standby; %d in doubt",
+				halted, known, inDoubt)
 		})
 	}
 }

@@ -49,7 +49,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, config workerConfig, ser
 func onSQLite(t *testing.T, test func(t *testing.T, config workerConfig, server *servers.Server)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "outbox.db") + sqliteOptions}, nil)
+		test(t, sqliteIn(t.TempDir()), nil)
 	})
 }
 
@@ -66,15 +66,30 @@ func eachServer(t *testing.T, short bool, test func(t *testing.T, config workerC
 			settings = append(settings, *chaosPostgres)
 		}
 		server := startPostgres(t, settings...)
-		test(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, server)
+		test(t, postgresOn(server), server)
 	})
 	t.Run("mariadb", func(t *testing.T) {
 		needsLong(t)
 		t.Parallel()
 		server := startMariaDB(t)
-		test(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, server)
+		test(t, mariadbOn(server), server)
 	})
 }
+
+func sqliteIn(dir string) workerConfig {
+	return workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: filepath.Join(dir, "outbox.db") + sqliteOptions}
+}
+
+func postgresOn(s *servers.Server) workerConfig {
+	return workerConfig{Dialect: "postgres", Driver: s.Driver, DSN: s.DSN}
+}
+
+func mariadbOn(s *servers.Server) workerConfig {
+	return workerConfig{Dialect: "mariadb", Driver: s.Driver, DSN: s.DSN}
+}
+
+// tables are those that hold messages and what is known of them.
+var tables = []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report", "smslink_optout"}
 
 func newBench(t *testing.T, config workerConfig, opts *smslinktest.Options) *bench {
 	db, err := sql.Open(config.Driver, config.DSN)
@@ -89,7 +104,7 @@ func newBench(t *testing.T, config workerConfig, opts *smslinktest.Options) *ben
 	require.NoError(t, err)
 	require.NoError(t, box.Migrate(t.Context()))
 	require.NoError(t, box.Resume(t.Context(), "a test", "a new one"))
-	for _, table := range []string{"smslink_message", "smslink_package", "smslink_result", "smslink_report", "smslink_optout"} {
+	for _, table := range tables {
 		_, err := db.ExecContext(t.Context(), "DELETE FROM "+table)
 		require.NoError(t, err)
 	}
@@ -152,6 +167,12 @@ func (b *bench) enqueue(keys ...string) {
 		require.NoError(b, err)
 		require.Equal(b, 1, n)
 	}
+}
+
+// scan reads a query's only row.
+func (b *bench) scan(query string, into ...any) {
+	b.Helper()
+	require.NoError(b, b.db.QueryRowContext(b.Context(), query).Scan(into...), query)
 }
 
 func (b *bench) state(key string) outbox.State {
@@ -310,7 +331,9 @@ func TestRun_commitInDoubtIsWithdrawn(t *testing.T) {
 				db, err := sql.Open(server.Driver, server.Through(p.port))
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = db.Close() })
-				box, err := outbox.New(db, dialects[config.Dialect], &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}}})
+				box, err := outbox.New(db, dialects[config.Dialect], &outbox.Options{
+					Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+				})
 				require.NoError(t, err)
 				b.enqueue("order-1")
 				var once sync.Once
@@ -342,11 +365,14 @@ func TestRun_commitInDoubtIsWithdrawn(t *testing.T) {
 				stop()
 				require.Len(t, b.gateway.Messages(), 1)
 				var withdrawn int
-				require.NoError(t, b.db.QueryRow("SELECT count(*) FROM smslink_package WHERE state = 3 AND note LIKE '%may not have happened%'").Scan(&withdrawn))
+				b.scan(`
+					SELECT count(*)
+					FROM smslink_package
+					WHERE state = 3 AND note LIKE '%may not have happened%'`, &withdrawn)
 				if committed {
 					require.Equal(t, 1, withdrawn)
 				}
-				require.NoError(t, b.db.QueryRow("SELECT count(*) FROM smslink_package").Scan(&withdrawn))
+				b.scan("SELECT count(*) FROM smslink_package", &withdrawn)
 				require.Equal(t, 2, withdrawn)
 			})
 		}
@@ -426,7 +452,7 @@ func TestRun_gracefulStop(t *testing.T) {
 // The database goes away during an upload, the worker is ended, and the database stays away.
 func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
 	server := startPostgres(t)
-	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, postgresOn(server), nil)
 	b.enqueue("order-1")
 	box, err := outbox.New(b.db, outbox.Postgres, &outbox.Options{Timeout: time.Second}) // after which it gives up
 	require.NoError(t, err)

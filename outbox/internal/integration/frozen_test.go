@@ -161,8 +161,8 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 			}
 		case outbox.InDoubt:
 			verdict, err := f.resolve(ctx, records[next].Key)
-			if errors.Is(err, outbox.ErrTooSoon) || errors.Is(err, outbox.ErrResolved) { // the worker may have been faster
-				continue
+			if errors.Is(err, outbox.ErrTooSoon) || errors.Is(err, outbox.ErrResolved) {
+				continue // the worker may have been faster
 			}
 			if err != nil {
 				return err

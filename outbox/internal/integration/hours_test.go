@@ -26,7 +26,7 @@ func TestRun_hoursByTheDatabasesClock(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (b *bench, at func(time.Time) *sql.DB){
 		"postgres": func(t *testing.T) (*bench, func(time.Time) *sql.DB) {
 			server := startPostgres(t)
-			b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+			b := newBench(t, postgresOn(server), nil)
 			for _, statement := range []string{
 				"CREATE SCHEMA set", "CREATE TABLE set.clock (now timestamptz)", "INSERT INTO set.clock VALUES (now())",
 				"CREATE FUNCTION set.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT now FROM set.clock'",
@@ -45,7 +45,7 @@ func TestRun_hoursByTheDatabasesClock(t *testing.T) {
 		},
 		"mariadb": func(t *testing.T) (*bench, func(time.Time) *sql.DB) {
 			server := startMariaDB(t)
-			b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+			b := newBench(t, mariadbOn(server), nil)
 			return b, func(now time.Time) *sql.DB {
 				db, err := sql.Open(server.Driver, server.DSN+fmt.Sprintf("&timestamp=%d", now.Unix()))
 				require.NoError(t, err)

@@ -30,12 +30,20 @@ func TestMigrate_tablesOfTheFirstVersion(t *testing.T) {
 		_, err = provider.UpTo(t.Context(), 1)
 		require.NoError(t, err)
 		for _, statement := range []string{
-			`INSERT INTO smslink_message (id, message_key, lane, receiver, sender, body, send_at, due, package, enqueued)
-			VALUES (1, 'queued', 'bulk', '0712345678', '', 'x', 0, 0, NULL, 0), (2, 'accepted', 'bulk', '0712345678', '', 'x', 0, 0, 1, 0),
-				(3, 'unreported', 'bulk', '0712345678', '', 'x', 0, 0, 1, 0), (4, 'was-sent', 'bulk', '0712345678', '', 'x', 0, 0, 2, 0),
-				(5, 'held', 'bulk', '0712345678', '', 'x', 0, 0, 3, 0), (6, 'refused', 'bulk', '0712345678', '', 'x', 0, 0, -3, 0)`,
+			`INSERT INTO smslink_message
+				(id, message_key, lane, receiver, sender, body, send_at, due, package, enqueued)
+			VALUES
+				(1, 'queued', 'bulk', '0712345678', '', 'x', 0, 0, NULL, 0),
+				(2, 'accepted', 'bulk', '0712345678', '', 'x', 0, 0, 1, 0),
+				(3, 'unreported', 'bulk', '0712345678', '', 'x', 0, 0, 1, 0),
+				(4, 'was-sent', 'bulk', '0712345678', '', 'x', 0, 0, 2, 0),
+				(5, 'held', 'bulk', '0712345678', '', 'x', 0, 0, 3, 0),
+				(6, 'refused', 'bulk', '0712345678', '', 'x', 0, 0, -3, 0)`,
 			`INSERT INTO smslink_package (id, token, worker, lane, state, messages, began, deadline, ended)
-			VALUES (1, 'accepted', 'w', 'bulk', 2, 2, 0, 0, 1), (2, 'resolved', 'w', 'bulk', 6, 1, 0, 0, 1), (3, 'held', 'w', 'bulk', 4, 1, 0, 0, 1)`,
+			VALUES
+				(1, 'accepted', 'w', 'bulk', 2, 2, 0, 0, 1),
+				(2, 'resolved', 'w', 'bulk', 6, 1, 0, 0, 1),
+				(3, 'held', 'w', 'bulk', 4, 1, 0, 0, 1)`,
 			`INSERT INTO smslink_result (message, package, status) VALUES (2, 1, 3), (3, 1, 0), (4, 2, 0)`,
 		} {
 			_, err := db.ExecContext(t.Context(), statement)

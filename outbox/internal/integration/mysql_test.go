@@ -36,7 +36,7 @@ func TestMySQL_grammar(t *testing.T) {
 	needsLong(t)
 	t.Parallel()
 	server := startMariaDB(t)
-	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, mariadbOn(server), nil)
 	b.fill(false)
 	r := &recorder{}
 	db := sql.OpenDB(&recordingConnector{driver: b.db.Driver(), dsn: server.DSN, recorder: r})

@@ -23,8 +23,9 @@ import (
 func BenchmarkClaim(b *testing.B) {
 	const optOuts = 1_000_000
 	insert := map[string]string{
-		"postgres": "INSERT INTO smslink_optout SELECT '+4072' || lpad(n::text, 7, '0'), 0 FROM generate_series(1, %d) AS n",
-		"mariadb":  "INSERT INTO smslink_optout SELECT CONCAT('+4072', LPAD(seq, 7, '0')), 0 FROM seq_1_to_%d",
+		"postgres": "INSERT INTO smslink_optout " +
+			"SELECT '+4072' || lpad(n::text, 7, '0'), 0 FROM generate_series(1, %d) AS n",
+		"mariadb": "INSERT INTO smslink_optout SELECT CONCAT('+4072', LPAD(seq, 7, '0')), 0 FROM seq_1_to_%d",
 		"sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < %d) " +
 			"INSERT INTO smslink_optout SELECT '+4072' || printf('%%07d', n), 0 FROM s",
 	}
@@ -51,7 +52,9 @@ func BenchmarkClaim(b *testing.B) {
 		if size == 0 {
 			size = 10_000
 		}
-		box, err := outbox.New(db, dialects[name], &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: {Messages: size, Bytes: 1 << 30, Wait: -1}}})
+		box, err := outbox.New(db, dialects[name], &outbox.Options{
+			Lanes: map[string]outbox.Lane{outbox.Bulk: {Messages: size, Bytes: 1 << 30, Wait: -1}},
+		})
 		require.NoError(b, err)
 		require.NoError(b, box.Migrate(b.Context()))
 		for _, n := range []int{0, optOuts, 0, optOuts} {

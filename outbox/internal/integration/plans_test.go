@@ -57,7 +57,7 @@ func TestPlans(t *testing.T) {
 // fill gives each table that grows its rows: messages that were sent a year ago, a package each.
 func (b *bench) fill(analyzed bool) {
 	if b.config.Dialect == "postgres" { // whose deleted rows are there still
-		_, err := b.db.ExecContext(b.Context(), "TRUNCATE smslink_message, smslink_package, smslink_result, smslink_report")
+		_, err := b.db.ExecContext(b.Context(), "TRUNCATE "+strings.Join(tables, ", "))
 		require.NoError(b, err)
 	}
 	b.analyze()
@@ -65,16 +65,26 @@ func (b *bench) fill(analyzed bool) {
 	for first := 0; first < plansRows; first += batch {
 		messages := make([]outbox.Message, batch)
 		for i := range messages {
-			messages[i] = outbox.Message{Key: fmt.Sprintf("old-%d", first+i), To: fmt.Sprintf("07%08d", first+i), Text: "Comanda"}
+			n := first + i
+			messages[i] = outbox.Message{Key: fmt.Sprintf("old-%d", n), To: fmt.Sprintf("07%08d", n), Text: "Comanda"}
 		}
 		_, err := b.box.Enqueue(b.Context(), b.db, messages...)
 		require.NoError(b, err)
 	}
 	lately := time.Now().Add(-time.Hour).UnixMicro() // so that nothing of it is to be erased
 	for _, statement := range []string{
-		fmt.Sprintf("INSERT INTO smslink_package (token, worker, lane, state, messages, began, deadline, ended) SELECT message_key, 'a worker', lane, 2, 1, %[1]d + id, %[1]d + id, %[1]d + id FROM smslink_message", lately),
-		"INSERT INTO smslink_result (message, package, status, remote) SELECT m.id, p.id, 3, m.message_key FROM smslink_message m JOIN smslink_package p ON p.token = m.message_key",
-		fmt.Sprintf("INSERT INTO smslink_report (remote, delivered, reported, came) SELECT message_key, 1, 1, %d + id FROM smslink_message", lately),
+		fmt.Sprintf(`
+			INSERT INTO smslink_package (token, worker, lane, state, messages, began, deadline, ended)
+			SELECT message_key, 'a worker', lane, 2, 1, %[1]d + id, %[1]d + id, %[1]d + id
+			FROM smslink_message`, lately),
+		`INSERT INTO smslink_result (message, package, status, remote)
+			SELECT m.id, p.id, 3, m.message_key
+			FROM smslink_message m
+			JOIN smslink_package p ON p.token = m.message_key`,
+		fmt.Sprintf(`
+			INSERT INTO smslink_report (remote, delivered, reported, came)
+			SELECT message_key, 1, 1, %d + id
+			FROM smslink_message`, lately),
 		"UPDATE smslink_message SET package = (SELECT id FROM smslink_package WHERE token = message_key)",
 		fmt.Sprintf("UPDATE smslink_message SET package = -2, ends = %d + id WHERE id %% 4 = 0", lately),
 		fmt.Sprintf("UPDATE smslink_message SET package = -12, ends = %d + id WHERE id %% 4 = 1", lately),
@@ -104,12 +114,15 @@ func (b *bench) analyze() {
 // exercise does all that an outbox does again and again.
 func exercise(b *bench, db *sql.DB) {
 	box, err := outbox.New(db, dialects[b.config.Dialect], &outbox.Options{
-		Timeout: benchTimeout, Lanes: map[string]outbox.Lane{outbox.Bulk: {Messages: 100, Wait: -1, Poll: 10 * time.Millisecond}},
+		Timeout: benchTimeout,
+		Lanes:   map[string]outbox.Lane{outbox.Bulk: {Messages: 100, Wait: -1, Poll: 10 * time.Millisecond}},
 	})
 	require.NoError(b, err)
 	var messages []outbox.Message
 	for i := range 500 {
-		messages = append(messages, outbox.Message{Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i), Text: "Comanda"})
+		messages = append(messages, outbox.Message{
+			Key: fmt.Sprintf("order-%d", i), To: fmt.Sprintf("07%08d", i), Text: "Comanda",
+		})
 	}
 	messages[7].Expires = time.Millisecond
 	_, err = box.Enqueue(b.Context(), db, messages...)
@@ -161,7 +174,7 @@ func exercise(b *bench, db *sql.DB) {
 	require.NoError(b, err)
 	require.NoError(b, erasing.Erase(b.Context()))
 	var kept int
-	require.NoError(b, b.db.QueryRowContext(b.Context(), "SELECT count(*) FROM smslink_message WHERE message_key LIKE 'old-%' AND body <> ''").Scan(&kept))
+	b.scan("SELECT count(*) FROM smslink_message WHERE message_key LIKE 'old-%' AND body <> ''", &kept)
 	require.Equal(b, plansRows-1, kept, "all but the person's")
 	records, err := box.Lookup(b.Context(), "order-1", "order-7", "order-10")
 	require.NoError(b, err)
@@ -199,7 +212,8 @@ func (r *recorder) add(text string, args []driver.NamedValue) {
 func (r *recorder) statements() []statement {
 	var all []statement
 	for _, s := range r.seen {
-		if word, _, _ := strings.Cut(strings.TrimSpace(s.text), " "); slices.Contains([]string{"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}, word) {
+		verb, _, _ := strings.Cut(strings.TrimSpace(s.text), " ")
+		if slices.Contains([]string{"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}, verb) {
 			all = append(all, s)
 		}
 	}
@@ -233,7 +247,9 @@ func (c *recordingConn) PrepareContext(ctx context.Context, query string) (drive
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
 }
 
-func (c *recordingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *recordingConn) ExecContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Result, error) {
 	c.recorder.add(query, args)
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 }
@@ -349,7 +365,12 @@ func explainMariaDB(t *testing.T, db *sql.DB, s statement) (read int, plan strin
 		}
 		require.NoError(t, err, s.text)
 	}
-	rows, err := tx.QueryContext(t.Context(), "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_first', 'Handler_read_key', 'Handler_read_last', 'Handler_read_next', 'Handler_read_prev', 'Handler_read_rnd', 'Handler_read_rnd_next', 'Handler_icp_attempts')")
+	rows, err := tx.QueryContext(t.Context(), `
+		SHOW SESSION STATUS
+		WHERE Variable_name IN (
+			'Handler_read_first', 'Handler_read_key', 'Handler_read_last', 'Handler_read_next',
+			'Handler_read_prev', 'Handler_read_rnd', 'Handler_read_rnd_next', 'Handler_icp_attempts'
+		)`)
 	require.NoError(t, err)
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {

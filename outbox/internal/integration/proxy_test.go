@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -41,7 +42,7 @@ func newProxy(t *testing.T, port int, life time.Duration) *proxy {
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(p.target.Load())}).String())
+			server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.target.Load()))
 			if err != nil {
 				_ = client.Close()
 				continue

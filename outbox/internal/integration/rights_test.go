@@ -119,8 +119,9 @@ func newRole(t *testing.T, config workerConfig, name string) *role {
 	t.Cleanup(func() { _ = db.Close() })
 	r := &role{bench: b, name: name, login: db, logs: &failures{}}
 	r.box, err = outbox.New(db, dialects[config.Dialect], &outbox.Options{
-		Timeout: benchTimeout, EraseAfter: time.Hour, ForgetAfter: 2 * time.Hour, Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
-		Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+		Timeout: benchTimeout, EraseAfter: time.Hour, ForgetAfter: 2 * time.Hour,
+		Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
+		Lanes:  map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
 	})
 	require.NoError(t, err)
 	return r
@@ -195,7 +196,10 @@ func (r *role) reports() error {
 func (r *role) sends() error {
 	r.logs.reset()
 	r.gateway.Reset()
-	for _, statement := range []string{"DELETE FROM smslink_package", "DELETE FROM smslink_result", "UPDATE smslink_meta SET value = '' WHERE name IN ('epoch', 'erased')"} {
+	for _, statement := range []string{
+		"DELETE FROM smslink_package", "DELETE FROM smslink_result",
+		"UPDATE smslink_meta SET value = '' WHERE name IN ('epoch', 'erased')",
+	} {
 		_, err := r.db.ExecContext(r.Context(), statement)
 		require.NoError(r, err)
 	}
@@ -220,7 +224,9 @@ func (r *role) sends() error {
 			return r.logs.err()
 		}
 	}
-	if err := r.until(failed, func() bool { return r.state(first) == outbox.Accepted && r.state(lost) == outbox.Accepted }); err != nil {
+	if err := r.until(failed, func() bool {
+		return r.state(first) == outbox.Accepted && r.state(lost) == outbox.Accepted
+	}); err != nil {
 		return err
 	}
 	if err := r.box.Erase(r.Context()); err != nil { // each statement needs its right, whether or not it finds rows
@@ -294,8 +300,9 @@ func (r *role) operates() error {
 		require.NoError(r, err)
 		require.NotEmpty(r, packages)
 		defer func() { // for the next time
+			abandon := outbox.Resolution{Verdict: outbox.VerdictAbandon, By: "a test", Reason: "it may"}
 			for _, p := range packages {
-				_ = r.bench.box.Resolve(r.Context(), p.Package, outbox.Resolution{Verdict: outbox.VerdictAbandon, By: "a test", Reason: "it may"})
+				_ = r.bench.box.Resolve(r.Context(), p.Package, abandon)
 			}
 		}()
 		if _, err := r.box.Unresolved(r.Context()); err != nil {

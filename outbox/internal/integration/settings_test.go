@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -27,7 +26,9 @@ func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
 		d    *outbox.Dialect
 		want string
 	}{
-		"postgres": {func(t *testing.T) *sql.DB { return opened(t, startPostgres(t, "fsync=off")) }, outbox.Postgres, "fsync = off"},
+		"postgres": {func(t *testing.T) *sql.DB {
+			return opened(t, startPostgres(t, "fsync=off"))
+		}, outbox.Postgres, "fsync = off"},
 		"mariadb": {func(t *testing.T) *sql.DB {
 			return opened(t, startMariaDB(t, "--innodb-flush-log-at-trx-commit=2"))
 		}, outbox.MariaDB, "innodb_flush_log_at_trx_commit"},
@@ -70,7 +71,7 @@ func TestRun_synchronousCommitOff(t *testing.T) {
 	t.Parallel()
 	// Without a crash such a commit becomes durable some 30 seconds later.
 	server := startPostgres(t, "synchronous_commit=off", "wal_writer_delay=10s")
-	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, postgresOn(server), nil)
 	b.enqueue("order-1")
 	_, err := b.db.ExecContext(t.Context(), "CHECKPOINT")
 	require.NoError(t, err)
@@ -103,8 +104,10 @@ func TestRun_needsItsTables(t *testing.T) {
 func TestEnqueue_inPgxTransaction(t *testing.T) {
 	t.Parallel()
 	server := startPostgres(t)
-	b := newBench(t, workerConfig{Dialect: "postgres", Driver: server.Driver, DSN: server.DSN}, nil)
-	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+	b := newBench(t, postgresOn(server), nil)
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
 		config, err := pgx.ParseConfig(server.DSN)
 		require.NoError(t, err)
 		config.DefaultQueryExecMode = mode
@@ -114,7 +117,8 @@ func TestEnqueue_inPgxTransaction(t *testing.T) {
 		for _, commit := range []bool{false, true} {
 			tx, err := conn.Begin(t.Context())
 			require.NoError(t, err)
-			added, err := b.box.Enqueue(t.Context(), pgxTx(tx), outbox.Message{Key: fmt.Sprintf("order-%d", mode), To: "0712345678", Text: "Ștefan 😀"})
+			m := outbox.Message{Key: fmt.Sprintf("order-%d", mode), To: "0712345678", Text: "Ștefan 😀"}
+			added, err := b.box.Enqueue(t.Context(), pgxTx(tx), m)
 			require.NoError(t, err)
 			require.Equal(t, 1, added)
 			if commit {
@@ -144,7 +148,8 @@ func TestRun_refusesAClientInTestMode(t *testing.T) {
 	t.Parallel()
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
-	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, &smslink.Options{Endpoint: gateway.URL, TestMode: true})
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password,
+		&smslink.Options{Endpoint: gateway.URL, TestMode: true})
 	require.NoError(t, err)
 	o, err := outbox.New(openSQLite(t), outbox.SQLite, nil)
 	require.NoError(t, err)
@@ -156,7 +161,7 @@ func TestRun_refusesAClientInTestMode(t *testing.T) {
 func TestRun_readUncommittedByDefault(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t, "--transaction-isolation=READ-UNCOMMITTED")
-	b := newBench(t, workerConfig{Dialect: "mariadb", Driver: server.Driver, DSN: server.DSN}, nil)
+	b := newBench(t, mariadbOn(server), nil)
 	n := unlessLong(300, 3000)
 	_, err := b.box.Enqueue(t.Context(), b.db, orders(0, n)...)
 	require.NoError(t, err)
@@ -180,17 +185,17 @@ func TestRun_readUncommittedByDefault(t *testing.T) {
 // A lane that is emptied while Stats looks at it has no oldest message, and not one of 1970.
 func TestStats_aLaneThatEmptiesMeanwhile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "outbox.db") + sqliteOptions}, nil)
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
 		for n := 0; ctx.Err() == nil; n++ {
-			key := fmt.Sprintf("order-%d", n)
-			if _, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{Key: key, To: "0712345678", Text: "Comanda"}); err != nil {
+			m := outbox.Message{Key: fmt.Sprintf("order-%d", n), To: "0712345678", Text: "Comanda"}
+			if _, err := b.box.Enqueue(t.Context(), b.db, m); err != nil {
 				ended <- err
 				return
 			}
-			if _, err := b.box.Cancel(t.Context(), b.db, key); err != nil {
+			if _, err := b.box.Cancel(t.Context(), b.db, m.Key); err != nil {
 				ended <- err
 				return
 			}

@@ -88,7 +88,7 @@ func TestResolve_lateResults(t *testing.T) {
 				stop()
 
 				var late string
-				require.NoError(t, b.db.QueryRow("SELECT late FROM smslink_package WHERE verdict IS NOT NULL").Scan(&late))
+				b.scan("SELECT late FROM smslink_package WHERE verdict IS NOT NULL", &late)
 				require.NotEmpty(t, late)
 				packages, err := b.box.Unresolved(t.Context())
 				require.NoError(t, err)
@@ -118,9 +118,15 @@ func TestResolve_lateResults(t *testing.T) {
 // A person gives the result of a package's first message, or of both its messages, and then the
 // worker records how the upload ended.
 func TestResolve_lateResultsAfterOthers(t *testing.T) {
-	const success, failed = smslink.StatusSuccess, smslink.StatusNumberFailed
+	one, both := []smslink.Status{smslink.StatusSuccess}, []smslink.Status{smslink.StatusSuccess, smslink.StatusSuccess}
+	failed := []smslink.Status{smslink.StatusNumberFailed, smslink.StatusNumberFailed}
+	const claimed, uploaded = step.Claimed, step.Uploaded
 	const accepted, inDoubt = outbox.Accepted, outbox.InDoubt
 	none := func(*bench, int64) {}
+	loseReply := func(b *bench, _ int64) { b.gateway.Inject(smslinktest.LoseReply()) }
+	omitFirst := func(b *bench, first int64) { b.gateway.Inject(smslinktest.OmitEntries(first)) }
+	omitSecond := func(b *bench, first int64) { b.gateway.Inject(smslinktest.OmitEntries(first + 1)) }
+	noCredit := func(b *bench, _ int64) { b.gateway.SetCredit(0) }
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		for name, c := range map[string]struct {
 			waitsAt       string // the step at which the worker waits for the person
@@ -130,28 +136,16 @@ func TestResolve_lateResultsAfterOthers(t *testing.T) {
 			first, second outbox.State
 			waits         int // messages, for a person
 		}{
-			"one sent, and accepted":    {step.Uploaded, []smslink.Status{success}, none, "", accepted, accepted, 0},
-			"one failed, but accepted":  {step.Uploaded, []smslink.Status{failed}, none, "number failed", accepted, accepted, 0},
-			"one sent, but not sent":    {step.Claimed, []smslink.Status{success}, none, "said sent", accepted, inDoubt, 1},
-			"both sent, and accepted":   {step.Uploaded, []smslink.Status{success, success}, none, "", accepted, accepted, 0},
-			"both sent, but not sent":   {step.Claimed, []smslink.Status{success, success}, none, "said sent", accepted, accepted, 0},
-			"both failed, but accepted": {step.Uploaded, []smslink.Status{failed, failed}, none, "number failed", accepted, accepted, 0},
-			"one sent, no reply": {
-				step.Uploaded, []smslink.Status{success},
-				func(b *bench, _ int64) { b.gateway.Inject(smslinktest.LoseReply()) }, "", accepted, inDoubt, 1,
-			},
-			"one sent, no entry": {
-				step.Uploaded, []smslink.Status{success},
-				func(b *bench, first int64) { b.gateway.Inject(smslinktest.OmitEntries(first)) }, "", accepted, accepted, 0,
-			},
-			"one sent, no other entry": {
-				step.Uploaded, []smslink.Status{success},
-				func(b *bench, first int64) { b.gateway.Inject(smslinktest.OmitEntries(first + 1)) }, "", accepted, inDoubt, 1,
-			},
-			"one sent, no credit": {
-				step.Uploaded, []smslink.Status{success},
-				func(b *bench, _ int64) { b.gateway.SetCredit(0) }, "insufficient credit", accepted, outbox.Queued, 0,
-			},
+			"one sent, and accepted":    {uploaded, one, none, "", accepted, accepted, 0},
+			"one failed, but accepted":  {uploaded, failed[:1], none, "number failed", accepted, accepted, 0},
+			"one sent, but not sent":    {claimed, one, none, "said sent", accepted, inDoubt, 1},
+			"both sent, and accepted":   {uploaded, both, none, "", accepted, accepted, 0},
+			"both sent, but not sent":   {claimed, both, none, "said sent", accepted, accepted, 0},
+			"both failed, but accepted": {uploaded, failed, none, "number failed", accepted, accepted, 0},
+			"one sent, no reply":        {uploaded, one, loseReply, "", accepted, inDoubt, 1},
+			"one sent, no entry":        {uploaded, one, omitFirst, "", accepted, accepted, 0},
+			"one sent, no other entry":  {uploaded, one, omitSecond, "", accepted, inDoubt, 1},
+			"one sent, no credit":       {uploaded, one, noCredit, "insufficient credit", accepted, outbox.Queued, 0},
 		} {
 			t.Run(name, func(t *testing.T) {
 				b, log := newLoggedBench(t, config)

@@ -60,7 +60,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var dialects = map[string]*outbox.Dialect{"postgres": outbox.Postgres, "mariadb": outbox.MariaDB, "sqlite": outbox.SQLite}
+var dialects = map[string]*outbox.Dialect{
+	"postgres": outbox.Postgres, "mariadb": outbox.MariaDB, "sqlite": outbox.SQLite,
+}
 
 // work is the worker's process. It ends with SIGTERM, and begins again if the database is away.
 func work(raw string) error {

@@ -29,10 +29,13 @@ func MariaDB(options ...string) (*Server, error) {
 	s.binary = binary
 	s.DSN = fmt.Sprintf("root@tcp(127.0.0.1:%d)/?interpolateParams=true", s.Port)
 	s.args = append([]string{
-		"--no-defaults", "--datadir=" + s.data(), "--port=" + fmt.Sprint(s.Port), "--bind-address=127.0.0.1", "--socket=" + filepath.Join(s.Dir, "s"),
-		"--pid-file=" + filepath.Join(s.Dir, "pid"), "--character-set-server=latin1", "--innodb-buffer-pool-size=256M",
+		"--no-defaults", "--datadir=" + s.data(),
+		"--port=" + fmt.Sprint(s.Port), "--bind-address=127.0.0.1",
+		"--socket=" + filepath.Join(s.Dir, "s"), "--pid-file=" + filepath.Join(s.Dir, "pid"),
+		"--character-set-server=latin1", "--innodb-buffer-pool-size=256M",
 	}, options...)
-	if err := s.once(install, "--no-defaults", "--datadir="+s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve"); err != nil {
+	if err := s.once(install, "--no-defaults", "--datadir="+s.data(),
+		"--auth-root-authentication-method=normal", "--skip-name-resolve"); err != nil {
 		return nil, err
 	}
 	return s, firstError(s.Start, func() error {

@@ -31,14 +31,16 @@ func postgres(settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newServer("pgx", syscall.SIGQUIT, "postgres") // SIGQUIT is an immediate shutdown: no checkpoint, and recovery at the next start
+	// SIGQUIT is an immediate shutdown: no checkpoint, and recovery at the next start.
+	s, err := newServer("pgx", syscall.SIGQUIT, "postgres")
 	if err != nil {
 		return nil, err
 	}
 	s.binary = binary
 	s.DSN = fmt.Sprintf("postgres://smslink@127.0.0.1:%d/postgres?sslmode=disable", s.Port)
 	s.args = []string{"-D", s.data(), "-p", fmt.Sprint(s.Port), "-h", "127.0.0.1", "-k", s.Dir}
-	for _, setting := range append([]string{"wal_level=replica", "max_wal_senders=5", "log_min_messages=fatal"}, settings...) {
+	settings = append([]string{"wal_level=replica", "max_wal_senders=5", "log_min_messages=fatal"}, settings...)
+	for _, setting := range settings {
 		s.args = append(s.args, "-c", setting)
 	}
 	return s, nil
@@ -56,7 +58,8 @@ func (s *Server) Standby() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := standby.once(backup, "-h", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-U", "smslink", "-D", standby.data(), "-R", "-c", "fast"); err != nil {
+	if err := standby.once(backup, "-h", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-U", "smslink",
+		"-D", standby.data(), "-R", "-c", "fast"); err != nil {
 		return nil, err
 	}
 	return standby, standby.Start()
@@ -85,13 +88,21 @@ func (s *Server) PgBouncer() (*Server, error) {
 	b.DSN = fmt.Sprintf("postgres://smslink@127.0.0.1:%d/postgres?sslmode=disable&default_query_exec_mode=exec", b.Port)
 	config := filepath.Join(b.Dir, "pgbouncer.ini")
 	b.args = []string{config}
-	return b, firstError(
-		func() error {
-			return os.WriteFile(config, fmt.Appendf(nil, "[databases]\n* = host=127.0.0.1 port=%d user=smslink\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%d\n"+
-				"auth_type=any\nauth_file=\nunix_socket_dir=\npool_mode=transaction\ndefault_pool_size=20\nmax_client_conn=500\nserver_login_retry=0.2\n", s.Port, b.Port), 0o644)
-		},
-		b.Start,
-	)
+	settings := fmt.Appendf(nil, `
+[databases]
+* = host=127.0.0.1 port=%d user=smslink
+[pgbouncer]
+listen_addr=127.0.0.1
+listen_port=%d
+auth_type=any
+auth_file=
+unix_socket_dir=
+pool_mode=transaction
+default_pool_size=20
+max_client_conn=500
+server_login_retry=0.2
+`, s.Port, b.Port)
+	return b, firstError(func() error { return os.WriteFile(config, settings, 0o644) }, b.Start)
 }
 
 func firstError(steps ...func() error) error {
