@@ -66,7 +66,9 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts.Timeout > 0 {
 		c.http.Timeout = opts.Timeout
 	}
-	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the body holds the password
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the body holds the password
+	}
 	return c, nil
 }
 
@@ -118,7 +120,12 @@ func (c *Client) ask(ctx context.Context, mode, number string) (wire.Reply, erro
 		return wire.Reply{}, err
 	}
 	connectionID, password := c.login()
-	form := url.Values{"connection_id": {connectionID}, "password": {password}, "mode": {mode}, "receiver_number": {receiver}}
+	form := url.Values{
+		"connection_id":   {connectionID},
+		"password":        {password},
+		"mode":            {mode},
+		"receiver_number": {receiver},
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", err)

@@ -244,7 +244,8 @@ func clings(r rune) bool {
 // isInvisible reports whether r is a mark of writing direction, such as phones put around a copied
 // number. Next to right-to-left text it has a meaning, and stays.
 func isInvisible(r rune) bool {
-	return r == '\u061c' || r == '\u180e' || r == '\u200e' || r == '\u200f' || '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
+	return r == '\u061c' || r == '\u180e' || r == '\u200e' || r == '\u200f' ||
+		'\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
 }
 
 // compose returns the character that a mark makes of base if the alphabet has it, else base.

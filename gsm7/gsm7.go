@@ -239,13 +239,19 @@ func septetsOf(r rune) int {
 // bytes. So the sum of eight entries shows whether all eight bytes are in the alphabet, and how many
 // septets they take.
 var ascii = [256]uint16{
-	'\n': one, '\r': one, ' ': one, '!': one, '"': one, '#': one, '$': one, '%': one, '&': one, '\'': one, '(': one, ')': one,
-	'*': one, '+': one, ',': one, '-': one, '.': one, '/': one, ':': one, ';': one, '<': one, '=': one, '>': one, '?': one, '@': one, '_': one,
+	'\n': one, '\r': one, ' ': one, '!': one, '"': one, '#': one, '$': one,
+	'%': one, '&': one, '\'': one, '(': one, ')': one,
+	'*': one, '+': one, ',': one, '-': one, '.': one,
+	'/': one, ':': one, ';': one, '<': one, '=': one, '>': one, '?': one, '@': one, '_': one,
 	'0': one, '1': one, '2': one, '3': one, '4': one, '5': one, '6': one, '7': one, '8': one, '9': one,
-	'A': one, 'B': one, 'C': one, 'D': one, 'E': one, 'F': one, 'G': one, 'H': one, 'I': one, 'J': one, 'K': one, 'L': one, 'M': one,
-	'N': one, 'O': one, 'P': one, 'Q': one, 'R': one, 'S': one, 'T': one, 'U': one, 'V': one, 'W': one, 'X': one, 'Y': one, 'Z': one,
-	'a': one, 'b': one, 'c': one, 'd': one, 'e': one, 'f': one, 'g': one, 'h': one, 'i': one, 'j': one, 'k': one, 'l': one, 'm': one,
-	'n': one, 'o': one, 'p': one, 'q': one, 'r': one, 's': one, 't': one, 'u': one, 'v': one, 'w': one, 'x': one, 'y': one, 'z': one,
+	'A': one, 'B': one, 'C': one, 'D': one, 'E': one, 'F': one, 'G': one,
+	'H': one, 'I': one, 'J': one, 'K': one, 'L': one, 'M': one,
+	'N': one, 'O': one, 'P': one, 'Q': one, 'R': one, 'S': one, 'T': one,
+	'U': one, 'V': one, 'W': one, 'X': one, 'Y': one, 'Z': one,
+	'a': one, 'b': one, 'c': one, 'd': one, 'e': one, 'f': one, 'g': one,
+	'h': one, 'i': one, 'j': one, 'k': one, 'l': one, 'm': one,
+	'n': one, 'o': one, 'p': one, 'q': one, 'r': one, 's': one, 't': one,
+	'u': one, 'v': one, 'w': one, 'x': one, 'y': one, 'z': one,
 	'\f': two, '[': two, '\\': two, ']': two, '^': two, '{': two, '|': two, '}': two, '~': two,
 }
 

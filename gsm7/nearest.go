@@ -13,9 +13,10 @@ func nearest(r rune) (string, bool) {
 		return fullWidth[at : at+1], r != '｀'
 	}
 	switch r {
-	case '\u00ad', '\u200b', '\u2060', '\ufeff': // soft hyphen, zero width space, word joiner, zero width no-break space
+	case '\u00ad', '\u200b', '\u2060', '\ufeff': // soft hyphen, zero width spaces, word joiner
 		return "", true
-	case '\t', '\u00a0', '\u1680', '\u2000', '\u2001', '\u2002', '\u2003', '\u2004', '\u2005', '\u2006', '\u2007', '\u2008', '\u2009', '\u200a', '\u202f', '\u205f', '\u3000':
+	case '\t', '\u00a0', '\u1680', '\u2000', '\u2001', '\u2002', '\u2003', '\u2004', '\u2005', '\u2006', '\u2007',
+		'\u2008', '\u2009', '\u200a', '\u202f', '\u205f', '\u3000':
 		return " ", true
 	case '\u0085', '\u2028', '\u2029': // next line, line separator, paragraph separator
 		return "\n", true

@@ -280,7 +280,12 @@ func (j *File) Record(_ context.Context, results []smslink.Result, notSent []int
 
 func newResolved(results []smslink.Result, notSent []int64) *record {
 	n := len(results)
-	r := &record{result: make([]int64, n), status: make([]smslink.Status, n), remote: make([]uint64, n), notSent: notSent}
+	r := &record{
+		result:  make([]int64, n),
+		status:  make([]smslink.Status, n),
+		remote:  make([]uint64, n),
+		notSent: notSent,
+	}
 	for i := range results {
 		r.result[i], r.status[i], r.remote[i] = results[i].ID, results[i].Status, plainNumber(results[i].RemoteID)
 	}

@@ -28,7 +28,7 @@ type lines struct {
 }
 
 // maxLine bounds the length of a line: four lists of maxList numbers that are far apart.
-const maxLine = maxList * (len(`+9223372036854775807`) + len(`+4`) + len(`+18446744073709551615`) + len(`+9223372036854775807`) + 1)
+const maxLine = maxList * len(`+9223372036854775807+4+18446744073709551615+9223372036854775807;`)
 
 // replay reads the lines, calls apply with each record, and mends the end of the file, so that
 // lines can be added. A new file gets its first line. A record is valid until apply returns.
@@ -83,7 +83,8 @@ func (l *lines) replay(apply func(*record) error) error {
 // start of it that is long enough to tell it from other files.
 func isTornFirst(found, first []byte) bool {
 	begun := bytes.TrimRight(found, "\x00")
-	return len(found) <= len(first) && (len(begun) == 0 || len(begun) >= sumLen+len(family) && bytes.HasPrefix(first, begun))
+	isStart := len(begun) >= sumLen+len(family) && bytes.HasPrefix(first, begun)
+	return len(found) <= len(first) && (len(begun) == 0 || isStart)
 }
 
 // notFirst returns the error of a file that does not begin with the first line of a journal.
@@ -162,7 +163,8 @@ func (l *lines) add(r *record) error {
 	case err != nil:
 		return err
 	case size != l.size:
-		l.broken = fmt.Errorf("another program has changed the journal while it was open: it has %d bytes instead of %d; what it lacks would be sent again", size, l.size)
+		l.broken = fmt.Errorf("another program has changed the journal while it was open: "+
+			"it has %d bytes instead of %d; what it lacks would be sent again", size, l.size)
 		return l.broken
 	}
 	var sum uint32
@@ -181,7 +183,8 @@ func (l *lines) add(r *record) error {
 		cut = l.disk.Sync()
 	}
 	if cut != nil {
-		l.broken = fmt.Errorf("%w; and the journal may end in a part of a line, since what was written can't be cut off: %w; close it and open it again", err, cut)
+		l.broken = fmt.Errorf("%w; and the journal may end in a part of a line, since what was written "+
+			"can't be cut off: %w; close it and open it again", err, cut)
 		return l.broken
 	}
 	return err

@@ -116,8 +116,13 @@ func (r *record) parse(payload []byte) (ok bool) {
 		return false
 	}
 	*r = record{
-		at:     at,
-		intend: r.intend[:0], result: r.result[:0], status: r.status[:0], remote: r.remote[:0], notSent: r.notSent[:0], forget: r.forget[:0],
+		at:      at,
+		intend:  r.intend[:0],
+		result:  r.result[:0],
+		status:  r.status[:0],
+		remote:  r.remote[:0],
+		notSent: r.notSent[:0],
+		forget:  r.forget[:0],
 	}
 	for ok = true; ok && len(rest) > 0; {
 		text, rest = cutField(rest)
@@ -152,7 +157,8 @@ func (r *record) parse(payload []byte) (ok bool) {
 
 // cutField cuts at the first space that is not in quotes.
 func cutField(payload []byte) (field, rest []byte) {
-	if name, value, ok := bytes.Cut(payload, []byte("=")); ok && len(value) > 0 && value[0] == '"' && !bytes.Contains(name, []byte(" ")) {
+	name, value, _ := bytes.Cut(payload, []byte("="))
+	if len(value) > 0 && value[0] == '"' && !bytes.Contains(name, []byte(" ")) {
 		quoted, err := strconv.QuotedPrefix(string(value))
 		if err != nil {
 			return payload, nil

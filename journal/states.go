@@ -121,9 +121,9 @@ var errShape = errors.New("a record of an unknown form")
 
 // check returns the reason why r can't be applied, or nil.
 func (s *states) check(r *record) error {
-	intends, resolves, forgets, names := len(r.intend) > 0, len(r.result)+len(r.notSent) > 0, len(r.forget) > 0, r.campaign != ""
+	intends, resolves := len(r.intend) > 0, len(r.result)+len(r.notSent) > 0
 	kinds := 0
-	for _, is := range []bool{intends, resolves, forgets, names} {
+	for _, is := range []bool{intends, resolves, len(r.forget) > 0, r.campaign != ""} {
 		if is {
 			kinds++
 		}
@@ -155,7 +155,8 @@ func (s *states) checkIntended(ids []int64) error {
 func (s *states) checkResolved(r *record) error {
 	for i, status := range r.status {
 		if status.Outcome() == smslink.OutcomeInDoubt {
-			return fmt.Errorf("message %d: a result of status %d leaves it in doubt, so that it can't be recorded", r.result[i], int(status))
+			return fmt.Errorf("message %d: a result of status %d leaves it in doubt, so that it can't be recorded",
+				r.result[i], int(status))
 		}
 	}
 	ids := r.result

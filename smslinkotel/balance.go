@@ -35,8 +35,9 @@ func (t *Telemetry) ObserveBalance(client *smslink.Client, interval time.Duratio
 	asker := &balanceAsker{client: client, interval: max(interval, time.Minute)}
 	return t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		if balance, ok := asker.ask(ctx); ok {
-			o.ObserveInt64(credit, balance.National, metric.WithAttributes(attribute.String("smslink.network", "national")))
-			o.ObserveInt64(credit, balance.International, metric.WithAttributes(attribute.String("smslink.network", "international")))
+			network := attribute.Key("smslink.network")
+			o.ObserveInt64(credit, balance.National, metric.WithAttributes(network.String("national")))
+			o.ObserveInt64(credit, balance.International, metric.WithAttributes(network.String("international")))
 		}
 		return nil
 	}, credit)

@@ -35,7 +35,8 @@ func (t *Telemetry) TraceUploadStart(ctx context.Context, data smslink.UploadSta
 	if data.TestMode {
 		attributes = append(attributes, testModeKey.Bool(true))
 	}
-	ctx, _ = t.tracer.Start(ctx, "send smslink", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
+	ctx, _ = t.tracer.Start(ctx, "send smslink",
+		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
 	return context.WithValue(ctx, startKey{}, &start{data, time.Now()})
 }
 
@@ -64,7 +65,8 @@ func (t *Telemetry) count(ctx context.Context, began *start, data smslink.Upload
 
 	if data.Outcome == smslink.OutcomeAccepted {
 		for status, n := range data.Statuses {
-			t.messages.Add(ctx, int64(n), metric.WithAttributes(append(outcome, statusKey.String(statusName(status)))...))
+			withStatus := append(outcome, statusKey.String(statusName(status)))
+			t.messages.Add(ctx, int64(n), metric.WithAttributes(withStatus...))
 		}
 	} else {
 		t.messages.Add(ctx, int64(began.Messages), metric.WithAttributes(outcome...))

@@ -24,7 +24,8 @@ func (g *Gateway) serveBalance(w http.ResponseWriter, r *http.Request) {
 	if left == Unlimited {
 		left = unlimitedBalance
 	}
-	writeReply(w, wire.AppendBalance(nil, wire.Balance{National: int64(left), International: int64(left), At: g.now().Unix()}))
+	balance := wire.Balance{National: int64(left), International: int64(left), At: g.now().Unix()}
+	writeReply(w, wire.AppendBalance(nil, balance))
 }
 
 // readLogin reads a form and checks its credentials.

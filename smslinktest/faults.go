@@ -27,7 +27,15 @@ type Fault struct {
 
 	stage stage
 	edit  func(entries string) string
-	serve func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) // instead of writing the reply
+	serve func(x *exchange) // instead of writing the reply
+}
+
+// exchange is a request that meets a fault.
+type exchange struct {
+	g     *Gateway
+	w     http.ResponseWriter
+	r     *http.Request
+	reply []byte // of an upload that was taken; nil for any other
 }
 
 // stage is when a fault happens.
@@ -128,7 +136,7 @@ func (t *turn) choose() Fault {
 // HangUp closes the connection without an answer, after the upload is read and before it is taken:
 // [smslink.OutcomeInDoubt].
 func HangUp() Fault {
-	return Fault{Name: "hang-up", stage: beforeTaking, serve: func(*Gateway, http.ResponseWriter, *http.Request, []byte) {
+	return Fault{Name: "hang-up", stage: beforeTaking, serve: func(*exchange) {
 		panic(http.ErrAbortHandler)
 	}}
 }
@@ -136,8 +144,8 @@ func HangUp() Fault {
 // ResetConnection is HangUp with a TCP reset: [smslink.OutcomeInDoubt]. Over HTTP/2 it resets the
 // stream.
 func ResetConnection() Fault {
-	return Fault{Name: "reset", stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
-		resetConnection(w)
+	return Fault{Name: "reset", stage: beforeTaking, serve: func(x *exchange) {
+		resetConnection(x.w)
 	}}
 }
 
@@ -156,11 +164,11 @@ func CutReply(n int) Fault {
 	if n < 0 {
 		panic("smslink: test gateway: CutReply of less than 0 bytes")
 	}
-	return Fault{Name: fmt.Sprint("cut-reply ", n), serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
-		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
-		_, _ = w.Write(reply[:min(n, len(reply))])
-		if n < len(reply) {
-			_ = http.NewResponseController(w).Flush()
+	return Fault{Name: fmt.Sprint("cut-reply ", n), serve: func(x *exchange) {
+		x.w.Header().Set("Content-Length", strconv.Itoa(len(x.reply)))
+		_, _ = x.w.Write(x.reply[:min(n, len(x.reply))])
+		if n < len(x.reply) {
+			_ = http.NewResponseController(x.w).Flush()
 			panic(http.ErrAbortHandler)
 		}
 	}}
@@ -177,10 +185,10 @@ func Answer(status int, body string) Fault {
 		panic("smslink: test gateway: Answer with an HTTP status that is not from 200 to 599")
 	}
 	name := strings.TrimSpace(fmt.Sprint("answer ", status, " ", body))
-	return Fault{Name: name, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
+	return Fault{Name: name, stage: beforeTaking, serve: func(x *exchange) {
+		x.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		x.w.WriteHeader(status)
+		_, _ = io.WriteString(x.w, body)
 	}}
 }
 
@@ -204,18 +212,18 @@ func Redirect(status int, location string) Fault {
 		panic("smslink: test gateway: Redirect with an HTTP status that is not from 300 to 399")
 	}
 	name := strings.TrimSpace(fmt.Sprint("redirect ", status, " ", location))
-	return Fault{Name: name, stage: beforeTaking, serve: func(_ *Gateway, w http.ResponseWriter, _ *http.Request, _ []byte) {
-		w.Header().Set("Location", location)
-		w.WriteHeader(status)
+	return Fault{Name: name, stage: beforeTaking, serve: func(x *exchange) {
+		x.w.Header().Set("Location", location)
+		x.w.WriteHeader(status)
 	}}
 }
 
 // Delay takes the package and holds the reply back for d: [smslink.OutcomeAccepted] for a client
 // that waits, [smslink.OutcomeInDoubt] for one that gives up.
 func Delay(d time.Duration) Fault {
-	return Fault{Name: "delay " + d.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
-		if g.pause(r, d) {
-			writeReply(w, reply)
+	return Fault{Name: "delay " + d.String(), serve: func(x *exchange) {
+		if x.g.pause(x.r, d) {
+			writeReply(x.w, x.reply)
 		}
 	}}
 }
@@ -223,14 +231,14 @@ func Delay(d time.Duration) Fault {
 // Trickle takes the package and sends the reply byte by byte, with a pause before each. The
 // outcomes are those of Delay.
 func Trickle(pause time.Duration) Fault {
-	return Fault{Name: "trickle " + pause.String(), serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
-		w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
-		for i := range reply {
-			if !g.pause(r, pause) {
+	return Fault{Name: "trickle " + pause.String(), serve: func(x *exchange) {
+		x.w.Header().Set("Content-Length", strconv.Itoa(len(x.reply)))
+		for i := range x.reply {
+			if !x.g.pause(x.r, pause) {
 				return
 			}
-			_, _ = w.Write(reply[i : i+1])
-			_ = http.NewResponseController(w).Flush()
+			_, _ = x.w.Write(x.reply[i : i+1])
+			_ = http.NewResponseController(x.w).Flush()
 		}
 	}}
 }
@@ -238,9 +246,9 @@ func Trickle(pause time.Duration) Fault {
 // EndlessReply takes the package and never stops replying: [smslink.OutcomeInDoubt], with
 // [smslink.ErrUnreadableReply].
 func EndlessReply() Fault {
-	return Fault{Name: "endless-reply", serve: func(g *Gateway, w http.ResponseWriter, _ *http.Request, reply []byte) {
-		for err := error(nil); err == nil && g.closing.Err() == nil; reply = []byte(",0:0:3") {
-			_, err = w.Write(reply)
+	return Fault{Name: "endless-reply", serve: func(x *exchange) {
+		for err := error(nil); err == nil && x.g.closing.Err() == nil; x.reply = []byte(",0:0:3") {
+			_, err = x.w.Write(x.reply)
 		}
 	}}
 }

@@ -192,7 +192,8 @@ func (g *Gateway) Close() {
 // other options, call [smslink.NewClient] with the gateway's ConnectionID, Password and URL.
 func (g *Gateway) Client() *smslink.Client {
 	if g.URL == "" {
-		panic("smslink: test gateway: Client of a gateway that is not started") // an empty Endpoint is the live gateway's
+		// An empty Endpoint would be the live gateway's.
+		panic("smslink: test gateway: Client of a gateway that is not started")
 	}
 	opts := &smslink.Options{Endpoint: g.URL}
 	if g.Server.TLS != nil {
@@ -227,7 +228,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	turn := g.newTurn()
 	if fault, ok := turn.before(); ok {
-		fault.serve(g, w, r, nil)
+		fault.serve(&exchange{g, w, r, nil})
 		return
 	}
 	form, messages, rejection := g.read(w, r)
@@ -241,7 +242,7 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	fault := turn.after()
 	if fault.stage != afterTaking && fault.serve != nil {
 		g.keep(g.newUpload(form, fault))
-		fault.serve(g, w, r, nil)
+		fault.serve(&exchange{g, w, r, nil})
 		return
 	}
 	reply := g.take(form, messages, fault)
@@ -250,7 +251,7 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	}
 	body := wire.AppendReply(nil, reply)
 	if fault.serve != nil {
-		fault.serve(g, w, r, body)
+		fault.serve(&exchange{g, w, r, body})
 		return
 	}
 	writeReply(w, body)

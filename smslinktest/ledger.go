@@ -78,7 +78,12 @@ type state struct {
 }
 
 func newState(closing context.Context) state {
-	return state{credit: Unlimited, changed: make(chan struct{}), batch: newBatch(closing), blacklist: map[string]bool{}}
+	return state{
+		credit:    Unlimited,
+		changed:   make(chan struct{}),
+		batch:     newBatch(closing),
+		blacklist: map[string]bool{},
+	}
 }
 
 // Messages returns the messages taken so far, in order, with any status, in test mode or not.
@@ -160,7 +165,10 @@ func (g *Gateway) take(form form, taken []Message, fault Fault) wire.Reply {
 	g.messages = append(g.messages, taken...)
 	g.schedule(first)
 	g.notify()
-	return wire.Reply{Accepted: true, Code: "1", Text: "package accepted", PackageID: upload.PackageID, Entries: string(entries)}
+	return wire.Reply{
+		Accepted: true, Code: "1", Text: "package accepted",
+		PackageID: upload.PackageID, Entries: string(entries),
+	}
 }
 
 // spend pays for the accepted messages of one package while the credit lasts. The caller holds the

@@ -27,20 +27,20 @@ import (
 // The connection then serves further requests, unless the text has the header line
 // "Connection: close". Over HTTP/2, Raw is [LoseReply].
 func Raw(response func(reply string) string) Fault {
-	return Fault{Name: "raw", serve: func(g *Gateway, w http.ResponseWriter, r *http.Request, reply []byte) {
-		_, _ = io.Copy(io.Discard, r.Body) // or the rest would be read as the next request
-		conn, _, err := http.NewResponseController(w).Hijack()
+	return Fault{Name: "raw", serve: func(x *exchange) {
+		_, _ = io.Copy(io.Discard, x.r.Body) // or the rest would be read as the next request
+		conn, _, err := http.NewResponseController(x.w).Hijack()
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		answer := response(string(reply))
+		answer := response(string(x.reply))
 		_, err = io.WriteString(conn, answer)
-		server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+		server, _ := x.r.Context().Value(http.ServerContextKey).(*http.Server)
 		if err != nil || server == nil || strings.Contains(answer, "\r\nConnection: close\r\n") {
 			conn.Close()
 			return
 		}
-		g.serveOn(conn, server)
+		x.g.serveOn(conn, server)
 	}}
 }
 

@@ -52,13 +52,15 @@ func (g *Gateway) statusOf(m *Message) smslink.Status {
 	for _, rule := range g.opts.Rules {
 		switch status := rule(read); {
 		case status < 0 || status > 999:
-			panic(fmt.Sprintf("smslink: test gateway: a Rule returned status %d; a reply can hold 1 to 999", int(status)))
+			panic(fmt.Sprintf("smslink: test gateway: a Rule returned status %d; a reply can hold 1 to 999",
+				int(status)))
 		case status != smslink.StatusSuccess:
 			return status
 		}
 	}
 	approves := func(sender string) bool { return sender == m.From || sender == AnySender }
-	if m.From != smslink.SenderNumeric && m.From != smslink.SenderTest && !slices.ContainsFunc(g.opts.Senders, approves) {
+	isCommon := m.From == smslink.SenderNumeric || m.From == smslink.SenderTest
+	if !isCommon && !slices.ContainsFunc(g.opts.Senders, approves) {
 		return smslink.StatusSenderFailed
 	}
 	number, err := smslink.E164(m.To)

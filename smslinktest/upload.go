@@ -108,7 +108,8 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, p
 	body := http.MaxBytesReader(w, r.Body, maxPacked+maxForm)
 	connectionID := ""
 	var rejected *rejection
-	read.Form, packed, err = wire.ParseForm(multipart.NewReader(body, params["boundary"]), maxPacked, func(name, value string) error {
+	parts := multipart.NewReader(body, params["boundary"])
+	read.Form, packed, err = wire.ParseForm(parts, maxPacked, func(name, value string) error {
 		switch name {
 		case "connection_id":
 			connectionID = value
@@ -150,7 +151,12 @@ type guardedBody struct {
 // closed. The caller calls stop when the request is answered.
 func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func() bool) {
 	now := time.Now()
-	body := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(w), stall: g.patience.stall, until: now.Add(g.patience.whole)}
+	body := &guardedBody{
+		ReadCloser: r.Body,
+		control:    http.NewResponseController(w),
+		stall:      g.patience.stall,
+		until:      now.Add(g.patience.whole),
+	}
 	body.setDeadline(now.Add(body.stall)) // for net/http, which reads what the handler does not
 	r.Body = body
 	return context.AfterFunc(g.closing, func() {
@@ -215,7 +221,12 @@ func unpack(form wire.Form, packed []byte) ([]Message, error) {
 			return nil, fmt.Errorf("line %d: %w", len(messages)+1, err)
 		}
 		messages = append(messages, Message{
-			Test: form.Test, ID: record.ID, To: record.Receiver, From: record.Sender, Text: record.Text, SendAt: record.Time(),
+			Test:     form.Test,
+			ID:       record.ID,
+			To:       record.Receiver,
+			From:     record.Sender,
+			Text:     record.Text,
+			SendAt:   record.Time(),
 			Segments: gsm7.Measure(record.Text).Segments,
 		})
 	}

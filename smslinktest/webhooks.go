@@ -113,8 +113,12 @@ func (g *Gateway) messageValues(from, text string) url.Values {
 		from = "0" + national
 	}
 	return url.Values{
-		"sender": {from}, "receiver": {shortCode}, "message": {text}, "timestamp": {strconv.FormatInt(g.now().Unix(), 10)},
-		"network_id": {"1"}, "network_name": {"Vodafone"},
+		"sender":       {from},
+		"receiver":     {shortCode},
+		"message":      {text},
+		"timestamp":    {strconv.FormatInt(g.now().Unix(), 10)},
+		"network_id":   {"1"},
+		"network_name": {"Vodafone"},
 	}
 }
 

@@ -75,7 +75,8 @@ func (r Report) Format(f fmt.State, _ rune) {
 
 // LogValue implements [slog.LogValuer] with the parts that Format prints.
 func (r Report) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("remote_id", numeric(r.RemoteID)), slog.Bool("delivered", r.Delivered), slog.Time("time", r.Time))
+	return slog.GroupValue(
+		slog.String("remote_id", numeric(r.RemoteID)), slog.Bool("delivered", r.Delivered), slog.Time("time", r.Time))
 }
 
 // numeric returns id if it is a number, as the gateway's ids are. Untrusted text is not logged, nor

@@ -27,7 +27,9 @@ type Unsubscription struct {
 	Text string    // of the message
 	Time time.Time // of the message, in UTC, to the second; zero if it did not come as Unix seconds
 
-	Status        int    // 1: the number is blocked; -4: the account has no blocking rule; -5: its service is not active; 0: none came
+	// Status is 1 if the number is blocked, -4 if the account has no blocking rule, -5 if its service
+	// is not active, and 0 if the gateway sent none.
+	Status        int
 	StatusMessage string // the status as text
 	ServiceIDs    string // of the services that the number is blocked for, unchanged
 
@@ -74,9 +76,11 @@ func parseUnsubscription(values url.Values) (Unsubscription, error) {
 		return Unsubscription{}, err
 	}
 	u.ID, u.To, u.Text, u.Time = id, take(values, "receiver"), take(values, "message"), takeTime(values)
-	if status, err := strconv.Atoi(strings.TrimSpace(values.Get("unsubscribe_status_id"))); err == nil && alike(values["unsubscribe_status_id"]) {
-		u.Status = status
-		delete(values, "unsubscribe_status_id")
+	if status := values["unsubscribe_status_id"]; alike(status) {
+		if n, err := strconv.Atoi(strings.TrimSpace(status[0])); err == nil {
+			u.Status = n
+			delete(values, "unsubscribe_status_id")
+		}
 	}
 	u.StatusMessage, u.ServiceIDs = take(values, "unsubscribe_status_message"), take(values, "service_ids")
 	u.NetworkID, u.NetworkName = take(values, "network_id"), take(values, "network_name")

@@ -53,7 +53,8 @@ func required(values []string) (string, error) {
 // alike reports whether there is at least one value and all are equal, except for surrounding white
 // space.
 func alike(values []string) bool {
-	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) != strings.TrimSpace(values[0]) })
+	differs := func(v string) bool { return strings.TrimSpace(v) != strings.TrimSpace(values[0]) }
+	return len(values) > 0 && !slices.ContainsFunc(values, differs)
 }
 
 // take removes a parameter that has one value, and returns the value. If it has several, take
@@ -92,7 +93,8 @@ func takeTime(values url.Values) time.Time {
 // takePhone removes a parameter that has a phone number, and returns the number.
 func takePhone(values url.Values, name string) (string, error) {
 	number, err := required(values[name])
-	if err == nil && (len(number) > 64 || strings.ContainsFunc(number, func(c rune) bool { return c < ' ' || c > '~' })) {
+	notPrintable := func(c rune) bool { return c < ' ' || c > '~' }
+	if err == nil && (len(number) > 64 || strings.ContainsFunc(number, notPrintable)) {
 		err = errors.New("is not 1 to 64 characters of printable ASCII")
 	}
 	if err != nil {
@@ -137,7 +139,8 @@ const (
 // postedForm returns the form in the body, also if a middleware has parsed it.
 func postedForm(r *http.Request) (url.Values, error) {
 	kind, settings, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	unread := r.PostForm == nil || kind == multiPart && r.MultipartForm == nil // ParseForm leaves a multipart body unread
+	// ParseForm leaves a multipart body unread.
+	unread := r.PostForm == nil || kind == multiPart && r.MultipartForm == nil
 	if !unread || r.Body == nil || kind != urlEncoded && kind != multiPart && kind != inJSON {
 		return r.PostForm, nil
 	}
@@ -154,7 +157,8 @@ func postedForm(r *http.Request) (url.Values, error) {
 	case kind == inJSON:
 		return readObject(raw)
 	}
-	form, err := multipart.NewReader(bytes.NewReader(raw), settings["boundary"]).ReadForm(maxCall) // a limit that keeps files in memory
+	parts := multipart.NewReader(bytes.NewReader(raw), settings["boundary"])
+	form, err := parts.ReadForm(maxCall) // a limit that keeps files in memory
 	if err != nil {
 		return nil, errUnreadableBody
 	}

@@ -84,7 +84,9 @@ func Reports(secret string, take func(context.Context, Report) error, opts *Opti
 
 // Unsubscriptions returns a handler of unsubscriptions, which the gateway sends by GET [public]. It
 // calls take for each; see [Unsubscription]. The error names the argument at fault.
-func Unsubscriptions(secret string, take func(context.Context, Unsubscription) error, opts *Options) (http.Handler, error) {
+func Unsubscriptions(
+	secret string, take func(context.Context, Unsubscription) error, opts *Options,
+) (http.Handler, error) {
 	return newHandler("unsubscription", secret, parseUnsubscription, take, opts)
 }
 
@@ -119,7 +121,12 @@ type handler[T call] struct {
 	logger       *slog.Logger
 }
 
-func newHandler[T call](kind, secret string, parse func(url.Values) (T, error), take func(context.Context, T) error, opts *Options) (http.Handler, error) {
+func newHandler[T call](
+	kind, secret string,
+	parse func(url.Values) (T, error),
+	take func(context.Context, T) error,
+	opts *Options,
+) (http.Handler, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
@@ -133,7 +140,14 @@ func newHandler[T call](kind, secret string, parse func(url.Values) (T, error), 
 	case take == nil:
 		return nil, errors.New("smslink: the webhook's callback is nil")
 	}
-	h := &handler[T]{kind: kind, isSecret: matcher(secret), parse: parse, take: take, answer: opts.Answer, logger: opts.Logger}
+	h := &handler[T]{
+		kind:     kind,
+		isSecret: matcher(secret),
+		parse:    parse,
+		take:     take,
+		answer:   opts.Answer,
+		logger:   opts.Logger,
+	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
@@ -166,7 +180,8 @@ func (h *handler[T]) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet && (r.Method != http.MethodPost || h.kind == "unsubscription") {
-		h.logger.WarnContext(ctx, "smslink: webhook: not what the gateway sends", "kind", h.kind, "error", "the method is not one that the gateway uses")
+		h.logger.WarnContext(ctx, "smslink: webhook: not what the gateway sends",
+			"kind", h.kind, "error", "the method is not one that the gateway uses")
 		w.Header().Set("Allow", h.methods())
 		h.say(w, http.StatusMethodNotAllowed, "only "+strings.ReplaceAll(h.methods(), ",", " and")+" is allowed")
 		return
@@ -260,9 +275,11 @@ func (h *handler[T]) log(ctx context.Context, c T, r result) {
 	case r.err == nil:
 		h.logger.DebugContext(ctx, "smslink: webhook: taken", "kind", h.kind, "call", c)
 	case r.panicType != "":
-		h.logger.ErrorContext(ctx, "smslink: webhook: the callback panicked", "kind", h.kind, "call", c, "panic_type", r.panicType, "stack", r.stack)
+		h.logger.ErrorContext(ctx, "smslink: webhook: the callback panicked",
+			"kind", h.kind, "call", c, "panic_type", r.panicType, "stack", r.stack)
 	default:
-		h.logger.ErrorContext(ctx, "smslink: webhook: the callback failed", "kind", h.kind, "call", c, "error_type", fmt.Sprintf("%T", r.err))
+		h.logger.ErrorContext(ctx, "smslink: webhook: the callback failed",
+			"kind", h.kind, "call", c, "error_type", fmt.Sprintf("%T", r.err))
 	}
 }
 
@@ -270,7 +287,8 @@ func (h *handler[T]) log(ctx context.Context, c T, r result) {
 func stack() string {
 	var b strings.Builder
 	callers := make([]uintptr, 32)
-	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)]) // skip Callers, stack and call's deferred function
+	const skip = 3 // Callers, stack and call's deferred function
+	frames := runtime.CallersFrames(callers[:runtime.Callers(skip, callers)])
 	for {
 		frame, more := frames.Next()
 		b.WriteString(frame.Function + ":" + strconv.Itoa(frame.Line) + " ")

@@ -158,7 +158,8 @@ func matchLength(src []byte, from, at int) int {
 	length := 4
 	if at+maxMatch <= len(src) {
 		for ; length+8 <= maxMatch; length += 8 {
-			if diff := binary.LittleEndian.Uint64(src[at+length:]) ^ binary.LittleEndian.Uint64(src[from+length:]); diff != 0 {
+			here, there := binary.LittleEndian.Uint64(src[at+length:]), binary.LittleEndian.Uint64(src[from+length:])
+			if diff := here ^ there; diff != 0 {
 				return length + bits.TrailingZeros64(diff)/8
 			}
 		}

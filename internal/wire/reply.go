@@ -95,7 +95,7 @@ func (r Reply) All() iter.Seq[string] {
 		for rest, more := r.Entries, true; more; {
 			var entry string
 			entry, rest, more = strings.Cut(rest, ",")
-			if entry != "" && (entry[0] <= ' ' || entry[len(entry)-1] <= ' ' || entry[0] >= 0x80 || entry[len(entry)-1] >= 0x80) {
+			if entry != "" && (!isVisible(entry[0]) || !isVisible(entry[len(entry)-1])) {
 				entry = strings.TrimSpace(entry)
 			}
 			if entry != "" && !yield(entry) {
@@ -104,6 +104,9 @@ func (r Reply) All() iter.Seq[string] {
 		}
 	}
 }
+
+// isVisible reports whether c is ASCII and no white space, as the ends of most entries are.
+func isVisible(c byte) bool { return ' ' < c && c < 0x80 }
 
 // AppendEntry appends e. The caller writes the commas between entries.
 func AppendEntry(dst []byte, e Entry) []byte {
