@@ -38,15 +38,11 @@ type sandboxOptions struct {
 	faults       string
 	fault        []string
 	unknown      []string
-	senders      []string
-	zeroTestIDs  bool
-	perSegment   bool
-	callback     string
-	callbackPost bool
 	deliverAfter string
-	unsubscribe  string
-	reply        string
-	replyBy      string
+
+	gateway  smslinktest.Options
+	reports  smslinktest.Reports
+	webhooks smslinktest.Webhooks
 }
 
 // manual is the value of --deliver-after that leaves reports to the page's buttons.
@@ -123,21 +119,22 @@ Exit codes:
 		"`FAULT`, as on a line of that file, after those of --faults; may be repeated")
 	flags.StringSliceVar(&opts.unknown, "unknown-number", nil,
 		"`RECEIVERS` that fail, in digits as in 0712345678; may be repeated")
-	flags.StringSliceVar(&opts.senders, "sender", nil,
+	flags.StringSliceVar(&opts.gateway.Senders, "sender", nil,
 		"`NAMES` of senders that are approved, or * for all; may be repeated")
-	flags.BoolVar(&opts.zeroTestIDs, "zero-test-ids", false, "give every message in test mode the remote id 0")
-	flags.StringVar(&opts.callback, "callback", "", "`URL` to call with delivery reports")
-	flags.BoolVar(&opts.callbackPost, "callback-post", false, "call it by POST instead of GET")
-	flags.BoolVar(&opts.perSegment, "report-per-segment", false, "report a long SMS once for each segment")
-	flags.StringVar(&opts.unsubscribe, "unsubscribe-callback", "", "`URL` to call with unsubscriptions")
-	flags.StringVar(&opts.reply, "reply-callback", "", "`URL` to call with replies")
-	flags.StringVar(&opts.replyBy, "reply-by", smslinktest.ByGet, "call it by `METHOD` GET, POST, or JSON in a POST")
+	flags.BoolVar(&opts.gateway.ZeroTestIDs, "zero-test-ids", false, "give every message in test mode the remote id 0")
+	flags.StringVar(&opts.reports.URL, "callback", "", "`URL` to call with delivery reports")
+	flags.BoolVar(&opts.reports.Post, "callback-post", false, "call it by POST instead of GET")
+	flags.BoolVar(&opts.reports.PerSegment, "report-per-segment", false, "report a long SMS once for each segment")
+	flags.StringVar(&opts.webhooks.Unsubscriptions, "unsubscribe-callback", "", "`URL` to call with unsubscriptions")
+	flags.StringVar(&opts.webhooks.Replies, "reply-callback", "", "`URL` to call with replies")
+	flags.StringVar(&opts.webhooks.RepliesBy, "reply-by", smslinktest.ByGet,
+		"call it by `METHOD` GET, POST, or JSON in a POST")
 	flags.StringVar(&opts.deliverAfter, "deliver-after", "2s", "`TIME` from an upload to its deliveries, or "+manual)
 	return cmd
 }
 
 func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
-	settings, faults, err := opts.gateway(c)
+	settings, faults, err := opts.settings(c)
 	if err != nil {
 		return err
 	}
@@ -154,8 +151,8 @@ func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
 
 	use := newUsage(gateway, listener, settings)
 	page := inbox.New(gateway, inbox.Usage{
-		Endpoint: use.Endpoint, ConnectionID: use.ConnectionID, Password: use.Password, Callback: opts.callback,
-		Unsubscriptions: opts.unsubscribe, Replies: opts.reply,
+		Endpoint: use.Endpoint, ConnectionID: use.ConnectionID, Password: use.Password, Callback: opts.reports.URL,
+		Unsubscriptions: opts.webhooks.Unsubscriptions, Replies: opts.webhooks.Replies,
 		Export: use.export(), Command: use.firstCommand(),
 	})
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -179,13 +176,10 @@ func sandbox(ctx context.Context, c cli.Console, opts sandboxOptions) error {
 	return nil
 }
 
-// gateway checks the flags and returns the gateway's settings and faults.
-func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslinktest.Fault, error) {
-	settings := &smslinktest.Options{
-		Senders: o.senders, ZeroTestIDs: o.zeroTestIDs,
-		Reports:  &smslinktest.Reports{URL: o.callback, Post: o.callbackPost, PerSegment: o.perSegment},
-		Webhooks: &smslinktest.Webhooks{Unsubscriptions: o.unsubscribe, Replies: o.reply, RepliesBy: o.replyBy},
-	}
+// settings checks the flags and returns the gateway's settings and faults.
+func (o *sandboxOptions) settings(c cli.Console) (*smslinktest.Options, []smslinktest.Fault, error) {
+	settings := &o.gateway
+	settings.Reports, settings.Webhooks = &o.reports, &o.webhooks
 	if id, password := c.Getenv(account.EnvConnectionID), c.Getenv(account.EnvPassword); id != "" && password != "" {
 		settings.ConnectionID, settings.Password = id, password
 	}
@@ -195,11 +189,13 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 	if o.credit < 0 {
 		return nil, nil, errors.New("--credit takes a whole number from 0")
 	}
-	if o.callback == "" && o.callbackPost {
+	if o.reports.URL == "" && o.reports.Post {
 		return nil, nil, errors.New("--callback-post needs --callback")
 	}
 	for _, flag := range []struct{ name, value string }{
-		{"--callback", o.callback}, {"--unsubscribe-callback", o.unsubscribe}, {"--reply-callback", o.reply},
+		{"--callback", o.reports.URL},
+		{"--unsubscribe-callback", o.webhooks.Unsubscriptions},
+		{"--reply-callback", o.webhooks.Replies},
 	} {
 		if flag.value == "" {
 			continue
@@ -209,17 +205,17 @@ func (o *sandboxOptions) gateway(c cli.Console) (*smslinktest.Options, []smslink
 			return nil, nil, errors.New(flag.name + " is not an absolute http or https URL")
 		}
 	}
-	if !slices.Contains([]string{smslinktest.ByGet, smslinktest.ByPost, smslinktest.ByJSON}, o.replyBy) {
+	if !slices.Contains([]string{smslinktest.ByGet, smslinktest.ByPost, smslinktest.ByJSON}, o.webhooks.RepliesBy) {
 		return nil, nil, errors.New("--reply-by takes GET, POST or JSON")
 	}
 	if o.deliverAfter == manual {
-		settings.Reports.Manual = true
+		o.reports.Manual = true
 	} else {
 		delay, err := time.ParseDuration(o.deliverAfter)
 		if err != nil || delay < 0 {
 			return nil, nil, fmt.Errorf("--deliver-after takes a time, such as 5s, or %s", manual)
 		}
-		settings.Reports.Delay = delay
+		o.reports.Delay = delay
 	}
 	faults, err := readFaults(o.faults, o.fault)
 	return settings, faults, err
