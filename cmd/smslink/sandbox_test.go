@@ -230,7 +230,7 @@ func TestSandbox_saysHowToUseIt(t *testing.T) {
 	code := cli.Run(ctx, cli.Console{In: strings.NewReader(""), Out: &out, Err: &errOut, Getenv: func(string) string { return "" }}, newCommand, []string{"sandbox", "--listen", "127.0.0.1:0"})
 	require.Equal(t, cli.ExitAccepted, code, errOut.String())
 	require.Contains(t, out.String(), "export SMSLINK_CONNECTION_ID=test-connection SMSLINK_PASSWORD=test-password\n")
-	require.True(t, strings.HasSuffix(out.String(), "Ctrl-C\nends the sandbox.\n"), "its last line ends: %q", out.String())
+	require.True(t, strings.HasSuffix(out.String(), "Ctrl-C ends\nthe sandbox.\n"), "its last line ends: %q", out.String())
 	require.Regexp(t, `printf 'id,to,text\\n1,0712345678,Salut!\\n' \| smslink send --endpoint http://127\.0\.0\.1:\d+/sms/gateway/communicate/bulk-v3\.php -\n`, out.String())
 }
 

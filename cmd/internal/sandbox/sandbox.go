@@ -298,8 +298,8 @@ Send a first message to it from another shell:
   %s
   %s
 
-A program in any language needs the endpoint and the same two values. Ctrl-C
-ends the sandbox.
+Any program needs the endpoint, the connection id and the password. Ctrl-C ends
+the sandbox.
 `, u.URL, u.Endpoint, u.Balance, settings, u.firstCommand())
 	return out.Err
 }
