@@ -1,6 +1,7 @@
 package smslink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -304,21 +305,16 @@ type Batch struct {
 // about a message, its Result has [StatusUnreported].
 func (b *Batch) Results() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
+		var results []Result
+		var err error
 		if b.Response != nil {
-			for _, result := range b.Response.Results {
-				if !yield(result, result.Err()) {
-					return
-				}
-			}
+			results = b.Response.Results
 		} else {
-			for _, id := range b.Package.ids() {
-				result, err := Result{ID: id}, b.Err
-				if err == nil { // only if the caller has changed the batch
-					err = result.Err()
-				}
-				if !yield(result, err) {
-					return
-				}
+			results, err = b.Package.emptyResults(), b.Err
+		}
+		for _, result := range results {
+			if !yield(result, cmp.Or(err, result.Err())) {
+				return
 			}
 		}
 		for _, err := range b.Invalid {

@@ -84,7 +84,7 @@ func (t *Telemetry) count(ctx context.Context, began *start, data smslink.Upload
 	t.size.Record(ctx, int64(began.Bytes), anyOutcome)
 }
 
-// bounded returns an HTTP status code, or 0 for one that is not one.
+// bounded returns statusCode if it is from 100 to 599, else 0, so that there are few values.
 func bounded(statusCode int) int {
 	if statusCode < 100 || statusCode > 599 {
 		return 0
@@ -123,9 +123,9 @@ func describe(span trace.Span, data smslink.UploadEnd) {
 	}
 }
 
-// isCode reports whether a server's word is a short number, as the gateway's codes are.
-func isCode(word string) bool {
-	return word != "" && len(word) <= 3 && strings.Trim(word, "0123456789") == ""
+// isCode reports whether code is a short number, as the gateway's codes are.
+func isCode(code string) bool {
+	return code != "" && len(code) <= 3 && strings.Trim(code, "0123456789") == ""
 }
 
 // outcomeName returns the outcome as an attribute's value.
@@ -142,8 +142,8 @@ func outcomeName(o smslink.Outcome) string {
 	}
 }
 
-// statusName returns the status as an attribute's value. Those that are not documented have one, so
-// that there are few values.
+// statusName returns the status as an attribute's value. All undocumented ones have the same value,
+// so that there are few.
 func statusName(s smslink.Status) string {
 	if s.Outcome() == smslink.OutcomeInDoubt && s != smslink.StatusUnreported {
 		return "other"
