@@ -54,7 +54,7 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(&opts.price, "price", "price of one SMS, such as 0.04 or 0,04, in any currency")
+	opts.price.AddTo(cmd)
 	flags.BoolVar(&opts.Fold, "fold", false, "check the texts as send --fold sends them")
 	opts.AddTo(cmd)
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")

@@ -34,6 +34,25 @@ func emptyFlag(f *pflag.Flag) error {
 	return fmt.Errorf("--%s is empty; give it a value or leave it out (is a variable unset?)", f.Name)
 }
 
+// Value is the value of a flag that a function parses.
+type Value struct {
+	Kind  string // what the help calls it
+	Given string // as it was given; before that, the default
+	Read  func(string) error
+}
+
+// String returns the value as it was given.
+func (v *Value) String() string { return v.Given }
+
+// Type is what the help calls the value.
+func (v *Value) Type() string { return v.Kind }
+
+// Set reads the value.
+func (v *Value) Set(given string) error {
+	v.Given = given
+	return v.Read(given)
+}
+
 // Collector is implemented by the value of a flag that may be repeated.
 type Collector interface{ Collects() }
 

@@ -58,17 +58,17 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().Var(&o.columns, "column", "a column's name in the header, such as to=destinatar; "+
 		"send_at= leaves it out; may be repeated")
 	cmd.Flags().StringVar(&o.sheet, "sheet", "", "the `NAME` of the workbook's sheet, instead of the first one")
-	cmd.Flags().Var(&value{kind: "include|skip", read: o.setHiddenRows}, "hidden-rows", "rows that a workbook's "+
-		"sheet does not show, because of a filter perhaps")
+	cmd.Flags().Var(&cli.Value{Kind: "include|skip", Read: o.setHiddenRows}, "hidden-rows", "what to do with rows "+
+		"that a workbook's sheet hides, by a filter perhaps")
 	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 "+
 		"in CSV as 0712345678 and +40712345678")
-	cmd.Flags().Var(&value{kind: "ZONE", read: o.setZone}, "zone", "the time zone of times that are written without "+
+	cmd.Flags().Var(&cli.Value{Kind: "ZONE", Read: o.setZone}, "zone", "the time zone of times that are written without "+
 		"one, such as Europe/Bucharest")
-	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` to send rows at that have none, as send_at has it; "+
-		"instead of now")
-	cmd.Flags().Var(&value{kind: "TEXT", read: o.setText}, "text", "the text of every row, with columns to fill in, "+
+	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` at which rows without one are sent, "+
+		"written as in send_at; without it, now")
+	cmd.Flags().Var(&cli.Value{Kind: "TEXT", Read: o.setText}, "text", "the text of every row, with columns to fill in, "+
 		"such as 'Bună, {prenume|client}!'; {{ is a brace")
-	cmd.Flags().Var(&value{kind: "FILE", read: o.readText}, "text-file", "the same, from a file in UTF-8")
+	cmd.Flags().Var(&cli.Value{Kind: "FILE", Read: o.readText}, "text-file", "the same, from a file in UTF-8")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 	cmd.ValidArgsFunction = cli.CompleteFiles
 	cli.Complete(cmd, "hidden-rows", cli.OneOf("include", "skip"))
@@ -116,27 +116,6 @@ func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *camp
 		},
 	})
 	return opened, err
-}
-
-// value is the value of a flag that is parsed by a function.
-type value struct {
-	kind  string // what help calls it
-	given string
-	read  func(string) error
-}
-
-var _ pflag.Value = (*value)(nil)
-
-// String returns the value as it was given.
-func (v *value) String() string { return v.given }
-
-// Type is what help calls the value.
-func (v *value) Type() string { return v.kind }
-
-// Set reads the value.
-func (v *value) Set(given string) error {
-	v.given = given
-	return v.read(given)
 }
 
 func (o *Flags) setHiddenRows(given string) error {

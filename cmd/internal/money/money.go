@@ -8,25 +8,25 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// Price is the value of a flag: the price of one SMS, from 0 on, with a point or a comma.
+// Price is the price of one SMS. The zero value is none.
 type Price struct {
 	Value float64
 	text  string // as it was given; empty if it was not
 }
 
-var _ pflag.Value = (*Price)(nil)
+// AddTo adds the flag --price to a command.
+func (p *Price) AddTo(cmd *cobra.Command) {
+	cmd.Flags().Var(&cli.Value{Kind: "PRICE", Read: p.read}, "price",
+		"price of one SMS, such as 0.04 or 0,04, in any currency")
+}
 
-// String returns the price as it was given.
-func (p *Price) String() string { return p.text }
-
-// Type is what help calls the value.
-func (p *Price) Type() string { return "PRICE" }
-
-// Set reads a price.
-func (p *Price) Set(text string) error {
+// read reads a price from 0 on, with a point or a comma.
+func (p *Price) read(text string) error {
 	if strings.Count(text, ".")+strings.Count(text, ",") > 1 {
 		return errors.New("write it with one decimal sign, such as 0.04 or 0,04")
 	}

@@ -66,7 +66,7 @@ that ignore opt-outs.`,
 		fmt.Sprintf("`N` packages of the bulk lane are uploaded at a time, up to %d", account.MaxConcurrency))
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
 	flags.Var(&opts.hours, "hours", "hours, such as 08:00-22:00, in which the bulk lane is open, in local time")
-	flags.Var((*serve.Address)(&opts.reports), "reports",
+	flags.Var(serve.Address(&opts.reports), "reports",
 		"address and port to take delivery reports and unsubscriptions at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
 	flags.BoolVar(&opts.allowLoss, "allow-loss", false,

@@ -66,7 +66,7 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var((*serve.Address)(&opts.listen), "listen", "address and port to listen on; port 0 takes a free one")
+	flags.Var(serve.Address(&opts.listen), "listen", "address and port to listen on; port 0 takes a free one")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
 	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be repeated")
 	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "remember `N` reports, so that a repeated one is written once")

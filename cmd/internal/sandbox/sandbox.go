@@ -110,7 +110,7 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var((*serve.Address)(&opts.listen), "listen", "address and port to listen on; port 0 takes a free one")
+	flags.Var(serve.Address(&opts.listen), "listen", "address and port to listen on; port 0 takes a free one")
 	flags.BoolVar(&opts.json, "json", false, "print how to use it as one JSON object")
 	flags.IntVar(&opts.credit, "credit", 0, "credit of the account, `N` segments from 0")
 	flags.Lookup("credit").DefValue = "unlimited"

@@ -127,7 +127,7 @@ Exit codes:
 			"--journal and --results are left alone")
 	flags.Var(&opts.hours, "hours",
 		"send only within these hours of --zone, such as 08:00-22:00; at their end, stop as with Ctrl-C")
-	flags.Var(&opts.price, "price", "price of one SMS, such as 0.04 or 0,04, in any currency")
+	opts.price.AddTo(cmd)
 	flags.IntVar(&opts.maxSMS, "max-sms", 0, "send nothing if it takes more than `N` SMS; 0 = no limit")
 	flags.BoolVar(&opts.shortOfCredit, "short-of-credit", false,
 		"with --yes, send although the account has too few SMS left for all")

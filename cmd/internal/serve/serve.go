@@ -9,31 +9,22 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// Address is the value of a flag: the address and the port to listen on.
-type Address string
-
-var _ pflag.Value = (*Address)(nil)
-
-// String returns the address as it was given.
-func (a *Address) String() string { return string(*a) }
-
-// Type is what help calls the value.
-func (a *Address) Type() string { return "ADDRESS" }
-
-// Set reads an address.
-func (a *Address) Set(text string) error {
-	_, port, err := net.SplitHostPort(text)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	if err != nil {
-		return errors.New("write an address and a port, such as 127.0.0.1:8050")
-	}
-	*a = Address(text)
-	return nil
+// Address returns the value of a flag: the address and the port to listen on.
+func Address(address *string) *cli.Value {
+	return &cli.Value{Kind: "ADDRESS", Given: *address, Read: func(given string) error {
+		_, port, err := net.SplitHostPort(given)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
+			return errors.New("write an address and a port, such as 127.0.0.1:8050")
+		}
+		*address = given
+		return nil
+	}}
 }
 
 // Webhooks serves what the gateway calls until ctx is done, within the bounds that a server on the
