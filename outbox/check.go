@@ -15,31 +15,31 @@ import (
 // dead.
 func (o *Outbox) check(ctx context.Context) (newest packageRef, err error) {
 	for range 5 {
-		var passing bool
-		newest, passing, err = o.checkOnce(ctx)
-		if !passing || !sleep(ctx, errorPause, nil) {
+		newest, err = o.checkOnce(ctx)
+		lasts := err == nil || errors.Is(err, errLasting) || errors.Is(err, errUnsafe)
+		if lasts || !sleep(ctx, errorPause, nil) {
 			break
 		}
 	}
 	return newest, err
 }
 
-func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, passing bool, err error) {
+func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, err error) {
 	if err := o.db.PingContext(ctx); err != nil {
-		return newest, true, fmt.Errorf("smslink: the outbox's database can't be reached: %w", err)
+		return newest, fmt.Errorf("smslink: the outbox's database can't be reached: %w", err)
 	}
 	if err := o.checkTables(ctx); err != nil {
-		return newest, !errors.Is(err, errLasting), err
+		return newest, err
 	}
 	if err := o.checkSession(ctx, o.db); err != nil {
-		return newest, !errors.Is(err, errLasting), err
+		return newest, err
 	}
 	s, err := o.state(ctx, nil, packageRef{})
 	if err != nil {
-		return newest, true, errDialect(err)
+		return newest, errDialect(err)
 	}
 	if s.unsafe != "" && !o.opts.AllowLoss {
-		return newest, false, unsafeSettings(s)
+		return newest, unsafeSettings(s)
 	}
 	err = o.inTx(ctx, func(tx *sql.Tx) error {
 		found, err := o.countsFound(ctx, tx)
@@ -56,9 +56,9 @@ func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, passing bool
 		return err
 	})
 	if err != nil {
-		err = explain("changed", err)
+		return newest, explain("changed", err)
 	}
-	return s.newest, err != nil && !errors.Is(err, errLasting), err
+	return s.newest, nil
 }
 
 // tablesVersion is what the migrations write to smslink_meta.
@@ -140,8 +140,8 @@ func (o *Outbox) countsFound(ctx context.Context, tx *sql.Tx) (bool, error) {
 	return n > 0, err
 }
 
-// checkEnqueuer checks the connection that Enqueue uses for the first time. It uses the caller's own,
-// because the pool may have no other.
+// checkEnqueuer checks the connection of the first Enqueue. It uses the caller's own, because the
+// pool may have no other.
 func (o *Outbox) checkEnqueuer(ctx context.Context, tx Tx) error {
 	if o.dialect.session == "" {
 		return nil
@@ -176,16 +176,16 @@ func (o *Outbox) checkEnqueuer(ctx context.Context, tx Tx) error {
 // poolWait is how long the first Enqueue waits for a connection besides the caller's.
 const poolWait = 10 * time.Second
 
-var errNoConnection = errors.New("smslink: the first Enqueue in a TxFunc checks another connection of the outbox's " +
-	"pool, and none is free; allow more than one with SetMaxOpenConns")
+var errNoConnection = errors.New("smslink: the first Enqueue in a TxFunc checks another connection of the " +
+	"outbox's pool, and none is free; allow more with SetMaxOpenConns")
 
-// A savepoint without a transaction does not exist in the next statement.
+// Outside a transaction a savepoint does not outlive its statement.
 const (
 	savepoint           = "SAVEPOINT smslink_check"
 	rollbackToSavepoint = "ROLLBACK TO SAVEPOINT smslink_check"
 )
 
-// inTransaction reports whether q is in a transaction. To begin one in it would commit it.
+// inTransaction reports whether q is in a transaction. Beginning another one would commit it.
 func inTransaction(ctx context.Context, q querier) bool {
 	for _, statement := range []string{savepoint, rollbackToSavepoint} {
 		if _, err := q.ExecContext(ctx, statement); err != nil {
@@ -195,8 +195,8 @@ func inTransaction(ctx context.Context, q querier) bool {
 	return true
 }
 
-// checkConnection checks the connection of a transaction. It inserts a row twice and takes that
-// back, because an enqueuer may have the right to do no more.
+// checkConnection checks the connection of a transaction. It inserts a row twice and rolls that back,
+// because an enqueuer may lack the right to do anything else.
 func (o *Outbox) checkConnection(ctx context.Context, tx querier) error {
 	if err := o.checkSession(ctx, tx); err != nil {
 		return err

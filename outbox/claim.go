@@ -227,20 +227,17 @@ func (r *run) expire(ctx context.Context) error {
 			SELECT id
 			FROM smslink_message
 			WHERE package IS NULL AND ends < %d AND ends <= `, never)
-		n := 0
-		err := r.each(ctx, expired+r.dialect.now+" LIMIT 1", nil, func(func(...any) error) error {
-			n++
-			return nil
-		})
-		if err != nil || n == 0 {
+		first, err := column[int64](ctx, r.Outbox, r.db, expired+r.dialect.now+" LIMIT 1")
+		if err != nil || len(first) == 0 {
 			return err
 		}
+		n := 0
 		err = r.inTx(ctx, func(tx *sql.Tx) error {
 			s, err := r.look(ctx, tx)
 			if err != nil || s.moved {
 				return err
 			}
-			ids, err := r.ids(ctx, tx, fmt.Sprintf(`%s?
+			ids, err := column[int64](ctx, r.Outbox, tx, fmt.Sprintf(`%s?
 				ORDER BY ends
 				LIMIT %d%s`, expired, expireBatch, r.dialect.skipLocked), s.now)
 			if n = len(ids); err != nil || n == 0 {
@@ -255,17 +252,6 @@ func (r *run) expire(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// ids returns the ids that a query selects.
-func (o *Outbox) ids(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []int64, err error) {
-	err = o.eachIn(ctx, tx, query, args, func(scan func(...any) error) error {
-		var id int64
-		err := scan(&id)
-		ids = append(ids, id)
-		return err
-	})
-	return ids, err
 }
 
 func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, now int64) error {

@@ -57,8 +57,8 @@ type Tx interface {
 //		return tag.RowsAffected(), err
 //	})
 //
-// On MySQL and MariaDB the first [Outbox.Enqueue] in a TxFunc needs another connection of the outbox's
-// database for a moment.
+// On MySQL and MariaDB the first [Outbox.Enqueue] in a TxFunc needs another connection of the
+// outbox's database for a moment.
 type TxFunc func(ctx context.Context, query string, args ...any) (rows int64, err error)
 
 // ExecContext calls f.

@@ -94,7 +94,7 @@ func (o *Outbox) eachUnpackaged(ctx context.Context, packages string, before int
 	for {
 		n := 0
 		err := o.eraseTx(ctx, func(tx *sql.Tx) error {
-			ids, err := o.ids(ctx, tx, fmt.Sprintf(`
+			ids, err := column[int64](ctx, o, tx, fmt.Sprintf(`
 				SELECT id
 				FROM smslink_message
 				WHERE package IN %s AND ends < ?
@@ -138,14 +138,11 @@ func (o *Outbox) forgetReports(ctx context.Context, before int64) error {
 	}
 }
 
-// endedPackage is a package that ended, with the number of its messages.
-type endedPackage struct{ id, messages int64 }
-
 // eachEnded runs statements for those packages that ended before a time and do not wait for a
 // person.
 func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, statements ...string) error {
 	for {
-		var packages []endedPackage
+		var packages []struct{ id, messages int64 }
 		err := o.each(ctx, fmt.Sprintf(`
 			SELECT id, messages
 			FROM smslink_package
@@ -153,7 +150,7 @@ func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, 
 			ORDER BY ended
 			LIMIT %d`, condition, eraseBatch), []any{before},
 			func(scan func(...any) error) error {
-				var p endedPackage
+				var p struct{ id, messages int64 }
 				err := scan(&p.id, &p.messages)
 				packages = append(packages, p)
 				return err
@@ -166,24 +163,20 @@ func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, 
 			for rows := packages[0].messages; n < len(packages) && rows < eraseBatch; n++ {
 				rows += packages[n].messages
 			}
-			if err := o.eraseTx(ctx, func(tx *sql.Tx) error {
-				return o.execForEach(ctx, tx, packages[:n], statements)
-			}); err != nil {
+			err := o.eraseTx(ctx, func(tx *sql.Tx) error {
+				for _, p := range packages[:n] {
+					for _, statement := range statements {
+						if _, err := o.exec(ctx, tx, statement, p.id); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			})
+			if err != nil {
 				return err
 			}
 			packages = packages[n:]
 		}
 	}
-}
-
-// execForEach runs statements for each package.
-func (o *Outbox) execForEach(ctx context.Context, tx *sql.Tx, packages []endedPackage, statements []string) error {
-	for _, p := range packages {
-		for _, statement := range statements {
-			if _, err := o.exec(ctx, tx, statement, p.id); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// resolvedDB is a database in which a person has resolved each package as not sent. It answers about
-// a package once two transactions have asked.
+// resolvedDB is a database in which a person has resolved each package as not sent. It answers
+// about a package once two transactions have asked.
 type resolvedDB struct{ asked *sync.WaitGroup }
 
 func (d resolvedDB) Connect(context.Context) (driver.Conn, error) { return d, nil }

@@ -10,8 +10,9 @@ import (
 )
 
 // OptOut records in tx that numbers want no more messages, and ends those that are queued to them
-// as [OptedOut], except in lanes that ignore opt-outs. It returns how many numbers had not opted out
-// before. What is enqueued later ends in the same way. A message that was claimed before is sent.
+// as [OptedOut], except in lanes that ignore opt-outs. It returns how many numbers had not opted
+// out before. What is enqueued later ends in the same way. A message that was claimed before is
+// sent.
 //
 // Numbers may have any form that [smslink.E164] takes, and its error is returned for any other.
 // Opt-outs are kept until [Outbox.OptIn].
@@ -81,14 +82,12 @@ func (o *Outbox) optedOut(ctx context.Context, q rowsQuerier, numbers []string) 
 		SELECT o.number
 		FROM ` + o.dialect.joinKeys + ` smslink_optout o ON o.number = x.k`
 	for _, array := range jsonArrays(numbers) {
-		err := o.eachIn(ctx, q, query, []any{array}, func(scan func(...any) error) error {
-			var number string
-			err := scan(&number)
-			out[number] = true
-			return err
-		})
+		numbers, err := column[string](ctx, o, q, query, array)
 		if err != nil {
 			return nil, err
+		}
+		for _, number := range numbers {
+			out[number] = true
 		}
 	}
 	return out, nil

@@ -129,7 +129,7 @@ func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (
 	if err != nil {
 		return e, err
 	}
-	ids, err := o.ids(ctx, tx, `
+	ids, err := column[int64](ctx, o, tx, `
 		SELECT m.id
 		FROM smslink_message m`+o.dialect.receiverIndex+`
 		JOIN smslink_outbox v ON v.id = m.id

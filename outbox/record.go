@@ -358,16 +358,12 @@ func (o *Outbox) sweep(ctx context.Context) (swept int, err error) {
 		SELECT id
 		FROM smslink_package
 		WHERE state = 1 AND deadline < ` + o.dialect.now
-	due := false
-	err = o.each(ctx, overdue+" LIMIT 1", nil, func(func(...any) error) error {
-		due = true
-		return nil
-	})
-	if err != nil || !due { // then nothing is written
+	first, err := column[int64](ctx, o, o.db, overdue+" LIMIT 1")
+	if err != nil || len(first) == 0 { // then nothing is written
 		return 0, err
 	}
 	err = o.inTx(ctx, func(tx *sql.Tx) error {
-		ids, err := o.ids(ctx, tx, overdue+o.dialect.skipLocked)
+		ids, err := column[int64](ctx, o, tx, overdue+o.dialect.skipLocked)
 		swept = len(ids)
 		for _, id := range ids {
 			_, err = o.exec(ctx, tx, `

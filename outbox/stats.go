@@ -167,28 +167,34 @@ func (o *Outbox) queuedIn(ctx context.Context, lane string, now int64) (l LaneSt
 
 // listWroteBack lists the workers that have written back, and those that have not.
 func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) error {
-	err := o.each(ctx, "SELECT name FROM smslink_meta WHERE name LIKE 'wrote back %'", nil,
-		func(scan func(...any) error) error {
-			var name string
-			err := scan(&name)
-			stats.WroteBack = append(stats.WroteBack, strings.TrimPrefix(name, wroteBackPrefix))
-			return err
-		})
+	names, err := column[string](ctx, o, o.db, "SELECT name FROM smslink_meta WHERE name LIKE 'wrote back %'")
 	if err != nil {
 		return err
 	}
-	return o.each(ctx, `
+	for _, name := range names {
+		stats.WroteBack = append(stats.WroteBack, strings.TrimPrefix(name, wroteBackPrefix))
+	}
+	workers, err := column[string](ctx, o, o.db, `
 		SELECT DISTINCT worker
 		FROM smslink_package
-		WHERE began > ?`, []any{now - recentAge.Microseconds()},
-		func(scan func(...any) error) error {
-			var worker string
-			err := scan(&worker)
-			if !slices.Contains(stats.WroteBack, worker) {
-				stats.Silent = append(stats.Silent, worker)
-			}
-			return err
-		})
+		WHERE began > ?`, now-recentAge.Microseconds())
+	for _, worker := range workers {
+		if !slices.Contains(stats.WroteBack, worker) {
+			stats.Silent = append(stats.Silent, worker)
+		}
+	}
+	return err
+}
+
+// column returns the values of a query's only column.
+func column[T any](ctx context.Context, o *Outbox, q rowsQuerier, query string, args ...any) (values []T, err error) {
+	err = o.eachIn(ctx, q, query, args, func(scan func(...any) error) error {
+		var value T
+		err := scan(&value)
+		values = append(values, value)
+		return err
+	})
+	return values, err
 }
 
 // each calls f for each row of a query.

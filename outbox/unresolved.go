@@ -225,7 +225,7 @@ func (o *Outbox) resolvable(ctx context.Context, tx *sql.Tx, packageName string,
 	return id, nil
 }
 
-// recordFound records results that a person has found for some of the messages that wait, and returns
+// recordFound records what a person has found out about some of the messages that wait, and returns
 // how many are left in doubt.
 func (o *Outbox) recordFound(
 	ctx context.Context, tx *sql.Tx, packageID int64, waiting []int64, results []smslink.Result,
@@ -257,7 +257,7 @@ const decided = "(1, 2, 3, 4, 5)"
 
 // undecidedOf returns the ids of the messages of a package without a decided status.
 func (o *Outbox) undecidedOf(ctx context.Context, tx *sql.Tx, packageID int64) ([]int64, error) {
-	return o.ids(ctx, tx, `
+	return column[int64](ctx, o, tx, `
 		SELECT id
 		FROM smslink_message
 		WHERE package = ?

@@ -202,7 +202,7 @@ func (b *bench) await(key string, want outbox.State) {
 	}, "%s is not %s", key, want)
 }
 
-// overdue makes it an hour since the packages that are being sent or in doubt were claimed, by their
+// overdue moves the claims of the packages that are being sent or in doubt an hour back, in their
 // rows alone: their workers may go on.
 func (b *bench) overdue() {
 	b.Helper()
