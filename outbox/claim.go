@@ -19,6 +19,7 @@ type claim struct {
 	token  string // worker and 128 random bits; compared in place of ids, which can be reused
 	worker string
 	lane   string
+	most   int   // messages
 	id     int64 // of the package's row
 
 	pkg       *smslink.Package
@@ -76,10 +77,10 @@ func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, er
 // claim puts messages of a lane that have been due since from into a package. If the commit fails,
 // the claim comes with the error: it may have happened, and must be withdrawn. The error is
 // errNothing if another worker was faster or if nothing that was due was valid.
-func (r *run) claim(ctx context.Context, lane string, from int64) (*claim, error) {
+func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*claim, error) {
 	began := time.Now()
 	c := &claim{
-		token: r.worker + "/" + rand.Text(), worker: r.worker, lane: lane,
+		token: r.worker + "/" + rand.Text(), worker: r.worker, lane: lane, most: most,
 		pkg: new(smslink.Package), began: began, deadline: began.Add(r.opts.Timeout),
 	}
 	tx, err := r.begin(ctx)
@@ -172,7 +173,7 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 		FROM smslink_message%s
 		WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ? AND ends > ?
 		ORDER BY due, id
-		LIMIT %d%s`, o.dialect.queueIndex, lane.Messages, o.dialect.skipLocked)), c.lane, from, now, now)
+		LIMIT %d%s`, o.dialect.queueIndex, c.most, o.dialect.skipLocked)), c.lane, from, now, now)
 	if err != nil {
 		return nil, err
 	}

@@ -73,9 +73,10 @@ type Lane struct {
 	// IgnoreOptOuts sends also to numbers that have opted out. It is always set for "urgent".
 	IgnoreOptOuts bool
 
-	// Limiter.WaitN is called before each claim; nil means no limit. A *rate.Limiter of
-	// golang.org/x/time/rate is one, if its burst is no less than Messages.
-	// Goroutines call it concurrently if lanes share it.
+	// Limiter.WaitN is called before each claim with the number of messages that are due; nil means
+	// no limit. The claim has no more messages than that. A *rate.Limiter of golang.org/x/time/rate
+	// will do, if its burst is at least Messages. Goroutines call it concurrently if lanes share
+	// it.
 	Limiter interface {
 		WaitN(ctx context.Context, messages int) error
 	}

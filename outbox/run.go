@@ -172,8 +172,11 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 			case q.messages < lane.Messages && q.now-q.oldest < lane.Wait.Microseconds():
 				sleep(ctx, lane.Poll, r.wake[name])
 				continue
-			case lane.Limiter != nil:
-				err = lane.Limiter.WaitN(ctx, q.messages)
+			}
+			most := lane.Messages
+			if err == nil && lane.Limiter != nil {
+				most = q.messages // the Limiter does not know of later ones
+				err = lane.Limiter.WaitN(ctx, most)
 			}
 			var c *claim
 			if err == nil && r.stopping.Load() > 0 {
@@ -183,7 +186,7 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 				from = q.oldest
 				// A commit that ctx broke off may or may not have happened.
 				claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget)
-				c, err = r.claim(claiming, name, from)
+				c, err = r.claim(claiming, name, from, most)
 				cancel()
 			}
 			if c != nil {

@@ -38,6 +38,7 @@ var cases = []struct {
 	{"a delivery report may come first, and twice", reported},
 	{"five packages in doubt in a row pause all workers", inDoubtInARow},
 	{"a lane does not wait behind another", lanes},
+	{"a package has no more messages than the lane's Limiter was asked for", limited},
 	{"workers of a database that has lost commits halt and write back what they sent", commitsLost},
 	{"a tracer traces each package, with the traces of those who enqueued it", traced},
 	{"a number that has opted out gets no more messages", optedOut},

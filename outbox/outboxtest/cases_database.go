@@ -1,9 +1,11 @@
 package outboxtest
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -53,6 +55,30 @@ func commitsLost(k *kit) {
 	k.await("later", outbox.Accepted)
 	require.Len(k, k.gateway.Messages(), 5)
 }
+
+func limited(k *kit) {
+	all := messages(5)
+	k.enqueue(all[:3]...)
+	// The others are enqueued while the first claim waits.
+	enqueueRest := sync.OnceValue(func() error {
+		_, err := k.box.Enqueue(k.Context(), k.db, all[3:]...)
+		return err
+	})
+	k.run(k.outbox(func(opts *outbox.Options) {
+		opts.Lanes[outbox.Bulk] = outbox.Lane{Wait: -1, Poll: 10 * time.Millisecond, Limiter: limiter(enqueueRest)}
+	}), k.gateway.Client())
+	k.eventually(func() bool { return len(k.gateway.Messages()) == len(all) })
+	var sizes []int
+	for _, upload := range k.gateway.Uploads() {
+		sizes = append(sizes, upload.Receivers)
+	}
+	require.Equal(k, []int{3, 2}, sizes)
+}
+
+// limiter is a limiter that calls a function and does not wait.
+type limiter func() error
+
+func (l limiter) WaitN(context.Context, int) error { return l() }
 
 func lanes(k *kit) {
 	k.enqueue(messages(300)...)
