@@ -55,7 +55,7 @@ func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
 		return reply, OutcomeInDoubt, fmt.Errorf("%w: %w", status, refusal)
 	case status < 200, status >= 500:
 		return reply, OutcomeInDoubt, status
-	case status >= 300 && mayBeTaken: // whoever set the status
+	case status >= 300 && mayBeTaken: // the status may be a proxy's
 		return reply, OutcomeInDoubt,
 			fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status)
 	case status >= 300 && refusal != nil:

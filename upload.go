@@ -256,7 +256,7 @@ func (t *transport) do(req *http.Request) (*http.Response, error) {
 // The operating system may still send what it got before the deadline. If the connection is closed
 // past the deadline, the system drops what is left. If it is closed earlier, for example because
 // the context was canceled, the system goes on sending. Linux gives up once the peer has
-// acknowledged nothing for as long as the upload had from its start to its deadline.
+// acknowledged nothing for as long as the upload had left when it got the connection.
 //
 // The deadline check needs the DialContext that NewTransport sets. Any other transport may still
 // send when a frozen process wakes.
@@ -277,7 +277,7 @@ func NewTransport() *http.Transport {
 		DisableKeepAlives:   true,
 		IdleConnTimeout:     2 * time.Second, // many servers close kept connections after 5
 		MaxIdleConnsPerHost: 32,
-		DisableCompression:  true, // so that the limit on a reply is one on what arrives
+		DisableCompression:  true, // the limit on a reply is for the bytes that arrive
 		Protocols:           protocols,
 
 		MaxResponseHeaderBytes: 64 << 10,
