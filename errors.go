@@ -224,21 +224,6 @@ var gatewayCodes = map[string]string{
 	"16": "error while sending",
 }
 
-// sealedError is the reason why a sealed package can be neither changed nor sent.
-type sealedError string
-
-const (
-	errBeingSent      sealedError = "the package is being sent by another call"
-	errAcceptedBefore sealedError = "the package was accepted before; " +
-		"Reset it for new messages, or Reopen it to send the same ones twice"
-	errInDoubtBefore sealedError = "the package was sent before and may have been accepted; " +
-		"find out, then Reset it, or Reopen it to risk sending it twice"
-)
-
-func (e sealedError) Error() string { return string(e) }
-
-func (e sealedError) verdict() verdict { return verdict{} }
-
 // stopError is ErrStopped with its reason. It is about no message: the stream may have sent some.
 type stopError struct{ reason error }
 

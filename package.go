@@ -1,6 +1,7 @@
 package smslink
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -93,62 +94,59 @@ type Package struct {
 	// By default, what [ParseReceiver] does not take is invalid.
 	LenientReceivers bool
 
-	state atomic.Int32 // a packageState
-	form  *plainForm   // a pointer, so that fmt prints an address
+	seal atomic.Pointer[sealedError] // nil unless the package is sealed
+	form *plainForm                  // a pointer, so that fmt prints an address
 }
 
-// packageState says whether a package is sealed, and why.
-type packageState int32
+// sealedError is the reason why a sealed package can be neither changed nor sent.
+type sealedError string
 
-const (
-	packageOpen packageState = iota
-	packageSending
-	packageInDoubt
-	packageAccepted
+var (
+	errBeingSent      = sealedError("the package is being sent by another call")
+	errAcceptedBefore = sealedError("the package was accepted before; " +
+		"Reset it for new messages, or Reopen it to send the same ones twice")
+	errInDoubtBefore = sealedError("the package was sent before and may have been accepted; " +
+		"find out, then Reset it, or Reopen it to risk sending it twice")
 )
 
-// sealed returns the reason why the package can be neither changed nor sent, or nil.
+func (e sealedError) Error() string { return string(e) }
+
+func (e sealedError) verdict() verdict { return verdict{} }
+
+// sealed returns the reason why the package is sealed, or nil.
 func (p *Package) sealed() error {
-	switch packageState(p.state.Load()) {
-	case packageSending:
-		return errBeingSent
-	case packageInDoubt:
-		return errInDoubtBefore
-	case packageAccepted:
-		return errAcceptedBefore
+	if seal := p.seal.Load(); seal != nil {
+		return *seal
 	}
 	return nil
 }
 
 // beginSend seals the package during a Send.
 func (p *Package) beginSend() error {
-	if p.state.CompareAndSwap(int32(packageOpen), int32(packageSending)) {
+	if p.seal.CompareAndSwap(nil, &errBeingSent) {
 		return nil
 	}
-	if err := p.sealed(); err != nil {
-		return err
-	}
-	return errBeingSent // it was, until just now
+	return cmp.Or(p.sealed(), error(errBeingSent)) // the other Send may have ended just now
 }
 
 // endSend leaves the package sealed, or opens it if its Send has taken no effect.
 func (p *Package) endSend(outcome Outcome) {
 	switch outcome {
 	case OutcomeNotSent, OutcomeRejected:
-		p.state.Store(int32(packageOpen))
+		p.seal.Store(nil)
 	case OutcomeAccepted:
-		p.state.Store(int32(packageAccepted))
+		p.seal.Store(&errAcceptedBefore)
 	default:
-		p.state.Store(int32(packageInDoubt))
+		p.seal.Store(&errInDoubtBefore)
 	}
 }
 
 // unseal opens the package, unless it is being sent.
 func (p *Package) unseal(method string) {
-	if packageState(p.state.Load()) == packageSending {
+	if p.seal.Load() == &errBeingSent {
 		panic("smslink: " + method + " of a Package that is being sent")
 	}
-	p.state.Store(int32(packageOpen))
+	p.seal.Store(nil)
 }
 
 // Add checks m and appends it to the package. It allocates nothing once the package's memory has

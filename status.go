@@ -95,21 +95,19 @@ const (
 
 // String returns the outcome's name: in doubt, not sent, rejected, accepted, failed or invalid.
 func (o Outcome) String() string {
-	switch o {
-	case OutcomeInDoubt:
-		return "in doubt"
-	case OutcomeNotSent:
-		return "not sent"
-	case OutcomeRejected:
-		return "rejected"
-	case OutcomeAccepted:
-		return "accepted"
-	case OutcomeFailed:
-		return "failed"
-	case OutcomeInvalid:
-		return "invalid"
+	if o < 0 || int(o) >= len(outcomeNames) {
+		return fmt.Sprintf("Outcome(%d)", int(o))
 	}
-	return fmt.Sprintf("Outcome(%d)", int(o))
+	return outcomeNames[o]
+}
+
+var outcomeNames = [...]string{
+	OutcomeInDoubt:  "in doubt",
+	OutcomeNotSent:  "not sent",
+	OutcomeRejected: "rejected",
+	OutcomeAccepted: "accepted",
+	OutcomeFailed:   "failed",
+	OutcomeInvalid:  "invalid",
 }
 
 // OutcomeOf returns the outcome of the messages that err is about:
