@@ -478,7 +478,8 @@ var injections = []string{
 	"\r\nX-Injected: 1",
 }
 
-// No field can change another. Each upload reaches the gateway with the given fields, or is refused.
+// No field can change another. Each upload reaches the gateway with the given fields, or is
+// refused.
 func TestSend_injectionThroughEveryField(t *testing.T) {
 	var seen atomic.Value // the last upload's boundary
 	gw := smslinktest.NewUnstartedGateway(nil)
@@ -641,8 +642,8 @@ const (
 	wrongPassword = "ERROR;7;wrong password"
 )
 
-// After a rejection of the account, one package is sent after a minute, then after two, and so on up
-// to an hour.
+// After a rejection of the account, one package is sent after a minute, then after two, and so on,
+// up to an hour.
 func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var uploads atomic.Int32

@@ -555,8 +555,8 @@ func (j *lostReply) Record(ctx context.Context, results []smslink.Result, notSen
 	return err
 }
 
-// A stream's Record makes messages new. Before the stream's end, another stream may put them in doubt
-// again.
+// A stream's Record makes messages new. Before the stream's end, another stream may put them in
+// doubt again.
 func TestStream_aSecondRecordMakesNothingNew(t *testing.T) {
 	closed := newGateway(t, nil)
 	closed.Close()

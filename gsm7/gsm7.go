@@ -236,8 +236,8 @@ func septetsOf(r rune) int {
 }
 
 // ascii has the septets plus inside for each ASCII character of the alphabet, and 0 for all other
-// bytes. So the sum of eight entries shows whether all eight bytes are in the alphabet, and how many
-// septets they take.
+// bytes. So the sum of eight entries shows whether all eight bytes are in the alphabet, and how
+// many septets they take.
 var ascii = [256]uint16{
 	'\n': one, '\r': one, ' ': one, '!': one, '"': one, '#': one, '$': one,
 	'%': one, '&': one, '\'': one, '(': one, ')': one,

@@ -195,8 +195,8 @@ func inTransaction(ctx context.Context, q querier) bool {
 	return true
 }
 
-// checkConnection checks the connection of a transaction. It inserts a row twice and rolls that back,
-// because an enqueuer may lack the right to do anything else.
+// checkConnection checks the connection of a transaction. It inserts a row twice and rolls that
+// back, because an enqueuer may lack the right to do anything else.
 func (o *Outbox) checkConnection(ctx context.Context, tx querier) error {
 	if err := o.checkSession(ctx, tx); err != nil {
 		return err

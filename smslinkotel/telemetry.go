@@ -80,8 +80,8 @@ func New(opts *Options) (*Telemetry, error) {
 	return t, nil
 }
 
-// Batches yields the batches of a stream, and counts their invalid messages, which a Tracer does not
-// see:
+// Batches yields the batches of a stream, and counts their invalid messages, which a Tracer does
+// not see:
 //
 //	for batch := range telemetry.Batches(ctx, stream.Batches(ctx)) {
 func (t *Telemetry) Batches(ctx context.Context, batches iter.Seq[smslink.Batch]) iter.Seq[smslink.Batch] {

@@ -48,8 +48,8 @@ func (c *collector) client(t testing.TB, gateway *smslinktest.Gateway, opts smsl
 
 const unreachable = "0700000000"
 
-// texts yields n messages of 1 to 3 segments, a tenth of them to a number that fails, and an invalid
-// one.
+// texts yields n messages of 1 to 3 segments, a tenth of them to a number that fails, and an
+// invalid one.
 func texts(n int) iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
 		for id := range n {

@@ -3,6 +3,7 @@ package smslinkotel
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func (t *Telemetry) count(ctx context.Context, began *start, data smslink.Upload
 
 	if data.Outcome == smslink.OutcomeAccepted {
 		for status, n := range data.Statuses {
-			withStatus := append(outcome, statusKey.String(statusName(status)))
+			withStatus := append(slices.Clip(outcome), statusKey.String(statusName(status)))
 			t.messages.Add(ctx, int64(n), metric.WithAttributes(withStatus...))
 		}
 	} else {

@@ -21,8 +21,8 @@ import (
 // that the gateway rejects, for example for a wrong password, meets only faults before reading; any
 // other injected fault stays for the next upload.
 type Fault struct {
-	// Name is what [Upload].Fault says about an upload that met the fault. The functions that return a
-	// fault set it to a short name, such as "lose-reply". It can be changed.
+	// Name is what [Upload].Fault says about an upload that met the fault. The functions that
+	// return a fault set it to a short name, such as "lose-reply". It can be changed.
 	Name string
 
 	stage stage

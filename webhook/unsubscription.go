@@ -27,8 +27,8 @@ type Unsubscription struct {
 	Text string    // of the message
 	Time time.Time // of the message, in UTC, to the second; zero if it did not come as Unix seconds
 
-	// Status is 1 if the number is blocked, -4 if the account has no blocking rule, -5 if its service
-	// is not active, and 0 if the gateway sent none.
+	// Status is 1 if the number is blocked, -4 if the account has no blocking rule, -5 if its
+	// service is not active, and 0 if the gateway sent none.
 	Status        int
 	StatusMessage string // the status as text
 	ServiceIDs    string // of the services that the number is blocked for, unchanged

@@ -87,7 +87,7 @@ func TestResolve_fromReport(t *testing.T) {
 	require.ErrorContains(t, err, "the package may still be sent; end its worker ")
 	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db"))
 	require.NoError(t, err)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	_, err = db.ExecContext(t.Context(), "UPDATE smslink_package SET began = began - 3600000000, deadline = deadline - 3600000000")
 	require.NoError(t, err)
 	out, err = run(t.Context(), "resolve", u.Package, "--not-sent", "--by", "Ana", "--reason", "a test")
