@@ -84,8 +84,8 @@ var errLasting = errors.New("smslink: the outbox's tables can't be used")
 var errFoundRows = fmt.Errorf("%w: the connection counts rows that an UPDATE found, not those that it changed; "+
 	"leave clientFoundRows off", errLasting)
 
-// explain returns an error that says why the outbox's tables can't be read or changed. It knows the
-// cause by the text of the driver's error alone.
+// explain returns an error that says why the outbox's tables can't be read or changed. It
+// recognizes the cause by the text of the driver's error.
 func explain(what string, err error) error {
 	if errors.Is(err, errLasting) {
 		return err

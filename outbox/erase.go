@@ -69,7 +69,7 @@ func (r *run) eraseHourly(ctx context.Context) error {
 const eraseBatch = 1000
 
 // eraseTx runs f in a transaction, and then leaves the database to others for as long. SQLite has
-// one lock, and whoever waits for it looks only now and then.
+// one lock, and those who wait for it only try now and then.
 func (o *Outbox) eraseTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	began := time.Now()
 	if err := o.inTx(ctx, f); err != nil {

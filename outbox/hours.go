@@ -10,8 +10,8 @@ import (
 
 // Hours are the hours of each day in which a lane is open. The zero value is always open.
 type Hours struct {
-	// From and To are what the clock on the wall shows, as whole minutes since midnight: 8 and 22
-	// hours mean from 08:00 to 22:00. If To is before From, the lane is open overnight.
+	// From and To are local times of the day, as whole minutes since midnight: 8 and 22 hours mean
+	// from 08:00 to 22:00. If To is before From, the lane is open overnight.
 	From, To time.Duration
 
 	// Location is the time zone of From and To; nil means UTC. Hours are local time, also on days
@@ -57,8 +57,8 @@ func (h Hours) in(t time.Time) time.Time {
 }
 
 // change returns the first minute after t, or the last one before it if step is below 0, at which
-// the lane is not as it is at t. Looking at each minute needs to know nothing of how clocks are
-// changed.
+// the lane is not as it is at t. It tries each minute, so that it needs no knowledge of when clocks
+// change.
 func (h Hours) change(t time.Time, step time.Duration) time.Time {
 	now := h.open(t)
 	at := h.in(t).Truncate(time.Minute)

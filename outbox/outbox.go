@@ -199,7 +199,7 @@ const lockWait = 5 * time.Second
 var errLocked = errors.New(
 	"smslink: another transaction holds what is to be changed, perhaps that of a frozen worker; end it first")
 
-// lock locks the row of a table that has that value.
+// lock locks the row of a table whose column has that value.
 func (o *Outbox) lock(ctx context.Context, tx *sql.Tx, table, column, value string) error {
 	if o.dialect.skipLocked == "" { // begin has locked the whole database
 		return nil
@@ -255,8 +255,8 @@ type packageRef struct {
 }
 
 // state reads the state, in a transaction of its own if tx is nil, and compares it with the newest
-// package seen before. The zero packageRef matches any state. It must see committed packages only,
-// all at one time: else it would take one that is rolled back, or is just being committed, for
+// package seen before. The zero packageRef matches any state. It must read committed packages only,
+// in one snapshot. Otherwise a package whose transaction is rolled back or still open would look
 // lost.
 func (o *Outbox) state(ctx context.Context, tx *sql.Tx, seen packageRef) (s state, err error) {
 	var q querier = o.db

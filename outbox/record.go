@@ -298,9 +298,9 @@ func (o *Outbox) queueUnpaid(ctx context.Context, tx *sql.Tx, c *claim, ids []in
 	return err
 }
 
-// keepAccepted returns messages of a package to another package that was accepted with them, so
-// that they are not queued again. A message is in two packages if a person has wrongly said of the
-// first that it was not sent.
+// keepAccepted moves the messages of a package that were accepted in another one back to that one,
+// so that they are not queued again. A message has been in two packages if a person wrongly said
+// that the first was not sent.
 func (o *Outbox) keepAccepted(ctx context.Context, tx *sql.Tx, packageID int64) error {
 	const accepted = `(
 			SELECT max(r.package)

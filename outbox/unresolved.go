@@ -49,7 +49,7 @@ type UnresolvedMessage struct {
 	smslink.Message
 
 	// Same is the number of other messages in the outbox with that receiver and text that were
-	// sent, or may have been. A report in which the message is found may speak of them.
+	// sent, or may have been. If a report lists the message, it may mean one of these.
 	Same int
 }
 
@@ -109,8 +109,8 @@ type Resolution struct {
 	// example from the account's report: see [Outbox.UnresolvedMessages].
 	Results []smslink.Result
 
-	// Verdict is on the messages that are in doubt or were rejected, except those in Results. With
-	// Results it may be 0: the other messages stay in doubt.
+	// Verdict applies to the messages that are in doubt or were rejected, except those in Results.
+	// With Results it may be 0: the other messages stay in doubt.
 	Verdict Verdict
 
 	By, Reason string // must not be empty
@@ -125,7 +125,7 @@ var (
 var errRecordedAsSent = errors.New("smslink: no message of the package is in doubt, and what was recorded as sent is " +
 	"not queued again; enqueue it under another key if it must be sent")
 
-var errUnsigned = errors.New("smslink: say by whom and why")
+var errUnsigned = errors.New("smslink: the name or the reason is empty")
 
 // Resolve records a person's verdict on a package that is in doubt or was rejected.
 //

@@ -146,7 +146,7 @@ func (k *kit) record(key string) outbox.Record {
 	return records[0]
 }
 
-// eventually is how long a case waits for what must come.
+// eventually is how long a case waits for a condition.
 const eventually = 2 * time.Minute
 
 // eventually waits until cond holds. It calls cond in the case's own goroutine, which may fail in
@@ -155,7 +155,7 @@ func (k *kit) eventually(cond func() bool, msgAndArgs ...any) {
 	k.Helper()
 	for began := time.Now(); !cond(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > eventually {
-			require.Fail(k, "it does not come", msgAndArgs...)
+			require.Fail(k, "the condition does not hold", msgAndArgs...)
 		}
 	}
 }

@@ -175,7 +175,7 @@ func TestEnqueue_firstWithOneConnection(t *testing.T) {
 	b := newBench(t, mariadbOn(server), nil)
 	db := opened(t, server)
 	db.SetMaxOpenConns(1)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	conn := func(t *testing.T, statements ...string) *sql.Conn {
 		conn, err := db.Conn(ctx)

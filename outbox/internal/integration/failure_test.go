@@ -188,7 +188,7 @@ func eventually(t testing.TB, cond func() bool, msgAndArgs ...any) {
 	t.Helper()
 	for began := time.Now(); !cond(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > 3*time.Minute {
-			require.Fail(t, "it does not come", msgAndArgs...)
+			require.Fail(t, "the condition does not hold", msgAndArgs...)
 		}
 	}
 }

@@ -4,7 +4,7 @@ package step
 
 import "context"
 
-// The steps, in the order in which a package comes to them.
+// The steps, in the order in which a package reaches them.
 const (
 	Claiming  = "claiming"  // before the claim's commit
 	Claimed   = "claimed"   // after the claim's commit
