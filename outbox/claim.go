@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/rand"
@@ -94,7 +95,7 @@ func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*cl
 	step.Reach(ctx, step.Claiming)
 	err = tx.Commit()
 	if c.id == 0 { // no message was left
-		return nil, orElse(err, errNothing)
+		return nil, cmp.Or(err, errNothing)
 	}
 	if err == nil {
 		r.recent.add(c)

@@ -1,9 +1,11 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,13 +66,8 @@ type TxFunc func(ctx context.Context, query string, args ...any) (rows int64, er
 // ExecContext calls f.
 func (f TxFunc) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	rows, err := f(ctx, query, args...)
-	return rowsAffected(rows), err
+	return driver.RowsAffected(rows), err
 }
-
-type rowsAffected int64
-
-func (rowsAffected) LastInsertId() (int64, error)   { return 0, errors.ErrUnsupported }
-func (n rowsAffected) RowsAffected() (int64, error) { return int64(n), nil }
 
 // MessageError is the error of an invalid message. It holds no receiver, no text and no key.
 type MessageError struct {
@@ -178,7 +175,7 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 		invalid := func(field, reason string) ([]row, error) {
 			return nil, &MessageError{Index: i, Field: field, Err: errors.New(reason)}
 		}
-		r := row{Key: m.Key, Lane: orElse(m.Lane, Bulk), Expires: m.Expires.Microseconds()}
+		r := row{Key: m.Key, Lane: cmp.Or(m.Lane, Bulk), Expires: m.Expires.Microseconds()}
 		if m.Expires > 0 {
 			r.Expires = max(r.Expires, 1)
 		}

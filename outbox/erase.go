@@ -115,7 +115,7 @@ func (o *Outbox) eachUnpackaged(ctx context.Context, packages string, before int
 func (o *Outbox) forgetReports(ctx context.Context, before int64) error {
 	for {
 		until, full := before, false
-		err := o.each(ctx, fmt.Sprintf(`
+		err := o.each(ctx, o.db, fmt.Sprintf(`
 			SELECT came
 			FROM smslink_report
 			WHERE came < ?
@@ -143,7 +143,7 @@ func (o *Outbox) forgetReports(ctx context.Context, before int64) error {
 func (o *Outbox) eachEnded(ctx context.Context, condition string, before int64, statements ...string) error {
 	for {
 		var packages []struct{ id, messages int64 }
-		err := o.each(ctx, fmt.Sprintf(`
+		err := o.each(ctx, o.db, fmt.Sprintf(`
 			SELECT id, messages
 			FROM smslink_package
 			WHERE %s AND ended < ? AND state NOT IN (1, 4, 5)

@@ -194,7 +194,7 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 func (o *Outbox) idsOf(ctx context.Context, tx *sql.Tx, keys []string) (map[string]int64, error) {
 	ids := make(map[string]int64, len(keys))
 	for _, parameter := range jsonArrays(keys) {
-		err := o.eachIn(ctx, tx, `
+		err := o.each(ctx, tx, `
 			SELECT m.message_key, m.id
 			FROM `+o.dialect.joinKeys+` smslink_outbox m ON m.message_key = x.k`, []any{parameter},
 			func(scan func(...any) error) error {

@@ -146,7 +146,7 @@ func (o *Outbox) recordHours(ctx context.Context) error {
 // lanes that are set here, these.
 func (o *Outbox) hours(ctx context.Context) (map[string]Hours, error) {
 	hours := map[string]Hours{}
-	err := o.each(ctx, "SELECT name, value FROM smslink_meta WHERE name LIKE 'hours %'", nil,
+	err := o.each(ctx, o.db, "SELECT name, value FROM smslink_meta WHERE name LIKE 'hours %'", nil,
 		func(scan func(...any) error) error {
 			var name, value string
 			err := scan(&name, &value)

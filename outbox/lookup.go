@@ -36,7 +36,7 @@ func (o *Outbox) Lookup(ctx context.Context, keys ...string) ([]Record, error) {
 
 // lookup appends the records of the keys in a JSON array.
 func (o *Outbox) lookup(ctx context.Context, keys string, records *[]Record) error {
-	return o.each(ctx, `
+	return o.each(ctx, o.db, `
 		SELECT `+recordColumns+`
 		FROM `+o.dialect.joinKeys+` smslink_outbox v ON v.message_key = x.k`, []any{keys},
 		func(scan func(...any) error) error {

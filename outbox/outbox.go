@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -119,9 +120,9 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 	case opts.Timeout < 0 || opts.EraseAfter < 0 || opts.ForgetAfter < 0:
 		return nil, errors.New("smslink: outbox.Options: Timeout, EraseAfter or ForgetAfter is negative")
 	}
-	o.opts.Timeout = orElse(opts.Timeout, 5*time.Minute)
-	o.opts.EraseAfter = orElse(opts.EraseAfter, 30*24*time.Hour)
-	o.opts.ForgetAfter = orElse(opts.ForgetAfter, 400*24*time.Hour)
+	o.opts.Timeout = cmp.Or(opts.Timeout, 5*time.Minute)
+	o.opts.EraseAfter = cmp.Or(opts.EraseAfter, 30*24*time.Hour)
+	o.opts.ForgetAfter = cmp.Or(opts.ForgetAfter, 400*24*time.Hour)
 	if o.logger == nil {
 		o.logger = slog.New(slog.DiscardHandler)
 	}
@@ -142,24 +143,15 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 			defaults = Lane{Messages: 100, Poll: 25 * time.Millisecond, Concurrency: 2}
 			lane.IgnoreOptOuts = true
 		}
-		lane.Messages = orElse(lane.Messages, defaults.Messages)
-		lane.Bytes = orElse(lane.Bytes, 2_000_000)
-		lane.Wait = orElse(lane.Wait, defaults.Wait)
-		lane.Poll = orElse(lane.Poll, defaults.Poll)
-		lane.Concurrency = orElse(lane.Concurrency, defaults.Concurrency)
+		lane.Messages = cmp.Or(lane.Messages, defaults.Messages)
+		lane.Bytes = cmp.Or(lane.Bytes, 2_000_000)
+		lane.Wait = cmp.Or(lane.Wait, defaults.Wait)
+		lane.Poll = cmp.Or(lane.Poll, defaults.Poll)
+		lane.Concurrency = cmp.Or(lane.Concurrency, defaults.Concurrency)
 		o.lanes[name] = lane
 		o.wake[name] = make(chan struct{}, 1)
 	}
 	return o, nil
-}
-
-// orElse returns value, or the default if value is zero.
-func orElse[T comparable](value, def T) T {
-	var zero T
-	if value == zero {
-		return def
-	}
-	return value
 }
 
 // visible reports whether s is 1 to n characters of visible ASCII.

@@ -39,7 +39,7 @@ func (o *Outbox) Person(ctx context.Context, number string) ([]PersonRecord, err
 		return nil, err
 	}
 	records := []PersonRecord{}
-	err = o.each(ctx, `
+	err = o.each(ctx, o.db, `
 		SELECT m.receiver, m.sender, m.body, m.send_at, m.enqueued, `+recordColumns+`
 		FROM smslink_message m`+o.dialect.receiverIndex+`
 		JOIN smslink_outbox v ON v.id = m.id

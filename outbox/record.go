@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -153,7 +154,7 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 func (o *Outbox) late(ctx context.Context, tx *sql.Tx, c *claim) (*late, error) {
 	held, err := o.holds(ctx, tx, c)
 	if err != nil || !held {
-		return nil, orElse(err, errLostClaim)
+		return nil, cmp.Or(err, errLostClaim)
 	}
 	if err := o.lock(ctx, tx, "smslink_package", "token", c.token); err != nil {
 		return nil, err
@@ -173,7 +174,7 @@ func (o *Outbox) late(ctx context.Context, tx *sql.Tx, c *claim) (*late, error) 
 	if err != nil || known {
 		return nil, err
 	}
-	err = o.eachIn(ctx, tx, `
+	err = o.each(ctx, tx, `
 		SELECT message, status, COALESCE(remote, '')
 		FROM smslink_result
 		WHERE package = ?`, []any{c.id},

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -96,7 +97,7 @@ func (r *run) giveUpAfter(ctx context.Context) (stop func()) {
 // workerName returns a unique, readable name for this process.
 func workerName() string {
 	host, _ := os.Hostname()
-	return tidy(fmt.Sprintf("%.40s-%d-%.8s", orElse(host, "worker"), os.Getpid(), rand.Text()), 60)
+	return tidy(fmt.Sprintf("%.40s-%d-%.8s", cmp.Or(host, "worker"), os.Getpid(), rand.Text()), 60)
 }
 
 // run is one Run under way.

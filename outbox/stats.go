@@ -64,7 +64,7 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 			return Stats{}, err
 		}
 	}
-	err = o.each(ctx, `
+	err = o.each(ctx, o.db, `
 		SELECT lane, sum(CASE WHEN state = 2 THEN messages ELSE 0 END)
 		FROM smslink_package
 		WHERE erased = 0 AND ended > ?
@@ -81,7 +81,7 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	err = o.each(ctx, `
+	err = o.each(ctx, o.db, `
 		SELECT state, count(*), min(deadline)
 		FROM smslink_package
 		WHERE state IN (1, 4, 5)
@@ -188,7 +188,7 @@ func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) err
 
 // column returns the values of a query's only column.
 func column[T any](ctx context.Context, o *Outbox, q rowsQuerier, query string, args ...any) (values []T, err error) {
-	err = o.eachIn(ctx, q, query, args, func(scan func(...any) error) error {
+	err = o.each(ctx, q, query, args, func(scan func(...any) error) error {
 		var value T
 		err := scan(&value)
 		values = append(values, value)
@@ -199,12 +199,6 @@ func column[T any](ctx context.Context, o *Outbox, q rowsQuerier, query string, 
 
 // each calls f for each row of a query.
 func (o *Outbox) each(
-	ctx context.Context, query string, args []any, f func(scan func(...any) error) error,
-) error {
-	return o.eachIn(ctx, o.db, query, args, f)
-}
-
-func (o *Outbox) eachIn(
 	ctx context.Context, q rowsQuerier, query string, args []any, f func(scan func(...any) error) error,
 ) (err error) {
 	rows, err := q.QueryContext(ctx, o.dialect.sql(query), args...)

@@ -26,7 +26,7 @@ type Unresolved struct {
 // Unresolved returns the packages that wait for a person, the oldest first.
 func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 	var packages []Unresolved
-	err := o.each(ctx, `
+	err := o.each(ctx, o.db, `
 		SELECT token, state, lane, worker, COALESCE(in_doubt, messages), began,
 			COALESCE(digest, ''), COALESCE(note, '')
 		FROM smslink_package
@@ -57,7 +57,7 @@ type UnresolvedMessage struct {
 // the account's report. It returns [ErrResolved] if there are none.
 func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]UnresolvedMessage, error) {
 	var messages []UnresolvedMessage
-	err := o.each(ctx, `
+	err := o.each(ctx, o.db, `
 		SELECT m.id, m.receiver, m.sender, m.body, m.send_at, (
 				SELECT count(*)
 				FROM smslink_message s
