@@ -138,7 +138,8 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 			campaign.Count(n, "message is", "messages are"), idRangesOf(found.Unclear))
 	}
 	if n := len(found.Absent); n > 0 {
-		fmt.Fprintf(c.Out, "%s not in the report: %s\n", campaign.Count(n, "message is", "messages are"), idRangesOf(found.Absent))
+		fmt.Fprintf(c.Out, "%s not in the report: %s\n",
+			campaign.Count(n, "message is", "messages are"), idRangesOf(found.Absent))
 		fmt.Fprintf(c.Out, "Once you are sure that it is complete since %s, resolve the rest with --not-sent.\n",
 			local(j.InDoubt()[0].Since))
 	}
