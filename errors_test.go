@@ -262,8 +262,8 @@ func echoed(t *testing.T) []error {
 		new(smslink.Package).Add(smslink.Message{ID: -1, To: secrets.Number, Text: secrets.Text}))
 }
 
-// Each error and all that it wraps is printed in every way, as a pointer and as a value. Every error
-// type of the package is among them.
+// Each error and all that it wraps is printed in every way, as a pointer and as a value. Every
+// error type of the package is among them.
 func TestErrorTypes_showNoSecrets(t *testing.T) {
 	met := map[string]bool{}
 	var walk func(err error)

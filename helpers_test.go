@@ -237,8 +237,8 @@ func isSealed(err error) bool {
 	return false
 }
 
-// requireOutcome checks a failed Send's outcome, and that the package is sealed if and only if it is
-// in doubt.
+// requireOutcome checks a failed Send's outcome, and that the package is sealed if and only if it
+// is in doubt.
 func requireOutcome(t testing.TB, want smslink.Outcome, p *smslink.Package, err error) {
 	t.Helper()
 	require.Equal(t, want, sendError(t, err).Outcome, "%v", err)

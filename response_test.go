@@ -499,8 +499,8 @@ func TestReply_keepsNoFloodOfEntries(t *testing.T) {
 	}
 }
 
-// Endless replies, in every part of a response, and compressed ones take little more memory than the
-// limit, which for one message is 64 KiB and 128 bytes.
+// Endless replies, in every part of a response, and compressed ones take little more memory than
+// the limit, which for one message is 64 KiB and 128 bytes.
 func TestSend_replyBombs(t *testing.T) {
 	var packed bytes.Buffer
 	zipper := gzip.NewWriter(&packed)

@@ -12,7 +12,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// A journal fills a disk of 64 kB, and works again once there is room. Mounting the disk needs root.
+// A journal fills a disk of 64 kB, and works again once there is room. Mounting the disk needs
+// root.
 func TestFile_onADiskThatIsFull(t *testing.T) {
 	folder := t.TempDir()
 	err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=64k,mode=0700")

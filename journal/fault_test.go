@@ -87,8 +87,8 @@ func picture(t *testing.T, j *journal.File) string {
 	return fmt.Sprintf("%v %v %v %v %q", known, inDoubt(j), runs, resolutions, j.Campaign())
 }
 
-// The disk fails at each step of a change. The journal and the file are as before the change, unless
-// the file's end can't be cut off.
+// The disk fails at each step of a change. The journal and the file are as before the change,
+// unless the file's end can't be cut off.
 func TestFile_aFailedChangeHasChangedNothing(t *testing.T) {
 	for name, change := range changes {
 		done := open(t, filled(t))

@@ -13,12 +13,12 @@
 //
 // Each line starts with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. It has
 // no other semicolon. The checksum is that of all lines up to this one, each without its checksum,
-// the space after that, and its end. The first line names the version of the format. Each other line
-// has the time in UTC and what happened then:
+// the space after that, and its end. The first line names the version of the format. Each other
+// line has the time in UTC and what happened then:
 //   - intend: these ids are about to be uploaded. With run, they are the first since the file was
 //     opened.
-//   - result, status, remote: the gateway's statuses of ids in doubt, and its own ids for them, or 0
-//     if there is none.
+//   - result, status, remote: the gateway's statuses of ids in doubt, and its own ids for them, or
+//     0 if there is none.
 //   - not-sent: these ids were in doubt and were not sent.
 //   - by, reason: a person has found out what this line says.
 //   - forget: these ids had failed and may be sent again.

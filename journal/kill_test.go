@@ -26,8 +26,8 @@ const (
 	killPackage  = 10
 )
 
-// killedAtStep is a journal whose process kills itself at its n-th step. Each call has two steps, at
-// its start and at its end.
+// killedAtStep is a journal whose process kills itself at its n-th step. Each call has two steps,
+// at its start and at its end.
 type killedAtStep struct {
 	*journal.File
 	steps <-chan struct{}

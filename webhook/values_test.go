@@ -113,7 +113,8 @@ func TestReports_parse_refuses(t *testing.T) {
 	}
 }
 
-// No request causes a panic. A report follows the rules, and an error quotes nothing of the request.
+// No request causes a panic. A report follows the rules, and an error quotes nothing of the
+// request.
 func FuzzReports(f *testing.F) {
 	for _, form := range []string{
 		plainReport, plainReport + "&network_id=1&message_count=2&delivery_report=x", "", "&&=;%", "message_id=1&status=2", "message_id=\x00&status=1&timestamp=1", plainReport + "&" + plainReport,

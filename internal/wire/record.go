@@ -23,8 +23,8 @@ var (
 	ErrNegativeID       = errors.New("is negative; local message ids start at 0")
 	ErrNoDigit          = errors.New("holds no digit, so it is not a phone number")
 	ErrSeparator        = errors.New("holds a semicolon, which ends a field on the wire")
-	ErrControlCharacter = errors.New("holds a control character, which would break the package or garble the message; " +
-		"remove it")
+	ErrControlCharacter = errors.New("holds a control character, which would break the package or garble " +
+		"the message; remove it")
 	ErrInvalidUTF8   = errors.New("is not valid UTF-8; convert it before adding it")
 	ErrEmptyText     = errors.New("is empty once the white space at its ends is trimmed")
 	ErrLiteralEscape = errors.New("holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; " +
