@@ -32,7 +32,7 @@ var (
 	chaosStops    = flag.Int("chaos.stops", unlessLong(0, 1), "workers frozen past their deadline")
 	chaosLose     = flag.Float64("chaos.lose", 0.01, "how many replies are lost")
 	chaosMessages = flag.Int("chaos.messages", unlessLong(800, 4000), "orders")
-	chaosSpread   = flag.Duration("chaos.spread", time.Second*time.Duration(unlessLong(2, 12)), "in which the orders come")
+	chaosSpread   = flag.Duration("chaos.spread", time.Second*time.Duration(unlessLong(2, 12)), "until all orders came")
 	chaosPostgres = flag.String("chaos.postgres", "", "a setting of PostgreSQL, such as synchronous_commit=off")
 	chaosVia      = flag.String("chaos.via", "", "what stands before the database: pgbouncer, cutter or nothing")
 )
