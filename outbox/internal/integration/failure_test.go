@@ -210,7 +210,7 @@ func (b *bench) overdue() {
 	_, err := b.db.ExecContext(b.Context(), fmt.Sprintf(`
 		UPDATE smslink_package
 		SET began = began - %[1]d, deadline = deadline - %[1]d
-		WHERE state IN (1, 5)`, hour))
+		WHERE state IN (1, 5)`, int64(hour)))
 	require.NoError(b, err)
 }
 
