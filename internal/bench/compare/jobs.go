@@ -160,7 +160,7 @@ func ours(codecName, endpoint string, messages []smslink.Message) error {
 
 func jobTable(p peer, results []result) *measure.Table {
 	them := p.name
-	t := measure.NewTable("whole job", them, "ours", them+" ÷ ours", "target", "met", "processor time, "+them+" ÷ ours",
+	t := measure.NewTable("messages, codec", them, "ours", them+" ÷ ours", "target", "met", "processor time, "+them+" ÷ ours",
 		"memory, "+them, "ours", "ours ÷ "+them, "upload, ours ÷ "+them)
 	for _, r := range results {
 		theirTimes, ourTimes := measure.Took(r.theirs.runs), measure.Took(r.ours.runs)
@@ -171,7 +171,7 @@ func jobTable(p peer, results []result) *measure.Table {
 		if target, met := measure.Met(memory, p.memory[r.n]); target != "" {
 			memoryText += ", target " + target + ": " + met
 		}
-		t.Row(fmt.Sprintf("%d messages, %s", r.n, r.codec),
+		t.Row(fmt.Sprintf("%d, %s", r.n, r.codec),
 			measure.Spread(theirTimes, "ns"), measure.Spread(ourTimes, "ns"),
 			fmt.Sprintf("%.2f", times), timeTarget, timeMet,
 			fmt.Sprintf("%.2f", measure.Ratio(measure.Processor(r.theirs.runs), measure.Processor(r.ours.runs))),
