@@ -42,6 +42,7 @@ const benchTimeout = time.Minute
 // eachDatabase runs a test on each kind of database. The server is nil for SQLite. The short form
 // runs it on SQLite alone.
 func eachDatabase(t *testing.T, test func(t *testing.T, config workerConfig, server *servers.Server)) {
+	t.Parallel()
 	onSQLite(t, test)
 	eachServer(t, long, test)
 }
@@ -323,6 +324,7 @@ func (b *bench) awaitStopped(worker *exec.Cmd) {
 
 // The connection is cut before the claim's commit reaches the database, or before its answer comes.
 func TestRun_commitInDoubtIsWithdrawn(t *testing.T) {
+	t.Parallel()
 	eachServer(t, true, func(t *testing.T, config workerConfig, server *servers.Server) {
 		for _, committed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("committed %v", committed), func(t *testing.T) {
@@ -380,6 +382,7 @@ func TestRun_commitInDoubtIsWithdrawn(t *testing.T) {
 }
 
 func TestRun_databaseDownAtRecording(t *testing.T) {
+	t.Parallel()
 	eachServer(t, true, func(t *testing.T, config workerConfig, server *servers.Server) {
 		b := newBench(t, config, nil)
 		b.enqueue("order-1")
@@ -451,6 +454,7 @@ func TestRun_gracefulStop(t *testing.T) {
 
 // The database goes away during an upload, the worker is ended, and the database stays away.
 func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	b := newBench(t, postgresOn(server), nil)
 	b.enqueue("order-1")
