@@ -24,6 +24,7 @@ const mixedRows = "1,0700000001,MAGAZIN,Comanda 954347 a fost predată curierulu
 
 // The first page teaches a command; pasted into a shell, it sends the first message.
 func TestSandboxPage_firstCommandWorks(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	s := startSandbox(t)
 	b.view(1280, 800, "light")
@@ -48,6 +49,7 @@ func TestSandboxPage_firstCommandWorks(t *testing.T) {
 
 func TestSandboxPage_statusesAndPackages(t *testing.T) {
 	needsLong(t)
+	t.Parallel()
 	b := newBrowser(t)
 	s := startSandbox(t, "--deliver-after", "manual", "--unknown-number", "0700000003")
 	b.view(1280, 800, "light")
@@ -92,6 +94,7 @@ func TestSandboxPage_statusesAndPackages(t *testing.T) {
 // The snippet has the list's whole width, however long the status is.
 func TestSandboxPage_snippetKeepsItsPlace(t *testing.T) {
 	needsLong(t)
+	t.Parallel()
 	b := newBrowser(t)
 	s := startSandbox(t, "--credit", "0")
 	b.view(390, 844, "light")
@@ -106,6 +109,7 @@ func TestSandboxPage_snippetKeepsItsPlace(t *testing.T) {
 
 func TestSandboxPage_compressionIsDrawnToScale(t *testing.T) {
 	needsLong(t)
+	t.Parallel()
 	b := newBrowser(t)
 	s := startSandbox(t)
 	var rows strings.Builder
@@ -131,6 +135,7 @@ func TestSandboxPage_compressionIsDrawnToScale(t *testing.T) {
 // SMSLINK_AXE is the path of its axe.min.js.
 func TestSandboxPage_isAccessible(t *testing.T) {
 	needsLong(t)
+	t.Parallel()
 	axe := os.Getenv("SMSLINK_AXE")
 	if axe == "" {
 		if os.Getenv("SMSLINK_NEED_AXE") != "" {
@@ -187,6 +192,7 @@ func TestSandboxPage_isAccessible(t *testing.T) {
 // Each control is reached by Tab, in the page's order, and its focus is visible.
 func TestSandboxPage_everythingIsReachedByKeyboard(t *testing.T) {
 	needsLong(t)
+	t.Parallel()
 	b := newBrowser(t)
 	s := startSandbox(t, "--deliver-after", "manual")
 	b.view(1280, 800, "light")
@@ -211,6 +217,7 @@ func TestSandboxPage_everythingIsReachedByKeyboard(t *testing.T) {
 
 // A command on the page breaks only between its arguments, never within --endpoint.
 func TestSandboxPage_commandsBreakBetweenWords(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	s := startSandbox(t)
 	for _, width := range []int64{1280, 900, 700, 390, 320} {
@@ -231,6 +238,7 @@ func TestSandboxPage_commandsBreakBetweenWords(t *testing.T) {
 
 // A person reads times in the zone of the browser, whichever zone the sandbox runs in.
 func TestSandboxPage_timesAreTheBrowsers(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	_, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Bucharest"})

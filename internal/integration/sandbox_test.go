@@ -18,6 +18,7 @@ const campaign = "../../testdata/campaign.csv"
 // The tests use the sandbox as a developer does: the real binary, and the real page in a real
 // browser. Nothing is reloaded unless a test does it.
 func TestSandbox(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	reports := newReports(t)
 	s := startSandbox(t, "--deliver-after", "manual", "--unknown-number", "0700000003", "--callback", reports.URL)
