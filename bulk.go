@@ -57,8 +57,8 @@ type Options struct {
 	// (the default) or a test gateway's. Over plain http the password travels in clear.
 	Endpoint string
 
-	// TestMode makes every upload a dry run at the gateway: it checks the package, and sends and
-	// bills nothing [ref]. For unit tests, use package smslinktest. A package accepted in test mode
+	// TestMode makes every upload a dry run: the gateway checks the package, but sends and bills
+	// nothing [ref]. For unit tests, use package smslinktest. A package accepted in test mode
 	// is sealed like any other: call [Package.Reopen] to send it for real.
 	TestMode bool
 
@@ -69,9 +69,10 @@ type Options struct {
 
 	// Cooldown is the pause after the gateway has rejected the account, with ERROR 1 to 7 or 14:
 	// repeated wrong passwords get the IP address banned. During the pause packages are not sent,
-	// and their errors wrap the [*GatewayError]. After it one package is sent to ask again. If
-	// that is rejected for the account, too, the pause doubles, up to an hour. 0 means 1 minute. A
-	// negative Cooldown means no pause. [Client.Balance] neither starts a pause nor waits for one.
+	// and their errors wrap the [*GatewayError]. After the pause, one package is sent to find out
+	// whether the account is accepted again. If it is rejected because of the account, too, the
+	// pause doubles, up to an hour. 0 means 1 minute. A negative Cooldown means no pause.
+	// [Client.Balance] neither starts a pause nor waits for one.
 	Cooldown time.Duration
 
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
@@ -118,13 +119,14 @@ type Client struct {
 // connection. Both may hold any bytes. Nil options mean the defaults. NewClient does no I/O: the
 // gateway checks the credentials at the first call.
 //
-// The error names the argument or option at fault:
+// NewClient returns an error that names the argument or option at fault for
 //
 //   - an empty credential;
 //   - a Codec with a method that the gateway does not know;
+//   - a Codec or Tracer that is a nil pointer;
 //   - an endpoint that is not a plain http or https URL, or that ends in .php/;
 //   - a negative Timeout;
-//   - a UserAgent that is not a header value;
+//   - a UserAgent with anything but visible ASCII and spaces;
 //   - an HTTPClient whose Transport does not verify TLS, or allows it below 1.2;
 //   - ReuseConnections with an HTTPClient that has a Transport.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
@@ -175,8 +177,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	return c, nil
 }
 
-// isNilPointer reports whether an interface holds a pointer that is nil, which its methods would
-// most likely panic about.
+// isNilPointer reports whether v holds a nil pointer, whose methods would most likely panic.
 func isNilPointer(v any) bool {
 	value := reflect.ValueOf(v)
 	return value.Kind() == reflect.Pointer && value.IsNil()
@@ -216,10 +217,10 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 // Accepted does not mean delivered: a delivery report, which carries the Result's RemoteID, says
 // that.
 //
-// If the message is invalid, nothing is sent and the error is a [*MessageError]. If the package of
-// this one message was not accepted, it is a [*SendError] as from [Client.Send]. If the package was
-// accepted but the message was not, it is a [*ResultError]. [SafeToResend] reports whether the
-// message can be sent again without the risk of a duplicate SMS.
+// If the message is invalid, nothing is sent and the error is a [*MessageError]. If its package was
+// not accepted, the error is a [*SendError], as from [Client.Send]. If the package was accepted but
+// the message was not, the error is a [*ResultError]. [SafeToResend] reports whether the message
+// can be sent again without the risk of a duplicate SMS.
 //
 // The message's ID may be 0. Do not pass the context of an HTTP request, which a browser may
 // cancel: a Send that is cut off is in doubt. Derive one that outlives the request:
@@ -245,13 +246,14 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 // package can be sent again without the risk of a duplicate SMS. Send itself never sends anything
 // twice. By outcome, the error wraps
 //
-//   - not sent: the codec's error, the context's, one of the network, such as an unverified
-//     certificate, or one that names a mistake, such as an empty package;
+//   - not sent: the error of the codec, the context or the network, such as a certificate that
+//     can't be verified; during [Options.Cooldown] the [*GatewayError] before it; or an error that
+//     names a mistake, such as an empty package;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
-//   - in doubt: [ErrUnreadableReply], the context's error or cause, the network's, or one that
-//     names an HTTP status of 500 or more.
+//   - in doubt: [ErrUnreadableReply]; the error of the context, or its cause, or of the network; or
+//     an error that says why the reply proves nothing, such as an HTTP status of 500 or more.
 //
-// The Send of a sealed package does nothing. Its error says so, and is in doubt too: see [Package].
+// Sending a sealed package does nothing, and returns an error with [OutcomeInDoubt]: see [Package].
 //
 // If ctx has no deadline, [Options.Timeout] bounds the call. The package must not be changed during
 // the call, and nothing reads it afterwards. The compressed form is made in memory, and nothing is
@@ -583,8 +585,9 @@ func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions)
 // whole numbers matches [ErrUnreadableReply], and SendError.Reply has the reply.
 //
 // Asking spends nothing, so it is safe whatever the Outcome. But never ask in a loop after a
-// rejection: repeated wrong passwords get the IP address banned, and [Options].Cooldown neither
-// delays Balance nor counts its rejections. So a person can see whether the account works again.
+// rejection: repeated wrong passwords get the IP address banned, and [Options.Cooldown] neither
+// delays Balance nor counts its rejections, so that a person can check whether the account works
+// again.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	if err := c.usable(ctx); err != nil {
 		return Balance{}, notSent(err)

@@ -23,12 +23,12 @@ var (
 	// wrap the reason.
 	ErrStopped = errors.New("the stream stopped")
 
-	// ErrUnreadableReply means that [SendError.Reply] is one of these:
-	//   - neither a MESSAGE nor an ERROR with all its fields;
-	//   - a reply with a second MESSAGE;
-	//   - a reply about messages that are not in the package;
-	//   - a balance without its two numbers;
-	//   - longer than 64 KiB plus 128 bytes a message, so that it was not read to its end.
+	// ErrUnreadableReply means that [SendError.Reply]
+	//   - is neither a MESSAGE nor an ERROR with all its fields;
+	//   - has a second MESSAGE, or is an ERROR that may have one;
+	//   - is about other messages only, or has too many entries about others;
+	//   - is a balance without its two numbers;
+	//   - is longer than 64 KiB plus 128 bytes a message, and was not read to its end.
 	ErrUnreadableReply = errors.New("the gateway's reply can't be read")
 )
 
@@ -46,11 +46,11 @@ func textOf(err error) string {
 	return fmt.Sprint(err)
 }
 
-// SendError is the error of every failed call that talks to the gateway. Its text holds no
-// password, receiver or message text, nothing of the reply, and no control character.
+// SendError is the error of a failed [Client.Send] or [Client.Balance]. Its text holds no password,
+// receiver or message text, nothing of the reply, and no control character.
 type SendError struct {
 	// Outcome is the package's: OutcomeInDoubt, OutcomeNotSent or OutcomeRejected. After
-	// [Client.Balance], which spends nothing, it is that of the question.
+	// [Client.Balance] it is that of the request, which spends nothing.
 	Outcome Outcome
 	// StatusCode is the HTTP status, or 0 if none was received.
 	StatusCode int
@@ -103,8 +103,8 @@ func (e *SendError) attrs() []any {
 // If the error stands in an unexported field of another struct, fmt prints it whole.
 func (e SendError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// MessageError is the error of an invalid message, which [Package.Add] did not take. It holds no
-// receiver and no text.
+// MessageError is the error of an invalid message, which [Package.Add] or a [Stream] refused. It
+// holds no receiver and no text.
 type MessageError struct {
 	ID    int64
 	Field string // of [Message]: ID, To, From, Text or SendAt
@@ -131,8 +131,9 @@ func (e *MessageError) Unwrap() error {
 	return e.Err
 }
 
-// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose outcome
-// is [OutcomeRejected], or [OutcomeInDoubt] if the HTTP status was a 5xx.
+// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError]. Its outcome is
+// [OutcomeRejected]; or [OutcomeInDoubt] if the HTTP status was a 5xx or the upload had used two
+// connections; or [OutcomeNotSent] during [Options.Cooldown].
 //
 // The codes were published for the older single-message interface [public]. It is unconfirmed that
 // the bulk interface uses the same ones:
@@ -186,7 +187,7 @@ func (e *GatewayError) isAboutAccount() bool {
 	return false
 }
 
-// stopsAll reports whether any other package would be rejected, too.
+// stopsAll reports whether every other package would be rejected, too.
 func (e *GatewayError) stopsAll() bool { return e.isAboutAccount() || e.Code == "8" }
 
 // Format prints what Error returns, whatever the verb, so that %+v and %#v do not show the
@@ -224,7 +225,8 @@ var gatewayCodes = map[string]string{
 	"16": "error while sending",
 }
 
-// stopError is ErrStopped with its reason. It is about no message: the stream may have sent some.
+// stopError is ErrStopped with its reason. It says nothing about any one message: the stream may
+// have sent some.
 type stopError struct{ reason error }
 
 func (e *stopError) Error() string { return printable(ErrStopped.Error() + ": " + textOf(e.reason)) }
@@ -242,8 +244,8 @@ func (e *stopError) verdict() verdict { return verdict{} }
 // What a server, a proxy or a RoundTripper writes may quote the request, which holds the password,
 // and may hold characters that act on a terminal.
 
-// redacted is an error with another text. The error may be that of other messages: errgroup, for
-// example, makes it the cause of a context.
+// redacted hides the text of err behind another one. err may be about other messages: errgroup, for
+// example, makes the first error of its goroutines the cause of its context.
 type redacted struct {
 	shown string
 	err   error

@@ -32,7 +32,7 @@ type Journal interface {
 
 	// Intend puts ids in doubt, all of them or none. It is an error if one of them is not new. Only
 	// a nil error allows the upload. After an error the stream calls Known once more, since another
-	// stream may have intended them first, and the messages that it omits are not sent.
+	// stream may have intended the ids first. Messages whose ids Known omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
 	// Record records the results of ids in doubt, and makes the ids in notSent new. If it fails,

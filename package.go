@@ -59,7 +59,8 @@ type Message struct {
 	SendAt time.Time
 }
 
-// Format prints the id and the size of the text. A struct that embeds a Message prints so, too.
+// Format prints the id and the size of the text. A struct that embeds a Message is printed the
+// same way.
 func (m Message) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "message %d (text of %d bytes)", m.ID, len(m.Text))
 }
@@ -152,8 +153,8 @@ func (p *Package) unseal(method string) {
 // Add checks m and appends it to the package. It allocates nothing once the package's memory has
 // grown, as long as the ids rise. See [Message] for what it changes in a receiver and a text.
 //
-// The error is a [*MessageError] that names the field and the reason, except that of a sealed
-// package. The package is then unchanged.
+// If Add returns an error, the package is unchanged. The error is a [*MessageError] that names the
+// field and the reason, unless the package is sealed.
 func (p *Package) Add(m Message) error {
 	if err := p.sealed(); err != nil {
 		return fmt.Errorf("smslink: %w", err)

@@ -36,7 +36,8 @@ type meaning struct {
 	advice  string  // what to do
 }
 
-// meanings has a row for each documented status. The advice is the vendor's [ref].
+// meanings has a row for StatusUnreported, and one for each documented status, with the vendor's
+// advice [ref].
 var meanings = [...]meaning{
 	StatusUnreported: {"unreported", OutcomeInDoubt, false,
 		"it may have been taken; look for it in the account's reports before sending it again"},
@@ -89,7 +90,7 @@ const (
 	// OutcomeFailed means that the gateway took the message's package but will not send this
 	// message: its [Status] is 1, 2, 4 or 5.
 	OutcomeFailed
-	// OutcomeInvalid means that [Package.Add] did not take the message.
+	// OutcomeInvalid means that the message was refused before it was put into a package.
 	OutcomeInvalid
 )
 

@@ -34,8 +34,8 @@ var (
 // # What is promised
 //
 // Each message read from the source is in exactly one [Batch]: in its Package, its Invalid or its
-// Earlier. If the loop is left early, or after a panic, batches that were not yet yielded are
-// dropped. A batch without messages is never yielded.
+// Earlier. If the loop is left early, or the loop or the source panics, batches that were not yet
+// yielded are dropped. A batch without messages is never yielded.
 //
 // Only packages that were not sent are retried: see [Retry]. Packages that were rejected or are in
 // doubt are never sent again.
@@ -44,8 +44,8 @@ var (
 //
 // If the ids of all messages are 0, the stream numbers them 0, 1, 2 and so on, in the order of the
 // source. With a [Journal], it stops instead at the second message without an id, since the next
-// run must recognize each message by its id. It also stops if a message has an id and those before
-// it have none.
+// run must recognize each message by its id. It also stops if a message after the second has an id
+// and all those before it have none.
 //
 // # Why it stops
 //

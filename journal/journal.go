@@ -12,9 +12,9 @@
 //	52a12b54 2026-11-25T08:12:44Z by="Ana" reason="the account's report" result=10001 status=3 remote=0 not-sent=10002+1x2;
 //
 // Each line starts with a CRC-32C in hexadecimal, and ends with a semicolon and a line feed. It has
-// no other semicolon. The checksum is that of all lines up to this one, each without its checksum,
-// the space after that, and its end. The first line names the version of the format. Each other
-// line has the time in UTC and what happened then:
+// no other semicolon. The checksum covers all lines up to and including this one, without their
+// checksums, the spaces after those, and the line ends. The first line names the version of the
+// format. Each other line has the time in UTC and what happened then:
 //   - intend: these ids are about to be uploaded. With run, they are the first since the file was
 //     opened.
 //   - result, status, remote: the gateway's statuses of ids in doubt, and its own ids for them, or
@@ -99,9 +99,10 @@ type File struct {
 // Only the owner can read a new file. Open removes the permissions of group and others from an
 // existing one, and fails if it can't. On Windows the folder's permissions apply.
 //
-// A crash in the middle of a write leaves a last line without its end, or NULs at the end. The call
-// that wrote it has not returned, so Open cuts it off. A file that was shortened, or an older copy,
-// looks the same: its missing messages count as new and would be sent again.
+// A crash in the middle of a write leaves an incomplete last line, or NULs at the end. The call
+// that wrote the line had not returned, so Open removes what is left of it, or completes a line
+// that lacks only its line feed. A file that was shortened, or an older copy, looks the same: its
+// missing messages count as new and would be sent again.
 //
 // The error matches
 //   - [ErrNotJournal] if the file is not a journal, which is left as it was;
@@ -222,9 +223,9 @@ func (j *File) change(r *record) error {
 	return nil
 }
 
-// Known returns the recorded results of these ids; see [smslink.Journal]. A RemoteID is empty if
-// the gateway's was not a number of at most 19 digits. Known fails only if the file was closed, or
-// after a call has failed with [ErrMoved].
+// Known returns the recorded results of these ids; see [smslink.Journal]. A RemoteID is empty
+// unless the gateway's was a number of at most 19 digits that does not start with 0. Known fails
+// only if the file was closed, or after a call has failed with [ErrMoved].
 func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -310,11 +311,12 @@ func (j *File) InDoubt() []Doubt {
 }
 
 // Resolve records what a person has found out about messages in doubt, for example from the
-// account's reports. Messages in sent are never sent again. They are recorded with their Status, or
-// with [smslink.StatusSuccess] if it is [smslink.StatusUnreported]. Messages in notSent are new, so
-// the next stream sends them: if that is wrong, they are sent twice. Each list has at most
-// 1,048,576 ids. Do not call Resolve while a stream uses the journal: the messages that it is
-// uploading are in doubt, too.
+// account's reports. Messages in sent are recorded with their Status, or with
+// [smslink.StatusSuccess] if it is [smslink.StatusUnreported]. They are not sent again, unless they
+// are recorded as failed and given to [File.Forget]. Messages in notSent are new, so the next
+// stream sends them: if that is wrong, they are sent twice. Each list has at most 1,048,576 ids. Do
+// not call Resolve while a stream uses the journal: the messages that it is uploading are in doubt,
+// too.
 //
 // The journal keeps by, the person's name, of 1 to 200 bytes, and reason, of 1 to 1,000 bytes.
 // Control characters in them become spaces. They should hold no phone number and no text of a

@@ -19,8 +19,9 @@ type Options struct {
 	// those of another lane. A name has 1 to 32 characters of visible ASCII, without ?, ' and \.
 	Lanes map[string]Lane
 
-	// Timeout bounds an upload, from before its claim; 0 means 5 minutes. The package's deadline is
-	// a fifth later: if its worker has not recorded the end of the upload by then, it is in doubt.
+	// Timeout bounds an upload and the claim before it; 0 means 5 minutes. The package's deadline
+	// is 1.2 times as long after the claim: if its worker has not recorded the end of the upload by
+	// then, it is in doubt.
 	Timeout time.Duration
 
 	// EraseAfter is how long receivers, senders and texts are kept after a message has ended; 0
@@ -160,7 +161,8 @@ func visible(s string, n int) bool {
 	return s != "" && len(s) <= n && !strings.ContainsFunc(s, hidden)
 }
 
-// inTx runs f in a transaction whose commit is durable. If the commit fails, it may have happened.
+// inTx runs f in a transaction whose commit is durable. If Commit returns an error, the transaction
+// may still have been committed.
 func (o *Outbox) inTx(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
 	tx, err := o.begin(ctx)
 	if err != nil {

@@ -5,8 +5,8 @@
 //
 // A [Gateway] takes an upload only if all of it is right: the fields and their order, the
 // credentials, the sizes, both MD5s, the compressed bytes, and each line of the package. The rules
-// ([Rule]) and the credit then decide each message's status. [Gateway.Messages] returns the
-// messages.
+// ([Rule]), the approved senders, the receivers and the credit then decide each message's status.
+// [Gateway.Messages] returns the messages.
 //
 // Other uploads are rejected:
 //
@@ -168,7 +168,7 @@ func (g *Gateway) Start() {
 	g.URL = g.Server.URL + BulkPath
 }
 
-// StartTLS starts a gateway that NewUnstartedGateway returned with TLS. The clients of
+// StartTLS starts, with TLS, a gateway that NewUnstartedGateway returned. The clients of
 // [Gateway.Client] trust its certificate, which is httptest's.
 func (g *Gateway) StartTLS() {
 	g.Server.StartTLS()
