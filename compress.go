@@ -95,7 +95,8 @@ func checkMethod(codec Codec) error {
 	return nil
 }
 
-// compress returns the compressed form and the plain form's digest, which it computes in parallel.
+// compress returns the compressed form and the plain form's digest. It computes the digest of a
+// large package in parallel.
 func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
 	packed = make([]byte, 0, size/3+64)
 	if size <= smallUpload {
@@ -119,8 +120,8 @@ func digest(pieces [][]byte) (sum wire.Digest) {
 	return sum
 }
 
-// smallUpload is the size of a compressed package, in bytes, up to which an upload is built in one
-// buffer, without goroutines.
+// smallUpload is a size in bytes. The digest of a plain form up to that size is computed without a
+// goroutine, and the upload of a compressed form up to that size is built in one buffer.
 const smallUpload = 32 << 10
 
 // appendPieces compresses a plain form that stands in several pieces. A codec of the caller's gets

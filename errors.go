@@ -19,16 +19,18 @@ var (
 	// say why, and do not quote it.
 	ErrReceiver = errors.New("is not a phone number")
 
-	// ErrStopped means that a stream stopped before the end of its source. Errors that match it
-	// wrap the reason.
+	// ErrStopped means that a stream stopped before it had read its whole source and tried every
+	// package. Errors that match it wrap the reason.
 	ErrStopped = errors.New("the stream stopped")
 
-	// ErrUnreadableReply means that [SendError.Reply]
+	// ErrUnreadableReply means that the reply
 	//   - is neither a MESSAGE nor an ERROR with all its fields;
 	//   - has a second MESSAGE, or is an ERROR that may have one;
 	//   - is about other messages only, or has too many entries about others;
 	//   - is a balance without its two numbers;
 	//   - is longer than 64 KiB plus 128 bytes a message, and was not read to its end.
+	//
+	// [SendError.Reply] has what was read of it.
 	ErrUnreadableReply = errors.New("the gateway's reply can't be read")
 )
 
@@ -47,7 +49,7 @@ func textOf(err error) string {
 }
 
 // SendError is the error of a failed [Client.Send] or [Client.Balance]. Its text holds no password,
-// receiver or message text, nothing of the reply, and no control character.
+// receiver or message text, no control character, and nothing of the reply but an ERROR's code.
 type SendError struct {
 	// Outcome is the package's: OutcomeInDoubt, OutcomeNotSent or OutcomeRejected. After
 	// [Client.Balance] it is that of the request, which spends nothing.

@@ -275,7 +275,7 @@ func ExampleClient_Stream() {
 		}
 	}
 	if err := stream.Err(); err != nil {
-		fmt.Println(err) // why it stopped before the source's end
+		fmt.Println(err) // why it stopped before the end
 	}
 	stats := stream.Stats()
 	fmt.Println(stats.Accepted, "of", stats.Read, "accepted")

@@ -35,8 +35,9 @@ type Journal interface {
 	// stream may have intended the ids first. Messages whose ids Known omits are not sent.
 	Intend(ctx context.Context, ids []int64) error
 
-	// Record records the results of ids in doubt, and makes the ids in notSent new. If it fails,
-	// the stream calls it once more at its end, with the same results and without notSent: the
-	// failed call may have taken effect, and another stream may have intended those ids since.
+	// Record records the results of ids in doubt, and makes the ids in notSent new. If it fails and
+	// there were results, the stream calls it once more at its end, with the same results and
+	// without notSent: the failed call may have taken effect, and another stream may have intended
+	// those ids since.
 	Record(ctx context.Context, results []Result, notSent []int64) error
 }

@@ -28,7 +28,8 @@ const (
 //   - fmt prints all of it if it is in an unexported field of another struct.
 type Message struct {
 	// ID is the local message id, from 0, unique in its package. The gateway's reply is keyed by it
-	// [ref]. SendMessage needs none. A [Stream] without a Journal numbers messages that have none.
+	// [ref]. SendMessage needs none. A [Stream] without a Journal numbers its messages if none of
+	// them has an ID.
 	ID int64
 
 	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and the
@@ -38,8 +39,8 @@ type Message struct {
 	To string
 
 	// From is the sender: [SenderNumeric] (the default), [SenderTest], or a name approved for the
-	// account. A semicolon, a control character and a line end are invalid, since they would break
-	// the package.
+	// account. One with a semicolon or a control character, which would break the package, or that
+	// is not UTF-8 is invalid.
 	From string
 
 	// Text is the message, in UTF-8, of up to 256 MiB. If it has more than 160 characters, or 70 if
@@ -54,8 +55,8 @@ type Message struct {
 	Text string
 
 	// SendAt is the time to send at, to the second. The zero Time means now. So does 1970-01-01
-	// 00:00:00 UTC, since the wire has 0 for now [ref]. The gateway decides how near or far a time
-	// may be.
+	// 00:00:00 UTC, since the wire has 0 for now [ref]. An earlier time is invalid. The gateway
+	// decides how near or far a time may be.
 	SendAt time.Time
 }
 
@@ -284,6 +285,6 @@ func (p *Package) Reset() {
 }
 
 // Reopen unseals a package that was sent, so that it can be changed and sent again. Its messages
-// may then be sent, and billed, twice. First remove those that were accepted, by the ids of the
-// [Response]'s Results.
+// may then be sent, and billed, twice. After Reopen and before the next Send, remove those that
+// were accepted, by the ids of the [Response]'s Results: in a sealed package Remove does nothing.
 func (p *Package) Reopen() { p.unseal("Reopen") }

@@ -28,8 +28,8 @@ type line struct {
 	block, end int32 // where it ends
 }
 
-// blockSize is the size of a block in bytes. The first block grows up to it. A block is larger if
-// one of its lines is.
+// blockSize is the size of a block in bytes. The first block grows up to it. A line of more than
+// half a block may make its block larger.
 const blockSize = 256 << 10
 
 // maxField bounds a message's receiver, sender and text, each in bytes. It is far beyond any SMS,
@@ -88,8 +88,8 @@ func indexGrowth(n int) int {
 	return n
 }
 
-// makeRoom prepares the last block for m, or starts another one if m may not fit. A line longer
-// than a block makes its block grow.
+// makeRoom prepares the last block for m, or starts another one if m may not fit. A line of more
+// than half a block may make its block grow.
 func (f *plainForm) makeRoom(m Message) {
 	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
 	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)

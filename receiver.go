@@ -35,8 +35,9 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 // ParseReceiver converts a phone number, as people write it, to one of the gateway's two forms
 // [ref]:
 //
-//   - 07 and 8 digits for a Romanian mobile;
-//   - else 00, the country code and the rest: 7 to 15 digits after the 00, as in E.164.
+//   - 07 and 8 digits for a Romanian mobile that was written without its country code;
+//   - 00, the country code and the rest for any other number: 7 to 15 digits after the 00, as in
+//     E.164.
 //
 // It takes
 //

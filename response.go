@@ -83,7 +83,7 @@ func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
 	return reply, OutcomeAccepted, nil
 }
 
-// errEarly is the error of a MESSAGE that is not the reply to the upload.
+// errEarly is the error of a MESSAGE that may not be the reply to the upload.
 var errEarly = errors.New("a MESSAGE came before the end of the upload was read, so that it may be the reply to " +
 	"another one")
 

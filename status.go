@@ -120,7 +120,8 @@ var outcomeNames = [...]string{
 //   - OutcomeInDoubt for every other error, such as what [Stream.Err] returns.
 //
 // If several errors are joined in err, OutcomeOf returns the most doubtful outcome among them: in
-// doubt, then failed, rejected, not sent, and invalid.
+// doubt, then failed, rejected, not sent, and invalid. The error of [Response.Err] is in doubt if
+// any message of the package was accepted.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeAccepted

@@ -43,9 +43,9 @@ var (
 // # Ids
 //
 // If the ids of all messages are 0, the stream numbers them 0, 1, 2 and so on, in the order of the
-// source. With a [Journal], it stops instead at the second message without an id, since the next
-// run must recognize each message by its id. It also stops if a message after the second has an id
-// and all those before it have none.
+// source. With a [Journal] it stops instead if the first two messages have no id, since the next
+// run must recognize each message by its id. Without one, it stops at the first message with an id
+// after two or more without.
 //
 // # Why it stops
 //

@@ -9,7 +9,8 @@ import "context"
 // packages. Their arguments hold no receiver, text, credential or URL.
 type Tracer interface {
 	// TraceUploadStart is called before a package is compressed and sent. It is not called for a
-	// package that is sealed or can't be sent. The context that it returns must descend from ctx.
+	// sealed package, nor during [Options.Cooldown]. The context that it returns must descend from
+	// ctx.
 	// It is the context of the HTTP request, the log events and TraceUploadEnd.
 	TraceUploadStart(ctx context.Context, data UploadStart) context.Context
 

@@ -55,8 +55,8 @@ func (u *upload) add(parts ...[]byte) {
 	}
 }
 
-// post sends the upload once and reads the answer, up to the limit for that many messages. Nothing
-// reads the upload after post has returned.
+// post sends the upload once and reads the answer, up to the limit for that many messages. Unless
+// the upload is inMemory, nothing reads it after post has returned.
 func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
 	defer u.close() // if the transport panics
 	if u.mayBegin != nil && !u.mayBegin() {
@@ -123,10 +123,10 @@ func (u *upload) putIdleConn(error) {
 	}
 }
 
-// again returns a new reader of the whole body, which replaces any earlier one. It fails if a
-// transport may have sent the whole body. HTTP/1.1 retries only if a kept connection did not take
-// even the headers. HTTP/2 also retries if the server has read all of the body and says that it did
-// not process it.
+// again returns a new reader of the whole body, which replaces any earlier one. It fails if the
+// upload is over, or if a transport may have sent the whole body, unless it is inMemory. HTTP/1.1
+// retries only if a kept connection did not take even the headers. HTTP/2 also retries if the
+// server has read all of the body and says that it did not process it.
 func (u *upload) again() (io.ReadCloser, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -144,8 +144,8 @@ func (u *upload) again() (io.ReadCloser, error) {
 
 // close ends all reading of the upload, unless it is inMemory. It returns whether the first and the
 // last byte may have been read, and the number of connections. A transport may go on reading a
-// body, or ask for a new one, after it has answered or failed. The memory is then the caller's
-// again.
+// body, or ask for a new one, after it has answered or failed. After close the memory is the
+// caller's again.
 func (u *upload) close() (touched, whole bool, conns int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -255,8 +255,10 @@ func (t *transport) do(req *http.Request) (*http.Response, error) {
 //
 // The operating system may still send what it got before the deadline. If the connection is closed
 // past the deadline, the system drops what is left. If it is closed earlier, for example because
-// the context was canceled, the system goes on sending. Linux gives up once the peer has
-// acknowledged nothing for as long as the upload had left when it got the connection.
+// the context was canceled, the system goes on sending. On Linux it gives up once the peer has
+// acknowledged nothing for the time that was left until the deadline when the upload got its
+// connection. On systems other than Unix, up to 16 KiB that wait in a Write at the deadline may
+// still be sent.
 //
 // The deadline check needs the DialContext that NewTransport sets. Any other transport may still
 // send when a frozen process wakes.
@@ -317,8 +319,9 @@ func allowsOldTLS(config *tls.Config) bool {
 	return config != nil && config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12
 }
 
-// noRedirects removes the Location from responses. Without it, http.Client returns a 3xx to its
-// caller. With CheckRedirect alone, a Location that can't be parsed would be an error.
+// noRedirects removes the Location from responses: http.Client returns a 3xx without one to its
+// caller. CheckRedirect is not enough, since http.Client refuses a Location that can't be parsed
+// before it asks.
 type noRedirects struct{ http.RoundTripper }
 
 func (t *noRedirects) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -24,14 +24,15 @@ import (
 // DefaultEndpoint is the URL of the Live Update API [public].
 const DefaultEndpoint = "https://secure.smslink.ro/sms/marketing/communicate/index.php"
 
-// ErrUnexpectedReply means that the API's answer is not one of the published ones.
+// ErrUnexpectedReply means that the API did not do what it was asked to do: it answered with an
+// ERROR, another MESSAGE, an HTTP status other than 2xx, or something else.
 var ErrUnexpectedReply = errors.New("unexpected reply")
 
 // Options are the settings of a client. Nil and zero fields mean the defaults.
 type Options struct {
 	Endpoint   string        // the default is [DefaultEndpoint]
 	HTTPClient *http.Client  // the default has [smslink.NewTransport]; its CheckRedirect is ignored
-	Timeout    time.Duration // of one call; 0 means 30 seconds
+	Timeout    time.Duration // of one call; 0 means HTTPClient's, or 30 seconds without one
 }
 
 // Client is a client of the Live Update API. Goroutines may share it. It prints without its
@@ -79,7 +80,7 @@ type Listing struct {
 }
 
 // Lookup asks whether a number is on the blacklist. The number is one that [smslink.ParseReceiver]
-// takes. An error that is an answer of the API matches [ErrUnexpectedReply].
+// takes. If the API gives no such answer, the error matches [ErrUnexpectedReply].
 func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 	reply, err := c.ask(ctx, "blacklist-verify", number)
 	switch {

@@ -95,8 +95,8 @@ const (
 // stored as [smslink.Package.Add] normalizes them.
 //
 // Enqueue splits many messages into statements of at most half a megabyte. A longer text takes a
-// statement of its own, of at most 7 MB. Enqueue runs several statements in a transaction of its
-// own if tx is a [*sql.DB]. Roll any other tx back if Enqueue returns an error.
+// statement of its own, of at most 7 MB. If tx is a [*sql.DB], Enqueue runs several statements in a
+// transaction of its own. Otherwise, if Enqueue returns an error, roll the transaction back.
 //
 // If a message is invalid, none is enqueued, and the error is a [*MessageError]. Any other error is
 // the database's. It is an error, too, if the database would store a text other than the one given.

@@ -13,10 +13,10 @@ import (
 type Record struct {
 	Key      string
 	State    State
-	Result   smslink.Result  // the gateway's, if its reply named the message
+	Result   smslink.Result  // from the gateway's reply or a person's Resolution; Status 0 means none
 	Report   *webhook.Report // the last delivery report's RemoteID, Delivered and Time, or nil
 	Attempts int             // that were not sent, or for which the credit did not suffice
-	Note     string          // why it is invalid, or why its package was not accepted; else empty
+	Note     string          // why it is invalid, or how its package's upload ended if not well; else empty
 }
 
 // Lookup returns the records of the given keys, in no order. Keys without a record are omitted. It

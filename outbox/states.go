@@ -12,7 +12,7 @@ const (
 	InDoubt   State = "in doubt"  // it may have been sent; see [Outbox.Resolve]
 	Rejected  State = "rejected"  // with its package; nothing of it was taken; see [Outbox.Resolve]
 	Invalid   State = "invalid"   // [smslink.Package.Add] refused it when it was to be sent; Note says why
-	Cancelled State = "cancelled" // by [Outbox.Cancel]
+	Cancelled State = "cancelled" // by [Outbox.Cancel] or [Outbox.ErasePerson]
 	Expired   State = "expired"   // before it was sent
 	OptedOut  State = "opted out" // its receiver has: see [Outbox.OptOut]
 	Abandoned State = "abandoned" // by [Outbox.Resolve]

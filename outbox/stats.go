@@ -215,8 +215,8 @@ func (o *Outbox) each(
 }
 
 // Pause keeps every worker from claiming another package, until [Outbox.Resume]. by and reason must
-// not be empty. A claim that is under way is still uploaded: [Stats].Sending counts it from its
-// commit on, within 30 seconds.
+// not be empty. A claim that is under way is still uploaded. It commits within 30 seconds, and
+// [Stats].Sending counts it from then on.
 func (o *Outbox) Pause(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned

@@ -105,7 +105,7 @@ func (v Verdict) String() string {
 
 // Resolution is what a person has found out about a package. It is kept.
 type Resolution struct {
-	// Results are the gateway's of some of the messages that are in doubt, by their ids, for
+	// Results are the gateway's results for some of the messages in doubt, identified by ID, for
 	// example from the account's report: see [Outbox.UnresolvedMessages].
 	Results []smslink.Result
 

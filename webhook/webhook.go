@@ -70,8 +70,8 @@ type Options struct {
 	//     connection
 	//   - Error: the callback failed or panicked
 	//
-	// No event has a URL, a text, a phone number, or the text of the callback's error or panic,
-	// only the type of these and the remote id of a report.
+	// No event has a URL, a text, a phone number, or the text of the callback's error or panic.
+	// Events have the type of these, and the remote id of a report.
 	Logger *slog.Logger
 }
 
