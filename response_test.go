@@ -96,7 +96,7 @@ func TestResponse_Err(t *testing.T) {
 	require.EqualError(t, all, "smslink: 6 of 7 messages failed or are in doubt: "+
 		"message 1: sender failed: check that the sender is approved for the account; "+
 		"message 2: number failed: check the number; "+
-		"message 4: internal error or blacklisted: look whether the number is on the account's blacklist; if not, "+
+		"message 4: internal error or blacklisted: check whether the number is on the account's blacklist; if not, "+
 		"try again later; and 3 more")
 	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(all))
 	require.False(t, smslink.SafeToResend(all))

@@ -46,7 +46,7 @@ var meanings = [...]meaning{
 	StatusSuccess:      {"success", OutcomeAccepted, false, ""},
 	// It may hide an internal error after the message was taken.
 	StatusInternalOrBlacklisted: {"internal error or blacklisted", OutcomeFailed, false,
-		"look whether the number is on the account's blacklist; if not, try again later"},
+		"check whether the number is on the account's blacklist; if not, try again later"},
 	StatusInsufficientCredit: {"insufficient credit", OutcomeFailed, true, "top up the account"},
 }
 

@@ -198,7 +198,7 @@ func TestSend_someMessageFailed(t *testing.T) {
 	got := smslinkIn(accountOf(gateway), "id,to,text\n3,0700000001,a\n2,0700000002,b\n4,0700000003,c\n",
 		"send", "--endpoint", gateway.URL, "--results", results, "--test-mode", "-")
 	require.Equal(t, cli.ExitSomeBad, got.code)
-	require.Equal(t, "standard input:3: number failed: check the number\nstandard input:4: internal error or blacklisted: look whether the number is on the account's blacklist; if not, try again later\n", got.err)
+	require.Equal(t, "standard input:3: number failed: check the number\nstandard input:4: internal error or blacklisted: check whether the number is on the account's blacklist; if not, try again later\n", got.err)
 	require.Contains(t, got.out, "1  number failed: check the number\n")
 	require.Contains(t, got.out, "3 rows: 1 accepted, 2 failed, 0 bad; 1 SMS; package 1001, ")
 	require.Contains(t, got.out, "; test mode\n")
