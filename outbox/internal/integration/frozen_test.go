@@ -139,13 +139,22 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 			Key: keys[i], Lane: f.lane, To: fmt.Sprintf("07%08d", i), Text: keys[i] + " " + noise(frozenText),
 		}
 	}
-	if _, err := f.box.Enqueue(ctx, f.db, messages...); err != nil {
+	err := unlocked(func() error {
+		wake() // it may have been frozen after its last trial
+		_, err := f.box.Enqueue(ctx, f.db, messages...)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	asked := false
 	began := time.Now()
 	for ; time.Since(began) < 5*time.Minute; time.Sleep(30 * time.Millisecond) {
-		records, err := f.box.Lookup(ctx, keys...)
+		var records []outbox.Record
+		err := unlocked(func() (err error) {
+			records, err = f.box.Lookup(ctx, keys...)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -160,7 +169,11 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 				wake()
 			}
 		case outbox.InDoubt:
-			verdict, err := f.resolve(ctx, records[next].Key)
+			var verdict outbox.Verdict
+			err := unlocked(func() (err error) {
+				verdict, err = f.resolve(ctx, records[next].Key)
+				return err
+			})
 			if errors.Is(err, outbox.ErrTooSoon) || errors.Is(err, outbox.ErrResolved) {
 				continue // the worker may have been faster
 			}
@@ -177,12 +190,24 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 				asked = true
 				close(resume)
 			}
-			if err := f.box.Resume(ctx, "an operator", "packages in doubt are expected here"); err != nil {
+			err = unlocked(func() error {
+				return f.box.Resume(ctx, "an operator", "packages in doubt are expected here")
+			})
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return errors.New("the messages were not accepted")
+}
+
+// unlocked calls f again as long as SQLite is locked by a worker that is frozen in a transaction.
+func unlocked(f func() error) error {
+	for {
+		if err := f(); err == nil || !strings.Contains(err.Error(), "SQLITE_BUSY") {
+			return err
+		}
+	}
 }
 
 // resolve says whether the lane's package was sent, by whether the ledger has one of its messages.
