@@ -117,6 +117,18 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 	ctx := f.Context()
 	freeze := func() { _ = f.worker.Process.Signal(syscall.SIGSTOP) }
 	wake := func() { _ = f.worker.Process.Signal(syscall.SIGCONT) }
+	defer wake()
+	// unlocked makes a call again as long as SQLite is locked, perhaps by the worker, which may be
+	// frozen in a transaction.
+	unlocked := func(call func() error) error {
+		for {
+			err := call()
+			if err == nil || !strings.Contains(err.Error(), "SQLITE_BUSY") {
+				return err
+			}
+			wake()
+		}
+	}
 	resume := make(chan struct{})
 	plans := []func(){
 		func() { // between the claim and the upload
@@ -140,7 +152,6 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 		}
 	}
 	err := unlocked(func() error {
-		wake() // it may have been frozen after its last trial
 		_, err := f.box.Enqueue(ctx, f.db, messages...)
 		return err
 	})
@@ -199,15 +210,6 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 		}
 	}
 	return errors.New("the messages were not accepted")
-}
-
-// unlocked calls f again as long as SQLite is locked by a worker that is frozen in a transaction.
-func unlocked(f func() error) error {
-	for {
-		if err := f(); err == nil || !strings.Contains(err.Error(), "SQLITE_BUSY") {
-			return err
-		}
-	}
 }
 
 // resolve says whether the lane's package was sent, by whether the ledger has one of its messages.
