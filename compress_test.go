@@ -92,7 +92,7 @@ func TestCodecs_methodsAndNames(t *testing.T) {
 	require.EqualError(t, err, `smslink: codec "ZIP" is not one of none, zlib, bzip2 and lzf`)
 }
 
-// The vendor's "Zlib Gzip" is a zlib stream, which PHP's gzuncompress reads. It is no gzip file.
+// The vendor's "Zlib Gzip" is a zlib stream, which PHP's gzuncompress reads. It is not a gzip file.
 func TestZlib_isNoGzipFile(t *testing.T) {
 	packed, err := smslink.CodecZlib.AppendCompress(nil, []byte("a"))
 	require.NoError(t, err)

@@ -143,7 +143,7 @@ func sandbox(s *shop) (gateway *smslinktest.Gateway, stop func(), err error) {
 	}, nil
 }
 
-// trade takes four orders, one of which can't be paid, and prints the states of their messages.
+// trade takes four orders, cannot charge one of them, and prints the states of their messages.
 func trade(ctx context.Context, out io.Writer, s *shop) error {
 	var keys []string
 	for number := 1; number <= 4; number++ {

@@ -89,7 +89,7 @@ func fewLetters(n, letters int) []byte {
 	return b
 }
 
-// runs returns runs of equal bytes, some of which become longer and some shorter with their counts.
+// runs returns runs of equal bytes. With their counts some become longer and some shorter.
 func runs(n int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	var b []byte
@@ -107,7 +107,7 @@ func eachByte() []byte {
 	return b
 }
 
-// falling returns bytes each of which is last in the move-to-front list.
+// falling returns bytes that are each last in the move-to-front list.
 func falling() []byte {
 	b := make([]byte, 256)
 	for i := range b {

@@ -50,7 +50,7 @@ var aliases = [columnCount][]string{
 	},
 }
 
-// NameFor returns the campaign's column that a name in a header stands for, or "" if there is none.
+// NameFor returns the campaign's column that a name in a header stands for, or "".
 func NameFor(name string) string {
 	for column, own := range columnNames {
 		if n := normalized(name); n == normalized(own) || slices.Contains(aliases[column], n) {
@@ -346,7 +346,7 @@ func (c *Columns) String() string {
 	if len(filled) > 0 {
 		text := "the text is filled from " + c.list(filled)
 		if slices.ContainsFunc(filled, c.hidden) {
-			text += ", not all of which are shown"
+			text += ", not all of them shown"
 		}
 		say = append(say, text)
 	}

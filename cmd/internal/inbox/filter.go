@@ -138,8 +138,8 @@ func linked(path string, r *http.Request, name, value string) string {
 	return path + "?" + query.Encode()
 }
 
-// turns returns links to the pages of newer and of older entries, or "" if there is none. The page
-// that is shown skips the first skip entries.
+// turns returns links to the pages of newer and of older entries. A link is "" if there is no such
+// page. The page that is shown skips the first skip entries.
 func turns(path string, r *http.Request, name string, skip, count int) (newer, older string) {
 	if skip > 0 {
 		newer = linked(path, r, name, strconv.Itoa(max(skip-perPage, 0)))

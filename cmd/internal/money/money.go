@@ -13,7 +13,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// Price is the price of one SMS. The zero value is none.
+// Price is the price of one SMS. The zero value means no price.
 type Price struct {
 	Value float64
 	text  string // as it was given; empty if it was not

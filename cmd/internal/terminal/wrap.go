@@ -58,8 +58,8 @@ func hanging(line string, columns int) int {
 	return indent
 }
 
-// lastBreak returns the offset of the last space within room, of the first space behind it if there
-// is none, or -1. It ignores the spaces in front of the line.
+// lastBreak returns the offset of the last space within room, else of the first space after it,
+// else -1. It ignores the spaces at the start of the line.
 func lastBreak(line string, room int) int {
 	start := len(line) - len(strings.TrimLeft(line, " "))
 	last := -1
