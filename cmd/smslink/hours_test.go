@@ -15,6 +15,7 @@ import (
 // At the end of the hours the command stops as with Ctrl-C. In the morning the same command goes
 // on.
 func TestSend_hours(t *testing.T) {
+	t.Parallel()
 	romania, err := time.LoadLocation("Europe/Bucharest")
 	require.NoError(t, err)
 	// The packages take longer than the hours last, however fast or slow the machine is.

@@ -38,6 +38,7 @@ func TestProgress_narrow(t *testing.T) {
 
 // A dumb terminal gets no progress bar, since it can't go back to the start of the line.
 func TestProgress_dumb(t *testing.T) {
+	t.Parallel()
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault { return smslinktest.Delay(200 * time.Millisecond) }})
 	term := cmdtest.NewTerminal(t, gateway, 100)
 	term.Types("TERM=dumb smslink send --yes --package-size 100 --endpoint "+gateway.URL+" "+numbered(t, 500), "Enter")

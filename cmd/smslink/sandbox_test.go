@@ -80,6 +80,7 @@ func (s *ranSandbox) account() map[string]string {
 
 // The sandbox answers as docs/gateway.md says.
 func TestSandbox_probeFindsNoDeviation(t *testing.T) {
+	t.Parallel()
 	s := startSandbox(t, nil)
 	got := smslinkIn(s.account(), "", "probe", "--endpoint", s.Endpoint, "--to", "0712345678", "--pause", "0", "--idle-wait", "2100ms", "--max", "10000", "--yes")
 	require.Contains(t, got.out, " 0 deviate, ")

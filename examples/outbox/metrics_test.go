@@ -75,6 +75,7 @@ func (w *worker) send(t *testing.T, from, to int) {
 }
 
 func TestMetrics_countWhatWasSent(t *testing.T) {
+	t.Parallel()
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
 	gateway.SetCredit(100_000)
@@ -99,6 +100,7 @@ func TestMetrics_countWhatWasSent(t *testing.T) {
 
 // With --metrics the shop goes on under load, and its metrics can be scraped until it is stopped.
 func TestRun_metrics(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
@@ -145,6 +147,7 @@ func TestRun_metrics(t *testing.T) {
 // A real Prometheus scrapes a worker, and has the alert rules of docs/alerts.yml. Its numbers are
 // compared with the gateway's ledger.
 func TestMetrics_prometheusHasWhatTheLedgerHas(t *testing.T) {
+	t.Parallel()
 	program, err := exec.LookPath("prometheus")
 	if errors.Is(err, exec.ErrNotFound) && os.Getenv("SMSLINK_NEED_PROMETHEUS") == "" {
 		t.Skip("needs Prometheus: apt-get install prometheus")

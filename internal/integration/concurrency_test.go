@@ -88,7 +88,7 @@ func TestSend_leavesNoGoroutine(t *testing.T) {
 			gateway := smslinktest.NewGateway(&smslinktest.Options{Fault: func(int) smslinktest.Fault {
 				calls.Add(1)
 				if name == "too late" || name == "byte by byte" {
-					time.AfterFunc(300*time.Millisecond, *giveUp.Load())
+					time.AfterFunc(50*time.Millisecond, *giveUp.Load())
 				}
 				return fault
 			}})

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // most of these tests wait for a browser or a time-out
+		_ = flag.Set("test.parallel", "4")
+	}
 	code := m.Run()
 	if err := leak(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)

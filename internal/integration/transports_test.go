@@ -42,6 +42,7 @@ var transports = []struct {
 // it, and the error names the cause. The transport that buffers the upload has taken it by then, so
 // that the package is in doubt.
 func TestSend_failuresThroughAnyTransport(t *testing.T) {
+	t.Parallel()
 	ended := make(chan struct{})
 	t.Cleanup(func() { close(ended) })
 	closed := httptest.NewServer(nil)

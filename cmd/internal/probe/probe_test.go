@@ -34,6 +34,7 @@ func TestChecks_allHaveACase(t *testing.T) {
 }
 
 func TestChecks_gatewayThatMeetsTheAssumption(t *testing.T) {
+	t.Parallel()
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -52,6 +53,7 @@ func TestChecks_gatewayThatMeetsTheAssumption(t *testing.T) {
 }
 
 func TestChecks_gatewayThatBreaksTheAssumption(t *testing.T) {
+	t.Parallel()
 	for name, c := range cases {
 		for _, d := range c.breaks {
 			t.Run(name+"/"+d.seen, func(t *testing.T) {
@@ -75,6 +77,7 @@ func TestChecks_gatewayThatBreaksTheAssumption(t *testing.T) {
 
 // Each upload of a whole probe is in test mode and has the right password.
 func TestFindings_onlyTestModeAndTheRightPassword(t *testing.T) {
+	t.Parallel()
 	var uploads []*form
 	gateway, server := scripted(t, onUpload(func(_ http.ResponseWriter, f *form) bool {
 		uploads = append(uploads, f)
@@ -134,6 +137,7 @@ func TestFindings_aRefusedAccountEndsIt(t *testing.T) {
 }
 
 func TestFindings_testModeThatCostsEndsIt(t *testing.T) {
+	t.Parallel()
 	gateway, server := scripted(t, spending)
 	findings := probed(t, gateway, server, nil)
 	require.Len(t, gateway.Messages(), 2, "of credentials and test-mode")
