@@ -207,8 +207,8 @@ func PlainCell(cell string) string {
 	return cell
 }
 
-// Lines parses the lines of a results file, each as a record of its own: no row that was sent has a
-// line end in it, so a broken line breaks no other. The zero value is ready to use.
+// Lines parses the lines of a results file, each as a record of its own. No field has a line end in
+// it, so a broken line does not affect the others. The zero value is ready to use.
 type Lines struct {
 	line strings.Reader
 	csv  *csv.Reader
@@ -225,7 +225,10 @@ func (l *Lines) Parse(line string) (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
-	row := Row{File: PlainCell(record[0]), ID: PlainCell(record[2]), RemoteID: PlainCell(record[5]), Note: record[7]}
+	row := Row{
+		File: PlainCell(record[0]), ID: PlainCell(record[2]), RemoteID: PlainCell(record[5]), Note: record[7],
+		To: PlainCell(record[8]),
+	}
 	row.Line, _ = strconv.Atoi(record[1])
 	status, _ := strconv.Atoi(record[3]) // empty if there is none
 	row.Status = smslink.Status(status)
