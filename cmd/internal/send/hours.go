@@ -8,16 +8,17 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/hours"
 )
 
-// clock tells what --hours allows. Nil allows everything.
+// clock holds --hours. Nil allows any time.
 type clock struct {
 	hours.Range
 	zone *time.Location
 	now  func() time.Time
 }
 
-// newClock returns the clock of --hours, or nil if there are none.
+// newClock returns the clock of --hours. It returns nil if none are given, or if they are the whole
+// day.
 func newClock(h hours.Range, zone *time.Location, now func() time.Time) *clock {
-	if h.String() == "" {
+	if h.String() == "" || h.To-h.From == 24*60 {
 		return nil
 	}
 	return &clock{h, zone, now}
@@ -34,20 +35,17 @@ func (c *clock) closed() error {
 	return nil
 }
 
-// left returns the time until the hours end. The clocks may change meanwhile.
+// left returns the time until the hours end, also if the zone's clocks change before.
 func (c *clock) left() time.Duration {
 	now := c.now()
 	end := now.Truncate(time.Minute)
-	for range 2 * 24 * 60 { // some hours never end, such as 00:00-24:00
+	for c.Contains(end.In(c.zone)) {
 		end = end.Add(time.Minute)
-		if !c.Contains(end.In(c.zone)) {
-			break
-		}
 	}
 	return end.Sub(now)
 }
 
-// refuse returns why a row is refused whose time is outside the hours, or nil.
+// refuse returns why a row may not be sent at its time, or nil.
 func (c *clock) refuse(row *campaign.Row) *campaign.Refusal {
 	if c == nil || row.Message.SendAt.IsZero() || c.Contains(row.Message.SendAt.In(c.zone)) {
 		return nil
@@ -66,5 +64,6 @@ func atNight(now time.Time) string {
 	if now = now.In(romania); now.Hour() >= 8 && now.Hour() < 22 {
 		return ""
 	}
-	return now.Format("It is 15:04 in Romania; --hours 08:00-22:00 waits for the morning.\n")
+	return fmt.Sprintf("It is %s in Romania. "+
+		"To send in the daytime only, add --hours 08:00-22:00 --zone Europe/Bucharest.\n", now.Format("15:04"))
 }

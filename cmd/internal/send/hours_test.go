@@ -25,7 +25,6 @@ func TestClock(t *testing.T) {
 		{"08:00-22:00", "2026-12-01T05:59:00Z", -1},
 		{"20:00-02:00", "2026-06-01T22:00:00Z", time.Hour}, // 01:00
 		{"20:00-02:00", "2026-06-01T23:00:00Z", -1},
-		{"00:00-24:00", "2026-06-01T23:00:00Z", 48 * time.Hour},
 		{"01:00-05:00", "2026-03-28T23:00:00Z", 3 * time.Hour},    // 01:00, before 03:00 becomes 04:00
 		{"01:00-03:30", "2026-03-28T23:00:00Z", 2 * time.Hour},    // there is no 03:30 on this day
 		{"01:00-05:00", "2026-10-24T22:00:00Z", 5 * time.Hour},    // 01:00, before 04:00 becomes 03:00
@@ -43,6 +42,17 @@ func TestClock(t *testing.T) {
 		require.NoError(t, clock.closed(), "%v", c)
 		require.Equal(t, c.left, clock.left(), "%v", c)
 	}
-	require.NotEmpty(t, atNight(time.Date(2026, 6, 1, 19, 0, 0, 0, time.UTC)))
-	require.Empty(t, atNight(time.Date(2026, 6, 1, 18, 59, 0, 0, time.UTC)))
+}
+
+// A send within --hours 00:00-24:00 may take days.
+func TestClock_wholeDay(t *testing.T) {
+	var h hours.Range
+	require.NoError(t, h.Set("00:00-24:00"))
+	require.Nil(t, newClock(h, time.UTC, time.Now))
+}
+
+func TestAtNight(t *testing.T) {
+	require.Equal(t, "It is 22:00 in Romania. To send in the daytime only, add --hours 08:00-22:00 --zone Europe/Bucharest.\n",
+		atNight(time.Date(2026, 6, 15, 19, 0, 0, 0, time.UTC)))
+	require.Empty(t, atNight(time.Date(2026, 6, 15, 18, 59, 0, 0, time.UTC)))
 }

@@ -130,7 +130,7 @@ func (s *sending) confirm(ctx context.Context) error {
 	if s.opts.journal == "" {
 		question = "Without --journal, a send that breaks off can't be continued.\n" + question
 	}
-	if s.chosen.clock == nil {
+	if s.opts.hours.String() == "" {
 		question = atNight(s.console.Time()) + question
 	}
 	return cli.Confirm(s.console, question)
