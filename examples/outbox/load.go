@@ -24,13 +24,17 @@ func serveUnderLoad(ctx context.Context, out io.Writer, address string, metrics 
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	fmt.Fprintf(out, "http://%s/metrics\n", listener.Addr())
-	return s.load(ctx, failed, gateway)
+	return load(ctx, failed, s, gateway)
 }
 
 // load takes up to 50 orders a second, until ctx is done or something fails. Every 1000 orders, the
 // gateway loses a reply, so that a package is in doubt. In between it is slow for 3 seconds, so
 // that the queue grows and shrinks.
-func (s *shop) load(ctx context.Context, failed <-chan error, gateway *smslinktest.Gateway) error {
+func load(ctx context.Context, failed <-chan error, s *shop, gateway *smslinktest.Gateway) error {
+	last, err := s.last(ctx)
+	if err != nil {
+		return err
+	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
@@ -47,7 +51,7 @@ func (s *shop) load(ctx context.Context, failed <-chan error, gateway *smslinkte
 			return nil
 		case <-tick.C:
 		}
-		number := 1000 + i
+		number := last + 1 + i
 		err := s.take(ctx, order{number, fmt.Sprintf("07%08d", number)}, func() error { return nil })
 		if ctx.Err() != nil {
 			return nil

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,7 +110,7 @@ func run(ctx context.Context, out io.Writer, url, metrics string) error {
 	if err := gateway.Unsubscribe(ctx, "0700000004", "STOP"); err != nil {
 		return err
 	}
-	if err := s.promote(ctx, out, "0700000001", "0700000004"); err != nil || metrics == "" {
+	if err := promote(ctx, out, s, "0700000001", "0700000004"); err != nil || metrics == "" {
 		return err
 	}
 	return serveUnderLoad(ctx, out, metrics, telemetry.handler, s, gateway)
@@ -143,28 +144,32 @@ func sandbox(s *shop) (gateway *smslinktest.Gateway, stop func(), err error) {
 	}, nil
 }
 
-// trade takes four orders, cannot charge one of them, and prints the states of their messages.
+// trade takes four orders, can't charge one of them, and prints the states of their messages.
 func trade(ctx context.Context, out io.Writer, s *shop) error {
+	last, err := s.last(ctx)
+	if err != nil {
+		return err
+	}
 	var keys []string
-	for number := 1; number <= 4; number++ {
-		o := order{number, fmt.Sprintf("07%08d", number)}
+	for n := 1; n <= 4; n++ {
+		o := order{last + n, fmt.Sprintf("07%08d", n)}
 		keys = append(keys, o.sms().Key)
 		err := s.take(ctx, o, func() error {
-			if number == 2 {
+			if n == 2 {
 				return errors.New("the card was refused")
 			}
 			return nil
 		})
 		if err != nil {
-			fmt.Fprintf(out, "order %d: %v\n", number, err)
+			fmt.Fprintf(out, "order %d: %v\n", o.number, err)
 		}
 	}
-	return s.print(ctx, out, keys)
+	return printEnded(ctx, out, s.box, keys)
 }
 
 // promote sends a campaign to these customers, and prints the states of its messages. A customer
 // who wants no more messages is left out.
-func (s *shop) promote(ctx context.Context, out io.Writer, phones ...string) error {
+func promote(ctx context.Context, out io.Writer, s *shop, phones ...string) error {
 	var keys []string
 	for _, phone := range phones {
 		offer := outbox.Message{Key: "offer-" + phone, To: phone, Text: "Reduceri de 20 % până duminică. Nu mai doriți mesaje? STOP la 1812"}
@@ -173,17 +178,21 @@ func (s *shop) promote(ctx context.Context, out io.Writer, phones ...string) err
 		}
 		keys = append(keys, offer.Key)
 	}
-	return s.print(ctx, out, keys)
+	return printEnded(ctx, out, s.box, keys)
 }
 
-// print waits until the messages with these keys have ended, and prints their states.
-func (s *shop) print(ctx context.Context, out io.Writer, keys []string) error {
-	records, err := s.ended(ctx, keys)
+// printEnded waits until the messages with these keys have ended, and prints their states.
+func printEnded(ctx context.Context, out io.Writer, box *outbox.Outbox, keys []string) error {
+	records, err := waitEnded(ctx, box, keys)
 	if err != nil {
 		return err
 	}
+	byKey := map[string]outbox.Record{}
+	for _, r := range records {
+		byKey[r.Key] = r
+	}
 	for _, key := range keys {
-		r, ok := records[key]
+		r, ok := byKey[key]
 		switch {
 		case !ok:
 			fmt.Fprintf(out, "%s: no message\n", key)
@@ -198,23 +207,25 @@ func (s *shop) print(ctx context.Context, out io.Writer, keys []string) error {
 	return nil
 }
 
-// ended waits until all messages have ended, and those that were accepted were reported.
-func (s *shop) ended(ctx context.Context, keys []string) (map[string]outbox.Record, error) {
+// waitEnded waits until nothing more will come about the messages with these keys. Keys without a
+// message are ignored.
+func waitEnded(ctx context.Context, box *outbox.Outbox, keys []string) ([]outbox.Record, error) {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		records, err := s.box.Lookup(ctx, keys...)
-		if err != nil {
-			return nil, err
-		}
-		byKey, waiting := map[string]outbox.Record{}, 0
-		for _, r := range records {
-			byKey[r.Key] = r
-			if r.State != outbox.Accepted && r.State != outbox.Failed && r.State != outbox.OptedOut || r.State == outbox.Accepted && r.Report == nil {
-				waiting++
-			}
-		}
-		if waiting == 0 {
-			return byKey, nil
+		records, err := box.Lookup(ctx, keys...)
+		if err != nil || !slices.ContainsFunc(records, isOpen) {
+			return records, err
 		}
 	}
 	return nil, errors.New("the messages have not ended")
+}
+
+// isOpen reports whether the message has not ended, or was accepted and has no report yet.
+func isOpen(r outbox.Record) bool {
+	switch r.State {
+	case outbox.Accepted:
+		return r.Report == nil
+	case outbox.Failed, outbox.OptedOut:
+		return false
+	}
+	return true
 }

@@ -32,7 +32,7 @@ func (o order) sms() outbox.Message {
 	}
 }
 
-const createOrders = "CREATE TABLE IF NOT EXISTS shop_order (number BIGINT PRIMARY KEY, paid BIGINT NOT NULL)"
+const createOrders = "CREATE TABLE IF NOT EXISTS shop_order (number BIGINT PRIMARY KEY)"
 
 // take takes an order, and rolls it back if it can't be paid.
 func (s *shop) take(ctx context.Context, o order, pay func() error) error {
@@ -41,7 +41,7 @@ func (s *shop) take(ctx context.Context, o order, pay func() error) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO shop_order (number, paid) VALUES (%d, 1)", o.number)); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO shop_order (number) VALUES ($1)", o.number); err != nil {
 		return err
 	}
 	if _, err := s.box.Enqueue(ctx, tx, o.sms()); err != nil {
@@ -53,6 +53,12 @@ func (s *shop) take(ctx context.Context, o order, pay func() error) error {
 	return tx.Commit()
 }
 
+// last returns the number of the last order, or 0.
+func (s *shop) last(ctx context.Context) (number int, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT COALESCE(max(number), 0) FROM shop_order").Scan(&number)
+	return number, err
+}
+
 // stop records that a customer wants no more messages: give it to webhook.Unsubscriptions.
 func (s *shop) stop(ctx context.Context, u webhook.Unsubscription) error {
 	_, err := s.box.OptOut(ctx, s.db, u.From)
@@ -62,7 +68,7 @@ func (s *shop) stop(ctx context.Context, u webhook.Unsubscription) error {
 // takePgx takes an order in a transaction of pgx itself.
 func takePgx(ctx context.Context, conn *pgx.Conn, box *outbox.Outbox, o order) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "INSERT INTO shop_order (number, paid) VALUES ($1, 1)", o.number); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO shop_order (number) VALUES ($1)", o.number); err != nil {
 			return err
 		}
 		_, err := box.Enqueue(ctx, pgxTx(tx), o.sms())
