@@ -17,7 +17,8 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
-func Example() {
+// A client, a package, and a result for each message.
+func ExampleClient_Send() {
 	gateway := smslinktest.NewGateway(nil) // in place of the live one
 	defer gateway.Close()
 
@@ -40,7 +41,7 @@ func Example() {
 
 	resp, err := client.Send(context.Background(), &pkg)
 	if err != nil {
-		log.Fatal(err) // nothing is known to be accepted; smslink.OutcomeOf(err) says more
+		log.Fatal(err) // smslink.OutcomeOf(err): not sent, rejected or in doubt
 	}
 	for _, r := range resp.Results {
 		fmt.Println(r.ID, r.Status, r.RemoteID)
@@ -48,36 +49,6 @@ func Example() {
 	// Output:
 	// 1 success 220000001
 	// 2 success 220000002
-}
-
-// The shortest program: a client, a package, and a result for each message.
-func ExampleClient_Send() {
-	gateway := smslinktest.NewGateway(nil)
-	defer gateway.Close()
-	send := func(ctx context.Context, connectionID, password string, opts *smslink.Options) error {
-		client, err := smslink.NewClient(connectionID, password, opts) // nil options: the live gateway
-		if err != nil {
-			return err
-		}
-		var pkg smslink.Package
-		m := smslink.Message{ID: 1, To: "+40712345678", Text: "Comanda dvs. a fost expediată."}
-		if err := pkg.Add(m); err != nil {
-			return err
-		}
-		resp, err := client.Send(ctx, &pkg)
-		if err != nil {
-			return err // smslink.OutcomeOf(err): not sent, rejected or in doubt
-		}
-		for _, r := range resp.Results {
-			fmt.Println(r.ID, r.Status, r.RemoteID)
-		}
-		return nil
-	}
-	if err := send(context.Background(), gateway.ConnectionID, gateway.Password,
-		&smslink.Options{Endpoint: gateway.URL}); err != nil {
-		log.Fatal(err)
-	}
-	// Output: 1 success 220000001
 }
 
 // A program can count what a campaign will cost, and what folding saves, before it sends anything.
@@ -159,6 +130,7 @@ func ExampleOutcomeOf() {
 	// nothing was sent: send the same package again, later
 }
 
+// The messages that the gateway certainly did not take are sent again, once their cause is removed.
 func ExampleResponse_Err() {
 	gateway := smslinktest.NewGateway(&smslinktest.Options{
 		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0799999999")},
@@ -167,7 +139,7 @@ func ExampleResponse_Err() {
 	client := gateway.Client()
 
 	var pkg smslink.Package
-	for id, to := range []string{"0712345678", "0799999999"} {
+	for id, to := range []string{"0712345678", "0799999999", "0734567890"} {
 		if err := pkg.Add(smslink.Message{ID: int64(id), To: to, Text: "Bună ziua!"}); err != nil {
 			log.Fatal(err)
 		}
@@ -176,16 +148,27 @@ func ExampleResponse_Err() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println(resp.Err())
 
-	fmt.Println(resp.Count(smslink.StatusSuccess), "accepted")
-	for _, r := range resp.Results {
-		if err := r.Err(); err != nil {
-			fmt.Println(smslink.OutcomeOf(err), smslink.SafeToResend(err), err)
+	var again smslink.Package
+	i := 0
+	for m := range pkg.Messages() { // in the order of the Results
+		if smslink.SafeToResend(resp.Results[i].Err()) {
+			m.To = "0723456789" // someone has looked the number up
+			if err := again.Add(m); err != nil {
+				log.Fatal(err)
+			}
 		}
+		i++
 	}
+	resp, err = client.Send(context.Background(), &again)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resp.Results[0].ID, resp.Results[0].Status)
 	// Output:
-	// 1 accepted
-	// failed true smslink: message 1: number failed: check the number
+	// smslink: 1 of 3 messages failed or are in doubt: message 1: number failed: check the number
+	// 1 success
 }
 
 func ExampleCodec() {
@@ -289,6 +272,7 @@ func ExampleClient_Stream() {
 	// 0 in doubt: look for them in the account's reports
 }
 
+// With a journal, the same input can be sent again: what was accepted or is in doubt is skipped.
 func ExampleClient_Stream_journal() {
 	gateway := smslinktest.NewGateway(nil)
 	defer gateway.Close()
@@ -297,53 +281,44 @@ func ExampleClient_Stream_journal() {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-
 	messages := func(yield func(smslink.Message, error) bool) {
-		for id := range int64(5) {
+		for id := range int64(4) { // the same ids in every run
 			if !yield(smslink.Message{ID: id, To: "0712345678", Text: "Aveți o factură neachitată."}, nil) {
 				return
 			}
 		}
 	}
-	send := func() error {
-		j, err := journal.Open(filepath.Join(folder, "november.journal")) // one a campaign
-		if err != nil {
-			return err
-		}
-		defer func() { _ = j.Close() }()
-		opts := &smslink.StreamOptions{Journal: j}
-		opts.MaxMessages = 2 // for several packages in this example
+
+	j, err := journal.Open(filepath.Join(folder, "november.journal")) // one for each campaign
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	opts := &smslink.StreamOptions{Journal: j}
+	opts.MaxMessages = 1 // for several packages in this example
+	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Reject("16", "error while sending"))
+	for range 2 {
 		stream := gateway.Client().Stream(messages, opts)
 		for batch := range stream.Batches(context.Background()) {
 			for result, err := range batch.Results() { // those of an earlier run, too
 				fmt.Println(result.ID, smslink.OutcomeOf(err)) // in doubt: check the account's reports
 			}
 		}
-		fmt.Println("stopped:", stream.Err() != nil)
-		return nil
-	}
-
-	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Reject("3", "suspended"))
-	for range 2 { // the second time, the account is in order again
-		if err := send(); err != nil {
-			log.Fatal(err)
+		if err := stream.Err(); err != nil {
+			log.Fatal(err) // why it stopped before the end
 		}
 	}
 	fmt.Println(len(gateway.Messages()), "messages arrived")
 	// Output:
 	// 0 accepted
-	// 1 accepted
-	// 2 in doubt
-	// 3 in doubt
-	// 4 rejected
-	// stopped: false
+	// 1 in doubt
+	// 2 rejected
+	// 3 accepted
 	// 0 accepted
-	// 1 accepted
-	// 2 in doubt
-	// 3 in doubt
-	// 4 accepted
-	// stopped: false
-	// 5 messages arrived
+	// 1 in doubt
+	// 2 accepted
+	// 3 accepted
+	// 4 messages arrived
 }
 
 func ExampleClient_Balance() {
@@ -359,45 +334,4 @@ func ExampleClient_Balance() {
 	fmt.Println(balance.National, "SMS left in Romania,", balance.International, "abroad")
 	// Output:
 	// 250 SMS left in Romania, 250 abroad
-}
-
-// The messages that the gateway certainly did not take are sent again, once their cause is removed.
-func ExampleSafeToResend_failedMessages() {
-	gateway := smslinktest.NewGateway(&smslinktest.Options{
-		Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0799999999")},
-	})
-	defer gateway.Close()
-	client := gateway.Client()
-
-	var pkg smslink.Package
-	for id, to := range []string{"0712345678", "0799999999", "0734567890"} {
-		if err := pkg.Add(smslink.Message{ID: int64(id), To: to, Text: "Bună ziua!"}); err != nil {
-			log.Fatal(err)
-		}
-	}
-	resp, err := client.Send(context.Background(), &pkg)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(resp.Err())
-
-	var again smslink.Package
-	i := 0
-	for m := range pkg.Messages() { // in the order of the Results
-		if smslink.SafeToResend(resp.Results[i].Err()) {
-			m.To = "0723456789" // someone has looked the number up
-			if err := again.Add(m); err != nil {
-				log.Fatal(err)
-			}
-		}
-		i++
-	}
-	resp, err = client.Send(context.Background(), &again)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(resp.Results[0].ID, resp.Results[0].Status)
-	// Output:
-	// smslink: 1 of 3 messages failed or are in doubt: message 1: number failed: check the number
-	// 1 success
 }
