@@ -13,7 +13,7 @@ import (
 // remind sends a reminder for each unpaid invoice and keeps its outcome beside the invoice. After a
 // failure, run it again with the same journal. Look for what is in doubt in the account's reports.
 func remind(ctx context.Context, client *smslink.Client, db *sql.DB, journalFile string) (inDoubt int, err error) {
-	j, err := journal.Open(journalFile) // one a campaign
+	j, err := journal.Open(journalFile) // one for each campaign
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,6 @@
-// Command invoices reminds a thousand customers of their unpaid invoices, from the rows of a real
-// database. The first run goes wrong in three ways, and the second one sends the rest. See
-// invoices.go for the program, and main.go for the database and the sandbox around it.
+// Command invoices reminds customers of their unpaid invoices, from the rows of a real database.
+// The first run goes wrong in three ways, and the second one sends the rest. See invoices.go for
+// the program, and main.go for the database and the sandbox around it.
 package main
 
 import (
@@ -29,7 +29,8 @@ func main() {
 	}
 }
 
-// open makes a database with a thousand invoices, a quarter of them paid, one without a number.
+// open makes a database with a thousand invoices. A quarter of them are paid, and a spreadsheet has
+// spoiled the number of one.
 func open(folder string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", filepath.Join(folder, "shop.db")+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err == nil {

@@ -50,7 +50,7 @@ func newCode() string {
 	return fmt.Sprintf("%06d", n)
 }
 
-// run asks the service for codes, each time the sandbox behaves in another way.
+// run asks the service for five codes. The sandbox refuses one and loses the reply to another.
 func run(out io.Writer) error {
 	gateway := smslinktest.NewGateway(nil) // in place of the live one
 	defer gateway.Close()
@@ -69,7 +69,7 @@ func run(out io.Writer) error {
 		{"+40 21 312 3456", nil},
 		{"0734567890", []smslinktest.Fault{smslinktest.LoseReply()}},
 		{"0723456789", []smslinktest.Fault{smslinktest.Reject("7", "wrong password")}},
-		{"0723 456 789", nil}, // the client asks no more, for a minute
+		{"0723 456 789", nil}, // the client sends nothing for a minute
 	} {
 		gateway.Inject(visit.faults...)
 		resp, err := http.PostForm(server.URL, url.Values{"phone": {visit.phone}})

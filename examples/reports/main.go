@@ -72,12 +72,12 @@ func run(ctx context.Context, out io.Writer, folder string) error {
 		if err != nil {
 			return err
 		}
-		lost := gateway.WaitReports(ctx) // so that each report comes before its remote id is known
+		lostErr := gateway.WaitReports(ctx) // so that each report comes before its remote id is known
 		var came int
 		if err := db.QueryRowContext(ctx, `SELECT count(*) FROM report`).Scan(&came); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%d sent; reports so far: %d; one was lost: %t\n", p.Len(), came, lost != nil)
+		fmt.Fprintf(out, "%d sent; reports so far: %d; one was lost: %t\n", p.Len(), came, lostErr != nil)
 		for _, r := range resp.Results {
 			if err := keep(ctx, db, r); err != nil {
 				return err

@@ -9,13 +9,13 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// A report may come before its message's remote id is known, may come twice, and not in order. So
-// reports have a table of their own, keyed by all that they say, and a query joins the two.
+// Reports may come in any order, more than once, and before the remote ids of their messages are
+// known. So they have a table of their own, keyed by all that they say, and a query joins the two.
 const tables = `
 	CREATE TABLE sent (id INTEGER PRIMARY KEY, remote TEXT, status TEXT NOT NULL);
 	CREATE TABLE report (remote TEXT, at INTEGER, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));`
 
-// newMux returns a server for the URL that is set in the SMSLink account,
+// newMux returns a mux that receives delivery reports at the URL that is set in the SMSLink account,
 // https://shop.example/sms/reports/<secret>. A report that comes again changes nothing.
 func newMux(db *sql.DB, secret string) (*http.ServeMux, error) {
 	handler, err := webhook.Reports(secret, func(ctx context.Context, r webhook.Report) error {

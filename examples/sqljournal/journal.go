@@ -8,11 +8,12 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// table is a smslink.Journal in a table of the program's own database. Only one program may use it
-// at a time; package outbox is for several.
+// table is a smslink.Journal in a table of the program's own database. Several streams may share
+// it: the primary key lets only one of them intend an id.
 type table struct{ db *sql.DB }
 
-// schema has a row for each message that was sent or is in doubt: status 0 means in doubt.
+// schema has a row for each message that was accepted, has failed or is in doubt. Status 0 means in
+// doubt.
 const schema = `CREATE TABLE sms (id INTEGER PRIMARY KEY, status INTEGER NOT NULL, remote TEXT NOT NULL)`
 
 // Known implements [smslink.Journal].
