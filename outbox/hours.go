@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Hours are the hours of each day in which a lane is open. The zero value is always open.
+// Hours are the hours of each day in which a lane is open. If From and To are equal, as in the zero
+// value, or are 0 and 24 hours, the lane is always open.
 type Hours struct {
 	// From and To are local times of the day, as whole minutes since midnight: 8 and 22 hours mean
 	// from 08:00 to 22:00. If To is before From, the lane is open overnight.
@@ -21,7 +22,7 @@ type Hours struct {
 
 const day = 24 * time.Hour
 
-func (h Hours) always() bool { return h.From == h.To }
+func (h Hours) always() bool { return h.From == h.To || h.To-h.From == day }
 
 // check returns what is wrong with the hours.
 func (h Hours) check() error {
@@ -78,7 +79,7 @@ func (h Hours) opens(t time.Time) time.Time {
 	return h.change(t, time.Minute)
 }
 
-// opened returns when a lane that is open at t has opened, or the zero time if it is always open.
+// opened returns when a lane that is open at t last opened, or the zero time if it is always open.
 func (h Hours) opened(t time.Time) time.Time {
 	if h.always() {
 		return time.Time{}
@@ -86,7 +87,8 @@ func (h Hours) opened(t time.Time) time.Time {
 	return h.change(t, -time.Minute).Add(time.Minute)
 }
 
-// String returns the hours as smslink_meta has them, such as "480 1320 Europe/Bucharest".
+// String returns the hours as smslink_meta has them, such as "480 1320 Europe/Bucharest". Local time
+// is another one elsewhere, so that its present offset stands for it, as in "480 1320 +02:00".
 func (h Hours) String() string {
 	if h.always() {
 		return ""
@@ -95,17 +97,30 @@ func (h Hours) String() string {
 	if location == nil {
 		location = time.UTC
 	}
-	return fmt.Sprintf("%d %d %s", h.From/time.Minute, h.To/time.Minute, location)
+	name := location.String()
+	if name == local {
+		name = time.Now().In(location).Format(offset)
+	}
+	return fmt.Sprintf("%d %d %s", h.From/time.Minute, h.To/time.Minute, name)
 }
+
+const (
+	local  = "Local" // the name of time.Local
+	offset = "-07:00"
+)
 
 // parseHours parses what String returns. It returns no hours if the location is not known here.
 func parseHours(s string) Hours {
 	var from, to int
 	var name string
-	if n, _ := fmt.Sscan(s, &from, &to, &name); n != 3 {
+	if n, _ := fmt.Sscan(s, &from, &to, &name); n != 3 || name == local {
 		return Hours{}
 	}
 	location, err := time.LoadLocation(name)
+	if at, notOffset := time.Parse(offset, name); notOffset == nil {
+		_, seconds := at.Zone()
+		location, err = time.FixedZone(name, seconds), nil
+	}
 	if err != nil {
 		return Hours{}
 	}

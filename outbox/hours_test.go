@@ -33,6 +33,7 @@ func TestHours(t *testing.T) {
 		"overnight, early":        {night, "2026-06-01T07:59:00+03:00", ""},
 		"overnight, in the day":   {night, "2026-06-01T08:00:00+03:00", "2026-06-01T22:00:00+03:00"},
 		"always":                  {Hours{}, "2026-06-01T03:00:00+03:00", ""},
+		"all day":                 {Hours{To: 24 * time.Hour}, "2026-06-01T03:00:00+03:00", ""},
 		"until midnight":          {Hours{From: 8 * time.Hour, To: 24 * time.Hour}, "2026-06-01T23:59:59Z", ""},
 		"after midnight": {Hours{From: 8 * time.Hour, To: 24 * time.Hour},
 			"2026-06-01T00:00:00Z", "2026-06-01T08:00:00Z"},
@@ -54,6 +55,9 @@ func TestHours(t *testing.T) {
 	}
 	opened := day.opened(time.Date(2026, 10, 25, 12, 0, 30, 0, bucharest))
 	require.True(t, opened.Equal(time.Date(2026, 10, 25, 8, 0, 0, 0, bucharest)), "%v", opened)
+	for _, always := range []Hours{{}, {From: time.Hour, To: time.Hour}, {To: 24 * time.Hour}} {
+		require.Zero(t, always.opened(time.Now()), "%v", always)
+	}
 }
 
 func TestHours_check(t *testing.T) {
@@ -76,4 +80,14 @@ func TestHours_areRecorded(t *testing.T) {
 	}
 	require.Zero(t, parseHours("480 1320 Nowhere/Else"))
 	require.Zero(t, parseHours(""))
+}
+
+// Another process may run in another time zone.
+func TestHours_ofLocalTimeAreRecordedWithTheirOffset(t *testing.T) {
+	local := time.FixedZone("Local", 3*60*60)
+	recorded := Hours{From: 8 * time.Hour, To: 22 * time.Hour, Location: local}.String()
+	require.Equal(t, "480 1320 +03:00", recorded)
+	at := time.Date(2026, 6, 1, 4, 59, 0, 0, time.UTC)
+	require.Equal(t, "08:00 +03:00", parseHours(recorded).opens(at).Format("15:04 -07:00"))
+	require.Zero(t, parseHours("480 1320 Local"), "of an earlier version")
 }
