@@ -140,7 +140,7 @@ var badRowsComplaints = []string{
 	"15: id stands in an earlier row; each message needs its own",
 	"18: id is not a whole number from 0 on",
 	"21: text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself",
-	"24: send_at is no time, such as 2030-01-31T09:00:00+02:00 or, with --zone Europe/Bucharest, 31.01.2030 09:00",
+	"24: send_at is not a time, such as 2030-01-31T09:00:00+02:00 or, with --zone Europe/Bucharest, 31.01.2030 09:00",
 }
 
 func TestSend_badRowsStopItBeforeAnythingIsSent(t *testing.T) {

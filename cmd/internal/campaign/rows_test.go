@@ -260,7 +260,7 @@ func TestRows_badRows(t *testing.T) {
 		{"an id with a fraction", "id,to,text\n1.5,07,a\n", "id is not a whole number from 0 on"},
 		{"an id too large", "id,to,text\n9223372036854775808,07,a\n", "id is not a whole number from 0 on"},
 		{"no id", "id,to,text\n,07,a\n", "id is not a whole number from 0 on"},
-		{"a word for a time", "id,to,text,send_at\n1,0712345678,a,mâine\n", "send_at is no time, such as"},
+		{"a word for a time", "id,to,text,send_at\n1,0712345678,a,mâine\n", "send_at is not a time, such as"},
 		{"a time without a zone", "id,to,text,send_at\n1,0712345678,a,2030-01-31T09:00:00\n", "send_at has no time zone; add --zone Europe/Bucharest"},
 		{"the year 1", "id,to,text,send_at\n1,0712345678,a,0001-01-01T00:00:00Z\n", "send_at lies before 1970 or after 2099"},
 		{"milliseconds", "id,to,text,send_at\n1,0712345678,a,1898702100000\n", "not milliseconds"},

@@ -211,8 +211,8 @@ func TestRows_times(t *testing.T) {
 	require.NoError(t, err)
 	const (
 		noDay  = "is a date without a time of day"
-		order  = "may start with the day or the month"
-		noTime = "is no time, such as"
+		order  = "is ambiguous; write the day first, with points and four digits of the year"
+		noTime = "is not a time, such as"
 		days   = "is a number of days or a fraction"
 	)
 	for value, want := range map[string]string{
@@ -240,6 +240,24 @@ func TestRows_times(t *testing.T) {
 	rows, _, err := survey(t, file(t, "f.csv", "to;text;send_at\n0712345678;abc;01.12.2026 09:00\n"), campaign.Options{})
 	require.NoError(t, err)
 	require.Equal(t, "2: send_at has no time zone; add --zone Europe/Bucharest, or write it as 2030-01-31T09:00:00+02:00", rows[0])
+}
+
+// A refused time is shown only if it is one: other fields may hold numbers, names or line ends.
+func TestRows_timesThatAreShown(t *testing.T) {
+	for value, want := range map[string]string{
+		"01/02/2030 09:00":                     "2: 01/02/2030: ",
+		"31.01.30 09:00":                       "2: 31.01.30: ",
+		"01/02/2030 Ion 0712345678":            "2: 01/02/2030: ",
+		"\"01/02/2030\njune.csv:9: all fine\"": "2: 01/02/2030: ",
+		"46023.375":                            "2: 46023.375: ",
+		"0712345678.0":                         "2: 0712****78.0: ",
+		"7.12345678E+08":                       "2: 7.********E+08: ",
+	} {
+		rows, _, err := survey(t, file(t, "f.csv", "to;text;send_at\n0712345678;abc;"+value+"\n"), campaign.Options{})
+		require.NoError(t, err)
+		require.Len(t, rows, 1)
+		require.Equal(t, want, rows[0][:strings.Index(rows[0], "send_at")], value)
+	}
 }
 
 // Receivers that a spreadsheet has changed are refused, or restored with --restore-zeros.

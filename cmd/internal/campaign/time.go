@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-smslink/smslink/cmd/internal/redact"
 )
 
 const (
@@ -40,25 +42,32 @@ func parseTime(s string, zone *time.Location) (time.Time, *Refusal) {
 		return parseSeconds(s)
 	}
 	if date.MatchString(s) {
-		return time.Time{}, shown(s, lacksTime)
+		return time.Time{}, refuseTime(s, lacksTime)
 	}
-	if slashes.MatchString(s) {
-		return time.Time{}, shown(s, "may start with the day or the month; write the day first, with points, such as "+
-			"31.01.2030 09:00")
+	if start := ambiguous.FindString(s); start != "" {
+		return time.Time{}, refuseTime(start, "is ambiguous; write the day first, with points and four digits of the "+
+			"year, such as 31.01.2030 09:00")
 	}
 	for _, layout := range []string{"2006-1-2 15:4", "2006-1-2 15:4:5", "2.1.2006 15:4", "2.1.2006 15:4:5"} {
 		if wall, err := time.Parse(layout, strings.Replace(strings.Replace(s, ", ", " ", 1), "T", " ", 1)); err == nil {
 			return inZone(wall, zone)
 		}
 	}
-	return time.Time{}, refuse("send_at", "is no time, such as "+exampleTime+" or, with --zone Europe/Bucharest, "+
+	return time.Time{}, refuse("send_at", "is not a time, such as "+exampleTime+" or, with --zone Europe/Bucharest, "+
 		"31.01.2030 09:00")
 }
 
+// refuseTime refuses a field and shows it, or the part of it that is a date.
+func refuseTime(shown, cause string) *Refusal {
+	return &Refusal{Column: "send_at", Shown: shown, Cause: errors.New(cause)}
+}
+
 var (
-	number  = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]+)?([Ee][+-]?[0-9]+)?$`)
-	date    = regexp.MustCompile(`^([0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4})$`)
-	slashes = regexp.MustCompile(`^[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}\b|^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}\b[^.0-9]`)
+	number = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]+)?([Ee][+-]?[0-9]+)?$`)
+	date   = regexp.MustCompile(`^([0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4})$`)
+
+	// ambiguous matches the start of a time whose day and month, or day and year, may be swapped.
+	ambiguous = regexp.MustCompile(`^[0-9]{1,2}([-/][0-9]{1,2}[-/][0-9]{2,4}|\.[0-9]{1,2}\.[0-9]{2})\b`)
 )
 
 // parseSeconds parses Unix seconds. It refuses numbers with fewer digits, since a spreadsheet or a
@@ -74,9 +83,9 @@ func parseSeconds(s string) (time.Time, *Refusal) {
 		}
 		return checkTime(time.Unix(seconds, 0).UTC())
 	case isWhole && digits == len("20300131"):
-		return time.Time{}, shown(s, lacksTime)
+		return time.Time{}, refuseTime(s, lacksTime)
 	}
-	return time.Time{}, shown(s, isDays)
+	return time.Time{}, refuseTime(redact.Numbers(s), isDays) // it may be a phone number
 }
 
 // checkTime refuses times that no campaign can mean.
@@ -132,8 +141,4 @@ func fromSerial(value string, since1904 bool) (wall time.Time, hasTime, ok bool)
 	}
 	seconds := int64(days*86400 + 0.5)
 	return epoch.Add(time.Duration(seconds) * time.Second), seconds%86400 != 0, true
-}
-
-func shown(value, cause string) *Refusal {
-	return &Refusal{Column: "send_at", Shown: value, Cause: errors.New(cause)}
 }

@@ -146,7 +146,7 @@ func (s *session) mask(text string) string {
 	if id := s.opts.connectionID; len(id) >= 4 { // a shorter one may be part of any text
 		text = strings.ReplaceAll(text, id, redact.Mask)
 	}
-	return redact.LongNumber.ReplaceAllStringFunc(text, redact.Number)
+	return redact.Numbers(text)
 }
 
 // message returns a message to the probe's receiver. Its text was not sent before, so that no

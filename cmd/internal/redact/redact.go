@@ -11,7 +11,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// Number shows enough of a number to recognise it and not enough to call it.
+// Number masks a phone number except its first four and last two characters, or all of it if it has
+// fewer than 10. It drops punctuation.
 func Number(receiver string) string {
 	digits := strings.Map(func(r rune) rune {
 		if r == '+' || '0' <= r && r <= '9' {
@@ -25,30 +26,29 @@ func Number(receiver string) string {
 	return digits[:4] + strings.Repeat("*", len(digits)-6) + digits[len(digits)-2:]
 }
 
-// Reply returns, quoted, the start of what the server said in place of an answer, or "" if it said
-// nothing.
+// Reply returns, quoted, the start of the gateway's error text or of a reply that was not
+// understood. Numbers and the password are masked. It returns "" if there is neither.
 func Reply(err error, password string) string {
 	var gatewayErr *smslink.GatewayError
 	var sendErr *smslink.SendError
 	switch {
 	case errors.As(err, &gatewayErr) && gatewayErr.Text != "":
-		return strconv.Quote(shown(gatewayErr.Text, password))
+		return shown(gatewayErr.Text, password)
 	case errors.As(err, &sendErr) && len(sendErr.Reply) > 0:
-		return strconv.Quote(shown(string(sendErr.Reply), password))
+		return shown(string(sendErr.Reply), password)
 	}
 	return ""
 }
 
-// LongNumber matches what may be a phone number.
-var LongNumber = regexp.MustCompile(`[0-9]{7,}`)
-
-// shown returns the start of what a server said, without the numbers and the password that it may
-// have quoted from the request.
 func shown(text, password string) string {
 	const limit = 300
-	text = LongNumber.ReplaceAllStringFunc(Password(text, password), Number)
-	return Cut(text, limit)
+	return strconv.Quote(Cut(Numbers(Password(text, password)), limit))
 }
+
+var longNumber = regexp.MustCompile(`[0-9]{7,}`)
+
+// Numbers masks what may be phone numbers in a text: seven digits and more.
+func Numbers(text string) string { return longNumber.ReplaceAllStringFunc(text, Number) }
 
 // Mask stands for a password.
 const Mask = "***"
@@ -118,7 +118,7 @@ func unescaped(text string) string {
 	return text
 }
 
-// Cut returns the first limit characters of a text.
+// Cut returns text, or its first limit characters and … if it is longer.
 func Cut(text string, limit int) string {
 	if runes := []rune(text); len(runes) > limit {
 		return string(runes[:limit]) + "…"

@@ -14,8 +14,8 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-func TestShown(t *testing.T) {
-	require.Equal(t, "wrong password", shown("wrong password", "ab;cd"))
-	require.Equal(t, "wrong ***", shown("wrong ab", "ab;cd"))
-	require.Equal(t, "100% &amp; \\", shown("100% &amp; \\", "hunter2"))
+func TestPassword(t *testing.T) {
+	require.Equal(t, "wrong password", Password("wrong password", "ab;cd"))
+	require.Equal(t, "wrong ***", Password("wrong ab", "ab;cd"))
+	require.Equal(t, "100% &amp; \\", Password("100% &amp; \\", "hunter2"))
 }
