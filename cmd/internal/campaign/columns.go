@@ -144,7 +144,7 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 func (c *Columns) find(column int, chosen string) (int, error) {
 	name := columnNames[column]
 	if chosen != "" {
-		return c.only(c.called(normalized(chosen)), strconv.Quote(chosen), "--column")
+		return c.only(c.shownFirst(normalized(chosen)), strconv.Quote(chosen), "--column")
 	}
 	for _, hidden := range []bool{false, true} { // what a person sees comes first
 		found := c.which(hidden, normalized(name))

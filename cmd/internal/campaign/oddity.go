@@ -144,7 +144,7 @@ func isMisread(text string, encoding *charmap.Charmap) bool {
 		if !ok || n > 0 && utf8.RuneStart(b) {
 			break
 		}
-		if n == 1 && strings.ContainsRune("ÂÂĂâ", firstOf(text)) && strings.ContainsRune("„”“’‘…–—«»", char) {
+		if n == 1 && strings.ContainsRune("ÂĂâ", firstOf(text)) && strings.ContainsRune("„”“’‘…–—«»", char) {
 			return false // such as CINĂ” at the end of a quotation
 		}
 		bytes[n] = b
