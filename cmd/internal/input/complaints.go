@@ -10,11 +10,16 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 )
 
-// FewPlaces is how many rows with the same complaint are shown before a send.
-const FewPlaces = 3
+// How many places of a complaint are shown: few before a send, many by a check.
+const (
+	FewPlaces  = 3
+	ManyPlaces = 20
+)
 
-// Complaints say what is wrong with rows. Rows with the same complaint share a line. A nil
-// *Complaints keeps nothing.
+// keptComplaints is how many different complaints are kept.
+const keptComplaints = 100
+
+// Complaints say what is wrong with rows. Rows with the same complaint share a line.
 type Complaints struct {
 	order []string
 	of    map[string]*places
@@ -22,18 +27,12 @@ type Complaints struct {
 
 // places are the places of a complaint.
 type places struct {
-	first []place
+	first []place // at most ManyPlaces
 	count int
 }
 
 // place is a line or a cell of a file, and what stands there if that may be shown.
 type place struct{ file, at, shown string }
-
-// ManyPlaces is how many places of a complaint are kept, and keptComplaints how many complaints.
-const (
-	ManyPlaces     = 20
-	keptComplaints = 100
-)
 
 // AddRow adds a bad row.
 func (c *Complaints) AddRow(row *campaign.Row) {
@@ -46,9 +45,6 @@ func (c *Complaints) AddRow(row *campaign.Row) {
 
 // Add counts a complaint about a place of a file.
 func (c *Complaints) Add(file, at, shown, complaint string) {
-	if c == nil {
-		return
-	}
 	met := c.of[complaint]
 	if met == nil && len(c.order) >= keptComplaints {
 		complaint = "other reasons"
@@ -69,28 +65,25 @@ func (c *Complaints) Add(file, at, shown, complaint string) {
 }
 
 // Any reports whether there is a complaint.
-func (c *Complaints) Any() bool { return c != nil && len(c.order) > 0 }
+func (c *Complaints) Any() bool { return len(c.order) > 0 }
 
-// Print writes a line for each complaint with at most shown places. If a line leaves out places, it
-// ends with elsewhere, which says where to look for them.
+// Print writes a line for each complaint, with at most shown places. If a line leaves out places, a
+// last line, elsewhere, says where to find them.
 func (c *Complaints) Print(out io.Writer, shown int, elsewhere string) {
-	if c == nil {
-		return
-	}
-	left := false
+	leavesOut := false
 	for _, complaint := range c.order {
-		met := c.of[complaint]
-		fmt.Fprintf(out, "%s: %s\n", met.text(shown), complaint)
-		left = left || met.count > shown
+		text, more := c.of[complaint].text(shown)
+		fmt.Fprintf(out, "%s: %s\n", text, complaint)
+		leavesOut = leavesOut || more > 0
 	}
-	if left && elsewhere != "" {
+	if leavesOut && elsewhere != "" {
 		fmt.Fprintln(out, elsewhere)
 	}
 }
 
-// text returns the first places in the first file, a count of the others, and what stands in the
-// first place.
-func (p *places) text(shown int) string {
+// text returns the first places in the first file, a count of the others, which is more, and what
+// stands in the first place.
+func (p *places) text(shown int) (text string, more int) {
 	file := p.first[0].file
 	other := slices.IndexFunc(p.first, func(p place) bool { return p.file != file })
 	if other < 0 {
@@ -100,12 +93,12 @@ func (p *places) text(shown int) string {
 	for _, place := range p.first[:min(shown, other)] {
 		list = append(list, place.at)
 	}
-	text := file + ":" + strings.Join(list, ", ")
-	if more := p.count - len(list); more > 0 {
+	text = file + ":" + strings.Join(list, ", ")
+	if more = p.count - len(list); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	if p.first[0].shown != "" {
 		text += ": " + p.first[0].shown
 	}
-	return text
+	return text, more
 }
