@@ -92,7 +92,7 @@ func check(ctx context.Context, c cli.Console, opts checkOptions, names []string
 	}
 	bar.End()
 	bad.Print(c.Err, input.ManyPlaces, "--json shows every row")
-	u.end(opts.price.Value)
+	u.end(&opts.price)
 	if opts.json {
 		out.JSON(map[string]any{"summary": u})
 	} else if u.Rows > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/money"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/redact"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
@@ -70,15 +71,19 @@ func (u *checkup) count(r *campaign.Row, text examined) {
 	for _, char := range text.foreign {
 		seen := u.characters[char]
 		if seen == nil {
-			seen = &foreignRune{terminal.Visible(char), fmt.Sprintf("U+%04X", char), 0, r.File, r.Line, gsm7.Fold(string(char))}
+			character, folded := terminal.Visible(char), gsm7.Fold(string(char))
+			if folded == string(char) {
+				folded = character
+			}
+			seen = &foreignRune{character, fmt.Sprintf("U+%04X", char), 0, r.File, r.Line, folded}
 			u.characters[char] = seen
 		}
 		seen.Messages++
 	}
 }
 
-func (u *checkup) end(price float64) {
-	u.Cost = price * float64(u.Segments)
+func (u *checkup) end(price *money.Price) {
+	u.Cost = price.Amount(u.Segments)
 	u.Characters = slices.AppendSeq([]*foreignRune{}, maps.Values(u.characters)) // none is [] in JSON
 	slices.SortFunc(u.Characters, func(a, b *foreignRune) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Code, b.Code))

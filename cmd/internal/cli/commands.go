@@ -47,13 +47,11 @@ func newHelpCommand(root *cobra.Command) *cobra.Command {
 		Use:   "help [COMMAND]",
 		Short: "Show the help of a command",
 		RunE: func(_ *cobra.Command, args []string) error {
-			cmd, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				if cmd == nil {
-					cmd = root
-				}
-				return noSuchCommand(cmd, args[len(args)-max(1, len(rest)):])
+			cmd, rest, _ := root.Find(args) // fails for no command that prepare has seen
+			if len(rest) > 0 {
+				return noSuchCommand(cmd, rest)
 			}
+			cmd.InitDefaultHelpFlag() // as running the command does
 			return cmd.Help()
 		},
 	}

@@ -15,7 +15,7 @@ import (
 
 // Price is the price of one SMS. The zero value means no price.
 type Price struct {
-	Value float64
+	value float64
 	text  string // as it was given; empty if it was not
 }
 
@@ -25,14 +25,14 @@ func (p *Price) AddTo(cmd *cobra.Command) {
 		"price of one SMS, such as 0.04 or 0,04, in any currency")
 }
 
-// read reads a price from 0 on, with a point or a comma.
+// read parses a price with a point or a comma.
 func (p *Price) read(text string) error {
 	if strings.Count(text, ".")+strings.Count(text, ",") > 1 {
 		return errors.New("write it with one decimal sign, such as 0.04 or 0,04")
 	}
 	value, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64)
 	if err != nil || !(value >= 0) || math.IsInf(value, 1) {
-		return errors.New("it is not a number from 0 on, such as 0.04 or 0,04")
+		return errors.New("it is not a number of at least 0, such as 0.04 or 0,04")
 	}
 	*p = Price{value, text}
 	return nil
@@ -46,14 +46,23 @@ func (p *Price) SMS(n int) string {
 	return fmt.Sprintf("%d SMS × %s = %s", n, p.text, p.Cost(n))
 }
 
-// Cost returns what a number of SMS costs, or "" if there is no price.
+// Cost returns what a number of SMS costs, with the decimal sign of the price, or "" if there is no
+// price.
 func (p *Price) Cost(n int) string {
 	if p.text == "" {
 		return ""
 	}
-	cost := strconv.FormatFloat(p.Value*float64(n), 'f', 2, 64)
+	cost := p.cents(n)
 	if strings.Contains(p.text, ",") {
 		cost = strings.Replace(cost, ".", ",", 1)
 	}
 	return cost
 }
+
+// Amount returns what a number of SMS costs, rounded as by Cost, or 0 if there is no price.
+func (p *Price) Amount(n int) float64 {
+	amount, _ := strconv.ParseFloat(p.cents(n), 64)
+	return amount
+}
+
+func (p *Price) cents(n int) string { return strconv.FormatFloat(p.value*float64(n), 'f', 2, 64) }
