@@ -30,7 +30,7 @@ type claim struct {
 	enqueued  []int64  // when, of the messages: microseconds since 1970, by the database's clock
 	traces    []string // see [PackageStart]; one more than maxTraces if there are too many
 	attempts  int64    // the highest attempt count among the messages
-	now       int64    // of the claim, by the database's clock
+	now       int64    // of the claim: microseconds since 1970, by the database's clock
 
 	began    time.Time // before the claim, by this machine's clock
 	deadline time.Time // of the upload
@@ -118,7 +118,8 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	case !r.lanes[c.lane].Hours.open(time.UnixMicro(s.now)):
 		return errClosed
 	}
-	invalid, err := r.add(ctx, tx, c, from, s.now)
+	c.now = s.now
+	invalid, err := r.add(ctx, tx, c, from)
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	if len(c.ids) == 0 {
 		return nil
 	}
-	if err := r.insertPackage(ctx, tx, c, s.now); err != nil {
+	if err := r.insertPackage(ctx, tx, c); err != nil {
 		return err
 	}
 	take := fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), isQueued)
@@ -166,7 +167,7 @@ func (o *Outbox) endInvalid(ctx context.Context, tx *sql.Tx, invalid map[int64]s
 
 // add fills the claim's package, and returns why messages are invalid, by their ids. What has
 // expired is left to [run.expire].
-func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64) (_ map[int64]string, err error) {
+func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from int64) (_ map[int64]string, err error) {
 	lane := o.lanes[c.lane]
 	rows, err := tx.QueryContext(ctx, o.dialect.sql(fmt.Sprintf(`
 		SELECT id, message_key, receiver, sender, body, send_at,
@@ -174,7 +175,7 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 		FROM smslink_message%s
 		WHERE package IS NULL AND lane = ? AND due >= ? AND due <= ? AND ends > ?
 		ORDER BY due, id
-		LIMIT %d%s`, o.dialect.queueIndex, c.most, o.dialect.skipLocked)), c.lane, from, now, now)
+		LIMIT %d%s`, o.dialect.queueIndex, c.most, o.dialect.skipLocked)), c.lane, from, c.now, c.now)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +209,7 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from, now int64)
 		c.enqueued = append(c.enqueued, enqueued)
 		c.addTrace(trace)
 		if ends < never {
-			startBy := c.began.Add(time.Duration(ends-now) * time.Microsecond)
+			startBy := c.began.Add(time.Duration(ends-c.now) * time.Microsecond)
 			if c.startBy.IsZero() || startBy.Before(c.startBy) {
 				c.startBy = startBy
 			}
@@ -256,17 +257,17 @@ func (r *run) expire(ctx context.Context) error {
 	return nil
 }
 
-func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim, now int64) error {
+func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim) error {
 	var digest any
 	if c.pkg != nil {
 		sum := md5.Sum(c.pkg.AppendPlain(nil))
 		digest = hex.EncodeToString(sum[:])
 	}
-	deadline := now + (o.opts.Timeout + o.opts.Timeout/5).Microseconds()
+	deadline := c.now + (o.opts.Timeout + o.opts.Timeout/5).Microseconds()
 	if _, err := o.exec(ctx, tx, `
 		INSERT INTO smslink_package (token, worker, lane, state, messages, digest, began, deadline)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`+o.dialect.ignore,
-		c.token, c.worker, c.lane, stateSending, len(c.ids), digest, now, deadline); err != nil {
+		c.token, c.worker, c.lane, stateSending, len(c.ids), digest, c.now, deadline); err != nil {
 		return err
 	}
 	return tx.QueryRowContext(ctx, o.dialect.sql("SELECT id FROM smslink_package WHERE token = ?"), c.token).Scan(&c.id)

@@ -182,7 +182,8 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 	if err != nil {
 		return nil, err
 	}
-	if err := o.insertPackage(ctx, tx, &restored, s.now); err != nil {
+	restored.now = s.now
+	if err := o.insertPackage(ctx, tx, &restored); err != nil {
 		return nil, err
 	}
 	take := fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", restored.id), isQueued)

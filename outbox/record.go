@@ -343,7 +343,7 @@ func backoff(attempts int64) time.Duration {
 func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		withdrawn := &claim{token: c.token, worker: c.worker, lane: c.lane, err: errCommitInDoubt}
-		if err := o.insertPackage(ctx, tx, withdrawn, 0); err != nil {
+		if err := o.insertPackage(ctx, tx, withdrawn); err != nil {
 			return err
 		}
 		return o.recordNotSent(ctx, tx, withdrawn, 0)

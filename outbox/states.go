@@ -29,8 +29,9 @@ const (
 	stateResolved = 6
 )
 
-// messageState returns the state of a package's messages, for which their results count too.
-func messageState(state int) State {
+// packageState returns a package's state as a State. Its messages' own states also depend on their
+// results.
+func packageState(state int) State {
 	switch state {
 	case stateAccepted:
 		return Accepted

@@ -24,7 +24,7 @@ type Tracer interface {
 	TracePackageStart(ctx context.Context, data PackageStart) context.Context
 
 	// TracePackageEnd is called once for each TracePackageStart, after the end of the upload was
-	// recorded.
+	// recorded or recording was given up.
 	TracePackageEnd(ctx context.Context, data PackageEnd)
 }
 
@@ -37,7 +37,9 @@ type PackageStart struct {
 
 // PackageEnd describes the end of a package's upload.
 type PackageEnd struct {
-	State    State           // of the package: Accepted, Queued (again, because it was not sent), Rejected or InDoubt
+	// State is how the upload ended: Accepted (also if some messages are in doubt), Queued (again,
+	// because it was not sent), Rejected or InDoubt.
+	State    State
 	Waits    []time.Duration // from Enqueue to the gateway's reply, of each message with [smslink.StatusSuccess]
 	Recorded bool            // in the database; if not, the package is in doubt
 	Err      error           // as [smslink.Client.Send] returned it
@@ -90,7 +92,7 @@ func (r *run) traceEnd(ctx context.Context, c *claim, replied time.Time, recorde
 		return
 	}
 	data := PackageEnd{
-		State:    messageState(stateAfter(c.err, c.stop)),
+		State:    packageState(stateAfter(c.err, c.stop)),
 		Recorded: recorded, Err: c.err, Contradicted: c.contradicted != "",
 	}
 	if c.resp != nil {

@@ -37,7 +37,7 @@ func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 			var state int
 			var began int64
 			err := scan(&u.Package, &state, &u.Lane, &u.Worker, &u.Messages, &began, &u.Digest, &u.Why)
-			u.State, u.Began = messageState(state), time.UnixMicro(began).UTC()
+			u.State, u.Began = packageState(state), time.UnixMicro(began).UTC()
 			packages = append(packages, u)
 			return err
 		})
