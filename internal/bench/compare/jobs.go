@@ -178,8 +178,7 @@ func jobTable(p peer, results []result) *measure.Table {
 			measure.Spread(theirMemory, "kB"), measure.Spread(ourMemory, "kB"), memoryText,
 			fmt.Sprintf("%.2f", float64(r.ours.uploaded)/float64(r.theirs.uploaded)))
 	}
-	t.WriteString("\nMemory is the peak of resident memory above what the messages themselves take. " +
-		"An MB here is 1,000 KiB.\n")
+	t.WriteString("\nMemory is the peak of resident memory above what the messages themselves take.\n")
 	return t
 }
 

@@ -19,7 +19,7 @@ type Run struct {
 	Processor time.Duration // of all cores
 	Base      int           // kB of resident memory before the job
 	Peak      int           // kB of resident memory at the most
-	Heap      []float64     // MB of the heap in use, as often as the job notes it
+	Heap      []float64     // the heap in use, in MB of 1,000 KiB, as often as the job notes it
 }
 
 // Report does a job in this process, and prints its Run for Process. It needs Linux.

@@ -98,7 +98,7 @@ func compare(messages, runs int, pictures string) error {
 		t.Row(side.name,
 			measure.Spread(took, "ns"), fmt.Sprintf("%.2f", measure.Ratio(took, sendTook)),
 			measure.Spread(processor, "ns"), fmt.Sprintf("%.2f", measure.Ratio(processor, sendProcessor)),
-			fmt.Sprintf("%.1f MB", peak*1024/1e6), fmt.Sprintf("%.1f to %.1f MB", slices.Min(heap), slices.Max(heap)))
+			fmt.Sprintf("%.1f MB", peak/1e3), fmt.Sprintf("%.1f to %.1f MB", slices.Min(heap), slices.Max(heap)))
 	}
 	fmt.Print(t)
 	if pictures == "" {
@@ -158,7 +158,7 @@ func (s side) send(url string, all source, messages int, r *measure.Run) error {
 		if packages++; packages%10 == 0 {
 			var stats runtime.MemStats
 			runtime.ReadMemStats(&stats)
-			r.Heap = append(r.Heap, float64(stats.HeapAlloc)/1e6)
+			r.Heap = append(r.Heap, float64(stats.HeapAlloc)/1024/1e3)
 		}
 	}
 	if accepted != messages {
