@@ -1,6 +1,6 @@
-// Package blacklist queries and changes an account's blacklist, by the vendor's Live Update API. It
-// tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart. If the number is on the
-// list, that is most likely why the message failed. This is strong evidence, not proof.
+// Package blacklist queries and changes an account's blacklist, through the vendor's Live Update
+// API. It tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart. If the number is on
+// the list, that is most likely why the message failed. This is strong evidence, not proof.
 //
 // Everything about this API is [public], and unconfirmed against the live gateway: "smslink probe"
 // checks it. The API has a connection id and a password of its own, of a Live Update connection of
@@ -9,12 +9,15 @@ package blacklist
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -76,11 +79,11 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 // Listing says for which services a number is blocked.
 type Listing struct {
 	Blocked  bool   // for all services, or for some
-	Services string // the services, if they are some: the gateway's own text, such as 1,9; 9 is BULK
+	Services string // empty for all; otherwise the gateway's list of them, such as 1,9 (9 is BULK)
 }
 
 // Lookup asks whether a number is on the blacklist. The number is one that [smslink.ParseReceiver]
-// takes. If the API gives no such answer, the error matches [ErrUnexpectedReply].
+// takes. If the API answers anything else, the error matches [ErrUnexpectedReply].
 func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 	reply, err := c.ask(ctx, "blacklist-verify", number)
 	switch {
@@ -96,7 +99,8 @@ func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 	return Listing{}, errorOf(reply)
 }
 
-// Add puts a number on the blacklist, for all services. A number that is there stays there.
+// Add puts a number on the blacklist, for all services. It is not an error if the number is there.
+// The errors are those of [Client.Lookup].
 func (c *Client) Add(ctx context.Context, number string) error {
 	reply, err := c.ask(ctx, "blacklist-add", number)
 	if err != nil || reply.Accepted || reply.Code == "14" { // already there
@@ -105,7 +109,8 @@ func (c *Client) Add(ctx context.Context, number string) error {
 	return errorOf(reply)
 }
 
-// Remove takes a number off the blacklist. It is not an error if the number is not there.
+// Remove takes a number off the blacklist. It is not an error if the number is not there. The errors
+// are those of [Client.Lookup].
 func (c *Client) Remove(ctx context.Context, number string) error {
 	reply, err := c.ask(ctx, "blacklist-remove", number)
 	if err != nil || reply.Accepted || reply.Code == "12" { // not there
@@ -134,17 +139,13 @@ func (c *Client) ask(ctx context.Context, mode, number string) (wire.Reply, erro
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var quoting *url.Error
-		if errors.As(err, &quoting) {
-			err = quoting.Err
-		}
-		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", err)
+		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", withoutReply(ctx, err))
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	switch {
 	case err != nil:
-		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", err)
+		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w", withoutReply(ctx, err))
 	case resp.StatusCode/100 != 2:
 		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w: HTTP status %d", ErrUnexpectedReply, resp.StatusCode)
 	}
@@ -153,6 +154,28 @@ func (c *Client) ask(ctx context.Context, mode, number string) (wire.Reply, erro
 		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w: neither MESSAGE nor ERROR", ErrUnexpectedReply)
 	}
 	return reply, nil
+}
+
+var errMayQuote = errors.New("the request failed with an error that may quote the reply")
+
+// withoutReply returns the part of err that can't quote the reply, or errMayQuote. Some errors of
+// net/http, such as "malformed HTTP response", quote the reply, which may quote the form.
+func withoutReply(ctx context.Context, err error) error {
+	for _, safe := range []error{context.Cause(ctx), context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, safe) {
+			return safe
+		}
+	}
+	var certificate *tls.CertificateVerificationError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &certificate):
+		return certificate
+	case errors.As(err, &network) &&
+		(errors.As(network.Err, new(syscall.Errno)) || errors.As(network.Err, new(*net.DNSError))):
+		return network
+	}
+	return errMayQuote
 }
 
 func errorOf(reply wire.Reply) error {

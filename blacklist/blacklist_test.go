@@ -1,10 +1,14 @@
 package blacklist_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -119,15 +123,96 @@ func TestClient_answers(t *testing.T) {
 func TestClient_showsNoSecrets(t *testing.T) {
 	client, _ := answering(t, 200, "x")
 	printed := fmt.Sprintf("%v %+v %#v", client, client, *client)
-	away, err := blacklist.NewClient("L1", password, &blacklist.Options{Endpoint: "http://127.0.0.1:1/", Timeout: time.Second})
-	require.NoError(t, err)
-	_, err = away.Lookup(context.Background(), "0712345678")
-	require.Error(t, err)
-	printed += fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err))
+	errs := []error{lookupError(t, "http://127.0.0.1:1/")}
+	require.ErrorContains(t, errs[0], "dial tcp 127.0.0.1:1: ")
+	for _, reply := range []string{
+		"garbage 0712345678 " + password + "\r\n\r\n",
+		"HTTP/1.1 302 Found\r\nLocation: http://[x?password=" + password + "&receiver_number=0712345678\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n0712345678 " + password + "\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 0712345678 " + password + "\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: 0712345678 " + password + "\r\n\r\n",
+	} {
+		errs = append(errs, lookupError(t, "http://"+answeringRaw(t, reply)))
+	}
+	for _, err := range errs {
+		for ; err != nil; err = errors.Unwrap(err) {
+			printed += fmt.Sprintf("\n%v %+v %#v", err, err, err)
+		}
+	}
 	for _, secret := range []string{password, "0712345678"} {
 		require.NotContains(t, printed, secret)
 	}
 }
+
+// lookupError returns the error of a lookup of 0712345678.
+func lookupError(t *testing.T, endpoint string) error {
+	t.Helper()
+	client, err := blacklist.NewClient("L1", password, &blacklist.Options{Endpoint: endpoint})
+	require.NoError(t, err)
+	_, err = client.Lookup(t.Context(), "0712345678")
+	require.Error(t, err)
+	return err
+}
+
+// answeringRaw returns the address of a server that reads one request and answers with reply.
+func answeringRaw(t *testing.T, reply string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		r, err := http.ReadRequest(bufio.NewReader(conn))
+		if err == nil {
+			_, _ = io.Copy(io.Discard, r.Body)
+			_, _ = io.WriteString(conn, reply)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func TestClient_keepsTheCauseOfAnError(t *testing.T) {
+	errStopped := errors.New("the shop closes")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errStopped)
+	client, _ := answering(t, 200, "MESSAGE;14;not blacklisted")
+	_, err := client.Lookup(ctx, "0712345678")
+	require.ErrorIs(t, err, errStopped)
+
+	require.ErrorIs(t, lookupError(t, "http://"+answeringRaw(t, "")), io.EOF)
+	short := "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nMESSAGE;14"
+	require.ErrorIs(t, lookupError(t, "http://"+answeringRaw(t, short)), io.ErrUnexpectedEOF)
+
+	noHost := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "gateway", IsNotFound: true}}
+	offline := &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) { return nil, noHost })}
+	client, err = blacklist.NewClient("L1", password, &blacklist.Options{HTTPClient: offline})
+	require.NoError(t, err)
+	_, err = client.Lookup(t.Context(), "0712345678")
+	require.EqualError(t, err, "smslink: blacklist: dial tcp: lookup gateway: no such host")
+
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	require.ErrorAs(t, lookupError(t, server.URL), new(*tls.CertificateVerificationError))
+
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	client, err = blacklist.NewClient("L1", password, &blacklist.Options{Endpoint: silent.URL, Timeout: time.Millisecond})
+	require.NoError(t, err)
+	_, err = client.Lookup(t.Context(), "0712345678")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestNewClient_refuses(t *testing.T) {
 	for _, c := range []struct{ id, password, endpoint, want string }{
