@@ -48,6 +48,16 @@ func TestReports_parse_multipartBehindAMiddleware(t *testing.T) {
 	}
 }
 
+// ParseForm leaves a JSON body unread, and the PostForm empty.
+func TestReplies_parse_jsonBehindAMiddleware(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"sender":"0712345678","message":"YES"}`))
+	r.Header.Set("Content-Type", "application/json")
+	require.NoError(t, r.ParseForm())
+	got, err := parsed(t, webhook.Replies, r)
+	require.NoError(t, err)
+	require.Equal(t, "0712345678 YES", got.From+" "+got.Text)
+}
+
 func TestReports_parse_readsNoMoreThanItsBound(t *testing.T) {
 	for _, kind := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
 		body := &countingReader{}

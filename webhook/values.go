@@ -136,11 +136,11 @@ const (
 	inJSON     = "application/json"
 )
 
-// postedForm returns the form in the body, also if a middleware has parsed it.
+// postedForm returns the form in the body, even if a middleware has called ParseForm.
 func postedForm(r *http.Request) (url.Values, error) {
 	kind, settings, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	// ParseForm leaves a multipart body unread.
-	unread := r.PostForm == nil || kind == multiPart && r.MultipartForm == nil
+	// ParseForm leaves multipart and JSON bodies unread.
+	unread := r.PostForm == nil || kind == inJSON || kind == multiPart && r.MultipartForm == nil
 	if !unread || r.Body == nil || kind != urlEncoded && kind != multiPart && kind != inJSON {
 		return r.PostForm, nil
 	}
