@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Reply is a message that a person sent to the account's number, by the vendor's 2-Way SMS
-// [public].
+// Reply is a message that a person sent to the account's number, through the vendor's 2-Way SMS
+// service [public].
 //
 // The same reply may come three times. It has no id: a repeat has the same From, To, Text and Time,
-// and so have two replies with the same text in one second.
+// and so do two replies with the same text within one second.
 //
 // A Reply prints and logs as its time, since all else is untrusted text or names a person.
 // encoding/json writes all of it.
@@ -39,16 +39,16 @@ func (r Reply) Format(f fmt.State, _ rune) {
 // LogValue implements [slog.LogValuer] with the time alone.
 func (r Reply) LogValue() slog.Value { return slog.GroupValue(slog.Time("time", r.Time)) }
 
-var errUnsubscription = errors.New("is that of an unsubscription; set the URL of Unsubscriptions for those")
+var errUnsubscription = errors.New("belongs to an unsubscription; set the URL of an Unsubscriptions handler for those")
 
-// parseReply parses a reply. The parameter sender is required. An unsubscription is an error, since
-// otherwise it would be mistaken for a reply.
+// parseReply parses a reply. The parameter sender is required. An unsubscription is an error, so
+// that it is not mistaken for a reply.
 func parseReply(values url.Values) (Reply, error) {
 	var r Reply
 	if values.Has("unsubscribe_message_id") {
 		return r, fieldError("unsubscribe_message_id", errUnsubscription)
 	}
-	from, err := takePhone(values, "sender")
+	from, err := takeRequired(values, "sender", phoneNumber)
 	if err != nil {
 		return r, err
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-smslink/smslink/internal/wire"
 )
 
 // Report is one delivery report [public].
@@ -17,13 +19,15 @@ import (
 // before the Send of its message has returned.
 //
 // The same report may come several times, reports of one message may come in any order, and a long
-// message may have one for each segment. That is harmless if the table's key is the whole report:
+// message may have one for each segment. That is harmless if the table's key is the id, the time and
+// the outcome:
 //
 //	CREATE TABLE report (
 //		remote TEXT, at BIGINT, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));
 //	INSERT INTO report VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
 //
-// The latest row of a remote id says whether its message was delivered.
+// The latest row of a remote id says whether its message was delivered. If there are reports for
+// each segment, look at all of its rows.
 //
 // A Report prints and logs as its remote id, whether the message was delivered, and the time, since
 // all else is untrusted text. encoding/json writes all of it.
@@ -70,22 +74,13 @@ func (r Report) Format(f fmt.State, _ rune) {
 	if r.Delivered {
 		said = "delivered"
 	}
-	fmt.Fprintf(f, "report of %s: %s, %s", numeric(r.RemoteID), said, r.Time.Format(time.RFC3339))
+	fmt.Fprintf(f, "report of %s: %s, %s", wire.Numeric(r.RemoteID), said, r.Time.Format(time.RFC3339))
 }
 
 // LogValue implements [slog.LogValuer] with the parts that Format prints.
 func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("remote_id", numeric(r.RemoteID)), slog.Bool("delivered", r.Delivered), slog.Time("time", r.Time))
-}
-
-// numeric returns id if it is a number, as the gateway's ids are. Untrusted text is not logged, nor
-// are phone numbers, which start with 0.
-func numeric(id string) string {
-	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
-		return "(not a number)"
-	}
-	return id
+		slog.String("remote_id", wire.Numeric(r.RemoteID)), slog.Bool("delivered", r.Delivered), slog.Time("time", r.Time))
 }
 
 var (
@@ -101,20 +96,14 @@ const maxRemoteID = 128 // bytes
 // be decoded are kept in Other under the empty name. With an error it returns what it has read, so
 // that its remote id can be logged.
 func parseReport(values url.Values) (report Report, err error) {
-	for _, field := range []struct {
-		name string
-		set  func(value string) error
-	}{
-		{"message_id", report.setRemoteID}, {"status", report.setStatus}, {"timestamp", report.setTime},
-	} {
-		value, err := required(values[field.name])
-		if err == nil {
-			err = field.set(value)
-		}
-		if err != nil {
-			return report, fieldError(field.name, err)
-		}
-		delete(values, field.name)
+	if report.RemoteID, err = takeRequired(values, "message_id", parseRemoteID); err != nil {
+		return report, err
+	}
+	if report.Delivered, err = takeRequired(values, "status", parseStatus); err != nil {
+		return report, err
+	}
+	if report.Time, err = takeRequired(values, "timestamp", unixTime); err != nil {
+		return report, err
 	}
 	report.NetworkID, report.NetworkType = take(values, "network_id"), take(values, "network_type")
 	report.Text, report.ConnectionID = take(values, "delivery_report"), take(values, "connection_id")
@@ -129,23 +118,16 @@ func parseReport(values url.Values) (report Report, err error) {
 	return report, nil
 }
 
-func (r *Report) setRemoteID(id string) error {
+func parseRemoteID(id string) (string, error) {
 	if len(id) > maxRemoteID || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return errNoRemoteID // since it is printed and stored
+		return "", errNoRemoteID // since it is printed and stored
 	}
-	r.RemoteID = id
-	return nil
+	return id, nil
 }
 
-func (r *Report) setStatus(status string) error {
+func parseStatus(status string) (delivered bool, err error) {
 	if status != "0" && status != "1" {
-		return errNoStatus
+		return false, errNoStatus
 	}
-	r.Delivered = status == "1"
-	return nil
-}
-
-func (r *Report) setTime(timestamp string) (err error) {
-	r.Time, err = unixTime(timestamp)
-	return err
+	return status == "1", nil
 }

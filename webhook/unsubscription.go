@@ -65,17 +65,15 @@ func uuid(id string) string {
 
 // parseUnsubscription parses an unsubscription. The parameters unsubscribe_message_id and sender
 // are required. A reply lacks the first.
-func parseUnsubscription(values url.Values) (Unsubscription, error) {
-	var u Unsubscription
-	id, err := required(values["unsubscribe_message_id"])
+func parseUnsubscription(values url.Values) (u Unsubscription, err error) {
+	u.ID, err = takeRequired(values, "unsubscribe_message_id", func(id string) (string, error) { return id, nil })
 	if err != nil {
-		return u, fieldError("unsubscribe_message_id", err)
+		return u, err
 	}
-	delete(values, "unsubscribe_message_id")
-	if u.From, err = takePhone(values, "sender"); err != nil {
-		return Unsubscription{}, err
+	if u.From, err = takeRequired(values, "sender", phoneNumber); err != nil {
+		return u, err
 	}
-	u.ID, u.To, u.Text, u.Time = id, take(values, "receiver"), take(values, "message"), takeTime(values)
+	u.To, u.Text, u.Time = take(values, "receiver"), take(values, "message"), takeTime(values)
 	if status := values["unsubscribe_status_id"]; alike(status) {
 		if n, err := strconv.Atoi(strings.TrimSpace(status[0])); err == nil {
 			u.Status = n

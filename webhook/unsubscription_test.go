@@ -136,7 +136,7 @@ func TestReplies_parse(t *testing.T) {
 // A URL that is set for the wrong webhook gets a 400, and the log has the cause.
 func TestHandlers_takeNoOtherKind(t *testing.T) {
 	_, err := parseReply(t, byGet(plainUnsubscribing))
-	require.EqualError(t, err, "unsubscribe_message_id is that of an unsubscription; set the URL of Unsubscriptions for those")
+	require.EqualError(t, err, "unsubscribe_message_id belongs to an unsubscription; set the URL of an Unsubscriptions handler for those")
 	_, err = parseReply(t, byGet(plainReport))
 	require.EqualError(t, err, "sender is missing or empty")
 	_, err = parseUnsubscription(t, byGet(plainReply))

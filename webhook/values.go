@@ -21,6 +21,7 @@ var (
 	errMissing        = errors.New("is missing or empty")
 	errAmbiguous      = errors.New("has two different values")
 	errNoUnixTime     = errors.New("is not a number of Unix seconds from 1 to the end of 9999")
+	errNoPhone        = errors.New("is not 1 to 64 characters of printable ASCII")
 	errTooLong        = errors.New("is longer than 16 KiB")
 	errBrokenBody     = errors.New("ended early")
 	errUnreadableBody = errors.New("can't be read")
@@ -35,18 +36,21 @@ const (
 // the request.
 func fieldError(field string, rule error) error { return fmt.Errorf("%s %w", field, rule) }
 
-// required returns the one value of a parameter that must be present.
-func required(values []string) (string, error) {
-	switch {
-	case len(values) == 0:
-		return "", errMissing
-	case !alike(values):
-		return "", errAmbiguous
+// takeRequired removes a parameter that must be present, and returns it parsed. White space around
+// it is trimmed. The parse function returns the zero value with an error.
+func takeRequired[T any](values url.Values, name string, parse func(string) (T, error)) (value T, err error) {
+	switch texts := values[name]; {
+	case len(texts) > 0 && !alike(texts):
+		err = errAmbiguous
+	case strings.TrimSpace(values.Get(name)) == "":
+		err = errMissing
+	default:
+		value, err = parse(strings.TrimSpace(texts[0]))
 	}
-	value := strings.TrimSpace(values[0])
-	if value == "" {
-		return "", errMissing
+	if err != nil {
+		return value, fieldError(name, err)
 	}
+	delete(values, name)
 	return value, nil
 }
 
@@ -90,17 +94,12 @@ func takeTime(values url.Values) time.Time {
 	return at
 }
 
-// takePhone removes a parameter that has a phone number, and returns the number.
-func takePhone(values url.Values, name string) (string, error) {
-	number, err := required(values[name])
+// phoneNumber parses a person's number.
+func phoneNumber(number string) (string, error) {
 	notPrintable := func(c rune) bool { return c < ' ' || c > '~' }
-	if err == nil && (len(number) > 64 || strings.ContainsFunc(number, notPrintable)) {
-		err = errors.New("is not 1 to 64 characters of printable ASCII")
+	if len(number) > 64 || strings.ContainsFunc(number, notPrintable) {
+		return "", errNoPhone
 	}
-	if err != nil {
-		return "", fieldError(name, err)
-	}
-	delete(values, name)
 	return number, nil
 }
 

@@ -2,7 +2,7 @@
 // and replies [public].
 //
 // [Reports], [Unsubscriptions] and [Replies] each return an [http.Handler] for one URL of yours,
-// which you set in your account. What follows holds for all three.
+// which you set in your account. The rest of this comment applies to all three.
 //
 // # The secret
 //
@@ -47,8 +47,11 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/go-smslink/smslink/internal/wire"
 )
 
 // Options are the settings of a handler. Nil and zero fields mean the defaults.
@@ -59,19 +62,19 @@ type Options struct {
 	ConnectionID string
 
 	// Answer returns the body of the answer to a reply whose callback has returned nil. If the
-	// account is set so, the gateway sends that body back as an SMS and bills it [public]. Nil
-	// means an empty body. Only [Replies] uses it.
+	// account has that switched on, the gateway sends the body back as an SMS and bills it
+	// [public]. Nil means an empty body. Only [Replies] uses it.
 	Answer func(Reply) string
 
 	// Logger gets one event for each request. Nil means no logging. The levels are
 	//
 	//   - Debug: the callback returned nil, or the request does not have the secret
-	//   - Warn: the request has the secret, but is not what the handler is for or is of another
-	//     connection
+	//   - Warn: the request has the secret, but its body ended early, it is not what the handler is
+	//     for, or it is of another connection
 	//   - Error: the callback failed or panicked
 	//
 	// No event has a URL, a text, a phone number, or the text of the callback's error or panic.
-	// Events have the type of these, and the remote id of a report.
+	// An event has the type of the error or panic instead, and the remote id of a report.
 	Logger *slog.Logger
 }
 
@@ -79,7 +82,7 @@ type Options struct {
 // [public]. It calls take for each; see [Report] for how to store them. The error names the
 // argument at fault.
 func Reports(secret string, take func(context.Context, Report) error, opts *Options) (http.Handler, error) {
-	return newHandler("delivery report", secret, parseReport, take, opts)
+	return newHandler("delivery report", getOrPost, secret, parseReport, take, opts)
 }
 
 // Unsubscriptions returns a handler of unsubscriptions, which the gateway sends by GET [public]. It
@@ -87,7 +90,7 @@ func Reports(secret string, take func(context.Context, Report) error, opts *Opti
 func Unsubscriptions(
 	secret string, take func(context.Context, Unsubscription) error, opts *Options,
 ) (http.Handler, error) {
-	return newHandler("unsubscription", secret, parseUnsubscription, take, opts)
+	return newHandler("unsubscription", []string{http.MethodGet}, secret, parseUnsubscription, take, opts)
 }
 
 // Replies returns a handler of replies, which the gateway sends by GET, as a form POST or as a JSON
@@ -95,7 +98,7 @@ func Unsubscriptions(
 // back as an SMS, so it is empty for every request with the secret, unless [Options].Answer returns
 // one. The error names the argument at fault.
 func Replies(secret string, take func(context.Context, Reply) error, opts *Options) (http.Handler, error) {
-	return newHandler("reply", secret, parseReply, take, opts)
+	return newHandler("reply", getOrPost, secret, parseReply, take, opts)
 }
 
 // The bounds of a secret's length, in characters.
@@ -103,6 +106,8 @@ const (
 	minSecret = 16
 	maxSecret = 1 << 10
 )
+
+var getOrPost = []string{http.MethodGet, http.MethodPost}
 
 // call is what the gateway sends.
 type call interface {
@@ -113,6 +118,7 @@ type call interface {
 // handler handles one kind of calls.
 type handler[T call] struct {
 	kind         string
+	methods      []string
 	isSecret     func(string) bool
 	isConnection func(string) bool // nil means any
 	parse        func(url.Values) (T, error)
@@ -122,7 +128,7 @@ type handler[T call] struct {
 }
 
 func newHandler[T call](
-	kind, secret string,
+	kind string, methods []string, secret string,
 	parse func(url.Values) (T, error),
 	take func(context.Context, T) error,
 	opts *Options,
@@ -142,6 +148,7 @@ func newHandler[T call](
 	}
 	h := &handler[T]{
 		kind:     kind,
+		methods:  methods,
 		isSecret: matcher(secret),
 		parse:    parse,
 		take:     take,
@@ -179,11 +186,11 @@ func (h *handler[T]) serve(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if r.Method != http.MethodGet && (r.Method != http.MethodPost || h.kind == "unsubscription") {
+	if !slices.Contains(h.methods, r.Method) {
 		h.logger.WarnContext(ctx, "smslink: webhook: not what the gateway sends",
 			"kind", h.kind, "error", "the method is not one that the gateway uses")
-		w.Header().Set("Allow", h.methods())
-		h.say(w, http.StatusMethodNotAllowed, "only "+strings.ReplaceAll(h.methods(), ",", " and")+" is allowed")
+		w.Header().Set("Allow", strings.Join(h.methods, ", "))
+		h.say(w, http.StatusMethodNotAllowed, "the method must be "+strings.Join(h.methods, " or "))
 		return
 	}
 	values, err := parameters(r)
@@ -194,7 +201,7 @@ func (h *handler[T]) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		attrs := []any{"kind", h.kind, "error", err.Error()}
 		if report, ok := any(c).(Report); ok && report.RemoteID != "" {
-			attrs = append(attrs, "remote_id", numeric(report.RemoteID))
+			attrs = append(attrs, "remote_id", wire.Numeric(report.RemoteID))
 		}
 		h.logger.WarnContext(ctx, "smslink: webhook: not what the gateway sends", attrs...)
 		if errors.Is(err, errBrokenBody) {
@@ -218,13 +225,6 @@ func (h *handler[T]) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write([]byte(result.answer))
-}
-
-func (h *handler[T]) methods() string {
-	if h.kind == "unsubscription" {
-		return "GET"
-	}
-	return "GET, POST"
 }
 
 // say answers with an error, whose body is empty if the gateway may send it back as an SMS.

@@ -32,6 +32,15 @@ type Entry struct {
 	Status   int    // 1 to 999; 1–5 have a meaning
 }
 
+// Numeric returns id if it is a number, as the gateway's ids are, so that it can be logged. Other
+// text may quote the request. So may a number that starts with 0, as receivers do.
+func Numeric(id string) string {
+	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
+		return "(not a number)"
+	}
+	return id
+}
+
 // AppendReply appends r, whose Code, Text and PackageID must hold no semicolon.
 func AppendReply(dst []byte, r Reply) []byte {
 	if !r.Accepted {
