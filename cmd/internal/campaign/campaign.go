@@ -3,6 +3,7 @@
 package campaign
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -181,6 +182,19 @@ func (c *Campaign) Rows() (*Rows, error) {
 		return nil, err
 	}
 	return &Rows{campaign: c, checker: newChecker(&c.opts, c.passed)}, nil
+}
+
+// Each calls use for every row, good or bad. The row is use's until it returns.
+func (c *Campaign) Each(ctx context.Context, use func(*Row)) error {
+	rows, err := c.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next(ctx) {
+		use(rows.Row())
+	}
+	return rows.Err()
 }
 
 // Unchanged returns an error if a file has changed since it was opened.

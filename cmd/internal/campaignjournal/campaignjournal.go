@@ -257,15 +257,9 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 
 // eachGood calls use for every row that is good, or bad only because its time has passed.
 func eachGood(ctx context.Context, c *campaign.Campaign, use func(*campaign.Row)) error {
-	rows, err := c.Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next(ctx) {
-		if row := rows.Row(); row.Bad == nil || errors.Is(row.Bad, campaign.ErrPast) {
+	return c.Each(ctx, func(row *campaign.Row) {
+		if row.Bad == nil || errors.Is(row.Bad, campaign.ErrPast) {
 			use(row)
 		}
-	}
-	return rows.Err()
+	})
 }

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +28,13 @@ type Options struct {
 	// names several files.
 	EachRow func(use func(*campaign.Row)) error
 
+	// Renumbered means that the journal has rows under other ids than their own, so that an id in a
+	// report may be either.
+	Renumbered bool
+
+	// AccountOnly refuses all reports except the account's own.
+	AccountOnly bool
+
 	// Columns are those of the account's report; see campaign.Options.
 	Columns map[string]string
 }
@@ -34,28 +43,34 @@ type Options struct {
 type Found struct {
 	Results []smslink.Result // of messages that were accepted or failed
 	Unclear []int64          // the report may mean another message
+	Why     string           // why they are unclear
 	Absent  []int64          // not in the report
+	Broken  int              // lines that can't be read, which may be about any message
 }
 
 // Find looks for the ids in a report: the lines that smslink reports has written, the results file
 // of a send, or the account's own report as CSV or a workbook. The last has no ids: Find looks for
-// the receivers and texts.
+// the receivers and texts. It is an error if the report can't have the messages, since it is about
+// other files.
 func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found, error) {
 	first, err := firstLine(report)
 	if err != nil {
 		return nil, err
 	}
-	rows := rowsByFile{}
+	found, rows := &Found{}, rowsByFile{}
 	var results map[int64]smslink.Result
 	var unclear map[int64]bool
+	isReports, isResults := strings.HasPrefix(first, "{"), outcome.IsHeader(first)
 	switch {
-	case strings.HasPrefix(first, "{"):
+	case (isReports || isResults) && opts.AccountOnly:
+		err = errors.New("it is not the account's report; it is about rows of files, which an outbox does not keep")
+	case isReports:
 		if err = rows.readReports(report); err == nil {
-			results, err = rows.of(opts)
+			results, unclear, err = rows.of(opts)
 		}
-	case outcome.IsHeader(first):
-		if err = rows.readResults(report); err == nil {
-			results, err = rows.of(opts)
+	case isResults:
+		if found.Broken, err = rows.readResults(report); err == nil {
+			results, unclear, err = rows.of(opts)
 		}
 	default:
 		results, unclear, err = accountReport(ctx, report, ids, opts)
@@ -63,7 +78,10 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", report, err)
 	}
-	found := &Found{}
+	found.Why = "not as often as in the FILEs"
+	if isReports || isResults {
+		found.Why = "with another receiver, or with an id that has changed"
+	}
 	for _, id := range ids {
 		result, ok := results[id]
 		switch {
@@ -78,8 +96,9 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 	return found, nil
 }
 
+// firstLine returns the first line of a report, which a pipe can't be, since it is read again.
 func firstLine(name string) (string, error) {
-	f, _, err := safefile.Regular(name) // no pipe, since it is read again
+	f, _, err := safefile.Regular(name)
 	if err != nil {
 		return "", err
 	}
@@ -87,55 +106,79 @@ func firstLine(name string) (string, error) {
 	return safefile.Line(f, 64<<10)
 }
 
-// rowsByFile are the results of the rows of files, by the name of the file and the id in it.
-type rowsByFile map[string]map[string]smslink.Result
+// rowsByFile are the rows of a report, by the name of their file and their id in it. A file with no
+// row that says anything has an entry, too.
+type rowsByFile map[string]map[int64]entry
 
-func (r rowsByFile) add(file, id string, status smslink.Status, remoteID string) {
+// entry is what a report says about a row.
+type entry struct {
+	to     string // the receiver as the file had it; empty in the lines of smslink reports
+	result smslink.Result
+}
+
+// in returns the rows of a file.
+func (r rowsByFile) in(file string) map[int64]entry {
 	file = filepath.Base(file)
 	if r[file] == nil {
-		r[file] = map[string]smslink.Result{}
+		r[file] = map[int64]entry{}
 	}
-	r[file][strings.TrimSpace(id)] = smslink.Result{Status: status, RemoteID: remoteID}
+	return r[file]
+}
+
+// idOf returns the id of a row, and 0 for a bad row.
+func idOf(field string) int64 {
+	id, _ := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
+	return id
 }
 
 // of returns the results of the campaign's rows, by the journal's ids. Without the campaign's
 // files, the report may name only one, and the ids in it are the journal's.
-func (r rowsByFile) of(opts Options) (map[int64]smslink.Result, error) {
-	sent := map[int64]smslink.Result{}
-	if opts.EachRow != nil {
-		err := opts.EachRow(func(row *campaign.Row) {
-			if result, ok := r[filepath.Base(row.File)][strings.TrimSpace(row.ID)]; ok {
-				result.ID = row.Message.ID
-				sent[result.ID] = result
+func (r rowsByFile) of(opts Options) (results map[int64]smslink.Result, unclear map[int64]bool, err error) {
+	results, unclear = map[int64]smslink.Result{}, map[int64]bool{}
+	switch {
+	case len(r) == 0:
+		return nil, nil, errors.New("it names no row of a file")
+	case opts.EachRow == nil && len(r) > 1:
+		return nil, nil, errors.New("it names several files; name the campaign's FILEs, too")
+	case opts.EachRow == nil:
+		for _, rows := range r {
+			for id, entry := range rows {
+				results[id] = entry.result
 			}
-		})
-		return sent, err
-	}
-	if len(r) > 1 {
-		return nil, errors.New("it names several files; name the campaign's FILEs, too")
-	}
-	for _, rows := range r {
-		for id, result := range rows {
-			n, err := strconv.ParseInt(id, 10, 64)
-			if err != nil {
-				continue // a bad row, which was not sent
-			}
-			result.ID = n
-			sent[n] = result
 		}
+		return results, nil, nil
 	}
-	return sent, nil
+	isNamed := false
+	err = opts.EachRow(func(row *campaign.Row) {
+		rows, ok := r[filepath.Base(row.File)]
+		isNamed = isNamed || ok
+		id, own := row.Message.ID, idOf(row.ID)
+		found, ok := rows[id]
+		_, hasOwn := rows[own]
+		switch {
+		case opts.Renumbered && own != id: // the report may be from before the row got another id, or from after it
+			unclear[id] = ok || hasOwn
+		case ok && found.to != "" && receiver(found.to) != receiver(row.Message.To):
+			unclear[id] = true
+		case ok:
+			results[id] = found.result
+		}
+	})
+	if err == nil && !isNamed {
+		err = fmt.Errorf("it is about %s, and none of the FILEs has that name",
+			strings.Join(slices.Sorted(maps.Keys(r)), ", "))
+	}
+	return results, unclear, err
 }
 
 // readReports reads what smslink reports has written. A message that has a delivery report was
 // sent, delivered or not. A report without a row says nothing.
 func (r rowsByFile) readReports(name string) error {
-	f, _, err := safefile.Regular(name)
+	lines, err := openLines(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	lines := newLines(f)
+	defer lines.Close()
 	for n := 1; lines.Scan(); n++ {
 		var line struct {
 			RemoteID string `json:"remote_id"`
@@ -148,39 +191,63 @@ func (r rowsByFile) readReports(name string) error {
 			return fmt.Errorf("report %d is not as smslink reports writes them", n)
 		}
 		if line.Row != nil {
-			r.add(line.Row.File, line.Row.ID, smslink.StatusSuccess, line.RemoteID)
+			id := idOf(line.Row.ID)
+			r.in(line.Row.File)[id] = entry{
+				result: smslink.Result{ID: id, Status: smslink.StatusSuccess, RemoteID: line.RemoteID},
+			}
 		}
 	}
-	return lines.Err()
-}
-
-// newLines returns a scanner of lines of at most 1 MiB, far more than a report or a results file
-// has.
-func newLines(in io.Reader) *bufio.Scanner {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20)
-	return lines
-}
-
-// readResults reads a results file. It may have more than the journal, if a run was killed between
-// writing the two. Rows of a run in test mode say nothing.
-func (r rowsByFile) readResults(name string) error {
-	f, _, err := safefile.Regular(name)
-	if err != nil {
+	if err := lines.Err(); err != nil {
 		return err
 	}
-	defer f.Close()
-	lines, parser := newLines(f), outcome.Lines{}
+	if len(r) == 0 {
+		return errors.New("its reports have no rows; smslink reports writes them with --results")
+	}
+	return nil
+}
+
+// readResults reads a results file, and returns how many of its lines are broken; the last line of
+// a run that was killed may be. The file has more than the journal if the journal could not be
+// written, for example because its disk was full. Rows of a run in test mode say nothing, nor do
+// those for which the credit did not suffice: they are sent again, and may be in doubt from that.
+func (r rowsByFile) readResults(name string) (broken int, err error) {
+	lines, err := openLines(name)
+	if err != nil {
+		return 0, err
+	}
+	defer lines.Close()
+	lines.Scan() // the header
+	parser := outcome.Lines{}
 	for lines.Scan() {
 		row, err := parser.Parse(lines.Text())
 		if err != nil {
-			return nil // the last line of a run that was killed may be cut
+			broken++
+			continue
 		}
-		if row.Status.Outcome() != smslink.OutcomeInDoubt && row.Note != outcome.TestModeNote {
-			r.add(row.File, row.ID, row.Status, row.RemoteID)
+		rows, id := r.in(row.File), idOf(row.ID)
+		if row.Status.Outcome() != smslink.OutcomeInDoubt && row.Status != smslink.StatusInsufficientCredit &&
+			row.Note != outcome.TestModeNote {
+			rows[id] = entry{row.To, smslink.Result{ID: id, Status: row.Status, RemoteID: row.RemoteID}}
 		}
 	}
-	return lines.Err()
+	return broken, lines.Err()
+}
+
+// fileLines reads the lines of a file, of at most 1 MiB: far more than a report or a results file
+// has.
+type fileLines struct {
+	*bufio.Scanner
+	io.Closer
+}
+
+func openLines(name string) (fileLines, error) {
+	f, _, err := safefile.Regular(name) // no pipe, since it is read again
+	if err != nil {
+		return fileLines{}, err
+	}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	return fileLines{lines, f}, nil
 }
 
 // sms is what identifies a message in a report of the account.
@@ -224,8 +291,9 @@ func accountReport(
 		return nil, nil, err
 	}
 	defer report.Close()
-	reported, sent, of := map[sms]int{}, map[sms]int{}, map[int64]sms{}
-	if err := each(ctx, report, func(r *campaign.Row) { reported[smsOf(&r.Message)]++ }); err != nil {
+	reported, inCampaign, messageOf := map[sms]int{}, map[sms]int{}, map[int64]sms{}
+	// Bad rows count: the report may write numbers in a form that no campaign may have.
+	if err := report.Each(ctx, func(r *campaign.Row) { reported[smsOf(&r.Message)]++ }); err != nil {
 		return nil, nil, err
 	}
 	doubtful := map[int64]bool{}
@@ -237,31 +305,21 @@ func accountReport(
 		if reported[message] == 0 {
 			return
 		}
-		sent[message]++
+		inCampaign[message]++
 		if doubtful[r.Message.ID] {
-			of[r.Message.ID] = message
+			messageOf[r.Message.ID] = message
 		}
 	})
+	if err != nil {
+		return nil, nil, err
+	}
 	results, unclear = map[int64]smslink.Result{}, map[int64]bool{}
-	for id, message := range of {
-		if reported[message] == sent[message] {
+	for id, message := range messageOf {
+		if reported[message] == inCampaign[message] {
 			results[id] = smslink.Result{ID: id, Status: smslink.StatusSuccess}
 		} else {
 			unclear[id] = true
 		}
 	}
-	return results, unclear, err
-}
-
-// each calls use for every row, even a bad one: the account's report may write numbers differently.
-func each(ctx context.Context, of *campaign.Campaign, use func(*campaign.Row)) error {
-	rows, err := of.Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next(ctx) {
-		use(rows.Row())
-	}
-	return rows.Err()
+	return results, unclear, nil
 }

@@ -21,7 +21,7 @@ func ids(doubts []journal.Doubt) []int64 {
 	return ids
 }
 
-// group is a range of ids that are in doubt since the same time.
+// group is a range of ids that have been in doubt since the same time.
 type group struct {
 	first, last int64
 	since       time.Time
@@ -34,8 +34,8 @@ func (g group) String() string {
 	return fmt.Sprintf("%d-%d", g.first, g.last)
 }
 
-// grouped puts consecutive ids that are in doubt since the same time into one group, unless alone
-// is true.
+// grouped puts consecutive ids that have been in doubt since the same time into one group, unless
+// alone is true.
 func grouped(doubts []journal.Doubt, alone bool) (groups []group) {
 	for _, doubt := range doubts {
 		last := len(groups) - 1

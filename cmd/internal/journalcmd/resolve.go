@@ -17,6 +17,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/journal"
 )
 
 // resolveOptions are the flags of journal resolve.
@@ -41,10 +42,9 @@ journal keeps your name and reason.
 --from-report FILE finds out which messages were sent. FILE is one of
   - the account's own report, as CSV or a workbook. A message was sent if its
     receiver and text are in the report as often as in the campaign's FILEs,
-    which you must name, too. Export only the time since the messages are in
-    doubt;
+    which you must name, too. Export only the time since the messages were sent;
   - the output of smslink reports, for the messages whose row it has;
-  - the results file of a run that was killed.
+  - the results file of a run whose journal could not be written.
 Messages that are not in the report stay in doubt, since a report may come late.` + journalExitCodes,
 		Example: `  smslink journal resolve --from-report export.xlsx --by Ana june campaign.csv
   smslink journal resolve --not-sent --all --by Ana --reason "not in the account's report" june
@@ -102,7 +102,7 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 	if len(o.ids) > 0 {
 		list := o.ids.list()
 		for _, id := range list {
-			if !slices.Contains(chosen, id) {
+			if _, ok := slices.BinarySearch(chosen, id); !ok {
 				return cli.Exit(cli.ExitNotSent, fmt.Errorf("message %d is not in doubt; nothing was changed", id))
 			}
 		}
@@ -134,14 +134,22 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Results), len(notSent)))
 	}
 	if n := len(found.Unclear); n > 0 {
-		fmt.Fprintf(c.Out, "%s in the report, but not as often as in the FILEs, so that it is unclear which they are: %s\n",
-			campaign.Count(n, "message is", "messages are"), idRangesOf(found.Unclear))
+		fmt.Fprintf(c.Out, "%s in the report, but %s, so that it is unclear which they are: %s\n",
+			campaign.Count(n, "message is", "messages are"), found.Why, idRangesOf(found.Unclear))
+	}
+	if n := found.Broken; n > 0 {
+		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "line"))
 	}
 	if n := len(found.Absent); n > 0 {
 		fmt.Fprintf(c.Out, "%s not in the report: %s\n",
 			campaign.Count(n, "message is", "messages are"), idRangesOf(found.Absent))
-		fmt.Fprintf(c.Out, "Once you are sure that it is complete since %s, resolve the rest with --not-sent.\n",
-			local(j.InDoubt()[0].Since))
+		since := slices.MinFunc(j.InDoubt(), func(a, b journal.Doubt) int { return a.Since.Compare(b.Since) })
+		which := "these messages with --not-sent and --id, and no others"
+		if n == len(j.InDoubt()) {
+			which = "the rest with --not-sent"
+		}
+		fmt.Fprintf(c.Out, "Once you are sure that it is complete since %s, resolve %s.\n",
+			local(since.Since), which)
 	}
 	return inDoubt(j)
 }
@@ -150,7 +158,7 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 func (o *resolveOptions) search(
 	ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string,
 ) (*evidence.Found, error) {
-	settings := evidence.Options{Columns: o.reportColumns}
+	settings := evidence.Options{Columns: o.reportColumns, Renumbered: j.Renumbered()}
 	if len(names) > 0 {
 		opened, err := o.Open(c, names, nil)
 		if err != nil {
@@ -158,7 +166,7 @@ func (o *resolveOptions) search(
 		}
 		defer opened.Close()
 		settings.EachRow = func(use func(*campaign.Row)) error { return j.EachRow(ctx, opened, true, use) }
-	} else if j.Renumbered() {
+	} else if settings.Renumbered {
 		return nil, errors.New("rows were moved since they were sent; " +
 			"name the campaign's FILEs, too, so that they can be found")
 	}

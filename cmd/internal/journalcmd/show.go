@@ -19,7 +19,7 @@ import (
 )
 
 func newShowCommand(c cli.Console) *cobra.Command {
-	var s shown
+	var s showOptions
 	var asks blacklistFlags
 	cmd := &cobra.Command{
 		Use:   "show [flags] DIR [FILE…]",
@@ -49,15 +49,15 @@ of a Live Update connection.` + journalExitCodes,
 	return cmd
 }
 
-// shown is what show needs beside the journal.
-type shown struct {
+// showOptions are the arguments and flags of journal show.
+type showOptions struct {
 	dir    string
 	names  []string // of the campaign's FILEs
 	files  input.Flags
 	client *blacklist.Client // nil without --blacklist
 }
 
-func (s *shown) show(ctx context.Context, c cli.Console, j *campaignjournal.Journal) error {
+func (s *showOptions) show(ctx context.Context, c cli.Console, j *campaignjournal.Journal) error {
 	doubts, failed, err := s.findRows(ctx, c, j)
 	if err != nil {
 		return cli.Exit(cli.ExitNotSent, err)
@@ -99,8 +99,8 @@ func (s *shown) show(ctx context.Context, c cli.Console, j *campaignjournal.Jour
 
 // findRows returns where the rows of messages in doubt are, by their ids, and with --blacklist the
 // rows whose messages have status 4.
-func (s *shown) findRows(ctx context.Context, c cli.Console, j *campaignjournal.Journal) (
-	doubts map[int64]string, failed []failedRow, err error,
+func (s *showOptions) findRows(ctx context.Context, c cli.Console, j *campaignjournal.Journal) (
+	doubts map[int64]string, failed []locatedRow, err error,
 ) {
 	if len(s.names) == 0 {
 		return nil, nil, nil
@@ -112,14 +112,14 @@ func (s *shown) findRows(ctx context.Context, c cli.Console, j *campaignjournal.
 	defer opened.Close()
 	doubts = map[int64]string{}
 	wanted := ids(j.InDoubt())
-	var rows []failedRow
+	var rows []locatedRow
 	err = j.EachRow(ctx, opened, false, func(row *campaign.Row) {
 		at := fmt.Sprintf("%s:%d", row.File, row.Line)
 		if _, ok := slices.BinarySearch(wanted, row.Message.ID); ok {
 			doubts[row.Message.ID] = at
 		}
 		if s.client != nil {
-			rows = append(rows, failedRow{row.Message.ID, at, row.Message.To})
+			rows = append(rows, locatedRow{row.Message.ID, at, row.Message.To})
 		}
 	})
 	if err == nil && s.client != nil {
@@ -157,16 +157,16 @@ func (f *blacklistFlags) client(c cli.Console, names []string) (*blacklist.Clien
 	return client, err
 }
 
-// failedRow is a row of the campaign. blacklisted adds to at what it finds.
-type failedRow struct {
+// locatedRow is a row of the FILEs. blacklisted adds to at what it finds.
+type locatedRow struct {
 	id     int64
 	at     string
 	number string
 }
 
 // blacklisted looks up the number of each row whose message has status 4, and returns these rows.
-func blacklisted(ctx context.Context, client *blacklist.Client, j *campaignjournal.Journal, rows []failedRow) (
-	failed []failedRow, err error,
+func blacklisted(ctx context.Context, client *blacklist.Client, j *campaignjournal.Journal, rows []locatedRow) (
+	failed []locatedRow, err error,
 ) {
 	ids := make([]int64, len(rows))
 	for i, row := range rows {
