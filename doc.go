@@ -31,7 +31,7 @@
 // # Streams
 //
 // A [Stream] sends any number of messages in bounded memory, cut into packages. With a [Journal]
-// the same input can be sent again after a crash: messages that were sent or are in doubt are
+// the same input can be sent again after a crash: messages that were accepted or are in doubt are
 // skipped. Package journal keeps a Journal in a file.
 //
 // # Costs

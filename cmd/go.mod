@@ -2,7 +2,7 @@ module github.com/go-smslink/smslink/cmd
 
 go 1.25.0
 
-// Until the root has a first tag; CONTRIBUTING.md's release steps drop it.
+// On main only: see .ci/release.
 replace (
 	github.com/go-smslink/smslink => ..
 	github.com/go-smslink/smslink/outbox => ../outbox
