@@ -16,7 +16,11 @@ type recent struct {
 	claims   []*claim // in the order of their claims
 	messages int
 	newest   packageRef // of any worker
-	restored bool       // all rows, after a fail-over
+
+	// While the run halts.
+	halting     sync.Mutex      // held by the goroutine that writes back
+	writtenBack map[*claim]bool // whether the database had lost a claim, if it has been looked for
+	halted      bool            // nothing is left to write back
 }
 
 // The bounds of recent: the packages of an hour, and half a million messages.
@@ -60,7 +64,7 @@ func (r *run) look(ctx context.Context, tx *sql.Tx) (state, error) {
 	}
 	r.recent.mu.Lock()
 	defer r.recent.mu.Unlock()
-	r.recent.restored = false
+	r.recent.writtenBack, r.recent.halted = nil, false
 	if s.newest.id > r.recent.newest.id {
 		r.recent.newest = s.newest
 	}
@@ -75,45 +79,58 @@ func (o *Outbox) markMoved(ctx context.Context) error {
 	})
 }
 
-// halt restores lost rows and records that this worker has done so, once no upload is running. The
-// outbox stays halted until a person resumes it.
-func (r *run) halt(ctx context.Context) {
-	r.recent.mu.Lock()
-	defer r.recent.mu.Unlock()
-	if r.recent.restored {
-		return
-	}
-	for _, c := range r.recent.claims {
+// toWriteBack returns the claims that a halt has not yet looked for. ok is false if an upload is
+// running or nothing is left to write back.
+func (m *recent) toWriteBack() (claims []*claim, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.claims {
 		if !c.done {
-			return // the next look comes back here
+			return nil, false // the next look comes back here
+		}
+		if _, found := m.writtenBack[c]; !found {
+			claims = append(claims, c)
 		}
 	}
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget)
-	defer cancel()
-	if err := r.markMoved(lasting); err != nil { // this run may be the only one to notice
+	return claims, len(claims) > 0 || !m.halted
+}
+
+// halt restores lost rows and records that this worker has done so, once no upload is running. After
+// a failure, the next call goes on from there. The outbox stays halted until a person resumes it.
+func (r *run) halt(ctx context.Context) {
+	if !r.recent.halting.TryLock() {
+		return // another goroutine does it
+	}
+	defer r.recent.halting.Unlock()
+	claims, ok := r.recent.toWriteBack()
+	if !ok {
+		return
+	}
+	if err := r.inBudget(r.markMoved); err != nil { // this run may be the only one to notice
 		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
 		return
 	}
-	writtenBack := 0
-	for _, c := range r.recent.claims {
-		own := *c
-		lost, err := r.writeBack(lasting, &own)
-		if err != nil {
+	for _, c := range claims {
+		if err := r.inBudget(func(ctx context.Context) error { return r.writeBack(ctx, c) }); err != nil {
 			r.logger.WarnContext(ctx, "outbox: writing back failed and is repeated", "error", err)
 			return
 		}
-		r.logContradiction(ctx, &own)
+	}
+	if err := r.inBudget(r.recordWroteBack); err != nil {
+		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
+		return
+	}
+	r.recent.mu.Lock()
+	defer r.recent.mu.Unlock()
+	r.recent.halted, r.recent.newest = true, packageRef{}
+	writtenBack := 0
+	for _, lost := range r.recent.writtenBack {
 		if lost {
 			writtenBack++
 		}
 	}
-	if err := r.recordWroteBack(lasting); err != nil {
-		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
-		return
-	}
-	r.recent.restored, r.recent.newest = true, packageRef{}
-	r.logger.ErrorContext(ctx, "outbox: halted until a person resumes it",
-		"worker", r.worker, "reason", errMoved.Error(), "packages", len(r.recent.claims), "written_back", writtenBack)
+	r.logger.ErrorContext(ctx, "outbox: halted until a person resumes it", "worker", r.worker,
+		"reason", errMoved.Error(), "packages", len(r.recent.claims), "written_back", writtenBack)
 }
 
 // recordWroteBack records for [Outbox.Stats] that this worker has nothing left to write back.
@@ -129,27 +146,38 @@ func (r *run) recordWroteBack(ctx context.Context) error {
 
 const wroteBackPrefix = "wrote back "
 
-// writeBack inserts a package's rows if the database has lost them, and reports whether it had.
-// Messages are found by their keys, because an id may be another message's now.
-func (o *Outbox) writeBack(ctx context.Context, c *claim) (lost bool, err error) {
-	err = o.inTx(ctx, func(tx *sql.Tx) error {
-		found, err := o.holds(ctx, tx, c)
+// writeBack inserts a package's rows if the database has lost them. Messages are found by their
+// keys, because an id may be another message's now.
+func (r *run) writeBack(ctx context.Context, c *claim) error {
+	own, lost := *c, false
+	err := r.inTx(ctx, func(tx *sql.Tx) error {
+		found, err := r.holds(ctx, tx, &own)
 		if err != nil {
 			return err
 		}
 		if lost = !found; !lost {
-			return o.recordIn(ctx, tx, c)
+			return r.recordIn(ctx, tx, &own)
 		}
-		if stateAfter(c.err, c.stop) == stateNotSent {
+		if stateAfter(own.err, own.stop) == stateNotSent {
 			return nil // its messages are queued, as they should be
 		}
-		restored, err := o.restore(ctx, tx, c)
+		restored, err := r.restore(ctx, tx, &own)
 		if err != nil {
 			return err
 		}
-		return o.recordIn(ctx, tx, restored)
+		return r.recordIn(ctx, tx, restored)
 	})
-	return lost, err
+	if err != nil {
+		return err
+	}
+	r.logContradiction(ctx, &own)
+	r.recent.mu.Lock()
+	defer r.recent.mu.Unlock()
+	if r.recent.writtenBack == nil {
+		r.recent.writtenBack = map[*claim]bool{}
+	}
+	r.recent.writtenBack[c] = lost
+	return nil
 }
 
 // restore inserts a lost package's row, and returns the claim with the present ids of its messages.

@@ -4,10 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,6 +62,60 @@ func (r *oneRow) Next(row []driver.Value) error {
 	return nil
 }
 
+// slowDB is a database of which each transaction takes 20 seconds and each third one fails.
+type slowDB struct {
+	resolvedDB
+	transactions *int
+	recorded     map[string]int // how often the end of each package was recorded
+}
+
+func (d slowDB) Connect(context.Context) (driver.Conn, error) { return d, nil }
+
+func (d slowDB) Begin() (driver.Tx, error) {
+	time.Sleep(20 * time.Second)
+	*d.transactions++
+	if *d.transactions%3 == 0 {
+		return nil, errors.New("the database is down")
+	}
+	return d, nil
+}
+
+func (slowDB) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return &oneRow{int64(1)}, nil
+}
+
+func (d slowDB) ExecContext(_ context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if strings.Contains(query, "UPDATE smslink_package") {
+		d.recorded[args[len(args)-1].Value.(string)]++
+	}
+	return driver.RowsAffected(1), nil
+}
+
+// All packages together take far longer than one transaction may, and what was written back is not
+// written back again after a failure.
+func TestHalt_manyPackages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const packages = 20
+		slow, want := slowDB{transactions: new(int), recorded: map[string]int{}}, map[string]int{}
+		db := sql.OpenDB(slow)
+		defer func() { require.NoError(t, db.Close()) }()
+		box, err := New(db, SQLite, nil)
+		require.NoError(t, err)
+		r := &run{Outbox: box, lasting: t.Context()}
+		for i := range packages {
+			c := &claim{token: fmt.Sprint("package-", i), began: time.Now()}
+			r.recent.add(c)
+			r.recent.end(c, &smslink.Response{}, nil, "")
+			want[c.token] = 1
+		}
+		for range 2 * packages {
+			r.halt(t.Context())
+		}
+		require.True(t, r.recent.halted)
+		require.Equal(t, want, slow.recorded)
+	})
+}
+
 // An upload's end is recorded while the run halts and writes it back. The race detector must find
 // nothing that both change.
 func TestHalt_whileAnEndIsRecorded(t *testing.T) {
@@ -67,7 +125,7 @@ func TestHalt_whileAnEndIsRecorded(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	box, err := New(db, SQLite, nil)
 	require.NoError(t, err)
-	r := &run{Outbox: box}
+	r := &run{Outbox: box, lasting: t.Context()}
 	shared := &claim{token: "a-package"}
 	r.recent.add(shared)
 	own := r.recent.end(shared, &smslink.Response{}, nil, "")
@@ -79,7 +137,7 @@ func TestHalt_whileAnEndIsRecorded(t *testing.T) {
 	})
 	both.Go(func() { r.halt(t.Context()) })
 	both.Wait()
-	require.True(t, r.recent.restored)
+	require.True(t, r.recent.halted)
 	require.Contains(t, own.contradicted, "Ana said not sent")
 	require.Empty(t, shared.contradicted)
 }

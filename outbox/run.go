@@ -143,11 +143,11 @@ func (r *run) serve(ctx context.Context, name string, lane Lane) {
 }
 
 const (
-	wholeLook   = time.Second // how often a lane is looked at from its beginning, past dead rows
-	lookBack    = 2 * time.Second
-	pausedPoll  = 500 * time.Millisecond
-	errorPause  = 100 * time.Millisecond
-	claimBudget = 30 * time.Second
+	wholeLook  = time.Second // how often a lane is looked at from its beginning, past dead rows
+	lookBack   = 2 * time.Second
+	pausedPoll = 500 * time.Millisecond
+	errorPause = 100 * time.Millisecond
+	txBudget   = 30 * time.Second
 )
 
 // claimer returns a function that waits for the lane's next claim. It returns nil once ctx is done.
@@ -186,7 +186,7 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 			if err == nil {
 				from = q.oldest
 				// A commit that ctx broke off may or may not have happened.
-				claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimBudget)
+				claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), txBudget)
 				c, err = r.claim(claiming, name, from, most)
 				cancel()
 			}
@@ -295,9 +295,7 @@ func (r *run) stopReason(resp *smslink.Response, err error) error {
 func (r *run) insist(f func(ctx context.Context) error) {
 	pause := 20 * time.Millisecond
 	for {
-		ctx, cancel := context.WithTimeout(r.lasting, claimBudget)
-		err := f(ctx)
-		cancel()
+		err := r.inBudget(f)
 		if err == nil {
 			return
 		}
@@ -308,6 +306,13 @@ func (r *run) insist(f func(ctx context.Context) error) {
 		}
 		pause = min(2*pause, time.Second)
 	}
+}
+
+// inBudget calls f with the time that a transaction may take, also after Run's context is done.
+func (r *run) inBudget(f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(r.lasting, txBudget)
+	defer cancel()
+	return f(ctx)
 }
 
 // every calls f at once and then at each interval until ctx is done.
