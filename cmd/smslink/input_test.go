@@ -26,7 +26,7 @@ func TestSend_columnsAreShown(t *testing.T) {
 	file := filesFolder + "libreoffice-text.xlsx"
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, file)
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
-	require.Equal(t, file+": to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so each row's number is its id; ignored: column A 'Nume', column D 'Oraș'\n"+
+	require.Equal(t, file+": to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so the row number of each row is its id; ignored: column A 'Nume', column D 'Oraș'\n"+
 		"2 messages, 2 SMS (2 in UCS-2), 0 bad rows\n2 SMS; the account has 1000000 in Romania, 1000000 abroad\n", got.err)
 	require.Len(t, gateway.Messages(), 2)
 	require.EqualValues(t, 2, gateway.Messages()[0].ID, "the row's number")
@@ -88,7 +88,7 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	require.Contains(t, got.err, "standard input: line 1: there is no id column, and a --journal can't tell the rows of one pipe from another's; add one")
 	got = smslinkIn(nil, "", "check", file, file)
 	require.Equal(t, cli.ExitNotSent, got.code)
-	require.Contains(t, got.err, "one of the FILEs has no id column, and the row numbers of several are not unique; add one to each")
+	require.Contains(t, got.err, "with several FILEs, each needs an id column, since row numbers are unique only within one file")
 	require.Len(t, gateway.Messages(), 3)
 
 	for name, want := range map[string]os.FileMode{"journal": 0o700, "journal/journal": 0o600, "journal/rows": 0o600} {

@@ -79,7 +79,7 @@ func TestSend_campaignThroughTheSandbox(t *testing.T) {
 		results := filepath.Join(t.TempDir(), "results.csv")
 		got := smslinkIn(nil, "", "send", "--sandbox", "--codec", codec, "--results", results, campaignFile)
 		require.Equal(t, cli.ExitAccepted, got.code, got.err)
-		require.Equal(t, "200 messages, 342 SMS (200 in UCS-2), 0 bad rows\n51 messages are for later; once the gateway has them, no program can recall them\n", got.err)
+		require.Equal(t, "200 messages, 342 SMS (200 in UCS-2), 0 bad rows\n51 messages are scheduled; the gateway can't cancel a scheduled message\n", got.err)
 		require.Regexp(t, `^200 rows: 200 accepted, 0 failed, 0 bad; 342 SMS; package 1001, \d+ms; sandbox, no SMS was sent\n$`, got.out)
 
 		records := readResults(t, results)
@@ -138,7 +138,7 @@ var badRowsComplaints = []string{
 	"5: to " + notAPhoneNumber,
 	"10: text is empty once the white space at its ends is trimmed",
 	"15: id stands in an earlier row; each message needs its own",
-	"18: id is not a whole number from 0 on",
+	"18: id is not a whole number of at least 0",
 	"21: text holds a literal %0A or %3B, which the gateway would read as a line end or a semicolon; write the character itself",
 	"24: send_at is not a time, such as 2030-01-31T09:00:00+02:00 or, with --zone Europe/Bucharest, 31.01.2030 09:00",
 }
@@ -155,7 +155,7 @@ func TestSend_badRowsStopItBeforeAnythingIsSent(t *testing.T) {
 		require.Equal(t, badRowsFile+":"+complaint, lines[i])
 	}
 	require.Equal(t, "14 messages, 25 SMS (14 in UCS-2), 6 bad rows", lines[6])
-	require.Equal(t, "5 messages are for later; once the gateway has them, no program can recall them", lines[7])
+	require.Equal(t, "5 messages are scheduled; the gateway can't cancel a scheduled message", lines[7])
 	require.Equal(t, "smslink: mend the bad rows, or send the others with --on-bad-row skip; nothing was sent", lines[8])
 	require.Empty(t, gateway.Uploads())
 	require.NoFileExists(t, results)
@@ -344,12 +344,12 @@ func TestSend_unusableFiles(t *testing.T) {
 	for _, c := range []struct{ name, content, says string }{
 		{"empty", "", "line 1: the file is empty; start the file with the header id,to,from,text,send_at, or write JSON lines"},
 		{"blank", "\n\n \n", "line 1: the file is empty; start the file with the header"},
-		{"a header alone", "id,to,text\n", "line 1: no messages follow the header; add one on each line"},
+		{"a header alone", "id,to,text\n", "there are no messages below the header; add a row for each"},
 		{"no header", "1,0712345678,,Salut,\n", "line 1: there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header id,to,from,text,send_at"},
 		{"a number as a column", "id,to,text,0712345678\n1,07,a,b\n", "line 1: the name of column D is a number; is the header missing?"},
 		{"a column twice", "id,to,text,to\n", "line 1: column to appears twice; take one out"},
 		{"no text column", "id,to\n1,0712345678\n", "line 1: column text is missing; add it"},
-		{"UTF-16 without its mark", "i\x00d\x00,\x00t\x00o\x00", "line 1: the file is no text in UTF-8; save it as CSV in UTF-8"},
+		{"UTF-16 without its mark", "i\x00d\x00,\x00t\x00o\x00", "line 1: the file is not text in UTF-8; save it as CSV in UTF-8"},
 		{"an old workbook", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "the workbook has a password, or is an old .xls; save it as .xlsx without a password"},
 		{"a JSON array", "[{\"id\":1}]", "line 1: the file is a JSON array; write JSON lines"},
 		{"a quote inside a field", "id,to,text\n1,0712345678,ok\n2,0712345678,a \"b\" c\n", "line 3: a quote is broken; write a quote inside a quoted field twice, and close the field"},

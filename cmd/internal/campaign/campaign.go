@@ -17,7 +17,7 @@ type Options struct {
 	// Stdin is what the name "-" stands for.
 	Stdin io.Reader
 
-	// Fold replaces characters that make an SMS dearer by near ones, as smslink.Package does.
+	// Fold folds texts as gsm7.FoldIfFewer does: only if that saves an SMS.
 	Fold bool
 
 	// Columns maps the campaign's columns, such as to, to the names that the file has for them. An
@@ -44,10 +44,12 @@ type Options struct {
 	// Now returns the time. Nil means time.Now.
 	Now func() time.Time
 
-	// TextsOnly ignores all columns except to and text, as for a report of what was sent.
+	// TextsOnly ignores all columns except to and text, as for a report of what was sent. JSON
+	// lines need their usual keys.
 	TextsOnly bool
 
-	// ReceiversOnly ignores all columns except to, as for a list of numbers.
+	// ReceiversOnly ignores all columns except to, as for a list of numbers. JSON lines need their
+	// usual keys.
 	ReceiversOnly bool
 
 	// Sheet is the sheet of a workbook; empty means the first one.
@@ -137,15 +139,6 @@ func (c *Campaign) Close() {
 	}
 }
 
-// Files returns the names of the files.
-func (c *Campaign) Files() []string {
-	names := make([]string, len(c.files))
-	for i, f := range c.files {
-		names[i] = f.name
-	}
-	return names
-}
-
 // Rereadable reports whether all rows can be read more than once.
 func (c *Campaign) Rereadable() bool {
 	for _, f := range c.files {
@@ -156,9 +149,6 @@ func (c *Campaign) Rereadable() bool {
 	return true
 }
 
-// RowIDs reports whether the ids are row numbers in one of the files that were read.
-func (c *Campaign) RowIDs() bool { return c.rowIDs }
-
 // begin is called with the columns of a file that is about to be read.
 func (c *Campaign) begin(f *file, columns *Columns) error {
 	if columns == nil || f.knowsColumns {
@@ -167,8 +157,7 @@ func (c *Campaign) begin(f *file, columns *Columns) error {
 	f.knowsColumns = true
 	c.rowIDs = c.rowIDs || columns.RowIDs()
 	if c.rowIDs && len(c.files) > 1 {
-		return errors.New("line 1: one of the FILEs has no id column, and the row numbers of several are not unique; " +
-			"add one to each")
+		return errors.New("with several FILEs, each needs an id column, since row numbers are unique only within one file")
 	}
 	if c.opts.OnColumns != nil {
 		return c.opts.OnColumns(columns)

@@ -39,9 +39,9 @@ func TestCases(t *testing.T) {
 		days       = "send_at is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as 2030-01-31T09:00:00+02:00"
 		notCounted = "text is a formula that was not calculated when the file was written; open the file in a spreadsheet program and save it, or paste the values"
 		noResult   = " is a formula without a result; open the file in a spreadsheet program and save it"
-		nextRow    = "text holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines"
-		isError    = "text is an error of the spreadsheet, such as #N/A; mend its formula"
-		notData    = "; if column C 'Data' is no time to send at, add --column send_at="
+		nextRow    = "text holds what looks like the next row: a quote before it is not closed; if this is intended, write JSON lines"
+		isError    = "text is an error of the spreadsheet, such as #N/A; fix its formula"
+		notData    = "; if column C 'Data' is not meant as the time to send, add --column send_at="
 	)
 	for _, c := range []struct {
 		file     string
@@ -53,7 +53,7 @@ func TestCases(t *testing.T) {
 	}{
 		{file: "formula-without-result.xlsx", rows: []string{"D2: send_at" + noResult, "C3: text" + noResult, "A4: id" + noResult, "5 0712345680 Salut"}},
 		{file: "formula-result-zero.xlsx", rows: []string{"C2: " + notCounted, "C3: " + notCounted, "C4: " + notCounted}},
-		{file: "filtered-rows.xlsx", rows: []string{"2 0712345671 a", "3 0712345672 b (hidden)", "4 0712345673 c (hidden)"}, warnings: []string{"2 rows are hidden in the sheet, by a filter perhaps", "3 texts have fewer than 3 characters: FILE:B2; is it the column of the texts? --column text=NAME chooses another"}, columns: "2 hidden rows"},
+		{file: "filtered-rows.xlsx", rows: []string{"2 0712345671 a", "3 0712345672 b (hidden)", "4 0712345673 c (hidden)"}, warnings: []string{"2 rows are hidden in the sheet, perhaps by a filter", "3 texts have fewer than 3 characters: FILE:B2; is it the column of the texts? --column text=NAME chooses another"}, columns: "2 hidden rows"},
 		{file: "filtered-rows.xlsx", opts: campaign.Options{SkipHidden: true}, rows: []string{"2 0712345671 a"}, warnings: []string{"1 text has fewer than 3 characters: FILE:B2; is it the column of the texts? --column text=NAME chooses another"}, columns: "2 hidden rows left out"},
 		{file: "hidden-column.xlsx", rows: []string{"2 0712345671 visible"}, columns: "text = column B 'Mesaj'; there"},
 		{file: "hidden-column.xlsx", opts: campaign.Options{Columns: map[string]string{"text": "Text"}}, rows: []string{"2 0712345671 HIDDEN"}, columns: "text = column C 'Text', which is hidden; there"},
@@ -61,15 +61,15 @@ func TestCases(t *testing.T) {
 		{file: "sendat-ymd.csv", rows: []string{"2: 20300131: send_at is a date without a time of day; write both, such as 2030-01-31T09:00:00+02:00"}},
 		{file: "day-of-month.csv", rows: []string{"2: 15: " + days + notData}},
 		{file: "day-of-month.csv", opts: campaign.Options{Columns: map[string]string{"send_at": ""}}, rows: []string{"2 0712345671 Buna"}, columns: "ignored: column C 'Data'"},
-		{file: "past.csv", rows: []string{"2: 2020-01-01T10:00:00+02:00: send_at lies in the past; leave it empty to send now", "3: 46356: " + days}},
+		{file: "past.csv", rows: []string{"2: 2020-01-01T10:00:00+02:00: send_at lies in the past; remove it to send now", "3: 46356: " + days}},
 		{file: "stray1.csv", rows: []string{"2: " + nextRow, "4 0734567890 Hei"}},
 		{file: "stray3.csv", rows: []string{"2: " + nextRow, "4 0734567890 Salut Dan"}},
 		{file: "cr-swallow.csv", rows: []string{"2: holds what looks like the next row: a line of it ends in CR alone; save the file as CSV UTF-8 again", "3 0734567890 Hei"}},
 		{file: "errors.csv", rows: []string{"2: " + isError, "3: " + isError, "4 0712345670 nan", "5 0712345671 None"}, warnings: []string{"2 texts hold nan, None or NULL, a program's word for an empty cell: FILE:4; leave the row out, or write a text"}},
 		{file: "spaces.csv", rows: []string{"1  0712345678 numeric  Salut"}},
-		{file: "nr-crt-before.csv", rows: []string{"2 0712000001 Buna A", "3: to has too few digits", "4 0712000003 Buna C", "5 0712000004 Buna D", "6 0712000005 Buna E"}, columns: "there is no id column, so each row's number is its id; ignored: column A 'Nr. crt.'"},
+		{file: "nr-crt-before.csv", rows: []string{"2 0712000001 Buna A", "3: to has too few digits", "4 0712000003 Buna C", "5 0712000004 Buna D", "6 0712000005 Buna E"}, columns: "there is no id column, so the line number of each row is its id; ignored: column A 'Nr. crt.'"},
 		{file: "fffd.csv", rows: []string{"2: text holds U+FFFD, which stands for a character that was lost; export the file as CSV UTF-8 again"}},
-		{file: "moji.csv", rows: []string{"2 0712345671 BunÄƒ ziua, Ana; \"gata\"", "3 0712345672 È™È›ÄƒÃ®Ã¢ È˜ÈšÄ‚ÃŽÃ‚", "4 0712345673 linia 1\nlinia 2"}, warnings: []string{"2 texts hold letters of a wrong encoding, such as Äƒ for ă: FILE:2; export the file as CSV UTF-8 again"}},
+		{file: "moji.csv", rows: []string{"2 0712345671 BunÄƒ ziua, Ana; \"gata\"", "3 0712345672 È™È›ÄƒÃ®Ã¢ È˜ÈšÄ‚ÃŽÃ‚", "4 0712345673 linia 1\nlinia 2"}, warnings: []string{"2 texts hold letters in the wrong encoding, such as Äƒ for ă: FILE:2; export the file as CSV UTF-8 again"}},
 		{file: "qm.csv", rows: []string{"2 0712345671 Bun? ziua, comanda a fost expediat?"}, warnings: []string{"1 text holds a ? where a letter may have been: FILE:2; export the file as CSV UTF-8 again"}},
 		{file: "consent-column.csv", rows: []string{"2 0712345671 DA"}, warnings: []string{"1 text has fewer than 3 characters: FILE:2; is it the column of the texts? --column text=NAME chooses another"}},
 		{
@@ -83,7 +83,7 @@ func TestCases(t *testing.T) {
 		{file: "eq.csv", rows: []string{"2 0712345678 Salut"}},
 		{file: "html.xls", fails: "the file is a web page, whatever its name says; open it in a spreadsheet program and save it as .xlsx"},
 		{file: "xml2003.xls", fails: "the file is XML, whatever its name says; open it in a spreadsheet program and save it as .xlsx"},
-		{file: "zipped.zip", fails: "the file is a zip archive and no workbook; unpack it, and name the file that is in it"},
+		{file: "zipped.zip", fails: "the file is a zip archive, not a workbook; unpack it, and name the file in it"},
 		{file: "document.docx", fails: "the file is a Word document; copy its table into a spreadsheet and save it as .xlsx"},
 		{file: "backslash.xlsx", fails: "the workbook's parts have names that only some programs read; open it in a spreadsheet program and save it again"},
 		{file: "numbers-summary.xlsx", fails: "sheet 'Export Summary' has no header with a known column; the other sheet is 'Sheet 1 - Table 1': choose it with --sheet, or name the columns with --column to=NAME and --column text=NAME"},

@@ -39,9 +39,9 @@ func bookOf(t *testing.T, column string, parts map[string]string, cells ...strin
 // A cell is a text only if there is no doubt about it.
 func TestWorkbook_cells(t *testing.T) {
 	const (
-		zero     = " is a formula with the result 0, as programs write it that can't calculate; open the file in a spreadsheet program and save it, or paste the values"
+		zero     = " is a formula with the result 0, as written by programs that can't calculate; open the file in a spreadsheet program and save it, or paste the values"
 		noResult = " is a formula without a result; open the file in a spreadsheet program and save it"
-		isError  = " is an error of the spreadsheet, such as #N/A; mend its formula"
+		isError  = " is an error of the spreadsheet, such as #N/A; fix its formula"
 	)
 	for _, c := range []struct{ name, column, cell, want string }{
 		{"a formula's text", "mesaj", `<c t="str"><f>A1</f><v>bună</v></c>`, "bună"},
@@ -63,12 +63,12 @@ func TestWorkbook_cells(t *testing.T) {
 		{"a shared formula", "mesaj", `<c><f t="shared" si="0"/><v>0</v></c>`, zero},
 		{"a result that is a number", "mesaj", `<c><f>A1</f><v>12</v></c>`, "12"},
 		{"a result that is an error", "mesaj", `<c t="e"><f>A1</f><v>#VALUE!</v></c>`, isError},
-		{"a result that is TRUE", "mesaj", `<c t="b"><f>A1</f><v>1</v></c>`, " is TRUE or FALSE and no text; format the column as text and type it again"},
+		{"a result that is TRUE", "mesaj", `<c t="b"><f>A1</f><v>1</v></c>`, " is TRUE or FALSE, not text; format the column as text and type it again"},
 		{"the text of an error", "mesaj", inline("#DIV/0!"), isError},
 		{"0 as it was typed", "mesaj", `<c><v>0</v></c>`, "0"},
 		{"a text with an escape", "mesaj", inline("a_x000A_b"), "a\nb"},
 		{"runs", "mesaj", `<c t="inlineStr"><is><r><rPr><b/></rPr><t>Bună</t></r><r><t xml:space="preserve"> ziua</t></r><rPh sb="0" eb="1"><t>x</t></rPh></is></c>`, "Bună ziua"},
-		{"a date", "mesaj", `<c s="1"><v>47514.375</v></c>`, " is a date and no text; format the column as text and type it again"},
+		{"a date", "mesaj", `<c s="1"><v>47514.375</v></c>`, " is a date, not text; format the column as text and type it again"},
 		{"an ISO date", "send_at", `<c t="d"><v>2030-01-31T09:00:00Z</v></c>`, "salut 2030-01-31T09:00:00Z"},
 		{"an ISO date without a zone", "send_at", `<c t="d"><v>2030-01-31T09:00:00</v></c>`, " has no time zone; add --zone Europe/Bucharest, or write it as 2030-01-31T09:00:00+02:00"},
 		{"Unix seconds", "send_at", `<c><v>1896073200</v></c>`, "salut 2030-01-31T07:00:00Z"},

@@ -66,8 +66,8 @@ func allColumns() string { return strings.Join(columnNames[:], ", ") }
 
 // Columns maps the columns of a file to those of a campaign.
 type Columns struct {
-	File  string
-	Sheet string // of a workbook; empty otherwise
+	file  string // its name
+	sheet string // of a workbook; empty otherwise
 
 	names  []string         // as the header has them
 	fields []int            // by the file's column: the campaign's, or columnIgnored
@@ -78,15 +78,15 @@ type Columns struct {
 	template *Template
 	filled   []int // by the template's part: the file's column, or -1
 
-	HiddenRows int  // rows that the sheet does not show
+	hiddenRows int  // rows that the sheet does not show
 	skipHidden bool // these rows are left out
 }
 
-// RowIDs reports whether there is no id column, so that the row numbers are the ids.
+// RowIDs reports whether there is no id column, so that the number of a row's line is its id.
 func (c *Columns) RowIDs() bool { return c != nil && c.of[columnID] < 0 }
 
 // isSheet reports whether the columns are those of a workbook. JSON lines have none.
-func (c *Columns) isSheet() bool { return c != nil && c.Sheet != "" }
+func (c *Columns) isSheet() bool { return c != nil && c.sheet != "" }
 
 var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and " +
 	"--column text=NAME, or " + wantHeader)
@@ -165,16 +165,15 @@ func (c *Columns) find(column int, chosen string) (int, error) {
 	return -1, nil
 }
 
-// only returns the column that was found, if it is a single one. Its errors quote the name as the
-// flag has it.
+// only returns the column that was found, if it is a single one. Its errors name the flag.
 func (c *Columns) only(found []int, name, flag string) (int, error) {
 	switch len(found) {
 	case 0:
-		return 0, fmt.Errorf("no column is called %s, as %s has it; the file has %s", name, flag, c.list(c.named()))
+		return 0, fmt.Errorf("%s names %s, but the file has no such column; it has %s", flag, name, c.list(c.named()))
 	case 1:
 		return found[0], nil
 	}
-	return 0, fmt.Errorf("more than one column is called %s, as %s has it: %s; rename one", name, flag, c.list(found))
+	return 0, fmt.Errorf("%s names %s, but the file has several: %s; rename one", flag, name, c.list(found))
 }
 
 // shownFirst returns the shown columns with a normalized name or, if there are none, the hidden
@@ -226,10 +225,9 @@ func digits(name string) (n int) {
 	return n
 }
 
-// isCalled reports whether the file has the campaign's own name for a column, or has no such
-// column.
-func (c *Columns) isCalled(column int) bool {
-	return c.of[column] < 0 || normalized(c.names[c.of[column]]) == normalized(columnNames[column])
+// isAlias reports whether the file has another name than the campaign's for a column.
+func (c *Columns) isAlias(column int) bool {
+	return c.of[column] >= 0 && normalized(c.names[c.of[column]]) != normalized(columnNames[column])
 }
 
 // named returns the columns that have a name.
@@ -300,10 +298,10 @@ func (c *Columns) fill(values []string) (string, *Refusal) {
 		switch {
 		case isSpreadsheetError(filled):
 			return "", refuse("text", "is filled from "+c.quoted(at)+", which holds an error of the spreadsheet, "+
-				"such as #N/A; mend its formula")
+				"such as #N/A; fix its formula")
 		case filled == "" && !p.optional:
-			return "", refuse("text", "is filled from "+c.quoted(at)+", which is empty; write what is to stand there "+
-				"instead, such as {"+strings.TrimSpace(p.name)+"|…}")
+			return "", refuse("text", "is filled from "+c.quoted(at)+", which is empty; give the name a fallback in the "+
+				"text, such as {"+strings.TrimSpace(p.name)+"|…}")
 		case filled == "":
 			filled = p.fallback
 		}
@@ -312,7 +310,7 @@ func (c *Columns) fill(values []string) (string, *Refusal) {
 	return b.String(), nil
 }
 
-// String returns what a person may not expect: columns with other names, row numbers that serve as
+// String returns what a person may not expect: columns with other names, line numbers that serve as
 // ids, ignored columns, hidden rows. It is empty if there is nothing to say.
 func (c *Columns) String() string {
 	var used []string
@@ -326,7 +324,7 @@ func (c *Columns) String() string {
 			quoted += ", which is hidden"
 		}
 		used = append(used, columnNames[column]+" = "+quoted)
-		plain = plain && c.isCalled(column) && !c.hidden(i)
+		plain = plain && !c.isAlias(column) && !c.hidden(i)
 	}
 	var ignored []int
 	for _, i := range c.named() {
@@ -336,7 +334,7 @@ func (c *Columns) String() string {
 	}
 	var say []string
 	if c.sheets > 1 {
-		say = append(say, fmt.Sprintf("sheet '%s' of %d", terminal.Line(c.Sheet), c.sheets))
+		say = append(say, fmt.Sprintf("sheet '%s' of %d", terminal.Line(c.sheet), c.sheets))
 	}
 	if !plain || len(ignored) > 0 {
 		say = append(say, strings.Join(used, ", "))
@@ -351,13 +349,17 @@ func (c *Columns) String() string {
 		say = append(say, text)
 	}
 	if c.RowIDs() {
-		say = append(say, "there is no id column, so each row's number is its id")
+		number := "line number"
+		if c.isSheet() {
+			number = "row number"
+		}
+		say = append(say, "there is no id column, so the "+number+" of each row is its id")
 	}
 	if len(ignored) > 0 {
 		say = append(say, "ignored: "+c.list(ignored))
 	}
-	if c.HiddenRows > 0 {
-		text := Plural(c.HiddenRows, "hidden row")
+	if c.hiddenRows > 0 {
+		text := Plural(c.hiddenRows, "hidden row")
 		if c.skipHidden {
 			text += " left out"
 		}
@@ -366,7 +368,7 @@ func (c *Columns) String() string {
 	if len(say) == 0 {
 		return ""
 	}
-	return c.File + ": " + strings.Join(say, "; ")
+	return c.file + ": " + strings.Join(say, "; ")
 }
 
 // cell returns the cell of a workbook's row that holds a column of the campaign, such as B17, or

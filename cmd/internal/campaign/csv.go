@@ -58,7 +58,7 @@ func newCSV(in *bufio.Reader, name string, header []byte, before int, opts *Opti
 		if s.columns, err = newColumns(fields, opts, func(int) bool { return false }); err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
-		s.columns.File = name
+		s.columns.file = name
 		return s, nil
 	}
 }
@@ -147,8 +147,8 @@ func (s *csvSource) fill(r *record, fields []string) {
 			if i < len(columns) && columns[i] != columnIgnored {
 				name = columnNames[columns[i]]
 			}
-			r.bad = refuse(name, "holds what looks like the next row: a quote that opens before it is not closed; "+
-				"if it is meant so, write JSON lines")
+			r.bad = refuse(name, "holds what looks like the next row: a quote before it is not closed; "+
+				"if this is intended, write JSON lines")
 			return
 		}
 		if field != "" && i < len(columns) && columns[i] == columnIgnored && !s.columns.hasName(i) {

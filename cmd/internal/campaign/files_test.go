@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,13 +21,13 @@ func TestFiles(t *testing.T) {
 		rows    []string // id, receiver and text; or where and why a row is refused
 		fails   string   // why the file is refused
 	}{
-		{file: "libreoffice-text.xlsx", columns: namesAndPhones, rows: twoOrders},
+		{file: "libreoffice-text.xlsx", columns: strings.Replace(namesAndPhones, "line", "row", 1), rows: twoOrders},
 		{file: "libreoffice.csv", columns: namesAndPhones, rows: twoOrders},
 		{file: "libreoffice-quoted.csv", columns: namesAndPhones, rows: twoOrders},
 		{file: "libreoffice-unicode.csv", columns: namesAndPhones, rows: twoOrders},
 		{
 			file:    "libreoffice-numbers.xlsx",
-			columns: "to = column B 'Nr. telefon', text = column C 'Mesaj'; there is no id column, so each row's number is its id; ignored: column A 'Nr. crt.'",
+			columns: "to = column B 'Nr. telefon', text = column C 'Mesaj'; there is no id column, so the row number of each row is its id; ignored: column A 'Nr. crt.'",
 			rows: []string{
 				"2 0712345678 Codul tău este 1234.",
 				"3 0040723456789 Codul tău este 5678.",
@@ -37,14 +38,14 @@ func TestFiles(t *testing.T) {
 		{file: "libreoffice.xls", fails: "the file is an old .xls; open it in a spreadsheet program and save it as .xlsx"},
 		{
 			file:    "excel-semicolons.csv",
-			columns: "to = column A 'Telefon', text = column B 'Mesaj', send_at = column C 'Data'; there is no id column, so each row's number is its id; ignored: column D 'Observații'",
+			columns: "to = column A 'Telefon', text = column B 'Mesaj', send_at = column C 'Data'; there is no id column, so the line number of each row is its id; ignored: column D 'Observații'",
 			rows:    []string{"3 0712345678 Bună, \"Ana\";\nne vedem mâine.", "5 +40 723 456 789 Mulțumim! 2030-01-31T07:00:00Z"},
 		},
 		{file: "excel-unicode.txt", columns: phonesAndTexts, rows: []string{"2 0712345678 Bună 🎂", "3 0723456789 La mulți ani!"}},
 		{file: "excel-big-endian.txt", columns: phonesAndTexts, rows: []string{"2 0712345678 Bună 🎂"}},
 		{
 			file:    "excel-rounded.csv",
-			columns: "to = column A 'telefon', text = column B 'mesaj'; there is no id column, so each row's number is its id",
+			columns: "to = column A 'telefon', text = column B 'mesaj'; there is no id column, so the line number of each row is its id",
 			rows: []string{
 				"2: 7,12…E+08: to is a number that a spreadsheet has rounded; format the column as text, type the number again and export it",
 				"3 0723456789 Salut",
@@ -53,16 +54,16 @@ func TestFiles(t *testing.T) {
 		},
 		{
 			file:    "excel-windows-1250.csv",
-			columns: "to = column A 'telefon', text = column B 'mesaj'; there is no id column, so each row's number is its id",
+			columns: "to = column A 'telefon', text = column B 'mesaj'; there is no id column, so the line number of each row is its id",
 			rows:    []string{"2: text is not in UTF-8; save the file as CSV UTF-8", "3 0723456789 Salut"},
 		},
 		{file: "two-phones.csv", fails: "line 1: each of column B 'telefon', column C 'mobil' may be to; say which with --column to=NAME"},
 		{
 			file: "two-phones.csv", opts: campaign.Options{Columns: map[string]string{"to": "Mobil"}},
-			columns: "to = column C 'mobil', text = column D 'mesaj'; there is no id column, so each row's number is its id; ignored: column A 'nume', column B 'telefon'",
+			columns: "to = column C 'mobil', text = column D 'mesaj'; there is no id column, so the line number of each row is its id; ignored: column A 'nume', column B 'telefon'",
 			rows:    []string{"2 0712345678 Salut"},
 		},
-		{file: "two-phones.csv", opts: campaign.Options{Columns: map[string]string{"to": "fax"}}, fails: "line 1: no column is called \"fax\", as --column has it; the file has column A 'nume', column B 'telefon', column C 'mobil', column D 'mesaj'"},
+		{file: "two-phones.csv", opts: campaign.Options{Columns: map[string]string{"to": "fax"}}, fails: "line 1: --column names \"fax\", but the file has no such column; it has column A 'nume', column B 'telefon', column C 'mobil', column D 'mesaj'"},
 		{file: "two-phones.csv", opts: campaign.Options{Columns: map[string]string{"to": "mobil", "text": "mobil"}}, fails: "line 1: column C 'mobil' can't be both to and text"},
 		{file: "two-phones.csv", opts: campaign.Options{Sheet: "Foaie1"}, fails: "--sheet is for workbooks, and the file is not one"},
 		{
@@ -73,13 +74,13 @@ func TestFiles(t *testing.T) {
 				"2 0712345679 un rând\nși altul",
 				"3 0040712345680 MAGAZIN 1234",
 				"B5: to is a number that the spreadsheet has rounded; format the column as text and type it again",
-				"D6: text is a date and no text; format the column as text and type it again",
-				"D7: text is an error of the spreadsheet, such as #N/A; mend its formula",
-				"D8: text is TRUE or FALSE and no text; format the column as text and type it again",
+				"D6: text is a date, not text; format the column as text and type it again",
+				"D7: text is an error of the spreadsheet, such as #N/A; fix its formula",
+				"D8: text is TRUE or FALSE, not text; format the column as text and type it again",
 				"D9: text is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again",
 				"D10: text is a number that the sheet shows in another way; format the column as text and type it again",
-				"E11: send_at is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as 2030-01-31T09:00:00+02:00; if column E 'Data' is no time to send at, add --column send_at=",
-				"E12: send_at is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as 2030-01-31T09:00:00+02:00; if column E 'Data' is no time to send at, add --column send_at=",
+				"E11: send_at is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as 2030-01-31T09:00:00+02:00; if column E 'Data' is not meant as the time to send, add --column send_at=",
+				"E12: send_at is a number of days or a fraction, as spreadsheets keep a date; write it as text, such as 2030-01-31T09:00:00+02:00; if column E 'Data' is not meant as the time to send, add --column send_at=",
 				"11 0712345688 la timp 2030-01-31T07:00:00Z",
 				"12 0712345689 ascuns (hidden)",
 				"A16: id stands in an earlier row; each message needs its own",
@@ -88,7 +89,7 @@ func TestFiles(t *testing.T) {
 				"15 0712345692 o formulă",
 			},
 		},
-		{file: "excel.xlsx", opts: campaign.Options{Sheet: "ascunsă"}, columns: "sheet 'Ascunsă' of 3; there is no id column, so each row's number is its id", rows: []string{"2 0712345678 din a doua foaie"}},
+		{file: "excel.xlsx", opts: campaign.Options{Sheet: "ascunsă"}, columns: "sheet 'Ascunsă' of 3; there is no id column, so the row number of each row is its id", rows: []string{"2 0712345678 din a doua foaie"}},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Goală"}, fails: "sheet 'Goală' is empty; give it a header with the columns to and text; the other sheets are 'Campanie', 'Ascunsă': choose one with --sheet"},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Foaie9"}, fails: "there is no sheet 'Foaie9'; the workbook has 'Campanie', 'Goală', 'Ascunsă'"},
 	} {
@@ -123,8 +124,8 @@ func TestFiles(t *testing.T) {
 }
 
 const (
-	namesAndPhones = "to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so each row's number is its id; ignored: column A 'Nume', column D 'Oraș'"
-	phonesAndTexts = "to = column A 'Telefon', text = column B 'Mesaj'; there is no id column, so each row's number is its id"
+	namesAndPhones = "to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so the line number of each row is its id; ignored: column A 'Nume', column D 'Oraș'"
+	phonesAndTexts = "to = column A 'Telefon', text = column B 'Mesaj'; there is no id column, so the line number of each row is its id"
 )
 
 var twoOrders = []string{"2 0712345678 Bună Ana, comanda ta a ajuns.", "3 0723456789 Bună Ion, factura e de 120,50 lei."}

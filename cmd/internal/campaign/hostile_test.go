@@ -65,9 +65,10 @@ func TestWorkbook_hostile(t *testing.T) {
 		sheet, shared, book = "xl/sheet1.xml", "xl/ss.xml", "xl/workbook.xml"
 		styles, rels        = "xl/st.xml", "xl/_rels/workbook.xml.rels"
 		rows                = `<worksheet><sheetData>` + headRow
-		tooMuch             = "the workbook unpacks to more than 100 times its size, as a file does that is made to take all memory; save it again in a spreadsheet program, or as CSV"
+		tooMuch             = "the workbook unpacks to more than 100 times its size, like a file made to exhaust memory; save it again in a spreadsheet program, or as CSV"
 		tooMany             = "the workbook has more rows, columns or sheets than a spreadsheet can have"
-		tooLong             = "a cell of the workbook has more than 1 MiB, or a row more than 16 MiB"
+		tooManyParts        = "the workbook has more parts or array formulas than a spreadsheet program writes; save it again in one, or as CSV"
+		tooLong             = "a cell or another element of the workbook has more than 1 MiB"
 		broken              = "the workbook is damaged (its XML or its archive is broken)"
 	)
 	for _, c := range []struct {
@@ -92,11 +93,11 @@ func TestWorkbook_hostile(t *testing.T) {
 		{"depth", sheet, rows, "<b>", "", broken, false},
 		{"depth of the list of sheets", book, "<workbook>", "<b>", "", broken, true},
 		{"sheets", book, `<workbook xmlns:r="r"><sheets>`, `<sheet r:id="r1"/>`, "</sheets></workbook>", tooMany, false},
-		{"relations", rels, relations, `<Relationship Id="x" Type="/worksheet"/>`, "</Relationships>", tooMany, false},
-		{"parts of strings", rels, relations, `<Relationship Id="x" Type="x/sharedStrings" Target="ss.xml"/>`, "</Relationships>", tooMany, true},
+		{"relations", rels, relations, `<Relationship Id="x" Type="/worksheet"/>`, "</Relationships>", tooManyParts, false},
+		{"parts of strings", rels, relations, `<Relationship Id="x" Type="x/sharedStrings" Target="ss.xml"/>`, "</Relationships>", tooManyParts, true},
 		{"cells", sheet, rows + "<row>", "<c><f/></c>", "</row></sheetData></worksheet>", tooMany, false},
 		{"columns", sheet, "<worksheet><cols>", `<col min="1" max="16384" hidden="1"/>`, "</cols></worksheet>", tooMany, false},
-		{"array formulas", sheet, rows, `<row><c><f t="array" ref="A1:XFD1048576"/></c></row>`, "</sheetData></worksheet>", tooMany, false},
+		{"array formulas", sheet, rows, `<row><c><f t="array" ref="A1:XFD1048576"/></c></row>`, "</sheetData></worksheet>", tooManyParts, false},
 		{"rows", sheet, rows, "<row><c><f/></c></row>", "</sheetData></worksheet>", tooMuch, true},
 		{"empty rows", sheet, rows, "<row/>", "</sheetData></worksheet>", tooMuch, false},
 		{"a row number", sheet, rows, `<row r="1048577"/>`, "</sheetData></worksheet>", tooMany, false},
@@ -139,7 +140,7 @@ func TestWorkbook_parts(t *testing.T) {
 	require.NoError(t, out.Close())
 	name := file(t, "b.xlsx", book.String())
 	_, _, err := survey(t, name, campaign.Options{})
-	require.EqualError(t, err, name+": the workbook has more rows, columns or sheets than a spreadsheet can have")
+	require.EqualError(t, err, name+": the workbook has more parts or array formulas than a spreadsheet program writes; save it again in one, or as CSV")
 }
 
 // Any part with changed bytes is refused.

@@ -34,7 +34,7 @@ func (s *jsonLines) next(r *record) error {
 		s.line++
 		if object := bytes.TrimSpace(s.in.Bytes()); len(object) > 0 {
 			r.line = s.line
-			parseObject(r, object)
+			r.bad = parseObject(r, object)
 			return nil
 		}
 	}
@@ -48,27 +48,14 @@ func (s *jsonLines) next(r *record) error {
 	return io.EOF
 }
 
-// parseObject reads one flat object of strings and numbers. It refuses what encoding/json
+// parseObject reads one flat object of strings and numbers. It also refuses what encoding/json
 // accepts and changes: a repeated key, bytes that are not UTF-8, half of a surrogate pair.
-func parseObject(r *record, object []byte) {
+func parseObject(r *record, object []byte) *Refusal {
 	if !utf8.Valid(object) {
-		r.bad = refuse("", "is not valid UTF-8")
-		return
+		return refuse("", "is not valid UTF-8")
 	}
-	var seen [columnCount]bool
-	if r.bad = parseFields(r, object, &seen); r.bad != nil {
-		return
-	}
-	for _, column := range []int{columnID, columnTo, columnText} {
-		if !seen[column] {
-			r.bad = refuse("", "key "+columnNames[column]+" is missing")
-			return
-		}
-	}
-}
-
-func parseFields(r *record, object []byte, seen *[columnCount]bool) *Refusal {
 	notObject := refuse("", "is not one JSON object with the keys "+allColumns())
+	var seen [columnCount]bool
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()
 	if token, err := d.Token(); err != nil || token != json.Delim('{') {
@@ -115,6 +102,11 @@ func parseFields(r *record, object []byte, seen *[columnCount]bool) *Refusal {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return refuse("", "holds more than one JSON object; write one a line")
+	}
+	for _, column := range []int{columnID, columnTo, columnText} {
+		if !seen[column] {
+			return refuse("", "key "+columnNames[column]+" is missing")
+		}
 	}
 	return nil
 }

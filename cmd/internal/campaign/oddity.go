@@ -30,11 +30,11 @@ var oddities = []struct {
 }{
 	{Placeholder, holdsPlaceholder, "a placeholder, such as {nume}, that nothing was filled in for", "fill it in " +
 		"with --text, or in the file"},
-	{Mojibake, isMojibake, "letters of a wrong encoding, such as Äƒ for ă", "export the file as CSV UTF-8 again"},
+	{Mojibake, isMojibake, "letters in the wrong encoding, such as Äƒ for ă", "export the file as CSV UTF-8 again"},
 	{LostCharacter, lostCharacter, "a ? where a letter may have been", "export the file as CSV UTF-8 again"},
 	{NoValue, holdsNoValue, "nan, None or NULL, a program's word for an empty cell", "leave the row out, or " +
 		"write a text"},
-	{SpreadsheetError, holdsSpreadsheetError, "an error of a spreadsheet, such as #N/A", "mend the formula"},
+	{SpreadsheetError, holdsSpreadsheetError, "an error of a spreadsheet, such as #N/A", "fix the formula"},
 	{Short, isShort, "fewer than 3 characters", "is it the column of the texts? --column text=NAME chooses another"},
 }
 
@@ -111,7 +111,7 @@ func holdsSpreadsheetError(text string) bool {
 func isMojibake(text string) bool {
 	for i := range len(text) {
 		if text[i] < 0xc3 || i+2 >= len(text) || text[i+2] < 0x80 {
-			continue // these are two or three bytes long, and ASCII does not follow them
+			continue // the letters below take two or three bytes, and are not followed by ASCII
 		}
 		switch lead, size := utf8.DecodeRuneInString(text[i:]); lead {
 		case 'Â', 'Ã', 'Ä', 'Å', 'È', 'ð', 'Ă', 'Ĺ', 'Č', 'đ', '┬', '├', '─', '┼', '╚', 'Ô':
@@ -134,6 +134,7 @@ func isMojibake(text string) bool {
 // isMisread reports whether text begins with a character of several bytes in UTF-8 that was read in
 // that encoding. Only characters that an SMS may well hold count.
 func isMisread(text string, encoding *charmap.Charmap) bool {
+	first, _ := utf8.DecodeRuneInString(text)
 	var bytes [utf8.UTFMax]byte
 	n := 0
 	for i, char := range text {
@@ -144,7 +145,7 @@ func isMisread(text string, encoding *charmap.Charmap) bool {
 		if !ok || n > 0 && utf8.RuneStart(b) {
 			break
 		}
-		if n == 1 && strings.ContainsRune("ÂĂâ", firstOf(text)) && strings.ContainsRune("„”“’‘…–—«»", char) {
+		if n == 1 && strings.ContainsRune("ÂĂâ", first) && strings.ContainsRune("„”“’‘…–—«»", char) {
 			return false // such as CINĂ” at the end of a quotation
 		}
 		bytes[n] = b
@@ -157,11 +158,6 @@ func isMisread(text string, encoding *charmap.Charmap) bool {
 	isLatin := char >= 0xa0 && char < 0x180 || char >= 0x218 && char <= 0x21b
 	isSign := char >= 0x2000 && char < 0x2300 || char >= 0x1f000 // a quote, a dash or an emoji
 	return size > 1 && (isLatin || isSign)
-}
-
-func firstOf(text string) rune {
-	first, _ := utf8.DecodeRuneInString(text)
-	return first
 }
 
 // lostCharacter reports whether a text has a ? where an encoding may have lost a letter: between

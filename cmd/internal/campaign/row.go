@@ -17,7 +17,7 @@ import (
 type Row struct {
 	File    string
 	Line    int    // where it starts, from 1
-	ID      string // as it stands in the file, or the row's number
+	ID      string // as it stands in the file, or Line
 	To      string // the receiver as it stands in the file
 	Hidden  bool   // the sheet does not show the row
 	Message smslink.Message
@@ -33,7 +33,7 @@ type Row struct {
 
 // ErrPast is the cause of refusing a row whose time has passed. Its Message, Text and Size are set
 // as in a good row, since an earlier run may have sent it.
-var ErrPast = errors.New("lies in the past; leave it empty to send now")
+var ErrPast = errors.New("lies in the past; remove it to send now")
 
 // At returns where a column of the campaign stands in the file: a cell of a workbook, or else the
 // row's line.
@@ -50,7 +50,8 @@ func (r *Row) clone() *Row {
 	return &copied
 }
 
-// Refusal says what is wrong with a row. It quotes nothing of the file, except in Shown.
+// Refusal says what is wrong with a row. It quotes nothing of the file except names of columns, and
+// Shown.
 type Refusal struct {
 	Column string // id, to, from, text or send_at; empty if it is about the row
 	Cell   string // in a workbook, such as B17; empty otherwise
@@ -83,13 +84,6 @@ type record struct {
 	unended bool // the last row of a CSV, without a line end: it may have been cut off
 }
 
-// source reads the records of one file. next returns io.EOF at the end. Any other error names the
-// line and ends the file, since no later record can be trusted.
-type source interface {
-	next(*record) error
-	cols() *Columns // nil if the file has no header
-}
-
 // row makes a Row of the record.
 func (r *record) row(file string, columns *Columns, opts *Options, now time.Time) Row {
 	row := Row{
@@ -112,7 +106,7 @@ func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 	}
 	id, err := strconv.ParseInt(strings.TrimSpace(r.ID), 10, 64)
 	if err != nil || id < 0 {
-		return refuse("id", "is not a whole number from 0 on")
+		return refuse("id", "is not a whole number of at least 0")
 	}
 	at, bad := parseTime(strings.TrimSpace(record.fields[columnSendAt]), opts.Zone)
 	if bad != nil {
@@ -139,11 +133,11 @@ func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 	return nil
 }
 
-// addRemedy adds how to leave out a column that may not be meant for send_at.
+// addRemedy adds how to leave out a column that may not be meant as send_at.
 func (r *Refusal) addRemedy(columns *Columns) {
-	if r.Column == "send_at" && columns != nil && !columns.isCalled(columnSendAt) {
-		r.Cause = fmt.Errorf("%w; if %s is no time to send at, add "+
-			"--column send_at=", r.Cause, columns.quoted(columns.of[columnSendAt]))
+	if r.Column == "send_at" && columns != nil && columns.isAlias(columnSendAt) {
+		r.Cause = fmt.Errorf("%w; if %s is not meant as the time to send, add --column send_at=",
+			r.Cause, columns.quoted(columns.of[columnSendAt]))
 	}
 }
 
@@ -161,7 +155,7 @@ func (r *record) checkFields() *Refusal {
 	return nil
 }
 
-const isError = "is an error of the spreadsheet, such as #N/A; mend its formula"
+const isError = "is an error of the spreadsheet, such as #N/A; fix its formula"
 
 // isSpreadsheetError reports whether a field is nothing but an error, as Excel in English or
 // Romanian, LibreOffice and Google Sheets write it, or the # signs of a column that is too narrow.

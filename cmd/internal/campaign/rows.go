@@ -44,8 +44,8 @@ type item struct {
 	err error
 }
 
-// ErrNoRows means that a file has nothing but a header.
-var ErrNoRows = errors.New("line 1: no messages follow the header; add one on each line")
+// ErrNoRows means that a file has a header and no rows, except hidden ones that are skipped.
+var ErrNoRows = errors.New("there are no messages below the header; add a row for each")
 
 // Next reads the next row, and reports whether there is one. If reading may block, Next returns
 // false once ctx is done; otherwise it does not look at ctx.
@@ -89,7 +89,7 @@ func (r *Rows) readAhead() {
 	}()
 }
 
-// Row returns the row that Next has read. It is the caller's until the next call of Next.
+// Row returns the row that Next has read. It is valid until the next call to Next.
 func (r *Rows) Row() *Row { return &r.row }
 
 // Err returns why Next returned false: nil at the end, the cause of its context, or an error that
@@ -186,7 +186,7 @@ type checker struct {
 }
 
 func newChecker(opts *Options, passed bool) checker {
-	braces := opts.Text != nil && !opts.Text.plain
+	braces := opts.Text != nil && opts.Text.placeholders
 	return checker{fold: opts.Fold, braces: braces, passed: passed, pkg: new(smslink.Package), ids: idSet{}}
 }
 
@@ -258,7 +258,8 @@ func refusalOf(m smslink.Message, err error) *Refusal {
 }
 
 // idSet holds ids from 0, 64 in a word. An id takes less than a byte if ids lie close together, and
-// about 40 bytes at the most.
+// about 40 bytes at the most. It repeats the SDK's idset, since only the SDK imports its own
+// internal packages.
 type idSet map[int64]uint64
 
 // add adds an id, and reports whether it is new.

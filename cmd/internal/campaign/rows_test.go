@@ -232,7 +232,7 @@ func TestRows_aRowInsideAField(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, rows, 1)
 			if c.swallowed {
-				require.Equal(t, "text holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines", refused(t, rows[0]))
+				require.Equal(t, "text holds what looks like the next row: a quote before it is not closed; if this is intended, write JSON lines", refused(t, rows[0]))
 			} else {
 				require.Nil(t, rows[0].Bad)
 			}
@@ -255,11 +255,11 @@ func TestRows_badRows(t *testing.T) {
 	for _, c := range []struct{ name, file, says string }{
 		{"too few fields", "id,to,text\n1,0712345678\n", "has 2 fields, the header 3; a separator or line end inside a field needs quotes around it"},
 		{"too many fields", "id,to,text\n1,0712345678,a,b\n", "has 4 fields, the header 3"},
-		{"a row swallowed by a quote", "id,to,text\n1,0712345678,\"a\n2,0723456789,b\"\n", "text holds what looks like the next row: a quote that opens before it is not closed"},
-		{"a negative id", "id,to,text\n-1,0712345678,a\n", "id is not a whole number from 0 on"},
-		{"an id with a fraction", "id,to,text\n1.5,07,a\n", "id is not a whole number from 0 on"},
-		{"an id too large", "id,to,text\n9223372036854775808,07,a\n", "id is not a whole number from 0 on"},
-		{"no id", "id,to,text\n,07,a\n", "id is not a whole number from 0 on"},
+		{"a row swallowed by a quote", "id,to,text\n1,0712345678,\"a\n2,0723456789,b\"\n", "text holds what looks like the next row: a quote before it is not closed"},
+		{"a negative id", "id,to,text\n-1,0712345678,a\n", "id is not a whole number of at least 0"},
+		{"an id with a fraction", "id,to,text\n1.5,07,a\n", "id is not a whole number of at least 0"},
+		{"an id too large", "id,to,text\n9223372036854775808,07,a\n", "id is not a whole number of at least 0"},
+		{"no id", "id,to,text\n,07,a\n", "id is not a whole number of at least 0"},
 		{"a word for a time", "id,to,text,send_at\n1,0712345678,a,mâine\n", "send_at is not a time, such as"},
 		{"a time without a zone", "id,to,text,send_at\n1,0712345678,a,2030-01-31T09:00:00\n", "send_at has no time zone; add --zone Europe/Bucharest"},
 		{"the year 1", "id,to,text,send_at\n1,0712345678,a,0001-01-01T00:00:00Z\n", "send_at lies before 1970 or after 2099"},
@@ -284,7 +284,7 @@ func TestRows_badRows(t *testing.T) {
 		{"a key twice", "{\"id\":1,\"text\":\"a\",\"text\":\"b\"}\n", "key text appears twice"},
 		{"a nested value", "{\"id\":1,\"text\":{\"a\":1}}\n", "key text is neither a string nor a number"},
 		{"a number as text", "{\"id\":1,\"text\":1e3}\n", "key text is a number; put it in quotes"},
-		{"a fraction as id", "{\"id\":1.0,\"to\":\"07\",\"text\":\"a\"}\n", "id is not a whole number from 0 on"},
+		{"a fraction as id", "{\"id\":1.0,\"to\":\"07\",\"text\":\"a\"}\n", "id is not a whole number of at least 0"},
 		{"a missing key", "{\"id\":1,\"text\":\"a\"}\n", "key to is missing"},
 		{"a lost character", "{\"id\":1,\"to\":\"07\",\"text\":\"\\ufffd\"}\n", "text holds U+FFFD"},
 		{"half a surrogate pair", "{\"id\":1,\"to\":\"07\",\"text\":\"a\\ud83d\"}\n", "key text holds half of a surrogate pair"},

@@ -14,6 +14,13 @@ import (
 	"golang.org/x/text/transform"
 )
 
+// source reads the records of one file. next returns io.EOF at the end. Any other error names the
+// line and ends the file, since no later record can be trusted.
+type source interface {
+	next(*record) error
+	cols() *Columns // nil if the file has no header
+}
+
 // newSource begins to read a file: a workbook, JSON lines if the first byte that is not white space
 // is a brace, or otherwise CSV. No error of a source quotes the file, except names of columns.
 func newSource(f *file, opts *Options) (source, error) {
@@ -31,10 +38,10 @@ func newSource(f *file, opts *Options) (source, error) {
 	switch {
 	case bytes.HasPrefix(start, []byte("\ufeff")):
 		_, _ = r.Discard(3)
-	case bytes.HasPrefix(start, []byte("\xff\xfe")):
-		r = newUTF16(r, unicode.LittleEndian)
-	case bytes.HasPrefix(start, []byte("\xfe\xff")):
-		r = newUTF16(r, unicode.BigEndian)
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+		// The mark says the order of the bytes. Broken characters become U+FFFD, which no row may hold.
+		utf16 := unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM)
+		r = bufio.NewReader(transform.NewReader(r, utf16.NewDecoder()))
 	}
 	before := skipBlankLines(r)
 	header := firstLine(r)
@@ -59,7 +66,7 @@ func checkMagic(start []byte, name string) error {
 	for magic, cause := range map[string]string{
 		"PK\x05\x06":         "the file is an empty zip archive",
 		"\xd0\xcf\x11\xe0":   "the file is an old .xls; open it in a spreadsheet program and save it as .xlsx",
-		"\x1f\x8b":           "the file is packed by gzip; unpack it first",
+		"\x1f\x8b":           "the file is compressed with gzip; decompress it first",
 		"%PDF":               "the file is a PDF; export the table as .xlsx or CSV",
 		"{\\rtf":             "the file is a document (RTF); copy its table into a spreadsheet and save it as .xlsx",
 		"\x00\x00\xfe\xff":   "the file is in UTF-32; save it as CSV UTF-8",
@@ -67,8 +74,8 @@ func checkMagic(start []byte, name string) error {
 		"SQLite f":           "the file is a database; export the table as CSV",
 		"\x89PNG":            "the file is a picture",
 		"\xff\xd8\xff":       "the file is a picture",
-		"Rar!":               "the file is packed by RAR; unpack it first",
-		"7z\xbc\xaf\x27\x1c": "the file is packed by 7-Zip; unpack it first",
+		"Rar!":               "the file is a RAR archive; unpack it first",
+		"7z\xbc\xaf\x27\x1c": "the file is a 7-Zip archive; unpack it first",
 	} {
 		if !bytes.HasPrefix(start, []byte(magic)) {
 			continue
@@ -100,7 +107,7 @@ func checkText(header []byte, line int) error {
 	case bytes.HasPrefix(header, []byte("{")): // each line of JSON lines is checked
 		return nil
 	case bytes.IndexByte(header, 0) >= 0:
-		return fault("the file is no text in UTF-8; save it as CSV in UTF-8")
+		return fault("the file is not text in UTF-8; save it as CSV in UTF-8")
 	case !isUTF8(header):
 		return fault("the header is not in UTF-8, but perhaps in Windows-1250; save the file as CSV UTF-8")
 	case bytes.IndexByte(bytes.TrimRight(unquoted, "\r"), '\r') >= 0:
@@ -155,9 +162,4 @@ func peekLine(r *bufio.Reader) []byte {
 			return seen
 		}
 	}
-}
-
-// newUTF16 reads UTF-16 as UTF-8. Broken characters become U+FFFD, which no row may hold.
-func newUTF16(in *bufio.Reader, order unicode.Endianness) *bufio.Reader {
-	return bufio.NewReader(transform.NewReader(in, unicode.UTF16(order, unicode.ExpectBOM).NewDecoder()))
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/go-smslink/smslink/gsm7"
 )
 
-// Survey is what a person wants to know of rows before they are sent.
+// Survey summarizes rows before they are sent.
 type Survey struct {
 	Rows       int            `json:"rows"`
 	Messages   int            `json:"messages"` // good rows
 	BadRows    int            `json:"bad_rows"`
 	Segments   int            `json:"segments"`              // SMS that are billed
 	UCS2       int            `json:"ucs2"`                  // messages that are not in the GSM alphabet
-	Scheduled  int            `json:"scheduled,omitempty"`   // messages that are for later
+	Scheduled  int            `json:"scheduled,omitempty"`   // messages with a time to send
 	HiddenRows int            `json:"hidden_rows,omitempty"` // good rows that the sheet does not show
 	Abroad     map[string]int `json:"abroad,omitempty"`      // messages by country code, except Romania's
 
@@ -114,11 +114,11 @@ func (s *Survey) Warnings() (lines []string) {
 		lines = append(lines, Count(n, "message goes", "messages go")+" to a receiver of an earlier row")
 	}
 	if n := s.HiddenRows; n > 0 {
-		lines = append(lines, Count(n, "row is", "rows are")+" hidden in the sheet, by a filter perhaps")
+		lines = append(lines, Count(n, "row is", "rows are")+" hidden in the sheet, perhaps by a filter")
 	}
 	if n := s.Scheduled; n > 0 {
-		lines = append(lines, Count(n, "message is", "messages are")+" for later; once the gateway has them, no "+
-			"program can recall them")
+		lines = append(lines, Count(n, "message is", "messages are")+" scheduled; the gateway can't cancel a scheduled "+
+			"message")
 	}
 	if len(s.Abroad) > 0 {
 		var codes []string
@@ -137,7 +137,7 @@ func (s *Survey) Warnings() (lines []string) {
 	return lines
 }
 
-// shorten returns at most the longest first elements of a list, and how many more of all there are.
+// shorten returns the first elements of a list, at most longest, and how many more of all there are.
 func shorten(list []string, longest, all int) []string {
 	if len(list) > longest {
 		list = append(slices.Clip(list[:longest]), fmt.Sprintf("and %d more", all-longest))

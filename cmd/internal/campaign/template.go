@@ -8,9 +8,9 @@ import (
 
 // Template is a text with names of columns in braces, which are filled in for each row.
 type Template struct {
-	parts []part
-	plain bool // its literals hold nothing that looks like a placeholder
-	size  int  // of a usual text, in bytes
+	parts        []part
+	placeholders bool // its literals hold what looks like one
+	size         int  // of a usual text, in bytes
 }
 
 // part is a name of a template, or the literal between two names.
@@ -28,7 +28,7 @@ func ParseTemplate(text string) (*Template, error) {
 	}
 	t := &Template{}
 	literal := ""
-	without := "" // the literals alone
+	skeleton := "" // the text with x for each name
 	for rest := text; rest != ""; {
 		at := strings.IndexAny(rest, "{}")
 		if at < 0 {
@@ -51,15 +51,16 @@ func ParseTemplate(text string) (*Template, error) {
 			return nil, errors.New("{} names no column; write {{ for a brace")
 		}
 		t.parts = append(t.parts, part{literal: literal}, p)
-		without += literal + "x"
+		skeleton += literal + "x"
 		literal, rest = "", after
 	}
 	if literal != "" {
 		t.parts = append(t.parts, part{literal: literal})
 	}
-	t.plain = !holdsPlaceholder(without + literal)
+	skeleton += literal
+	t.placeholders = holdsPlaceholder(skeleton)
 	const usual = 16 // bytes of a cell
-	t.size = len(without) + len(literal) + usual*len(t.parts)/2
+	t.size = len(skeleton) + usual*len(t.parts)/2
 	return t, nil
 }
 

@@ -35,7 +35,7 @@ func TestTemplate_fill(t *testing.T) {
 		rows += row("", cells...)
 	}
 	book := file(t, "f.xlsx", string(xlsxtest.Make("<sheetData>"+rows+"</sheetData>", nil)))
-	const empty = "text is filled from column B 'Prénume', which is empty; write what is to stand there instead, such as {prenume|…}"
+	const empty = "text is filled from column B 'Prénume', which is empty; give the name a fallback in the text, such as {prenume|…}"
 	for text, want := range map[string][]string{
 		"Bună, {Prénume|client}!":            {"2 0712345671 Bună, Ana!", "3 0712345672 Bună, client!"},
 		"{prenume|} {NUME}":                  {"2 0712345671 Ana Pop", "3 0712345672  Ionescu"},
@@ -54,7 +54,7 @@ func TestTemplate_fill(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"{prenumele}": "no column is called {prenumele}, as --text has it; the file has column A 'Nume', column B 'Prénume', column C 'Telefon', column D 'Sumă de plată'",
+		"{prenumele}": "--text names {prenumele}, but the file has no such column; it has column A 'Nume', column B 'Prénume', column C 'Telefon', column D 'Sumă de plată'",
 	} {
 		for _, name := range []string{file(t, "f.csv", csv), book} {
 			_, _, err := survey(t, name, campaign.Options{Text: template(t, text)})
@@ -62,7 +62,7 @@ func TestTemplate_fill(t *testing.T) {
 		}
 	}
 	_, _, err := survey(t, file(t, "f.csv", "telefon,nume,Nume\n0712345678,a,b\n"), campaign.Options{Text: template(t, "{nume}")})
-	require.ErrorContains(t, err, "more than one column is called {nume}, as --text has it: column B 'nume', column C 'Nume'; rename one")
+	require.ErrorContains(t, err, "--text names {nume}, but the file has several: column B 'nume', column C 'Nume'; rename one")
 	_, _, err = survey(t, file(t, "f.jsonl", `{"id":1,"to":"0712345678","text":"a"}`), campaign.Options{Text: template(t, "{nume}")})
 	require.ErrorContains(t, err, "--text is for files with a header, and JSON lines have none")
 }
@@ -72,10 +72,10 @@ func TestTemplate_badCells(t *testing.T) {
 	for _, c := range []struct{ cell, want string }{
 		{`<c><v>12</v></c>`, "2 0712345678 12 lei"},
 		{`<c><v>12.5</v></c>`, "B2: text is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again"},
-		{`<c s="1"><v>47514.375</v></c>`, "B2: text is a date and no text; format the column as text and type it again"},
-		{`<c t="e"><v>#N/A</v></c>`, "B2: text is an error of the spreadsheet, such as #N/A; mend its formula"},
+		{`<c s="1"><v>47514.375</v></c>`, "B2: text is a date, not text; format the column as text and type it again"},
+		{`<c t="e"><v>#N/A</v></c>`, "B2: text is an error of the spreadsheet, such as #N/A; fix its formula"},
 		{`<c><f>A1</f><v></v></c>`, "B2: text is a formula without a result; open the file in a spreadsheet program and save it"},
-		{inline("#REF!"), "2: text is filled from column B 'suma', which holds an error of the spreadsheet, such as #N/A; mend its formula"},
+		{inline("#REF!"), "2: text is filled from column B 'suma', which holds an error of the spreadsheet, such as #N/A; fix its formula"},
 		{inline("a\ufffd"), "2: text holds U+FFFD, which stands for a character that was lost; export the file as CSV UTF-8 again"},
 	} {
 		rows, _, err := survey(t, bookOf(t, "suma", nil, c.cell), campaign.Options{Text: template(t, "{suma} lei")})

@@ -108,7 +108,7 @@ func TestCSV_swallowedRows(t *testing.T) {
 			content := "telefon" + separator + "mesaj\n0712345678" + separator + "\"Salut\n" + next + "\"\n0734567890" + separator + "Hei\n"
 			rows, _, err := survey(t, file(t, "f.csv", content), campaign.Options{})
 			require.NoError(t, err)
-			require.Equal(t, []string{"2: text holds what looks like the next row: a quote that opens before it is not closed; if it is meant so, write JSON lines", "4 0734567890 Hei"}, rows, content)
+			require.Equal(t, []string{"2: text holds what looks like the next row: a quote before it is not closed; if this is intended, write JSON lines", "4 0734567890 Hei"}, rows, content)
 			rows, _, err = survey(t, file(t, "f.csv", strings.Replace(content, "Salut\n", "Salut\r", 1)), campaign.Options{})
 			require.NoError(t, err)
 			require.Contains(t, rows[0], "2: text holds what looks like the next row", content)
@@ -134,7 +134,7 @@ func TestRows_spreadsheetErrors(t *testing.T) {
 		for column, row := range map[string]string{"text": "0712345678," + value + ",", "from": "0712345678,a," + value, "to": value + ",a,"} {
 			rows, err := rowsOf(t, "to,text,from\n"+row+"\n")
 			require.NoError(t, err)
-			require.Equal(t, column+" is an error of the spreadsheet, such as #N/A; mend its formula", refused(t, rows[0]))
+			require.Equal(t, column+" is an error of the spreadsheet, such as #N/A; fix its formula", refused(t, rows[0]))
 		}
 		rows, err := rowsOf(t, fmt.Sprintf(`{"id":1,"to":"0712345678","text":%q}`, value))
 		require.NoError(t, err)

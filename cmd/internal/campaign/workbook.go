@@ -34,7 +34,7 @@ func newWorkbook(f *file, opts *Options) (source, error) {
 		if f.book, err = readSheet(book, opts); err != nil {
 			return nil, err
 		}
-		f.book.columns.File = f.name
+		f.book.columns.file = f.name
 	}
 	return &workbookSource{book: f.book, skipHidden: opts.SkipHidden}, nil
 }
@@ -65,7 +65,7 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 				return nil, fmt.Errorf("sheet '%s', row %d: %w", terminal.Line(name), row.Number, err)
 			}
 			in.columns, in.values = w.columns, make([]string, len(w.columns.fields))
-			w.columns.Sheet, w.columns.sheets, w.columns.skipHidden = name, len(book.Sheets()), opts.SkipHidden
+			w.columns.sheet, w.columns.sheets, w.columns.skipHidden = name, len(book.Sheets()), opts.SkipHidden
 		}
 	}
 	if w.columns == nil {
@@ -77,7 +77,7 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 
 func (w *workbook) add(r record) {
 	if r.hidden {
-		w.columns.HiddenRows++
+		w.columns.hiddenRows++
 	}
 	last := len(w.blocks) - 1
 	if last < 0 || len(w.blocks[last]) == rowsInBlock {
@@ -196,7 +196,7 @@ func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	case xlsx.Text:
 		return cell.Value, nil
 	case xlsx.Boolean:
-		return "", refuse(name, "is TRUE or FALSE and no text"+asText)
+		return "", refuse(name, "is TRUE or FALSE, not text"+asText)
 	case xlsx.Error:
 		return "", refuse(name, isError)
 	case xlsx.NoResult:
@@ -206,7 +206,7 @@ func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 			"open the file in a spreadsheet program and save it, or paste the values")
 	case xlsx.Date, xlsx.ISODate:
 		if column != columnSendAt {
-			return "", refuse(name, "is a date and no text"+asText)
+			return "", refuse(name, "is a date, not text"+asText)
 		}
 		return c.time(cell)
 	}
@@ -215,7 +215,7 @@ func (c *cellReader) value(column int, cell xlsx.Cell) (string, *Refusal) {
 	case column == columnTo:
 		return receiverOf(digits, exact)
 	case cell.Formula && strings.Trim(digits, "0") == "" && exact && column != columnID:
-		return "", refuse(name, "is a formula with the result 0, as programs write it that can't calculate; "+
+		return "", refuse(name, "is a formula with the result 0, as written by programs that can't calculate; "+
 			"open the file in a spreadsheet program and save it, or paste the values")
 	case column == columnSendAt && len(digits) < fewestSeconds:
 		return "", refuse(name, isDays)

@@ -17,13 +17,13 @@ import (
 
 // Book is a workbook. Goroutines must not share it.
 type Book struct {
-	parts    map[string]*zip.File
-	sheets   []sheet
-	texts    []string // that cells share
-	styles   []Kind   // of numbers: Date, Digits or Number
-	since    bool     // days are counted from 1904
-	outdated bool     // the results of formulas must be calculated again
-	left     allowance
+	parts     map[string]*zip.File
+	sheets    []sheet
+	texts     []string // that cells share
+	styles    []Kind   // of numbers: Date, Digits or Number
+	since1904 bool     // days are counted from 1904
+	outdated  bool     // the results of formulas must be calculated again
+	left      allowance
 }
 
 type sheet struct {
@@ -39,7 +39,7 @@ func Open(in io.ReaderAt, size int64) (*Book, error) {
 	archive, err := zip.NewReader(directory, size)
 	switch {
 	case directory.left < 0:
-		return nil, errTooMany
+		return nil, errTooManyParts
 	case err != nil:
 		return nil, fmt.Errorf("the workbook is damaged (%w)", err)
 	}
@@ -69,7 +69,7 @@ type limitedReaderAt struct {
 
 func (r *limitedReaderAt) ReadAt(p []byte, at int64) (int, error) {
 	if r.left -= int64(len(p)); r.left < 0 {
-		return 0, errTooMany
+		return 0, errTooManyParts
 	}
 	return r.ReaderAt.ReadAt(p, at)
 }
@@ -86,9 +86,9 @@ func (b *Book) checkKind() error {
 		return errors.New("the workbook's parts have names that only some programs read; open it in a spreadsheet " +
 			"program and save it again")
 	case b.parts["index/document.iwa"] != nil || b.parts["index.zip"] != nil:
-		return errors.New("the file is of Apple Numbers; export it as Excel (.xlsx) or CSV")
+		return errors.New("the file is an Apple Numbers document; export it as Excel (.xlsx) or CSV")
 	}
-	return errors.New("the file is a zip archive and no workbook; unpack it, and name the file that is in it")
+	return errors.New("the file is a zip archive, not a workbook; unpack it, and name the file in it")
 }
 
 // relation is the kind and the name of a part that another part uses.
@@ -111,7 +111,7 @@ func (b *Book) read() error {
 	case strings.HasSuffix(workbook, ".bin"):
 		return errors.New("the file is a binary workbook (.xlsb); save it as .xlsx")
 	case b.parts[workbook] == nil || strings.HasPrefix(workbook, "ppt/"):
-		return errors.New("the file is no .xlsx workbook; save it as one, or as CSV")
+		return errors.New("the file is not an .xlsx workbook; save it as one, or as CSV")
 	}
 	byID, relations, err := b.relations(workbook)
 	if err != nil {
@@ -130,7 +130,7 @@ func (b *Book) read() error {
 		}
 		seen[r.kind] = true
 		if r.kind == "styles" {
-			b.styles, err = readStyles(b, r.target)
+			err = b.readStyles(r.target)
 		} else {
 			err = b.readStrings(r.target)
 		}
@@ -149,7 +149,7 @@ func (b *Book) readWorkbook(name string, relations map[string]relation) error {
 	return b.readPart(name, "workbook", func(p *part, e xml.StartElement) error {
 		switch e.Name.Local {
 		case "workbookPr":
-			b.since = isTrue(attribute(e, "date1904"))
+			b.since1904 = isTrue(attribute(e, "date1904"))
 		case "calcPr":
 			completed := attribute(e, "calcCompleted")
 			b.outdated = isTrue(attribute(e, "fullCalcOnLoad")) || completed == "0" || completed == "false"
@@ -183,7 +183,7 @@ func (b *Book) relations(name string) (byID map[string]relation, list []relation
 		r := relation{kind[strings.LastIndex(kind, "/")+1:], strings.ToLower(strings.TrimPrefix(target, "/"))}
 		byID[attribute(e, "Id")] = r
 		if list = append(list, r); len(list) > maxSheets {
-			return errTooMany
+			return errTooManyParts
 		}
 		return p.skip()
 	})
@@ -265,4 +265,4 @@ func (b *Book) Rows(name string) iter.Seq2[*Row, error] {
 }
 
 // Since1904 reports whether dates are counted in days from 1904, and not from 1900.
-func (b *Book) Since1904() bool { return b.since }
+func (b *Book) Since1904() bool { return b.since1904 }

@@ -49,11 +49,14 @@ type fault string
 func (f fault) Error() string { return string(f) }
 
 const (
-	errXML     fault = "the workbook is damaged (its XML or its archive is broken)"
-	errTooLong fault = "a cell of the workbook has more than 1 MiB, or a row more than 16 MiB"
-	errTooMuch fault = "the workbook unpacks to more than 100 times its size, as a file does that is made to take " +
-		"all memory; save it again in a spreadsheet program, or as CSV"
-	errTooMany  fault = "the workbook has more rows, columns or sheets than a spreadsheet can have"
+	errXML      fault = "the workbook is damaged (its XML or its archive is broken)"
+	errLongCell fault = "a cell or another element of the workbook has more than 1 MiB"
+	errLongRow  fault = "a row of the workbook has more than 16 MiB"
+	errTooMuch  fault = "the workbook unpacks to more than 100 times its size, like a file made to exhaust memory; " +
+		"save it again in a spreadsheet program, or as CSV"
+	errTooMany      fault = "the workbook has more rows, columns or sheets than a spreadsheet can have"
+	errTooManyParts fault = "the workbook has more parts or array formulas than a spreadsheet program writes; " +
+		"save it again in one, or as CSV"
 	errTooLarge fault = "the workbook has more than 512 MiB of text"
 )
 
@@ -161,7 +164,7 @@ func (p *part) appendText(dst []byte) ([]byte, error) {
 			return dst, nil
 		case xml.CharData:
 			if len(dst)+len(token) > maxCell {
-				return nil, errTooLong
+				return nil, errLongCell
 			}
 			dst = append(dst, token...)
 		}
@@ -257,7 +260,7 @@ func (in *input) fill() error {
 	case in.bytes < 0:
 		return errTooMuch
 	case in.token > maxCell+len(in.buffer):
-		return errTooLong
+		return errLongCell
 	}
 	return nil
 }

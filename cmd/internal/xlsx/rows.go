@@ -192,7 +192,7 @@ func (s *sheetReader) readCell(e xml.StartElement, column int) (int, error) {
 		return 0, err
 	}
 	if s.bytes += len(cell.Value); s.bytes > maxRow {
-		return 0, errTooLong
+		return 0, errLongRow
 	}
 	if cell.Value != "" || cell.Kind == NoResult || cell.Kind == Outdated {
 		s.row.Cells = append(s.row.Cells, cell)
@@ -218,7 +218,7 @@ func (s *sheetReader) addArray(reference string) error {
 		return errXML
 	}
 	if s.arraysCost += last + 1; s.arraysCost > most {
-		return errTooMany
+		return errTooManyParts
 	}
 	for len(s.arrays) <= last {
 		s.arrays = append(s.arrays, 0)
@@ -229,7 +229,7 @@ func (s *sheetReader) addArray(reference string) error {
 	return nil
 }
 
-// interpret makes the cell's kind and value what its type and style say.
+// interpret sets the cell's kind and value from its type and style.
 func (s *sheetReader) interpret(cell *Cell, kind string, style int, empty bool) error {
 	switch {
 	case cell.Formula && cell.Value == "" && empty:

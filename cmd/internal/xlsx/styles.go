@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// readStyles returns how the styles show numbers.
-func readStyles(b *Book, name string) (styles []Kind, err error) {
+// readStyles reads how the styles show numbers.
+func (b *Book) readStyles(name string) error {
 	own := map[int]Kind{} // formats of this workbook
 	var formats []int
-	err = b.readPart(name, "styleSheet", func(p *part, e xml.StartElement) error {
+	err := b.readPart(name, "styleSheet", func(p *part, e xml.StartElement) error {
 		switch e.Name.Local {
 		case "numFmts":
 			return p.each(func(e xml.StartElement) error {
@@ -33,12 +33,12 @@ func readStyles(b *Book, name string) (styles []Kind, err error) {
 		if !ok {
 			kind = builtIn(format)
 		}
-		styles = append(styles, kind)
+		b.styles = append(b.styles, kind)
 	}
-	return styles, err
+	return err
 }
 
-// builtIn returns the kind of numbers that a format shows which every workbook has.
+// builtIn returns the kind of a built-in number format.
 func builtIn(format int) Kind {
 	switch {
 	case format >= 14 && format <= 22, format >= 27 && format <= 36,
@@ -50,7 +50,7 @@ func builtIn(format int) Kind {
 	return Number
 }
 
-// kindOf returns the kind of numbers that a format code shows.
+// kindOf returns the kind of a number format of the workbook's own.
 func kindOf(code string) Kind {
 	switch {
 	case isDate(code):
@@ -78,10 +78,6 @@ func isDate(code string) bool {
 			i += end + 1
 		case 'd', 'D', 'm', 'M', 'y', 'Y', 'h', 'H', 's', 'S':
 			return true
-		case 'G', 'g': // General
-			if len(code) >= i+7 && strings.EqualFold(code[i:i+7], "General") {
-				i += 6
-			}
 		}
 	}
 	return false

@@ -40,14 +40,14 @@ func TestPrograms(t *testing.T) {
 
 	const (
 		noZone     = "send_at is a date of the spreadsheet, which has no time zone; add --zone Europe/Bucharest, or write it as text, such as 2030-01-31T09:00:00+02:00"
-		noTime     = "send_at is a date without a time of day; write both, such as 2030-01-31T09:00:00+02:00; if column D 'Data' is no time to send at, add --column send_at="
+		noTime     = "send_at is a date without a time of day; write both, such as 2030-01-31T09:00:00+02:00; if column D 'Data' is not meant as the time to send, add --column send_at="
 		noResult   = " is a formula without a result; open the file in a spreadsheet program and save it"
 		outdated   = ": text is a formula that was not calculated when the file was written; open the file in a spreadsheet program and save it, or paste the values"
-		zero       = ": text is a formula with the result 0, as programs write it that can't calculate; open the file in a spreadsheet program and save it, or paste the values"
-		isError    = ": text is an error of the spreadsheet, such as #N/A; mend its formula"
+		zero       = ": text is a formula with the result 0, as written by programs that can't calculate; open the file in a spreadsheet program and save it, or paste the values"
+		isError    = ": text is an error of the spreadsheet, such as #N/A; fix its formula"
 		lostZero   = ": to lacks its 0 or +, which a spreadsheet drops from numbers; format the column as text, or add --restore-zeros"
 		rounded    = ": to is a number that the spreadsheet has rounded; format the column as text and type it again"
-		isBoolean  = ": text is TRUE or FALSE and no text; format the column as text and type it again"
+		isBoolean  = ": text is TRUE or FALSE, not text; format the column as text and type it again"
 		isFraction = ": text is a number with a fraction, or with more digits than a spreadsheet keeps; format the column as text and type it again"
 	)
 	bucharest, err := time.LoadLocation("Europe/Bucharest")
