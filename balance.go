@@ -27,7 +27,7 @@ func askBalance(ctx context.Context, c *Client) (Balance, *SendError) {
 		contentType: "application/x-www-form-urlencoded",
 	}
 	u.add([]byte(form.Encode()))
-	answer := u.post(ctx, c, 0)
+	answer := u.post(ctx, c, 0, nil)
 	reply, failure := answer.reply(ctx)
 	if failure != nil {
 		return Balance{}, failure

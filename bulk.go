@@ -47,8 +47,8 @@ type Options struct {
 	// next upload. By default each upload has a connection of its own, as with the reference
 	// client. A kept connection saves a TLS handshake, which takes more than ten times the
 	// processor time of a small upload. It risks two things:
-	//   - Bytes that a server, or a proxy before it, writes after one reply can be taken for the
-	//     reply to the next upload. Messages are then reported as rejected although they were
+	//   - Bytes that a server, or a proxy in front of it, writes after one reply can be taken for
+	//     the reply to the next upload. Messages are then reported as rejected although they were
 	//     taken.
 	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
@@ -78,9 +78,10 @@ type Options struct {
 	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
 	// nil means no logging. Each upload starts with an event at level debug. Each call ends with
 	// one event, at level
-	//   - info if a package and all its messages were accepted, or a balance was read;
-	//   - error if a package is in doubt;
-	//   - warn otherwise.
+	//   - info if a package and all its messages were accepted and the reply had no other entry, or
+	//     if a balance was read;
+	//   - error if an upload leaves its package in doubt;
+	//   - warn otherwise, also for a sealed package.
 	Logger *slog.Logger
 
 	// Tracer is called for each upload; nil means no tracing.
@@ -127,7 +128,8 @@ type Client struct {
 //   - an endpoint that is not a plain http or https URL, or that ends in .php/;
 //   - a negative Timeout;
 //   - a UserAgent with anything but visible ASCII and spaces;
-//   - an HTTPClient whose Transport does not verify TLS, or allows it below 1.2;
+//   - an HTTPClient whose Transport is a nil *http.Transport, does not verify TLS, or allows TLS
+//     below 1.2;
 //   - ReuseConnections with an HTTPClient that has a Transport.
 func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	if opts == nil {
@@ -154,7 +156,7 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	case password == "":
 		return nil, errors.New("smslink: the password is empty")
 	case c.timeout < 0:
-		return nil, fmt.Errorf("smslink: the time-out is negative: %v", c.timeout)
+		return nil, fmt.Errorf("smslink: Options.Timeout is negative: %v", c.timeout)
 	case strings.ContainsFunc(c.agent, func(r rune) bool { return r < ' ' || r > '~' }):
 		return nil, errors.New("smslink: the user agent holds a character other than visible ASCII and spaces")
 	case isNilPointer(c.codec):
@@ -191,7 +193,7 @@ func (c *Client) TestMode() bool { return c != nil && c.testMode }
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "":
+	case err != nil || u.Hostname() == "":
 		return nil, errors.New("the endpoint is not an absolute URL, such as https://host/path/bulk-v3.php")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("the endpoint is neither https nor http")
@@ -205,7 +207,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	return u, nil
 }
 
-// bounded returns a context with the client's time-out, unless ctx has a deadline.
+// bounded returns a context with the client's timeout, unless ctx has a deadline.
 func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
@@ -214,8 +216,8 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 }
 
 // SendMessage sends one message. The error is nil only if the gateway accepted that message.
-// Accepted does not mean delivered: a delivery report, which carries the Result's RemoteID, says
-// that.
+// Accepted does not mean delivered: only a delivery report, which carries the Result's RemoteID,
+// says that.
 //
 // If the message is invalid, nothing is sent and the error is a [*MessageError]. If its package was
 // not accepted, the error is a [*SendError], as from [Client.Send]. If the package was accepted but
@@ -247,8 +249,8 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (Result, error) {
 // twice. By outcome, the error wraps
 //
 //   - not sent: the error of the codec, the context or the network, such as a certificate that
-//     can't be verified; during [Options.Cooldown] the [*GatewayError] before it; or an error that
-//     names a mistake, such as an empty package;
+//     can't be verified; during the pause of [Options.Cooldown], the [*GatewayError] that started
+//     it; or an error that names a mistake, such as an empty package;
 //   - rejected: a [*GatewayError], or an error naming the HTTP status;
 //   - in doubt: [ErrUnreadableReply]; the error of the context, or its cause, or of the network; or
 //     an error that says why the reply proves nothing, such as an HTTP status of 500 or more.
@@ -290,7 +292,7 @@ func (c *Client) send(ctx context.Context, p *Package, try attempt) (*Response, 
 		defer func() { c.traceEnd(ctx, p, x) }()
 	}
 	x = c.exchange(ctx, p, try)
-	c.account.answered(start, c.now(), x.err)
+	c.account.note(start, c.now(), x.err)
 	if x.err != nil {
 		return nil, c.failed(ctx, p.Len(), x.err)
 	}
@@ -303,7 +305,7 @@ var (
 	errNoClient     = errors.New("the Client was not made by NewClient")
 	errNilContext   = errors.New("the context is nil")
 	errEmptyPackage = errors.New("the package is empty; add a message first")
-	errNilCodec     = errors.New("the package's Codec is a nil pointer; leave it out for the client's")
+	errNilCodec     = errors.New("the package's Codec is a nil pointer; set it to nil to use the client's")
 )
 
 // start returns the time at which a Send starts, or why it can't.
@@ -315,7 +317,7 @@ func (c *Client) start(ctx context.Context, p *Package) (time.Time, error) {
 		return time.Time{}, errNilCodec
 	}
 	now := c.now()
-	return now, c.account.ask(now)
+	return now, c.account.admit(now)
 }
 
 // usable returns why no call can be made, or nil.
@@ -333,53 +335,48 @@ func (c *Client) usable(ctx context.Context) error {
 type account struct {
 	cooldown time.Duration // the shortest pause; negative means that there are no pauses
 
-	mu      sync.Mutex
-	refusal *GatewayError // nil unless the account was rejected
-	at      time.Time     // of the rejection
-	pause   time.Duration // after it
-	next    time.Time     // when a package may be uploaded again
+	mu        sync.Mutex
+	rejection *GatewayError // nil unless the account was rejected
+	at        time.Time     // of the rejection
+	pause     time.Duration // after it
+	next      time.Time     // when a package may be uploaded again
 }
 
-// ask returns an error if no package may be uploaded yet. After a pause it lets one package
-// through, and refuses the others until that one is answered, or for another pause.
-func (a *account) ask(now time.Time) error {
+// admit returns an error if no package may be uploaded yet. After a pause it admits one package,
+// and no other until the result of that one is noted, or for another pause.
+func (a *account) admit(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.refusal == nil {
+	if a.rejection == nil {
 		return nil
 	}
 	if wait := a.next.Sub(now); wait > 0 {
-		return fmt.Errorf("the account was rejected before, and the client asks again in %v at the earliest: %w",
-			max(wait.Round(time.Second), time.Second), a.refusal)
+		return fmt.Errorf("the account was rejected; the client uploads nothing for another %v: %w",
+			max(wait.Round(time.Second), time.Second), a.rejection)
 	}
 	a.next = now.Add(a.pause)
 	return nil
 }
 
-// answered notes the result of a package whose upload began at start. It ignores packages that were
+// note notes the result of a package whose upload began at start. It ignores packages that were
 // under way when the account was rejected.
-func (a *account) answered(start, now time.Time, err *SendError) {
-	var refusal *GatewayError
+func (a *account) note(start, now time.Time, err *SendError) {
+	var rejection *GatewayError
 	if err != nil {
-		refusal = refusalIn(err)
+		errors.As(err, &rejection)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case a.cooldown < 0, a.refusal != nil && start.Before(a.at):
-	case refusal != nil && refusal.isAboutAccount():
+	case a.cooldown < 0, a.rejection != nil && start.Before(a.at):
+	case rejection != nil && rejection.isAboutAccount():
 		a.pause = max(min(2*a.pause, longestCooldown), a.cooldown)
-		a.refusal, a.at, a.next = refusal, now, now.Add(a.pause)
-	case refusal != nil, err == nil: // the gateway knows the account
-		a.refusal, a.pause = nil, 0
+		a.rejection, a.at, a.next = rejection, now, now.Add(a.pause)
+	case rejection != nil, err == nil: // the gateway knows the account
+		a.rejection, a.pause = nil, 0
 	default:
 		a.next = now
 	}
-}
-
-func refusalIn(err error) (refusal *GatewayError) {
-	errors.As(err, &refusal)
-	return refusal
 }
 
 // exchange is one upload and its Response or error.
@@ -414,17 +411,9 @@ func (c *Client) exchange(ctx context.Context, p *Package, try attempt) exchange
 	}
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "smslink: uploading", slog.Int("messages", p.Len()),
 		slog.Int("plain_bytes", p.Size()), slog.Int64("upload_bytes", u.size), slog.Bool("test", c.testMode))
-	u.mayBegin = try.mayBegin
-	answer := u.post(ctx, c, p.Len())
+	answer := u.post(ctx, c, p.Len(), try.mayBegin)
 	x := exchange{bytes: u.size, statusCode: answer.statusCode}
-	reply, failure := answer.reply(ctx)
-	if failure != nil {
-		x.err = failure
-		return x
-	}
-	if x.response, err = newResponse(p.emptyResults(), p.form.finder(), reply); err != nil {
-		x.err = answer.failure(OutcomeInDoubt, err)
-	}
+	x.response, x.err = answer.response(ctx, p)
 	return x
 }
 
@@ -466,9 +455,9 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		target:      *c.endpoint,
 		contentType: "multipart/form-data; boundary=" + boundary,
 	}
-	u.target.RawQuery = string(strconv.AppendInt([]byte("timestamp="), form.Timestamp, 10))
-	head := make([]byte, 0, form.MaxOverhead(boundary)+min(form.SizeCompressed, smallUpload))
-	head = form.AppendHead(head, boundary)
+	u.target.RawQuery = "timestamp=" + strconv.FormatInt(form.Timestamp, 10)
+	const overhead = 2 << 10 // about as much as the form takes
+	head := form.AppendHead(make([]byte, 0, overhead+min(form.SizeCompressed, smallUpload)), boundary)
 	if form.SizeCompressed > smallUpload {
 		u.add(head)
 		u.add(packed...)
@@ -496,7 +485,8 @@ func (c *Client) codecOf(p *Package) Codec {
 	return CodecZlib
 }
 
-// failed logs the error of a Send and returns it. messages is 0 if the package is not this call's.
+// failed logs the error of a Send and returns it. messages is 0 if there is no package, or if it was
+// sealed.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
 	if c.usable(ctx) != nil {
 		return err
@@ -552,13 +542,10 @@ func (c *Client) traceEnd(ctx context.Context, p *Package, x exchange) {
 	}
 	if x.response != nil {
 		end.Statuses = map[Status]int{}
-		p.form.countSegments(func(place, segments int) {
-			status := x.response.Results[place].Status
-			end.Statuses[status]++
-			if status == StatusSuccess {
-				end.Segments += segments
-			}
-		})
+		for _, result := range x.response.Results {
+			end.Statuses[result.Status]++
+		}
+		end.Segments = p.acceptedSegments(x.response)
 	}
 	c.tracer.TraceUploadEnd(ctx, end)
 }
@@ -578,7 +565,7 @@ func (c *Client) Stream(messages iter.Seq2[Message, error], opts *StreamOptions)
 }
 
 // Balance asks index.php beside the client's endpoint how many SMS the account has left [public].
-// The password travels in the body of a form POST. Time-outs and redirects are treated as by
+// The password travels in the body of a form POST. Timeouts and redirects are treated as by
 // [Client.Send]; test mode changes nothing.
 //
 // Every error is a [*SendError] with the same causes as a Send's. The error of a reply without two

@@ -285,7 +285,7 @@ func TestNewClient_refuses(t *testing.T) {
 		{"a slash after the endpoint's .php", "c", "p", &smslink.Options{Endpoint: smslink.DefaultEndpoint + "/"},
 			"smslink: the endpoint has a slash after its .php; leave it out"},
 		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second},
-			"smslink: the time-out is negative: -1s"},
+			"smslink: Options.Timeout is negative: -1s"},
 		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"},
 			"smslink: the user agent holds a character other than visible ASCII and spaces"},
 		{"a transport without TLS verification", "c", "p",
@@ -295,7 +295,7 @@ func TestNewClient_refuses(t *testing.T) {
 		{"a transport that allows TLS 1.1", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: old}},
 			"smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default"},
 		{"a nil transport", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: (*http.Transport)(nil)}},
-			"smslink: the HTTP client's transport is a nil *http.Transport; leave it out for the client's own"},
+			"smslink: HTTPClient.Transport is a nil *http.Transport; leave the field nil to use smslink's own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, err := smslink.NewClient(c.id, c.password, c.opts)
@@ -403,7 +403,7 @@ func TestNewClient_refusesNilPointers(t *testing.T) {
 	p.Codec = (*ownCodec)(nil)
 	client := newGateway(t, nil).Client()
 	_, err := client.Send(t.Context(), p)
-	require.EqualError(t, err, "smslink: not sent: the package's Codec is a nil pointer; leave it out for the client's")
+	require.ErrorContains(t, err, "not sent: the package's Codec is a nil pointer; set it to nil to use the client's")
 	p.Codec = nil
 	_, err = client.Send(t.Context(), p)
 	require.NoError(t, err)
@@ -661,7 +661,7 @@ func TestSend_accountThatWasRefusedIsNotAskedAtOnce(t *testing.T) {
 				err := send()
 				require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(err))
 				require.ErrorIs(t, err, &smslink.GatewayError{Code: "7"})
-				require.ErrorContains(t, err, "the account was rejected before, and the client asks again in ")
+				require.ErrorContains(t, err, "the account was rejected; the client uploads nothing for another ")
 				require.ErrorContains(t, err, "wrong password")
 				require.ErrorIs(t, smslink.StopReason(nil, err), &smslink.GatewayError{Code: "7"})
 				time.Sleep(rest)

@@ -31,7 +31,7 @@ type Codec interface {
 
 // The gateway's four codecs. Goroutines may share them.
 var (
-	// CodecNone leaves the plain form as it is.
+	// CodecNone leaves the plain form unchanged.
 	CodecNone Codec = &gatewayCodec{0, "none", appendPlain}
 
 	// CodecZlib makes an RFC 1950 stream at level 6, as PHP's gzuncompress reads it. The vendor

@@ -20,8 +20,8 @@
 //
 //   - accepted: the error is nil;
 //   - not sent: no byte of the package was handed to any transport;
-//   - rejected: the gateway, or a server before it, refused the package;
-//   - failed: the gateway took the package, but will not send this message of it;
+//   - rejected: the gateway, or a server in front of it, rejected the package;
+//   - failed: the gateway took the package, but reported a failure for this message;
 //   - invalid: the message was refused before it was put into a package;
 //   - in doubt: it may have been taken, because the reply was lost or does not say.
 //

@@ -24,7 +24,7 @@ var (
 	ErrStopped = errors.New("the stream stopped")
 
 	// ErrUnreadableReply means that the reply
-	//   - is neither a MESSAGE nor an ERROR with all its fields;
+	//   - is neither a MESSAGE nor an ERROR, or lacks the code or the text that follow that word;
 	//   - has a second MESSAGE, or is an ERROR that may have one;
 	//   - is about other messages only, or has too many entries about others;
 	//   - is a balance without its two numbers;
@@ -82,7 +82,8 @@ func (e *SendError) verdict() verdict {
 	return verdict{}
 }
 
-// isNetworkError reports whether the cause is the network or a time-out.
+// isNetworkError reports whether the cause is an answer, the network, a timeout or a cancellation,
+// rather than a mistake of this program.
 func (e *SendError) isNetworkError() bool {
 	return e.StatusCode != 0 || errors.As(e.Err, new(*url.Error)) ||
 		errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, context.Canceled)
@@ -133,7 +134,7 @@ func (e *MessageError) Unwrap() error {
 	return e.Err
 }
 
-// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError]. Its outcome is
+// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose Outcome is
 // [OutcomeRejected]; or [OutcomeInDoubt] if the HTTP status was a 5xx or the upload had used two
 // connections; or [OutcomeNotSent] during [Options.Cooldown].
 //
@@ -152,8 +153,8 @@ func (e *MessageError) Unwrap() error {
 // Few causes go away on their own, and repeated wrong passwords get the IP address banned. Never
 // retry in a loop.
 type GatewayError struct {
-	// Code is the gateway's code without surrounding spaces and leading zeros. If the reply has no
-	// number of up to four digits there, Code is empty and Text starts with what it has.
+	// Code is the gateway's code without surrounding spaces and leading zeros. If it is anything
+	// but a number of up to four digits, Code is empty and Text starts with it.
 	Code string
 	// Text is what the gateway wrote. It may quote the request, so this error's text and JSON leave
 	// it out.
@@ -214,7 +215,7 @@ var gatewayCodes = map[string]string{
 	"3":  "the user is suspended",
 	"4":  "the service is not active",
 	"5":  "this machine's address is not allowed",
-	"6":  "this machine's address is banned after failed log-ins",
+	"6":  "this machine's address is banned after failed logins",
 	"7":  "wrong password; repeating it gets this machine's address banned",
 	"8":  "no credit",
 	"9":  "bad number",
@@ -246,8 +247,9 @@ func (e *stopError) verdict() verdict { return verdict{} }
 // What a server, a proxy or a RoundTripper writes may quote the request, which holds the password,
 // and may hold characters that act on a terminal.
 
-// redacted hides the text of err behind another one. err may be about other messages: errgroup, for
-// example, makes the first error of its goroutines the cause of its context.
+// redacted hides the text of err behind another one. verdictIn does not look into err, which may be
+// about other messages: errgroup, for example, makes the first error of its goroutines the cause of
+// its context.
 type redacted struct {
 	shown string
 	err   error
@@ -273,7 +275,7 @@ func redact(ctx context.Context, err error) error {
 	case errors.As(err, &opErr):
 		text = &net.OpError{Op: opErr.Op, Net: opErr.Net, Source: opErr.Source, Addr: opErr.Addr,
 			Err: systemError(opErr.Err)}
-	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own time-out
+	case errors.Is(err, context.DeadlineExceeded): // an http.Client's own timeout
 		text = context.DeadlineExceeded
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		text = errReplyEnded
@@ -301,7 +303,7 @@ var (
 	errReadWhole  = errors.New("the upload was read to its end, so that it may have arrived; it is not sent again")
 	errReplyEnded = errors.New("the connection ended before the reply did (EOF)")
 	errMayQuote   = errors.New("the exchange broke off with an error that may quote the reply; " +
-		"errors.Unwrap returns it")
+		"to see it, unwrap SendError.Err")
 )
 
 // printable returns text with a question mark in place of each character that may act on a

@@ -170,7 +170,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 				require.ErrorIs(t, err, inner)
 				require.ErrorContains(t, err, strings.TrimPrefix(inner.Error(), "unexpected "))
 			} else {
-				require.ErrorContains(t, err, "errors.Unwrap returns it")
+				require.ErrorContains(t, err, "to see it, unwrap SendError.Err")
 			}
 		})
 	}

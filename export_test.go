@@ -18,13 +18,9 @@ func (c *Client) Timeout() time.Duration { return c.timeout }
 // ReadReply reads a reply's body as Send does.
 func ReadReply(p *Package, body string) (*Response, error) {
 	answer := answer{statusCode: http.StatusOK, body: body, touched: true, whole: true, connections: 1}
-	reply, failure := answer.reply(context.Background())
-	if failure != nil {
-		return nil, failure
-	}
-	response, err := newResponse(p.emptyResults(), p.form.finder(), reply)
+	response, err := answer.response(context.Background(), p)
 	if err != nil {
-		return nil, answer.failure(OutcomeInDoubt, err)
+		return nil, err
 	}
 	return response, nil
 }

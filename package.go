@@ -33,14 +33,14 @@ type Message struct {
 	ID int64
 
 	// To is the receiver: 07xyzzzzzz for a Romanian mobile, else + or 00, the country code and the
-	// number. Spaces and punctuation are dropped. What is not certainly one phone number is
-	// invalid: see [ParseReceiver] and [Package.LenientReceivers]. Whether the number exists, only
-	// the gateway knows: see [StatusNumberFailed].
+	// number. Spaces and punctuation are dropped. Anything that is not certainly one phone number
+	// is invalid: see [ParseReceiver] and [Package.LenientReceivers]. Only the gateway knows
+	// whether the number exists: see [StatusNumberFailed].
 	To string
 
 	// From is the sender: [SenderNumeric] (the default), [SenderTest], or a name approved for the
-	// account. One with a semicolon or a control character, which would break the package, or that
-	// is not UTF-8 is invalid.
+	// account. A name that is not UTF-8, or has a semicolon or a control character, is invalid: it
+	// would break the package.
 	From string
 
 	// Text is the message, in UTF-8, of up to 256 MiB. If it has more than 160 characters, or 70 if
@@ -48,10 +48,10 @@ type Message struct {
 	// billed. Package gsm7 counts them.
 	//
 	// As in the reference client, spaces, tabs, line ends, NUL and vertical tab are trimmed from
-	// both ends, CRLF becomes LF, and tabs and lone carriage returns are dropped [ref]. What can't
-	// arrive as written is invalid: an empty text, bytes that are not UTF-8, ASCII control
-	// characters other than tab and line ends, and the sequences %0A and %3B, which the gateway
-	// reads as a line feed and a semicolon. Every other % is fine.
+	// both ends, CRLF becomes LF, and tabs and lone carriage returns are dropped [ref]. A text
+	// that can't arrive as written is invalid: one that is empty or not UTF-8, or that has ASCII
+	// control characters other than tab and line ends, or the sequence %0A or %3B, which the
+	// gateway reads as a line feed or a semicolon. Every other % is fine.
 	Text string
 
 	// SendAt is the time to send at, to the second. The zero Time means now. So does 1970-01-01
@@ -84,8 +84,8 @@ func (m Message) LogValue() slog.Value {
 // # Concurrency
 //
 // A Package must not be copied after first use. Goroutines must not share one while any of them
-// changes it: to fill packages from several goroutines, give each its own. Of two concurrent Sends
-// of one package, one fails. Reset and Reopen panic during a Send.
+// changes it: to fill packages from several goroutines, give each its own. If a package is sent by
+// two goroutines at once, one Send fails. Reset and Reopen panic during a Send.
 type Package struct {
 	// Codec compresses the package when it is sent; nil means [Options.Codec].
 	Codec Codec
@@ -168,13 +168,13 @@ func (p *Package) Add(m Message) error {
 		var buf receiverBuffer
 		digits, err := parseReceiver(&buf, to)
 		if err != nil {
-			return &MessageError{ID: m.ID, Field: string(wire.FieldTo), Err: err}
+			return &MessageError{ID: m.ID, Field: wire.FieldTo, Err: err}
 		}
 		to = string(digits)
 	}
 	field, reason := p.form.add(Message{m.ID, to, m.From, m.Text, m.SendAt})
 	if reason != nil {
-		return &MessageError{ID: m.ID, Field: string(field), Err: reason}
+		return &MessageError{ID: m.ID, Field: field, Err: reason}
 	}
 	return nil
 }
@@ -237,13 +237,25 @@ func (p *Package) Segments() int {
 	return n
 }
 
+// acceptedSegments returns the number of SMS that the accepted messages make together.
+func (p *Package) acceptedSegments(r *Response) int {
+	n := 0
+	p.form.countSegments(func(place, segments int) {
+		if r.Results[place].Status == StatusSuccess {
+			n += segments
+		}
+	})
+	return n
+}
+
 // Format prints the package's counts, whatever the verb, and nothing of its messages.
 func (p *Package) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "package of %d messages, %d bytes", p.Len(), p.Size())
 }
 
 // Messages iterates over the messages in order, each as the gateway will read it: receivers and
-// texts as Add changed them, times in UTC. If the loop adds or removes a message, Messages panics.
+// texts as Add changed them, times in UTC. It panics if the loop adds or removes a message and goes
+// on.
 func (p *Package) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
 		n := p.Len()

@@ -41,7 +41,7 @@ var (
 	errInPackage = fmt.Errorf("%w in this package; the reply is keyed by it", errRepeatedID)
 )
 
-func (f *plainForm) add(m Message) (wire.Field, error) {
+func (f *plainForm) add(m Message) (field string, reason error) {
 	switch {
 	case len(m.To) > maxField:
 		return wire.FieldTo, errTooLong
@@ -88,8 +88,7 @@ func indexGrowth(n int) int {
 	return n
 }
 
-// makeRoom prepares the last block for m, or starts another one if m may not fit. A line of more
-// than half a block may make its block grow.
+// makeRoom prepares the last block for m, or starts another one if m may not fit.
 func (f *plainForm) makeRoom(m Message) {
 	const fixed = len("\r\n9223372036854775807;;numeric;;9223372036854775807")
 	longest := min(fixed+2*len(m.To)+len(m.From)+3*len(m.Text), blockSize/2)
@@ -161,7 +160,7 @@ func (f *plainForm) countSegments(count func(place, segments int)) {
 		decoded, ends = decoded[:0], ends[:0]
 		block := f.index[first].block
 		for i := first; i < len(f.index) && f.index[i].block == block; i++ {
-			decoded = wire.AppendText(decoded, f.blocks[block][f.before(i, block):f.index[i].end])
+			decoded = wire.AppendDecodedText(decoded, f.blocks[block][f.before(i, block):f.index[i].end])
 			ends = append(ends, len(decoded))
 		}
 		texts, start := string(decoded), 0 // one allocation a block

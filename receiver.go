@@ -14,7 +14,7 @@ const (
 	errExponent receiverError = "is a number in scientific notation, as a spreadsheet writes it, " +
 		"which has lost digits; format the column as text and enter it again"
 	errFraction     receiverError = "ends in .0, as a spreadsheet writes numbers; format the column as text"
-	errSeveral      receiverError = "holds more than one number, or an extension; give each message one"
+	errSeveral      receiverError = "holds more than one number, or an extension; give each message one number"
 	errLetters      receiverError = "holds something other than the digits and punctuation of a phone number"
 	errLostZero     receiverError = "lacks its leading 0, as numbers in a spreadsheet do; write 07 and 8 digits"
 	errLandline     receiverError = "is a Romanian landline number, which takes no SMS"
@@ -44,8 +44,9 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 //   - a + in front for 00;
 //   - a Romanian mobile after +40 or 0040, with or without its own 0;
 //   - after +7 or 007, 10 digits;
-//   - spaces, hyphens, dots and round brackets anywhere, tabs and line ends around the number,
-//     and a slash or a bracketed 0 in a Romanian number.
+//   - spaces, hyphens and dots anywhere, tabs and line ends around the number;
+//   - brackets, unless one opens so late that it may hold an extension;
+//   - a slash or a bracketed 0 in a Romanian number.
 //
 // The error matches [ErrReceiver], names the cause and does not quote the number.
 //
@@ -176,7 +177,7 @@ func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, e
 			buf[0], buf[1], n = '0', '0', 2
 		case r == '+', r == ',', r == ';', r == '|', strings.ContainsRune(separators, r):
 			return 0, false, errSeveral
-		case (r == '(' || r == '/') && n > len("0040712"):
+		case (r == '(' || r == '/') && n > len("0040712"): // an extension may begin here
 			parted = true
 		case r == '(':
 			opened = n

@@ -25,62 +25,74 @@ type answer struct {
 	connections int    // that the transport got for the upload
 }
 
-// reply returns the answer's MESSAGE. If it has none, reply returns an error with the outcome that
-// the answer proves.
+// response returns the Response to a package. If the answer has none, response returns an error
+// with the outcome that the answer proves.
+func (a *answer) response(ctx context.Context, p *Package) (*Response, *SendError) {
+	reply, failure := a.reply(ctx)
+	if failure != nil {
+		return nil, failure
+	}
+	response, err := newResponse(p, reply)
+	if err != nil {
+		return nil, a.failure(OutcomeInDoubt, err)
+	}
+	return response, nil
+}
+
+// reply returns the answer's MESSAGE, or an error with the outcome that the answer proves.
 func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
-	reply, outcome, why := a.outcome(ctx)
-	if why != nil {
-		return reply, a.failure(outcome, why)
+	reply, ok := wire.ParseReply(a.body)
+	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
+	if outcome, why := a.outcome(ctx, reply, ok); why != nil {
+		return wire.Reply{}, a.failure(outcome, why)
 	}
 	return reply, nil
 }
 
-// outcome reads the answer, first its status, then its body. The error is nil if a gateway took the
-// upload.
-func (a *answer) outcome(ctx context.Context) (wire.Reply, Outcome, error) {
-	reply, unreadable := wire.ParseReply(a.body)
-	reply.MayBeCut = a.mayBeCut && !wire.EndsField(a.body)
-	var refusal *GatewayError // an ERROR that was read to its end
-	if unreadable == nil && !reply.Accepted && a.err == nil {
-		refusal = newGatewayError(reply.Code, reply.Text)
+// outcome judges the answer, first its status, then its body, which is a reply if readable is true.
+// The error is nil if a gateway took the upload.
+func (a *answer) outcome(ctx context.Context, reply wire.Reply, readable bool) (Outcome, error) {
+	var rejection *GatewayError // an ERROR that was read to its end
+	if readable && !reply.Accepted && a.err == nil {
+		rejection = newGatewayError(reply.Code, reply.Text)
 	}
 	mayBeTaken := a.encoded || mayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
 
 	switch status := httpStatusError(a.statusCode); {
 	case a.statusCode == 0 && a.err != nil && !a.touched:
-		return reply, OutcomeNotSent, &redacted{printable(a.err.Error()), a.err}
+		return OutcomeNotSent, &redacted{printable(a.err.Error()), a.err}
 	case a.statusCode == 0 && a.err != nil:
-		return reply, OutcomeInDoubt, redact(ctx, a.err)
-	case status >= 500 && refusal != nil:
-		return reply, OutcomeInDoubt, fmt.Errorf("%w: %w", status, refusal)
+		return OutcomeInDoubt, redact(ctx, a.err)
+	case status >= 500 && rejection != nil:
+		return OutcomeInDoubt, fmt.Errorf("%w: %w", status, rejection)
 	case status < 200, status >= 500:
-		return reply, OutcomeInDoubt, status
+		return OutcomeInDoubt, status
 	case status >= 300 && mayBeTaken: // the status may be a proxy's
-		return reply, OutcomeInDoubt,
+		return OutcomeInDoubt,
 			fmt.Errorf("%w with a MESSAGE reply, or the start of one, or a body that is not text", status)
-	case status >= 300 && refusal != nil:
-		return reply, OutcomeRejected, refusal
+	case status >= 300 && rejection != nil:
+		return OutcomeRejected, rejection
 	case status == 400, status == 404, status == 405, status == 410:
-		return reply, OutcomeRejected, fmt.Errorf("%w; check Options.Endpoint", status)
+		return OutcomeRejected, fmt.Errorf("%w; check Options.Endpoint", status)
 	case status >= 400:
-		return reply, OutcomeRejected, status
+		return OutcomeRejected, status
 	case status >= 300:
-		return reply, OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds "+
+		return OutcomeRejected, fmt.Errorf("%w, a redirect, which is not followed since the request holds "+
 			"the password; check Options.Endpoint", status)
 	case a.err == errReplyTooLarge: //nolint:errorlint // our own, not one that a server has caused
-		return reply, OutcomeInDoubt, a.err
+		return OutcomeInDoubt, a.err
 	case a.err != nil:
-		return reply, OutcomeInDoubt, redact(ctx, a.err)
-	case unreadable != nil && isWebPage(a.body):
-		return reply, OutcomeInDoubt, errWebPage
-	case unreadable != nil, holdsAnother(a.body), refusal != nil && mayBeTaken:
-		return reply, OutcomeInDoubt, ErrUnreadableReply
-	case refusal != nil:
-		return reply, OutcomeRejected, refusal
+		return OutcomeInDoubt, redact(ctx, a.err)
+	case !readable && isWebPage(a.body):
+		return OutcomeInDoubt, errWebPage
+	case !readable, holdsAnother(a.body), rejection != nil && mayBeTaken:
+		return OutcomeInDoubt, ErrUnreadableReply
+	case rejection != nil:
+		return OutcomeRejected, rejection
 	case !a.whole:
-		return reply, OutcomeInDoubt, errEarly
+		return OutcomeInDoubt, errEarly
 	}
-	return reply, OutcomeAccepted, nil
+	return OutcomeAccepted, nil
 }
 
 // errEarly is the error of a MESSAGE that may not be the reply to the upload.
@@ -92,17 +104,17 @@ func (a *answer) failure(outcome Outcome, cause error) *SendError {
 	switch {
 	case outcome == OutcomeInDoubt && !a.touched:
 		outcome = OutcomeNotSent
-		cause = fmt.Errorf("%w, and nothing of the upload was read before", cause)
+		cause = fmt.Errorf("%w, and no byte of the upload had been read", cause)
 	case outcome == OutcomeRejected && a.connections > 1:
 		outcome = OutcomeInDoubt
-		cause = fmt.Errorf("%w; but the transport used another connection for the upload before, on which it may "+
-			"have been accepted", cause)
+		cause = fmt.Errorf("%w; but the transport had begun the upload on another connection before, and it may "+
+			"have been accepted there", cause)
 	}
 	return &SendError{Outcome: outcome, StatusCode: a.statusCode, Reply: []byte(a.body), Err: cause}
 }
 
 // notSent returns the error of a call that uploads nothing.
-func notSent(cause error) *SendError { return (&answer{}).failure(OutcomeNotSent, cause) }
+func notSent(cause error) *SendError { return &SendError{Outcome: OutcomeNotSent, Err: cause} }
 
 // isFramed reports whether the response says where its body ends. Otherwise the body ends with the
 // connection, and one that was cut short looks whole. Over HTTP/1 a status line may claim HTTP/2;
@@ -216,15 +228,15 @@ type Response struct {
 type Result struct {
 	ID       int64  // the local message id
 	RemoteID string // the gateway's opaque id, which delivery reports carry; may be empty
-	Status   Status // StatusUnreported if the reply has none, or contradicts itself
+	Status   Status // StatusUnreported if the reply does not decide it
 }
 
-// newResponse fills a package's empty results from the reply's entries; find looks them up by id. A
-// message stays unreported if entries contradict each other about it, or if its entry may be cut.
-// An entry that can't be read may be about any message, so messages that failed are then unreported
-// too.
-func newResponse(empty []Result, find func(id int64) (place int), reply wire.Reply) (*Response, error) {
-	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: empty}
+// newResponse returns the results of a package's messages from the reply's entries. A message stays
+// unreported if entries contradict each other about it, or if its entry may be cut. An entry that
+// can't be read may be about any message, so messages that failed are then unreported too.
+func newResponse(p *Package, reply wire.Reply) (*Response, error) {
+	r := &Response{PackageID: reply.PackageID, Code: reply.Code, Text: reply.Text, Results: p.emptyResults()}
+	find := p.form.finder()
 	var inDoubt map[int]bool // by place; nil if there is none
 	doubt := func(place int) {
 		if inDoubt == nil {
@@ -269,13 +281,15 @@ func newResponse(empty []Result, find func(id int64) (place int), reply wire.Rep
 	case len(r.Unmatched) > 0 && !fits && !onlyCut:
 		return nil, errOtherReply
 	}
-	// No refusal reads as success when it is cut.
+	// A cut can't turn a failure into a success: no other documented status starts with a 3.
 	if last >= 0 && reply.MayBeCut && r.Results[last].Status != StatusSuccess {
 		doubt(last)
 	}
-	for place, result := range r.Results {
-		if unreadable > 0 && result.Status.Outcome() == OutcomeFailed {
-			doubt(place)
+	if unreadable > 0 {
+		for place, result := range r.Results {
+			if result.Status.Outcome() == OutcomeFailed {
+				doubt(place)
+			}
 		}
 	}
 	return r, nil
@@ -315,7 +329,7 @@ func (e *ResultError) text() string {
 }
 
 func (e *ResultError) verdict() verdict {
-	if e == nil || e.Status.Outcome() == OutcomeAccepted { // which no error is
+	if e == nil || e.Status.Outcome() == OutcomeAccepted { // a ResultError of the caller's own making
 		return verdict{}
 	}
 	return verdict{e.Status.Outcome(), e.Status.meaning().resend}

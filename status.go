@@ -10,9 +10,9 @@ import (
 type Status int
 
 const (
-	// StatusUnreported means that there is no status: the reply has none for the message, or
-	// several that contradict each other, or a [Journal] has recorded none. The message may have
-	// been taken.
+	// StatusUnreported means that there is no status: the reply has none for the message, several
+	// that contradict each other, or one that may be cut; or another entry that can't be read puts
+	// a failure in doubt; or a [Journal] has recorded none. The message may have been taken.
 	StatusUnreported Status = iota
 	// StatusSenderFailed means that the account may not use the sender.
 	StatusSenderFailed
@@ -71,7 +71,7 @@ type Outcome int
 
 const (
 	// OutcomeInDoubt means that the package or message may have been taken. Either bytes of the
-	// package were handed to a transport, and what came back (a time-out, a reset, a 5xx, an
+	// package were handed to a transport, and what came back (a timeout, a reset, a 5xx, an
 	// unreadable reply) does not decide it. Or the reply does not say what happened to the message.
 	// Check the account's reports before you send it again. A package in doubt is sealed: see
 	// [Package].
@@ -79,7 +79,7 @@ const (
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
 	// server can have taken it.
 	OutcomeNotSent
-	// OutcomeRejected means that the gateway, or a server before it, rejected the package, with an
+	// OutcomeRejected means that the gateway, or a server in front of it, rejected the package, with an
 	// ERROR reply, a 3xx or a 4xx. Nothing was taken. The same package will most likely be rejected
 	// again.
 	OutcomeRejected
@@ -87,8 +87,8 @@ const (
 	// sending. It is the outcome of a nil error only. An accepted package is sealed. Accepted is
 	// not delivered.
 	OutcomeAccepted
-	// OutcomeFailed means that the gateway took the message's package but will not send this
-	// message: its [Status] is 1, 2, 4 or 5.
+	// OutcomeFailed means that the gateway took the message's package but reported a failure for
+	// this message: its [Status] is 1, 2, 4 or 5. With 4 it may have been sent nevertheless.
 	OutcomeFailed
 	// OutcomeInvalid means that the message was refused before it was put into a package.
 	OutcomeInvalid
@@ -119,9 +119,9 @@ var outcomeNames = [...]string{
 //   - OutcomeInvalid for a [*MessageError];
 //   - OutcomeInDoubt for every other error, such as what [Stream.Err] returns.
 //
-// If several errors are joined in err, OutcomeOf returns the most doubtful outcome among them: in
-// doubt, then failed, rejected, not sent, and invalid. The error of [Response.Err] is in doubt if
-// any message of the package was accepted.
+// If several errors are joined in err, OutcomeOf returns the most doubtful outcome among those of
+// this package, and ignores the others: in doubt, then failed, rejected, not sent, and invalid. The
+// error of [Response.Err] is in doubt if any message of the package was accepted.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeAccepted
@@ -138,7 +138,8 @@ func OutcomeOf(err error) Outcome {
 //   - invalid messages, except one that repeats the id of another message, which may have been
 //     sent.
 //
-// It returns false for nil and for all other errors, including those of other Go packages.
+// It returns false for nil, and for an error that holds none of these. If several errors are joined
+// in err, all of those that are this package's must be safe; the others are ignored.
 //
 // Safe does not mean useful. Remove the cause first: repeated wrong passwords get this machine's IP
 // address banned.
@@ -167,7 +168,7 @@ func verdictIn(err error) (v verdict, found bool) {
 	if e, ok := err.(interface{ verdict() verdict }); ok {
 		v, found = e.verdict(), true
 	}
-	for _, joined := range joinedIn(err) {
+	for _, joined := range wrappedIn(err) {
 		switch other, ok := verdictIn(joined); {
 		case ok && found:
 			v = v.and(other)
@@ -178,9 +179,9 @@ func verdictIn(err error) (v verdict, found bool) {
 	return v, found
 }
 
-// joinedIn returns the errors that err wraps, except those that an error of this package wraps.
+// wrappedIn returns the errors that err wraps, except those that an error of this package wraps.
 // They are its reasons, and may be about other messages.
-func joinedIn(err error) []error {
+func wrappedIn(err error) []error {
 	switch e := err.(type) { //nolint:errorlint // each branch is looked at in turn
 	case *SendError, *MessageError, *ResultError, *resultErrors, *stopError, *redacted:
 	case interface{ Unwrap() error }:

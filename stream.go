@@ -31,7 +31,7 @@ var (
 //		…
 //	}
 //
-// # What is promised
+// # Guarantees
 //
 // Each message read from the source is in exactly one [Batch]: in its Package, its Invalid or its
 // Earlier. If the loop is left early, or the loop or the source panics, batches that were not yet
@@ -59,7 +59,7 @@ var (
 //   - five packages in a row are in doubt. Those that were not sent do not count.
 //
 // It then yields the batches under way. Packages that wait for the Limiter or for a retry are not
-// sent. What was read and is not yet in a full package comes in a last Batch, whose Err matches
+// sent. Messages that were read but not yet sent come in a last Batch, whose Err matches
 // [ErrStopped].
 //
 // # Concurrency
@@ -112,14 +112,15 @@ func (s *Stream) Batches(ctx context.Context) iter.Seq[Batch] {
 
 // begin returns a run, or nil if the stream can't start.
 func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
+	unusable := s.client.usable(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.ranged:
 		s.reason = errRanged
 	case s.reason != nil: // Drain was called
-	case s.client.usable(ctx) != nil:
-		s.reason = s.client.usable(ctx)
+	case unusable != nil:
+		s.reason = unusable
 	case s.source == nil:
 		s.reason = errNoSource
 	case isNilPointer(s.opts.Journal):
@@ -127,7 +128,7 @@ func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
 	case isNilPointer(s.opts.Limiter):
 		s.reason = fmt.Errorf("the Limiter is a nil %T", s.opts.Limiter)
 	case s.opts.Concurrency > maxConcurrency:
-		s.reason = fmt.Errorf("the Concurrency is %d; the most is %d", s.opts.Concurrency, maxConcurrency)
+		s.reason = fmt.Errorf("Concurrency is %d; the maximum is %d", s.opts.Concurrency, maxConcurrency)
 	case ctx.Err() != nil:
 		s.reason = context.Cause(ctx)
 	}
@@ -260,10 +261,11 @@ type Retry struct {
 }
 
 // isTransient reports whether another attempt may succeed: the package was not sent, because of the
-// network or a time-out.
+// network or a timeout.
 func isTransient(err error) bool {
 	var failure *SendError
-	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworkError()
+	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworkError() &&
+		!errors.Is(err, ErrStopped)
 }
 
 // pause returns the time to wait after attempt n.
@@ -286,7 +288,9 @@ type Batch struct {
 	Response *Response
 
 	// Err is the package's error: nil or a [*SendError] as from [Client.Send]. It matches
-	// [ErrStopped] if the package was not sent, or not retried, because the stream stopped.
+	// [ErrStopped] if the package was not sent, or not retried, because the stream stopped. So does
+	// the error of a package that is in doubt because the Journal failed, or because code that the
+	// stream called panicked: ask OutcomeOf, not ErrStopped, whether the package was sent.
 	Err error
 
 	// Invalid has the error of each invalid message.
@@ -405,30 +409,28 @@ func (t *totals) count(b *Batch, segments int) {
 			s.Earlier++
 		}
 	}
-	switch messages := b.Package.Len(); {
-	case b.Response != nil:
-		for _, result := range b.Response.Results {
-			switch result.Status.Outcome() {
-			case OutcomeAccepted:
-				s.Accepted++
-			case OutcomeFailed:
-				if s.Failed == nil {
-					s.Failed = map[Status]int{}
-				}
-				s.Failed[result.Status]++
-			default:
-				s.InDoubt++
-			}
-		}
-	case messages == 0:
-	default:
-		switch OutcomeOf(b.Err) {
+	if b.Response == nil {
+		switch messages := b.Package.Len(); OutcomeOf(b.Err) {
 		case OutcomeNotSent:
 			s.NotSent += messages
 		case OutcomeRejected:
 			s.Rejected += messages
 		default:
 			s.InDoubt += messages
+		}
+		return
+	}
+	for _, result := range b.Response.Results {
+		switch result.Status.Outcome() {
+		case OutcomeAccepted:
+			s.Accepted++
+		case OutcomeFailed:
+			if s.Failed == nil {
+				s.Failed = map[Status]int{}
+			}
+			s.Failed[result.Status]++
+		default:
+			s.InDoubt++
 		}
 	}
 }
@@ -449,14 +451,14 @@ func StopReason(resp *Response, err error) error {
 	if err == nil {
 		return withoutCredit(resp)
 	}
-	var refusal *GatewayError
+	var rejection *GatewayError
 	var failure *SendError
 	switch {
-	case errors.As(err, &refusal) && refusal.stopsAll():
-		return refusal
+	case errors.As(err, &rejection) && rejection.stopsAll():
+		return rejection
 	case !errors.As(err, &failure):
 		return nil
-	case failure.Outcome == OutcomeRejected && refusal == nil && barsAll(failure.StatusCode):
+	case failure.Outcome == OutcomeRejected && rejection == nil && barsAll(failure.StatusCode):
 		return failure.Err
 	case failure.Outcome == OutcomeNotSent && !failure.isNetworkError():
 		return failure.Err

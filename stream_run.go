@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink/internal/idset"
+	"github.com/go-smslink/smslink/internal/wire"
 )
 
 // run is a Stream that is being ranged over. The caller's goroutine reads the source, fills
@@ -18,18 +19,17 @@ type run struct {
 	opts   StreamOptions
 	yield  func(Batch) bool
 
-	uploads  context.Context //nolint:containedctx // of the uploads
-	lasting  context.Context //nolint:containedctx // of the journal's calls: never done
-	going    context.Context // done, with the reason as its cause, once the run has stopped
-	stop     context.CancelCauseFunc
-	cutShort atomic.Bool  // a package was not sent, or not recorded, because the run stopped
-	inDoubt  atomic.Int32 // packages in doubt in a row
-	done     chan *job    // jobs whose goroutines have ended
-	senders  sync.WaitGroup
+	uploadCtx  context.Context //nolint:containedctx // the caller's
+	journalCtx context.Context //nolint:containedctx // never done
+	runCtx     context.Context // done, with the reason as its cause, once the run has stopped
+	stop       context.CancelCauseFunc
+	cutShort   atomic.Bool  // a package was not sent, or not recorded, because the run stopped
+	inDoubt    atomic.Int32 // packages in doubt in a row
+	done       chan *job    // jobs whose goroutines have ended
+	senders    sync.WaitGroup
 
 	// The rest belongs to the caller's goroutine.
 	filling    *job
-	read       int64      // number of messages
 	allZero    bool       // so far every id is 0
 	ids        idset.Set  // of all messages; nil if ids may be repeated
 	sending    int        // number of jobs that were started and not finished
@@ -52,21 +52,21 @@ type job struct {
 
 var (
 	errLeft         = errors.New("the loop over the batches was left")
-	errCalleePanics = errors.New("a panic in what the stream calls")
-	errCalleeExits  = errors.New("runtime.Goexit in what the stream calls")
+	errCalleePanics = errors.New("code that the stream called panicked")
+	errCalleeExits  = errors.New("code that the stream called ended its goroutine with runtime.Goexit")
 )
 
 func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
 	r := &run{
-		stream:  s,
-		opts:    s.opts,
-		yield:   yield,
-		uploads: ctx,
-		lasting: context.WithoutCancel(ctx),
-		done:    make(chan *job, s.opts.Concurrency),
-		filling: newJob(),
+		stream:     s,
+		opts:       s.opts,
+		yield:      yield,
+		uploadCtx:  ctx,
+		journalCtx: context.WithoutCancel(ctx),
+		done:       make(chan *job, s.opts.Concurrency),
+		filling:    newJob(),
 	}
-	r.going, r.stop = context.WithCancelCause(ctx)
+	r.runCtx, r.stop = context.WithCancelCause(ctx)
 	if r.opts.UniqueIDs || r.opts.Journal != nil {
 		r.ids = idset.Set{}
 	}
@@ -75,7 +75,7 @@ func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
 
 func newJob() *job { return &job{batch: Batch{Package: new(Package)}} }
 
-func (r *run) stopped() bool { return r.going.Err() != nil }
+func (r *run) stopped() bool { return r.runCtx.Err() != nil }
 
 // readAll reads the messages until they end or the run stops.
 func (r *run) readAll() {
@@ -84,7 +84,6 @@ func (r *run) readAll() {
 			r.stop(err)
 			return
 		}
-		r.stream.totals.read.Add(1)
 		if err := r.number(&m); err != nil {
 			r.invalid(err)
 			r.stop(err)
@@ -101,20 +100,19 @@ func (r *run) readAll() {
 
 // number sets the id of m to its place in the stream if no message so far has an id.
 func (r *run) number(m *Message) *MessageError {
-	place := r.read
-	r.read++
+	place := r.stream.totals.read.Add(1) - 1
 	switch {
 	case place == 0:
 		r.allZero = m.ID == 0
 	case !r.allZero:
 	case m.ID == 0 && r.stream.needsIDs:
-		return &MessageError{ID: m.ID, Field: "ID", Err: errNoID}
+		return &MessageError{ID: m.ID, Field: wire.FieldID, Err: errNoID}
 	case m.ID == 0:
 		m.ID = place
 	case place == 1:
 		r.allZero = false
 	default:
-		return &MessageError{ID: m.ID, Field: "ID", Err: errLateID}
+		return &MessageError{ID: m.ID, Field: wire.FieldID, Err: errLateID}
 	}
 	return nil
 }
@@ -129,7 +127,7 @@ var (
 // add adds m to the package that is being filled, or to a new one if that is full.
 func (r *run) add(m Message) {
 	if r.ids.Has(m.ID) {
-		r.invalid(&MessageError{ID: m.ID, Field: "ID", Err: errInStream})
+		r.invalid(&MessageError{ID: m.ID, Field: wire.FieldID, Err: errInStream})
 		return
 	}
 	p := r.filling.batch.Package
@@ -254,7 +252,8 @@ func (r *run) yieldBatch(j *job) {
 	}
 }
 
-// finish sends the rest, and yields the batches under way and last what the stop has left unsent.
+// finish sends the last batch, yields the batches under way, and then the batch that was left unsent
+// because the run stopped, if there is one.
 func (r *run) finish() {
 	if !r.filling.batch.isEmpty() {
 		r.start()
@@ -270,7 +269,7 @@ func (r *run) finish() {
 	// recorded as not sent: if the failed call took effect, another stream may have intended it
 	// since.
 	for _, results := range r.unrecorded {
-		_ = r.opts.Journal.Record(r.lasting, results, nil)
+		_ = r.opts.Journal.Record(r.journalCtx, results, nil)
 	}
 }
 
@@ -279,7 +278,7 @@ func (r *run) finish() {
 func (r *run) end() (reason error) {
 	if !r.complete || r.cutShort.Load() {
 		r.stop(errLeft) // unless the run has stopped for another reason
-		reason = context.Cause(r.going)
+		reason = context.Cause(r.runCtx)
 	}
 	r.stop(errLeft)
 	r.senders.Wait()
@@ -295,7 +294,7 @@ func (r *run) send(j *job) {
 		return
 	}
 	if limiter := r.opts.Limiter; limiter != nil && !r.stopped() {
-		if err := limiter.WaitN(r.going, messages); err != nil {
+		if err := limiter.WaitN(r.runCtx, messages); err != nil {
 			r.stop(fmt.Errorf("the limiter: %w", err))
 		}
 		r.skipKnown(j) // another stream may have sent parts of it meanwhile
@@ -314,17 +313,13 @@ func (r *run) send(j *job) {
 		b.Err = r.stoppedAs(OutcomeNotSent)
 	} else {
 		b.Response, b.Err = r.attempt(b.Package)
-		if reason := r.stopReason(b); reason != nil {
+		if reason := r.countOutcome(b); reason != nil {
 			r.stop(reason)
 		}
 	}
 	r.record(j)
 	if b.Response != nil {
-		b.Package.form.countSegments(func(place, segments int) {
-			if b.Response.Results[place].Status == StatusSuccess {
-				j.segments += segments
-			}
-		})
+		j.segments = b.Package.acceptedSegments(b.Response)
 	}
 }
 
@@ -336,7 +331,7 @@ func (r *run) skipKnown(j *job) {
 		return
 	}
 	j.mayBeSent = true
-	known, err := r.opts.Journal.Known(r.lasting, b.Package.ids())
+	known, err := r.opts.Journal.Known(r.journalCtx, b.Package.ids())
 	j.mayBeSent = false
 	if err == nil && len(known) > 0 {
 		err = b.skip(known)
@@ -356,7 +351,7 @@ func (r *run) intend(j *job) bool {
 	if r.opts.Journal == nil {
 		return true
 	}
-	err := r.opts.Journal.Intend(r.lasting, b.Package.ids())
+	err := r.opts.Journal.Intend(r.journalCtx, b.Package.ids())
 	if err == nil {
 		return true
 	}
@@ -380,20 +375,20 @@ func (r *run) attempt(p *Package) (*Response, error) {
 			}
 			select {
 			case <-time.After(pause):
-			case <-r.going.Done():
+			case <-r.runCtx.Done():
 			}
 		}
 		if r.stopped() {
 			r.cutShort.Store(true)
-			return nil, notSent(fmt.Errorf("%w; an attempt before: %w", r.stopError(), errors.Unwrap(err)))
+			return nil, notSent(fmt.Errorf("%w; the attempt before failed: %w", r.stopError(), errors.Unwrap(err)))
 		}
 	}
 }
 
-// upload makes one attempt. It has a time-out of its own: an attempt that hangs must not take all
+// upload makes one attempt. It has a timeout of its own: an attempt that hangs must not take all
 // the time of a stream whose context has a deadline.
 func (r *run) upload(p *Package, number int) (*Response, error) {
-	ctx, cancel := context.WithTimeout(r.uploads, r.stream.client.timeout)
+	ctx, cancel := context.WithTimeout(r.uploadCtx, r.stream.client.timeout)
 	defer cancel()
 	resp, err := r.stream.client.send(ctx, p, attempt{number, func() bool { return !r.stopped() }})
 	if errors.Is(err, errNotBegun) {
@@ -406,8 +401,9 @@ func (r *run) upload(p *Package, number int) (*Response, error) {
 // that does not answer can't put a whole campaign in doubt.
 const maxInDoubt = 5
 
-// stopReason returns why further packages would most likely fail, too, or nil.
-func (r *run) stopReason(b *Batch) error {
+// countOutcome counts packages in doubt in a row. It returns the reason why further packages would
+// most likely fail, too, or nil.
+func (r *run) countOutcome(b *Batch) error {
 	var failure *SendError
 	switch inDoubt := errors.As(b.Err, &failure) && failure.Outcome == OutcomeInDoubt; {
 	case inDoubt && r.inDoubt.Add(1) >= maxInDoubt:
@@ -443,7 +439,7 @@ func (r *run) record(j *job) {
 	if len(results)+len(notSent) == 0 {
 		return
 	}
-	if err := r.opts.Journal.Record(r.lasting, results, notSent); err != nil {
+	if err := r.opts.Journal.Record(r.journalCtx, results, notSent); err != nil {
 		r.journalFailed(err)
 		j.unrecorded = results
 	}
@@ -454,10 +450,11 @@ func (r *run) journalFailed(err error) {
 	r.stop(fmt.Errorf("the journal: %w", err))
 }
 
-// stoppedAs returns the error of a package that was not sent because the run stopped.
+// stoppedAs returns the error, with that outcome, of a package that the run does not send, or no
+// longer follows, because it has stopped.
 func (r *run) stoppedAs(outcome Outcome) error {
 	r.cutShort.Store(true)
 	return &SendError{Outcome: outcome, Err: r.stopError()}
 }
 
-func (r *run) stopError() error { return &stopError{context.Cause(r.going)} }
+func (r *run) stopError() error { return &stopError{context.Cause(r.runCtx)} }

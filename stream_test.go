@@ -584,9 +584,37 @@ func TestStream_theStopEndsAPause(t *testing.T) {
 		require.ErrorIs(t, err, smslink.ErrStopped)
 		require.ErrorIs(t, err, enough)
 		require.ErrorAs(t, err, new(*url.Error), "the attempt before")
-		require.ErrorContains(t, err, "smslink: not sent: the stream stopped: enough; an attempt before: Post")
+		require.ErrorContains(t, err, "smslink: not sent: the stream stopped: enough; the attempt before failed: Post")
 	})
 	require.Equal(t, 1, hooks)
+}
+
+// A package whose upload has not begun when the context ends is not sent, and there was no other
+// attempt.
+func TestStream_contextThatEndsBeforeTheUpload(t *testing.T) {
+	gateway := smslinktest.NewGateway(nil)
+	defer gateway.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	codec := cancelingCodec{smslink.CodecZlib, cancel}
+	opts := &smslink.Options{Endpoint: gateway.URL, Codec: codec}
+	client, err := smslink.NewClient(gateway.ConnectionID, gateway.Password, opts)
+	require.NoError(t, err)
+	batches := collect(t, ctx, client.Stream(numbered(1, new(int), nil), nil))
+	require.Len(t, batches, 1)
+	require.EqualError(t, batches[0].Err, "smslink: not sent: the stream stopped: context canceled")
+	require.Empty(t, gateway.Uploads())
+}
+
+// cancelingCodec cancels a context while it compresses.
+type cancelingCodec struct {
+	smslink.Codec
+	cancel func()
+}
+
+func (c cancelingCodec) AppendCompress(dst, plain []byte) ([]byte, error) {
+	c.cancel()
+	return c.Codec.AppendCompress(dst, plain)
 }
 
 func TestStream_pausesDoubleAndAreJittered(t *testing.T) {
@@ -629,10 +657,10 @@ func TestStream_refusesBadInput(t *testing.T) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Limiter: (*limiter)(nil)}),
 				t.Context()
 		},
-		"Concurrency is 1001; the most is 1000": func() (*smslink.Stream, context.Context) {
+		"Concurrency is 1001; the maximum is 1000": func() (*smslink.Stream, context.Context) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: 1001}), t.Context()
 		},
-		fmt.Sprintf("Concurrency is %d; the most", math.MaxInt): func() (*smslink.Stream, context.Context) {
+		fmt.Sprintf("Concurrency is %d; the maximum", math.MaxInt): func() (*smslink.Stream, context.Context) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: math.MaxInt}),
 				t.Context()
 		},

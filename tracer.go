@@ -10,8 +10,7 @@ import "context"
 type Tracer interface {
 	// TraceUploadStart is called before a package is compressed and sent. It is not called for a
 	// sealed package, nor during [Options.Cooldown]. The context that it returns must descend from
-	// ctx.
-	// It is the context of the HTTP request, the log events and TraceUploadEnd.
+	// ctx. It is the context of the HTTP request, the log events and TraceUploadEnd.
 	TraceUploadStart(ctx context.Context, data UploadStart) context.Context
 
 	// TraceUploadEnd is called once for each TraceUploadStart, before Send returns. If a codec or

@@ -23,16 +23,14 @@ type upload struct {
 	target      url.URL
 	contentType string
 	parts       [][]byte
-	size        int64       // of all parts, in bytes
-	deadline    time.Time   // of its context; zero if there is none
-	mayBegin    func() bool // asked just before the transport gets the upload; nil means that it may
+	size        int64     // of all parts, in bytes
+	deadline    time.Time // of its context; zero if there is none
 
 	// inMemory means that the body is one part that is not reused, for the client's own transport.
 	// That reads the body only after connecting, and writes it together with the headers if both
 	// fit in 4 kB and the body is a bytes.Reader.
 	inMemory bool
 
-	first [1][]byte             // the memory of parts if there is one
 	trace httptrace.ClientTrace // counts conns
 
 	mu      sync.Mutex
@@ -46,24 +44,22 @@ type upload struct {
 
 // add appends parts.
 func (u *upload) add(parts ...[]byte) {
-	if u.parts == nil {
-		u.parts = u.first[:0]
-	}
 	u.parts = append(u.parts, parts...)
 	for _, part := range parts {
 		u.size += int64(len(part))
 	}
 }
 
-// post sends the upload once and reads the answer, up to the limit for that many messages. Unless
-// the upload is inMemory, nothing reads it after post has returned.
-func (u *upload) post(ctx context.Context, c *Client, messages int) answer {
+// post sends the upload once and reads the answer, up to the limit for that many messages. It asks
+// mayBegin, unless that is nil, just before the transport gets the upload. Unless the upload is
+// inMemory, nothing reads it after post has returned.
+func (u *upload) post(ctx context.Context, c *Client, messages int, mayBegin func() bool) answer {
 	defer u.close() // if the transport panics
-	if u.mayBegin != nil && !u.mayBegin() {
+	if mayBegin != nil && !mayBegin() {
 		return answer{err: errNotBegun}
 	}
 	var a answer
-	resp, err := c.transport.do(u.request(ctx, c.agent))
+	resp, err := c.transport.http.Do(u.request(ctx, c.agent))
 	if err != nil {
 		a.err = err
 	} else {
@@ -84,14 +80,13 @@ var errNotBegun = errors.New("the upload may not begin any more")
 
 // request returns the POST of the upload.
 func (u *upload) request(ctx context.Context, agent string) *http.Request {
-	header := [...]string{u.contentType, agent}
 	u.trace.GotConn, u.trace.PutIdleConn = u.gotConn, u.putIdleConn
 	u.deadline, _ = ctx.Deadline()
 	req := (&http.Request{
 		Method: http.MethodPost,
 		URL:    &u.target,
 		Host:   u.target.Host,
-		Header: http.Header{"Content-Type": header[0:1:1], "User-Agent": header[1:2:2]},
+		Header: http.Header{"Content-Type": {u.contentType}, "User-Agent": {agent}},
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: u.size,
 		GetBody:       u.again,
@@ -106,7 +101,7 @@ func (u *upload) request(ctx context.Context, agent string) *http.Request {
 func (u *upload) gotConn(info httptrace.GotConnInfo) {
 	conn := deadline.Of(info.Conn)
 	if conn != nil {
-		conn.SetUpload(&u.deadline)
+		conn.BeginUpload(&u.deadline)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -119,7 +114,7 @@ func (u *upload) putIdleConn(error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.conn != nil {
-		u.conn.Reuse(&u.deadline)
+		u.conn.EndUpload(&u.deadline)
 	}
 }
 
@@ -220,23 +215,6 @@ func transportOf(opts *Options) (transport, error) {
 	return t, nil
 }
 
-// do sends a request as http.Client does. If the transport is the client's own and there is neither
-// a cookie jar nor a time-out, http.Client would add no more than its wording of errors.
-func (t *transport) do(req *http.Request) (*http.Response, error) {
-	if !t.own || t.http.Jar != nil || t.http.Timeout != 0 {
-		return t.http.Do(req)
-	}
-	resp, err := t.http.Transport.RoundTrip(req)
-	if err == nil {
-		return resp, nil
-	}
-	var header tls.RecordHeaderError
-	if errors.As(err, &header) && string(header.RecordHeader[:]) == "HTTP/" {
-		err = http.ErrSchemeMismatch
-	}
-	return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: err}
-}
-
 // NewTransport returns a transport like the one that a client makes if [Options.HTTPClient] has
 // none. Use it in place of [http.DefaultTransport] as the base of a RoundTripper for tracing or
 // logging:
@@ -296,11 +274,12 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 	return fmt.Errorf("the proxy answered CONNECT with HTTP status %d", resp.StatusCode)
 }
 
-// checkTransport returns an error for a transport that does not verify TLS.
+// checkTransport returns an error for a transport that is nil, does not verify TLS, or allows TLS
+// below 1.2.
 func checkTransport(t *http.Transport) error {
 	switch {
 	case t == nil:
-		return errors.New("the HTTP client's transport is a nil *http.Transport; leave it out for the client's own")
+		return errors.New("HTTPClient.Transport is a nil *http.Transport; leave the field nil to use smslink's own")
 	case skipsVerification(t.TLSClientConfig):
 		return errors.New("the HTTP client turns TLS verification off; " +
 			"give its transport the server's certificate as RootCAs instead")

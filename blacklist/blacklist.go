@@ -149,8 +149,8 @@ func (c *Client) ask(ctx context.Context, mode, number string) (wire.Reply, erro
 	case resp.StatusCode/100 != 2:
 		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w: HTTP status %d", ErrUnexpectedReply, resp.StatusCode)
 	}
-	reply, err := wire.ParseReply(string(raw))
-	if err != nil {
+	reply, ok := wire.ParseReply(string(raw))
+	if !ok {
 		return wire.Reply{}, fmt.Errorf("smslink: blacklist: %w: neither MESSAGE nor ERROR", ErrUnexpectedReply)
 	}
 	return reply, nil

@@ -14,10 +14,10 @@ import (
 )
 
 // Conn is a connection whose Write checks the clocks each time before it gives bytes to the
-// operating system. Until [Conn.SetUpload] is called, it behaves like the connection that it wraps.
+// operating system. Until [Conn.BeginUpload] is called, it behaves like the connection that it wraps.
 type Conn struct {
 	net.Conn
-	upload atomic.Pointer[time.Time]
+	deadline atomic.Pointer[time.Time] // nil if there is none
 }
 
 // Dialer returns a dial function that wraps each connection of dial in a [*Conn].
@@ -47,20 +47,21 @@ func Of(conn net.Conn) *Conn {
 	}
 }
 
-// SetUpload begins an upload with a deadline, after which Write fails. The zero time means no
+// BeginUpload begins an upload with a deadline, after which Write fails. The zero time means no
 // deadline. Linux also drops the connection, with what it has not sent, if the peer acknowledges
 // nothing for as long as the upload may take.
-func (c *Conn) SetUpload(deadline *time.Time) {
+func (c *Conn) BeginUpload(deadline *time.Time) {
 	if deadline.IsZero() {
-		c.upload.Store(nil)
+		c.deadline.Store(nil)
 		return
 	}
-	c.upload.Store(deadline)
+	c.deadline.Store(deadline)
 	boundUnacknowledged(c.Conn, time.Until(*deadline))
 }
 
-// Reuse ends the upload that SetUpload was called for with the same pointer, if no other has begun.
-func (c *Conn) Reuse(deadline *time.Time) { c.upload.CompareAndSwap(deadline, nil) }
+// EndUpload ends the upload that BeginUpload has begun with the same pointer, unless another one has
+// begun since.
+func (c *Conn) EndUpload(deadline *time.Time) { c.deadline.CompareAndSwap(deadline, nil) }
 
 // late reports whether a time has passed by the monotonic clock or by the wall clock. The monotonic
 // clock is never set back; the wall clock counts the time of a suspended machine.
@@ -69,16 +70,14 @@ func late(deadline time.Time) bool {
 	return now.After(deadline) || now.Round(0).After(deadline.Round(0))
 }
 
-func (c *Conn) timeout() error {
-	return &net.OpError{
-		Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.ErrDeadlineExceeded,
-	}
+func (c *Conn) writeError(err error) error {
+	return &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
 // Write writes p, and fails with [os.ErrDeadlineExceeded] once the upload's deadline has passed. If
 // the operating system takes p in several pieces, Write checks the clocks before each.
 func (c *Conn) Write(p []byte) (int, error) {
-	deadline := c.upload.Load()
+	deadline := c.deadline.Load()
 	if deadline == nil {
 		return c.Conn.Write(p)
 	}
@@ -88,7 +87,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 // Close closes the connection. Past the upload's deadline the operating system drops what it has
 // not sent. Before the deadline it goes on sending, as after any Close.
 func (c *Conn) Close() error {
-	if deadline := c.upload.Load(); deadline != nil && late(*deadline) {
+	if deadline := c.deadline.Load(); deadline != nil && late(*deadline) {
 		if tcp, ok := c.Conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
@@ -96,13 +95,13 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// writePieces is write for connections without a file descriptor, and for other systems. Bytes that
-// wait in a Write of the wrapped connection may still be sent past the deadline.
+// writePieces is write for connections without a file descriptor, and for systems other than Unix.
+// Bytes that wait in a Write of the wrapped connection may still be sent past the deadline.
 func (c *Conn) writePieces(p []byte, deadline time.Time) (n int, err error) {
 	const piece = 16 << 10
 	for n < len(p) {
 		if late(deadline) {
-			return n, c.timeout()
+			return n, c.writeError(os.ErrDeadlineExceeded)
 		}
 		m, err := c.Conn.Write(p[n:min(len(p), n+piece)])
 		n += m

@@ -36,7 +36,7 @@ func TestWrite_writesAllBeforeTheDeadline(t *testing.T) {
 	for name, limit := range map[string]time.Time{"a deadline": time.Now().Add(time.Hour), "none": {}} {
 		t.Run(name, func(t *testing.T) {
 			writer, reader := pair(t)
-			writer.SetUpload(&limit)
+			writer.BeginUpload(&limit)
 			sent := bytes.Repeat([]byte("0123456789"), 1_000_000)
 			go func() {
 				_, _ = writer.Write(sent)
@@ -57,7 +57,7 @@ func TestWrite_waitingPastTheDeadline(t *testing.T) {
 	require.NoError(t, reader.(*net.TCPConn).SetReadBuffer(4096)) // so that the system holds little of it
 	require.NoError(t, writer.Conn.(*net.TCPConn).SetWriteBuffer(4096))
 	limit := time.Now().Add(50 * time.Millisecond)
-	writer.SetUpload(&limit)
+	writer.BeginUpload(&limit)
 	const all = 1 << 20
 	ended := make(chan error, 1)
 	go func() {
@@ -85,7 +85,7 @@ func TestWrite_pastTheDeadline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			writer, reader := pair(t)
-			writer.SetUpload(&limit)
+			writer.BeginUpload(&limit)
 			n, err := writer.Write([]byte("late"))
 			require.Zero(t, n)
 			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -108,15 +108,15 @@ func monotonicLater(t time.Time, d time.Duration) time.Time {
 	return t
 }
 
-func TestReuse_endsItsOwnUploadOnly(t *testing.T) {
+func TestEndUpload_endsItsOwnUploadOnly(t *testing.T) {
 	writer, _ := pair(t)
 	first, second := time.Now().Add(-time.Second), time.Now().Add(-time.Second)
-	writer.SetUpload(&first)
-	writer.SetUpload(&second)
-	writer.Reuse(&first)
+	writer.BeginUpload(&first)
+	writer.BeginUpload(&second)
+	writer.EndUpload(&first)
 	_, err := writer.Write([]byte("late"))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	writer.Reuse(&second)
+	writer.EndUpload(&second)
 	_, err = writer.Write([]byte("of the next request"))
 	require.NoError(t, err)
 }

@@ -2,9 +2,8 @@
 // table's keys do.
 package idset
 
-import "iter"
-
-// Set has a bit for each id, in words of 64 neighbors. Make it like a map.
+// Set has a bit for each id, in words of 64 neighbors. The zero value is an empty set to which
+// nothing can be added: create it like a map.
 type Set map[int64]uint64
 
 func place(id int64) (word int64, bit uint64) { return id >> 6, 1 << (id & 63) }
@@ -35,18 +34,5 @@ func (s Set) Remove(id int64) {
 		delete(s, word)
 	default:
 		s[word] = held &^ bit
-	}
-}
-
-// All yields the ids, in no particular order.
-func (s Set) All() iter.Seq[int64] {
-	return func(yield func(int64) bool) {
-		for word, held := range s {
-			for bit := range int64(64) {
-				if held>>bit&1 != 0 && !yield(word<<6|bit) {
-					return
-				}
-			}
-		}
 	}
 }

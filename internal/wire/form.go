@@ -86,12 +86,6 @@ var fields = [...]field{
 		func(f *Form, s string) bool { return parseInt(&f.Receivers, s) }},
 }
 
-// MaxOverhead returns the most bytes that AppendHead and AppendTail append together.
-func (f *Form) MaxOverhead(boundary string) int {
-	const part, values = 72, 256 // the bytes around a value, and of all values other than texts
-	return len(f.ConnectionID) + len(f.Password) + values + (len(fields)+2)*(part+len(boundary))
-}
-
 // AppendHead appends the fields and the header of the file. The package's bytes come next, then the
 // tail.
 func (f *Form) AppendHead(dst []byte, boundary string) []byte {

@@ -15,7 +15,7 @@ import (
 // LineEnd joins the lines of a package's plain form. It does not follow the last line.
 const LineEnd = "\r\n"
 
-// SenderNumeric is what a sender left empty becomes.
+// SenderNumeric is the sender that AppendRecord writes if Sender is empty.
 const SenderNumeric = "numeric"
 
 // The rules that a field of a record can break, each worded to follow the field's name.
@@ -50,22 +50,19 @@ func (r Record) Time() time.Time {
 	return time.Unix(r.At, 0).UTC()
 }
 
-// Field names a field of a Record by the root package's name for it.
-type Field string
-
-// The fields of a Record.
+// The fields of a Record, by the root package's names for them.
 const (
-	FieldID     Field = "ID"
-	FieldTo     Field = "To"
-	FieldFrom   Field = "From"
-	FieldText   Field = "Text"
-	FieldSendAt Field = "SendAt"
+	FieldID     = "ID"
+	FieldTo     = "To"
+	FieldFrom   = "From"
+	FieldText   = "Text"
+	FieldSendAt = "SendAt"
 )
 
 // AppendRecord appends r as one line, without a line end. It changes a receiver and a text exactly
 // as the reference client does. If r breaks a rule, it returns dst unchanged, the field and the
 // rule.
-func AppendRecord(dst []byte, r Record) (line []byte, field Field, rule error) {
+func AppendRecord(dst []byte, r Record) (line []byte, field string, rule error) {
 	switch {
 	case r.ID < 0:
 		return dst, FieldID, ErrNegativeID
@@ -82,7 +79,7 @@ func AppendRecord(dst []byte, r Record) (line []byte, field Field, rule error) {
 		return dst, FieldFrom, rule
 	}
 	line = append(line, ';')
-	if line, rule = appendText(line, r.Text); rule != nil {
+	if line, rule = appendEncodedText(line, r.Text); rule != nil {
 		return dst, FieldText, rule
 	}
 	line = append(line, ';')
@@ -125,10 +122,10 @@ func appendSender(dst []byte, sender string) ([]byte, error) {
 // as a no-break space, stays.
 const trimmed = " \t\n\r\x00\x0b"
 
-// appendText trims the text, writes a line feed as %0A and a semicolon as %3B, and drops tabs and
-// carriage returns. So it has the result of the reference's steps, the first of which replaces CRLF
-// by a line feed.
-func appendText(dst []byte, text string) ([]byte, error) {
+// appendEncodedText trims the text, writes a line feed as %0A and a semicolon as %3B, and drops tabs
+// and carriage returns. The result is that of the reference's own steps: it replaces CRLF with a
+// line feed first, which comes to the same.
+func appendEncodedText(dst []byte, text string) ([]byte, error) {
 	if text == "" || text[0] <= ' ' || text[len(text)-1] <= ' ' {
 		if text = strings.Trim(text, trimmed); text == "" {
 			return dst, ErrEmptyText
@@ -249,26 +246,29 @@ func ParseRecord(line string) (Record, error) {
 	return Record{ID: id, Receiver: receiver, Sender: sender, Text: decodeText(text), At: at}, nil
 }
 
-// AppendText appends the decoded text of a line that AppendRecord has written.
-func AppendText(dst, line []byte) []byte {
+// AppendDecodedText appends the text of a line that AppendRecord has written, decoded.
+func AppendDecodedText(dst, line []byte) []byte {
 	for range 3 {
 		line = line[bytes.IndexByte(line, ';')+1:]
 	}
-	line = line[:bytes.LastIndexByte(line, ';')]
+	return appendDecoded(dst, line[:bytes.LastIndexByte(line, ';')])
+}
+
+func appendDecoded(dst, text []byte) []byte {
 	for {
-		at := bytes.IndexByte(line, '%')
+		at := bytes.IndexByte(text, '%')
 		if at < 0 {
-			return append(dst, line...)
+			return append(dst, text...)
 		}
-		dst = append(dst, line[:at]...)
-		line = line[at:]
+		dst = append(dst, text[:at]...)
+		text = text[at:]
 		switch {
-		case bytes.HasPrefix(line, []byte("%0A")):
-			dst, line = append(dst, '\n'), line[3:]
-		case bytes.HasPrefix(line, []byte("%3B")):
-			dst, line = append(dst, ';'), line[3:]
+		case bytes.HasPrefix(text, []byte("%0A")):
+			dst, text = append(dst, '\n'), text[3:]
+		case bytes.HasPrefix(text, []byte("%3B")):
+			dst, text = append(dst, ';'), text[3:]
 		default:
-			dst, line = append(dst, '%'), line[1:]
+			dst, text = append(dst, '%'), text[1:]
 		}
 	}
 }
@@ -277,8 +277,7 @@ func decodeText(text string) string {
 	if strings.IndexByte(text, '%') < 0 {
 		return text
 	}
-	text = strings.ReplaceAll(text, "%0A", "\n")
-	return strings.ReplaceAll(text, "%3B", ";")
+	return string(appendDecoded(nil, []byte(text)))
 }
 
 // parseNumber parses a whole number from 0, written as on the wire: decimal digits, no sign, no
@@ -292,7 +291,7 @@ func parseNumber(s string) (int64, bool) {
 		return n, err == nil
 	}
 	var n int64
-	for i := range len(s) {
+	for i := range len(s) { // much faster than ParseInt, and replies are mostly numbers
 		if !isDigit(s[i]) {
 			return 0, false
 		}

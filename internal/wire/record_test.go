@@ -20,7 +20,7 @@ func TestAppendRecord_refusesWhatTheWireCannotCarry(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		record wire.Record
-		field  wire.Field
+		field  string
 		rule   error
 	}{
 		{"negative id", with(func(r *wire.Record) { r.ID = -1 }), wire.FieldID, wire.ErrNegativeID},

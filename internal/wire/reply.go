@@ -1,18 +1,14 @@
 package wire
 
 import (
-	"errors"
 	"iter"
 	"strconv"
 	"strings"
 )
 
-// ErrUnreadable means that a reply is neither a MESSAGE nor an ERROR with all its fields.
-var ErrUnreadable = errors.New("the reply can't be read")
-
 const (
 	accepted = "MESSAGE"
-	refused  = "ERROR"
+	rejected = "ERROR"
 )
 
 // Reply is what the gateway said about a package.
@@ -44,7 +40,7 @@ func Numeric(id string) string {
 // AppendReply appends r, whose Code, Text and PackageID must hold no semicolon.
 func AppendReply(dst []byte, r Reply) []byte {
 	if !r.Accepted {
-		return appendFields(dst, refused, r.Code, r.Text)
+		return appendFields(dst, rejected, r.Code, r.Text)
 	}
 	return appendFields(dst, accepted, r.Code, r.Text, r.PackageID, r.Entries)
 }
@@ -60,22 +56,17 @@ func appendFields(dst []byte, fields ...string) []byte {
 }
 
 // ParseReply parses a reply's body. It ignores a byte order mark, surrounding white space and
-// fields after the last known one. The fields after the third may be missing. The Reply shares
-// body's memory. The error is ErrUnreadable.
-func ParseReply(body string) (Reply, error) {
+// fields after the last known one. The fields after the third may be missing. ok is false if body
+// is neither a MESSAGE nor an ERROR, or has fewer fields. The Reply shares body's memory.
+func ParseReply(body string) (r Reply, ok bool) {
 	body = TrimReply(body)
 	fields := strings.SplitN(body, ";", 6)
-	if len(fields) < 3 {
-		return Reply{}, ErrUnreadable
+	if len(fields) < 3 || fields[0] != accepted && fields[0] != rejected {
+		return Reply{}, false
 	}
-	r := Reply{Code: fields[1], Text: fields[2]}
-	switch fields[0] {
-	case refused:
-		return r, nil
-	case accepted:
-		r.Accepted = true
-	default:
-		return Reply{}, ErrUnreadable
+	r = Reply{Accepted: fields[0] == accepted, Code: fields[1], Text: fields[2]}
+	if !r.Accepted {
+		return r, true
 	}
 	if len(fields) > 3 {
 		r.PackageID = fields[3]
@@ -83,7 +74,7 @@ func ParseReply(body string) (Reply, error) {
 	if len(fields) > 4 {
 		r.Entries = fields[4]
 	}
-	return r, nil
+	return r, true
 }
 
 // TrimReply returns body without a byte order mark and surrounding white space.
@@ -97,25 +88,19 @@ func EndsField(body string) bool {
 	return body == "" || strings.ContainsRune(";, \t\r\n", rune(body[len(body)-1]))
 }
 
-// All iterates over the entries as they stand, without the white space around them, and skips empty
-// ones. ParseEntry reads one.
+// All iterates over the entries, without the white space around them, and skips empty ones.
+// ParseEntry parses one.
 func (r Reply) All() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for rest, more := r.Entries, true; more; {
 			var entry string
 			entry, rest, more = strings.Cut(rest, ",")
-			if entry != "" && (!isVisible(entry[0]) || !isVisible(entry[len(entry)-1])) {
-				entry = strings.TrimSpace(entry)
-			}
-			if entry != "" && !yield(entry) {
+			if entry = strings.TrimSpace(entry); entry != "" && !yield(entry) {
 				return
 			}
 		}
 	}
 }
-
-// isVisible reports whether c is ASCII and no white space, as the ends of most entries are.
-func isVisible(c byte) bool { return ' ' < c && c < 0x80 }
 
 // AppendEntry appends e. The caller writes the commas between entries.
 func AppendEntry(dst []byte, e Entry) []byte {
@@ -129,30 +114,22 @@ func AppendEntry(dst []byte, e Entry) []byte {
 // ParseEntry parses one entry. ok is false if it is malformed. The RemoteID is visible ASCII, since
 // it is printed and stored. It shares the memory of s.
 func ParseEntry(s string) (e Entry, ok bool) {
-	id := 0
-	for id < len(s) && isDigit(s[id]) {
-		id++
-	}
-	if id == len(s) || s[id] != ':' {
+	id, rest, _ := strings.Cut(s, ":")
+	remoteID, status, _ := strings.Cut(rest, ":")
+	n, hasID := parseNumber(id)
+	code, hasStatus := parseNumber(status)
+	if !hasID || !hasStatus || code == 0 || code > 999 || !isVisible(remoteID) {
 		return Entry{}, false
 	}
-	remote := id + 1
-	for remote < len(s) && s[remote] != ':' {
-		if s[remote] <= ' ' || s[remote] > '~' {
-			return Entry{}, false
+	return Entry{n, remoteID, int(code)}, true
+}
+
+// isVisible reports whether s is visible ASCII.
+func isVisible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
 		}
-		remote++
 	}
-	if remote >= len(s)-1 || len(s)-remote-1 > 3 {
-		return Entry{}, false
-	}
-	if e.ID, ok = parseNumber(s[:id]); !ok {
-		return Entry{}, false
-	}
-	status, ok := parseNumber(s[remote+1:])
-	if !ok || status == 0 {
-		return Entry{}, false
-	}
-	e.RemoteID, e.Status = s[id+1:remote], int(status)
-	return e, true
+	return true
 }

@@ -2,6 +2,11 @@
 
 package deadline
 
-import "time"
+import (
+	"net"
+	"time"
+)
 
 func (c *Conn) write(p []byte, deadline time.Time) (int, error) { return c.writePieces(p, deadline) }
+
+func boundUnacknowledged(net.Conn, time.Duration) {}

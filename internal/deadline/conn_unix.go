@@ -5,6 +5,7 @@ package deadline
 import (
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -24,7 +25,7 @@ func (c *Conn) write(p []byte, deadline time.Time) (n int, err error) {
 	err = raw.Write(func(fd uintptr) (done bool) {
 		for n < len(p) {
 			if late(deadline) {
-				failed = c.timeout()
+				failed = c.writeError(os.ErrDeadlineExceeded)
 				return true
 			}
 			m, err := syscall.Write(int(fd), p[n:])
@@ -34,10 +35,7 @@ func (c *Conn) write(p []byte, deadline time.Time) (n int, err error) {
 			case syscall.EAGAIN:
 				return false // called again once the peer takes more
 			default:
-				failed = &net.OpError{
-					Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(),
-					Err: os.NewSyscallError("write", err),
-				}
+				failed = c.writeError(os.NewSyscallError("write", err))
 				return true
 			}
 		}
@@ -47,4 +45,24 @@ func (c *Conn) write(p []byte, deadline time.Time) (n int, err error) {
 		return n, failed
 	}
 	return n, err
+}
+
+const tcpUserTimeout = 0x12 // TCP_USER_TIMEOUT of linux/tcp.h
+
+// boundUnacknowledged makes Linux drop a connection, with what it has not sent, once the peer has
+// acknowledged nothing for d. By default it tries for about 15 minutes. Other systems have no such
+// option.
+func boundUnacknowledged(conn net.Conn, d time.Duration) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok || runtime.GOOS != "linux" {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	milliseconds := min(max(d.Milliseconds(), 1), 1<<31-1)
+	_ = raw.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(milliseconds))
+	})
 }
