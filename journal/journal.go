@@ -20,7 +20,7 @@
 //   - result, status, remote: the gateway's statuses of ids in doubt, and its own ids for them, or
 //     0 if there is none.
 //   - not-sent: these ids were in doubt and were not sent.
-//   - by, reason: a person has found out what this line says.
+//   - by, reason: who found out what this line says, and how.
 //   - forget: these ids had failed and may be sent again.
 //   - campaign: what the journal belongs to.
 //
@@ -35,6 +35,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -90,7 +91,7 @@ type File struct {
 	lines  lines
 	states states
 	inRun  bool  // something was intended since Open
-	err    error // why every call fails, even Known: ErrMoved or errClosed
+	err    error // why every call except Close fails, even Known: ErrMoved or errClosed
 }
 
 // Open opens the journal at path, or makes one if there is no file or an empty one. Close it when
@@ -153,7 +154,7 @@ func (j *File) open() (err error) {
 	if err := j.replay(); err != nil {
 		return err
 	}
-	if err := makePrivate(j.file, info.Mode()); err != nil { // it is a journal
+	if err := makePrivate(j.file, info.Mode()); err != nil { // only now that it is known to be a journal
 		return fmt.Errorf("others can read the journal, and that can't be changed: %w", err)
 	}
 	if err := j.file.Sync(); err != nil { // the lines that were read may not have been synced
@@ -243,7 +244,7 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 
 // Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails if one of
 // them is not new or comes twice. It fails with [ErrMoved] if the file is no longer at its path,
-// and so does every later call. It takes at most 1,048,576 ids.
+// and so does every later call except Close. It takes at most 1,048,576 ids.
 func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -293,14 +294,14 @@ func newResolved(results []smslink.Result, notSent []int64) *record {
 	return r
 }
 
-// plainNumber returns a remote id that is a number, as the gateway's are, and 0 for any other. A
-// number that starts with 0 may be a receiver.
+// plainNumber returns a remote id that is a number of up to 19 digits, as the gateway's are, and 0
+// for any other. A number that starts with 0 may be a receiver.
 func plainNumber(remoteID string) uint64 {
-	const most = len("9999999999999999999") // which 64 bits hold
-	if n, rest := parseDigits(remoteID); rest == "" && len(remoteID) <= most && !strings.HasPrefix(remoteID, "0") {
-		return n
+	n, err := strconv.ParseUint(remoteID, 10, 64)
+	if err != nil || len(remoteID) > 19 || strings.HasPrefix(remoteID, "0") {
+		return 0
 	}
-	return 0
+	return n
 }
 
 // InDoubt returns the messages in doubt, ordered by id.
@@ -311,14 +312,13 @@ func (j *File) InDoubt() []Doubt {
 }
 
 // Resolve records what a person has found out about messages in doubt, for example from the
-// account's reports. Messages in sent are recorded with their Status, or with
-// [smslink.StatusSuccess] if it is [smslink.StatusUnreported]. They are not sent again, unless they
-// are recorded as failed and given to [File.Forget]. Messages in notSent are new, so the next
-// stream sends them: if that is wrong, they are sent twice. Each list has at most 1,048,576 ids. Do
-// not call Resolve while a stream uses the journal: the messages that it is uploading are in doubt,
-// too.
+// account's reports. A message in sent is recorded with its Status; [smslink.StatusUnreported], the
+// zero value, means [smslink.StatusSuccess]. It is not sent again, unless it is recorded as failed
+// and given to [File.Forget]. Messages in notSent are new, so the next stream sends them: if that
+// is wrong, they are sent twice. Each list has at most 1,048,576 ids. Do not call Resolve while a
+// stream uses the journal: the messages that it is uploading are in doubt, too.
 //
-// The journal keeps by, the person's name, of 1 to 200 bytes, and reason, of 1 to 1,000 bytes.
+// The journal keeps the person's name (by, 1 to 200 bytes) and the reason (1 to 1,000 bytes).
 // Control characters in them become spaces. They should hold no phone number and no text of a
 // message.
 //

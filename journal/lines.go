@@ -93,7 +93,7 @@ func notFirst(found []byte) error {
 	case bytes.HasPrefix(payload, []byte(version+lineEnd[:1])):
 		return corrupt(1)
 	case bytes.HasPrefix(payload, []byte(family)), bytes.HasPrefix(payload, []byte(`{"smslink-journal":`)):
-		return fmt.Errorf("%w of this version of smslink, but of another one, which alone can read it", ErrNotJournal)
+		return fmt.Errorf("%w of this version of smslink; open it with the version that wrote it", ErrNotJournal)
 	default:
 		return fmt.Errorf("%w, and left as it was; name another file", ErrNotJournal)
 	}
@@ -164,7 +164,7 @@ func (l *lines) add(r *record) error {
 		return err
 	case size != l.size:
 		l.broken = fmt.Errorf("another program has changed the journal while it was open: "+
-			"it has %d bytes instead of %d; what it lacks would be sent again", size, l.size)
+			"it has %d bytes instead of %d; restore the file before sending again", size, l.size)
 		return l.broken
 	}
 	var sum uint32

@@ -11,7 +11,7 @@ const maxList = 1 << 20
 
 // number is an element of a list. Steps are computed in uint64, and wrap.
 type number interface {
-	~int64 | ~uint64 | smslink.Status
+	int64 | uint64 | smslink.Status
 }
 
 // appendList appends a list that is not empty: its first number and then the steps from one number
@@ -74,7 +74,7 @@ func parseList[N number](dst []N, text []byte) (list []N, ok bool) {
 }
 
 // parseDigits reads the number that text begins with.
-func parseDigits[T []byte | string](text T) (n uint64, rest T) {
+func parseDigits(text []byte) (n uint64, rest []byte) {
 	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' {
 		n = 10*n + uint64(text[0]-'0')
 		text = text[1:]

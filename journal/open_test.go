@@ -216,7 +216,7 @@ func TestOpen_refusesAnotherVersionByName(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		_, err := journal.Open(path)
 		require.ErrorIs(t, err, journal.ErrNotJournal)
-		require.ErrorContains(t, err, "another one, which alone can read it")
+		require.ErrorContains(t, err, "of this version of smslink; open it with the version that wrote it")
 		after, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, content, string(after))

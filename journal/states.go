@@ -17,7 +17,7 @@ type Doubt struct {
 	Since time.Time // when it was intended
 }
 
-// Run is what was sent between an Open and a Close. A session that sends nothing is no run.
+// Run is what was sent between an Open and a Close. A session that sends nothing is not a run.
 type Run struct {
 	Start, End       time.Time // the first Intend, and the last Intend or Record
 	Accepted, Failed int       // messages
@@ -44,7 +44,7 @@ type Resolution struct {
 
 // states are the contents of the records. An id is in doubt, has a result, or is new.
 type states struct {
-	doubt  map[int64]int64          // id to Unix seconds since when it is in doubt
+	doubt  map[int64]int64          // id to when it was intended, in Unix seconds
 	remote map[int64]uint64         // id with a result to the remote id; 0 if the message has none
 	failed map[int64]smslink.Status // id with a result other than StatusSuccess to the status
 
@@ -128,10 +128,11 @@ func (s *states) check(r *record) error {
 			kinds++
 		}
 	}
-	switch {
-	case kinds != 1, r.run && !intends, intends && !r.run && len(s.runs) == 0,
-		r.by != "" && !resolves, (r.by == "") != (r.reason == ""),
-		len(r.result) != len(r.status), len(r.result) != len(r.remote):
+	isValid := kinds == 1 &&
+		(intends || !r.run) && (!intends || r.run || len(s.runs) > 0) &&
+		(resolves || r.by == "") && (r.by == "") == (r.reason == "") &&
+		len(r.result) == len(r.status) && len(r.result) == len(r.remote)
+	if !isValid {
 		return errShape
 	}
 	if n := max(len(r.intend), len(r.result), len(r.notSent), len(r.forget)); n > maxList {
@@ -155,7 +156,7 @@ func (s *states) checkIntended(ids []int64) error {
 func (s *states) checkResolved(r *record) error {
 	for i, status := range r.status {
 		if status.Outcome() == smslink.OutcomeInDoubt {
-			return fmt.Errorf("message %d: a result of status %d leaves it in doubt, so that it can't be recorded",
+			return fmt.Errorf("message %d: a result of status %d leaves it in doubt, so it can't be recorded",
 				r.result[i], int(status))
 		}
 	}
@@ -174,7 +175,7 @@ func (s *states) checkResolved(r *record) error {
 func (s *states) checkForgotten(ids []int64) error {
 	for _, id := range ids {
 		if _, ok := s.failed[id]; !ok {
-			return fmt.Errorf("message %d has not failed, so that it can't be forgotten", id)
+			return fmt.Errorf("message %d has not failed, so it can't be forgotten", id)
 		}
 	}
 	return checkRepeated(ids)
