@@ -32,7 +32,8 @@ func Fold(text string) string {
 }
 
 // FoldIfFewer returns the folded text if that takes fewer SMS, else the text unchanged: a text that
-// fits in one SMS keeps its ă and ș. It measures the text as it is sent: trimmed and without tabs.
+// fits in one SMS keeps its ă and ș. It measures the text as the gateway gets it: trimmed, and
+// without tabs and carriage returns. The folded text is returned in that form.
 func FoldIfFewer(text string) string {
 	sent := asSent(text)
 	measured := Measure(sent)
@@ -54,6 +55,8 @@ func asSent(text string) string {
 	return text
 }
 
+// fold returns the folded text, and whether characters may be replaced by several without costing a
+// segment.
 func fold(text string) (folded string, expand bool) {
 	folded = apply(text, true)
 	switch {
@@ -172,7 +175,7 @@ func (f *folder) replacement(r rune, start int) (to string, ok bool) {
 		return "", false
 	case (r == '²' || r == '³') && isLetter(f.last): // m², but not 10²
 		return string(r - '²' + '2'), true
-	case !f.begun && isInvisible(r):
+	case !f.begun && isDirectionMark(r):
 		return "", true
 	}
 	to, ok = nearest(r)
@@ -238,12 +241,12 @@ func clings(r rune) bool {
 		return true
 	}
 	to, ok := nearest(r)
-	return ok && to == "" || isInvisible(r)
+	return ok && to == "" || isDirectionMark(r)
 }
 
-// isInvisible reports whether r is a mark of writing direction, such as phones put around a copied
-// number. Next to right-to-left text it has a meaning, and stays.
-func isInvisible(r rune) bool {
+// isDirectionMark reports whether r is a mark of writing direction, such as phones put around a
+// copied number, or U+180E. Next to right-to-left text it has a meaning, and stays.
+func isDirectionMark(r rune) bool {
 	return r == '\u061c' || r == '\u180e' || r == '\u200e' || r == '\u200f' ||
 		'\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
 }

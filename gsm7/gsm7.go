@@ -28,7 +28,8 @@ type Alphabet int
 const (
 	// GSM7 is the GSM 7-bit default alphabet with its extension table.
 	GSM7 Alphabet = iota
-	// UCS2 has units of 16 bits, for all other texts. An emoji takes two units.
+	// UCS2 has units of 16 bits, for all other texts. A character above U+FFFF, as most emoji are,
+	// takes two.
 	UCS2
 )
 
@@ -63,8 +64,8 @@ type Measurement struct {
 // counts as U+FFFD, which is not in the GSM alphabet.
 //
 // A character of two units is not split between segments, so a segment may end one unit short. Give
-// Measure the text as it is sent, trimmed and without tabs, as smslink's Package.Messages returns
-// it.
+// Measure the text as the gateway gets it, trimmed and without tabs and carriage returns. smslink's
+// Package.Messages returns it so.
 func Measure(text string) Measurement {
 	m := Measurement{Alphabet: GSM7}
 	size, runes, units := septets(text)
@@ -148,7 +149,7 @@ func utf16Units(text string, at int) (runes, units int) {
 }
 
 // shortRunes counts characters of one and two bytes from offset at, eight bytes at a time. It stops
-// at any other character, at invalid UTF-8, and in texts of less than eight bytes. It counts all of
+// at any other character, at invalid UTF-8, and in texts of fewer than eight bytes. It counts all of
 // a Romanian, Greek or Russian text.
 func shortRunes(text string, at int) (size, runes int) {
 	const (

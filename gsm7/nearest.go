@@ -1,16 +1,12 @@
 package gsm7
 
-// fullWidth is ASCII from ! to ~.
-const fullWidth = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
-
 // nearest returns the replacement, in the GSM alphabet, for a character that is not in it. It may
 // have several characters, or none for a character of no width. Characters whose replacement would
 // change the meaning have none: 1½ is not 11/2, and 10² not 102; º is often a ş that was read in
 // the wrong code page; a backtick may be part of a code.
 func nearest(r rune) (string, bool) {
-	if '\uff01' <= r && r <= '\uff5e' { // the full width forms of ASCII
-		at := r - '\uff01'
-		return fullWidth[at : at+1], r != '｀'
+	if '！' <= r && r <= '～' { // the full width forms of ASCII
+		return string(r - '！' + '!'), r != '｀'
 	}
 	switch r {
 	case '\u00ad', '\u200b', '\u2060', '\ufeff': // soft hyphen, zero width spaces, word joiner
@@ -108,8 +104,8 @@ func nearest(r rune) (string, bool) {
 	case 'ǌ':
 		return "nj", true
 
-	// Latin letters with marks: the letter, with the first of its marks that the alphabet has it
-	// with.
+	// Latin letters with marks become the plain letter, or the letter with the first of its marks
+	// that the alphabet has on it.
 	case 'À', 'Á', 'Â', 'Ã', 'Ā', 'Ă', 'Ą', 'Ǎ', 'Ǡ', 'Ȁ', 'Ȃ', 'Ȧ', 'Ḁ',
 		'Ạ', 'Ả', 'Ấ', 'Ầ', 'Ẩ', 'Ẫ', 'Ậ', 'Ắ', 'Ằ', 'Ẳ', 'Ẵ', 'Ặ':
 		return "A", true
