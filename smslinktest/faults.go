@@ -247,8 +247,10 @@ func Trickle(pause time.Duration) Fault {
 // [smslink.ErrUnreadableReply].
 func EndlessReply() Fault {
 	return Fault{Name: "endless-reply", serve: func(x *exchange) {
-		for err := error(nil); err == nil && x.g.closing.Err() == nil; x.reply = []byte(",0:0:3") {
-			_, err = x.w.Write(x.reply)
+		for piece := x.reply; x.g.closing.Err() == nil; piece = []byte(",0:0:3") {
+			if _, err := x.w.Write(piece); err != nil {
+				return
+			}
 		}
 	}}
 }

@@ -10,12 +10,12 @@
 //
 // Other uploads are rejected:
 //
-//   - ERROR 1 if the form is wrong
+//   - ERROR 1 if the form is wrong, or the package has over 32 MiB
 //   - ERROR 2 for another connection id
 //   - ERROR 7 for another password, and ERROR 6 after several of them
 //   - ERROR 15 if a message is scheduled for a time in the past
 //   - ERROR 900, a code of its own, for a package that does not match its form, has over 200,000
-//     messages, or has over 32 MiB, or 64 MiB when decoded
+//     messages, or decodes to over 64 MiB
 //
 // The live gateway's wording is unknown. So is what it does if a package repeats a local id; this
 // gateway takes both messages.
@@ -57,9 +57,9 @@ type Options struct {
 	ConnectionID string
 	Password     string
 
-	// BanAfter is the number of wrong passwords in a row after which every upload is rejected
-	// with ERROR 6, until [Gateway.Reset]. 0 means 5; a negative number means never. The live
-	// gateway's number is unknown.
+	// BanAfter is the number of wrong passwords in a row after which every request is rejected
+	// with ERROR 6, until [Gateway.Reset]. Uploads, balances and the blacklist count alike. 0
+	// means 5; a negative number means never. The live gateway's number is unknown.
 	BanAfter int
 
 	// Senders are the senders that are approved for the account, besides
@@ -256,9 +256,6 @@ func (g *Gateway) serveBulk(w http.ResponseWriter, r *http.Request) {
 	}
 	writeReply(w, body)
 }
-
-// closingGrace is how long an upload may still take once Close is called.
-const closingGrace = time.Second
 
 func writeReply(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

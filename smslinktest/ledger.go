@@ -11,9 +11,9 @@ import (
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
-// Upload is one upload, taken or not. If its form could not be read, it has a Rejection and only
-// the fields before the first wrong one. Uploads that meet a fault before they are read are not
-// recorded.
+// Upload is one upload, taken or not. If its form could not be read, it has a Rejection, and the
+// fields after the first invalid one are empty. Uploads that meet a fault before they are read are
+// not recorded.
 type Upload struct {
 	Time           time.Time
 	Test           bool   // it asked for test mode
@@ -26,7 +26,7 @@ type Upload struct {
 	Fault          string // the Name of the fault that it met; empty if it met none
 
 	// Fields are the form's fields as received, in order, without the password and the package, up
-	// to the first invalid field.
+	// to and including the first invalid field.
 	Fields []Field
 }
 
@@ -37,7 +37,7 @@ type Field struct{ Name, Value string }
 type Message struct {
 	Time      time.Time // when it was taken
 	PackageID string
-	RemoteID  string // even if the reply omits the message; see Options.ZeroTestIDs
+	RemoteID  string // set even if the reply omits the message; 0 in test mode with Options.ZeroTestIDs
 	Status    smslink.Status
 	Test      bool // the upload asked for test mode
 
@@ -71,7 +71,7 @@ type state struct {
 	faults   []Fault       // injected and not yet met
 	requests int           // uploads begun
 	changed  chan struct{} // closed and replaced when any of this changes
-	batch    *batch        // delivery reports
+	reports  *reporting
 
 	blacklist    map[string]bool // by the number in E.164
 	unsubscribed int             // unsubscriptions so far
@@ -81,7 +81,7 @@ func newState(closing context.Context) state {
 	return state{
 		credit:    Unlimited,
 		changed:   make(chan struct{}),
-		batch:     newBatch(closing),
+		reports:   newReporting(closing),
 		blacklist: map[string]bool{},
 	}
 }
@@ -106,7 +106,7 @@ func (g *Gateway) Uploads() []Upload {
 func (g *Gateway) Reset() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.batch.cancel()
+	g.reports.cancel()
 	fresh := newState(g.closing)
 	fresh.credit = g.credit
 	close(g.changed)

@@ -33,6 +33,12 @@ func TestGateway_boundsABomb(t *testing.T) {
 	}
 }
 
+func TestGateway_boundsThePackage(t *testing.T) {
+	gateway := newGateway(t, nil)
+	u := newUpload(gateway, 0, onePlain, strings.Repeat("x", 32<<20+1))
+	require.Equal(t, "ERROR;1;field Package: longer than 33554432 bytes", u.post(t))
+}
+
 // An upload of 65 kB with three million lines takes no more memory than its plain form, whatever
 // its Receivers says.
 func TestGateway_boundsTinyLines(t *testing.T) {

@@ -31,8 +31,9 @@ type Reports struct {
 	// later, it is the time between its SendAt and its report.
 	Delay time.Duration
 
-	// Client makes the callbacks; nil means a client of the gateway's own. Each callback may
-	// take 10 seconds. Those of a package are made one after another.
+	// Client makes the callbacks, including those of [Webhooks]; nil means a client of the
+	// gateway's own. Each callback may take 10 seconds. Those of a package are made one after
+	// another.
 	Client *http.Client
 
 	// Undelivered reports whether a message is reported as not delivered, status 0. Nil means
@@ -69,10 +70,11 @@ func (g *Gateway) find(remoteID string) *Message {
 // Delivery. If a report of the message is still to come, it is dropped.
 //
 // Deliver returns the error of the callback. It is an error if no message has that remote id, or if
-// the message gets no reports: because its status is not [smslink.StatusSuccess], or in test mode.
+// the message gets no reports: its status is not [smslink.StatusSuccess], or it was sent in test
+// mode.
 func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) error {
 	g.mu.Lock()
-	batch := g.batch
+	reports := g.reports
 	var m Message
 	found := g.find(remoteID)
 	if found != nil {
@@ -83,38 +85,39 @@ func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) 
 	case found == nil:
 		return fmt.Errorf("smslink: test gateway: no message has the remote id %q", remoteID)
 	case !m.reportable():
-		return fmt.Errorf("smslink: test gateway: message %s was not accepted for sending, or in test mode", remoteID)
+		return fmt.Errorf("smslink: test gateway: message %s gets no delivery report: "+
+			"it was not accepted for sending, or was sent in test mode", remoteID)
 	}
-	return g.deliver(ctx, batch, m, delivered)
+	return g.deliver(ctx, reports, m, delivered)
 }
 
 func (m *Message) reportable() bool { return m.Status == smslink.StatusSuccess && !m.Test }
 
 // deliver makes a report and records it. It records nothing if the gateway was reset meanwhile.
-func (g *Gateway) deliver(ctx context.Context, batch *batch, m Message, delivered bool) error {
+func (g *Gateway) deliver(ctx context.Context, reports *reporting, m Message, delivered bool) error {
 	err := g.report(ctx, m, delivered)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.batch == batch {
+	if g.reports == reports {
 		g.find(m.RemoteID).Delivery = &Delivery{Time: g.now(), Delivered: delivered, Err: err}
 		g.notify()
 	}
 	return err
 }
 
-// batch is a gateway's delivery reports since its start or last Reset. The gateway's mutex guards
-// it.
-type batch struct {
+// reporting is a gateway's delivery reports since its start or last Reset. The gateway's mutex
+// guards it.
+type reporting struct {
 	ctx     context.Context //nolint:containedctx // of the callbacks
 	cancel  context.CancelFunc
 	pending int     // number of reports to come
-	lost    []error // of failed callbacks
+	failed  []error // of callbacks
 }
 
-func newBatch(closing context.Context) *batch {
-	b := new(batch)
-	b.ctx, b.cancel = context.WithCancel(closing)
-	return b
+func newReporting(closing context.Context) *reporting {
+	r := new(reporting)
+	r.ctx, r.cancel = context.WithCancel(closing)
+	return r
 }
 
 // due is a report to come.
@@ -125,13 +128,13 @@ type due struct {
 }
 
 // schedule starts a goroutine that makes the reports of the messages from first on. It ends with
-// them or with their batch. The caller holds the mutex.
+// them, or with a Reset or Close. The caller holds the mutex.
 func (g *Gateway) schedule(first int) {
 	if g.opts.Reports == nil || g.opts.Reports.Manual || g.closing.Err() != nil {
 		return
 	}
-	batch, start, now := g.batch, time.Now(), g.now()
-	var reports []due
+	reports, start, now := g.reports, time.Now(), g.now()
+	var all []due
 	for i, m := range g.messages[first:] {
 		if !m.reportable() {
 			continue
@@ -141,31 +144,31 @@ func (g *Gateway) schedule(first int) {
 			report.later = true
 			report.after = max(m.SendAt.Sub(now), m.SendAt.Sub(now)+report.after) // the sum may overflow
 		} else {
-			batch.pending++
+			reports.pending++
 		}
-		reports = append(reports, report)
+		all = append(all, report)
 	}
-	slices.SortStableFunc(reports, func(a, b due) int { return cmp.Compare(a.after, b.after) })
+	slices.SortStableFunc(all, func(a, b due) int { return cmp.Compare(a.after, b.after) })
 	g.background.Go(func() {
-		for _, report := range reports {
+		for _, report := range all {
 			timer := time.NewTimer(time.Until(start.Add(report.after)))
 			select {
 			case <-timer.C:
-			case <-batch.ctx.Done():
+			case <-reports.ctx.Done():
 				timer.Stop()
 			}
-			if batch.ctx.Err() != nil {
+			if reports.ctx.Err() != nil {
 				return
 			}
-			g.reportDue(batch, report)
+			g.reportDue(reports, report)
 		}
 	})
 }
 
 // reportDue makes one report that is due, unless Deliver was faster.
-func (g *Gateway) reportDue(batch *batch, report due) {
+func (g *Gateway) reportDue(reports *reporting, report due) {
 	g.mu.Lock()
-	if g.batch != batch {
+	if g.reports != reports {
 		g.mu.Unlock()
 		return
 	}
@@ -174,30 +177,30 @@ func (g *Gateway) reportDue(batch *batch, report due) {
 	var err error
 	if m.Delivery == nil {
 		undelivered := g.opts.Reports.Undelivered
-		err = g.deliver(batch.ctx, batch, m, undelivered == nil || !undelivered(m))
+		err = g.deliver(reports.ctx, reports, m, undelivered == nil || !undelivered(m))
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !report.later {
-		batch.pending--
+		reports.pending--
 		if err != nil {
-			batch.lost = append(batch.lost, err)
+			reports.failed = append(reports.failed, err)
 		}
 	}
 	g.notify()
 }
 
 // WaitReports waits until no delivery report is to come, except those of messages that are
-// scheduled for later. If callbacks failed or were not answered
-// with a 2xx, it returns their errors, joined; they quote no URL. If ctx is done or the gateway is
-// closed first, it returns the cause of ctx, or an error that says that the gateway was closed.
+// scheduled for later. If callbacks failed or were not answered with a 2xx, it returns their
+// errors, joined; they quote no URL. If ctx is done or the gateway is closed first, it returns the
+// cause of ctx, or an error that says that the gateway was closed.
 func (g *Gateway) WaitReports(ctx context.Context) error {
-	var lost error
+	var failed error
 	err := g.wait(ctx, func() bool {
-		lost = errors.Join(g.batch.lost...)
-		return g.batch.pending == 0
+		failed = errors.Join(g.reports.failed...)
+		return g.reports.pending == 0
 	})
-	return cmp.Or(err, lost)
+	return cmp.Or(err, failed)
 }
 
 // report makes the callbacks of one report.
@@ -221,9 +224,9 @@ func (g *Gateway) report(ctx context.Context, m Message, delivered bool) error {
 }
 
 func (g *Gateway) reportValues(m Message, delivered bool) url.Values {
-	status, words := "1", "DELIVRD"
+	status, text := "1", "DELIVRD"
 	if !delivered {
-		status, words = "0", "UNDELIV"
+		status, text = "0", "UNDELIV"
 	}
 	values := url.Values{
 		"message_id": {m.RemoteID},
@@ -233,7 +236,7 @@ func (g *Gateway) reportValues(m Message, delivered bool) url.Values {
 	if g.opts.Reports.Optional {
 		values.Set("network_id", "1") // Vodafone [public]
 		values.Set("network_type", "national")
-		values.Set("delivery_report", words)
+		values.Set("delivery_report", text)
 		values.Set("connection_id", g.ConnectionID)
 		values.Set("message_count", strconv.Itoa(m.Segments))
 	}

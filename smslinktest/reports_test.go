@@ -307,7 +307,7 @@ func TestDeliver_onlyOfWhatWasAccepted(t *testing.T) {
 	resp, err := client.Send(context.Background(), packageOf(t, nil, 2))
 	require.NoError(t, err)
 	for _, remoteID := range []string{failed, resp.Results[0].RemoteID} {
-		require.ErrorContains(t, gateway.Deliver(t.Context(), remoteID, true), "was not accepted for sending, or in test mode")
+		require.ErrorContains(t, gateway.Deliver(t.Context(), remoteID, true), "it was not accepted for sending, or was sent in test mode")
 		require.Nil(t, deliveryOf(t, gateway, remoteID))
 	}
 	for _, remoteID := range []string{"", "x", "0", "220000003", "0220000001", "+220000001", "-1", "99999999999999999999"} {

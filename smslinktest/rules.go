@@ -38,7 +38,7 @@ func failing(receivers []string, status smslink.Status) Rule {
 	}
 }
 
-// phone returns a receiver in E.164 form, or as it is if it is not certainly a phone number.
+// phone returns a receiver in E.164 form, or unchanged if [smslink.E164] does not take it.
 func phone(receiver string) string {
 	if number, err := smslink.E164(receiver); err == nil {
 		return number

@@ -92,8 +92,8 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message,
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // readForm reads the form and the package. It checks the credentials before it reads the package.
-// If it fails, it discards the rest of the body, so that the client has written all when the answer
-// comes.
+// If a field is wrong, it discards the rest of the body, so that the client has written everything
+// when the answer comes.
 func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, packed []byte, err error) {
 	if _, err := strconv.ParseUint(r.URL.Query().Get("timestamp"), 10, 63); err != nil {
 		return form{}, nil, errors.New("query timestamp: not Unix seconds")
@@ -135,6 +135,9 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request) (read form, p
 	}
 	return read, packed, err
 }
+
+// closingGrace is how long an upload may still take once Close is called.
+const closingGrace = time.Second
 
 // guardedBody is a request's body that fails if reading it takes too long.
 type guardedBody struct {

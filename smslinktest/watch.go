@@ -7,8 +7,8 @@ import (
 )
 
 // WaitMessages waits until at least n messages are taken, and returns all messages. If ctx is done
-// or the gateway is closed first, it returns the messages so far and an error, which for a context
-// is its cause.
+// or the gateway is closed first, it returns the messages so far and an error: the cause of ctx, or
+// that the gateway was closed.
 func (g *Gateway) WaitMessages(ctx context.Context, n int) (messages []Message, err error) {
 	err = g.wait(ctx, func() bool {
 		messages = slices.Clone(g.messages)

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,15 +18,15 @@ import (
 
 // Webhooks are the URLs of a program that receives unsubscriptions and replies. Their parameters
 // are those that the vendor describes [public]. A callback that fails, or is not answered with a
-// 2xx, is made twice more, at once. The live gateway does so after a 4xx or 5xx, within two hours
-// [public].
+// 2xx, is repeated immediately, up to twice. The live gateway repeats it within two hours, after a
+// connection error or a status from 400 to 599 [public].
 type Webhooks struct {
 	Unsubscriptions string // called by GET; empty means that nothing is called
 	Replies         string // called as RepliesBy says; empty means that nothing is called
 	RepliesBy       string // ByGet, ByPost or ByJSON; empty means ByGet
 }
 
-// How a callback has its parameters.
+// How a callback carries its parameters.
 const (
 	ByGet  = "GET"  // in the query
 	ByPost = "POST" // in the form of a POST
@@ -84,19 +83,6 @@ func (g *Gateway) Reply(ctx context.Context, number, text string) (answer string
 		return "", fmt.Errorf("smslink: test gateway: reply: %w", err)
 	}
 	return answer, nil
-}
-
-// Blacklist returns the numbers on the account's blacklist, in E.164, sorted.
-func (g *Gateway) Blacklist() []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Sorted(maps.Keys(g.blacklist))
-}
-
-func (g *Gateway) isBlacklisted(number string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.blacklist[number]
 }
 
 func (g *Gateway) person(number string) (string, error) {

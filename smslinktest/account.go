@@ -1,7 +1,9 @@
 package smslinktest
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/internal/wire"
@@ -54,7 +56,6 @@ func (g *Gateway) serveBlacklist(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) changeBlacklist(mode, number string) wire.Reply {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	defer g.notify()
 	listed := g.blacklist[number]
 	switch {
 	case mode == "blacklist-verify" && listed:
@@ -65,12 +66,27 @@ func (g *Gateway) changeBlacklist(mode, number string) wire.Reply {
 		return wire.Reply{Code: "14", Text: "already blacklisted"}
 	case mode == "blacklist-add":
 		g.blacklist[number] = true
+		g.notify()
 		return wire.Reply{Accepted: true, Code: "1", Text: "added"}
 	case mode == "blacklist-remove" && !listed:
 		return wire.Reply{Code: "12", Text: "not blacklisted"}
 	case mode == "blacklist-remove":
 		delete(g.blacklist, number)
+		g.notify()
 		return wire.Reply{Accepted: true, Code: "1", Text: "removed"}
 	}
 	return wire.Reply{Code: codeUnknownMode, Text: "unknown mode"}
+}
+
+// Blacklist returns the numbers on the account's blacklist, in E.164, sorted.
+func (g *Gateway) Blacklist() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.blacklist))
+}
+
+func (g *Gateway) isBlacklisted(number string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.blacklist[number]
 }
