@@ -23,7 +23,7 @@ func remind(ctx context.Context, client *smslink.Client, db *sql.DB, journalFile
 		for result, err := range batch.Results() {
 			if _, err := db.ExecContext(ctx, `UPDATE invoice SET sms = ?, remote = ? WHERE id = ?`,
 				smslink.OutcomeOf(err).String(), result.RemoteID, result.ID); err != nil {
-				return 0, err // the journal has the results of the rest, and another run keeps them
+				return 0, err // the journal has the other results, and the next run stores them
 			}
 		}
 	}

@@ -221,11 +221,5 @@ func waitEnded(ctx context.Context, box *outbox.Outbox, keys []string) ([]outbox
 
 // isOpen reports whether the message has not ended, or was accepted and has no report yet.
 func isOpen(r outbox.Record) bool {
-	switch r.State {
-	case outbox.Accepted:
-		return r.Report == nil
-	case outbox.Failed, outbox.OptedOut:
-		return false
-	}
-	return true
+	return r.State != outbox.Failed && r.State != outbox.OptedOut && (r.State != outbox.Accepted || r.Report == nil)
 }

@@ -15,8 +15,8 @@ const tables = `
 	CREATE TABLE sent (id INTEGER PRIMARY KEY, remote TEXT, status TEXT NOT NULL);
 	CREATE TABLE report (remote TEXT, at INTEGER, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));`
 
-// newMux returns a mux that receives delivery reports at the URL that is set in the SMSLink account,
-// https://shop.example/sms/reports/<secret>. A report that comes again changes nothing.
+// newMux returns a mux that receives delivery reports at the URL that is set in the SMSLink
+// account, https://shop.example/sms/reports/<secret>. A report that comes again changes nothing.
 func newMux(db *sql.DB, secret string) (*http.ServeMux, error) {
 	handler, err := webhook.Reports(secret, func(ctx context.Context, r webhook.Report) error {
 		_, err := db.ExecContext(ctx, `INSERT INTO report (remote, at, delivered) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,

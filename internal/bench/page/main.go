@@ -1,5 +1,5 @@
-// Command page measures what docs/performance.md shows, and writes its tables and pictures. Run it
-// from the repository's root, on a quiet machine:
+// Command page measures the parts of docs/performance.md that begin with "Measured on", and writes
+// their tables and pictures. Run it from the repository's root, on a quiet machine:
 //
 //	go run ./internal/bench/page                 # all of it, half an hour
 //	go run ./internal/bench/page stream small    # two of its parts
