@@ -19,9 +19,9 @@ func TestMain(m *testing.M) {
 
 // starter is the command that the program smslink has for the outbox.
 func starter() {
-	cli.Main(func(c cli.Console) *cobra.Command {
+	cli.Main(func(cli.Console) *cobra.Command {
 		cmd := &cobra.Command{Use: "smslink"}
-		cmd.AddCommand(startoutbox.NewCommand(c))
+		cmd.AddCommand(startoutbox.NewCommand())
 		return cmd
 	})
 }

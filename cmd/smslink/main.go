@@ -27,7 +27,7 @@ func newCommand(c cli.Console) *cobra.Command {
 		sandbox.NewCommand(c),
 		reports.NewCommand(c),
 		journalcmd.NewCommand(c),
-		startoutbox.NewCommand(c),
+		startoutbox.NewCommand(),
 		account.NewBalanceCommand(c),
 		account.NewCommand(c),
 		probe.NewCommand(c),

@@ -20,7 +20,7 @@ func TestProgress_narrow(t *testing.T) {
 		columns int
 		line    string
 	}{
-		{79, `(?m)^200 accepted, 0 failed  40%  \(200/500\) *$`},
+		{79, `(?m)^200 accepted, 0 not  40%  \(200/500\) *$`},
 		{40, `(?m)^sending  40%  \(200/500\) *$`},
 	} {
 		t.Run(fmt.Sprint(c.columns), func(t *testing.T) {

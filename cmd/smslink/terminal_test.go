@@ -33,7 +33,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.Types(command, "Enter")
 	term.Shows("[y/N]")
 	term.Types("y", "Enter")
-	term.Matches(`200 accepted, 0 failed .*40% \[=+>\.+\] \(200/500, \d+ rows/(s|min)\)`)
+	term.Matches(`200 accepted, 0 not .*40% \[=+>\.+\] \(200/500, \d+ rows/(s|min)\)`)
 	for range 3 {
 		pass <- struct{}{}
 	}
@@ -57,7 +57,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.Shows("[y/N]")
 	term.Types("y", "Enter")
 	pass <- struct{}{}
-	term.Shows("100 accepted, 0 failed")
+	term.Shows("100 accepted, 0 not")
 	term.Types("C-c")
 	const interrupted = "smslink: interrupted: waiting for the packages that are being uploaded; no others are sent."
 	term.Shows(interrupted)

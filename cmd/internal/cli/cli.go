@@ -72,7 +72,7 @@ func Run(ctx context.Context, c Console, newRoot func(Console) *cobra.Command, a
 	root := newRoot(c)
 	root.Version = Version()
 	root.SilenceUsage, root.SilenceErrors = true, true
-	root.PersistentPreRunE = wholeFlags
+	root.PersistentPreRunE = checkFlags
 	root.SetArgs(args)
 	root.SetIn(c.In)
 	root.SetOut(c.Out)

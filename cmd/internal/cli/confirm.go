@@ -11,9 +11,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// ErrNotConfirmed means that the answer was not yes.
-var ErrNotConfirmed = errors.New("not confirmed")
-
 // CanAsk reports whether there is a person to ask: standard input is a terminal, or it holds the
 // rows and a terminal can be opened in its place.
 func CanAsk(c Console, inputIsStdin bool) bool {
@@ -35,7 +32,7 @@ func CanAsk(c Console, inputIsStdin bool) bool {
 // a no.
 func Confirm(c Console, question string) error {
 	if !terminal.Is(c.Err) {
-		return errors.New("standard error is no terminal, so there is no one to ask; add --yes")
+		return errors.New("standard error is not a terminal, so there is no one to ask; add --yes")
 	}
 	in := c.In
 	if !terminal.Is(in) {
@@ -62,10 +59,10 @@ func Confirm(c Console, question string) error {
 			return nil
 		}
 	}
-	return ErrNotConfirmed
+	return errors.New("not confirmed")
 }
 
-// readLine reads a line, and nothing behind it.
+// readLine reads a line, and nothing after it.
 func readLine(in io.Reader) string {
 	var line []byte
 	for b := make([]byte, 1); ; {

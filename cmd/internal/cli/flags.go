@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// wholeFlags refuses a command without a required flag, and flags whose value is empty: --journal
+// checkFlags refuses a command without a required flag, and flags whose value is empty: --journal
 // "$DIR" without DIR would send with no journal, and send it all again the next time.
-func wholeFlags(cmd *cobra.Command, _ []string) (err error) {
+func checkFlags(cmd *cobra.Command, _ []string) (err error) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
@@ -53,8 +53,8 @@ func (v *Value) Set(given string) error {
 	return v.Read(given)
 }
 
-// Collector is implemented by the value of a flag that may be repeated.
-type Collector interface{ Collects() }
+// collector is implemented by the value of a flag that may be repeated.
+type collector interface{ Collects() }
 
 var errTwice = errors.New("was given twice; give it once")
 
@@ -72,23 +72,25 @@ func (v *onceValue) Set(value string) error {
 	return v.Value.Set(value)
 }
 
-// onceSwitch is a onceValue that needs no value on the command line.
-type onceSwitch struct{ onceValue }
-
-func (v *onceSwitch) IsBoolFlag() bool { return true }
-
 // onceOnly makes it an error to give a flag twice, unless the flag collects values: no one knows
 // which of the two was meant.
 func onceOnly(f *pflag.Flag) {
-	once := onceValue{Value: f.Value}
 	switch f.Value.(type) {
-	case pflag.SliceValue, Collector, *onceValue, *onceSwitch:
-	case interface{ IsBoolFlag() bool }:
-		f.Value = &onceSwitch{once}
+	case pflag.SliceValue, collector:
 	default:
-		f.Value = &once
+		f.Value = &onceValue{Value: f.Value}
 	}
 }
+
+// CompleteWith completes a flag with its values.
+func CompleteWith(cmd *cobra.Command, flag string, values ...string) {
+	complete := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	_ = cmd.RegisterFlagCompletionFunc(flag, complete) // fails only for a flag that does not exist
+}
+
+// CompleteFiles completes FILE.
+var CompleteFiles = cobra.FixedCompletions([]string{"csv", "xlsx", "jsonl", "ndjson", "txt"},
+	cobra.ShellCompDirectiveFilterFileExt)
 
 // wrongFlag rewrites an error of pflag, so that it says what a flag's value must be, or which flag
 // was meant.

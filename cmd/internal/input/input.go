@@ -25,8 +25,8 @@ standard input. A CSV is separated by commas, semicolons, tabs or |, in UTF-8 or
 UTF-16.
 
 The columns are
-  id       a whole number from 0, unique among all FILEs; without one, and if it
-           is called Nr. crt. or the like, each row's number is its id
+  id       a whole number, unique among all FILEs; without an id column, each
+           row's line number is its id (a column Nr. crt. is not one)
   to       the receiver: 07xyzzzzzz, or + or 00 and the country code
   from     the sender: numeric or an approved name; empty = numeric
   text     the message, unless --text writes it for all rows
@@ -59,7 +59,7 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 		"send_at= leaves it out; may be repeated")
 	cmd.Flags().StringVar(&o.sheet, "sheet", "", "the `NAME` of the workbook's sheet, instead of the first one")
 	cmd.Flags().Var(&cli.Value{Kind: "include|skip", Read: o.setHiddenRows}, "hidden-rows", "what to do with rows "+
-		"that a workbook's sheet hides, by a filter perhaps")
+		"that a workbook's sheet hides, for example with a filter")
 	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 "+
 		"in CSV as 0712345678 and +40712345678")
 	cmd.Flags().Var(&cli.Value{Kind: "ZONE", Read: o.setZone}, "zone", "the time zone of times that are written without "+
@@ -71,14 +71,14 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().Var(&cli.Value{Kind: "FILE", Read: o.readText}, "text-file", "the same, from a file in UTF-8")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 	cmd.ValidArgsFunction = cli.CompleteFiles
-	cli.Complete(cmd, "hidden-rows", cli.OneOf("include", "skip"))
-	cli.Complete(cmd, "zone", cli.OneOf("Europe/Bucharest", "UTC"))
-	cli.Complete(cmd, "column", func() (values []string, _ cobra.ShellCompDirective) {
-		for _, name := range campaign.Names() {
-			values = append(values, name+"=")
-		}
-		return values, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-	})
+	cli.CompleteWith(cmd, "hidden-rows", "include", "skip")
+	cli.CompleteWith(cmd, "zone", "Europe/Bucharest", "UTC")
+	var columns []string
+	for _, name := range campaign.Names() {
+		columns = append(columns, name+"=")
+	}
+	_ = cmd.RegisterFlagCompletionFunc("column", cobra.FixedCompletions(columns,
+		cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 }
 
 // check refuses flags that contradict each other, and parses --at in the zone of --zone.
@@ -137,7 +137,7 @@ func (o *Flags) setZone(name string) error {
 
 func (o *Flags) setText(text string) (err error) {
 	if o.text != nil {
-		return errors.New("give one text, by --text or --text-file")
+		return errors.New("give either --text or --text-file, not both")
 	}
 	o.text, err = campaign.ParseTemplate(text)
 	return err
@@ -178,16 +178,19 @@ func (n *ColumnNames) Type() string { return "COLUMN=NAME" }
 // Set adds a name.
 func (n *ColumnNames) Set(text string) error {
 	column, name, ok := strings.Cut(text, "=")
-	switch {
-	case !ok:
+	if !ok {
 		return errors.New("it is not of the form COLUMN=NAME, such as to=telefon")
-	case !slices.Contains(campaign.Names(), column) && slices.Contains(campaign.Names(), name):
-		return fmt.Errorf("write %s=%s", name, column)
-	case !slices.Contains(campaign.Names(), column) && campaign.NameFor(column) != "":
-		return fmt.Errorf("write %s=%s", campaign.NameFor(column), name)
-	case !slices.Contains(campaign.Names(), column):
-		return fmt.Errorf("the columns are %s", strings.Join(campaign.Names(), ", "))
-	case strings.TrimSpace(name) == "" && (column == "to" || column == "text"):
+	}
+	if names := campaign.Names(); !slices.Contains(names, column) {
+		switch meant := campaign.NameFor(column); {
+		case slices.Contains(names, name):
+			return fmt.Errorf("write %s=%s", name, column)
+		case meant != "":
+			return fmt.Errorf("write %s=%s", meant, name)
+		}
+		return fmt.Errorf("the columns are %s", strings.Join(names, ", "))
+	}
+	if strings.TrimSpace(name) == "" && (column == "to" || column == "text") {
 		return fmt.Errorf("column %s can't be left out", column)
 	}
 	if _, given := (*n)[column]; given {

@@ -79,7 +79,7 @@ Exit codes:
 	flags.StringVar(&f.endpoint, "endpoint", smslink.DefaultEndpoint, "`URL` of the gateway's bulk-v3.php")
 	f.account.AddTo(cmd)
 	_ = cmd.MarkFlagRequired("to")
-	cli.Complete(cmd, "only", cli.OneOf(Names()...))
+	cli.CompleteWith(cmd, "only", Names()...)
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
@@ -19,8 +20,8 @@ import (
 type Bar struct {
 	bar   *progressbar.ProgressBar
 	start time.Time
-	rows  int                                        // that were read
-	files interface{ Position() (read, size int64) } // that are read; nil if rows are counted
+	rows  int                // that were read
+	files *campaign.Campaign // that are read; nil if rows are counted
 
 	counts  bool // there is room for the outcomes
 	ended   chan struct{}
@@ -45,7 +46,7 @@ func Sending(out io.Writer, rows int) *Bar {
 }
 
 // Checking returns a bar for the bytes of files.
-func Checking(out io.Writer, files interface{ Position() (read, size int64) }) *Bar {
+func Checking(out io.Writer, files *campaign.Campaign) *Bar {
 	_, size := files.Position()
 	options := []progressbar.Option{progressbar.OptionThrottle(100 * time.Millisecond)}
 	if size == 0 {
@@ -119,8 +120,8 @@ func (p *Bar) Show(t *outcome.Tally) {
 	defer p.mu.Unlock()
 	p.sent = t.Rows()
 	if p.counts {
-		failed := t.Count(outcome.Failed) + t.Count(outcome.Rejected) + t.Count(outcome.NotSent) + t.Count(outcome.InDoubt)
-		p.text = fmt.Sprintf("%d accepted, %d failed", t.Count(outcome.Accepted), failed)
+		others := t.Count(outcome.Failed) + t.Count(outcome.Rejected) + t.Count(outcome.NotSent) + t.Count(outcome.InDoubt)
+		p.text = fmt.Sprintf("%d accepted, %d not", t.Count(outcome.Accepted), others)
 	}
 }
 

@@ -12,24 +12,22 @@ import (
 	"strings"
 )
 
-// ErrNotRegular means that a name is that of a pipe, a device or a folder.
-var ErrNotRegular = errors.New("is not a regular file")
-
 // Regular opens a regular file to read it. It waits for no pipe, and opens no device.
 func Regular(name string) (*os.File, fs.FileInfo, error) {
+	errNotRegular := fmt.Errorf("%s is not a regular file", name)
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s %w", name, ErrNotRegular)
+		return nil, nil, errNotRegular
 	}
 	f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() { // it was replaced meanwhile
-		err = fmt.Errorf("%s %w", name, ErrNotRegular)
+		err = errNotRegular
 	}
 	if err != nil {
 		f.Close()

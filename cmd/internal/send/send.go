@@ -149,10 +149,10 @@ Exit codes:
 	flags.Lookup("endpoint").DefValue = ""
 	flags.BoolVar(&opts.json, "json", false, "write a JSON object for each row, and a last one with the summary")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log each upload to standard error, without numbers and texts")
-	cli.Complete(cmd, "codec", cli.OneOf("none", "zlib", "bzip2", "lzf"))
-	cli.Complete(cmd, "on-bad-row", cli.OneOf("stop", "skip"))
-	cli.Complete(cmd, "journal", cli.Folders)
-	cli.Complete(cmd, "timeout", cli.OneOf("1m", "5m", "15m"))
+	cli.CompleteWith(cmd, "codec", "none", "zlib", "bzip2", "lzf")
+	cli.CompleteWith(cmd, "on-bad-row", "stop", "skip")
+	_ = cmd.MarkFlagDirname("journal")
+	cli.CompleteWith(cmd, "timeout", "1m", "5m", "15m")
 	return cmd
 }
 

@@ -16,7 +16,7 @@ import (
 const program = "smslink-outbox"
 
 // NewCommand returns the command.
-func NewCommand(cli.Console) *cobra.Command {
+func NewCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                "outbox COMMAND",
 		Short:              "Send messages that programs queue in a database (" + program + ")",
