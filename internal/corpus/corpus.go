@@ -18,7 +18,7 @@ var names = []string{
 	"Gheorghiță", "Bogdan", "Înșel", "Raluca", "Vlad", "Simona", "Răzvan",
 }
 
-// templates are the texts, and how many of 100 messages have each. More than half are codes. Many
+// templates are the texts, each with its share of the messages in percent. More than half are codes. Many
 // senders write without diacritics, which cost segments, and most offers name a percentage. The
 // arguments: a name, a number of six digits, one of 32 bits, a day, a digit, an hour and one of
 // eight digits.
@@ -61,7 +61,7 @@ func Lines(size int) []byte {
 	return plain[:size]
 }
 
-// template is the one that message at of 100 has.
+// template returns the text of a message, chosen by a number below 100.
 func template(at int) string {
 	for _, t := range templates {
 		if at -= t.share; at < 0 {

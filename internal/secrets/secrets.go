@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// What no error, log line or printed value may show.
+// Secrets that no error, log line or printed value may show.
 const (
 	Password = "hunter2-Xq7"
 	Number   = "0040712345678"
@@ -39,7 +39,7 @@ func RequireHidden(t testing.TB, values ...any) {
 	}
 }
 
-// RequireAbsent fails the test if a secret is in the text, as it is, in base64, or as the numbers
+// RequireAbsent fails the test if a secret is in the text, verbatim, in base64, or as the numbers
 // that fmt makes of a []byte.
 func RequireAbsent(t testing.TB, text string) {
 	t.Helper()
