@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,7 +31,10 @@ type Journal struct {
 
 	mu      sync.Mutex
 	pending map[int64]digest // rows of a pipe that Admit has let pass and Intend has not recorded
-	sent    map[digest][]int64
+
+	// These are for Admit with sameCampaign.
+	sent map[digest][]int64 // ids of recorded rows that were sent, less those that a row has in this run
+	lent map[int64]int64    // ids of sent that a row with another id has, with the id of that row
 }
 
 var _ smslink.Journal = (*Journal)(nil)
@@ -66,7 +70,7 @@ func Open(dir, gateway string) (*Journal, error) {
 	if err != nil {
 		return nil, terminal.Error(err)
 	}
-	j := &Journal{File: file, dir: dir, pending: map[int64]digest{}}
+	j := &Journal{File: file, dir: dir, pending: map[int64]digest{}, lent: map[int64]int64{}}
 	if err := j.own(gateway); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -150,20 +154,26 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 	id, d := row.Message.ID, digestOf(row)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if sameCampaign && j.sent == nil {
+		if j.sent, err = j.sentRows(ctx); err != nil {
+			return 0, err
+		}
+	}
 	before, ok := j.rows.of(id)
 	if ok && before == d {
-		return id, nil
-	}
-	if sameCampaign {
-		if j.sent == nil {
-			if j.sent, err = j.sentRows(ctx); err != nil {
-				return 0, err
+		other, isLent := j.lent[id]
+		if !isLent {
+			if ids, i := j.sent[d], slices.Index(j.sent[d], id); i >= 0 {
+				ids[i], j.sent[d] = ids[0], ids[1:]
 			}
+			return id, nil
 		}
-		if ids := j.sent[d]; len(ids) > 0 {
-			j.sent[d] = ids[1:]
-			return ids[0], nil
-		}
+		id = other // the rows have the same contents, so they change their ids
+		before, ok = j.rows.of(id)
+	}
+	if ids := j.sent[d]; len(ids) > 0 {
+		j.sent[d], j.lent[ids[0]] = ids[1:], id
+		return ids[0], nil
 	}
 	known, err := j.known(ctx, []int64{id})
 	if err != nil {
