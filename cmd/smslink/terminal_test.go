@@ -109,6 +109,16 @@ func TestTerminal_resumes(t *testing.T) {
 	require.Len(t, gateway.Messages(), 3)
 }
 
+// If every row is excluded, there is nothing to ask.
+func TestTerminal_everyRowIsExcluded(t *testing.T) {
+	gateway := newGateway(t, nil)
+	term := cmdtest.NewTerminal(t, gateway, 100)
+	file := numbered(t, 5)
+	term.Types("smslink send --exclude "+file+" --exclude-anyway --endpoint "+gateway.URL+" "+file+"; echo ended $?", "Enter")
+	require.NotContains(t, term.Shows("5 rows: 0 accepted, 0 failed, 0 bad, 5 excluded; 0 SMS", "ended 0"), "[y/N]")
+	require.Empty(t, gateway.Uploads())
+}
+
 // A single package shows that it is being uploaded.
 func TestTerminal_onePackage(t *testing.T) {
 	gateway, pass := newHoldingGateway(t, 0)

@@ -2,6 +2,7 @@ package send
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-smslink/smslink"
@@ -14,6 +15,9 @@ import (
 // proof sends the first, the shortest and the longest message to the number of --proof, now, and
 // nothing else. It leaves the journal and the results alone.
 func (s *sending) proof(ctx context.Context) error {
+	if s.survey.First == nil {
+		return nothingSent(errors.New("no row is left to send as a proof"))
+	}
 	rows := []*campaign.Row{s.survey.First}
 	for _, row := range []*campaign.Row{s.survey.Cheapest, s.survey.Dearest} {
 		if row != s.survey.First && row != rows[len(rows)-1] {
@@ -33,7 +37,7 @@ func (s *sending) proof(ctx context.Context) error {
 		question := fmt.Sprintf("Send %s to %s, billed as %s?",
 			campaign.Plural(len(rows), "proof"), redact.Number(s.opts.proof), s.opts.price.SMS(segments))
 		if err := cli.Confirm(s.console, question); err != nil {
-			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err))
+			return nothingSent(err)
 		}
 	}
 	var tally outcome.Tally

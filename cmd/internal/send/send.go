@@ -227,10 +227,6 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		return err
 	}
 	defer closeGateway()
-	nothingSent := func(err error) error {
-		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err))
-	}
-
 	s := newSending(c, opts, client)
 	defer s.close()
 	if err := s.open(ctx, names); err != nil {
@@ -249,6 +245,10 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		return nothingSent(err)
 	}
 	return s.run(ctx, stream)
+}
+
+func nothingSent(err error) error {
+	return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was sent", err))
 }
 
 func (o options) usesJournal() bool { return o.journal != "" && !o.testMode && o.proof == "" }

@@ -87,16 +87,16 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	return nil
 }
 
-// question is what is asked before the first upload, or empty if nothing is left to send.
+// question returns what is asked before the first upload, or "" if nothing is left to send.
 func (s *sending) question() string {
 	plan := s.chosen.plan
+	if plan.Rest == 0 {
+		return ""
+	}
 	billed := s.opts.price.SMS(plan.RestSegments)
 	all := plan.Accepted + plan.InDoubt + plan.Failed + plan.Rest
 	if s.chosen.kept == nil || all == plan.Rest {
 		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(plan.Rest, "message"), billed)
-	}
-	if plan.Rest == 0 {
-		return ""
 	}
 	var before []string
 	of := fmt.Sprintf("of %d ", all) // with the first count
