@@ -27,7 +27,7 @@ func TestSend_columnsAreShown(t *testing.T) {
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", gateway.URL, file)
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.Equal(t, file+": to = column B 'Telefon', text = column C 'Mesaj'; there is no id column, so the row number of each row is its id; ignored: column A 'Nume', column D 'Oraș'\n"+
-		"2 messages, 2 SMS (2 in UCS-2), 0 bad rows\n2 SMS; the account has 1000000 in Romania, 1000000 abroad\n", got.err)
+		"2 messages, 2 SMS (2 in UCS-2), 0 bad rows\n2 SMS; the account has 1000000 in Romania and 1000000 abroad\n", got.err)
 	require.Len(t, gateway.Messages(), 2)
 	require.EqualValues(t, 2, gateway.Messages()[0].ID, "the row's number")
 

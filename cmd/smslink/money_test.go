@@ -27,8 +27,8 @@ func TestSend_balanceThatCannotBeRead(t *testing.T) {
 	endpoint := server.URL + strings.TrimPrefix(gateway.URL, gateway.Server.URL)
 	got := smslinkIn(accountOf(gateway), "", "send", "--endpoint", endpoint, oneRow(t))
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
-	require.Contains(t, got.err, "The account's balance can't be asked (")
-	require.Contains(t, got.err, "), so it is not known whether it is enough.\n")
+	require.Contains(t, got.err, "The balance can't be read (")
+	require.Contains(t, got.err, "), so it is unknown whether it is enough.\n")
 	require.Len(t, gateway.Messages(), 1)
 }
 

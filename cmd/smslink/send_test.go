@@ -156,7 +156,7 @@ func TestSend_badRowsStopItBeforeAnythingIsSent(t *testing.T) {
 	}
 	require.Equal(t, "14 messages, 25 SMS (14 in UCS-2), 6 bad rows", lines[6])
 	require.Equal(t, "5 messages are scheduled; the gateway can't cancel a scheduled message", lines[7])
-	require.Equal(t, "smslink: mend the bad rows, or send the others with --on-bad-row skip; nothing was sent", lines[8])
+	require.Equal(t, "smslink: correct the bad rows, or send the others with --on-bad-row skip; nothing was sent", lines[8])
 	require.Empty(t, gateway.Uploads())
 	require.NoFileExists(t, results)
 }
@@ -318,7 +318,7 @@ func TestSend_usage(t *testing.T) {
 		{"more concurrency than memory", whole, []string{"send", "--concurrency", "4611686018427387904", campaignFile}, "--concurrency is not from 1 to 64"},
 		{"a FILE without a name", whole, []string{"send", campaignFile, ""}, "the name of a FILE is empty; is a variable unset?"},
 		{"no attempts", whole, []string{"send", "--attempts", "0", campaignFile}, "--attempts is less than 1"},
-		{"a negative rate", whole, []string{"send", "--rate", "-1", campaignFile}, "--rate is not a number from 0 on"},
+		{"a negative rate", whole, []string{"send", "--rate", "-1", campaignFile}, "--rate must be a number from 0"},
 		{"no time", whole, []string{"send", "--timeout", "0", campaignFile}, "--timeout is not above 0"},
 		{"results on standard output", whole, []string{"send", "--results", "-", campaignFile}, "--results takes the name of a file"},
 		{"an unknown flag", whole, []string{"send", "--fast", "a"}, "unknown flag: --fast"},

@@ -62,7 +62,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	const interrupted = "smslink: interrupted: waiting for the packages that are being uploaded; no others are sent."
 	term.Shows(interrupted)
 	close(pass)
-	term.Shows(interrupted, "Press Ctrl-C again to break them off; their messages are then in doubt.", "not sent: you pressed Ctrl-C",
+	term.Shows(interrupted, "Press Ctrl-C again to break them off; their messages are then in doubt.", "not sent: the command was interrupted",
 		"500 rows: ", "do not send the same files again: the others would be sent twice", "ended 1")
 }
 

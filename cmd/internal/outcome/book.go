@@ -49,7 +49,7 @@ func writeBook(name, fromCSV string) (err error) {
 			return err
 		}
 		for i, field := range record {
-			record[i] = PlainCell(field) // a cell of a workbook is no formula
+			record[i] = plainCell(field) // a cell of a workbook is no formula
 		}
 		if err := book.Row(record, isCount); err != nil {
 			return err

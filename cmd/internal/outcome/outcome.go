@@ -19,10 +19,8 @@ type Row struct {
 	Segments int            `json:"segments,omitempty"`
 	Earlier  bool           `json:"earlier,omitempty"` // the journal knows it from an earlier run
 	Note     string         `json:"note,omitempty"`    // why, and what to do
-	Category string         `json:"category"`          // the name of Kind, with invalid for Bad
-
-	Kind   Kind   `json:"-"`
-	Reason string `json:"-"` // Text and Note, the same for all rows with this outcome; empty if it was accepted
+	Kind     Kind           `json:"category"`
+	Reason   string         `json:"-"` // Text and Note, the same for all rows with this outcome; empty if it was accepted
 }
 
 // Kind is the kind of an outcome.
@@ -45,6 +43,17 @@ func (k Kind) String() string {
 	return [kinds]string{"accepted", "failed", "bad", "not sent", "rejected", "in doubt", "excluded"}[k]
 }
 
+// category returns the kind's name in results files and JSON.
+func (k Kind) category() string {
+	if k == Bad {
+		return smslink.OutcomeInvalid.String()
+	}
+	return k.String()
+}
+
+// MarshalText returns the category, for JSON.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.category()), nil }
+
 // TestModeNote is the note of a row that was accepted in test mode.
 const TestModeNote = "in test mode: checked, and not sent"
 
@@ -52,15 +61,6 @@ const TestModeNote = "in test mode: checked, and not sent"
 func (r Row) Invalid(cause error) Row {
 	r.Kind, r.Text, r.Note = Bad, "bad row", cause.Error()
 	r.Reason = "bad row: " + r.Note
-	return r
-}
-
-// Categorized returns the row with its Category.
-func (r Row) Categorized() Row {
-	r.Category = r.Kind.String()
-	if r.Kind == Bad {
-		r.Category = smslink.OutcomeInvalid.String()
-	}
 	return r
 }
 

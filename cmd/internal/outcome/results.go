@@ -28,10 +28,10 @@ type Results struct {
 	name    string
 	file    *os.File // under another name while it replaces one of an earlier run
 	csv     *csv.Writer
-	created bool
-	record  [11]string
+	created bool // by this run, which may remove or rename it
 	price   func(segments int) string
-	inFile  string // the name that cell 0 of record stands for
+
+	inFile, fileCell string // the last row's file, and its cell
 }
 
 // ResultsOptions are the settings of a results file.
@@ -158,23 +158,22 @@ func (r *Results) Add(row Row) error {
 		return nil
 	}
 	if row.File != r.inFile {
-		r.inFile, r.record[0] = row.File, cell(row.File)
+		r.inFile, r.fileCell = row.File, cell(row.File)
 	}
-	r.record[1], r.record[2] = strconv.Itoa(row.Line), cell(row.ID)
-	r.record[3], r.record[4] = "", row.Text
+	status, segments, price := "", "", ""
 	if row.Status > 0 {
-		r.record[3] = strconv.Itoa(int(row.Status))
+		status = strconv.Itoa(int(row.Status))
 	}
-	r.record[5], r.record[6] = cell(row.RemoteID), ""
 	if row.Segments > 0 {
-		r.record[6] = strconv.Itoa(row.Segments)
+		segments = strconv.Itoa(row.Segments)
 	}
-	r.record[7], r.record[8] = cell(row.Note), cell(row.To)
-	r.record[9], r.record[10] = row.Categorized().Category, ""
 	if row.Kind == Accepted {
-		r.record[10] = r.price(row.Segments)
+		price = r.price(row.Segments)
 	}
-	return r.csv.Write(r.record[:])
+	return r.csv.Write([]string{
+		r.fileCell, strconv.Itoa(row.Line), cell(row.ID), status, row.Text, cell(row.RemoteID), segments, cell(row.Note),
+		cell(row.To), row.Kind.category(), price,
+	})
 }
 
 // cell returns a text as one line without control characters, with an apostrophe where a
@@ -195,17 +194,13 @@ func isNumber(text string) bool {
 	return true
 }
 
-// formula matches what may begin a formula.
-var formula = regexp.MustCompile(`(^|;)([ "]*[=+\-@])`)
+// formula matches what may begin a formula, and apostrophes before it.
+var formula = regexp.MustCompile(`(^|;)('*[ "]*[=+\-@])`)
 
-// PlainCell returns a cell of a results file without the apostrophe that keeps a spreadsheet from
-// taking it for a formula.
-func PlainCell(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
-}
+// plainCell returns the text that cell has quoted.
+func plainCell(cell string) string { return quoted.ReplaceAllString(cell, "${1}${2}") }
+
+var quoted = regexp.MustCompile(`(^|;)'('*[ "]*[=+\-@])`)
 
 // Lines parses the lines of a results file, each as a record of its own. No field has a line end in
 // it, so a broken line does not affect the others. The zero value is ready to use.
@@ -226,8 +221,8 @@ func (l *Lines) Parse(line string) (Row, error) {
 		return Row{}, err
 	}
 	row := Row{
-		File: PlainCell(record[0]), ID: PlainCell(record[2]), RemoteID: PlainCell(record[5]), Note: record[7],
-		To: PlainCell(record[8]),
+		File: plainCell(record[0]), ID: plainCell(record[2]), RemoteID: plainCell(record[5]), Note: record[7],
+		To: plainCell(record[8]),
 	}
 	row.Line, _ = strconv.Atoi(record[1])
 	status, _ := strconv.Atoi(record[3]) // empty if there is none

@@ -12,9 +12,9 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 )
 
-// afford compares what is to be sent with --max-sms and with what the account has left. It prints
-// both, and returns an error if the account lacks SMS. It is not an error if the gateway does not
-// tell the balance, since no one has confirmed that it tells it to every account.
+// afford compares what is to be sent with --max-sms and with the account's balance. It returns an
+// error if either is exceeded. It prints the balance. It is not an error if the gateway does not
+// return the balance, since it is unconfirmed that it does for every account.
 func (s *sending) afford(ctx context.Context) error {
 	o, needed, abroad := s.opts, s.chosen.plan.RestSegments, s.chosen.plan.RestAbroad
 	if o.maxSMS > 0 && needed > o.maxSMS {
@@ -29,16 +29,16 @@ func (s *sending) afford(ctx context.Context) error {
 	if err != nil {
 		_, why, _ := strings.Cut(outcome.Reason(err), ": ")
 		fmt.Fprintf(s.console.Err,
-			"The account's balance can't be asked (%s), so it is not known whether it is enough.\n", why)
+			"The balance can't be read (%s), so it is unknown whether it is enough.\n", why)
 		return nil
 	}
 	forAbroad := ""
 	if abroad > 0 {
-		forAbroad = ": " + campaign.Count(abroad, "is", "are") + " for abroad"
+		forAbroad = fmt.Sprintf(", %d of them abroad", abroad)
 	}
-	fmt.Fprintf(s.console.Err, "%s; the account has %d in Romania, %d abroad%s\n",
-		campaign.Plural(needed, "SMS"), left.National, left.International, forAbroad)
-	if missing := missingOf(int64(needed-abroad), int64(abroad), left); missing != "" && (!o.yes || !o.shortOfCredit) {
+	fmt.Fprintf(s.console.Err, "%s%s; the account has %d in Romania and %d abroad\n",
+		campaign.Plural(needed, "SMS"), forAbroad, left.National, left.International)
+	if missing := missingOf(int64(needed-abroad), int64(abroad), left); missing != "" && !o.shortOfCredit {
 		return errors.New("the account lacks " + missing +
 			"; top it up, or add --short-of-credit and --yes to send as many as it pays for")
 	}

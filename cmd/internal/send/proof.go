@@ -43,11 +43,11 @@ func (s *sending) proof(ctx context.Context) error {
 	var tally outcome.Tally
 	resp, err := s.client.Send(ctx, pkg)
 	for i, row := range rows {
-		result := outcome.Row{File: row.File, Line: row.Line, ID: row.ID, Segments: row.Size.Segments}
+		result := rowOf(row)
 		if err != nil {
 			result = result.Unsent(err)
 		} else {
-			result = result.Replied(resp.Results[i])
+			result = s.replied(result, resp.Results[i])
 		}
 		tally.Add(result)
 		if s.opts.json {

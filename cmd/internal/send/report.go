@@ -23,8 +23,8 @@ func (s *sending) report(elapsed time.Duration) error {
 	if err := s.results.Close(code != cli.ExitNotSent); err != nil {
 		problems = append(problems, fmt.Errorf("--results: %w; the file lacks rows%s", err, s.howToWriteAgain()))
 	}
-	if s.ended != nil {
-		problems = append(problems, s.ended)
+	if s.inputErr != nil {
+		problems = append(problems, s.inputErr)
 	}
 	if cause := context.Cause(s.halting); s.halting.Err() != nil && !s.whole && s.tally.Count(outcome.NotSent) == 0 {
 		problems = append(problems, fmt.Errorf("%w; what follows was not sent", cause))
@@ -67,7 +67,7 @@ func inDoubt(n int) string {
 
 // howToResolve names the commands for messages in doubt, if there is a journal.
 func (s *sending) howToResolve() string {
-	if s.chosen.kept == nil {
+	if s.chosen.journal == nil {
 		return ""
 	}
 	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find",
@@ -78,9 +78,9 @@ func (s *sending) howToResolve() string {
 func (s *sending) howToGoOn(n int) string {
 	const again = "do not send the same files again: the others would be sent twice; "
 	switch {
-	case s.chosen.kept != nil && n == 1:
+	case s.chosen.journal != nil && n == 1:
 		return "the same command sends it"
-	case s.chosen.kept != nil:
+	case s.chosen.journal != nil:
 		return "the same command sends them"
 	case s.opts.results != "":
 		return again + "send only the rows that " + s.opts.results + " has as not sent or rejected"
@@ -90,7 +90,7 @@ func (s *sending) howToGoOn(n int) string {
 
 // howToWriteAgain says how to get a whole results file, if a journal has the outcomes.
 func (s *sending) howToWriteAgain() string {
-	if s.chosen.kept == nil {
+	if s.chosen.journal == nil {
 		return ""
 	}
 	return "; run the same command again to write it whole, which sends nothing twice"
@@ -137,7 +137,7 @@ func (s *sending) print(elapsed time.Duration) {
 	details = append(details, elapsed.Round(time.Millisecond).String())
 	line := fmt.Sprintf("%v; %s", &s.tally, strings.Join(details, ", "))
 	if s.unmatched > 0 {
-		line += fmt.Sprintf("; entries of replies that fit no message: %d", s.unmatched)
+		line += fmt.Sprintf("; reply entries that match no message: %d", s.unmatched)
 	}
 	switch {
 	case s.opts.sandbox:
@@ -150,12 +150,12 @@ func (s *sending) print(elapsed time.Duration) {
 
 // nothingLeft returns what earlier runs have done if this one had nothing to do, or "".
 func (s *sending) nothingLeft() string {
-	if s.chosen.kept == nil || !s.whole || s.tried {
+	if s.chosen.journal == nil || !s.whole || s.tried {
 		return ""
 	}
 	text := "nothing left to send"
 	if n := s.tally.Count(outcome.Accepted); n > 0 {
-		text += ": " + campaign.Count(n, "was", "were") + " accepted" + acceptedOn(s.chosen.kept.Runs())
+		text += ": " + campaign.Count(n, "was", "were") + " accepted" + acceptedOn(s.chosen.journal.Runs())
 	}
 	if n := s.tally.Count(outcome.Failed); n > 0 {
 		text += fmt.Sprintf("; %d failed; --resend-failed sends those again whose number or sender failed", n)

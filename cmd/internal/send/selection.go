@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
@@ -17,7 +16,7 @@ type selection struct {
 	opts     options
 	clock    *clock // nil = any hour
 	excluded *exclusion.List
-	kept     *campaignjournal.Journal // nil = none
+	journal  *campaignjournal.Journal // nil = none
 	plan     *campaignjournal.Plan    // of files that can be read twice; nil otherwise
 	seen     map[uint64]bool          // numbers of a pipe's rows
 	segments int                      // of a pipe's rows
@@ -25,9 +24,10 @@ type selection struct {
 
 const repeatsNumber = "an earlier row has its number"
 
-// look returns why a row is left out, or "". A row whose time has passed or is outside the hours is
-// good if it was sent before.
-func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
+// judge sets row.Bad if the row may not be sent now, and returns why the row is left out, or "". It
+// clears row.Bad if only the row's time is wrong and an earlier run has sent the row. A row of a pipe
+// stays bad.
+func (s *selection) judge(ctx context.Context, row *campaign.Row) (why string) {
 	refusal := s.clock.refuse(row)
 	if (row.Bad != nil || refusal != nil) && s.plan.WasSent(ctx, row) {
 		row.Bad, refusal = nil, nil
@@ -48,7 +48,7 @@ func (s *selection) look(ctx context.Context, row *campaign.Row) (why string) {
 // choose gives a row the id under which it is sent, and returns why it is left out, or "". It is an
 // error if the row of a pipe exceeds --max-sms, or is not the one that the journal has recorded.
 func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, err error) {
-	if why = s.look(ctx, row); why != "" || row.Bad != nil {
+	if why = s.judge(ctx, row); why != "" || row.Bad != nil {
 		return why, nil //nolint:nilerr // a bad row is counted by the caller
 	}
 	if s.plan != nil {
@@ -72,33 +72,8 @@ func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, 
 	if s.opts.maxSMS > 0 && s.segments > s.opts.maxSMS {
 		return "", fmt.Errorf("with this row it takes more than --max-sms %d", s.opts.maxSMS)
 	}
-	if s.kept != nil {
-		row.Message.ID, err = s.kept.Admit(ctx, row, s.opts.sameCampaign)
+	if s.journal != nil {
+		row.Message.ID, err = s.journal.Admit(ctx, row, s.opts.sameCampaign)
 	}
 	return "", err
-}
-
-// exclusions counts the rows that are left out.
-type exclusions struct {
-	count map[string]int // by why
-	order []string
-}
-
-func (e *exclusions) add(why string, n int) {
-	if n == 0 {
-		return
-	}
-	if e.count[why] == 0 {
-		if e.count == nil {
-			e.count = map[string]int{}
-		}
-		e.order = append(e.order, why)
-	}
-	e.count[why] += n
-}
-
-func (e *exclusions) print(out io.Writer) {
-	for _, why := range e.order {
-		fmt.Fprintf(out, "%s excluded: %s\n", campaign.Count(e.count[why], "row is", "rows are"), why)
-	}
 }

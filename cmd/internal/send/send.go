@@ -128,7 +128,8 @@ Exit codes:
 	flags.Var(&opts.hours, "hours",
 		"send only within these hours of --zone, such as 08:00-22:00; at their end, stop as with Ctrl-C")
 	opts.price.AddTo(cmd)
-	flags.IntVar(&opts.maxSMS, "max-sms", 0, "send nothing if it takes more than `N` SMS; 0 = no limit")
+	flags.IntVar(&opts.maxSMS, "max-sms", 0,
+		"if it takes more than `N` SMS, send nothing (from standard input: nothing from the row that exceeds it); 0 = no limit")
 	flags.BoolVar(&opts.shortOfCredit, "short-of-credit", false,
 		"with --yes, send although the account has too few SMS left for all")
 	flags.StringArrayVar(&opts.exclude, "exclude", nil,
@@ -156,7 +157,7 @@ Exit codes:
 	return cmd
 }
 
-// stream checks the flags and returns what the library has to know of them.
+// stream checks the flags and returns the stream's options.
 func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 	_, noNumber := smslink.E164(o.proof)
 	switch {
@@ -169,7 +170,7 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 	case o.concurrency < 1 || o.concurrency > account.MaxConcurrency:
 		return nil, fmt.Errorf("--concurrency is not from 1 to %d", account.MaxConcurrency)
 	case !(o.rate >= 0) || math.IsInf(o.rate, 1):
-		return nil, errors.New("--rate is not a number from 0 on")
+		return nil, errors.New("--rate must be a number from 0")
 	case o.timeout <= 0:
 		return nil, errors.New("--timeout is not above 0")
 	case o.maxSMS < 0:
@@ -183,7 +184,7 @@ func (o options) stream(c cli.Console) (*smslink.StreamOptions, error) {
 	case o.results == "-":
 		return nil, errors.New("--results takes the name of a file; --json writes every row to standard output")
 	case o.proof != "" && noNumber != nil:
-		return nil, errors.New("--proof is not a phone number, such as 0712345678")
+		return nil, errors.New("--proof is not a phone number; write it as 0712345678")
 	case o.hours.String() != "" && o.Zone() == nil:
 		return nil, errors.New("--hours needs --zone, such as --zone Europe/Bucharest")
 	}
@@ -241,7 +242,7 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if err := s.confirm(ctx); err != nil {
 		return nothingSent(err)
 	}
-	if err := s.keep(); err != nil {
+	if err := s.openRecords(); err != nil {
 		return nothingSent(err)
 	}
 	return s.run(ctx, stream)

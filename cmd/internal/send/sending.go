@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
+	"os/signal"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -38,16 +41,16 @@ type sending struct {
 	bar      *progress.Bar
 
 	rows      *campaign.Rows
-	pending   map[int64]pendingRow // rows that were read and have no outcome
+	pending   map[int64]outcome.Row // rows that were read and have no outcome
 	tally     outcome.Tally
 	packages  int               // that were accepted
-	unmatched int               // entries of replies that fit no message
+	unmatched int               // reply entries that match no message
 	said      map[string]string // by the server, by reason
 	packageID string            // the last one's
-	stopped   error             // why the stream stopped before its end; nil if it did not
+	streamErr error             // the stream's Err
 	whole     bool              // all rows were read
 	tried     bool              // a package was to be sent
-	ended     error             // why the rows ended before their end
+	inputErr  error             // why the input was not read to its end
 
 	halting context.Context // done, with the reason, once no more is to be sent
 	halt    context.CancelCauseFunc
@@ -57,7 +60,7 @@ func newSending(c cli.Console, opts options, client *smslink.Client) *sending {
 	return &sending{
 		console: c, opts: opts, client: client, out: cli.NewOutput(c.Out),
 		chosen:  &selection{opts: opts, clock: newClock(opts.hours, opts.Zone(), c.Time)},
-		pending: map[int64]pendingRow{}, said: map[string]string{},
+		pending: map[int64]outcome.Row{}, said: map[string]string{},
 	}
 }
 
@@ -89,7 +92,7 @@ func (s *sending) open(ctx context.Context, names []string) (err error) {
 	if o.usesJournal() {
 		exists, err := campaignjournal.Exists(o.journal)
 		if err == nil && exists {
-			s.chosen.kept, err = campaignjournal.Open(o.journal, o.gateway())
+			s.chosen.journal, err = campaignjournal.Open(o.journal, o.gateway())
 		}
 		if err != nil {
 			return fmt.Errorf("--journal: %w", err)
@@ -107,8 +110,8 @@ func (s *sending) close() {
 	if s.campaign != nil {
 		s.campaign.Close()
 	}
-	if s.chosen.kept != nil {
-		_ = s.chosen.kept.Close() // each of its calls has written through
+	if s.chosen.journal != nil {
+		_ = s.chosen.journal.Close() // each of its calls has written through
 	}
 }
 
@@ -136,22 +139,22 @@ func (s *sending) confirm(ctx context.Context) error {
 	return cli.Confirm(s.console, question)
 }
 
-// keep opens what keeps the outcomes: the journal and the results.
-func (s *sending) keep() (err error) {
+// openRecords opens the journal and the results.
+func (s *sending) openRecords() (err error) {
 	if s.opts.usesJournal() {
-		if s.chosen.kept == nil {
-			if s.chosen.kept, err = campaignjournal.Open(s.opts.journal, s.opts.gateway()); err != nil {
+		if s.chosen.journal == nil {
+			if s.chosen.journal, err = campaignjournal.Open(s.opts.journal, s.opts.gateway()); err != nil {
 				return fmt.Errorf("--journal: %w", err)
 			}
 		}
 		if s.chosen.plan != nil {
-			if err := s.chosen.plan.Commit(s.chosen.kept); err != nil {
+			if err := s.chosen.plan.Commit(s.chosen.journal); err != nil {
 				return fmt.Errorf("--journal: %w", terminal.Error(err))
 			}
 		}
 	}
 	s.results, err = outcome.CreateResults(s.opts.results, outcome.ResultsOptions{
-		Resuming: s.chosen.kept != nil, Price: s.opts.price.Cost,
+		Resuming: s.chosen.journal != nil, Price: s.opts.price.Cost,
 		Tell: func(text string) { fmt.Fprintf(s.console.Err, "smslink: %s\n", text) },
 	})
 	if err != nil {
@@ -160,22 +163,13 @@ func (s *sending) keep() (err error) {
 	return nil
 }
 
-// pendingRow is what is kept of a row until its outcome is known.
-type pendingRow struct {
-	file, id, to   string
-	line, segments int
-}
-
-func pendingOf(r *campaign.Row) pendingRow {
-	return pendingRow{r.File, r.ID, r.To, r.Line, r.Size.Segments}
-}
-
-func (p pendingRow) outcome() outcome.Row {
-	return outcome.Row{File: p.file, Line: p.line, ID: p.id, To: p.to, Segments: p.segments}
+// rowOf returns a row that has no outcome yet.
+func rowOf(r *campaign.Row) outcome.Row {
+	return outcome.Row{File: r.File, Line: r.Line, ID: r.ID, To: r.To, Segments: r.Size.Segments}
 }
 
 var (
-	errInterrupted = errors.New("you pressed Ctrl-C")
+	errInterrupted = errors.New("the command was interrupted")
 	errUnreachable = errors.New("the gateway can't be reached")
 )
 
@@ -187,8 +181,8 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
 	opts.Limiter = checked{s.campaign, s.chosen.clock, opts.Limiter}
-	if s.chosen.kept != nil {
-		opts.Journal = s.chosen.kept
+	if s.chosen.journal != nil {
+		opts.Journal = s.chosen.journal
 	}
 	if clock := s.chosen.clock; clock != nil {
 		end := time.AfterFunc(clock.left(), func() { s.halt(errors.New("the end of --hours " + clock.String())) })
@@ -209,12 +203,45 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	for batch := range stream.Batches(ctx) {
 		s.take(batch)
 	}
-	s.stopped = stream.Err()
-	s.leave(ctx)
+	s.streamErr = stream.Err()
+	s.recordUnread(ctx)
 	s.bar.End()
 	s.bad.Print(s.console.Err, input.FewPlaces, "")
 	s.failed.Print(s.console.Err, input.FewPlaces, "")
 	return s.report(time.Since(start))
+}
+
+// obeySignals makes the first Ctrl-C, or the terminal's end, halt the stream, and the second one
+// break it off. From now on no signal may end the process: it would lose the outcomes of messages
+// that were sent.
+func (s *sending) obeySignals(cancel func()) (stop func()) {
+	signals, done := make(chan os.Signal, 2), make(chan struct{})
+	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		wanted = append(wanted, syscall.SIGHUP)
+	}
+	signal.Notify(signals, wanted...)
+	go func() {
+		for n := 1; ; n++ {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			if n == 1 {
+				fmt.Fprintln(s.console.Err, "\nsmslink: interrupted: "+
+					"waiting for the packages that are being uploaded; no others are sent.\n"+
+					"Press Ctrl-C again to break them off; their messages are then in doubt.")
+				s.halt(errInterrupted)
+			} else {
+				cancel()
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+	}
 }
 
 // checked is a limiter that lets nothing pass outside the hours, or once a file has changed since
@@ -248,26 +275,26 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 			why, err := s.chosen.choose(s.halting, row)
 			switch {
 			case why != "":
-				s.record(pendingOf(row).outcome().LeftOut(why))
+				s.record(rowOf(row).LeftOut(why))
 				continue
 			case err != nil:
-				s.record(pendingOf(row).outcome().Unsent(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: err}))
-				s.ended = fmt.Errorf("%s:%d: %w; it and what follows was not sent", row.File, row.Line, err)
+				s.record(rowOf(row).Unsent(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: err}))
+				s.inputErr = fmt.Errorf("%s:%d: %w; it and what follows was not sent", row.File, row.Line, err)
 				return
 			}
 			if row.Bad == nil {
-				s.pending[row.Message.ID] = pendingOf(row)
+				s.pending[row.Message.ID] = rowOf(row)
 				if !yield(row.Message, nil) {
 					return
 				}
 				continue
 			}
-			s.record(pendingOf(row).outcome().Invalid(row.Bad))
+			s.record(rowOf(row).Invalid(row.Bad))
 			if s.survey == nil { // which has shown it
 				s.bad.AddRow(row)
 			}
 			if s.opts.onBadRow == "stop" {
-				s.ended = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
+				s.inputErr = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
 				return
 			}
 		}
@@ -275,7 +302,7 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 		case s.halting.Err() != nil: // the input is not at its end
 			yield(smslink.Message{}, context.Cause(s.halting))
 		case s.rows.Err() != nil:
-			s.ended = fmt.Errorf("%w; what follows was not sent", s.rows.Err())
+			s.inputErr = fmt.Errorf("%w; what follows was not sent", s.rows.Err())
 		default:
 			s.whole = true
 		}
@@ -286,10 +313,10 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 func (s *sending) take(b smslink.Batch) {
 	s.tried = s.tried || b.Package.Len() > 0
 	for _, invalid := range b.Invalid { // by what the campaign's own check lets pass
-		s.record(s.taken(invalid.ID).Invalid(terminal.Error(invalid)))
+		s.record(s.takePending(invalid.ID).Invalid(terminal.Error(invalid)))
 	}
 	for _, result := range b.Earlier {
-		s.record(s.taken(result.ID).Known(result))
+		s.record(s.takePending(result.ID).Known(result))
 	}
 	switch {
 	case b.Response != nil:
@@ -297,7 +324,7 @@ func (s *sending) take(b smslink.Batch) {
 		s.packageID = b.Response.PackageID
 		s.unmatched += len(b.Response.Unmatched)
 		for _, result := range b.Response.Results {
-			s.record(s.taken(result.ID).Replied(result))
+			s.record(s.replied(s.takePending(result.ID), result))
 		}
 	case b.Err != nil:
 		if text := redact.Reply(b.Err, s.console.Getenv(account.EnvPassword)); text != "" {
@@ -307,7 +334,7 @@ func (s *sending) take(b smslink.Batch) {
 			s.halt(errUnreachable) // all attempts are used up, and the next package's would be
 		}
 		for m := range b.Package.Messages() {
-			s.record(s.taken(m.ID).Unsent(b.Err))
+			s.record(s.takePending(m.ID).Unsent(b.Err))
 		}
 	}
 	if err := s.results.Flush(); err != nil {
@@ -316,22 +343,22 @@ func (s *sending) take(b smslink.Batch) {
 	s.bar.Show(&s.tally)
 }
 
-// leave records the rows that were not read before the stream stopped, if reading them can't block.
+// recordUnread records the rows that were not read before the stream stopped, if reading them can't block.
 // Those that the journal has keep its result; the others were not sent.
-func (s *sending) leave(ctx context.Context) {
-	if s.stopped == nil || !s.campaign.Rereadable() {
+func (s *sending) recordUnread(ctx context.Context) {
+	if s.streamErr == nil || !s.campaign.Rereadable() {
 		return
 	}
-	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.stopped}
-	unread := map[int64]pendingRow{}
+	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.streamErr}
+	unread := map[int64]outcome.Row{}
 	var ids []int64
 	flush := func() {
 		known := s.known(context.WithoutCancel(ctx), ids)
 		for _, id := range ids {
 			if result, ok := known[id]; ok {
-				s.record(unread[id].outcome().Known(result))
+				s.record(unread[id].Known(result))
 			} else {
-				s.record(unread[id].outcome().Unsent(left))
+				s.record(unread[id].Unsent(left))
 			}
 		}
 		ids = ids[:0]
@@ -340,15 +367,15 @@ func (s *sending) leave(ctx context.Context) {
 	for s.rows != nil && s.rows.Next(ctx) {
 		row := s.rows.Row()
 		if why, _ := s.chosen.choose(ctx, row); why != "" { // which fails for pipes alone
-			s.record(pendingOf(row).outcome().LeftOut(why))
+			s.record(rowOf(row).LeftOut(why))
 			continue
 		}
 		if row.Bad != nil {
-			s.record(pendingOf(row).outcome().Invalid(row.Bad))
+			s.record(rowOf(row).Invalid(row.Bad))
 			continue
 		}
 		ids = append(ids, row.Message.ID)
-		unread[row.Message.ID] = pendingOf(row)
+		unread[row.Message.ID] = rowOf(row)
 		if len(ids) == s.opts.packageSize {
 			flush()
 		}
@@ -360,10 +387,10 @@ func (s *sending) leave(ctx context.Context) {
 // an earlier run may have sent any.
 func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Result {
 	known := map[int64]smslink.Result{}
-	if s.chosen.kept == nil || len(ids) == 0 {
+	if s.chosen.journal == nil || len(ids) == 0 {
 		return known
 	}
-	results, err := s.chosen.kept.Known(ctx, ids)
+	results, err := s.chosen.journal.Known(ctx, ids)
 	if err != nil {
 		for _, id := range ids {
 			known[id] = smslink.Result{ID: id}
@@ -375,24 +402,30 @@ func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Resu
 	return known
 }
 
-// taken returns the row of an id that was pending.
-func (s *sending) taken(id int64) outcome.Row {
-	p := s.pending[id]
+// takePending removes a pending row, and returns it.
+func (s *sending) takePending(id int64) outcome.Row {
+	row := s.pending[id]
 	delete(s.pending, id)
-	return p.outcome()
+	return row
+}
+
+// replied adds the gateway's status to a row.
+func (s *sending) replied(row outcome.Row, result smslink.Result) outcome.Row {
+	row = row.Replied(result)
+	if s.opts.testMode && row.Kind == outcome.Accepted {
+		row.Note = outcome.TestModeNote
+	}
+	return row
 }
 
 // record keeps and shows the outcome of one row.
 func (s *sending) record(r outcome.Row) {
-	if s.opts.testMode && r.Kind == outcome.Accepted {
-		r.Note = outcome.TestModeNote
-	}
 	s.tally.Add(r)
 	if err := s.results.Add(r); err != nil {
 		s.halt(fmt.Errorf("--results: %w", err))
 	}
 	if s.opts.json {
-		s.out.JSON(r.Categorized())
+		s.out.JSON(r)
 	}
 	ofPackage := r.Text == smslink.OutcomeInDoubt.String() // which the report names once
 	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && !r.Earlier && !ofPackage {

@@ -28,7 +28,7 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	if !s.campaign.Rereadable() {
 		return nil
 	}
-	plan := campaignjournal.NewPlan(s.chosen.kept, campaignjournal.Options{
+	plan := campaignjournal.NewPlan(s.chosen.journal, campaignjournal.Options{
 		SameCampaign: s.opts.sameCampaign, ResendFailed: s.opts.resendFailed,
 		OnePerNumber: s.opts.onePerNumber, NoJournal: !s.opts.usesJournal(),
 	})
@@ -45,7 +45,7 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	for rows.Next(ctx) {
 		row := rows.Row()
 		bar.Add()
-		if why := s.chosen.look(ctx, row); why != "" {
+		if why := s.chosen.judge(ctx, row); why != "" {
 			left.add(why, 1)
 			s.survey.excluded++
 			continue
@@ -82,9 +82,34 @@ func (s *sending) surveyRows(ctx context.Context) error {
 			"add --hidden-rows include to send them, too, or --hidden-rows skip",
 			campaign.Count(hidden, "row is", "rows are"))
 	case s.survey.BadRows > 0 && s.opts.onBadRow == "stop":
-		return errors.New("mend the bad rows, or send the others with --on-bad-row skip")
+		return errors.New("correct the bad rows, or send the others with --on-bad-row skip")
 	}
 	return nil
+}
+
+// exclusions counts the rows that are left out.
+type exclusions struct {
+	count map[string]int // by why
+	order []string
+}
+
+func (e *exclusions) add(why string, n int) {
+	if n == 0 {
+		return
+	}
+	if e.count[why] == 0 {
+		if e.count == nil {
+			e.count = map[string]int{}
+		}
+		e.order = append(e.order, why)
+	}
+	e.count[why] += n
+}
+
+func (e *exclusions) print(out io.Writer) {
+	for _, why := range e.order {
+		fmt.Fprintf(out, "%s excluded: %s\n", campaign.Count(e.count[why], "row is", "rows are"), why)
+	}
 }
 
 // question returns what is asked before the first upload, or "" if nothing is left to send.
@@ -95,7 +120,7 @@ func (s *sending) question() string {
 	}
 	billed := s.opts.price.SMS(plan.RestSegments)
 	all := plan.Accepted + plan.InDoubt + plan.Failed + plan.Rest
-	if s.chosen.kept == nil || all == plan.Rest {
+	if s.chosen.journal == nil || all == plan.Rest {
 		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(plan.Rest, "message"), billed)
 	}
 	var before []string
@@ -106,7 +131,7 @@ func (s *sending) question() string {
 			of = ""
 		}
 	}
-	on := acceptedOn(s.chosen.kept.Runs())
+	on := acceptedOn(s.chosen.journal.Runs())
 	add(plan.Accepted, "was accepted"+on, "were accepted"+on)
 	add(plan.InDoubt, "is in doubt", "are in doubt")
 	add(plan.Failed, "failed", "failed")

@@ -28,7 +28,7 @@ func TestWrap(t *testing.T) {
 }
 
 func FuzzWrap(f *testing.F) {
-	f.Add("  12  not sent: you pressed Ctrl-C and more of it\n", uint8(40))
+	f.Add("  12  not sent: the command was interrupted and more of it\n", uint8(40))
 	f.Fuzz(func(t *testing.T, in string, columns uint8) {
 		out := terminal.Wrap(in, int(columns))
 		require.Equal(t, strings.Fields(in), strings.Fields(out))
