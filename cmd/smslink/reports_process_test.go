@@ -37,7 +37,7 @@ func startReports(t *testing.T, out *os.File, args ...string) *reportsProcess {
 	require.NoError(t, p.cmd.Start())
 	lines := bufio.NewScanner(said)
 	require.True(t, lines.Scan())
-	address, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "smslink: taking delivery reports at "), " ")
+	address, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "smslink: receiving delivery reports at "), " ")
 	secret, err := os.ReadFile(secretFile)
 	require.NoError(t, err)
 	p.url = address + strings.TrimSpace(string(secret))

@@ -37,7 +37,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	n, err := said.Read(line)
 	require.NoError(t, err)
 	go func() { _, _ = io.Copy(io.Discard, said) }()
-	address, _, _ := strings.Cut(strings.TrimPrefix(string(line[:n]), "smslink: taking delivery reports at "), " ")
+	address, _, _ := strings.Cut(strings.TrimPrefix(string(line[:n]), "smslink: receiving delivery reports at "), " ")
 	secret, err := os.ReadFile(secretFile)
 	require.NoError(t, err)
 	info, err := os.Stat(secretFile)

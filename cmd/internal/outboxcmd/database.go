@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -67,14 +68,16 @@ func (d *database) open(
 	if err == nil || errors.As(err, new(*cli.ExitError)) {
 		return err
 	}
-	text := plain(strings.Join(strings.Fields(err.Error()), " ")) // pgx lists addresses on lines of their own
-
-	// Every command uses one of these tables.
-	if strings.Contains(text, "smslink_meta") || strings.Contains(text, "smslink_message") {
+	text := terminal.Text(strings.Join(strings.Fields(err.Error()), " ")) // pgx lists addresses on lines of their own
+	if noTables.MatchString(text) {
 		text = "run smslink-outbox migrate first: " + text
 	}
 	return cli.Exit(cli.ExitNotSent, errors.New(text))
 }
+
+// noTables matches the error of a database without the outbox's tables, one of which every command
+// uses.
+var noTables = regexp.MustCompile(`no such table: smslink_|smslink_\w+"? does not exist|smslink_\w+' doesn't exist`)
 
 // openDatabase opens the database of a URL. Its errors quote nothing of the URL, which may hold a
 // password.
@@ -84,8 +87,8 @@ func openDatabase(database string, create bool) (*sql.DB, *outbox.Dialect, error
 	case "":
 		return nil, nil, fmt.Errorf("name the database with --db or %s", envDB)
 	case "sqlite":
-		if rest == "" || strings.ContainsAny(rest, "?#") {
-			return nil, nil, errors.New("--db: sqlite: takes the name of a file without ? and #")
+		if rest == "" || strings.ContainsAny(rest, "?#%") { // SQLite would open another file
+			return nil, nil, errors.New("--db: sqlite: takes the name of a file without ?, # and %")
 		}
 		if _, err := os.Stat(rest); errors.Is(err, fs.ErrNotExist) && !create {
 			return nil, nil, cli.Exit(cli.ExitNotSent,
@@ -135,7 +138,7 @@ func makePrivate(name string) error {
 
 // The errors of a database's URL. A driver's own error may quote the URL.
 var (
-	errNoURL = errors.New("--db is no URL such as postgres://USER:PASSWORD@HOST/DATABASE " +
+	errNoURL = errors.New("--db is not a URL such as postgres://USER:PASSWORD@HOST/DATABASE " +
 		"or mysql://USER:PASSWORD@HOST/DATABASE")
 	errUnescaped  = errors.New("--db has an @, /, ? or # in its user or password; write %40, %2F, %3F or %23")
 	errParameters = errors.New("--db has a parameter or a port that the database's driver does not take")

@@ -6,11 +6,13 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,8 +44,8 @@ func TestDB_urlsThatNameAPartOfThePasswordAsAHost(t *testing.T) {
 			"u:hunter2#Xq7@127.0.0.1:1/d":                                  unescaped,
 			"u:12/Xq7@127.0.0.1:1/d":                                       unescaped,
 			"u@Xq7:hunter2@127.0.0.1:1/d":                                  unescaped,
-			"u:hunter2%Xq7@127.0.0.1:1/d":                                  "--db is no URL such as ",
-			"u:hunter2Xq7@127.0.0.1:Xq7/d":                                 "--db is no URL such as ",
+			"u:hunter2%Xq7@127.0.0.1:1/d":                                  "--db is not a URL such as ",
+			"u:hunter2Xq7@127.0.0.1:Xq7/d":                                 "--db is not a URL such as ",
 			"u:hunter2Xq7@127.0.0.1:99999/d":                               "",
 			"u:hunter2Xq7@127.0.0.1:1/d?sslmode=Xq7&tls=Xq7&parseTime=Xq7": parameters,
 			"u:hunter2%40Xq7@127.0.0.1:1/d":                                "",
@@ -86,6 +88,87 @@ func TestDB_sqlitesFilesAreTheOwnersAlone(t *testing.T) {
 	code, said = run(t, "migrate", "--db", "sqlite:"+filepath.Join(folder, "no", "shop.db"))
 	require.NotZero(t, code)
 	require.Contains(t, said, fmt.Sprint("--db: open ", folder))
+}
+
+// SQLite takes a name in a URI, and decodes it: it would open another file than the one that was
+// made private.
+func TestDB_sqliteNamesThatAURIWouldChange(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"shop%41.db", "shop.db?mode=memory", "shop.db#1"} {
+		code, said := run(t, "migrate", "--db", "sqlite:"+filepath.Join(folder, name))
+		require.Equal(t, cli.ExitUsage, code)
+		require.Contains(t, said, "--db: sqlite: takes the name of a file without ?, # and %")
+	}
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Empty(t, files)
+}
+
+// Only missing tables are a reason to migrate.
+func TestDB_migrateFirst(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "shop.db")
+	require.NoError(t, os.WriteFile(name, nil, 0o600))
+	code, said := run(t, "status", "--db", "sqlite:"+name)
+	require.Equal(t, cli.ExitNotSent, code)
+	require.Contains(t, said, "smslink-outbox: run smslink-outbox migrate first: ")
+	code, said = run(t, "migrate", "--db", "sqlite:"+name)
+	require.Zero(t, code, said)
+	db, err := sql.Open("sqlite", name)
+	require.NoError(t, err)
+	defer func() { _ = db.Close() }()
+	for _, change := range []string{"INSERT", "UPDATE"} {
+		_, err = db.ExecContext(t.Context(), "CREATE TRIGGER no_"+change+" BEFORE "+change+" ON smslink_meta "+
+			"BEGIN SELECT RAISE(ABORT, 'permission denied for table smslink_meta'); END")
+		require.NoError(t, err)
+	}
+	code, said = run(t, "pause", "--db", "sqlite:"+name, "--by", "Ana", "--reason", "a test")
+	require.Equal(t, cli.ExitNotSent, code)
+	require.Contains(t, said, "permission denied")
+	require.NotContains(t, said, "migrate first")
+}
+
+// A reader that has read enough, such as head, is no failure.
+func TestOutput_closedPipe(t *testing.T) {
+	db := "sqlite:" + filepath.Join(t.TempDir(), "shop.db")
+	code, said := run(t, "migrate", "--db", db)
+	require.Zero(t, code, said)
+	rows := filepath.Join(t.TempDir(), "june.csv")
+	require.NoError(t, os.WriteFile(rows, []byte("id,to,text\n1,0712345678,Bună ziua.\n"), 0o600))
+	code, said = run(t, "enqueue", "--campaign", "june", rows, "--db", db)
+	require.Zero(t, code, said)
+	for _, args := range [][]string{{"lookup", "june-1"}, {"person", "0712345678"}} {
+		var errOut strings.Builder
+		console := cli.Console{In: strings.NewReader(""), Out: closedPipe{}, Err: &errOut, Getenv: noVariables}
+		code := cli.Run(t.Context(), console, outboxcmd.NewCommand, append(args, "--db", db))
+		require.Zero(t, code, errOut.String())
+	}
+}
+
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// What --reports needs is refused before anything is done.
+func TestRun_reportsThatCantBeReceived(t *testing.T) {
+	folder := t.TempDir()
+	name, short := filepath.Join(folder, "shop.db"), filepath.Join(folder, "short")
+	secret := filepath.Join(folder, "secret")
+	require.NoError(t, os.WriteFile(short, []byte("short\n"), 0o600))
+	require.NoError(t, os.WriteFile(secret, []byte("a-secret-of-16-characters\n"), 0o600))
+	used, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = used.Close() }()
+	for want, args := range map[string][]string{
+		"--secret-file: ": {"--reports", "127.0.0.1:0", "--secret-file", short},
+		"--reports: ":     {"--reports", used.Addr().String(), "--secret-file", secret},
+	} {
+		code, said := run(t, append(args, "run", "--db", "sqlite:"+name, "--migrate", "--sandbox")...)
+		require.Equal(t, cli.ExitNotSent, code, said)
+		require.Contains(t, said, want)
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		require.Zero(t, info.Size(), "no tables, and no worker")
+	}
 }
 
 // With --reports, a number that unsubscribes gets no more messages.

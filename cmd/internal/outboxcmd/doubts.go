@@ -41,19 +41,19 @@ are not shown.`,
 				}
 				fmt.Fprintf(out, "%s  %s since %s, %s of %s, claimed by %s\n  %s\n", terminal.Line(u.Package), u.State,
 					u.Began.Format(time.RFC3339), campaign.Plural(u.Messages, "message"), terminal.Line(u.Lane),
-					process(u.Worker), plain(u.Why))
+					process(u.Worker), terminal.Text(u.Why))
 			}
 			if len(packages) > 0 && !asJSON {
 				fmt.Fprintln(out, "Check the account's reports, and record what you find with smslink-outbox resolve.")
 			}
-			return out.Err
+			return out.Failure()
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object for each, with the MD5 digest of its plain form")
 	return cmd
 }
 
-// process returns the process that a worker's name stands for. The name is HOST-PID-RANDOM.
+// process describes the process of a worker, whose name is HOST-PID-RANDOM.
 func process(worker string) string {
 	parts := strings.Split(worker, "-")
 	if len(parts) < 3 {
@@ -79,9 +79,8 @@ func newResolveCommand(db *database) *cobra.Command {
 		Long: `Record whether a package that is in doubt or was rejected was sent: give one of
 --sent, --not-sent, --abandon and --from-report.
 
---from-report FILE looks for its messages in the account's report at SMSLink, as
-CSV or a workbook, and records those that are in it as sent. The others stay in
-doubt.`,
+--from-report FILE looks for its messages in the account's own report, as CSV or
+a workbook, and records those that are in it as sent. The others stay in doubt.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one PACKAGE; smslink-outbox doubts lists them")
@@ -158,12 +157,22 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 		ids[i] = m.ID
 	}
 	found, err := evidence.Find(ctx, f.report, ids, evidence.Options{
-		Columns: f.columns,
+		Columns: f.columns, AccountOnly: true,
 		EachRow: func(use func(*campaign.Row)) error {
+			type sms struct{ to, text string }
+			others := map[sms]int{} // that are not among the messages
 			for _, m := range messages {
 				use(&campaign.Row{Message: m.Message})
-				for range m.Same {
-					use(&campaign.Row{Message: smslink.Message{ID: -1, To: m.To, Text: m.Text}})
+				same := sms{m.To, m.Text}
+				if n, ok := others[same]; ok {
+					others[same] = n - 1 // this one
+				} else {
+					others[same] = m.Same
+				}
+			}
+			for same, n := range others {
+				for range n {
+					use(&campaign.Row{Message: smslink.Message{ID: -1, To: same.to, Text: same.text}})
 				}
 			}
 			return nil
@@ -184,8 +193,11 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", n)
 	}
 	if n := len(found.Absent); n > 0 {
-		fmt.Fprintf(c.Out, "%d not in the report: once you are sure that it is complete, "+
-			"resolve the rest with --not-sent\n", n)
+		advice := "; once you are sure that it is complete, resolve the rest with --not-sent"
+		if len(found.Unclear) > 0 {
+			advice = "; but --not-sent would also queue those that are in it: first find out whether they were sent"
+		}
+		fmt.Fprintf(c.Out, "%d not in the report%s\n", n, advice)
 	}
 	return nil
 }

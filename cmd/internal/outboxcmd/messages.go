@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,8 @@ func newEnqueueCommand(db *database) *cobra.Command {
 ` + input.Help + `
 
 The key of a message is NAME-ID. A message whose key is in the outbox already is
-not queued again, so the same command can be run again.`,
+not queued again, so the same command can be run again. A FILE without an id
+column is refused, since a row's number changes when rows are added or moved.`,
 		Example: "  smslink-outbox enqueue --db sqlite:shop.db --campaign june june.csv",
 		Args:    cli.Files,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
@@ -46,8 +48,7 @@ not queued again, so the same command can be run again.`,
 func enqueue(
 	ctx context.Context, db *database, box *outbox.Outbox, files input.Flags, name, lane string, names []string,
 ) error {
-	noIDs := errors.New("a file has no id column; the keys need one, so that no message is queued twice")
-	opened, err := files.Open(db.console, names, noIDs)
+	opened, err := files.Open(db.console, names, nil)
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,11 @@ func enqueue(
 		return err
 	}
 	defer rows.Close()
+	more := rows.Next(ctx)
+	if opened.RowIDs() {
+		return fmt.Errorf("%s has no id column; add one, so that a message has the same key if rows are added or "+
+			"moved, and is not queued twice", opened.Files()[0])
+	}
 	tx, err := db.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -67,30 +73,29 @@ func enqueue(
 	var bad input.Complaints
 	var pending []outbox.Message
 	read, added := 0, 0
-	enqueue := func() error {
+	flush := func() error {
 		n, err := box.Enqueue(ctx, tx, pending...)
 		added += n
 		pending = pending[:0]
 		return err
 	}
-	for rows.Next(ctx) {
+	for ; more; more = rows.Next(ctx) {
 		row := rows.Row()
 		read++
 		if row.Bad != nil {
 			bad.AddRow(row)
-			continue
+		}
+		if bad.Any() {
+			continue // to find all bad rows
 		}
 		m := row.Message
 		pending = append(pending, outbox.Message{
 			Key: fmt.Sprintf("%s-%d", name, m.ID), To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt, Lane: lane,
 		})
-		if len(pending) == batch && !bad.Any() {
-			if err := enqueue(); err != nil {
+		if len(pending) == batch {
+			if err := flush(); err != nil {
 				return err
 			}
-		}
-		if bad.Any() {
-			pending = pending[:0]
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -100,7 +105,7 @@ func enqueue(
 		bad.Print(db.console.Err, input.FewPlaces, "")
 		return cli.Exit(cli.ExitNotSent, errors.New("nothing was queued; correct these rows"))
 	}
-	if err := enqueue(); err != nil {
+	if err := flush(); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -123,6 +128,9 @@ func someKeys(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// distinct returns each key once.
+func distinct(keys []string) []string { return slices.Compact(slices.Sorted(slices.Values(keys))) }
+
 func newLookupCommand(db *database) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -130,6 +138,7 @@ func newLookupCommand(db *database) *cobra.Command {
 		Short: "Show the records of messages",
 		Args:  someKeys,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, keys []string) error {
+			keys = distinct(keys)
 			records, err := box.Lookup(ctx, keys...)
 			if err != nil {
 				return err
@@ -146,7 +155,7 @@ func newLookupCommand(db *database) *cobra.Command {
 				return cli.Exit(cli.ExitSomeBad,
 					fmt.Errorf("%d of %d keys have no message", len(keys)-len(records), len(keys)))
 			}
-			return out.Err
+			return out.Failure()
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object for each")
@@ -165,13 +174,10 @@ func recordLine(r outbox.Record) string {
 		line += ", not delivered at " + r.Report.Time.Format(time.RFC3339)
 	}
 	if r.Note != "" {
-		line += ": " + plain(r.Note)
+		line += ": " + terminal.Text(r.Note)
 	}
 	return terminal.Line(line)
 }
-
-// plain returns the text of an error that the outbox has kept, without the library's name.
-func plain(text string) string { return terminal.Error(errors.New(text)).Error() }
 
 func newCancelCommand(db *database) *cobra.Command {
 	return &cobra.Command{
@@ -179,6 +185,7 @@ func newCancelCommand(db *database) *cobra.Command {
 		Short: "Take messages out of the queue",
 		Args:  someKeys,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, keys []string) error {
+			keys = distinct(keys)
 			n, err := box.Cancel(ctx, db.pool, keys...)
 			if err != nil {
 				return err
@@ -226,7 +233,7 @@ opt-out stays.`,
 				fmt.Fprintln(out, recordLine(r.Record))
 			}
 			fmt.Fprintln(out, campaign.Plural(len(records), "message"))
-			return out.Err
+			return out.Failure()
 		}),
 	}
 	cmd.Flags().StringVar(&export, "export", "", "write them with their texts to a new `FILE`, as JSON")

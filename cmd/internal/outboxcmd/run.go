@@ -47,8 +47,8 @@ machines.
 
 ` + account.Help + `
 
-With --reports it takes the gateway's delivery reports, too: see smslink
-reports. Under /unsubscriptions/, followed by the same secret, it takes
+With --reports it receives the gateway's delivery reports, too: see smslink
+reports. Under /unsubscriptions/, followed by the same secret, it receives
 unsubscriptions, and sends no more messages to their numbers, except in lanes
 that ignore opt-outs.`,
 		Example: `  smslink-outbox run --db sqlite:shop.db --migrate --sandbox`,
@@ -67,7 +67,7 @@ that ignore opt-outs.`,
 	flags.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`TIME` that one package's upload may take")
 	flags.Var(&opts.hours, "hours", "hours, such as 08:00-22:00, in which the bulk lane is open, in local time")
 	flags.Var(serve.Address(&opts.reports), "reports",
-		"address and port to take delivery reports and unsubscriptions at; needs --secret-file")
+		"address and port to receive delivery reports and unsubscriptions at; needs --secret-file")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the reports' secret")
 	flags.BoolVar(&opts.allowLoss, "allow-loss", false,
 		"work on a database whose settings may lose commits; messages can then be sent twice")
@@ -108,6 +108,17 @@ func run(ctx context.Context, db *database, opts runOptions) error {
 		}}},
 	}
 	return db.open(ctx, opts.migrate, settings, func(ctx context.Context, box *outbox.Outbox) error {
+		var handler http.Handler
+		var listener net.Listener
+		if opts.reports != "" { // before anything is sent
+			if handler, err = newReceiver(opts, c, box, db, logger); err != nil {
+				return err
+			}
+			if listener, err = net.Listen("tcp", opts.reports); err != nil {
+				return fmt.Errorf("--reports: %w", err)
+			}
+			defer func() { _ = listener.Close() }()
+		}
 		if opts.migrate {
 			if err := box.Migrate(ctx); err != nil {
 				return err
@@ -116,46 +127,42 @@ func run(ctx context.Context, db *database, opts runOptions) error {
 		if opts.reports == "" {
 			return box.Run(ctx, client)
 		}
+		fmt.Fprintf(c.Err, "smslink: receiving delivery reports at http://%[1]s/ and unsubscriptions at "+
+			"http://%[1]s/unsubscriptions/, both followed by the secret\n", listener.Addr())
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		taken := make(chan error, 1)
+		served := make(chan error, 1)
 		go func() {
 			defer cancel()
-			taken <- takeReports(ctx, opts, c, box, db, logger)
+			served <- serve.Webhooks(ctx, handler, listener, logger)
 		}()
 		err := box.Run(ctx, client)
 		cancel()
-		return errors.Join(err, <-taken)
+		return errors.Join(err, <-served)
 	})
 }
 
-// takeReports serves the URLs of delivery reports and of unsubscriptions until ctx is done.
-func takeReports(
-	ctx context.Context, opts runOptions, c cli.Console, box *outbox.Outbox, db *database, logger *slog.Logger,
-) error {
+// newReceiver returns the handler of delivery reports and of unsubscriptions.
+func newReceiver(
+	opts runOptions, c cli.Console, box *outbox.Outbox, db *database, logger *slog.Logger,
+) (http.Handler, error) {
 	secret, err := secret.Read(opts.secretFile, c.Err)
 	if err != nil {
-		return fmt.Errorf("--secret-file: %w", err)
+		return nil, fmt.Errorf("--secret-file: %w", err)
 	}
 	reports, err := webhook.Reports(secret, box.Report, &webhook.Options{Logger: logger})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	unsubscriptions, err := webhook.Unsubscriptions(secret, func(ctx context.Context, u webhook.Unsubscription) error {
 		_, err := box.OptOut(ctx, db.pool, u.From)
 		return err
 	}, &webhook.Options{Logger: logger})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	handler := http.NewServeMux()
 	handler.Handle("/", reports)
 	handler.Handle("/unsubscriptions/", unsubscriptions)
-	listener, err := net.Listen("tcp", opts.reports)
-	if err != nil {
-		return fmt.Errorf("--reports: %w", err)
-	}
-	fmt.Fprintf(c.Err, "smslink: taking delivery reports at http://%[1]s/ and unsubscriptions at "+
-		"http://%[1]s/unsubscriptions/, both followed by the secret\n", listener.Addr())
-	return serve.Webhooks(ctx, handler, listener, logger)
+	return handler, nil
 }

@@ -110,7 +110,7 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 			fmt.Fprintf(out, "%s: closed until %s\n", terminal.Line(name), opens.Format("15:04"))
 		}
 	}
-	if stats.Overdue > overdueAfter {
+	if stats.Overdue > 10*time.Second { // a worker that runs puts it in doubt sooner
 		fmt.Fprintf(out, "overdue: a package should have ended %v ago; "+
 			"does a worker run, and is no transaction stuck?\n", stats.Overdue.Round(time.Second))
 	}
@@ -123,9 +123,6 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 			list(stats.WroteBack), list(stats.Silent))
 	}
 }
-
-// overdueAfter is how long a package may be overdue before a worker puts it in doubt.
-const overdueAfter = 10 * time.Second
 
 func queuedText(n int) string {
 	if n >= outbox.MaxQueued {

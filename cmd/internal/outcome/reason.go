@@ -55,7 +55,7 @@ func Reason(err error) string {
 		plain.Source = nil
 		text = strings.Replace(text, opErr.Error(), plain.Error(), 1)
 	}
-	return terminal.Error(errors.New(text)).Error()
+	return terminal.Text(text)
 }
 
 // isEnd reports whether a connection ended before the answer did.

@@ -70,7 +70,7 @@ Exit codes:
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
 	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be repeated")
 	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "remember `N` reports, so that a repeated one is written once")
-	flags.StringVar(&opts.connection, "connection", "", "take only the reports of this connection `ID`")
+	flags.StringVar(&opts.connection, "connection", "", "accept only the reports of this connection `ID`")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log to standard error")
 	_ = cmd.MarkFlagRequired("secret-file")
 	return cmd
@@ -106,7 +106,7 @@ func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
 	if err != nil {
 		return cli.Exit(cli.ExitNotSent, fmt.Errorf("--listen: %w", err))
 	}
-	fmt.Fprintf(c.Err, "smslink: taking delivery reports at http://%s/ followed by the secret\n", listener.Addr())
+	fmt.Fprintf(c.Err, "smslink: receiving delivery reports at http://%s/ followed by the secret\n", listener.Addr())
 
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -120,14 +120,16 @@ func Line(text string) string {
 	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(string(appendEscaped(nil, []byte(text))))
 }
 
-// Error returns an error that wraps err, without the library's name in front, which a command
-// replaces by its own. Its text is one line, although a server's text may be in it. Error(nil) is
-// nil.
+// Text returns the text of an error as one line, although a server's text may be in it, and without
+// the library's name in front, which a command replaces by its own.
+func Text(text string) string { return Line(strings.TrimPrefix(text, "smslink: ")) }
+
+// Error returns an error that wraps err and has the Text of it. Error(nil) is nil.
 func Error(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &lineError{Line(strings.TrimPrefix(err.Error(), "smslink: ")), err}
+	return &lineError{Text(err.Error()), err}
 }
 
 type lineError struct {
