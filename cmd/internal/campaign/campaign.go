@@ -149,6 +149,9 @@ func (c *Campaign) Rereadable() bool {
 	return true
 }
 
+// RowIDs reports whether the ids are row numbers in one of the files that were read.
+func (c *Campaign) RowIDs() bool { return c.rowIDs }
+
 // begin is called with the columns of a file that is about to be read.
 func (c *Campaign) begin(f *file, columns *Columns) error {
 	if columns == nil || f.knowsColumns {

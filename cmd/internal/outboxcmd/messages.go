@@ -59,9 +59,9 @@ func enqueue(
 	}
 	defer rows.Close()
 	more := rows.Next(ctx)
-	if opened.RowIDs() {
+	if more && opened.RowIDs() {
 		return fmt.Errorf("%s has no id column; add one, so that a message has the same key if rows are added or "+
-			"moved, and is not queued twice", opened.Files()[0])
+			"moved, and is not queued twice", rows.Row().File)
 	}
 	tx, err := db.pool.BeginTx(ctx, nil)
 	if err != nil {
