@@ -8,7 +8,7 @@ import (
 // bitWriter appends bits to dst, the most significant first.
 type bitWriter struct {
 	dst  []byte
-	held uint64 // its low n bits are to be appended next; those above them are spent
+	held uint64 // its low n bits are to be appended next; those above were appended before
 	n    int    // less than 32
 }
 
@@ -27,8 +27,8 @@ func (w *bitWriter) writeMagic(magic uint64) {
 	w.write(uint32(magic), 32)
 }
 
-// append appends all bits of other, whose dst was empty at first and so is a multiple of four
-// bytes.
+// append appends all bits of other. The dst of other began empty, so its length is a multiple of
+// four bytes.
 func (w *bitWriter) append(other *bitWriter) {
 	w.dst = slices.Grow(w.dst, len(other.dst)+8)
 	for src := other.dst; len(src) > 0; src = src[4:] {

@@ -5,7 +5,7 @@ const blockMagic = 0x314159265359
 // encoder compresses blocks. It is kept for its memory.
 type encoder struct {
 	block   []byte // its runs shortened
-	crc     uint32 // of the bytes before that
+	crc     uint32 // of its bytes before their runs were shortened
 	sorter  sorter
 	symbols []uint16
 	tables  [2]tables
@@ -39,17 +39,18 @@ func bytesIn(block []byte) *byteSet {
 	return &set
 }
 
-// write writes in which sixteenths of the byte values there are any, and for each of these, which.
+// write writes 16 bits, one for each range of 16 byte values, set if any of them is in use. For each
+// such range, it then writes 16 more bits, one for each value.
 func (set *byteSet) write(w *bitWriter) {
-	var sixteenths uint32
+	var ranges uint32
 	var values [16]uint32
 	for c, used := range set {
 		if used {
-			sixteenths |= 1 << (15 - c/16)
+			ranges |= 1 << (15 - c/16)
 			values[c/16] |= 1 << (15 - c%16)
 		}
 	}
-	w.write(sixteenths, 16)
+	w.write(ranges, 16)
 	for _, v := range values {
 		if v != 0 {
 			w.write(v, 16)

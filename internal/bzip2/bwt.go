@@ -15,9 +15,9 @@ type sorter struct {
 // transform sorts the rotations of block, which is not empty, and replaces block by their last
 // bytes. It returns the position of block itself among them.
 //
-// It sorts the suffixes of the least rotation instead, whose order is the same: where a suffix
-// ends, and so is less than one that goes on, its rotation goes on with the least rotation, which
-// is not greater than any. Equal rotations may be in any order.
+// It sorts the suffixes of the least rotation instead. Their order is the same: if one suffix is a
+// prefix of another, it comes first, and its rotation is not the greater one, since it goes on with
+// the least rotation. Equal rotations may be in any order.
 func (s *sorter) transform(block []byte) (position int) {
 	n := len(block)
 	start := leastRotation(block)
@@ -52,7 +52,7 @@ func leastRotation(s []byte) int {
 		}
 		return n
 	}
-	// Two candidates meet; all others before the greater of them have lost.
+	// Two candidates are compared; all others before the greater of them have lost.
 	i := next(0)
 	j := next(i + 1)
 	for i < n && j < n {

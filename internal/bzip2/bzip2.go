@@ -1,11 +1,11 @@
 // Package bzip2 compresses into the bzip2 format.
 //
-// The input is cut into blocks. Each goes through these steps, in files of their names:
+// The input is cut into blocks. Each goes through these steps, in the files of these names:
 //
 //   - rle: runs of equal bytes are shortened;
 //   - bwt: the bytes are sorted by the bytes that follow them, with a suffix array (suffixes);
-//   - mtf: each byte is replaced by the number of other bytes since it was last seen;
-//   - huffman: these numbers are written in prefix codes, several to a block (tables, block).
+//   - mtf: each byte is replaced by the number of different bytes since it last occurred;
+//   - huffman: these numbers are written in several prefix codes for each block (tables, block).
 package bzip2
 
 import (
@@ -31,7 +31,7 @@ const (
 // use. It returns an error only if there is a defect in this package.
 func AppendCompress(dst []byte, src ...[]byte) ([]byte, error) {
 	s := &stream{rest: source{pieces: slices.Clone(src)}, out: bitWriter{dst: dst}}
-	blocks := s.rest.share()
+	blocks := s.rest.planBlocks()
 	s.out.write(header, 32)
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), blocks) - 1 {
@@ -47,7 +47,7 @@ func AppendCompress(dst []byte, src ...[]byte) ([]byte, error) {
 	return s.out.flush(), nil
 }
 
-// stream is a stream in the making. Its workers share it.
+// stream is a stream that is being written. Its workers share it.
 type stream struct {
 	mu    sync.Mutex
 	rest  source             // the input that no block has taken

@@ -36,8 +36,9 @@ func (c *costs) cheapest(symbols []uint16, n int) uint8 {
 	return cheapest
 }
 
-// setStretches sets costs by which a group selects the table from whose stretch of the alphabet it
-// has most symbols. The stretches of the n tables have about as many symbols each.
+// setStretches cuts the alphabet into n stretches with about the same number of symbols, one for
+// each table. A symbol costs 0 in the table of its stretch and 1 in the others, so a group selects
+// the table whose stretch has most of its symbols.
 func (c *costs) setStretches(symbols []uint16, alphabet, n int) {
 	*c = costs{}
 	var counts [maxSymbols]int

@@ -5,9 +5,9 @@ import "slices"
 // longestCode is the limit for codes' lengths. The format allows 20; 17 is what libbz2 makes.
 const longestCode = 17
 
-// codeLengths sets lengths to the lengths of a prefix code for at least two symbols, which come
+// codeLengths sets lengths to the lengths of a prefix code for at least two symbols that occur
 // counts times. They are Huffman's, unless those are longer than longestCode. Symbols that do not
-// come have a code, too, as the format asks.
+// occur get a code, too, as the format asks.
 func codeLengths(lengths []uint8, counts []uint32) {
 	var weights [maxSymbols]uint32
 	for i, count := range counts {

@@ -1,6 +1,6 @@
 package bzip2
 
-// The symbols of a block are the ranks of its bytes in a list of the byte values in use, from which
+// The symbols of a block are the ranks of its bytes in a list of the byte values in use, in which
 // each byte is then moved to the front. A rank other than 0 is the symbol one above it. A run of
 // rank 0 is written as its length in binary with the digits 1 and 2, the least significant first,
 // which are the symbols 0 and 1. The greatest symbol ends the block.

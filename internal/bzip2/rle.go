@@ -18,14 +18,14 @@ const blockSize = 900_000
 // source is the part of the input that is not yet in a block.
 type source struct {
 	pieces [][]byte
-	size   int // of a block, its runs shortened; it may be one byte less
+	size   int // of a block with its runs shortened, which may be one byte less
 	sum    checksum
 }
 
-// share sets the size of the blocks and returns about how many there will be: as few as possible,
-// but two for each two cores, and about as large as each other, so that no core waits long for
-// another one.
-func (s *source) share() (blocks int) {
+// planBlocks sets the size of the blocks and returns about how many there will be: as few as
+// possible, but an even number if there is more than one, and of about equal size, so that two
+// cores finish together.
+func (s *source) planBlocks() (blocks int) {
 	n := s.len()
 	s.size, blocks = blockSize, 1
 	if n > blockSize {

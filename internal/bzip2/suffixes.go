@@ -175,7 +175,7 @@ func rankSubstrings[T byte | int32](text []T, sa, lms []int32) int {
 	for i, j := range lms[:m-1] {
 		notes[j/2] = lms[i+1] + 1 - j
 	}
-	notes[lms[m-1]/2] = int32(len(text)) + 1 // ends with the text, and so is equal to none
+	notes[lms[m-1]/2] = int32(len(text)) + 1 // ends with the text, so it equals no other
 	rank := int32(-1)
 	var before, length int32
 	for _, j := range sorted {

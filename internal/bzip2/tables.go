@@ -103,7 +103,7 @@ func (t *tables) makeCodes() {
 	}
 }
 
-// group returns the symbols of group g. The last may have less than 50.
+// group returns the symbols of group g. The last may have fewer than 50.
 func group(symbols []uint16, g int) []uint16 {
 	return symbols[g*groupSize : min((g+1)*groupSize, len(symbols))]
 }
@@ -165,7 +165,7 @@ func (t *tables) writeSymbols(w *bitWriter, symbols []uint16) {
 	}
 }
 
-// order holds the tables, the one selected last first.
+// order holds the tables, the most recently selected first.
 type order [maxTables]uint8
 
 var firstOrder = order{0, 1, 2, 3, 4, 5}

@@ -91,7 +91,7 @@ func appendEnd(dst []byte, pieces [][]byte) []byte {
 	return dst
 }
 
-// memory is for compressing a chunk.
+// memory is the scratch space for compressing a chunk.
 type memory struct {
 	table  table
 	joined []byte
@@ -101,7 +101,7 @@ var memories = sync.Pool{New: func() any { return new(memory) }}
 
 const tableBits = 15
 
-// table has, by their hash, where four bytes were last seen. An entry is only a hint, since other
+// table maps the hash of four bytes to where they were last seen. An entry is only a hint, since other
 // bytes may have the same hash. An empty entry is 0.
 type table [1 << tableBits]uint32
 
@@ -147,7 +147,7 @@ func (t *table) learn(src []byte, shift int) {
 	}
 }
 
-// hash takes four bytes, although three are a match: a reference to three saves a byte at most, and
+// hash takes four bytes, although a match may have three: a reference to three saves a byte at most, and
 // looking for those takes longer and hides longer matches.
 func hash(word uint32, shift int) uint16 {
 	return uint16(word * 2654435761 >> (shift & 31))

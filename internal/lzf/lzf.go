@@ -8,7 +8,7 @@
 // Goroutines may call its functions concurrently.
 package lzf
 
-// The limits of the form, in bytes.
+// The limits of the format, in bytes.
 const (
 	maxLiteral  = 32
 	minMatch    = 3

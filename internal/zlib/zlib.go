@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// storedSize is the longest input that is stored as it is: deflate would make it no shorter,
-	// and takes a megabyte to find that out.
+	// storedSize is the longest input that is stored uncompressed: deflate saves little on it, and
+	// takes a megabyte of memory to do so.
 	storedSize = 128
 
 	// serialSize is the longest input that is compressed as one chunk.
