@@ -12,7 +12,7 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// balanceTimeout bounds the question for a balance, since whoever collects metrics waits for it.
+// balanceTimeout bounds a request for the balance, since the collection of metrics waits for it.
 const balanceTimeout = 5 * time.Second
 
 // ObserveBalance reports the credit of the client's account as the gauge smslink.credit, whose

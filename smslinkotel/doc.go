@@ -25,13 +25,13 @@
 //   - smslink.outcome: "accepted", "not_sent", "rejected" or "in_doubt"
 //   - http.response.status_code, if there was a response
 //   - smslink.gateway.code: the code of the gateway's ERROR, if it answered with one
-//   - smslink.segments: SMS that the accepted messages make
+//   - smslink.segments: SMS that the accepted messages take
 //   - smslink.messages.STATUS: messages of that status, if there are any, for each STATUS below
 //
 // # Metrics
 //
 //	smslink.messages           counter    {message}  outcome, and status if the outcome is accepted
-//	smslink.segments           counter    {segment}  SMS that the accepted messages make
+//	smslink.segments           counter    {segment}  SMS that the accepted messages take
 //	smslink.retries            counter    {retry}    uploads that repeat one that was not sent
 //	smslink.messages.invalid   counter    {message}  not put into a package; see [Telemetry.Batches]
 //	smslink.upload.duration    histogram  s          outcome, http.response.status_code

@@ -3,7 +3,6 @@ package smslinkotel
 import (
 	"context"
 	"iter"
-	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -54,7 +53,7 @@ func New(opts *Options) (*Telemetry, error) {
 		name, unit, description string
 	}{
 		{&t.messages, "smslink.messages", "{message}", "Messages of uploads, by outcome and status."},
-		{&t.segments, "smslink.segments", "{segment}", "SMS that accepted messages make."},
+		{&t.segments, "smslink.segments", "{segment}", "SMS that accepted messages take."},
 		{&t.retries, "smslink.retries", "{retry}", "Uploads that repeat one that was not sent."},
 		{&t.invalid, "smslink.messages.invalid", "{message}", "Messages that were not put into a package."},
 	} {
@@ -95,12 +94,4 @@ func (t *Telemetry) Batches(ctx context.Context, batches iter.Seq[smslink.Batch]
 			}
 		}
 	}
-}
-
-// startKey is the context key of an upload's *start.
-type startKey struct{}
-
-type start struct {
-	smslink.UploadStart
-	at time.Time
 }

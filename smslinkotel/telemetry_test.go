@@ -227,18 +227,20 @@ func TestTelemetry_spanOfAnAcceptedUpload(t *testing.T) {
 	), attribute.NewSet(spans[0].Attributes...))
 }
 
-func TestTelemetry_spanOfAnErrorHasItsText(t *testing.T) {
-	gateway := smslinktest.NewGateway(nil)
-	defer gateway.Close()
-	gateway.Inject(smslinktest.Reject("8", "no credit"))
-	collector := newCollector(t)
-	_, err := collector.client(t, gateway, smslink.Options{}).Send(t.Context(), packageOf(t, smslink.Message{To: "0712345678", Text: "a"}))
-	require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))
+func TestTelemetry_spanOfAnErrorHasItsTextAndCode(t *testing.T) {
+	for _, code := range []string{"8", "9001"} {
+		gateway := smslinktest.NewGateway(nil)
+		defer gateway.Close()
+		gateway.Inject(smslinktest.Reject(code, "no credit"))
+		collector := newCollector(t)
+		_, err := collector.client(t, gateway, smslink.Options{}).Send(t.Context(), packageOf(t, smslink.Message{To: "0712345678", Text: "a"}))
+		require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))
 
-	span := collector.Spans()[0]
-	require.Equal(t, trace.Status{Code: codes.Error, Description: err.Error()}, span.Status)
-	require.Equal(t, "rejected", oteltest.Value(span.Attributes, "smslink.outcome").AsString())
-	require.Equal(t, "8", oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
+		span := collector.Spans()[0]
+		require.Equal(t, trace.Status{Code: codes.Error, Description: err.Error()}, span.Status)
+		require.Equal(t, "rejected", oteltest.Value(span.Attributes, "smslink.outcome").AsString())
+		require.Equal(t, code, oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
+	}
 }
 
 // The attributes of metrics have few values, for any reply of a server.

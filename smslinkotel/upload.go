@@ -22,6 +22,14 @@ const (
 	httpStatusKey = attribute.Key("http.response.status_code")
 )
 
+// startKey is the context key of an upload's *start.
+type startKey struct{}
+
+type start struct {
+	smslink.UploadStart
+	at time.Time
+}
+
 // TraceUploadStart begins a span.
 func (t *Telemetry) TraceUploadStart(ctx context.Context, data smslink.UploadStart) context.Context {
 	attributes := []attribute.KeyValue{
@@ -119,14 +127,9 @@ func describe(span trace.Span, data smslink.UploadEnd) {
 	}
 	span.SetStatus(codes.Error, description)
 	var refusal *smslink.GatewayError
-	if errors.As(data.Err, &refusal) && isCode(refusal.Code) {
+	if errors.As(data.Err, &refusal) && refusal.Code != "" {
 		span.SetAttributes(attribute.String("smslink.gateway.code", refusal.Code))
 	}
-}
-
-// isCode reports whether code is a short number, as the gateway's codes are.
-func isCode(code string) bool {
-	return code != "" && len(code) <= 3 && strings.Trim(code, "0123456789") == ""
 }
 
 // outcomeName returns the outcome as an attribute's value.
