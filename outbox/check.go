@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,8 +18,8 @@ import (
 func (o *Outbox) check(ctx context.Context) (newest packageRef, err error) {
 	for range 5 {
 		newest, err = o.checkOnce(ctx)
-		lasts := err == nil || errors.Is(err, errLasting) || errors.Is(err, errUnsafe)
-		if lasts || !sleep(ctx, errorPause, nil) {
+		final := err == nil || errors.Is(err, errLasting) || errors.Is(err, errUnsafe)
+		if final || !sleep(ctx, errorPause, nil) {
 			break
 		}
 	}
@@ -38,8 +40,8 @@ func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, err error) {
 	if err != nil {
 		return newest, errDialect(err)
 	}
-	if s.unsafe != "" && !o.opts.AllowLoss {
-		return newest, unsafeSettings(s)
+	if err := o.checkSettings(s); err != nil {
+		return newest, err
 	}
 	err = o.inTx(ctx, func(tx *sql.Tx) error {
 		found, err := o.countsFound(ctx, tx)
@@ -61,18 +63,28 @@ func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, err error) {
 	return s.newest, nil
 }
 
+// checkSettings refuses settings of the database that may lose a commit or alter a text.
+func (o *Outbox) checkSettings(s state) error {
+	switch {
+	case s.loses != "" && !o.opts.AllowLoss:
+		return fmt.Errorf("%w: %s; change it, or set Options.AllowLoss", errUnsafe, s.loses)
+	case s.alters != "":
+		return fmt.Errorf("%w: %s; change it", errUnsafe, s.alters)
+	}
+	return nil
+}
+
 // tablesVersion is what the migrations write to smslink_meta.
-const tablesVersion = "5"
+const tablesVersion = 5
 
 // checkTables reports why the tables can't be used. It asks in SQL that every database understands.
 func (o *Outbox) checkTables(ctx context.Context) error {
 	var version string
 	err := o.db.QueryRowContext(ctx, "SELECT value FROM smslink_meta WHERE name = 'version'").Scan(&version)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return explain("read", err)
-	case version >= tablesVersion:
+	}
+	if n, _ := strconv.Atoi(version); n >= tablesVersion {
 		return nil
 	}
 	return fmt.Errorf("%w: they are of an earlier version; call Migrate", errLasting)
@@ -90,22 +102,19 @@ func explain(what string, err error) error {
 	if errors.Is(err, errLasting) {
 		return err
 	}
-	cause, text := "", strings.ToLower(err.Error())
-	for _, c := range []struct{ part, cause string }{
-		{"denied", "the role lacks a right that docs/outbox.md names"},
-		{"read-only", "the database is read-only; connect to the one that takes writes"},
-		{"readonly", "the database is read-only; connect to the one that takes writes"},
-		{"read only", "the database is read-only; connect to the one that takes writes"},
-		{"does not exist", "they are missing; call Migrate"},
-		{"doesn't exist", "they are missing; call Migrate"},
-		{"no such table", "they are missing; call Migrate"},
-	} {
-		if strings.Contains(text, c.part) {
-			cause = c.cause
-			break
-		}
+	text := strings.ToLower(err.Error())
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 	}
-	if cause == "" {
+	var cause string
+	switch {
+	case has("denied"):
+		cause = "the role lacks a right that docs/outbox.md names"
+	case has("read-only", "readonly", "read only"):
+		cause = "the database is read-only; connect to the one that takes writes"
+	case has("does not exist", "doesn't exist", "no such table"):
+		cause = "they are missing; call Migrate"
+	default:
 		return fmt.Errorf("smslink: the outbox's tables can't be %s: %w", what, err)
 	}
 	return fmt.Errorf("%w: %s (%w)", errLasting, cause, err)

@@ -106,11 +106,13 @@ func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*cl
 // fill does all of a claim except its commit.
 func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error {
 	s, err := r.look(ctx, tx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case s.unsafe != "" && !r.opts.AllowLoss:
-		return unsafeSettings(s)
+	}
+	if err := r.checkSettings(s); err != nil {
+		return err
+	}
+	switch {
 	case s.moved:
 		return errMoved
 	case s.paused != "":
@@ -139,16 +141,11 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	if err := r.insertPackage(ctx, tx, c); err != nil {
 		return err
 	}
-	take := fmt.Sprintf(r.dialect.take, fmt.Sprintf("package = %d", c.id), isQueued)
-	n, err := r.execEach(ctx, tx, take, jsonArrays(c.ids))
+	n, err := r.updateMessages(ctx, tx, c.ids, fmt.Sprintf("package = %d", c.id), isQueued)
 	if err == nil && n != int64(len(c.ids)) {
 		err = fmt.Errorf("smslink: a claim of %d messages took %d", len(c.ids), n)
 	}
 	return err
-}
-
-func unsafeSettings(s state) error {
-	return fmt.Errorf("%w: %s; change it, or set Options.AllowLoss", errUnsafe, s.unsafe)
 }
 
 // endInvalid ends the messages that a claim could not add, with the reasons by their ids.
@@ -156,7 +153,7 @@ func (o *Outbox) endInvalid(ctx context.Context, tx *sql.Tx, invalid map[int64]s
 	for id, reason := range invalid {
 		_, err := o.exec(ctx, tx, `
 			UPDATE smslink_message
-			SET `+atEnd(invalidPackage, o.dialect)+`, note = ?
+			SET `+o.atEnd(invalidPackage)+`, note = ?
 			WHERE id = ?`, reason, id)
 		if err != nil {
 			return err
@@ -246,8 +243,7 @@ func (r *run) expire(ctx context.Context) error {
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}
-			take := fmt.Sprintf(r.dialect.take, atEnd(expiredPackage, r.dialect), isQueued)
-			_, err = r.execEach(ctx, tx, take, jsonArrays(ids))
+			_, err = r.updateMessages(ctx, tx, ids, r.atEnd(expiredPackage), isQueued)
 			return err
 		})
 		if err != nil || n < expireBatch {

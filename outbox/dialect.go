@@ -19,7 +19,7 @@ type Dialect struct {
 	begin         string // the first statement of each of our transactions
 	prepare       string // the first statement of ours in a transaction of the caller's, or empty
 	erased        string // the last statement of Erase, or empty
-	state         string // now, the epoch, and what may lose or alter data, or an empty text
+	state         string // now, the epoch, and the settings that may lose a commit or alter a text, or empty texts
 	session       string // the connection's setting that would break a promise in silence, or an empty text
 	enqueue       string // from one JSON parameter
 	take          string // an UPDATE of messages: what to set, a condition, and a JSON parameter of ids
@@ -79,8 +79,8 @@ func postgres() *Dialect {
 			(SELECT system_identifier::text FROM pg_control_system())
 				|| ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
 				|| ' ' || 'smslink_message'::regclass::oid::text,
-			CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off'
-				WHEN current_setting('client_encoding') <> 'UTF8' AND current_setting('server_encoding') <> 'SQL_ASCII'
+			CASE WHEN current_setting('fsync') = 'off' THEN 'fsync = off' ELSE '' END,
+			CASE WHEN current_setting('client_encoding') <> 'UTF8' AND current_setting('server_encoding') <> 'SQL_ASCII'
 				THEN 'a client_encoding other than UTF8'
 				ELSE '' END`,
 		enqueue: `
@@ -150,7 +150,8 @@ func sqlite() *Dialect {
 		state: now + `,
 			'sqlite',
 			CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2
-				THEN 'PRAGMA synchronous below FULL' ELSE '' END`,
+				THEN 'PRAGMA synchronous below FULL' ELSE '' END,
+			''`,
 		enqueue: `
 			INSERT INTO smslink_message
 				(message_key, lane, receiver, sender, body, send_at, due, ends, enqueued, trace)
@@ -229,7 +230,8 @@ func mysql(epoch string) *Dialect {
 				THEN 'innodb_flush_log_at_trx_commit other than 1'
 				WHEN @@log_bin AND @@sync_binlog <> 1
 				THEN 'sync_binlog other than 1'
-				WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4'
+				ELSE '' END,
+			CASE WHEN COALESCE(@@character_set_results, 'utf8mb4') <> 'utf8mb4'
 				THEN 'a character_set_results other than utf8mb4'
 				ELSE '' END`,
 		session: `

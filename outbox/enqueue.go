@@ -14,14 +14,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/go-smslink/smslink"
 )
 
-// Message is one SMS to be sent once. To, From, Text and SendAt are as [smslink.Message] has them,
-// with at most 64 bytes of a receiver and a sender and 1 MiB of text. It prints and logs as its key
-// and the text's size.
+// Message is one SMS to be sent once. To, From, Text and SendAt are those of [smslink.Message]. To
+// and From have at most 64 bytes each, and Text at most 1 MiB. A Message prints and logs as its key
+// and the size of its text.
 type Message struct {
 	// Key names the message, such as order-1034-shipped. A key is enqueued once, however often you
 	// try. It has 1 to 100 characters of visible ASCII, and is kept for [Options].ForgetAfter: put
@@ -46,7 +47,8 @@ func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("key", m.Key), slog.Int("text_bytes", len(m.Text)))
 }
 
-// Tx is a *sql.Tx, *sql.DB or *sql.Conn, or a [TxFunc] of anything else.
+// Tx is a *sql.Tx, *sql.DB or *sql.Conn, or a [TxFunc] of anything else. A method that is given a
+// *sql.DB does all or nothing: it runs several statements in a transaction of its own.
 type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
@@ -95,11 +97,11 @@ const (
 // stored as [smslink.Package.Add] normalizes them.
 //
 // Enqueue splits many messages into statements of at most half a megabyte. A longer text takes a
-// statement of its own, of at most 7 MB. If tx is a [*sql.DB], Enqueue runs several statements in a
-// transaction of its own. Otherwise, if Enqueue returns an error, roll the transaction back.
+// statement of its own, of at most 7 MB. If Enqueue returns an error, roll your transaction back.
 //
-// If a message is invalid, none is enqueued, and the error is a [*MessageError]. Any other error is
-// the database's. It is an error, too, if the database would store a text other than the one given.
+// If a message is invalid, none is enqueued, and the error is a [*MessageError]. Any other error
+// comes from the database, or says why the first Enqueue refuses its connection: see
+// docs/outbox.md. It is an error, too, if the database would store a text other than the one given.
 func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
@@ -114,40 +116,44 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 		}
 		o.enqueues.Store(true)
 	}
-	if err := o.prepare(ctx, tx); err != nil {
-		return 0, err
-	}
 	if trace := o.trace(ctx); trace != "" {
 		for i := range rows {
 			rows[i].Trace = trace
 		}
 	}
-	// Enqueuers that share keys would wait for each other in a circle, if each had its own order.
+	// Two calls with the same keys in different orders would deadlock.
 	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(a.Key, b.Key) })
 	parameters := jsonArrays(rows)
-	if db, ok := tx.(*sql.DB); ok && len(parameters) > 1 {
-		own, err := db.BeginTx(ctx, nil)
+	return o.within(ctx, tx, len(parameters), func(tx Tx) (int64, error) {
+		return o.execEach(ctx, tx, o.dialect.enqueue, parameters)
+	})
+}
+
+// within runs f, which runs a number of statements and returns how many rows they changed, in tx.
+// If tx is a *sql.DB, it runs f in a transaction of its own, except one statement that needs no
+// preparation.
+func (o *Outbox) within(
+	ctx context.Context, tx Tx, statements int, f func(tx Tx) (int64, error),
+) (changed int, err error) {
+	commit := func() error { return nil }
+	if db, ok := tx.(*sql.DB); ok && (statements > 1 || o.dialect.prepare != "") {
+		own, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: o.dialect.isolation})
 		if err != nil {
 			return 0, err
 		}
 		defer func() { _ = own.Rollback() }() // which does nothing after a commit
-		n, err := o.execEach(ctx, own, o.dialect.enqueue, parameters)
-		if err != nil {
+		tx, commit = own, own.Commit
+	}
+	if o.dialect.prepare != "" {
+		if _, err := tx.ExecContext(ctx, o.dialect.prepare); err != nil {
 			return 0, err
 		}
-		return int(n), own.Commit()
 	}
-	n, err := o.execEach(ctx, tx, o.dialect.enqueue, parameters)
-	return int(n), err
-}
-
-// prepare sets up a caller's transaction.
-func (o *Outbox) prepare(ctx context.Context, tx Tx) error {
-	if o.dialect.prepare == "" {
-		return nil
+	n, err := f(tx)
+	if err != nil {
+		return 0, err
 	}
-	_, err := tx.ExecContext(ctx, o.dialect.prepare)
-	return err
+	return int(n), commit()
 }
 
 // row is a message as the enqueue statement reads it.
@@ -201,8 +207,8 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 			return invalid("Text", "is longer than 1 MiB")
 		}
 		err := p.Add(smslink.Message{ID: int64(i), To: m.To, From: m.From, Text: m.Text, SendAt: m.SendAt})
-		if invalid := (*smslink.MessageError)(nil); errors.As(err, &invalid) {
-			return nil, &MessageError{Index: i, Field: invalid.Field, Err: invalid.Err}
+		if refused := (*smslink.MessageError)(nil); errors.As(err, &refused) {
+			return nil, &MessageError{Index: i, Field: refused.Field, Err: refused.Err}
 		}
 		if err != nil {
 			return nil, err
@@ -224,17 +230,17 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 }
 
 // Cancel takes messages out of the queue in tx, and returns how many. Messages that are being sent,
-// have ended or are not found are not changed. It is an error if a string can't be a key.
+// have ended or are not found are not changed. It is an error if a key is invalid: see
+// [Message].Key.
 func (o *Outbox) Cancel(ctx context.Context, tx Tx, keys ...string) (cancelled int, err error) {
 	if err := checkKeys(keys); err != nil {
 		return 0, err
 	}
-	if err := o.prepare(ctx, tx); err != nil {
-		return 0, err
-	}
-	take := fmt.Sprintf(o.dialect.takeKeys, atEnd(cancelledPackage, o.dialect), isQueued)
-	n, err := o.execEach(ctx, tx, take, jsonArrays(slices.Sorted(slices.Values(keys))))
-	return int(n), err
+	take := fmt.Sprintf(o.dialect.takeKeys, o.atEnd(cancelledPackage), isQueued)
+	parameters := jsonArrays(slices.Sorted(slices.Values(keys)))
+	return o.within(ctx, tx, len(parameters), func(tx Tx) (int64, error) {
+		return o.execEach(ctx, tx, take, parameters)
+	})
 }
 
 const keyRule = "is not 1 to 100 characters of visible ASCII"
@@ -257,9 +263,18 @@ const isQueued = "COALESCE(package, 0) = 0"
 const never int64 = math.MaxInt64
 
 // atEnd returns what an UPDATE sets of a message that ends without a package.
-func atEnd(as int, d *Dialect) string { return fmt.Sprintf("package = %d, ends = %s", as, d.now) }
+func (o *Outbox) atEnd(as int) string {
+	return fmt.Sprintf("package = %d, ends = %s", as, o.dialect.now)
+}
 
-// execEach runs a statement with each of the parameters, and returns how many rows all changed.
+// updateMessages sets columns of those messages that meet a condition, and returns how many rows
+// it changed.
+func (o *Outbox) updateMessages(ctx context.Context, tx Tx, ids []int64, set, condition string) (int64, error) {
+	return o.execEach(ctx, tx, fmt.Sprintf(o.dialect.take, set, condition), jsonArrays(ids))
+}
+
+// execEach runs a statement with each of the parameters, and returns how many rows it changed in
+// all.
 func (o *Outbox) execEach(ctx context.Context, tx Tx, statement string, parameters []string) (sum int64, err error) {
 	for _, parameter := range parameters {
 		n, err := o.exec(ctx, tx, statement, parameter)
@@ -301,23 +316,19 @@ func jsonArrays[T any](rows []T) (arrays []string) {
 func asciiJSON(v any) string {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // v is one of our own structs
+		panic(err) // v is a number, a string or one of our own structs
 	}
 	ascii := make([]byte, 0, len(raw)+len(raw)/8)
-	for i := 0; i < len(raw); {
-		r, size := rune(raw[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRune(raw[i:])
-		}
+	for _, r := range string(raw) {
 		switch {
 		case r < utf8.RuneSelf:
 			ascii = append(ascii, byte(r))
 		case r > 0xffff:
-			ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+			high, low := utf16.EncodeRune(r)
+			ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, high, low)
 		default:
 			ascii = fmt.Appendf(ascii, `\u%04x`, r)
 		}
-		i += size
 	}
 	return string(ascii)
 }

@@ -214,8 +214,7 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 	if err := o.insertPackage(ctx, tx, &restored); err != nil {
 		return nil, err
 	}
-	take := fmt.Sprintf(o.dialect.take, fmt.Sprintf("package = %d", restored.id), isQueued)
-	_, err = o.execEach(ctx, tx, take, jsonArrays(restored.ids))
+	_, err = o.updateMessages(ctx, tx, restored.ids, fmt.Sprintf("package = %d", restored.id), isQueued)
 	return &restored, err
 }
 

@@ -15,12 +15,13 @@ type Record struct {
 	State    State
 	Result   smslink.Result  // from the gateway's reply or a person's Resolution; Status 0 means none
 	Report   *webhook.Report // the last delivery report's RemoteID, Delivered and Time, or nil
-	Attempts int             // that were not sent, or for which the credit did not suffice
+	Attempts int             // how often it was queued again after a claim
 	Note     string          // why it is invalid, or how its package's upload ended if not well; else empty
 }
 
-// Lookup returns the records of the given keys, in no order. Keys without a record are omitted. It
-// is an error if a string can't be a key. The view smslink_outbox shows the same to SQL.
+// Lookup returns the records of the given keys, in no particular order. Keys without a record are
+// omitted. It is an error if a key is invalid: see [Message].Key. The view smslink_outbox shows the
+// same to SQL.
 func (o *Outbox) Lookup(ctx context.Context, keys ...string) ([]Record, error) {
 	if err := checkKeys(keys); err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-smslink/smslink"
@@ -11,8 +13,8 @@ import (
 
 // OptOut records in tx that numbers want no more messages, and ends those that are queued to them
 // as [OptedOut], except in lanes that ignore opt-outs. It returns how many numbers had not opted
-// out before. What is enqueued later ends in the same way. A message that was claimed before is
-// sent.
+// out before. What is enqueued later ends when it would be claimed, and so does what is queued in a
+// lane that this Outbox's Options do not name. A message that was claimed before is sent.
 //
 // Numbers may have any form that [smslink.E164] takes, and its error is returned for any other.
 // Opt-outs are kept until [Outbox.OptIn].
@@ -21,25 +23,22 @@ func (o *Outbox) OptOut(ctx context.Context, tx Tx, numbers ...string) (added in
 	if err != nil || len(numbers) == 0 {
 		return 0, err
 	}
-	if err := o.prepare(ctx, tx); err != nil {
-		return 0, err
-	}
-	n, err := o.execEach(ctx, tx, o.dialect.optOut, jsonArrays(canonical))
-	if err != nil {
-		return 0, err
-	}
 	var lanes []string
-	for name, lane := range o.lanes {
-		if !lane.IgnoreOptOuts {
+	for _, name := range slices.Sorted(maps.Keys(o.lanes)) {
+		if !o.lanes[name].IgnoreOptOuts {
 			lanes = append(lanes, "'"+name+"'")
 		}
 	}
-	if len(lanes) > 0 {
-		take := fmt.Sprintf(o.dialect.takeReceivers, atEnd(optedOutPackage, o.dialect),
+	return o.within(ctx, tx, 2, func(tx Tx) (int64, error) {
+		n, err := o.execEach(ctx, tx, o.dialect.optOut, jsonArrays(canonical))
+		if err != nil || len(lanes) == 0 {
+			return n, err
+		}
+		take := fmt.Sprintf(o.dialect.takeReceivers, o.atEnd(optedOutPackage),
 			isQueued+" AND lane IN ("+strings.Join(lanes, ", ")+")")
 		_, err = o.execEach(ctx, tx, take, jsonArrays(wireForms(canonical)))
-	}
-	return int(n), err
+		return n, err
+	})
 }
 
 // OptIn removes the opt-outs of the given numbers in tx and returns how many it removed. Messages
@@ -49,11 +48,10 @@ func (o *Outbox) OptIn(ctx context.Context, tx Tx, numbers ...string) (removed i
 	if err != nil || len(numbers) == 0 {
 		return 0, err
 	}
-	if err := o.prepare(ctx, tx); err != nil {
-		return 0, err
-	}
-	n, err := o.execEach(ctx, tx, o.dialect.optIn, jsonArrays(canonical))
-	return int(n), err
+	parameters := jsonArrays(canonical)
+	return o.within(ctx, tx, len(parameters), func(tx Tx) (int64, error) {
+		return o.execEach(ctx, tx, o.dialect.optIn, parameters)
+	})
 }
 
 // OptedOut returns the given numbers that have opted out, in the form in which they were given. q
@@ -115,8 +113,7 @@ func (o *Outbox) endOptedOut(ctx context.Context, tx *sql.Tx, c *claim) (ended i
 		kept++
 	}
 	c.ids, c.keys, c.enqueued = c.ids[:kept], c.keys[:kept], c.enqueued[:kept]
-	take := fmt.Sprintf(o.dialect.take, atEnd(optedOutPackage, o.dialect), isQueued)
-	_, err = o.execEach(ctx, tx, take, jsonArrays(ids))
+	_, err = o.updateMessages(ctx, tx, ids, o.atEnd(optedOutPackage), isQueued)
 	return len(ids), err
 }
 

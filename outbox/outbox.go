@@ -32,8 +32,8 @@ type Options struct {
 	// that is forgotten can be enqueued again.
 	ForgetAfter time.Duration
 
-	// AllowLoss lets Run work on a database whose settings may lose a commit. Messages can then
-	// be sent twice.
+	// AllowLoss lets Run work on a database whose settings may lose a commit. Messages can then be
+	// sent twice.
 	AllowLoss bool
 
 	// Tracer traces enqueues and packages; nil disables tracing.
@@ -191,7 +191,7 @@ func (o *Outbox) begin(ctx context.Context) (*sql.Tx, error) {
 const lockWait = 5 * time.Second
 
 var errLocked = errors.New(
-	"smslink: another transaction holds what is to be changed, perhaps that of a frozen worker; end it first")
+	"smslink: the row to be changed is locked by another transaction, perhaps a frozen worker's; end that first")
 
 // lock locks the row of a table whose column has that value.
 func (o *Outbox) lock(ctx context.Context, tx *sql.Tx, table, column, value string) error {
@@ -205,7 +205,10 @@ func (o *Outbox) lock(ctx context.Context, tx *sql.Tx, table, column, value stri
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if time.Since(began) > lockWait || !sleep(ctx, 20*time.Millisecond, nil) {
+		if !sleep(ctx, 20*time.Millisecond, nil) {
+			return ctx.Err()
+		}
+		if time.Since(began) > lockWait {
 			return errLocked
 		}
 	}
@@ -224,7 +227,7 @@ type rowsQuerier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// querier is a *sql.DB or *sql.Tx.
+// querier is a *sql.DB, *sql.Conn or *sql.Tx.
 type querier interface {
 	Tx
 	rowsQuerier
@@ -237,7 +240,8 @@ type state struct {
 	paused string // why, or empty
 	moved  bool   // the database has failed over, was restored or has lost commits
 	epoch  string // of the database as it is now
-	unsafe string // the setting that may lose or alter data, or empty
+	loses  string // the setting that may lose a commit, or empty
+	alters string // the setting that may alter a text, or empty
 	newest packageRef
 }
 
@@ -274,7 +278,7 @@ func (o *Outbox) state(ctx context.Context, tx *sql.Tx, seen packageRef) (s stat
 		LEFT JOIN smslink_package AS newest ON newest.id = (SELECT max(id) FROM smslink_package)
 		LEFT JOIN smslink_package AS seen ON seen.id = ?
 		WHERE paused.name = 'paused'`), seen.id).
-		Scan(&s.now, &s.epoch, &s.unsafe, &s.paused, &recorded, &s.newest.id, &s.newest.token, &token)
+		Scan(&s.now, &s.epoch, &s.loses, &s.alters, &s.paused, &recorded, &s.newest.id, &s.newest.token, &token)
 	s.moved = recorded != "" && recorded != s.epoch || token != seen.token
 	return s, err
 }

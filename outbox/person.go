@@ -137,7 +137,7 @@ func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (
 	if err != nil {
 		return e, err
 	}
-	ended, err := o.execEach(ctx, tx, fmt.Sprintf(o.dialect.take, blank, "body <> ''"), jsonArrays(ids))
+	ended, err := o.updateMessages(ctx, tx, ids, blank, "body <> ''")
 	if err != nil {
 		return e, err
 	}

@@ -196,7 +196,7 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, l 
 		c.contradicted = l.by + " said not sent; then its worker recorded that the gateway accepted it"
 	}
 	var results []smslink.Result
-	var unpaid, paid []int64
+	var unpaid, taken []int64
 	for _, r := range c.resp.Results {
 		short := r.Status == smslink.StatusInsufficientCredit
 		said, isSaid := l.found[r.ID]
@@ -204,7 +204,7 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, l 
 		case !isSaid && short:
 			unpaid = append(unpaid, r.ID)
 		case !isSaid:
-			paid = append(paid, r.ID)
+			taken = append(taken, r.ID)
 		case undecided(r.Status):
 			r = said
 		case said.Status.Outcome() != r.Status.Outcome():
@@ -226,9 +226,8 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, l 
 		return 0, o.queueUnpaid(ctx, tx, c, unpaid)
 	}
 	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", never, c.id)
-	take := fmt.Sprintf(o.dialect.take, set, "COALESCE(package, -1) < 0")
-	n, err := o.execEach(ctx, tx, take, jsonArrays(paid))
-	return len(paid) - int(n), err
+	n, err := o.updateMessages(ctx, tx, taken, set, "COALESCE(package, -1) < 0")
+	return len(taken) - int(n), err
 }
 
 // holds reports whether the database has the claim's package.
@@ -294,8 +293,7 @@ func (o *Outbox) queueUnpaid(ctx context.Context, tx *sql.Tx, c *claim, ids []in
 	if err := o.keepAccepted(ctx, tx, c.id); err != nil {
 		return err
 	}
-	take := fmt.Sprintf(o.dialect.take, o.queued(0), fmt.Sprintf("package = %d", c.id))
-	_, err := o.execEach(ctx, tx, take, jsonArrays(ids))
+	_, err := o.updateMessages(ctx, tx, ids, o.queued(0), fmt.Sprintf("package = %d", c.id))
 	return err
 }
 
@@ -377,7 +375,10 @@ func (o *Outbox) sweep(ctx context.Context) (swept int, err error) {
 		}
 		return err
 	})
-	return swept, err
+	if err != nil {
+		return 0, err
+	}
+	return swept, nil
 }
 
 // The most bytes of a text from outside.

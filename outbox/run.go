@@ -27,7 +27,7 @@ import (
 // Errors of the database are logged, and what failed is tried again. Run returns an error if it
 // cannot begin: the client is nil or in test mode, the database cannot be reached or is read-only,
 // [Outbox.Migrate] has not run, the role lacks a right, or a setting of the database may lose a
-// commit or alter a text (also later; see [Options].AllowLoss). It also returns an error if the
+// commit (see [Options].AllowLoss) or alter a text, also later. It also returns an error if the
 // database is down when Run is to end, and stays so for [Options].Timeout: the packages whose end
 // could not be recorded are then in doubt.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {

@@ -191,7 +191,7 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 			}
 			return o.setUndecided(ctx, tx, id, o.queued(0))
 		case VerdictAbandon:
-			return o.setUndecided(ctx, tx, id, atEnd(abandonedPackage, o.dialect))
+			return o.setUndecided(ctx, tx, id, o.atEnd(abandonedPackage))
 		case VerdictSent:
 			return o.acceptUndecided(ctx, tx, id)
 		default:

@@ -86,33 +86,75 @@ func TestErase_leavesNothingInSQLitesFiles(t *testing.T) {
 // that the opt-out ended is written elsewhere in its page.
 func TestOptIn_leavesNothingInSQLitesFiles(t *testing.T) {
 	t.Parallel()
+	for name, idle := range map[string]int{"one connection": 2, "a new connection each time": -1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			dsn := filepath.Join(dir, "outbox.db") + sqliteOptions
+			b := newBench(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: dsn}, nil)
+			const n = 300
+			numbers := make([]string, n)
+			for i := range numbers {
+				numbers[i] = fmt.Sprintf("0711%06d", i)
+				_, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{To: numbers[i], Text: "Comanda"})
+				require.NoError(t, err)
+			}
+			db, err := sql.Open("sqlite", dsn) // whose connections have run nothing else of the outbox
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			db.SetMaxIdleConns(idle)
+			added, err := b.box.OptOut(t.Context(), db, numbers...)
+			require.NoError(t, err)
+			require.Equal(t, n, added)
+			require.Positive(t, inFiles(t, dir, "+40711"), "the test looks for nothing")
+			removed, err := b.box.OptIn(t.Context(), db, numbers...)
+			require.NoError(t, err)
+			require.Equal(t, n, removed)
+
+			time.Sleep(2 * time.Millisecond)
+			box, err := outbox.New(b.db, outbox.SQLite, &outbox.Options{EraseAfter: time.Millisecond})
+			require.NoError(t, err)
+			require.NoError(t, box.Erase(t.Context()))
+			require.Zero(t, inFiles(t, dir, "+40711"), "opt-outs")
+			require.Zero(t, inFiles(t, dir, "0711"), "messages")
+		})
+	}
+}
+
+// A connection that only enqueues and cancels leaves no text in SQLite's files, although messages
+// are written elsewhere as their pages fill.
+func TestCancel_leavesNothingInSQLitesFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	dsn := filepath.Join(dir, "outbox.db") + sqliteOptions
 	b := newBench(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: dsn}, nil)
-	const n = 300
-	numbers := make([]string, n)
-	for i := range numbers {
-		numbers[i] = fmt.Sprintf("0711%06d", i)
-		_, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{To: numbers[i], Text: "Comanda"})
-		require.NoError(t, err)
-	}
-	db, err := sql.Open("sqlite", dsn) // whose connections have run nothing else of the outbox
+	db, err := sql.Open("sqlite", dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	added, err := b.box.OptOut(t.Context(), db, numbers...)
+	db.SetMaxIdleConns(-1) // each statement or transaction has a new connection
+	var messages []outbox.Message
+	var keys []string
+	for i := range 3000 {
+		m := outbox.Message{
+			Key: fmt.Sprintf("order-%d", i*7919%3000), To: fmt.Sprintf("0711%06d", i),
+			Text: strings.Repeat(fmt.Sprintf("Secret %d. ", i), 1+i%40),
+		}
+		messages, keys = append(messages, m), append(keys, m.Key)
+	}
+	for i := 0; i < len(messages); i += 1500 {
+		_, err = b.box.Enqueue(t.Context(), db, messages[i:i+1500]...)
+		require.NoError(t, err)
+	}
+	n, err := b.box.Cancel(t.Context(), db, keys...)
 	require.NoError(t, err)
-	require.Equal(t, n, added)
-	require.Positive(t, inFiles(t, dir, "+40711"), "the test looks for nothing")
-	removed, err := b.box.OptIn(t.Context(), db, numbers...)
-	require.NoError(t, err)
-	require.Equal(t, n, removed)
-
+	require.Equal(t, len(keys), n)
+	require.Positive(t, inFiles(t, dir, "Secret"), "the test looks for nothing")
 	time.Sleep(2 * time.Millisecond)
 	box, err := outbox.New(b.db, outbox.SQLite, &outbox.Options{EraseAfter: time.Millisecond})
 	require.NoError(t, err)
 	require.NoError(t, box.Erase(t.Context()))
-	require.Zero(t, inFiles(t, dir, "+40711"), "opt-outs")
-	require.Zero(t, inFiles(t, dir, "0711"), "messages")
+	require.Zero(t, inFiles(t, dir, "Secret"))
+	require.Zero(t, inFiles(t, dir, "0711"))
 }
 
 // inFiles counts how often the files of a folder hold a text.

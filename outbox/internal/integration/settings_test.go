@@ -100,6 +100,25 @@ func TestRun_needsItsTables(t *testing.T) {
 	require.ErrorContains(t, box.Run(t.Context(), client), "Migrate")
 }
 
+// A program may be older than its tables.
+func TestRun_tablesOfALaterVersion(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	_, err := b.db.ExecContext(t.Context(), "UPDATE smslink_meta SET value = '10' WHERE name = 'version'")
+	require.NoError(t, err)
+	b.enqueue("order-1")
+	ended := make(chan error, 1)
+	go func() { ended <- b.box.Run(t.Context(), b.gateway.Client()) }()
+	eventually(t, func() bool {
+		select {
+		case err := <-ended:
+			require.NoError(t, err)
+		default:
+		}
+		return b.state("order-1") == outbox.Accepted
+	})
+}
+
 // An order and its SMS in one transaction of pgx itself.
 func TestEnqueue_inPgxTransaction(t *testing.T) {
 	t.Parallel()
