@@ -86,7 +86,7 @@ func TestTerminal_resumes(t *testing.T) {
 	gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply(), smslinktest.Reject("8", "no credit"))
 	day := time.Now().Format("02.01")
 	term.Types(send+"june.csv", "Enter")
-	term.Shows("The first message, june.csv:2, 1 SMS to 0712****78 from numeric, now:", "Bună", "The dearest, june.csv:4, 2 SMS to +447*******23 from numeric, now:",
+	term.Shows("The first message, june.csv:2, 1 SMS to 0712****78 from numeric, now:", "Bună", "The longest, june.csv:4, 2 SMS to +447*******23 from numeric, now:",
 		"abroad: +44 (1)", "Send 3 messages, billed as 4 SMS? [y/N]")
 	term.Types("y", "Enter")
 	term.Shows("1 message is in doubt", "1 message was not sent; the same command sends it")

@@ -21,7 +21,7 @@ type Survey struct {
 	HiddenRows int            `json:"hidden_rows,omitempty"` // good rows that the sheet does not show
 	Abroad     map[string]int `json:"abroad,omitempty"`      // messages by country code, except Romania's
 
-	First, Cheapest, Dearest *Row     `json:"-"` // of the good rows, by segments and length; nil if all are bad
+	First, Shortest, Longest *Row     `json:"-"` // of the good rows, by segments and characters; nil if all are bad
 	Odd                      []Odd    `json:"odd,omitempty"`
 	Repeated                 Repeated `json:"-"`
 }
@@ -63,13 +63,13 @@ func (s *Survey) Add(r *Row) {
 	}
 	if s.First == nil {
 		s.First = r.clone()
-		s.Cheapest, s.Dearest = s.First, s.First
+		s.Shortest, s.Longest = s.First, s.First
 	}
-	if isShorter(r, s.Cheapest) {
-		s.Cheapest = r.clone()
+	if isShorter(r, s.Shortest) {
+		s.Shortest = r.clone()
 	}
-	if isShorter(s.Dearest, r) {
-		s.Dearest = r.clone()
+	if isShorter(s.Longest, r) {
+		s.Longest = r.clone()
 	}
 	if r.Odd != 0 {
 		s.addOdd(r)

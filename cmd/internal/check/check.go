@@ -30,7 +30,7 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Long: `Check every row of FILE… and show
   - what is wrong with the bad rows
   - how many SMS the good rows make, and what they cost with --price
-  - which characters make messages dearer, and what --fold would save
+  - which characters make messages take more SMS, and what --fold would save
   - which receivers have more than one message
 No account is needed, and nothing is sent.
 

@@ -104,7 +104,7 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 		fmt.Fprintf(table, "with --fold\t%s (saves %s)\n", opts.price.SMS(u.FoldedSegments), opts.price.SMS(saved))
 	}
 	if opts.FillsTexts() && u.Messages > 0 {
-		for i, row := range []*campaign.Row{u.Cheapest, u.Dearest} {
+		for i, row := range []*campaign.Row{u.Shortest, u.Longest} {
 			fmt.Fprintf(table, "%s\t%s, %s:%s: %s\n", []string{"shortest", "longest"}[i],
 				campaign.Plural(row.Size.Segments, "SMS"), row.File, row.At("text"), terminal.Line(row.Text))
 		}

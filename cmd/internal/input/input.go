@@ -25,8 +25,8 @@ standard input. A CSV is separated by commas, semicolons, tabs or |, in UTF-8 or
 UTF-16.
 
 The columns are
-  id       a whole number, unique among all FILEs; without an id column, each
-           row's line number is its id (a column Nr. crt. is not one)
+  id       a whole number of at least 0, unique among all FILEs; without an id
+           column, each row's line number is its id (Nr. crt. is not an id)
   to       the receiver: 07xyzzzzzz, or + or 00 and the country code
   from     the sender: numeric or an approved name; empty = numeric
   text     the message, unless --text writes it for all rows

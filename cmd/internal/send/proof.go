@@ -19,7 +19,7 @@ func (s *sending) proof(ctx context.Context) error {
 		return nothingSent(errors.New("no row is left to send as a proof"))
 	}
 	rows := []*campaign.Row{s.survey.First}
-	for _, row := range []*campaign.Row{s.survey.Cheapest, s.survey.Dearest} {
+	for _, row := range []*campaign.Row{s.survey.Shortest, s.survey.Longest} {
 		if row != s.survey.First && row != rows[len(rows)-1] {
 			rows = append(rows, row)
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
-	"github.com/go-smslink/smslink/cmd/internal/exclusion"
 )
 
 // selection decides which rows are sent, and under which ids. Files are read twice: survey adds
@@ -15,7 +14,7 @@ import (
 type selection struct {
 	opts     options
 	clock    *clock // nil = any hour
-	excluded *exclusion.List
+	excluded *exclusionList
 	journal  *campaignjournal.Journal // nil = none
 	plan     *campaignjournal.Plan    // of files that can be read twice; nil otherwise
 	seen     map[uint64]bool          // numbers of a pipe's rows
@@ -38,7 +37,7 @@ func (s *selection) judge(ctx context.Context, row *campaign.Row) (why string) {
 	if row.Bad != nil && row.Bad != refusal && !errors.Is(row.Bad, campaign.ErrPast) {
 		return ""
 	}
-	if file := s.excluded.Has(row); file != "" {
+	if file := s.excluded.has(row); file != "" {
 		row.Bad = nil
 		return "in " + file
 	}

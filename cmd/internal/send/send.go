@@ -121,7 +121,7 @@ Exit codes:
 	flags.StringVar(&opts.onBadRow, "on-bad-row", "stop",
 		"if a row is bad, `stop|skip`: send nothing (from standard input: nothing after it), or send the others")
 	flags.BoolVar(&opts.Fold, "fold", false,
-		"replace characters that make a message dearer, such as ș by s; smslink check shows what it saves")
+		"replace characters that cost more SMS, such as ș by s; smslink check shows what it saves")
 	flags.StringVar(&opts.proof, "proof", "",
 		"send the first, the shortest and the longest message to a `NUMBER` of your own, now, and nothing else; "+
 			"--journal and --results are left alone")

@@ -17,7 +17,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
-	"github.com/go-smslink/smslink/cmd/internal/exclusion"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/progress"
@@ -98,7 +97,7 @@ func (s *sending) open(ctx context.Context, names []string) (err error) {
 			return fmt.Errorf("--journal: %w", err)
 		}
 	}
-	if s.chosen.excluded, err = exclusion.Read(ctx, o.exclude, o.excludeAnyway); err != nil {
+	if s.chosen.excluded, err = readExclusions(ctx, o.exclude, o.excludeAnyway); err != nil {
 		return fmt.Errorf("--exclude: %w", err)
 	}
 	s.asks = !o.yes && !o.sandbox && !o.testMode && cli.CanAsk(s.console, slices.Contains(names, "-"))

@@ -78,7 +78,7 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	case s.survey.Messages == 0 && !s.opts.excludeAnyway:
 		return errors.New("every row is excluded or bad; add --exclude-anyway if that is right")
 	case hidden > 0 && s.opts.HiddenRows == "":
-		return fmt.Errorf("%s hidden, by a filter perhaps; "+
+		return fmt.Errorf("%s hidden, perhaps by a filter; "+
 			"add --hidden-rows include to send them, too, or --hidden-rows skip",
 			campaign.Count(hidden, "row is", "rows are"))
 	case s.survey.BadRows > 0 && s.opts.onBadRow == "stop":
@@ -138,21 +138,15 @@ func (s *sending) question() string {
 	return fmt.Sprintf("%s. Send the other %d, billed as %s?", strings.Join(before, ", "), plan.Rest, billed)
 }
 
-// preview shows the first message as it will arrive, and the cheapest and the dearest if they
-// differ, or the shortest and the longest of texts that are filled in.
+// preview shows the first message as it will arrive, and the shortest and the longest if they take
+// another number of SMS or if texts are filled in.
 func (s *survey) preview(out io.Writer, filled bool) {
 	show(out, "The first message", s.First)
-	least, most := "The cheapest", "The dearest"
-	hasLess, hasMore := s.Cheapest.Size.Segments < s.First.Size.Segments, s.Dearest.Size.Segments > s.First.Size.Segments
-	if filled {
-		least, most = "The shortest", "The longest"
-		hasLess, hasMore = s.Cheapest != s.First, s.Dearest != s.First
+	if s.Shortest != s.First && (filled || s.Shortest.Size.Segments < s.First.Size.Segments) {
+		show(out, "The shortest", s.Shortest)
 	}
-	if hasLess {
-		show(out, least, s.Cheapest)
-	}
-	if hasMore {
-		show(out, most, s.Dearest)
+	if s.Longest != s.First && (filled || s.Longest.Size.Segments > s.First.Size.Segments) {
+		show(out, "The longest", s.Longest)
 	}
 }
 
