@@ -15,7 +15,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/evidence"
 	"github.com/go-smslink/smslink/cmd/internal/input"
-	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
 )
@@ -27,7 +26,7 @@ type resolveOptions struct {
 	sent, notSent, all bool
 	ids                idRanges
 	report             string
-	signature.Signature
+	cli.Signature
 }
 
 func newResolveCommand(c cli.Console) *cobra.Command {

@@ -14,7 +14,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/evidence"
 	"github.com/go-smslink/smslink/cmd/internal/input"
-	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/outbox"
 )
@@ -68,7 +67,7 @@ type resolveFlags struct {
 	sent, notSent, abandon bool
 	report                 string
 	columns                input.ColumnNames
-	signature.Signature
+	cli.Signature
 }
 
 func newResolveCommand(db *database) *cobra.Command {

@@ -14,7 +14,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/input"
-	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/outbox"
 )
@@ -201,7 +200,7 @@ func newCancelCommand(db *database) *cobra.Command {
 }
 
 func newPersonCommand(db *database) *cobra.Command {
-	var s signature.Signature
+	var s cli.Signature
 	var export string
 	var erase bool
 	cmd := &cobra.Command{
@@ -244,7 +243,7 @@ opt-out stays.`,
 	return cmd
 }
 
-func erasePerson(ctx context.Context, c cli.Console, box *outbox.Outbox, number string, s signature.Signature) error {
+func erasePerson(ctx context.Context, c cli.Console, box *outbox.Outbox, number string, s cli.Signature) error {
 	e, err := box.ErasePerson(ctx, number, s.By, s.Reason)
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
-	"github.com/go-smslink/smslink/cmd/internal/signature"
 	"github.com/go-smslink/smslink/outbox"
 )
 
@@ -80,7 +79,7 @@ again, and would be sent twice.`,
 func newSignedCommand(
 	db *database, act func(box *outbox.Outbox, ctx context.Context, by, reason string) error, cmd *cobra.Command,
 ) *cobra.Command {
-	var s signature.Signature
+	var s cli.Signature
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = db.with(func(ctx context.Context, box *outbox.Outbox, _ []string) error {
 		return act(box, ctx, s.By, s.Reason)

@@ -1,6 +1,4 @@
-// Package signature has the flags --by and --reason of the commands that record who did something,
-// and why.
-package signature
+package cli
 
 import (
 	"os/user"
@@ -8,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Signature is the value of both flags.
+// Signature is the value of --by and --reason: who did what a command records, and why.
 type Signature struct{ By, Reason string }
 
 // AddTo adds the flags to a command. The default of --by is the user's name.
