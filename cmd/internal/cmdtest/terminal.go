@@ -92,6 +92,6 @@ func (t *Terminal) waits(what string, wanted func(screen string) bool) (screen s
 		if screen = t.Tmux("capture-pane", "-p", "-J"); wanted(screen) {
 			return screen
 		}
-		require.True(t.t, time.Now().Before(end), "the screen never showed %s, but last\n%s", what, screen)
+		require.True(t.t, time.Now().Before(end), "the screen never showed %s; it shows\n%s", what, screen)
 	}
 }

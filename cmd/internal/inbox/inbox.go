@@ -1,7 +1,7 @@
 // Package inbox is the sandbox's web page: the phones that received a test gateway's messages, its
 // uploads, and buttons for what a tester wants to happen.
 //
-// The server makes the pages. A page shows some dozens of rows and the start of long texts, however
+// The server renders the pages. A page shows some dozens of rows and the start of long texts, however
 // many messages there are and however long they are. A little JavaScript asks for a page again when
 // the gateway changes. Without JavaScript everything works by links and forms, except copying.
 package inbox
@@ -58,7 +58,8 @@ func New(gateway *smslinktest.Gateway, usage Usage) http.Handler {
 	h := &handler{gateway: gateway, usage: usage, ledger: newLedger()}
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"clock": clock, "date": date, "stamp": stamp, "number": grouped, "plural": plural, "shown": shownNumber,
-		"words": func(command string) []string { return strings.Split(command, " ") },
+		"searchable": func() int { return searchable },
+		"words":      func(command string) []string { return strings.Split(command, " ") },
 	}).ParseFS(files, "pages/*.html"))
 
 	pages := http.NewServeMux()
@@ -103,7 +104,7 @@ func (h *handler) showInbox(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) showControls(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, "controls", func(p *page, _ smslinktest.Snapshot) bool {
-		p.Title, p.Detail, p.FaultProposal = "Controls", true, proposals
+		p.Title, p.Detail, p.FaultProposals = "Controls", true, proposals
 		return true
 	})
 }
@@ -139,7 +140,7 @@ func (h *handler) showUploads(w http.ResponseWriter, r *http.Request) {
 }
 
 func uploadTotals(uploads []smslinktest.Upload) []total {
-	taken, rejected, lost, plain, packed := 0, 0, 0, 0, 0
+	taken, rejected, ended, plain, packed := 0, 0, 0, 0, 0
 	for i := range uploads {
 		switch u := &uploads[i]; {
 		case u.PackageID != "":
@@ -147,13 +148,13 @@ func uploadTotals(uploads []smslinktest.Upload) []total {
 		case u.Rejection != "":
 			rejected++
 		default:
-			lost++
+			ended++
 		}
 	}
 	return []total{
 		{"accepted", grouped(taken), ""},
 		{"rejected with an ERROR", grouped(rejected), ""},
-		{"ended by a fault", grouped(lost), ""},
+		{"ended by a fault", grouped(ended), ""},
 		{"bytes of the messages in them", grouped(plain), ""},
 		{"bytes uploaded for these", grouped(packed), ""},
 	}

@@ -68,8 +68,8 @@ func (l *ledger) add(number string) {
 	at := int32(len(l.before)) //nolint:gosec // two thousand million messages do not fit into memory
 	known := l.byNumber[number]
 	if known == nil {
-		known = &phone{number: strings.Clone(number), last: -1}
-		l.byNumber[known.number] = known
+		known = &phone{number: number, last: -1}
+		l.byNumber[number] = known
 	}
 	l.before = append(l.before, known.last)
 	known.last = at

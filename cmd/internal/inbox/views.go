@@ -73,10 +73,10 @@ type page struct {
 	Usage                     Usage
 	Notice                    notice
 
-	Overview      []total // of the tab
-	Conversation  *conversation
-	Upload        *uploadView
-	FaultProposal []proposal
+	Overview       []total // of the tab
+	Conversation   *conversation
+	Upload         *uploadView
+	FaultProposals []proposal
 }
 
 // row is a phone in the list, with its last message, or a message that was found.
@@ -120,7 +120,7 @@ type state struct {
 	Reportable         bool
 }
 
-func viewMessage(l *ledger, m *smslinktest.Message, textShown int) messageView {
+func viewMessage(l *ledger, m *smslinktest.Message, longest int) messageView {
 	number := numberOf(m.To)
 	v := messageView{
 		Message: *m, Number: number, Link: (&url.URL{Path: "/phones/" + number}).EscapedPath(), State: stateOf(m),
@@ -128,7 +128,7 @@ func viewMessage(l *ledger, m *smslinktest.Message, textShown int) messageView {
 	if p := l.packages[m.PackageID]; p != nil {
 		v.Upload = p.upload + 1
 	}
-	v.To, v.From, v.Text = clipped(m.To, fieldShown), clipped(m.From, fieldShown), clipped(m.Text, textShown)
+	v.To, v.From, v.Text = clipped(m.To, fieldShown), clipped(m.From, fieldShown), clipped(m.Text, longest)
 	if v.Text != m.Text {
 		v.Long = len(m.Text)
 	}

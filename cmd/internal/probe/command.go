@@ -35,8 +35,8 @@ func NewCommand(c cli.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "probe --to NUMBER [flags]",
 		Short: "Check what the library assumes about the gateway, in test mode",
-		Long: `Check what the library assumes about the gateway without confirmation.
-docs/gateway.md lists these assumptions.
+		Long: `Check the library's unconfirmed assumptions about the gateway, which
+docs/gateway.md lists.
 
 All uploads are in test mode, in which the gateway should send and bill nothing.
 Give a number of your own with --to, in case it does. The balance is checked

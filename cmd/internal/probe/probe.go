@@ -1,8 +1,9 @@
 // Package probe is the command that checks each fact that the library assumes about the gateway, in
 // test mode only.
 //
-// Every check asks one question, independently of the others. A check that gets no answer is a
-// result, too. No check gives a wrong password, which would get the IP address banned.
+// Every check asks one question. Only the packages of more than one message depend on other checks:
+// they are not tried until test mode was seen to spend no credit, or after a smaller one was not
+// accepted. A check that gets no answer is a result, too. No check gives a wrong password, which would get the IP address banned.
 package probe
 
 import (
