@@ -66,7 +66,8 @@ func Process(command ...string) (r Run, err error) {
 	if err != nil {
 		return r, err
 	}
-	return r, json.Unmarshal(out, &r)
+	err = json.Unmarshal(out, &r)
+	return r, err
 }
 
 // Output returns what a program prints. Its errors are printed on standard error.

@@ -68,7 +68,7 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// load returns the load average of the last 15 minutes. This program accounts for 1 of it.
+// load returns the load average of the last 15 minutes. The benchmark itself adds about 1.
 func load() string {
 	averages, _ := os.ReadFile("/proc/loadavg")
 	if fields := strings.Fields(string(averages)); len(fields) > 2 {
@@ -77,7 +77,7 @@ func load() string {
 	return "unknown"
 }
 
-// Table is a Markdown table in the making.
+// Table is a Markdown table to which rows are added.
 type Table struct{ strings.Builder }
 
 // NewTable returns a table without rows.

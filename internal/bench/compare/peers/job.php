@@ -89,7 +89,8 @@ $path = tempnam(sys_get_temp_dir(), 'smslink');
 file_put_contents($path, $packed);
 $curl = curl_init("$url?timestamp=$now");
 curl_setopt_array($curl, [CURLOPT_POST => true, CURLOPT_RETURNTRANSFER => true, CURLOPT_POSTFIELDS => [
-    'connection_id' => 'connection', 'password' => 'password', 'test' => 0, 'Compression' => 1,
+    'connection_id' => 'connection', 'password' => 'password', 'test' => 0,
+    'Compression' => ['none' => 0, 'zlib' => 1, 'bzip2' => 2, 'lzf' => 3][$codec],
     'MD5Plain' => md5($plain), 'MD5Compressed' => md5($packed), 'SizePlain' => strlen($plain), 'SizeCompressed' => strlen($packed),
     'Timestamp' => $now, 'Buffering' => 1, 'Version' => '2.1', 'Receivers' => $package->count(),
     'Package' => new CURLFile($path, 'application/octet-stream', 'package'),
