@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -24,8 +23,8 @@ import (
 // Options are the settings of Find.
 type Options struct {
 	// EachRow calls use with each row of the campaign's files, whose message has the journal's id.
-	// It is required for a report of the account, which has no local ids, and for any other that
-	// names several files.
+	// It is required for the account's report, which has no ids, and for any other that names
+	// several files.
 	EachRow func(use func(*campaign.Row)) error
 
 	// Renumbered means that the journal has rows under other ids than their own, so that an id in a
@@ -45,42 +44,41 @@ type Found struct {
 	Unclear []int64          // the report may mean another message
 	Why     string           // why they are unclear
 	Absent  []int64          // not in the report
-	Broken  int              // lines that can't be read, which may be about any message
+	Broken  int              // rows of the report that can't be read, and may be about any message
 }
 
 // Find looks for the ids in a report: the lines that smslink reports has written, the results file
 // of a send, or the account's own report as CSV or a workbook. The last has no ids: Find looks for
-// the receivers and texts. It is an error if the report can't have the messages, since it is about
-// other files.
+// the receivers and texts. A report that is about other files is an error.
 func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found, error) {
 	first, err := firstLine(report)
 	if err != nil {
 		return nil, err
 	}
-	found, rows := &Found{}, rowsByFile{}
+	found := &Found{}
 	var results map[int64]smslink.Result
 	var unclear map[int64]bool
 	isReports, isResults := strings.HasPrefix(first, "{"), outcome.IsHeader(first)
 	switch {
-	case (isReports || isResults) && opts.AccountOnly:
+	case !isReports && !isResults:
+		found.Why = "not as often as in the FILEs"
+		results, unclear, found.Broken, err = accountReport(ctx, report, ids, opts)
+	case opts.AccountOnly:
 		err = errors.New("it is not the account's report; it is about rows of files, which an outbox does not keep")
-	case isReports:
-		if err = rows.readReports(report); err == nil {
-			results, unclear, err = rows.of(opts)
-		}
-	case isResults:
-		if found.Broken, err = rows.readResults(report); err == nil {
-			results, unclear, err = rows.of(opts)
-		}
 	default:
-		results, unclear, err = accountReport(ctx, report, ids, opts)
+		found.Why = "with another receiver, or with an id that has changed"
+		rows := rowsByFile{}
+		if isReports {
+			err = rows.readReports(report)
+		} else {
+			found.Broken, err = rows.readResults(report)
+		}
+		if err == nil {
+			results, unclear, err = rows.of(opts)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", report, err)
-	}
-	found.Why = "not as often as in the FILEs"
-	if isReports || isResults {
-		found.Why = "with another receiver, or with an id that has changed"
 	}
 	for _, id := range ids {
 		result, ok := results[id]
@@ -174,12 +172,7 @@ func (r rowsByFile) of(opts Options) (results map[int64]smslink.Result, unclear 
 // readReports reads what smslink reports has written. A message that has a delivery report was
 // sent, delivered or not. A report without a row says nothing.
 func (r rowsByFile) readReports(name string) error {
-	lines, err := openLines(name)
-	if err != nil {
-		return err
-	}
-	defer lines.Close()
-	for n := 1; lines.Scan(); n++ {
+	err := eachLine(name, func(n int, text []byte) error {
 		var line struct {
 			RemoteID string `json:"remote_id"`
 			Row      *struct {
@@ -187,67 +180,63 @@ func (r rowsByFile) readReports(name string) error {
 				ID   string `json:"id"`
 			} `json:"row"`
 		}
-		if json.Unmarshal(lines.Bytes(), &line) != nil || line.RemoteID == "" {
+		if json.Unmarshal(text, &line) != nil || line.RemoteID == "" {
 			return fmt.Errorf("report %d is not as smslink reports writes them", n)
 		}
 		if line.Row != nil {
 			id := idOf(line.Row.ID)
-			r.in(line.Row.File)[id] = entry{
-				result: smslink.Result{ID: id, Status: smslink.StatusSuccess, RemoteID: line.RemoteID},
-			}
+			result := smslink.Result{ID: id, Status: smslink.StatusSuccess, RemoteID: line.RemoteID}
+			r.in(line.Row.File)[id] = entry{result: result}
 		}
+		return nil
+	})
+	if err == nil && len(r) == 0 {
+		err = errors.New("its reports have no rows; smslink reports writes them with --results")
 	}
-	if err := lines.Err(); err != nil {
-		return err
-	}
-	if len(r) == 0 {
-		return errors.New("its reports have no rows; smslink reports writes them with --results")
-	}
-	return nil
+	return err
 }
 
-// readResults reads a results file, and returns how many of its lines are broken; the last line of
+// readResults reads a results file, and returns how many of its lines are broken. The last line of
 // a run that was killed may be. The file has more than the journal if the journal could not be
-// written, for example because its disk was full. Rows of a run in test mode say nothing, nor do
-// those for which the credit did not suffice: they are sent again, and may be in doubt from that.
+// written, for example because its disk was full. Rows of a run in test mode say nothing. Nor do
+// rows for which the credit did not suffice: a later run may have sent them.
 func (r rowsByFile) readResults(name string) (broken int, err error) {
-	lines, err := openLines(name)
-	if err != nil {
-		return 0, err
-	}
-	defer lines.Close()
-	lines.Scan() // the header
 	parser := outcome.Lines{}
-	for lines.Scan() {
-		row, err := parser.Parse(lines.Text())
-		if err != nil {
+	err = eachLine(name, func(n int, text []byte) error {
+		row, err := parser.Parse(string(text))
+		switch {
+		case n == 1: // the header
+			return nil
+		case err != nil:
 			broken++
-			continue
+			return nil
 		}
 		rows, id := r.in(row.File), idOf(row.ID)
 		if row.Status.Outcome() != smslink.OutcomeInDoubt && row.Status != smslink.StatusInsufficientCredit &&
 			row.Note != outcome.TestModeNote {
 			rows[id] = entry{row.To, smslink.Result{ID: id, Status: row.Status, RemoteID: row.RemoteID}}
 		}
-	}
-	return broken, lines.Err()
+		return nil
+	})
+	return broken, err
 }
 
-// fileLines reads the lines of a file, of at most 1 MiB: far more than a report or a results file
-// has.
-type fileLines struct {
-	*bufio.Scanner
-	io.Closer
-}
-
-func openLines(name string) (fileLines, error) {
-	f, _, err := safefile.Regular(name) // no pipe, since it is read again
+// eachLine calls use with the number and the text of each line. A line has at most 1 MiB, far more
+// than a report or a row of a results file has.
+func eachLine(name string, use func(n int, text []byte) error) error {
+	f, _, err := safefile.Regular(name)
 	if err != nil {
-		return fileLines{}, err
+		return err
 	}
+	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
-	return fileLines{lines, f}, nil
+	for n := 1; lines.Scan(); n++ {
+		if err := use(n, lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
 }
 
 // sms is what identifies a message in a report of the account.
@@ -277,24 +266,30 @@ func receiver(number string) string {
 
 // accountReport counts the messages of the account's report. A message was sent if the report has
 // as many with its receiver and text as the campaign. If it has fewer or more, it is unclear which
-// ones they are.
-func accountReport(
-	ctx context.Context, name string, ids []int64, opts Options,
-) (results map[int64]smslink.Result, unclear map[int64]bool, err error) {
+// ones they are. broken is the number of rows that can't be read.
+func accountReport(ctx context.Context, name string, ids []int64, opts Options) (
+	results map[int64]smslink.Result, unclear map[int64]bool, broken int, err error,
+) {
 	if opts.EachRow == nil {
-		return nil, nil, errors.New("the account's report has no ids; name the campaign's FILEs, too, " +
+		return nil, nil, 0, errors.New("the account's report has no ids; name the campaign's FILEs, too, " +
 			"so that receivers and texts can be compared")
 	}
 	settings := campaign.Options{Columns: opts.Columns, TextsOnly: true, RestoreZeros: true}
 	report, err := campaign.Open([]string{name}, settings)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	defer report.Close()
 	reported, inCampaign, messageOf := map[sms]int{}, map[sms]int{}, map[int64]sms{}
-	// Bad rows count: the report may write numbers in a form that no campaign may have.
-	if err := report.Each(ctx, func(r *campaign.Row) { reported[smsOf(&r.Message)]++ }); err != nil {
-		return nil, nil, err
+	err = report.Each(ctx, func(r *campaign.Row) {
+		if r.To != "" && r.Message.To == "" { // such as 7,12E+08
+			broken++
+			return
+		}
+		reported[smsOf(&r.Message)]++ // even if it is bad: the report may write a number as no campaign may
+	})
+	if err != nil {
+		return nil, nil, 0, err
 	}
 	doubtful := map[int64]bool{}
 	for _, id := range ids {
@@ -311,7 +306,7 @@ func accountReport(
 		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	results, unclear = map[int64]smslink.Result{}, map[int64]bool{}
 	for id, message := range messageOf {
@@ -321,5 +316,5 @@ func accountReport(
 			unclear[id] = true
 		}
 	}
-	return results, unclear, nil
+	return results, unclear, broken, nil
 }

@@ -63,7 +63,7 @@ Messages that are not in the report stay in doubt, since a report may come late.
 	flags.BoolVar(&opts.sent, "sent", false, "the messages were sent, and are never sent again")
 	flags.BoolVar(&opts.notSent, "not-sent", false,
 		"the messages were not sent: the next send sends them. If that is wrong, they are sent twice")
-	flags.StringVar(&opts.report, "from-report", "", "find out which were sent from `FILE`, a report")
+	flags.StringVar(&opts.report, "from-report", "", "find out from `FILE`, a report, which were sent")
 	flags.Var(&opts.ids, "id", "only these messages in doubt, as in 7 or 20-25; may be repeated")
 	flags.BoolVar(&opts.all, "all", false, "all messages in doubt")
 	opts.Signature.AddTo(cmd)
@@ -137,7 +137,7 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 			campaign.Count(n, "message is", "messages are"), found.Why, idRangesOf(found.Unclear))
 	}
 	if n := found.Broken; n > 0 {
-		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "line"))
+		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "row"))
 	}
 	if n := len(found.Absent); n > 0 {
 		fmt.Fprintf(c.Out, "%s not in the report: %s\n",

@@ -172,7 +172,7 @@ func TestRun_reportsThatCantBeReceived(t *testing.T) {
 }
 
 // With --reports, a number that unsubscribes gets no more messages.
-func TestRun_takesUnsubscriptions(t *testing.T) {
+func TestRun_receivesUnsubscriptions(t *testing.T) {
 	folder := t.TempDir()
 	name, secret := filepath.Join(folder, "shop.db"), filepath.Join(folder, "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("a-secret-of-16-characters\n"), 0o600))

@@ -101,7 +101,7 @@ a workbook, and records those that are in it as sent. The others stay in doubt.`
 	flags.BoolVar(&f.notSent, "not-sent", false, "its messages were not sent: queue them again. "+
 		"First end the package's worker, which doubts names: if this is wrong, they are sent twice")
 	flags.BoolVar(&f.abandon, "abandon", false, "never send its messages")
-	flags.StringVar(&f.report, "from-report", "", "find out which were sent from `FILE`, a report")
+	flags.StringVar(&f.report, "from-report", "", "find out from `FILE`, the account's report, which were sent")
 	flags.Var(&f.columns, "report-column",
 		"what the report's header calls to or text, as in to=destinatie; may be repeated")
 	ways := []string{"sent", "not-sent", "abandon", "from-report"}
@@ -145,7 +145,7 @@ func nameWorker(ctx context.Context, c cli.Console, box *outbox.Outbox, name str
 	return err
 }
 
-// resolveFromReport records the messages of a package as sent that are in the account's report.
+// resolveFromReport records as sent the messages of a package that are in the account's report.
 func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, name string, f resolveFlags) error {
 	messages, err := box.UnresolvedMessages(ctx, name)
 	if err != nil {
@@ -190,6 +190,9 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 		len(found.Results), campaign.Plural(len(messages), "message"))
 	if n := len(found.Unclear); n > 0 {
 		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", n)
+	}
+	if n := found.Broken; n > 0 {
+		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "row"))
 	}
 	if n := len(found.Absent); n > 0 {
 		advice := "; once you are sure that it is complete, resolve the rest with --not-sent"
