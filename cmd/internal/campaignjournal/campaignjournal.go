@@ -4,6 +4,7 @@
 package campaignjournal
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -258,11 +259,18 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 	for _, i := range p.changed {
 		p.ids[i] = -1
 	}
-	return eachGood(ctx, c, func(row *campaign.Row) {
-		if row.Message.ID, _ = p.Next(row); row.Message.ID >= 0 {
+	var grown error
+	err := eachGood(ctx, c, func(row *campaign.Row) {
+		id, _, err := p.Next(row)
+		switch {
+		case err != nil:
+			grown = err
+		case id >= 0:
+			row.Message.ID = id
 			use(row)
 		}
 	})
+	return cmp.Or(err, grown)
 }
 
 // eachGood calls use for every row that is good, or bad only because its time has passed.

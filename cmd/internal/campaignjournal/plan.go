@@ -33,6 +33,7 @@ type Plan struct {
 	numbers  []uint64 // only with Options.OnePerNumber
 	repeats  []bool   // the row repeats a number; only with Options.OnePerNumber
 
+	rows    int      // how many Add has added
 	next    int      // the index of the row for Next
 	changed []int    // indexes of rows that are not the recorded ones
 	places  []string // where the first of the changed rows stand
@@ -46,8 +47,7 @@ type Plan struct {
 	renumbered bool                     // a row has another id than its own
 
 	// These are for WasSent.
-	answers   []bool         // of the first pass
-	asked     int            // answers that the second pass has had
+	answers   []bool         // of the first pass that the second one has not had
 	compared  bool           // the first pass is over
 	elsewhere map[digest]int // how many rows were sent with these contents, less those found
 }
@@ -73,8 +73,12 @@ func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
 		return false
 	}
 	if p.compared {
-		p.asked++
-		return p.answers[p.asked-1]
+		if len(p.answers) == 0 {
+			return false // Next refuses the row
+		}
+		answer := p.answers[0]
+		p.answers = p.answers[1:]
+		return answer
 	}
 	answer := p.wasSent(ctx, row)
 	p.answers = append(p.answers, answer)
@@ -104,6 +108,7 @@ func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
 
 // Add adds a row.
 func (p *Plan) Add(row *campaign.Row) {
+	p.rows++
 	p.segments = append(p.segments, segmentsOf(row))
 	if p.opts.OnePerNumber {
 		p.numbers = append(p.numbers, row.Number())
@@ -363,7 +368,7 @@ func (p *Plan) findRepeats(wasSent []bool) {
 	p.numbers = nil
 }
 
-func (p *Plan) isRepeat(i int) bool { return i < len(p.repeats) && p.repeats[i] }
+func (p *Plan) isRepeat(i int) bool { return p.repeats != nil && p.repeats[i] }
 
 // numberSet holds numbers in E.164, without the +: Romanian mobile numbers as bits, in 12.5 MB for
 // all of them, and others in a map. Its zero value is empty.
@@ -422,16 +427,19 @@ func (p *Plan) Commit(j *Journal) error {
 	return nil
 }
 
+// errGrown means that the second pass over the rows has met more rows than the first.
+var errGrown = errors.New("the file has grown since its rows were checked")
+
 // Next returns the id to send the next row under, and whether it is left out since it repeats a
-// number. The rows must come in the order of Add.
-func (p *Plan) Next(row *campaign.Row) (id int64, repeats bool) {
-	if p == nil {
-		return row.Message.ID, false
-	}
+// number. The rows must come in the order of Add. It is an error if there are more of them.
+func (p *Plan) Next(row *campaign.Row) (id int64, repeats bool, err error) {
 	i := p.next
 	p.next++
-	if p.ids == nil {
-		return row.Message.ID, p.isRepeat(i)
+	switch {
+	case i >= p.rows:
+		return 0, false, errGrown
+	case p.ids == nil:
+		return row.Message.ID, p.isRepeat(i), nil
 	}
-	return p.ids[i], p.isRepeat(i)
+	return p.ids[i], p.isRepeat(i), nil
 }

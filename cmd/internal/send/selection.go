@@ -45,18 +45,19 @@ func (s *selection) judge(ctx context.Context, row *campaign.Row) (why string) {
 }
 
 // choose gives a row the id under which it is sent, and returns why it is left out, or "". It is an
-// error if the row of a pipe exceeds --max-sms, or is not the one that the journal has recorded.
+// error if the row's file has grown, or if the row of a pipe exceeds --max-sms or is not the one that
+// the journal has recorded.
 func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, err error) {
 	if why = s.judge(ctx, row); why != "" || row.Bad != nil {
 		return why, nil //nolint:nilerr // a bad row is counted by the caller
 	}
 	if s.plan != nil {
-		id, repeats := s.plan.Next(row)
+		id, repeats, err := s.plan.Next(row)
 		row.Message.ID = id
 		if repeats {
 			why = repeatsNumber
 		}
-		return why, nil
+		return why, err
 	}
 	if s.opts.onePerNumber {
 		if s.seen == nil {

@@ -279,6 +279,9 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 			case err != nil:
 				s.record(rowOf(row).Unsent(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: err}))
 				s.inputErr = fmt.Errorf("%s:%d: %w; it and what follows was not sent", row.File, row.Line, err)
+				if s.chosen.plan != nil { // the stream stops, and recordUnread reads the rest
+					yield(smslink.Message{}, err)
+				}
 				return
 			}
 			if row.Bad == nil {
@@ -303,7 +306,10 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 		case s.rows.Err() != nil:
 			s.inputErr = fmt.Errorf("%w; what follows was not sent", s.rows.Err())
 		default:
-			s.whole = true
+			if err := s.campaign.Unchanged(); err != nil {
+				s.inputErr = fmt.Errorf("%w; some rows may not have been sent", err)
+			}
+			s.whole = s.inputErr == nil
 		}
 	}
 }
@@ -365,11 +371,14 @@ func (s *sending) recordUnread(ctx context.Context) {
 	}
 	for s.rows != nil && s.rows.Next(ctx) {
 		row := s.rows.Row()
-		if why, _ := s.chosen.choose(ctx, row); why != "" { // which fails for pipes alone
+		switch why, err := s.chosen.choose(ctx, row); {
+		case why != "":
 			s.record(rowOf(row).LeftOut(why))
 			continue
-		}
-		if row.Bad != nil {
+		case err != nil: // the file has grown
+			s.record(rowOf(row).Unsent(left))
+			continue
+		case row.Bad != nil:
 			s.record(rowOf(row).Invalid(row.Bad))
 			continue
 		}
