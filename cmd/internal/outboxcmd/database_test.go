@@ -136,7 +136,7 @@ func TestOutput_closedPipe(t *testing.T) {
 	require.NoError(t, os.WriteFile(rows, []byte("id,to,text\n1,0712345678,Bună ziua.\n"), 0o600))
 	code, said = run(t, "enqueue", "--campaign", "june", rows, "--db", db)
 	require.Zero(t, code, said)
-	for _, args := range [][]string{{"lookup", "june-1"}, {"person", "0712345678"}} {
+	for _, args := range [][]string{{"lookup", "june-1"}, {"person", "0712345678"}, {"status"}, {"status", "--json"}} {
 		var errOut strings.Builder
 		console := cli.Console{In: strings.NewReader(""), Out: closedPipe{}, Err: &errOut, Getenv: noVariables}
 		code := cli.Run(t.Context(), console, outboxcmd.NewCommand, append(args, "--db", db))

@@ -159,15 +159,14 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 		Columns: f.columns, AccountOnly: true,
 		EachRow: func(use func(*campaign.Row)) error {
 			type sms struct{ to, text string }
-			others := map[sms]int{} // that are not among the messages
+			others := map[sms]int{} // messages that are not among these
 			for _, m := range messages {
 				use(&campaign.Row{Message: m.Message})
 				same := sms{m.To, m.Text}
-				if n, ok := others[same]; ok {
-					others[same] = n - 1 // this one
-				} else {
-					others[same] = m.Same
+				if _, ok := others[same]; !ok {
+					others[same] = m.Same + 1
 				}
+				others[same]--
 			}
 			for same, n := range others {
 				for range n {

@@ -3,7 +3,6 @@ package outboxcmd
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,11 +42,13 @@ of the metrics smslink_outbox_… of the Go module smslinkotel.`,
 			if err != nil {
 				return err
 			}
+			out := cli.NewOutput(db.console.Out)
 			if asJSON {
-				return json.NewEncoder(db.console.Out).Encode(stats)
+				out.JSON(stats)
+			} else {
+				showStats(out, stats, 0)
 			}
-			showStats(db.console.Out, stats, 0)
-			return nil
+			return out.Failure()
 		}),
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it each second, until Ctrl-C")
