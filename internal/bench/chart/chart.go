@@ -61,7 +61,7 @@ const (
 	em     = 7.2 // estimated width of a character
 )
 
-// Draw returns a picture of the charts, in rows of that many.
+// Draw returns a picture of the charts, with that many in a row.
 func Draw(description string, columns int, charts ...Chart) []byte {
 	var b bytes.Buffer
 	each := (width - gap*(columns-1)) / columns

@@ -130,7 +130,7 @@ func onOneCore(code func([]byte) ([]byte, error)) func([]byte) ([]byte, error) {
 	}
 }
 
-// written returns what a writer makes of the plain form.
+// written returns a function that appends what a writer makes of the plain form.
 func written(w io.WriteCloser, reset func(io.Writer), plain []byte) func([]byte) ([]byte, error) {
 	return func(dst []byte) ([]byte, error) {
 		buf := bytes.NewBuffer(dst)
@@ -168,10 +168,10 @@ func (c *comparison) rounds(coders []coder) error {
 	return nil
 }
 
-// benchmarks runs the packages' own, and notes what each measured under names such as
+// benchmarks runs the package's own benchmarks, and notes their figures under names such as
 // "Add/floor ns/op".
 func (c *comparison) benchmarks() error {
-	log.Print("the packages' benchmarks")
+	log.Print("the package's benchmarks")
 	out, err := measure.Output("go", "test", "-run", "^$", "-bench", "^Benchmark(Add|Codec|Send|Reply|Growth)$",
 		"-count", strconv.Itoa(c.runs), ".")
 	if err != nil {
@@ -203,7 +203,7 @@ func (c *comparison) codecTable() *measure.Table {
 		text, met := measure.Met(value, target)
 		t.Row(what, text, fmt.Sprintf("%.3f", value), met, from)
 	}
-	// ratio adds a row of what one name's figures are ÷ another's.
+	// ratio adds a row with the figures of one name ÷ those of another.
 	ratio := func(what, a, b string, target float64) {
 		as, bs := c.figures[a], c.figures[b]
 		unit := strings.TrimSuffix(a[strings.LastIndexByte(a, ' ')+1:], "/op")

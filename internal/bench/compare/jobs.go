@@ -20,7 +20,7 @@ import (
 // sources is where the peers' sources are, from the repository's root.
 const sources = "internal/bench/compare/peers"
 
-// many is how many times as often a job of up to 1,000 messages runs, since it takes milliseconds.
+// many is how many times more runs a job of up to 1,000 messages gets, since it takes milliseconds.
 const many = 5
 
 // peer is another way to do the whole job.

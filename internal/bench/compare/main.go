@@ -26,7 +26,7 @@ func main() {
 	log.SetPrefix("compare: ")
 	runs := flag.Int("runs", 5, "runs of each side; the median counts")
 	besidePlain := flag.Bool("plain", false, "beside plain Go, which needs nothing else")
-	quick := flag.Bool("quick", false, "100,000 messages at the most, and no benchmarks of the packages")
+	quick := flag.Bool("quick", false, "100,000 messages at the most, and no benchmarks of the package")
 	pictures := flag.String("pictures", "", "write performance.svg to this folder")
 	flag.Parse()
 	var err error
@@ -93,7 +93,7 @@ func compare(runs int, besidePlain, quick bool, pictures string) error {
 	return os.WriteFile(filepath.Join(pictures, "performance.svg"), picture(results), 0o644)
 }
 
-// comparison is a run's work in progress.
+// comparison is one run of the command.
 type comparison struct {
 	runs     int
 	dir      string // for files of the run

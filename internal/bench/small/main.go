@@ -187,7 +187,8 @@ func upload(codec smslink.Codec, messages []corpus.Message) (form []byte, conten
 	return form, contentType, err
 }
 
-// rate runs f in inFlight goroutines, and returns how often a second and the processor time of one.
+// rate calls f in inFlight goroutines, and returns the calls per second and the processor time of
+// each.
 func rate(f func() error, lasting time.Duration) (perSecond, processor float64, err error) {
 	var count atomic.Int64
 	var failed atomic.Value
@@ -213,7 +214,7 @@ func rate(f func() error, lasting time.Duration) (perSecond, processor float64, 
 	return n / took.Seconds(), (measure.ProcessorTime() - before).Seconds() / n, nil
 }
 
-// allocations returns how many a call makes and of how many bytes, all goroutines counted.
+// allocations returns the allocations of a call and their bytes, in all goroutines.
 func allocations(f func() error) (string, error) {
 	const calls = 300
 	var before, after runtime.MemStats

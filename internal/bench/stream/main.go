@@ -54,7 +54,7 @@ func main() {
 type side struct {
 	name       string
 	inFlight   int  // 0 is Send
-	rising     bool // whether an id comes once, and not in each package again
+	rising     bool // each id occurs once, not in every package again
 	journalled bool
 }
 
