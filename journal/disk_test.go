@@ -41,7 +41,7 @@ func TestFile_aLineForWhichThereIsNoRoomIsCutOff(t *testing.T) {
 	require.Equal(t, []int64{4, 5, 101}, inDoubt(open(t, path)))
 }
 
-func TestOpen_aNewFileIsItsOwnersAlone(t *testing.T) {
+func TestOpen_onlyTheOwnerReadsANewFile(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	path := filepath.Join(t.TempDir(), "journal")
 	open(t, path)
@@ -50,8 +50,7 @@ func TestOpen_aNewFileIsItsOwnersAlone(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
-// After Open, only the owner can read a journal that others could read.
-func TestOpen_makesAFileItsOwnersAlone(t *testing.T) {
+func TestOpen_removesThePermissionsOfOthers(t *testing.T) {
 	for _, content := range []string{"empty", "a journal"} {
 		for mode, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o666: 0o600, 0o640: 0o600, 0o606: 0o600, 0o777: 0o700, 0o600: 0o600} {
 			path := filled(t)

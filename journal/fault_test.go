@@ -132,7 +132,7 @@ func TestFile_aFailedChangeHasChangedNothing(t *testing.T) {
 						}
 						after, err := os.ReadFile(path)
 						require.NoError(t, err)
-						require.Equal(t, left, after, "it is left as it is")
+						require.Equal(t, left, after, "the file is unchanged")
 						require.NoError(t, j.Close())
 						require.Contains(t, []string{before, afterwards}, picture(t, open(t, path)))
 						return

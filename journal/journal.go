@@ -192,7 +192,7 @@ func (j *File) named(err error) error {
 
 // inPlace returns ErrMoved if the path no longer leads to the open file.
 func (j *File) inPlace() error {
-	held, err := j.file.Stat()
+	opened, err := j.file.Stat()
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (j *File) inPlace() error {
 		return ErrMoved
 	case err != nil:
 		return err
-	case !os.SameFile(held, there):
+	case !os.SameFile(opened, there):
 		return ErrMoved
 	}
 	return nil

@@ -276,7 +276,7 @@ func TestOpen_readsNoLargeTailIntoMemory(t *testing.T) {
 	}
 }
 
-func TestOpen_refusesWhatIsNoFile(t *testing.T) {
+func TestOpen_refusesAFolderOrADevice(t *testing.T) {
 	_, err := journal.Open(t.TempDir())
 	require.Error(t, err)
 	if runtime.GOOS == "linux" {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
+// Close does not wait for a client that stalls in its upload or while it reads an endless reply.
 func TestClose_doesNotWaitForAClientThatStalls(t *testing.T) {
 	for name, fault := range map[string]smslinktest.Fault{"half an upload": {}, "an endless reply": smslinktest.EndlessReply().BeforeReading()} {
 		t.Run(name, func(t *testing.T) {

@@ -103,7 +103,7 @@ func Example() {
 		seen := map[string]bool{}
 		for _, m := range gateway.Messages() {
 			if seen[m.To] {
-				log.Fatal("somebody got it twice: ", m.To)
+				log.Fatal("a customer got it twice: ", m.To)
 			}
 			seen[m.To] = true
 		}

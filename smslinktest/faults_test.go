@@ -206,7 +206,6 @@ func TestFaults_overHTTP2(t *testing.T) {
 	}
 }
 
-// Close does not wait for a client that stalls in its upload or while it reads an endless reply.
 func TestFaults_refuseBadArguments(t *testing.T) {
 	for name, call := range map[string]func(){
 		"CutReply": func() { smslinktest.CutReply(-1) },

@@ -74,7 +74,8 @@ func editing(edit func(reply string) string) func(http.Handler) http.HandlerFunc
 	}
 }
 
-// A test can change each unconfirmed fact about the live gateway: those about the reply's text.
+// A test can change each unconfirmed fact about the live gateway. This one changes those about the
+// reply's text.
 func TestGateway_whoseRepliesDeviate(t *testing.T) {
 	wrongDigest := func(gateway *smslinktest.Gateway) string {
 		u := newUpload(gateway, 0, onePlain, onePlain)
@@ -123,7 +124,7 @@ func TestGateway_whoseRepliesDeviate(t *testing.T) {
 	}
 }
 
-// Those about what the gateway takes.
+// This test changes the facts about what the gateway takes.
 func TestGateway_thatTakesOtherUploads(t *testing.T) {
 	chunked := func(gateway *smslinktest.Gateway) int {
 		req := newUpload(gateway, 0, onePlain, onePlain).request(t)
@@ -156,7 +157,7 @@ func TestGateway_thatTakesOtherUploads(t *testing.T) {
 	require.Len(t, takes.Messages(), 1)
 }
 
-// Those about a single message, with a Rule: it can refuse a line end or a schedule.
+// This test changes the facts about a single message: a Rule can refuse a line end or a schedule.
 func TestGateway_whoseRulesDeviate(t *testing.T) {
 	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(m smslink.Message) smslink.Status {
 		if strings.Contains(m.Text, "\n") || !m.SendAt.IsZero() {

@@ -25,7 +25,7 @@ func TestReports_parse_queryAndBodyCountAlike(t *testing.T) {
 	require.EqualError(t, err, "status has two different values")
 
 	r := byPost("shop=2", "message_id=7&status=0&timestamp=5")
-	require.NoError(t, r.ParseForm(), "somebody has read the body")
+	require.NoError(t, r.ParseForm(), "a middleware has read the body")
 	got, err = parseReport(t, r)
 	require.NoError(t, err)
 	require.Equal(t, url.Values{"shop": {"2"}}, got.Other)

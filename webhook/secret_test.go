@@ -83,7 +83,7 @@ func (u unreadable) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestReports_wherever(t *testing.T) {
+func TestReports_mountedAnywhere(t *testing.T) {
 	var got reports
 	h := newHandler(t, got.take, nil)
 	mux := http.NewServeMux()

@@ -93,7 +93,7 @@ func TestAppendCompress_shortInputIsAsKlauspostsWriter(t *testing.T) {
 	}
 }
 
-// An input that deflate would make no shorter takes no encoder's memory.
+// An input of up to 128 bytes takes no encoder's memory.
 func TestAppendCompress_tinyInputIsStored(t *testing.T) {
 	packed := make([]byte, 0, 200)
 	for size := range 129 {
