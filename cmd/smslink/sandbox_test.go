@@ -245,9 +245,9 @@ func TestSandbox_usage(t *testing.T) {
 	}{
 		{"an argument", []string{"x"}, `unknown command "x"`},
 		{"no port", []string{"--listen", "localhost"}, `--listen "localhost": write an address and a port, such as 127.0.0.1:8050`},
-		{"a line of faults", []string{"--faults", file}, "--faults: " + file + `:3: fault "answer": takes an HTTP status from 200 to 599`},
+		{"a line of faults", []string{"--faults", file}, "--faults: " + file + `:3: fault "answer" takes an HTTP status from 200 to 599`},
 		{"no file of faults", []string{"--faults", "no-such-file"}, "--faults: open no-such-file"},
-		{"a fault", []string{"--fault", "explode"}, `--fault: fault "explode": is not one of none, lose-reply`},
+		{"a fault", []string{"--fault", "explode"}, `--fault: fault "explode" is unknown; the faults are none, lose-reply`},
 		{"a credit", []string{"--credit", "-1"}, "--credit takes a whole number from 0"},
 		{"a callback", []string{"--callback", "localhost:3000"}, "--callback is not an absolute http or https URL"},
 		{"another scheme", []string{"--callback", "file:///etc/passwd"}, "--callback is not an absolute http or https URL"},

@@ -109,11 +109,12 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 				campaign.Plural(row.Size.Segments, "SMS"), row.File, row.At("text"), terminal.Line(row.Text))
 		}
 	}
-	for i, char := range u.Characters {
-		if i == shownLines {
-			fmt.Fprintf(table, "\tand %d more\n", len(u.Characters)-shownLines)
-			break
+	more := func(n int) {
+		if n > shownLines {
+			fmt.Fprintf(table, "\tand %d more\n", n-shownLines)
 		}
+	}
+	for i, char := range u.Characters[:min(len(u.Characters), shownLines)] {
 		folded := ", which --fold makes " + char.Folded
 		switch {
 		case opts.Fold: // what is left
@@ -126,14 +127,12 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 		fmt.Fprintf(table, "%s\t%s %s in %s, first %s:%d%s\n", cli.Heading(i, "because of"),
 			char.Character, char.Code, campaign.Plural(char.Messages, "message"), char.File, char.Line, folded)
 	}
-	for i, r := range u.repeated {
-		if i == shownLines {
-			fmt.Fprintf(table, "\tand %d more\n", len(u.repeated)-shownLines)
-			break
-		}
+	more(len(u.Characters))
+	for i, r := range u.repeated[:min(len(u.repeated), shownLines)] {
 		fmt.Fprintf(table, "%s\t%s has %d messages: %s\n", cli.Heading(i, "same receiver"),
 			redact.Number(r.Number), len(r.Rows), placesOf(r.Rows))
 	}
+	more(len(u.repeated))
 	for i, warning := range u.Warnings() {
 		fmt.Fprintf(table, "%s\t%s\n", cli.Heading(i, "look at"), warning)
 	}

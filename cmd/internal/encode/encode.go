@@ -33,13 +33,14 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Short: "Show the wire form, sizes and digests of files, for support cases",
 		Long: `Put the messages of FILE… into one package and show what would be uploaded: its
 plain form, and its size and MD5 digest with each codec. Bad rows are shown and
-left out. All messages are in one package; send makes one for each
+left out. All messages are put into one package; send makes a package for every
 --package-size messages.
 
-Numbers and texts are masked: each letter is shown as x and each digit as 0,
-except with --reveal. A character that can't be seen, such as a no-break space,
-is shown as \u00a0, except with --json. The digests are not masked: from the
-digest of a package of one message, its number or text may be guessed.
+Numbers are shown as 0712****78. In texts, each letter is shown as x and each
+digit as 0. --reveal shows both as they are. A character that can't be seen,
+such as a no-break space, is shown as \u00a0, except with --json. The digests
+are not masked: from the digest of a package of one message, its number or text
+may be guessed.
 
 ` + input.Help + `
 
@@ -97,7 +98,7 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 	if err := rows.Err(); err != nil {
 		return cli.Exit(cli.ExitNotSent, err)
 	}
-	bad.Print(c.Err, input.ManyPlaces, "check --json shows every row")
+	bad.Print(c.Err, input.ManyPlaces, "smslink check --json shows every row")
 	plain := pkg.AppendPlain(nil)
 	var encodings []encoding
 	for _, codec := range codecs {
@@ -105,8 +106,7 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 		if err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%s: %w", codec, err))
 		}
-		digest := fmt.Sprintf("%x", md5.Sum(packed))
-		encodings = append(encodings, encoding{codec.String(), codec.Method(), len(packed), digest})
+		encodings = append(encodings, encoding{codec.String(), codec.Method(), len(packed), digest(packed)})
 	}
 	shown := string(plain)
 	if !opts.reveal {
@@ -122,9 +122,9 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 			Encodings []encoding `json:"encodings"`
 			Masked    bool       `json:"masked"`
 			Plain     string     `json:"plain"`
-		}{pkg.Len(), len(plain), fmt.Sprintf("%x", md5.Sum(plain)), encodings, !opts.reveal, shown})
+		}{pkg.Len(), len(plain), digest(plain), encodings, !opts.reveal, shown})
 	} else {
-		fmt.Fprintf(out, "Receivers %d\nSizePlain %d\nMD5Plain  %x\n\n", pkg.Len(), len(plain), md5.Sum(plain))
+		fmt.Fprintf(out, "Receivers %d\nSizePlain %d\nMD5Plain  %s\n\n", pkg.Len(), len(plain), digest(plain))
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "codec\tCompression\tSizeCompressed\tMD5Compressed")
 		for _, e := range encodings {
@@ -145,6 +145,8 @@ func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []stri
 	return nil
 }
 
+func digest(b []byte) string { return fmt.Sprintf("%x", md5.Sum(b)) }
+
 // visible returns a line in which every character can be seen, and none controls a terminal.
 func visible(line string) string {
 	var b strings.Builder
@@ -154,9 +156,9 @@ func visible(line string) string {
 	return b.String()
 }
 
-// maskedLines masks the numbers and texts of a plain form. It keeps the lengths in characters, the
-// signs and the escapes. A line without the wire's five fields, which no package writes, is masked
-// as a whole.
+// maskedLines masks the numbers and texts of a plain form. It keeps the lengths of texts in
+// characters, the signs and the escapes. A line without the wire's five fields, such as the only one
+// of an empty package, is masked as a whole.
 func maskedLines(plain string) string {
 	lines := strings.Split(plain, "\r\n")
 	for i, line := range lines {

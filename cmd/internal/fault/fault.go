@@ -34,43 +34,32 @@ import (
 // [smslinktest.Fault.AfterTaking] and [smslinktest.Fault.BeforeReading]. The fault's
 // Name is its text; none has no name. The error names the word at fault.
 func Parse(text string) (smslinktest.Fault, error) {
-	text = strings.TrimSpace(text)
-	stage, rest, _ := strings.Cut(text, " ")
-	if stage != "after-taking" && stage != "before-reading" {
-		return parse(text)
+	name, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	stage := ""
+	if name == "after-taking" || name == "before-reading" {
+		stage = name
+		name, rest, _ = strings.Cut(strings.TrimSpace(rest), " ")
+		if !slices.Contains([]string{"hang-up", "reset", "answer", "reject", "redirect"}, name) {
+			return smslinktest.Fault{}, fmt.Errorf("%s goes with hang-up, reset, answer, reject and redirect only", stage)
+		}
 	}
-	rest = strings.TrimSpace(rest)
-	if !movable(rest) {
-		return smslinktest.Fault{}, fmt.Errorf("%s goes with hang-up, reset, answer, reject and redirect only", stage)
-	}
-	fault, err := parse(rest)
+	fault, err := named(name, strings.TrimSpace(rest))
 	if err != nil {
-		return smslinktest.Fault{}, err
+		return smslinktest.Fault{}, fmt.Errorf("fault %q %w", name, err)
 	}
-	if stage == "after-taking" {
+	switch stage {
+	case "":
+		return fault, nil
+	case "after-taking":
 		fault = fault.AfterTaking()
-	} else {
+	default:
 		fault = fault.BeforeReading()
 	}
 	fault.Name = stage + " " + fault.Name
 	return fault, nil
 }
 
-// movable reports whether a fault happens before the package is taken unless it is moved.
-func movable(text string) bool {
-	name, _, _ := strings.Cut(text, " ")
-	return slices.Contains([]string{"hang-up", "reset", "answer", "reject", "redirect"}, name)
-}
-
-func parse(text string) (smslinktest.Fault, error) {
-	name, rest, _ := strings.Cut(text, " ")
-	fault, err := named(name, strings.TrimSpace(rest))
-	if err != nil {
-		return smslinktest.Fault{}, fmt.Errorf("fault %q: %w", name, err)
-	}
-	return fault, nil
-}
-
+// named returns the fault of that name. Its errors are predicates of the fault.
 func named(name, rest string) (smslinktest.Fault, error) {
 	plain := map[string]smslinktest.Fault{
 		"none":          {},
@@ -123,8 +112,8 @@ func named(name, rest string) (smslinktest.Fault, error) {
 		}
 		return smslinktest.AddEntries(strings.Fields(rest)...), nil
 	}
-	return smslinktest.Fault{}, errors.New("is not one of none, lose-reply, hang-up, reset, answer, reject, " +
-		"redirect, delay, trickle, cut-reply, endless-reply, omit, add and shuffle")
+	return smslinktest.Fault{}, errors.New("is unknown; the faults are none, lose-reply, hang-up, reset, " +
+		"answer, reject, redirect, delay, trickle, cut-reply, endless-reply, omit, add and shuffle")
 }
 
 func answer(name, rest string) (smslinktest.Fault, error) {

@@ -38,23 +38,23 @@ func TestParse_noneHasNoName(t *testing.T) {
 
 func TestParse_saysWhatIsWrong(t *testing.T) {
 	for words, want := range map[string]string{
-		"":                         `fault "": is not one of none, lose-reply, `,
-		"lost-reply":               `fault "lost-reply": is not one of none, lose-reply, `,
-		"lose-reply 3":             `fault "lose-reply": takes nothing after its name`,
-		"answer":                   `fault "answer": takes an HTTP status from 200 to 599`,
-		"answer 99":                `fault "answer": takes an HTTP status from 200 to 599`,
-		"redirect 200":             `fault "redirect": takes an HTTP status from 300 to 399`,
-		"reject":                   `fault "reject": takes a code and a text without a semicolon`,
-		"reject 8 a;b":             `fault "reject": takes a code and a text without a semicolon`,
-		"delay soon":               `fault "delay": takes a time, such as delay 2s`,
-		"trickle -1s":              `fault "trickle": takes a time, such as trickle 2s`,
-		"cut-reply -1":             `fault "cut-reply": takes a number of bytes`,
-		"shuffle":                  `fault "shuffle": takes a seed`,
-		"omit":                     `fault "omit": takes local message ids`,
-		"add":                      `fault "add": takes entries`,
+		"":                         `fault "" is unknown; the faults are none, lose-reply, `,
+		"lost-reply":               `fault "lost-reply" is unknown; the faults are none, lose-reply, `,
+		"lose-reply 3":             `fault "lose-reply" takes nothing after its name`,
+		"answer":                   `fault "answer" takes an HTTP status from 200 to 599`,
+		"answer 99":                `fault "answer" takes an HTTP status from 200 to 599`,
+		"redirect 200":             `fault "redirect" takes an HTTP status from 300 to 399`,
+		"reject":                   `fault "reject" takes a code and a text without a semicolon`,
+		"reject 8 a;b":             `fault "reject" takes a code and a text without a semicolon`,
+		"delay soon":               `fault "delay" takes a time, such as delay 2s`,
+		"trickle -1s":              `fault "trickle" takes a time, such as trickle 2s`,
+		"cut-reply -1":             `fault "cut-reply" takes a number of bytes`,
+		"shuffle":                  `fault "shuffle" takes a seed`,
+		"omit":                     `fault "omit" takes local message ids`,
+		"add":                      `fault "add" takes entries`,
 		"after-taking":             `after-taking goes with hang-up, reset, answer, reject and redirect only`,
 		"before-reading delay 1s":  `before-reading goes with hang-up, reset, answer, reject and redirect only`,
-		"after-taking answer 1000": `fault "answer": takes an HTTP status from 200 to 599`,
+		"after-taking answer 1000": `fault "answer" takes an HTTP status from 200 to 599`,
 	} {
 		_, err := fault.Parse(words)
 		require.ErrorContains(t, err, want, words)

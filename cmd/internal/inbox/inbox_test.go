@@ -184,7 +184,7 @@ func TestButtons(t *testing.T) {
 		"The next upload meets lose-reply.")
 	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {"answer 413"}}),
 		"The next upload meets answer 413.")
-	require.Contains(t, press("/faults", url.Values{"words": {"explode"}}), "is not one of none")
+	require.Contains(t, press("/faults", url.Values{"words": {"explode"}}), "is unknown; the faults are none, ")
 	s.gateway.Inspect(func(s smslinktest.Snapshot) { require.Len(t, s.Faults, 2) })
 
 	require.Contains(t, press("/clear", nil), "Everything is cleared.")

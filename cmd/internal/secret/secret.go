@@ -1,4 +1,4 @@
-// Package secret reads the file of the secret that reports must name.
+// Package secret reads, or creates, the file with the secret of a webhook's URL.
 package secret
 
 import (
@@ -16,9 +16,9 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-// Read reads the secret, or makes a file with a new one. If everyone can read the file, Read
-// changes its mode, so that only the owner can, and writes a line to notes. It does not change a
-// file that holds no secret, or that a symbolic link leads to.
+// Read reads the secret, or creates a file with a new one. If everyone can read the file, Read sets
+// its mode to 0600 and writes a line to notes, except that it is an error if the file is behind a
+// symbolic link. It never changes a file that holds no secret.
 func Read(name string, notes io.Writer) (string, error) {
 	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,8 +59,8 @@ func keepPrivate(f *os.File, isLink bool, notes io.Writer) error {
 	case runtime.GOOS == "windows": // whose modes say nothing
 		return nil
 	case isLink:
-		return fmt.Errorf("everyone can read %s, which is a symbolic link; make the file that it leads to yours alone",
-			f.Name())
+		return fmt.Errorf("everyone can read %s, which is a symbolic link; make its target readable by its owner only "+
+			"(Kubernetes: defaultMode: 0400)", f.Name())
 	}
 	if err := f.Chmod(0o600); err != nil {
 		return fmt.Errorf("everyone can read it, and that can't be changed: %w", err)

@@ -43,7 +43,7 @@ func TestRead_looksBeforeItChanges(t *testing.T) {
 		want        string
 	}{
 		{"a link to a secret of the owner's", good, true, 0o600, ""},
-		{"a link to a secret that everyone can read", good, true, 0o644, "which is a symbolic link; make the file that it leads to yours alone"},
+		{"a link to a secret that everyone can read", good, true, 0o644, "which is a symbolic link; make its target readable by its owner only (Kubernetes: defaultMode: 0400)"},
 		{"a link to another file", "root:x:0:0:root:/root:/bin/bash\n", true, 0o644, "holds no secret: "},
 		{"another file", "root:x:0:0:root:/root:/bin/bash\n", false, 0o644, "holds no secret: "},
 		{"an empty file", "", false, 0o644, "holds no secret: "},
