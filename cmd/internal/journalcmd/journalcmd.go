@@ -75,7 +75,7 @@ func useJournal(dir string, use func(*campaignjournal.Journal) error) (err error
 	return err
 }
 
-// inDoubt returns the end of a command: an exit code of its own if messages are still in doubt.
+// inDoubt returns an error with an exit code of its own if messages are still in doubt.
 func inDoubt(j *campaignjournal.Journal) error {
 	if len(j.InDoubt()) > 0 {
 		return cli.Exit(cli.ExitInDoubt, nil)

@@ -20,7 +20,6 @@ import (
 
 func newShowCommand(c cli.Console) *cobra.Command {
 	var s showOptions
-	var asks blacklistFlags
 	cmd := &cobra.Command{
 		Use:   "show [flags] DIR [FILE…]",
 		Short: "Show the runs, what is in doubt, and what was resolved",
@@ -38,23 +37,28 @@ of a Live Update connection.` + journalExitCodes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			s.dir, s.names = args[0], args[1:]
-			if s.client, err = asks.client(c, s.names); err != nil {
+			if s.client, err = s.newClient(c); err != nil {
 				return err
 			}
 			return useJournal(s.dir, func(j *campaignjournal.Journal) error { return s.show(cmd.Context(), c, j) })
 		},
 	}
 	s.files.AddTo(cmd)
-	asks.addTo(cmd)
+	cmd.Flags().BoolVar(&s.blacklist, "blacklist", false,
+		"ask whether the numbers with status 4 are on the account's blacklist")
+	cmd.Flags().StringVar(&s.endpoint, "endpoint", smslink.DefaultEndpoint,
+		"`URL` of the gateway's bulk-v3.php, which --blacklist asks")
 	return cmd
 }
 
 // showOptions are the arguments and flags of journal show.
 type showOptions struct {
-	dir    string
-	names  []string // of the campaign's FILEs
-	files  input.Flags
-	client *blacklist.Client // nil without --blacklist
+	dir       string
+	names     []string // of the campaign's FILEs
+	files     input.Flags
+	blacklist bool
+	endpoint  string
+	client    *blacklist.Client // nil without --blacklist
 }
 
 func (s *showOptions) show(ctx context.Context, c cli.Console, j *campaignjournal.Journal) error {
@@ -128,32 +132,20 @@ func (s *showOptions) findRows(ctx context.Context, c cli.Console, j *campaignjo
 	return doubts, failed, err
 }
 
-// blacklistFlags are the flags of journal show that ask for the blacklist.
-type blacklistFlags struct {
-	ask      bool
-	endpoint string
-}
-
-func (f *blacklistFlags) addTo(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.ask, "blacklist", false, "ask whether the numbers with status 4 are on the account's blacklist")
-	cmd.Flags().StringVar(&f.endpoint, "endpoint", smslink.DefaultEndpoint,
-		"`URL` of the gateway's bulk-v3.php, which --blacklist asks")
-}
-
-// client returns the client of the API, or nil without --blacklist.
-func (f *blacklistFlags) client(c cli.Console, names []string) (*blacklist.Client, error) {
-	if !f.ask {
+// newClient returns the client of the blacklist, or nil without --blacklist.
+func (s *showOptions) newClient(c cli.Console) (*blacklist.Client, error) {
+	if !s.blacklist {
 		return nil, nil
 	}
-	if len(names) == 0 {
+	if len(s.names) == 0 {
 		return nil, errors.New("--blacklist needs the campaign's FILEs: a journal has no numbers")
 	}
-	client, err := account.Blacklist(c, f.endpoint)
+	client, err := account.Blacklist(c, s.endpoint)
 	if client == nil && err == nil {
 		err = fmt.Errorf("--blacklist needs %s and %s, those of a Live Update connection",
 			account.EnvLiveUpdateID, account.EnvLiveUpdatePassword)
 	}
-	account.WarnPlain(c, f.endpoint)
+	account.WarnPlain(c, s.endpoint)
 	return client, err
 }
 
