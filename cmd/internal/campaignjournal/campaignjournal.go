@@ -78,6 +78,13 @@ func Open(dir, gateway string) (*Journal, error) {
 	if j.rows, err = openRows(filepath.Join(dir, "rows")); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
+	sent, err := j.known(context.Background(), j.rows.broken)
+	if err == nil && len(sent) > 0 {
+		err = fmt.Errorf("%s is damaged, and has lost rows that were sent; restore the folder", j.rows.file.Name())
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
 	if len(file.Runs()) == 0 { // none of the recorded rows was sent
 		if err := j.rows.clear(); err != nil {
 			return nil, errors.Join(err, j.Close())

@@ -1,8 +1,10 @@
 package campaignjournal
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,4 +70,44 @@ func TestFileThatGrows(t *testing.T) {
 	require.False(t, p.WasSent(t.Context(), past))
 	_, _, err = p.Next(past)
 	require.ErrorIs(t, err, errGrown)
+}
+
+// Rows that were sent and can't be read are never cut off: they could be examined.
+func TestOpen_damagedRows(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "rows")
+	require.NoError(t, sentJournal(t, dir, "id,to,text\n1,0712345671,a\n2,0712345672,b\n3,0712345673,c\n").Close())
+	whole, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Len(t, whole, len(rowsHeader)+3*recordSize)
+	damage := func(at int) []byte {
+		raw := slices.Clone(whole)
+		raw[at] ^= 1
+		return raw
+	}
+	for at := len(rowsHeader); at < len(whole); at++ {
+		if last := len(whole) - recordSize; last <= at && at < last+8 {
+			continue // another id: it could be a row that a crash has cut off
+		}
+		require.NoError(t, os.WriteFile(name, damage(at), 0o600))
+		_, err := Open(dir, "")
+		require.ErrorContains(t, err, "rows is damaged", at)
+		left, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Equal(t, damage(at), left)
+	}
+
+	// A crash leaves a part of rows that were not sent. It is cut off before the next rows are sent.
+	torn := binary.BigEndian.AppendUint64(slices.Clone(whole), 4)
+	torn = append(torn, make([]byte, 12+recordSize)...)
+	torn = binary.BigEndian.AppendUint64(torn, 6)
+	require.NoError(t, os.WriteFile(name, torn, 0o600))
+	j, err := Open(dir, "")
+	require.NoError(t, err)
+	require.NoError(t, j.rows.add([]recorded{{5, 50}}))
+	require.NoError(t, j.Close())
+	j, err = Open(dir, "")
+	require.NoError(t, err)
+	defer j.Close()
+	require.Len(t, j.rows.recorded, 4)
 }

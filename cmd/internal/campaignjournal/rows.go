@@ -2,6 +2,7 @@ package campaignjournal
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -51,9 +52,10 @@ type recorded struct {
 // both. The last record of an id counts.
 type rowFile struct {
 	file     *os.File
-	size     int64
+	size     int64      // up to the first broken record
 	recorded []recorded // by id
 	next     int        // the index after the row that was found last
+	broken   []int64    // ids that stand in and after the first broken record
 }
 
 const (
@@ -63,8 +65,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openRows opens the file, or makes one. It cuts off a broken record that a crash has left at the
-// end: the messages of such rows were not sent.
+// openRows opens the file, or makes one. A crash in add leaves broken records at the end; their
+// messages were not sent.
 func openRows(name string) (_ *rowFile, err error) {
 	f := &rowFile{}
 	if f.file, err = safefile.NoFollow(name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
@@ -94,20 +96,25 @@ func openRows(name string) (_ *rowFile, err error) {
 	f.size = int64(len(rowsHeader))
 	f.recorded = make([]recorded, 0, min(info.Size()/recordSize, 1<<20)) // a file may be sparse
 	record := make([]byte, recordSize)
-	for {
+	for broken := false; ; {
 		_, err := io.ReadFull(in, record)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			f.sort()
+			return f, nil
+		}
+		if err != nil {
 			return nil, err
 		}
-		if err != nil || binary.BigEndian.Uint32(record[16:]) != crc32.Checksum(record[:16], castagnoli) {
-			break
+		id, d := int64(binary.BigEndian.Uint64(record)), digest(binary.BigEndian.Uint64(record[8:]))
+		broken = broken || binary.BigEndian.Uint32(record[16:]) != crc32.Checksum(record[:16], castagnoli)
+		switch {
+		case !broken:
+			f.recorded = append(f.recorded, recorded{id, d})
+			f.size += recordSize
+		case !bytes.Equal(record, make([]byte, recordSize)): // NULs are what a crash leaves, and no id
+			f.broken = append(f.broken, id)
 		}
-		id, d := binary.BigEndian.Uint64(record), binary.BigEndian.Uint64(record[8:])
-		f.recorded = append(f.recorded, recorded{int64(id), digest(d)})
-		f.size += recordSize
 	}
-	f.sort()
-	return f, f.file.Truncate(f.size)
 }
 
 func (f *rowFile) begin() error {
@@ -149,10 +156,11 @@ func (f *rowFile) of(id int64) (digest, bool) {
 	return f.recorded[at].digest, true
 }
 
-// add writes rows to the disk before it returns. After an error none is added.
+// add cuts off broken records, and writes rows to the disk before it returns. After an error none is
+// added.
 func (f *rowFile) add(rows []recorded) error {
-	if len(rows) == 0 {
-		return nil
+	if err := f.file.Truncate(f.size); err != nil || len(rows) == 0 {
+		return err
 	}
 	b := make([]byte, 0, len(rows)*recordSize)
 	for _, r := range rows {
