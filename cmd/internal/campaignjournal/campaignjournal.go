@@ -55,8 +55,8 @@ func Exists(dir string) (bool, error) {
 	return err == nil, err
 }
 
-// Open opens the journal in a folder, or makes both. A journal belongs to one gateway, since
-// another one has not got its messages. An empty gateway stands for any.
+// Open opens the journal in a folder, or makes both. A journal belongs to one gateway, since no
+// other gateway has its messages. An empty gateway stands for any.
 func Open(dir, gateway string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func Open(dir, gateway string) (*Journal, error) {
 	if j.rows, err = openRows(filepath.Join(dir, "rows")); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	sent, err := j.known(context.Background(), j.rows.broken)
+	sent, err := j.Results(context.Background(), j.rows.broken)
 	if err == nil && len(sent) > 0 {
 		err = fmt.Errorf("%s is damaged, and has lost rows that were sent; restore the folder", j.rows.file.Name())
 	}
@@ -112,10 +112,11 @@ func (j *Journal) own(gateway string) error {
 	return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
 }
 
-// renumbered ends the journal's record of its owner if rows have other ids than their own.
+// renumbered is the end of the journal's campaign once a row was given an id other than the one in
+// its file.
 const renumbered = " renumbered"
 
-// Renumbered reports whether rows have other ids than their own.
+// Renumbered reports whether a row was given an id other than the one in its file.
 func (j *Journal) Renumbered() bool { return strings.HasSuffix(j.Campaign(), renumbered) }
 
 func (j *Journal) setRenumbered() error {
@@ -145,8 +146,8 @@ func (j *Journal) Intend(ctx context.Context, ids []int64) error {
 	return j.File.Intend(ctx, ids)
 }
 
-// known returns the known results of ids, by id. A result without a status is in doubt.
-func (j *Journal) known(ctx context.Context, ids []int64) (map[int64]smslink.Result, error) {
+// Results returns the recorded results of ids, by id. A result without a status is in doubt.
+func (j *Journal) Results(ctx context.Context, ids []int64) (map[int64]smslink.Result, error) {
 	results, err := j.Known(ctx, ids)
 	known := make(map[int64]smslink.Result, len(results))
 	for _, result := range results {
@@ -183,7 +184,7 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 		j.sent[d], j.lent[ids[0]] = ids[1:], id
 		return ids[0], nil
 	}
-	known, err := j.known(ctx, []int64{id})
+	known, err := j.Results(ctx, []int64{id})
 	if err != nil {
 		return 0, err
 	}
@@ -228,7 +229,7 @@ func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.
 		for _, r := range some {
 			ids = append(ids, r.id)
 		}
-		known, err := j.known(ctx, ids)
+		known, err := j.Results(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -259,7 +260,7 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 		return errors.New("the FILEs are not those of the journal, which has none of their rows")
 	}
 	for id := range p.sent {
-		if whole && !p.standing[id] {
+		if whole && !p.inUse[id] {
 			return errors.New("the FILEs lack rows that were sent; name all FILEs of the campaign")
 		}
 	}

@@ -41,15 +41,15 @@ type Plan struct {
 	forget  []int64  // ids of messages that are sent again
 
 	// These are set by match and number.
-	standing   map[int64]bool           // ids that a row has
-	sent       map[int64]smslink.Result // of recorded rows that were sent, and are not under their ids
+	inUse      map[int64]bool           // ids that a row of the files has
+	sent       map[int64]smslink.Result // results of recorded ids that no unchanged row has
 	highest    int64                    // the highest id
-	renumbered bool                     // a row has another id than its own
+	renumbered bool                     // a row has an id other than the one in its file
 
 	// These are for WasSent.
-	answers   []bool         // of the first pass that the second one has not had
+	answers   []bool         // of the first pass; the second one takes them from the front
 	compared  bool           // the first pass is over
-	elsewhere map[digest]int // how many rows were sent with these contents, less those found
+	elsewhere map[digest]int // how many rows were sent with these contents, less those that were found
 }
 
 // Options are the settings of a Plan.
@@ -88,7 +88,7 @@ func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
 func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
 	id, d := row.Message.ID, digestOf(row)
 	if before, ok := p.journal.rows.of(id); ok && before == d {
-		known, err := p.journal.known(ctx, []int64{id})
+		known, err := p.journal.Results(ctx, []int64{id})
 		return err == nil && len(known) > 0
 	}
 	if !p.opts.SameCampaign {
@@ -134,7 +134,7 @@ func (p *Plan) Add(row *campaign.Row) {
 	}
 }
 
-// abroad is a bit of a row's segments: its number is not Romanian.
+// abroad is the bit of Plan.segments that is set if the row's number is not Romanian.
 const abroad = 1 << 15
 
 func segmentsOf(row *campaign.Row) uint16 {
@@ -227,18 +227,18 @@ func (p *Plan) match(ctx context.Context) error {
 	for _, i := range p.changed {
 		isChanged[i], wanted[p.digests[i]] = true, true
 	}
-	p.standing = make(map[int64]bool, len(p.ids))
+	p.inUse = make(map[int64]bool, len(p.ids))
 	for i, id := range p.ids {
 		p.highest = max(p.highest, id)
 		if !isChanged[i] {
-			p.standing[id] = true
+			p.inUse[id] = true
 		}
 	}
-	moved := map[digest][]int64{} // ids of recorded rows that are not under their ids
+	moved := map[digest][]int64{} // recorded ids that no unchanged row has
 	p.sent = map[int64]smslink.Result{}
 	err := p.journal.each(ctx, func(r recorded, result smslink.Result, known bool) {
 		p.highest = max(p.highest, r.id)
-		if p.standing[r.id] {
+		if p.inUse[r.id] {
 			return
 		}
 		if known {
@@ -251,7 +251,9 @@ func (p *Plan) match(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	certainty := func(id int64) int { // of its having been sent
+	// rank is 2 for an id that was or may have been sent, 1 for one that certainly was not, and 0 for
+	// one that has no result.
+	rank := func(id int64) int {
 		switch result, known := p.sent[id]; {
 		case known && !correctable(result):
 			return 2
@@ -261,7 +263,7 @@ func (p *Plan) match(ctx context.Context) error {
 		return 0
 	}
 	for _, ids := range moved {
-		slices.SortStableFunc(ids, func(a, b int64) int { return certainty(b) - certainty(a) })
+		slices.SortStableFunc(ids, func(a, b int64) int { return rank(b) - rank(a) })
 	}
 	others := p.changed[:0]
 	for _, i := range p.changed {
@@ -270,7 +272,7 @@ func (p *Plan) match(ctx context.Context) error {
 			others = append(others, i)
 			continue
 		}
-		p.ids[i], p.standing[ids[0]], p.renumbered = ids[0], true, true
+		p.ids[i], p.inUse[ids[0]], p.renumbered = ids[0], true, true
 		moved[p.digests[i]] = ids[1:]
 	}
 	p.changed = others
@@ -280,14 +282,14 @@ func (p *Plan) match(ctx context.Context) error {
 // number gives ids to the rows that are not recorded:
 //   - A row whose id another row has gets a new id.
 //   - A row with the id of a message that certainly was not sent is sent in its place.
-//   - A row with the id of a message that was sent, and whose row is gone, is refused.
+//   - A row is refused if it has the id of a message that was sent, and whose row is gone.
 func (p *Plan) number() error {
 	var gone []int64
 	for _, i := range p.changed {
 		id := p.ids[i]
 		result, wasSent := p.sent[id]
 		switch {
-		case p.standing[id]:
+		case p.inUse[id]:
 			p.highest++
 			p.ids[i], p.renumbered = p.highest, true
 		case wasSent && !correctable(result):
@@ -295,7 +297,7 @@ func (p *Plan) number() error {
 		case wasSent:
 			p.forget = append(p.forget, id)
 		}
-		p.standing[p.ids[i]] = true
+		p.inUse[p.ids[i]] = true
 	}
 	if len(gone) > 0 {
 		var list []string
@@ -318,7 +320,7 @@ func (p *Plan) findSent(ctx context.Context, wasSent []bool) error {
 	}
 	for start := 0; start < len(p.ids); start += batch {
 		ids := p.ids[start:min(start+batch, len(p.ids))]
-		known, err := p.journal.known(ctx, ids)
+		known, err := p.journal.Results(ctx, ids)
 		if err != nil {
 			return err
 		}

@@ -142,7 +142,7 @@ func (f *rowFile) sort() {
 	f.recorded = kept
 }
 
-// of returns the digest that is recorded under an id. It is fast for ids that rise.
+// of returns the digest that is recorded under an id. It is fast for ascending ids.
 func (f *rowFile) of(id int64) (digest, bool) {
 	if f.next < len(f.recorded) && f.recorded[f.next].id == id {
 		f.next++

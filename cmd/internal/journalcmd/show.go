@@ -164,16 +164,12 @@ func blacklisted(ctx context.Context, client *blacklist.Client, j *campaignjourn
 	for i, row := range rows {
 		ids[i] = row.id
 	}
-	known, err := j.Known(ctx, ids)
+	results, err := j.Results(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	status := map[int64]smslink.Status{}
-	for _, result := range known {
-		status[result.ID] = result.Status
-	}
 	for _, row := range rows {
-		if status[row.id] != smslink.StatusInternalOrBlacklisted {
+		if results[row.id].Status != smslink.StatusInternalOrBlacklisted {
 			continue
 		}
 		listing, err := client.Lookup(ctx, row.number)

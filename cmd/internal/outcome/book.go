@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
@@ -61,6 +62,7 @@ func writeBook(name, fromCSV string) (err error) {
 	return os.Rename(out.Name(), name)
 }
 
-// isCount reports whether a column holds numbers that a person adds up: the line, the status and
-// the segments.
-func isCount(column int) bool { return column == 1 || column == 3 || column == 6 }
+// isCount reports whether a column holds numbers and no texts.
+func isCount(column int) bool {
+	return slices.Contains([]string{"line", "status", "segments"}, ResultsHeader[column])
+}

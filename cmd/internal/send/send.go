@@ -129,7 +129,8 @@ Exit codes:
 		"send only within these hours of --zone, such as 08:00-22:00; at their end, stop as with Ctrl-C")
 	opts.price.AddTo(cmd)
 	flags.IntVar(&opts.maxSMS, "max-sms", 0,
-		"if it takes more than `N` SMS, send nothing (from standard input: nothing from the row that exceeds it); 0 = no limit")
+		"if it takes more than `N` SMS, send nothing (from standard input: nothing from the row that exceeds it); "+
+			"0 = no limit")
 	flags.BoolVar(&opts.shortOfCredit, "short-of-credit", false,
 		"with --yes, send although the account has too few SMS left for all")
 	flags.StringArrayVar(&opts.exclude, "exclude", nil,

@@ -47,9 +47,9 @@ type sending struct {
 	said      map[string]string // by the server, by reason
 	packageID string            // the last one's
 	streamErr error             // the stream's Err
+	inputErr  error             // why the input was not read to its end
 	whole     bool              // all rows were read
 	tried     bool              // a package was to be sent
-	inputErr  error             // why the input was not read to its end
 
 	halting context.Context // done, with the reason, once no more is to be sent
 	halt    context.CancelCauseFunc
@@ -265,17 +265,15 @@ func (u checked) WaitN(ctx context.Context, n int) error {
 	return u.campaign.Unchanged()
 }
 
-// messages yields the campaign's good rows until the stream halts or a row ends it. The rows before
-// that are sent.
+// messages yields the campaign's good rows until the stream halts or a row ends it. If the row is a
+// pipe's, those before it are sent.
 func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 	return func(yield func(smslink.Message, error) bool) {
 		for s.halting.Err() == nil && s.rows.Next(s.halting) {
 			row := s.rows.Row()
-			why, err := s.chosen.choose(s.halting, row)
-			switch {
+			switch why, err := s.chosen.choose(s.halting, row); {
 			case why != "":
 				s.record(rowOf(row).LeftOut(why))
-				continue
 			case err != nil:
 				s.record(rowOf(row).Unsent(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: err}))
 				s.inputErr = fmt.Errorf("%s:%d: %w; it and what follows was not sent", row.File, row.Line, err)
@@ -283,21 +281,20 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 					yield(smslink.Message{}, err)
 				}
 				return
-			}
-			if row.Bad == nil {
+			case row.Bad != nil:
+				s.record(rowOf(row).Invalid(row.Bad))
+				if s.survey == nil { // which has shown it
+					s.bad.AddRow(row)
+				}
+				if s.opts.onBadRow == "stop" {
+					s.inputErr = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
+					return
+				}
+			default:
 				s.pending[row.Message.ID] = rowOf(row)
 				if !yield(row.Message, nil) {
 					return
 				}
-				continue
-			}
-			s.record(rowOf(row).Invalid(row.Bad))
-			if s.survey == nil { // which has shown it
-				s.bad.AddRow(row)
-			}
-			if s.opts.onBadRow == "stop" {
-				s.inputErr = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
-				return
 			}
 		}
 		switch {
@@ -348,44 +345,40 @@ func (s *sending) take(b smslink.Batch) {
 	s.bar.Show(&s.tally)
 }
 
-// recordUnread records the rows that were not read before the stream stopped, if reading them can't block.
-// Those that the journal has keep its result; the others were not sent.
+// recordUnread records the rows that were not read before the stream stopped, if reading them can't
+// block. Those that the journal has keep its result; the others were not sent.
 func (s *sending) recordUnread(ctx context.Context) {
 	if s.streamErr == nil || !s.campaign.Rereadable() {
 		return
 	}
 	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.streamErr}
-	unread := map[int64]outcome.Row{}
 	var ids []int64
+	var unread []outcome.Row // with these ids
 	flush := func() {
 		known := s.known(context.WithoutCancel(ctx), ids)
-		for _, id := range ids {
-			if result, ok := known[id]; ok {
-				s.record(unread[id].Known(result))
+		for i, row := range unread {
+			if result, ok := known[ids[i]]; ok {
+				s.record(row.Known(result))
 			} else {
-				s.record(unread[id].Unsent(left))
+				s.record(row.Unsent(left))
 			}
 		}
-		ids = ids[:0]
-		clear(unread)
+		ids, unread = ids[:0], unread[:0]
 	}
 	for s.rows != nil && s.rows.Next(ctx) {
 		row := s.rows.Row()
 		switch why, err := s.chosen.choose(ctx, row); {
 		case why != "":
 			s.record(rowOf(row).LeftOut(why))
-			continue
 		case err != nil: // the file has grown
 			s.record(rowOf(row).Unsent(left))
-			continue
 		case row.Bad != nil:
 			s.record(rowOf(row).Invalid(row.Bad))
-			continue
-		}
-		ids = append(ids, row.Message.ID)
-		unread[row.Message.ID] = rowOf(row)
-		if len(ids) == s.opts.packageSize {
-			flush()
+		default:
+			ids, unread = append(ids, row.Message.ID), append(unread, rowOf(row))
+			if len(ids) == s.opts.packageSize {
+				flush()
+			}
 		}
 	}
 	flush()
@@ -394,20 +387,16 @@ func (s *sending) recordUnread(ctx context.Context) {
 // known returns the journal's results for the ids. If it can't be read, all of them are in doubt:
 // an earlier run may have sent any.
 func (s *sending) known(ctx context.Context, ids []int64) map[int64]smslink.Result {
-	known := map[int64]smslink.Result{}
-	if s.chosen.journal == nil || len(ids) == 0 {
-		return known
+	if s.chosen.journal == nil {
+		return nil
 	}
-	results, err := s.chosen.journal.Known(ctx, ids)
+	results, err := s.chosen.journal.Results(ctx, ids)
 	if err != nil {
 		for _, id := range ids {
-			known[id] = smslink.Result{ID: id}
+			results[id] = smslink.Result{ID: id}
 		}
 	}
-	for _, result := range results {
-		known[result.ID] = result
-	}
-	return known
+	return results
 }
 
 // takePending removes a pending row, and returns it.
