@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/gsm7"
 )
 
 // Unresolved is a package that waits for a person: it is in doubt, in whole or in part, or it was
@@ -48,8 +52,9 @@ func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 type UnresolvedMessage struct {
 	smslink.Message
 
-	// Same is the number of other messages in the outbox with that receiver and text that were
-	// sent, or may have been. If a report lists the message, it may mean one of these.
+	// Same is the number of messages to that phone number with that text that were sent or may have
+	// been, besides those that wait in the same package. If a report lists the message, it may mean
+	// one of these. Texts that [gsm7.Fold] makes equal are the same.
 	Same int
 }
 
@@ -58,12 +63,7 @@ type UnresolvedMessage struct {
 func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]UnresolvedMessage, error) {
 	var messages []UnresolvedMessage
 	err := o.each(ctx, o.db, `
-		SELECT m.id, m.receiver, m.sender, m.body, m.send_at, (
-				SELECT count(*)
-				FROM smslink_message s
-				WHERE s.receiver = m.receiver AND s.receiver <> '' AND s.body = m.body
-				AND s.package > 0 AND s.id <> m.id
-			)
+		SELECT m.id, m.receiver, m.sender, m.body, m.send_at
 		FROM smslink_package p
 		JOIN smslink_message m ON m.package = p.id
 		WHERE p.token = ? AND p.state IN (4, 5)
@@ -72,17 +72,55 @@ func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]
 		func(scan func(...any) error) error {
 			var m UnresolvedMessage
 			var sendAt int64
-			err := scan(&m.ID, &m.To, &m.From, &m.Text, &sendAt, &m.Same)
+			err := scan(&m.ID, &m.To, &m.From, &m.Text, &sendAt)
 			if sendAt > 0 {
 				m.SendAt = time.Unix(sendAt, 0)
 			}
 			messages = append(messages, m)
 			return err
 		})
-	if err == nil && len(messages) == 0 {
-		err = ErrResolved
+	if err != nil {
+		return nil, err
 	}
-	return messages, err
+	if len(messages) == 0 {
+		return nil, ErrResolved
+	}
+	return messages, o.countSame(ctx, packageName, messages)
+}
+
+// countSame sets Same of the messages that wait in a package.
+func (o *Outbox) countSame(ctx context.Context, packageName string, waiting []UnresolvedMessage) error {
+	type sms struct{ number, text string }
+	smsOf := func(to, text string) sms {
+		number, _ := smslink.E164(to) // a claim has taken it
+		return sms{number, gsm7.Fold(strings.TrimSpace(text))}
+	}
+	numbers := map[string]bool{}
+	for _, m := range waiting {
+		numbers[smsOf(m.To, m.Text).number] = true
+	}
+	same := map[sms]int{}
+	for _, receivers := range jsonArrays(wireForms(slices.Sorted(maps.Keys(numbers)))) {
+		err := o.each(ctx, o.db, `
+			SELECT m.receiver, m.body
+			FROM `+o.dialect.joinKeys+` smslink_message m`+o.dialect.receiverIndex+` ON m.receiver = x.k
+			JOIN smslink_outbox v ON v.id = m.id
+			WHERE m.receiver <> '' AND v.state IN ('accepted', 'sending', 'in doubt', 'abandoned')
+			AND NOT (v.state = 'in doubt' AND v.package = ?)`, []any{receivers, packageName},
+			func(scan func(...any) error) error {
+				var to, text string
+				err := scan(&to, &text)
+				same[smsOf(to, text)]++
+				return err
+			})
+		if err != nil {
+			return err
+		}
+	}
+	for i := range waiting {
+		waiting[i].Same = same[smsOf(waiting[i].To, waiting[i].Text)]
+	}
+	return nil
 }
 
 // Verdict is what a person has found out about a package's messages.

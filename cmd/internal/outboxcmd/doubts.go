@@ -159,14 +159,10 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 		Columns: f.columns, AccountOnly: true,
 		EachRow: func(use func(*campaign.Row)) error {
 			type sms struct{ to, text string }
-			others := map[sms]int{} // messages that are not among these
+			others := map[sms]int{} // messages that do not wait in this package
 			for _, m := range messages {
 				use(&campaign.Row{Message: m.Message})
-				same := sms{m.To, m.Text}
-				if _, ok := others[same]; !ok {
-					others[same] = m.Same + 1
-				}
-				others[same]--
+				others[sms{m.To, m.Text}] = m.Same
 			}
 			for same, n := range others {
 				for range n {

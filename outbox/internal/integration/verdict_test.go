@@ -304,3 +304,58 @@ func TestRun_aStuckTransactionHidesNoDoubt(t *testing.T) {
 		require.NoError(t, b.box.Resume(t.Context(), "a test", "a test"))
 	})
 }
+
+// A report may mean each message to the same number with the same text that was sent or may have
+// been, except those that the report is searched for.
+func TestUnresolvedMessages_same(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b, _ := newLoggedBench(t, config)
+		send := func(want outbox.State, messages ...outbox.Message) {
+			_, err := b.box.Enqueue(t.Context(), b.db, messages...)
+			require.NoError(t, err)
+			stop := b.run(b.box, nil)
+			for _, m := range messages {
+				b.await(m.Key, want)
+			}
+			stop()
+		}
+		inDoubt := func(messages ...outbox.Message) []outbox.UnresolvedMessage {
+			b.gateway.Inject(smslinktest.LoseReply())
+			send(outbox.InDoubt, messages...)
+			packages, err := b.box.Unresolved(t.Context())
+			require.NoError(t, err)
+			waiting, err := b.box.UnresolvedMessages(t.Context(), packages[len(packages)-1].Package)
+			require.NoError(t, err)
+			require.Len(t, waiting, len(messages))
+			return waiting
+		}
+		resolve := func(r outbox.Resolution) {
+			packages, err := b.box.Unresolved(t.Context())
+			require.NoError(t, err)
+			require.Len(t, packages, 1)
+			r.By, r.Reason = "a test", "it is so"
+			require.NoError(t, b.box.Resolve(t.Context(), packages[0].Package, r))
+		}
+		const national, international = "0712345678", "+40712345678"
+		message := func(key, to, text string) outbox.Message { return outbox.Message{Key: key, To: to, Text: text} }
+		send(outbox.Accepted, message("accepted", national, "Bună ziua."),
+			message("other-number", "0712345679", "Bună ziua."), message("other-text", national, "Bună seara."))
+		failed := inDoubt(message("failed", national, "Bună ziua."))
+		require.Equal(t, 1, failed[0].Same, "the one that was accepted")
+		resolve(outbox.Resolution{Results: []smslink.Result{{ID: failed[0].ID, Status: smslink.StatusNumberFailed}}})
+		abandoned := inDoubt(message("abandoned", international, "Buna ziua."))
+		require.Equal(t, 1, abandoned[0].Same)
+		resolve(outbox.Resolution{Verdict: outbox.VerdictAbandon})
+		b.gateway.Inject(smslinktest.Reject("13", "sender not allowed"))
+		send(outbox.Rejected, message("rejected", national, "Bună ziua."))
+		queued := message("queued", national, "Bună ziua.")
+		queued.NotBefore = time.Now().Add(time.Hour)
+		_, err := b.box.Enqueue(t.Context(), b.db, queued)
+		require.NoError(t, err)
+
+		for _, m := range inDoubt(message("first", national, "Bună ziua."), message("second", international, "Buna ziua.")) {
+			require.Equal(t, 2, m.Same, "the ones that were accepted and abandoned")
+		}
+		require.Equal(t, 4, inDoubt(message("third", national, "Bună ziua."))[0].Same)
+	})
+}
