@@ -194,9 +194,10 @@ func TestClient_keepsTheCauseOfAnError(t *testing.T) {
 	_, err = client.Lookup(t.Context(), "0712345678")
 	require.EqualError(t, err, "smslink: blacklist: dial tcp: lookup gateway: no such host")
 
-	server := httptest.NewTLSServer(http.NotFoundHandler())
-	defer server.Close()
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
 	require.ErrorAs(t, lookupError(t, server.URL), new(*tls.CertificateVerificationError))
 
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
