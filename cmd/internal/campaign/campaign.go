@@ -57,7 +57,7 @@ type Options struct {
 
 	// OnColumns is called with the columns of each file once they are known. If it returns an
 	// error, the reading ends. Nil means no call.
-	OnColumns func(*Columns) error
+	OnColumns func(*Campaign, *Columns) error
 }
 
 // reads reports whether a column of the campaign is looked for.
@@ -163,7 +163,7 @@ func (c *Campaign) begin(f *file, columns *Columns) error {
 		return errors.New("with several FILEs, each needs an id column, since row numbers are unique only within one file")
 	}
 	if c.opts.OnColumns != nil {
-		return c.opts.OnColumns(columns)
+		return c.opts.OnColumns(c, columns)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestCases(t *testing.T) {
 		t.Run(c.file, func(t *testing.T) {
 			name := filepath.Join("testdata", "cases", c.file)
 			columns := ""
-			c.opts.OnColumns = func(found *campaign.Columns) error {
+			c.opts.OnColumns = func(_ *campaign.Campaign, found *campaign.Columns) error {
 				columns = found.String()
 				return nil
 			}

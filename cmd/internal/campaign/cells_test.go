@@ -179,7 +179,7 @@ func TestWorkbook_hidden(t *testing.T) {
 	} {
 		rows := row("", inline("Telefon"), inline("Mesaj"), inline("Text")) + row("", inline("0712345678"), inline("unu"), inline("doi"))
 		columns := ""
-		_, _, err := survey(t, file(t, "b.xlsx", string(xlsxtest.Make("<cols>"+c.columns+"</cols><sheetData>"+rows+"</sheetData>", nil))), campaign.Options{OnColumns: func(c *campaign.Columns) error {
+		_, _, err := survey(t, file(t, "b.xlsx", string(xlsxtest.Make("<cols>"+c.columns+"</cols><sheetData>"+rows+"</sheetData>", nil))), campaign.Options{OnColumns: func(_ *campaign.Campaign, c *campaign.Columns) error {
 			columns = c.String()
 			return nil
 		}})

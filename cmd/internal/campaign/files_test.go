@@ -96,7 +96,7 @@ func TestFiles(t *testing.T) {
 		t.Run(c.file, func(t *testing.T) {
 			name := filepath.Join("testdata", "files", c.file)
 			columns := ""
-			c.opts.OnColumns = func(found *campaign.Columns) error {
+			c.opts.OnColumns = func(_ *campaign.Campaign, found *campaign.Columns) error {
 				require.Empty(t, columns, "the columns are shown once")
 				columns = found.String()
 				return nil

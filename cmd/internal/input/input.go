@@ -48,8 +48,7 @@ type Flags struct {
 	sendAt  time.Time          // what at says
 	text    *campaign.Template // nil if none was given
 
-	// HiddenRows is include or skip, or empty if the flag is not given.
-	HiddenRows   string
+	hiddenRows   string // include or skip; empty if the flag is not given
 	restoreZeros bool
 }
 
@@ -101,11 +100,11 @@ func (o *Flags) Zone() *time.Location { return o.zone }
 
 // Open opens the FILEs, and shows the columns of each once they are known. If needIDs is not nil,
 // and the FILEs can't be read twice, a FILE without an id column is refused with needIDs.
-func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *campaign.Campaign, err error) {
-	opened, err = campaign.Open(names, campaign.Options{
+func (o *Flags) Open(c cli.Console, names []string, needIDs error) (*campaign.Campaign, error) {
+	return campaign.Open(names, campaign.Options{
 		Stdin: c.In, Now: c.Now, Fold: o.Fold, Columns: o.columns, Sheet: o.sheet,
-		Zone: o.zone, Text: o.text, At: o.sendAt, SkipHidden: o.HiddenRows == "skip", RestoreZeros: o.restoreZeros,
-		OnColumns: func(columns *campaign.Columns) error {
+		Zone: o.zone, Text: o.text, At: o.sendAt, SkipHidden: o.hiddenRows == "skip", RestoreZeros: o.restoreZeros,
+		OnColumns: func(opened *campaign.Campaign, columns *campaign.Columns) error {
 			if columns.RowIDs() && needIDs != nil && !opened.Rereadable() {
 				return needIDs
 			}
@@ -115,14 +114,22 @@ func (o *Flags) Open(c cli.Console, names []string, needIDs error) (opened *camp
 			return nil
 		},
 	})
-	return opened, err
+}
+
+// CheckHidden returns an error if a number of rows are hidden, and --hidden-rows is not given.
+func (o *Flags) CheckHidden(rows int) error {
+	if rows == 0 || o.hiddenRows != "" {
+		return nil
+	}
+	return fmt.Errorf("%s hidden, perhaps by a filter; add --hidden-rows include to send them, too, "+
+		"or --hidden-rows skip", campaign.Count(rows, "row is", "rows are"))
 }
 
 func (o *Flags) setHiddenRows(given string) error {
 	if given != "include" && given != "skip" {
 		return errors.New("it is neither include nor skip")
 	}
-	o.HiddenRows = given
+	o.hiddenRows = given
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/outboxcmd"
+	"github.com/go-smslink/smslink/cmd/internal/xlsx/xlsxtest"
 	"github.com/go-smslink/smslink/outbox"
 )
 
@@ -225,4 +226,30 @@ func TestRun_receivesUnsubscriptions(t *testing.T) {
 	out, err := box.OptedOut(t.Context(), db, "+40712345678", "0712345679")
 	require.NoError(t, err)
 	require.Equal(t, []string{"+40712345678"}, out)
+}
+
+// Rows that a sheet hides, for example with a filter, are queued only with --hidden-rows include.
+func TestEnqueue_hiddenRows(t *testing.T) {
+	folder := t.TempDir()
+	db, file := "sqlite:"+filepath.Join(folder, "shop.db"), filepath.Join(folder, "june.xlsx")
+	row := func(attributes string, cells ...string) string {
+		for i, text := range cells {
+			cells[i] = `<c t="inlineStr"><is><t>` + text + `</t></is></c>`
+		}
+		return "<row " + attributes + ">" + strings.Join(cells, "") + "</row>"
+	}
+	rows := row("", "id", "to", "text") + row("", "1", "0700000001", "unu") + row(`hidden="1"`, "2", "0700000002", "doi")
+	require.NoError(t, os.WriteFile(file, xlsxtest.Make("<sheetData>"+rows+"</sheetData>", nil), 0o600))
+	code, said := run(t, "migrate", "--db", db)
+	require.Zero(t, code, said)
+	enqueue := []string{"enqueue", "--db", db, "--campaign", "june", file}
+	code, said = run(t, enqueue...)
+	require.Equal(t, cli.ExitNotSent, code, said)
+	require.Contains(t, said, "1 row is hidden, perhaps by a filter; add --hidden-rows include to send them, too, or --hidden-rows skip; nothing was queued\n")
+	code, said = run(t, append(enqueue, "--hidden-rows", "skip")...)
+	require.Zero(t, code, said)
+	require.Contains(t, said, "1 of 1 messages queued\n")
+	code, said = run(t, append(enqueue, "--hidden-rows", "include")...)
+	require.Zero(t, code, said)
+	require.Contains(t, said, "1 of 2 messages queued; the others were queued before\n")
 }

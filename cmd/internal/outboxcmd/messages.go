@@ -71,7 +71,7 @@ func enqueue(
 	const batch = 1000
 	var bad input.Complaints
 	var pending []outbox.Message
-	read, added := 0, 0
+	read, hidden, added := 0, 0, 0
 	flush := func() error {
 		n, err := box.Enqueue(ctx, tx, pending...)
 		added += n
@@ -81,11 +81,14 @@ func enqueue(
 	for ; more; more = rows.Next(ctx) {
 		row := rows.Row()
 		read++
-		if row.Bad != nil {
+		switch {
+		case row.Bad != nil:
 			bad.AddRow(row)
+		case row.Hidden:
+			hidden++
 		}
-		if bad.Any() {
-			continue // to find all bad rows
+		if bad.Any() || files.CheckHidden(hidden) != nil {
+			continue // to find all such rows
 		}
 		m := row.Message
 		pending = append(pending, outbox.Message{
@@ -103,6 +106,9 @@ func enqueue(
 	if bad.Any() {
 		bad.Print(db.console.Err, input.FewPlaces, "")
 		return cli.Exit(cli.ExitNotSent, errors.New("nothing was queued; correct these rows"))
+	}
+	if err := files.CheckHidden(hidden); err != nil {
+		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was queued", err))
 	}
 	if err := flush(); err != nil {
 		return err

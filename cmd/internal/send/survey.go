@@ -72,16 +72,16 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	}
 	left.add(repeatsNumber, plan.Repeats)
 	left.print(out)
-	switch hidden := s.survey.HiddenRows; {
+	switch {
 	case s.survey.Messages == 0 && s.survey.excluded == 0:
 		return errors.New("every row is bad")
 	case s.survey.Messages == 0 && !s.opts.excludeAnyway:
 		return errors.New("every row is excluded or bad; add --exclude-anyway if that is right")
-	case hidden > 0 && s.opts.HiddenRows == "":
-		return fmt.Errorf("%s hidden, perhaps by a filter; "+
-			"add --hidden-rows include to send them, too, or --hidden-rows skip",
-			campaign.Count(hidden, "row is", "rows are"))
-	case s.survey.BadRows > 0 && s.opts.onBadRow == "stop":
+	}
+	if err := s.opts.CheckHidden(s.survey.HiddenRows); err != nil {
+		return err
+	}
+	if s.survey.BadRows > 0 && s.opts.onBadRow == "stop" {
 		return errors.New("correct the bad rows, or send the others with --on-bad-row skip")
 	}
 	return nil
