@@ -178,7 +178,7 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 			return id, nil
 		}
 		id = other // the rows have the same contents, so they change their ids
-		before, ok = j.rows.of(id)
+		_, ok = j.rows.of(id)
 	}
 	if ids := j.sent[d]; len(ids) > 0 {
 		j.sent[d], j.lent[ids[0]] = ids[1:], id

@@ -22,8 +22,8 @@ type survey struct {
 }
 
 // surveyRows reads all rows once and states what they are, unless they can be read only once. It is
-// an error if a file can't be used, no row is good, or one is bad and --on-bad-row is stop; and if
-// a row is not the one that the journal has recorded.
+// an error if a file can't be used, no row is good, a row is bad and --on-bad-row is stop, or a row
+// is not the one that the journal has recorded.
 func (s *sending) surveyRows(ctx context.Context) error {
 	if !s.campaign.Rereadable() {
 		return nil
@@ -33,32 +33,26 @@ func (s *sending) surveyRows(ctx context.Context) error {
 		OnePerNumber: s.opts.onePerNumber, NoJournal: !s.opts.usesJournal(),
 	})
 	s.chosen.plan = plan
-	rows, err := s.campaign.Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 	s.survey = &survey{}
-	var left exclusions
+	left := exclusions{count: map[string]int{}}
 	var bad input.Complaints
 	bar := progress.Checking(s.console.Err, s.campaign)
-	for rows.Next(ctx) {
-		row := rows.Row()
+	err := s.campaign.Each(ctx, func(row *campaign.Row) {
 		bar.Add()
 		if why := s.chosen.judge(ctx, row); why != "" {
 			left.add(why, 1)
 			s.survey.excluded++
-			continue
+			return
 		}
 		s.survey.Add(row)
 		if row.Bad != nil {
 			bad.AddRow(row)
-			continue
+			return
 		}
 		plan.Add(row)
-	}
+	})
 	bar.End()
-	if err := rows.Err(); err != nil {
+	if err != nil {
 		return err
 	}
 	out := s.console.Err
@@ -98,9 +92,6 @@ func (e *exclusions) add(why string, n int) {
 		return
 	}
 	if e.count[why] == 0 {
-		if e.count == nil {
-			e.count = map[string]int{}
-		}
 		e.order = append(e.order, why)
 	}
 	e.count[why] += n
@@ -120,7 +111,7 @@ func (s *sending) question() string {
 	}
 	billed := s.opts.price.SMS(plan.RestSegments)
 	all := plan.Accepted + plan.InDoubt + plan.Failed + plan.Rest
-	if s.chosen.journal == nil || all == plan.Rest {
+	if all == plan.Rest {
 		return fmt.Sprintf("Send %s, billed as %s?", campaign.Plural(plan.Rest, "message"), billed)
 	}
 	var before []string
