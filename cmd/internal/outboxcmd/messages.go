@@ -58,9 +58,12 @@ func enqueue(
 	}
 	defer rows.Close()
 	more := rows.Next(ctx)
-	if more && opened.RowIDs() {
-		return fmt.Errorf("%s has no id column; add one, so that a message has the same key if rows are added or "+
-			"moved, and is not queued twice", rows.Row().File)
+	switch {
+	case !more:
+		return rows.Err()
+	case opened.RowIDs():
+		return fmt.Errorf("%s has no id column; add one, or name it with --column id=NAME, so that a message has the "+
+			"same key if rows are added or moved, and is not queued twice", rows.Row().File)
 	}
 	tx, err := db.pool.BeginTx(ctx, nil)
 	if err != nil {
