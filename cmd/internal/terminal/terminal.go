@@ -1,3 +1,5 @@
+// Package terminal finds terminals, and prints to them: no text can act on a terminal, and lines
+// are wrapped to its width.
 package terminal
 
 import (

@@ -1,5 +1,3 @@
-// Package terminal finds terminals, and prints to them: no text can act on a terminal, and lines
-// are wrapped to its width.
 package terminal
 
 import (
@@ -17,7 +15,7 @@ import (
 // as \u001b, which is also how JSON writes it. Line ends and tabs stay. Control characters are
 // those of Unicode, those that change the direction of a line, and bytes that are not UTF-8.
 //
-// A character may be split over two calls of Write. Goroutines may share a Writer.
+// A character may be split over two calls to Write. Goroutines may share a Writer.
 type Writer struct {
 	mu   sync.Mutex
 	out  io.Writer
