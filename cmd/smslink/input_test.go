@@ -53,7 +53,7 @@ func TestSend_refusalsNameTheCell(t *testing.T) {
 	}
 }
 
-// Row numbers are no ids: a sent row is recognized by its contents.
+// Row numbers are not ids: a sent row is recognized by its contents.
 func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	gateway := newGateway(t, nil)
 	folder := t.TempDir()

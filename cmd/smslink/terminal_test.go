@@ -21,7 +21,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term := cmdtest.NewTerminal(t, gateway, 100)
 	command := "smslink send --package-size 100 --endpoint " + gateway.URL + " " + file
 
-	// Any answer except yes is a no.
+	// Any answer except yes means no.
 	term.Types(command, "Enter")
 	term.Shows("500 messages, 500 SMS, 0 bad rows", "Without --journal, a send that breaks off can't be continued.", "Send 500 messages, billed as 500 SMS? [y/N]")
 	term.Types("n", "Enter")

@@ -36,7 +36,7 @@ func bookOf(t *testing.T, column string, parts map[string]string, cells ...strin
 	return file(t, "b.xlsx", string(xlsxtest.Make("<sheetData>"+rows+"</sheetData>", parts)))
 }
 
-// A cell is a text only if there is no doubt about it.
+// A cell is a text only if its meaning is certain.
 func TestWorkbook_cells(t *testing.T) {
 	const (
 		zero     = " is a formula with the result 0, as written by programs that can't calculate; open the file in a spreadsheet program and save it, or paste the values"
@@ -186,7 +186,7 @@ func TestWorkbook_hidden(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, columns, c.used)
 	}
-	// A shown column comes before a hidden one of the same name, whoever names it.
+	// A shown column comes before a hidden one of the same name, whether --column or a text names it.
 	rows := row("", inline("Nr"), inline("Nr"), inline("Nume"), inline("Nume")) + row("", inline("0700000001"), inline("0712345678"), inline("X"), inline("Ana"))
 	name := file(t, "b.xlsx", string(xlsxtest.Make(`<cols><col min="1" max="1" hidden="1"/><col min="3" max="3" hidden="1"/></cols><sheetData>`+rows+"</sheetData>", nil)))
 	read, _, err := survey(t, name, campaign.Options{Columns: map[string]string{"to": "nr"}, Text: template(t, "Bună, {nume}!")})

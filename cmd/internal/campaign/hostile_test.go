@@ -59,7 +59,7 @@ func bomb(t *testing.T, part, before, repeated, after string, size int) []byte {
 	return book.Bytes()
 }
 
-// A small file that was made to take all memory or time is refused in time.
+// A small file that was made to exhaust memory or time is refused in time.
 func TestWorkbook_hostile(t *testing.T) {
 	const (
 		sheet, shared, book = "xl/sheet1.xml", "xl/ss.xml", "xl/workbook.xml"

@@ -180,7 +180,7 @@ func TestRows_oddTexts(t *testing.T) {
 }
 
 // A column of row numbers is not used as ids, whatever it is called.
-func TestColumns_rowNumbersAreNoIDs(t *testing.T) {
+func TestColumns_rowNumbersAreNotIDs(t *testing.T) {
 	for _, name := range []string{"Nr. crt.", "Nr.crt", "NR CRT", "#", "No.", "No", "Nr", "Nr.", "Poziție", "Row", "Index"} {
 		rows, err := rowsOf(t, name+",to,text\n7,0712345678,a\n7,0712345679,b\n")
 		require.NoError(t, err)
