@@ -1,8 +1,8 @@
 <?php
 // A gateway in PHP, for `php -S`: it sees an upload as PHP shows it to a script, in
-// $_POST and $_FILES, and undoes it with PHP's own decoders. Where all agrees it
-// answers MESSAGE with a status for each message, and with the MD5 of the plain form
-// that it arrived at as the text.
+// $_POST and $_FILES, and decodes it with PHP's own decoders. If everything agrees, it
+// answers MESSAGE with a status for each message, and with the MD5 of the decoded
+// package as the text.
 require __DIR__ . '/lzf.php';
 
 function refuse(int $code, string $text): never
@@ -82,5 +82,5 @@ if ((string) count($entries) !== $_POST['Receivers']) {
     refuse(900, 'Receivers');
 }
 $reply = 'MESSAGE;1;' . md5($plain) . ';1001;' . implode(',', $entries);
-header('Content-Length: ' . strlen($reply)); // PHP's own server frames nothing by itself
+header('Content-Length: ' . strlen($reply)); // which PHP's own server does not set
 echo $reply;

@@ -1,6 +1,6 @@
-// What the page does beyond links and forms: it loads itself again when the sandbox reports a
-// change, submits its forms without leaving the page, and copies commands. It makes no HTML of its
-// own, and takes none except the sandbox's.
+// This script does what links and forms can't: it refreshes the page when the sandbox reports a
+// change, submits forms without leaving the page, and copies commands. It makes no HTML of its own,
+// and takes none except the sandbox's.
 "use strict";
 
 document.documentElement.classList.add("js"); // shows what needs JavaScript
@@ -104,6 +104,7 @@ function announce(messages) {
     if (n > 0) byID("arrivals").textContent = n === 1 ? "1 new message" : n + " new messages";
   }, 2000);
 }
+
 // Events come while the page is visible: a browser opens few connections to one host.
 let events = null;
 function listen() {
