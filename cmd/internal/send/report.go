@@ -31,7 +31,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	}
 	switch n := s.tally.Count(outcome.InDoubt); {
 	case n > 0:
-		problems = append(problems, fmt.Errorf("%s%s", inDoubt(n), s.howToResolve()))
+		problems = append(problems, s.inDoubt(n))
 	case code == cli.ExitNotSent && s.tally.Count(outcome.Bad) == s.tally.Rows():
 		problems = append(problems, errors.New("nothing was sent"))
 	case code == cli.ExitNotSent:
@@ -59,19 +59,17 @@ func (s *sending) report(elapsed time.Duration) error {
 	return cli.Exit(code, errors.Join(problems...))
 }
 
-func inDoubt(n int) string {
-	return campaign.Count(n,
+// inDoubt says how many messages are in doubt and, if there is a journal, which commands resolve
+// them.
+func (s *sending) inDoubt(n int) error {
+	text := campaign.Count(n,
 		"message is in doubt; look for it in the account's reports before you send it again",
 		"messages are in doubt; look for them in the account's reports before you send any of them again")
-}
-
-// howToResolve names the commands for messages in doubt, if there is a journal.
-func (s *sending) howToResolve() string {
-	if s.chosen.journal == nil {
-		return ""
+	if s.chosen.journal != nil {
+		text += fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find",
+			s.opts.journal)
 	}
-	return fmt.Sprintf("; smslink journal show %s lists them, and smslink journal resolve records what you find",
-		s.opts.journal)
+	return errors.New(text)
 }
 
 // howToGoOn says how to send the rest without sending a message twice.
