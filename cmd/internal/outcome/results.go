@@ -198,7 +198,12 @@ func isNumber(text string) bool {
 var formula = regexp.MustCompile(`(^|;)('*[ "]*[=+\-@])`)
 
 // plainCell returns the text that cell has quoted.
-func plainCell(cell string) string { return quoted.ReplaceAllString(cell, "${1}${2}") }
+func plainCell(cell string) string {
+	if !strings.Contains(cell, "'") {
+		return cell
+	}
+	return quoted.ReplaceAllString(cell, "${1}${2}")
+}
 
 var quoted = regexp.MustCompile(`(^|;)'('*[ "]*[=+\-@])`)
 
