@@ -239,12 +239,14 @@ func eachLine(name string, use func(n int, text []byte) error) error {
 	return lines.Err()
 }
 
-// sms is what identifies a message in a report of the account.
-type sms struct{ receiver, text string }
+// SMS is what identifies a message in the account's report.
+type SMS struct{ receiver, text string }
 
-func smsOf(m *smslink.Message) sms {
+// SMSOf returns the same for a message whatever the form of its number, and whether or not its text
+// is folded.
+func SMSOf(m *smslink.Message) SMS {
 	text := strings.ReplaceAll(gsm7.Fold(strings.TrimSpace(m.Text)), "\r\n", "\n")
-	return sms{receiver(m.To), text}
+	return SMS{receiver(m.To), text}
 }
 
 // receiver returns a number in the same form, whatever the form in the report.
@@ -280,13 +282,13 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 		return nil, nil, 0, err
 	}
 	defer report.Close()
-	reported, inCampaign, messageOf := map[sms]int{}, map[sms]int{}, map[int64]sms{}
+	reported, inCampaign, messageOf := map[SMS]int{}, map[SMS]int{}, map[int64]SMS{}
 	err = report.Each(ctx, func(r *campaign.Row) {
 		if r.To != "" && r.Message.To == "" { // such as 7,12E+08
 			broken++
 			return
 		}
-		reported[smsOf(&r.Message)]++ // even if it is bad: the report may write a number as no campaign may
+		reported[SMSOf(&r.Message)]++ // even if it is bad: the report may write a number as no campaign may
 	})
 	if err != nil {
 		return nil, nil, 0, err
@@ -296,7 +298,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 		doubtful[id] = true
 	}
 	err = opts.EachRow(func(r *campaign.Row) {
-		message := smsOf(&r.Message)
+		message := SMSOf(&r.Message)
 		if reported[message] == 0 {
 			return
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/evidence"
@@ -158,15 +157,15 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 	found, err := evidence.Find(ctx, f.report, ids, evidence.Options{
 		Columns: f.columns, AccountOnly: true,
 		EachRow: func(use func(*campaign.Row)) error {
-			type sms struct{ to, text string }
-			others := map[sms]int{} // messages that do not wait in this package
+			distinct := map[evidence.SMS]outbox.UnresolvedMessage{}
 			for _, m := range messages {
 				use(&campaign.Row{Message: m.Message})
-				others[sms{m.To, m.Text}] = m.Same
+				distinct[evidence.SMSOf(&m.Message)] = m
 			}
-			for same, n := range others {
-				for range n {
-					use(&campaign.Row{Message: smslink.Message{ID: -1, To: same.to, Text: same.text}})
+			for _, m := range distinct {
+				m.ID = -1 // of another message
+				for range m.Same {
+					use(&campaign.Row{Message: m.Message})
 				}
 			}
 			return nil
