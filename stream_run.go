@@ -170,6 +170,11 @@ func (r *run) start() {
 	}
 	j := r.filling
 	r.filling = newJob()
+	r.launch(j, r.send)
+}
+
+// launch calls f in a goroutine, whose end finishJob is called for.
+func (r *run) launch(j *job, f func(*job)) {
 	r.sending++
 	r.senders.Go(func() {
 		returned := false
@@ -179,7 +184,7 @@ func (r *run) start() {
 			}
 			r.done <- j
 		}()
-		r.send(j)
+		f(j)
 		returned = true
 	})
 }
@@ -187,7 +192,9 @@ func (r *run) start() {
 // crashed ends a job whose goroutine was ended by a panic or runtime.Goexit in the code that it
 // called.
 func (r *run) crashed(j *job, panicked any) {
-	j.panicked = panicked
+	if j.panicked == nil {
+		j.panicked = panicked
+	}
 	if panicked != nil {
 		r.stop(errCalleePanics)
 	} else {
@@ -225,6 +232,13 @@ func (r *run) yieldDone() {
 	}
 }
 
+// wait finishes the jobs under way.
+func (r *run) wait() {
+	for r.sending > 0 {
+		r.finishJob(<-r.done)
+	}
+}
+
 func (r *run) finishJob(j *job) {
 	r.sending--
 	if len(j.unrecorded) > 0 {
@@ -234,7 +248,9 @@ func (r *run) finishJob(j *job) {
 		r.panicked = j.panicked
 	}
 	if j.unsent {
-		r.leaveUnsent(j)
+		j.unsent = false
+		r.launch(j, r.leaveUnsent)
+		return
 	}
 	r.yieldBatch(j)
 }
@@ -258,12 +274,10 @@ func (r *run) finish() {
 	if !r.filling.batch.isEmpty() {
 		r.start()
 	}
-	for r.sending > 0 {
-		r.finishJob(<-r.done)
-	}
+	r.wait()
 	if !r.filling.batch.isEmpty() {
-		r.leaveUnsent(r.filling)
-		r.yieldBatch(r.filling)
+		r.launch(r.filling, r.leaveUnsent)
+		r.wait()
 	}
 	// A disk may have room by now, and each message in doubt costs a person's time. Nothing is
 	// recorded as not sent: if the failed call took effect, another stream may have intended it

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -417,6 +418,83 @@ func TestStream_panicsAndGoexits(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// lateContext calls act while a request is made, before the transport gets it.
+type lateContext struct {
+	context.Context
+	act func()
+}
+
+func (c lateContext) Value(key any) any {
+	if fmt.Sprintf("%T", key) == "httptrace.clientEventContextKey" {
+		c.act()
+	}
+	return c.Context.Value(key)
+}
+
+// Once Drain has returned, the transport gets no other upload.
+func TestDrain_whileTheRequestIsMade(t *testing.T) {
+	gateway := newGateway(t, nil)
+	var drained, late atomic.Bool
+	var stream *smslink.Stream
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		late.Store(drained.Load())
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	client := clientOf(t, gateway, smslink.Options{HTTPClient: &http.Client{Transport: transport}})
+	stream = client.Stream(numbered(5, new(int), nil), nil)
+	ctx := lateContext{t.Context(), func() {
+		stream.Drain(nil)
+		drained.Store(true)
+	}}
+	batches := collect(t, ctx, stream)
+	require.True(t, drained.Load())
+	require.False(t, late.Load())
+	require.Equal(t, upTo(5), idsOf(batches))
+	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
+}
+
+// If the journal panics when it is asked, at the end, about messages that were read and not sent,
+// they are yielded as in doubt, and the panic goes on in the caller's goroutine.
+func TestStream_panicInKnownAtTheEnd(t *testing.T) {
+	for how, call := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
+		t.Run(how, func(t *testing.T) {
+			journal := newSpy()
+			var stream *smslink.Stream
+			source := func(yield func(smslink.Message, error) bool) {
+				for id := range int64(13) { // a package of 10, and 3 of the next
+					if id == 12 {
+						stream.Drain(nil)
+						journal.known = func(known []smslink.Result) ([]smslink.Result, error) {
+							call()
+							return known, nil
+						}
+					}
+					if !yield(message(id), nil) {
+						return
+					}
+				}
+			}
+			opts := &smslink.StreamOptions{Journal: journal, MaxMessages: 10}
+			stream = newGateway(t, nil).Client().Stream(source, opts)
+			var batches []smslink.Batch
+			loop := func() {
+				for b := range stream.Batches(t.Context()) {
+					batches = append(batches, b)
+				}
+			}
+			if how == "panic" {
+				require.PanicsWithError(t, errBroken.Error(), loop)
+			} else {
+				loop()
+			}
+			require.Equal(t, upTo(13), idsOf(batches))
+			last := batches[len(batches)-1]
+			require.Equal(t, 3, last.Package.Len())
+			require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(last.Err))
+		})
 	}
 }
 

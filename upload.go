@@ -55,11 +55,12 @@ func (u *upload) add(parts ...[]byte) {
 // inMemory, nothing reads it after post has returned.
 func (u *upload) post(ctx context.Context, c *Client, messages int, mayBegin func() bool) answer {
 	defer u.close() // if the transport panics
+	req := u.request(ctx, c.agent)
 	if mayBegin != nil && !mayBegin() {
 		return answer{err: errNotBegun}
 	}
 	var a answer
-	resp, err := c.transport.http.Do(u.request(ctx, c.agent))
+	resp, err := c.transport.http.Do(req)
 	if err != nil {
 		a.err = err
 	} else {
