@@ -2,6 +2,8 @@ package campaignjournal
 
 import (
 	"encoding/binary"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,4 +112,60 @@ func TestOpen_damagedRows(t *testing.T) {
 	require.NoError(t, err)
 	defer j.Close()
 	require.Len(t, j.rows.recorded, 4)
+}
+
+// A pipe's rows are added, moved and repeated after a run. No two get the same id, and of rows with
+// the same contents only as many are new as there are more of them than before.
+func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		text := func() string { return string('a' + rune(random.IntN(3))) }
+		row := func(id int, text string) *campaign.Row {
+			return &campaign.Row{Message: smslink.Message{ID: int64(id), To: "0712345678", Text: text}}
+		}
+		dir := t.TempDir()
+		j, err := Open(dir, "")
+		require.NoError(t, err)
+		sentAs, sent := map[int64]string{}, map[string]int{}
+		var results []smslink.Result
+		for id := range 1 + random.IntN(6) {
+			row := row(id, text())
+			admitted, err := j.Admit(t.Context(), row, false)
+			require.NoError(t, err)
+			sentAs[admitted] = row.Message.Text
+			sent[row.Message.Text]++
+			results = append(results, smslink.Result{ID: admitted, Status: smslink.StatusSuccess})
+		}
+		require.NoError(t, j.Intend(t.Context(), slices.Collect(maps.Keys(sentAs))))
+		require.NoError(t, j.Record(t.Context(), results, nil))
+		require.NoError(t, j.Close())
+
+		j, err = Open(dir, "")
+		require.NoError(t, err)
+		used, admitted, isNew := map[int64]bool{}, map[string]int{}, map[string]int{}
+		for _, id := range random.Perm(10)[:1+random.IntN(9)] {
+			row := row(id, text())
+			if text, ok := sentAs[int64(id)]; ok && random.IntN(2) == 0 {
+				row.Message.Text = text
+			}
+			text := row.Message.Text
+			id, err := j.Admit(t.Context(), row, true)
+			if err != nil {
+				require.ErrorContains(t, err, "is not the one that was sent")
+				continue
+			}
+			require.False(t, used[id], "seed %d: two rows have id %d", seed, id)
+			used[id] = true
+			admitted[text]++
+			if before, ok := sentAs[id]; ok {
+				require.Equal(t, before, text)
+			} else {
+				isNew[text]++
+			}
+		}
+		for text, n := range admitted {
+			require.Equal(t, max(0, n-sent[text]), isNew[text], "seed %d", seed)
+		}
+		require.NoError(t, j.Close())
+	}
 }
