@@ -75,8 +75,7 @@ func (d *database) open(
 	return cli.Exit(cli.ExitNotSent, errors.New(text))
 }
 
-// noTables matches the error of a database without the outbox's tables, one of which every command
-// uses.
+// noTables matches a driver's error if the database lacks the outbox's tables.
 var noTables = regexp.MustCompile(`no such table: smslink_|smslink_\w+"? does not exist|smslink_\w+' doesn't exist`)
 
 // openDatabase opens the database of a URL. Its errors quote nothing of the URL, which may hold a
@@ -141,7 +140,7 @@ var (
 	errNoURL = errors.New("--db is not a URL such as postgres://USER:PASSWORD@HOST/DATABASE " +
 		"or mysql://USER:PASSWORD@HOST/DATABASE")
 	errUnescaped  = errors.New("--db has an @, /, ? or # in its user or password; write %40, %2F, %3F or %23")
-	errParameters = errors.New("--db has a parameter or a port that the database's driver does not take")
+	errParameters = errors.New("--db has a parameter or a port that the database's driver does not accept")
 )
 
 // parseURL parses the URL of a database. It refuses a URL with a second @, which would make a part

@@ -32,10 +32,10 @@ func run(t *testing.T, args ...string) (code int, said string) {
 	return cli.Run(context.Background(), console, outboxcmd.NewCommand, args), out.String()
 }
 
-// A password with a character that a URL must escape is refused before any of it is taken for a
-// host, and no error quotes a part of a URL.
-func TestDB_urlsThatNameAPartOfThePasswordAsAHost(t *testing.T) {
-	const parameters = "--db has a parameter or a port that the database's driver does not take"
+// A URL whose password has an unescaped character is refused before a part of the password is looked
+// up as a host. No error quotes a part of a URL.
+func TestDB_unescapedPasswords(t *testing.T) {
+	const parameters = "--db has a parameter or a port that the database's driver does not accept"
 	const unescaped = "--db has an @, /, ? or # in its user or password; write %40, %2F, %3F or %23"
 	for _, scheme := range []string{"postgres", "postgresql", "mysql", "mariadb"} {
 		for rest, want := range map[string]string{
@@ -91,8 +91,7 @@ func TestDB_sqlitesFilesAreTheOwnersAlone(t *testing.T) {
 	require.Contains(t, said, fmt.Sprint("--db: open ", folder))
 }
 
-// SQLite takes a name in a URI, and decodes it: it would open another file than the one that was
-// made private.
+// SQLite decodes the name of a file, and would open another one than the one that was made private.
 func TestDB_sqliteNamesThatAURIWouldChange(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{"shop%41.db", "shop.db?mode=memory", "shop.db#1"} {
