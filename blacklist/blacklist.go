@@ -1,6 +1,6 @@
 // Package blacklist queries and changes an account's blacklist, through the vendor's Live Update
-// API. It tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart. If the number is on
-// the list, that is most likely why the message failed. This is strong evidence, not proof.
+// API. It tells the two meanings of [smslink.StatusInternalOrBlacklisted] apart. If the number is
+// on the list, that is most likely why the message failed. This is strong evidence, not proof.
 //
 // Everything about this API is [public], and unconfirmed against the live gateway: "smslink probe"
 // checks it. The API has a connection id and a password of its own, of a Live Update connection of
@@ -109,8 +109,8 @@ func (c *Client) Add(ctx context.Context, number string) error {
 	return errorOf(reply)
 }
 
-// Remove takes a number off the blacklist. It is not an error if the number is not there. The errors
-// are those of [Client.Lookup].
+// Remove takes a number off the blacklist. It is not an error if the number is not there. The
+// errors are those of [Client.Lookup].
 func (c *Client) Remove(ctx context.Context, number string) error {
 	reply, err := c.ask(ctx, "blacklist-remove", number)
 	if err != nil || reply.Accepted || reply.Code == "12" { // not there

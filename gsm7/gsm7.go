@@ -149,8 +149,8 @@ func utf16Units(text string, at int) (runes, units int) {
 }
 
 // shortRunes counts characters of one and two bytes from offset at, eight bytes at a time. It stops
-// at any other character, at invalid UTF-8, and in texts of fewer than eight bytes. It counts all of
-// a Romanian, Greek or Russian text.
+// at any other character, at invalid UTF-8, and in texts of fewer than eight bytes. It counts all
+// of a Romanian, Greek or Russian text.
 func shortRunes(text string, at int) (size, runes int) {
 	const (
 		tops  = 0x8080808080808080 // the highest bit of each byte

@@ -19,8 +19,8 @@ import (
 // before the Send of its message has returned.
 //
 // The same report may come several times, reports of one message may come in any order, and a long
-// message may have one for each segment. That is harmless if the table's key is the id, the time and
-// the outcome:
+// message may have one for each segment. That is harmless if the table's key is the id, the time
+// and the outcome:
 //
 //	CREATE TABLE report (
 //		remote TEXT, at BIGINT, delivered BOOLEAN, PRIMARY KEY (remote, at, delivered));
@@ -80,7 +80,9 @@ func (r Report) Format(f fmt.State, _ rune) {
 // LogValue implements [slog.LogValuer] with the parts that Format prints.
 func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("remote_id", wire.Numeric(r.RemoteID)), slog.Bool("delivered", r.Delivered), slog.Time("time", r.Time))
+		slog.String("remote_id", wire.Numeric(r.RemoteID)),
+		slog.Bool("delivered", r.Delivered),
+		slog.Time("time", r.Time))
 }
 
 var (

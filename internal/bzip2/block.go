@@ -39,8 +39,8 @@ func bytesIn(block []byte) *byteSet {
 	return &set
 }
 
-// write writes 16 bits, one for each range of 16 byte values, set if any of them is in use. For each
-// such range, it then writes 16 more bits, one for each value.
+// write writes 16 bits, one for each range of 16 byte values, set if any of them is in use. For
+// each such range, it then writes 16 more bits, one for each value.
 func (set *byteSet) write(w *bitWriter) {
 	var ranges uint32
 	var values [16]uint32

@@ -101,8 +101,8 @@ var memories = sync.Pool{New: func() any { return new(memory) }}
 
 const tableBits = 15
 
-// table maps the hash of four bytes to where they were last seen. An entry is only a hint, since other
-// bytes may have the same hash. An empty entry is 0.
+// table maps the hash of four bytes to where they were last seen. An entry is only a hint, since
+// other bytes may have the same hash. An empty entry is 0.
 type table [1 << tableBits]uint32
 
 // append appends the compressed form of src[start:], which may refer to all of src.
@@ -147,8 +147,8 @@ func (t *table) learn(src []byte, shift int) {
 	}
 }
 
-// hash takes four bytes, although a match may have three: a reference to three saves a byte at most, and
-// looking for those takes longer and hides longer matches.
+// hash takes four bytes, although a match may have three: a reference to three saves a byte at
+// most, and looking for those takes longer and hides longer matches.
 func hash(word uint32, shift int) uint16 {
 	return uint16(word * 2654435761 >> (shift & 31))
 }

@@ -1,9 +1,10 @@
 // Package inbox is the sandbox's web page: the phones that received a test gateway's messages, its
 // uploads, and buttons for what a tester wants to happen.
 //
-// The server renders the pages. A page shows some dozens of rows and the start of long texts, however
-// many messages there are and however long they are. A little JavaScript asks for a page again when
-// the gateway changes. Without JavaScript everything works by links and forms, except copying.
+// The server renders the pages. A page shows some dozens of rows and the start of long texts,
+// however many messages there are and however long they are. A little JavaScript asks for a page
+// again when the gateway changes. Without JavaScript everything works by links and forms, except
+// copying.
 package inbox
 
 import (

@@ -3,7 +3,8 @@
 //
 // Every check asks one question. Only the packages of more than one message depend on other checks:
 // they are not tried until test mode was seen to spend no credit, or after a smaller one was not
-// accepted. A check that gets no answer is a result, too. No check gives a wrong password, which would get the IP address banned.
+// accepted. A check that gets no answer is a result, too. No check gives a wrong password, which
+// would get the IP address banned.
 package probe
 
 import (
