@@ -24,9 +24,10 @@ func (o *Outbox) Erase(ctx context.Context) error {
 		func() error { return o.forgetUnpackaged(ctx, forget) },
 		func() error { return o.forgetReports(ctx, forget) },
 		func() error {
+			// The package's row is locked first, against a late result that takes messages back into it.
 			return o.eachEnded(ctx, "erased = 0", erase,
-				"UPDATE smslink_message SET "+blank+" WHERE package = ?",
-				"UPDATE smslink_package SET erased = 1, digest = NULL WHERE id = ?")
+				"UPDATE smslink_package SET erased = 1, digest = NULL WHERE id = ?",
+				"UPDATE smslink_message SET "+blank+" WHERE package = ?")
 		},
 		func() error {
 			// The newest package is what workers notice lost commits by.

@@ -144,7 +144,7 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	}
 	_, err = o.exec(ctx, tx, `
 		UPDATE smslink_package
-		SET late = ?, remote = ?, state = ?, ended = COALESCE(ended, `+o.dialect.now+`), in_doubt = ?, note = ?
+		SET late = ?, remote = ?, state = ?, ended = COALESCE(ended, `+o.dialect.now+`), erased = 0, in_doubt = ?, note = ?
 		WHERE id = ?`, tidy(ended, maxNote), remote, state, inDoubt, note, c.id)
 	return err
 }
@@ -306,10 +306,18 @@ func (o *Outbox) keepAccepted(ctx context.Context, tx *sql.Tx, packageID int64) 
 			FROM smslink_result r
 			WHERE r.message = smslink_message.id AND r.status = 3
 		)`
-	_, err := o.exec(ctx, tx, `
-		UPDATE smslink_message
-		SET package = `+accepted+`
-		WHERE package = ? AND COALESCE(`+accepted+`, package) <> package`, packageID)
+	const elsewhere = "package = ? AND COALESCE(" + accepted + ", package) <> package"
+	packages, err := column[int64](ctx, o, tx, "SELECT DISTINCT "+accepted+" FROM smslink_message WHERE "+elsewhere,
+		packageID)
+	if err != nil || len(packages) == 0 {
+		return err
+	}
+	for _, id := range packages { // Erase visits them again
+		if _, err := o.exec(ctx, tx, "UPDATE smslink_package SET erased = 0 WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
+	_, err = o.exec(ctx, tx, "UPDATE smslink_message SET package = "+accepted+" WHERE "+elsewhere, packageID)
 	return err
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/outbox/internal/step"
 )
 
 // Erased data is gone from SQLite's files, from their free pages and the log, too.
@@ -155,6 +157,72 @@ func TestCancel_leavesNothingInSQLitesFiles(t *testing.T) {
 	require.NoError(t, box.Erase(t.Context()))
 	require.Zero(t, inFiles(t, dir, "Secret"))
 	require.Zero(t, inFiles(t, dir, "0711"))
+}
+
+// Messages come back into a package that was erased after they had left it: a person said that it was
+// not sent, and it was accepted.
+func TestErase_whatComesBackToAnErasedPackage(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		erase := func(b *bench) {
+			time.Sleep(2 * time.Millisecond)
+			box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{EraseAfter: time.Millisecond})
+			require.NoError(b, err)
+			require.NoError(b, box.Erase(b.Context()))
+		}
+		saidNotSent := func(b *bench, first *pause) (stop func()) {
+			b.enqueue("order-1")
+			stop = b.run(b.box, first.reach)
+			<-first.reached
+			b.overdue()
+			b.await("order-1", outbox.InDoubt)
+			require.NoError(b, b.box.Pause(b.Context(), "a test", "until it is erased"))
+			require.NoError(b, b.resolve(outbox.VerdictNotSent))
+			return stop
+		}
+		isErased := func(b *bench) {
+			require.Equal(b, outbox.Accepted, b.state("order-1"))
+			erase(b)
+			var receiver, body string
+			b.scan("SELECT receiver, body FROM smslink_message", &receiver, &body)
+			require.Empty(b, receiver+body)
+		}
+		t.Run("from the queue", func(t *testing.T) {
+			b := newBench(t, config, nil)
+			first := pauseAt(step.Uploaded)
+			stop := saidNotSent(b, first)
+			erase(b)
+			close(first.proceed)
+			b.await("order-1", outbox.Accepted)
+			stop()
+			require.NoError(t, b.resolve(outbox.VerdictSent))
+			isErased(b)
+		})
+		t.Run("from another package", func(t *testing.T) {
+			b := newBench(t, config, nil)
+			first, second := pauseAt(step.Uploaded), pauseAt(step.Claimed)
+			stopFirst := saidNotSent(b, first)
+			other, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
+				Timeout: benchTimeout, Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+			})
+			require.NoError(t, err)
+			require.NoError(t, b.box.Resume(t.Context(), "a test", "for the other worker"))
+			stopSecond := b.run(other, second.reach)
+			<-second.reached
+			close(first.proceed)
+			eventually(t, func() bool {
+				packages, err := b.box.Unresolved(t.Context())
+				return err == nil && len(packages) == 1
+			}, "the contradiction is not recorded")
+			stopFirst()
+			require.NoError(t, b.resolve(outbox.VerdictSent))
+			erase(b)
+			b.refused.Store(true)
+			close(second.proceed)
+			b.await("order-1", outbox.Accepted)
+			stopSecond()
+			isErased(b)
+		})
+	})
 }
 
 // inFiles counts how often the files of a folder hold a text.
