@@ -182,7 +182,7 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 	}
 	if ids := j.sent[d]; len(ids) > 0 {
 		j.sent[d], j.lent[ids[0]] = ids[1:], id
-		return ids[0], nil
+		return ids[0], j.setRenumbered()
 	}
 	known, err := j.Results(ctx, []int64{id})
 	if err != nil {
