@@ -311,7 +311,7 @@ func (c *Columns) fill(values []string) (string, *Refusal) {
 }
 
 // String returns what a person may not expect: columns with other names, line numbers that serve as
-// ids, ignored columns, hidden rows. It is empty if there is nothing to say.
+// ids, ignored columns, hidden rows. It returns "" if there is nothing to say.
 func (c *Columns) String() string {
 	var used []string
 	plain := true

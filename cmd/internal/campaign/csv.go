@@ -69,8 +69,8 @@ func (s *csvSource) cols() *Columns { return s.columns }
 // comma is the decimal sign.
 const separators = ",;\t|"
 
-// declaredSeparator returns the separator that a first line such as sep=; declares, or 0. Excel
-// reads and writes such a line.
+// declaredSeparator returns the separator that a first line such as sep=; declares, or 0. Programs
+// write such a line for Excel.
 func declaredSeparator(firstLine []byte) byte {
 	line := strings.Trim(strings.TrimRight(string(firstLine), "\r\n"), `"`)
 	if len(line) != len("sep=;") || !strings.EqualFold(line[:4], "sep=") || strings.IndexByte(separators, line[4]) < 0 {

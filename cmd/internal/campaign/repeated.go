@@ -145,8 +145,8 @@ func (r *Repeated) sort() {
 	}
 }
 
-// groups yields the rows of each receiver that has more than one. They are valid until the next
-// ones.
+// groups yields the rows of each receiver that has more than one. A group is valid until the next
+// one.
 func (r *Repeated) groups() iter.Seq[[]entry] {
 	return func(yield func([]entry) bool) {
 		var group []entry

@@ -84,7 +84,7 @@ type record struct {
 	unended bool // the last row of a CSV, without a line end: it may have been cut off
 }
 
-// row makes a Row of the record.
+// row returns the Row of the record.
 func (r *record) row(file string, columns *Columns, opts *Options, now time.Time) Row {
 	row := Row{
 		File: file, Line: r.line, ID: r.fields[columnID], To: cmp.Or(r.written, r.fields[columnTo]), Hidden: r.hidden,

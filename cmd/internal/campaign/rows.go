@@ -148,7 +148,7 @@ func (r *Rows) readFrom(f *file) error {
 	return err
 }
 
-// take makes a row of the record.
+// take sets r.row from r.record.
 func (r *Rows) take(f *file) {
 	columns := r.source.cols()
 	if r.record.bad == nil && r.record.unended && f.info == nil {
@@ -234,7 +234,7 @@ func (c *checker) check(r *Row) {
 	}
 }
 
-// isSentAsItStands reports whether a package does not change a text that it accepts.
+// isSentAsItStands reports whether a package that accepts a text leaves it unchanged.
 func isSentAsItStands(text string) bool {
 	const trimmed = " \t\n\r\x00\v"
 	return text != "" && !strings.ContainsAny(text, "\t\r") &&

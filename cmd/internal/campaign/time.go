@@ -132,7 +132,7 @@ func showsIn(at time.Time, zone *time.Location) bool {
 // reports whether it has a time of day, and ok whether the number is that of a date.
 func fromSerial(value string, since1904 bool) (wall time.Time, hasTime, ok bool) {
 	days, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(days >= 61) || days > 100_000 { // all programs agree on days from March 1900 on
+	if err != nil || !(days >= 61) || days > 100_000 { // all programs agree on days since March 1900
 		return time.Time{}, false, false
 	}
 	epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)

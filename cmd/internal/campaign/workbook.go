@@ -15,8 +15,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
 )
 
-// workbook is the rows of a sheet. They are read once and kept, since unpacking them takes longer
-// than all else.
+// workbook holds the rows of a sheet. They are read once and kept, since unpacking them takes longer
+// than everything else.
 type workbook struct {
 	columns *Columns
 	blocks  [][]record // of rowsInBlock each, so that no record is moved as more are added
@@ -103,7 +103,7 @@ func sheetName(book *xlsx.Book, chosen string) (string, error) {
 	return "", fmt.Errorf("there is no sheet '%s'; the workbook has %s", terminal.Line(chosen), quotedList(names))
 }
 
-// otherSheets names the other sheets and says how to choose one. It is empty if there are none.
+// otherSheets names the other sheets and says how to choose one. It returns "" if there are none.
 func otherSheets(book *xlsx.Book, name string) string {
 	others := slices.DeleteFunc(book.Sheets(), func(other string) bool { return other == name })
 	switch len(others) {
@@ -139,7 +139,7 @@ func headerOf(cells []xlsx.Cell) (names []string) {
 	return names
 }
 
-// cellReader makes records of the rows of a sheet.
+// cellReader turns the rows of a sheet into records.
 type cellReader struct {
 	columns   *Columns
 	zone      *time.Location
@@ -246,8 +246,8 @@ func (c *cellReader) time(cell xlsx.Cell) (string, *Refusal) {
 	return at.Format(time.RFC3339), bad
 }
 
-// receiverOf returns the receiver that a spreadsheet has turned into a number, and so dropped its
-// 0, 00 or +. It refuses a number that may have been another receiver.
+// receiverOf restores the 0, 00 or + of a receiver that a spreadsheet has turned into a number. It
+// refuses a number that may have been another receiver.
 func receiverOf(digits string, exact bool) (string, *Refusal) {
 	switch {
 	case !exact:

@@ -16,7 +16,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// Bar is a bar on a terminal. Nil shows nothing.
+// Bar is a bar on a terminal. A nil *Bar shows nothing.
 type Bar struct {
 	bar   *progressbar.ProgressBar
 	start time.Time
@@ -31,7 +31,7 @@ type Bar struct {
 	text    string // their outcomes
 }
 
-// firstShown is when the bar is first drawn: sooner, its rate means nothing.
+// firstShown is when the bar is first drawn. Before that, its rate means nothing.
 const firstShown = 250 * time.Millisecond
 
 // Sending returns a bar for so many rows, or for an unknown number if rows is -1. It is drawn four

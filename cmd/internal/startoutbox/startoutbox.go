@@ -12,7 +12,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// program is a program of its own, so that smslink needs no database's driver.
+// program is separate, so that smslink needs no database driver.
 const program = "smslink-outbox"
 
 // NewCommand returns the command.

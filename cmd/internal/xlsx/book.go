@@ -61,7 +61,7 @@ func Open(in io.ReaderAt, size int64) (*Book, error) {
 	return b, nil
 }
 
-// limitedReaderAt fails once no bytes are left to it.
+// limitedReaderAt fails once more than left bytes are read.
 type limitedReaderAt struct {
 	io.ReaderAt
 	left int64
@@ -240,11 +240,11 @@ func (b *Book) Sheets() []string {
 	return append(shown, hidden...)
 }
 
-// errStopped ends the reading of a sheet whose other rows are not wanted.
+// errStopped ends the reading of a sheet once the caller of Rows has stopped.
 const errStopped fault = "no more rows are wanted"
 
-// Rows yields the rows that hold a cell of the sheet with that name. A row is valid until the next
-// one. An error is the last element.
+// Rows yields the rows of the named sheet that hold a cell. A row is valid until the next one. An
+// error is the last element.
 func (b *Book) Rows(name string) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
 		at := slices.IndexFunc(b.sheets, func(s sheet) bool { return s.name == name })
@@ -264,5 +264,5 @@ func (b *Book) Rows(name string) iter.Seq2[*Row, error] {
 	}
 }
 
-// Since1904 reports whether dates are counted in days from 1904, and not from 1900.
+// Since1904 reports whether dates are counted in days from 1904 instead of 1900.
 func (b *Book) Since1904() bool { return b.since1904 }

@@ -23,7 +23,7 @@ type part struct {
 }
 
 // Bounds of a workbook. They let pass what spreadsheets write, and stop a small file that was made
-// to take all memory or time.
+// to exhaust memory or time.
 const (
 	maxCell    = 1 << 20   // bytes of a cell's value, as of a CSV row, and of an element's start
 	maxRow     = 16 << 20  // bytes of all values of a row

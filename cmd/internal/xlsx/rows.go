@@ -104,9 +104,6 @@ func (s *sheetReader) readColumns() error {
 
 // isZero reports whether a width or a height is 0.
 func isZero(size string) bool {
-	if size == "" {
-		return false
-	}
 	n, err := strconv.ParseFloat(size, 64)
 	return err == nil && n == 0
 }
