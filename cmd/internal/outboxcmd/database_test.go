@@ -32,8 +32,8 @@ func run(t *testing.T, args ...string) (code int, said string) {
 	return cli.Run(context.Background(), console, outboxcmd.NewCommand, args), out.String()
 }
 
-// A URL whose password has an unescaped character is refused before a part of the password is looked
-// up as a host. No error quotes a part of a URL.
+// A URL whose password has an unescaped character is refused before a part of it is looked up as a
+// host. No error quotes a part of a URL.
 func TestDB_unescapedPasswords(t *testing.T) {
 	const parameters = "--db has a parameter or a port that the database's driver does not accept"
 	const unescaped = "--db has an @, /, ? or # in its user or password; write %40, %2F, %3F or %23"
