@@ -509,18 +509,9 @@ func (c *Client) accepted(ctx context.Context, r *Response) {
 	if succeeded < len(r.Results) || len(r.Unmatched) > 0 {
 		level = slog.LevelWarn
 	}
-	c.logger.LogAttrs(ctx, level, "smslink: package accepted", slog.String("package", numeric(r.PackageID)),
+	c.logger.LogAttrs(ctx, level, "smslink: package accepted", slog.String("package", wire.Numeric(r.PackageID)),
 		slog.Int("messages", len(r.Results)), slog.Int("succeeded", succeeded),
 		slog.Int("unmatched", len(r.Unmatched)), slog.Duration("elapsed", r.Elapsed))
-}
-
-// numeric returns id if it is a number, as the gateway's ids are. Other text may quote the request.
-// So may a number that starts with 0, as receivers do.
-func numeric(id string) string {
-	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
-		return "(not a number)"
-	}
-	return id
 }
 
 // traceStart calls the tracer before an upload.

@@ -284,7 +284,7 @@ func TestNewClient_refuses(t *testing.T) {
 			"smslink: the endpoint holds a query or a fragment; leave it out"},
 		{"a slash after the endpoint's .php", "c", "p", &smslink.Options{Endpoint: smslink.DefaultEndpoint + "/"},
 			"smslink: the endpoint has a slash after its .php; leave it out"},
-		{"a negative time-out", "c", "p", &smslink.Options{Timeout: -time.Second},
+		{"a negative timeout", "c", "p", &smslink.Options{Timeout: -time.Second},
 			"smslink: Options.Timeout is negative: -1s"},
 		{"a user agent with a line end", "c", "p", &smslink.Options{UserAgent: "a\r\nX-Injected: b"},
 			"smslink: the user agent holds a character other than visible ASCII and spaces"},

@@ -136,7 +136,7 @@ func TestSend_transportThatQuotesTheUpload(t *testing.T) {
 	errQuoting := errors.New(secrets.Password)
 	for name, inner := range map[string]error{
 		"nothing": nil, "a lost connection": io.ErrUnexpectedEOF, "an end": io.EOF,
-		"a time-out":  context.DeadlineExceeded,
+		"a timeout":   context.DeadlineExceeded,
 		"the context": context.Canceled, "the network": &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED},
 		"the network, quoting": &net.OpError{Op: "write", Net: "tcp", Err: errQuoting},
 	} {

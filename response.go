@@ -49,7 +49,7 @@ func (a *answer) reply(ctx context.Context) (wire.Reply, *SendError) {
 	return reply, nil
 }
 
-// outcome judges the answer, first its status, then its body, which is a reply if readable is true.
+// outcome reads the answer, first its status, then its body, which is a reply if readable is true.
 // The error is nil if a gateway took the upload.
 func (a *answer) outcome(ctx context.Context, reply wire.Reply, readable bool) (Outcome, error) {
 	var rejection *GatewayError // an ERROR that was read to its end

@@ -240,7 +240,7 @@ func TestStream_nothingIsLeftOfAStreamThatHasEnded(t *testing.T) {
 	require.NoError(t, stream.Err())
 }
 
-// An upload has its own time-out, even if the stream's context has a deadline.
+// An upload has its own timeout, even if the stream's context has a deadline.
 func TestStream_eachUploadHasItsTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, &smslink.Options{

@@ -178,13 +178,13 @@ func TestSend_lostReplyIsInDoubt(t *testing.T) {
 		context func(context.Context) (context.Context, context.CancelFunc)
 		want    error
 	}{
-		"time-out of the context": {&smslink.Options{},
+		"timeout of the context": {&smslink.Options{},
 			func(ctx context.Context) (context.Context, context.CancelFunc) {
 				return context.WithTimeout(ctx, time.Second)
 			}, context.DeadlineExceeded},
-		"time-out of the options": {&smslink.Options{Timeout: time.Second}, context.WithCancel,
+		"timeout of the options": {&smslink.Options{Timeout: time.Second}, context.WithCancel,
 			context.DeadlineExceeded},
-		"time-out of the caller's http.Client": {&smslink.Options{HTTPClient: &http.Client{Timeout: time.Second}},
+		"timeout of the caller's http.Client": {&smslink.Options{HTTPClient: &http.Client{Timeout: time.Second}},
 			context.WithCancel, context.DeadlineExceeded},
 		"cancelled": {&smslink.Options{}, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given { // most of these tests wait for a browser or a time-out
+	if !given { // most of these tests wait for a browser or a timeout
 		_ = flag.Set("test.parallel", "4")
 	}
 	code := m.Run()

@@ -120,7 +120,7 @@ func (l *lane) table() string {
 	return b.String()
 }
 
-// patience is the time-out of a Send; delay is longer.
+// patience is the timeout of a Send; delay is longer.
 const (
 	patience = 250 * time.Millisecond
 	delay    = 400 * time.Millisecond
@@ -370,9 +370,9 @@ func (l *lane) linkFault(random *rand.Rand) plan {
 	case 2, 3:
 		name, planned.reply = "reply "+ending.name, cutAfter(random.Int64N(4000), ending.cut)
 	case 4:
-		name, planned.request.hold = "request held past the time-out, then delivered", delay
+		name, planned.request.hold = "request held past the timeout, then delivered", delay
 	case 5:
-		name, planned.reply.hold = "reply held past the time-out", delay
+		name, planned.reply.hold = "reply held past the timeout", delay
 	case 6:
 		name, planned.request.piece = "request in small pieces", 1+random.IntN(200)
 	case 7:
