@@ -119,7 +119,7 @@ func TestOpen_damagedRows(t *testing.T) {
 func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
 	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		text := func() string { return string('a' + rune(random.IntN(3))) }
+		oneOfThree := func() string { return []string{"a", "b", "c"}[random.IntN(3)] }
 		row := func(id int, text string) *campaign.Row {
 			return &campaign.Row{Message: smslink.Message{ID: int64(id), To: "0712345678", Text: text}}
 		}
@@ -129,11 +129,11 @@ func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
 		sentAs, sent := map[int64]string{}, map[string]int{}
 		var results []smslink.Result
 		for id := range 1 + random.IntN(6) {
-			row := row(id, text())
-			admitted, err := j.Admit(t.Context(), row, false)
+			text := oneOfThree()
+			admitted, err := j.Admit(t.Context(), row(id, text), false)
 			require.NoError(t, err)
-			sentAs[admitted] = row.Message.Text
-			sent[row.Message.Text]++
+			sentAs[admitted] = text
+			sent[text]++
 			results = append(results, smslink.Result{ID: admitted, Status: smslink.StatusSuccess})
 		}
 		require.NoError(t, j.Intend(t.Context(), slices.Collect(maps.Keys(sentAs))))
@@ -144,12 +144,11 @@ func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
 		require.NoError(t, err)
 		used, admitted, isNew := map[int64]bool{}, map[string]int{}, map[string]int{}
 		for _, id := range random.Perm(10)[:1+random.IntN(9)] {
-			row := row(id, text())
-			if text, ok := sentAs[int64(id)]; ok && random.IntN(2) == 0 {
-				row.Message.Text = text
+			text := oneOfThree()
+			if before, ok := sentAs[int64(id)]; ok && random.IntN(2) == 0 {
+				text = before
 			}
-			text := row.Message.Text
-			id, err := j.Admit(t.Context(), row, true)
+			id, err := j.Admit(t.Context(), row(id, text), true)
 			if err != nil {
 				require.ErrorContains(t, err, "is not the one that was sent")
 				continue

@@ -56,7 +56,7 @@ type Plan struct {
 type Options struct {
 	SameCampaign bool // rows may have been added, corrected or moved
 	ResendFailed bool // messages whose number or sender failed are sent again
-	OnePerNumber bool // only one row of each number is sent: none if one was sent before
+	OnePerNumber bool // one row of each number is sent, and none if one of them was sent before
 	NoJournal    bool // there is no journal, and none will be made
 }
 

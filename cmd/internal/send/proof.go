@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
@@ -20,7 +21,7 @@ func (s *sending) proof(ctx context.Context) error {
 	}
 	rows := []*campaign.Row{s.survey.First}
 	for _, row := range []*campaign.Row{s.survey.Shortest, s.survey.Longest} {
-		if row != s.survey.First && row != rows[len(rows)-1] {
+		if !slices.Contains(rows, row) {
 			rows = append(rows, row)
 		}
 	}
@@ -29,7 +30,7 @@ func (s *sending) proof(ctx context.Context) error {
 	for i, row := range rows {
 		m := smslink.Message{ID: int64(i) + 1, To: s.opts.proof, From: row.Message.From, Text: row.Text}
 		if err := pkg.Add(m); err != nil {
-			return cli.Exit(cli.ExitNotSent, err)
+			return nothingSent(err)
 		}
 		segments += row.Size.Segments
 	}
