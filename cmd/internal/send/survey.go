@@ -39,7 +39,7 @@ func (s *sending) surveyRows(ctx context.Context) error {
 	bar := progress.Checking(s.console.Err, s.campaign)
 	err := s.campaign.Each(ctx, func(row *campaign.Row) {
 		bar.Add()
-		if why := s.chosen.judge(ctx, row); why != "" {
+		if why := s.chosen.screen(ctx, row); why != "" {
 			left.add(why, 1)
 			s.survey.excluded++
 			return
