@@ -2,6 +2,7 @@
 package encode
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/redact"
@@ -73,29 +75,22 @@ type encoding struct {
 }
 
 func encode(ctx context.Context, c cli.Console, opts encodeOptions, names []string) error {
-	campaign, err := opts.Open(c, names, nil)
+	files, err := opts.Open(c, names, nil)
 	if err != nil {
 		return cli.Exit(cli.ExitNotSent, err)
 	}
-	defer campaign.Close()
-	rows, err := campaign.Rows()
-	if err != nil {
-		return cli.Exit(cli.ExitNotSent, err)
-	}
-	defer rows.Close()
+	defer files.Close()
 	pkg := new(smslink.Package)
 	var bad input.Complaints
-	for rows.Next(ctx) {
-		row := rows.Row()
-		if row.Bad == nil {
-			if err := pkg.Add(row.Message); err != nil { // which the campaign's check should have found
-				return cli.Exit(cli.ExitNotSent, terminal.Error(err))
-			}
-			continue
+	var refused error // by the package, although the campaign has checked the row
+	err = files.Each(ctx, func(row *campaign.Row) {
+		if row.Bad != nil {
+			bad.AddRow(row)
+		} else if refused == nil {
+			refused = terminal.Error(pkg.Add(row.Message))
 		}
-		bad.AddRow(row)
-	}
-	if err := rows.Err(); err != nil {
+	})
+	if err = cmp.Or(refused, err); err != nil {
 		return cli.Exit(cli.ExitNotSent, err)
 	}
 	bad.Print(c.Err, input.ManyPlaces, "smslink check --json shows every row")

@@ -60,7 +60,7 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().Var(&cli.Value{Kind: "include|skip", Read: o.setHiddenRows}, "hidden-rows", "what to do with rows "+
 		"that a workbook's sheet hides, for example with a filter")
 	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 "+
-		"in CSV as 0712345678 and +40712345678")
+		"in CSV as 0712345678 and 0040712345678")
 	cmd.Flags().Var(&cli.Value{Kind: "ZONE", Read: o.setZone}, "zone", "the time zone of times that are written without "+
 		"one, such as Europe/Bucharest")
 	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` at which rows without one are sent, "+
