@@ -79,8 +79,9 @@ type Erasure struct {
 }
 
 // ErasePerson cancels what is queued to a number, and erases the receivers, senders and texts of
-// all messages to it that have ended. Call it again once those that wait have ended. It takes
-// numbers as [Outbox.Person] does. An opt-out is kept: see [Outbox.OptIn].
+// all messages to it that have ended, and the digests of their packages. Call it again once those
+// that wait have ended. It takes numbers as [Outbox.Person] does. An opt-out is kept: see
+// [Outbox.OptIn].
 //
 // by and reason must not be empty. They are kept in smslink_meta, with the counts and without the
 // number.
@@ -114,6 +115,9 @@ func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Er
 
 // erasePerson erases the messages to two receivers.
 func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (e Erasure, err error) {
+	if err := o.eraseDigests(ctx, tx, receivers); err != nil {
+		return e, err
+	}
 	queued, err := o.exec(ctx, tx, fmt.Sprintf(`
 		UPDATE smslink_message%s
 		SET %s, package = %d, ends = %s
@@ -147,4 +151,22 @@ func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (
 		FROM smslink_message`+o.dialect.receiverIndex+`
 		WHERE receiver <> '' AND receiver IN (?, ?)`), receivers...).Scan(&e.Waiting)
 	return e, err
+}
+
+// eraseDigests erases the digests of the packages that have a result of a message to two receivers:
+// a number could be computed from one. Other packages that messages have left have none.
+func (o *Outbox) eraseDigests(ctx context.Context, tx *sql.Tx, receivers []any) error {
+	packages, err := column[int64](ctx, o, tx, `
+		SELECT DISTINCT p.id
+		FROM smslink_message m`+o.dialect.receiverIndex+`
+		JOIN smslink_result r ON r.message = m.id
+		JOIN smslink_package p ON p.id = r.package
+		WHERE m.receiver <> '' AND m.receiver IN (?, ?) AND r.status IN `+decided+` AND p.digest IS NOT NULL`,
+		receivers...)
+	for _, id := range packages {
+		if _, err := o.exec(ctx, tx, "UPDATE smslink_package SET digest = NULL WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
+	return err
 }

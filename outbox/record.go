@@ -67,6 +67,10 @@ func stateAfter(err error, stop string) int {
 // number of messages in doubt of an accepted package.
 func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt int) (bool, error) {
 	var remote, note, undecided any
+	digest := ""
+	if state == stateNotSent {
+		digest = noDigest
+	}
 	switch {
 	case c.err != nil:
 		note = tidy(c.err.Error(), maxNote)
@@ -78,7 +82,7 @@ func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt i
 	}
 	n, err := o.exec(ctx, tx, `
 		UPDATE smslink_package
-		SET state = ?, ended = `+o.dialect.now+`, remote = ?, in_doubt = ?, note = ?
+		SET state = ?, ended = `+o.dialect.now+`, remote = ?, in_doubt = ?, note = ?`+digest+`
 		WHERE token = ? AND state IN (1, 5) AND ended IS NULL AND resolved_by IS NULL`,
 		state, remote, undecided, note, c.token)
 	if err != nil || n == 1 {
@@ -86,6 +90,10 @@ func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt i
 	}
 	return false, o.recordLate(ctx, tx, c)
 }
+
+// noDigest is what an UPDATE sets of a package that its messages leave: ErasePerson would not find it
+// later.
+const noDigest = ", digest = NULL"
 
 func undecidedNote(messages int) string {
 	return fmt.Sprintf("the gateway accepted the package; its reply decides nothing about %d messages", messages)

@@ -23,7 +23,7 @@ type Unresolved struct {
 	Worker   string // the process that claimed it: host, process id and a random part
 	Messages int    // that are in doubt or were rejected
 	Began    time.Time
-	Digest   string // the MD5 of its plain form in hex, as in the upload
+	Digest   string // the MD5 of its plain form in hex, as in the upload; empty once erased
 	Why      string
 }
 
@@ -212,9 +212,13 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 				WHERE id = ?`, left, r.By, r.Reason, id)
 			return err
 		}
+		digest := ""
+		if r.Verdict == VerdictNotSent || r.Verdict == VerdictAbandon {
+			digest = noDigest
+		}
 		n, err := o.exec(ctx, tx, `
 			UPDATE smslink_package
-			SET state = 6, verdict = ?, ended = `+o.dialect.now+`, resolved_by = ?, reason = ?
+			SET state = 6, verdict = ?, ended = `+o.dialect.now+`, resolved_by = ?, reason = ?`+digest+`
 			WHERE id = ? AND state IN (4, 5)`, int(r.Verdict), r.By, r.Reason, id)
 		if err != nil {
 			return err

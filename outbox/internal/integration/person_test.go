@@ -111,6 +111,82 @@ func TestPerson(t *testing.T) {
 	})
 }
 
+// Nothing is left from which a number could be computed, whichever packages its messages were in.
+func TestErasePerson_leavesNoDigest(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b, _ := newLoggedBench(t, config)
+		digests := func() (n int) {
+			b.scan("SELECT count(*) FROM smslink_package WHERE digest IS NOT NULL", &n)
+			return n
+		}
+		const number = "0711000222"
+		send := func(key, to string, until func() bool) {
+			_, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{Key: key, To: to, Text: "Comanda"})
+			require.NoError(t, err)
+			stop := b.run(b.box, nil)
+			eventually(t, until, "%s", key)
+			stop()
+		}
+		is := func(key string, want outbox.State) func() bool {
+			return func() bool { return b.state(key) == want }
+		}
+		cancel := func(key string) {
+			n, err := b.box.Cancel(t.Context(), b.db, key)
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}
+		send("another", "0733333333", is("another", outbox.Accepted))
+		send("accepted", number, is("accepted", outbox.Accepted))
+		require.Equal(t, 2, digests())
+
+		b.gateway.SetCredit(0)
+		send("without-credit", number, func() bool {
+			stats, err := b.box.Stats(t.Context())
+			require.NoError(t, err)
+			return stats.Paused != ""
+		})
+		b.gateway.SetCredit(smslinktest.Unlimited)
+		cancel("without-credit")
+		require.NoError(t, b.box.Resume(t.Context(), "a test", "there is credit"))
+
+		b.refused.Store(true)
+		send("not-sent", number, func() bool {
+			records, err := b.box.Lookup(t.Context(), "not-sent")
+			require.NoError(t, err)
+			return records[0].Attempts > 0
+		})
+		b.refused.Store(false)
+		cancel("not-sent")
+
+		for key, verdict := range map[string]outbox.Verdict{
+			"said-not-sent": outbox.VerdictNotSent, "abandoned": outbox.VerdictAbandon, "said-sent": outbox.VerdictSent,
+		} {
+			b.gateway.Inject(smslinktest.LoseReply())
+			send(key, number, is(key, outbox.InDoubt))
+			b.overdue()
+			require.NoError(t, b.resolve(verdict))
+			if verdict == outbox.VerdictNotSent {
+				cancel(key)
+			}
+		}
+		b.gateway.Inject(smslinktest.LoseReply())
+		send("in-doubt", number, is("in-doubt", outbox.InDoubt))
+
+		erasure, err := b.box.ErasePerson(t.Context(), number, "a test", "asked on 1 March")
+		require.NoError(t, err)
+		require.Equal(t, outbox.Erasure{Erased: 6, Waiting: 1}, erasure)
+		require.Equal(t, 2, digests(), "those of another and in-doubt")
+		packages, err := b.box.Unresolved(t.Context())
+		require.NoError(t, err)
+		require.NotEmpty(t, packages[0].Digest)
+		require.NoError(t, b.resolve(outbox.VerdictSent))
+		erasure, err = b.box.ErasePerson(t.Context(), number, "a test", "asked on 1 March")
+		require.NoError(t, err)
+		require.Equal(t, outbox.Erasure{Erased: 1}, erasure)
+		require.Equal(t, 1, digests())
+	})
+}
+
 // contents returns all that a table holds.
 func contents(t *testing.T, db *sql.DB, table string) (all string) {
 	rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)

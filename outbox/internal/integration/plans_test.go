@@ -139,6 +139,8 @@ func exercise(b *bench, db *sql.DB) {
 	packages, err := box.Unresolved(b.Context())
 	require.NoError(b, err)
 	require.Len(b, packages, 2)
+	_, err = box.UnresolvedMessages(b.Context(), packages[0].Package)
+	require.NoError(b, err)
 	for i, verdict := range []outbox.Verdict{outbox.VerdictSent, outbox.VerdictNotSent} {
 		r := outbox.Resolution{Verdict: verdict, By: "a test", Reason: "it is so"}
 		require.NoError(b, box.Resolve(b.Context(), packages[i].Package, r))
