@@ -141,7 +141,7 @@ func sqlite() *Dialect {
 		wipe = "PRAGMA secure_delete = ON"
 	)
 	return &Dialect{
-		name: "sqlite",
+		name: "sqlite3",
 		now:  now,
 		// The last takes the write lock before anything is read.
 		begin:   wipe + "; UPDATE smslink_meta SET value = value WHERE name = 'paused'",
@@ -201,7 +201,7 @@ func sqlite() *Dialect {
 	}
 }
 
-// MySQL is MySQL 8.0 or later. It has not been run on MySQL's own server in development; the
+// MySQL is MySQL 8.0 or later. It has not been run on MySQL's own server during development; the
 // repository's workflow runs the conformance tests on MySQL 8.4. Its statements are checked with a
 // parser of MySQL 8's grammar, and those that it shares with [MariaDB] are run on MariaDB. Run
 // package outboxtest on your MySQL server first.

@@ -16,8 +16,9 @@
 //
 // A package is claimed before it is uploaded: one transaction selects messages and inserts the
 // package's row. Its commit is the right to upload the package once. A worker that ends without
-// recording how its upload ended leaves the package in doubt. Only a person's verdict sends a
-// package in doubt again: see [Outbox.Unresolved] and [Outbox.Resolve].
+// recording how its upload ended leaves the package in doubt. A package in doubt is sent again only
+// if its worker later records that it was not sent, or if a person says so: see
+// [Outbox.Unresolved] and [Outbox.Resolve].
 //
 // No message is sent twice as long as the database keeps what it has committed. Run refuses a
 // database whose settings may lose a commit, and halts when it notices that commits were lost: see
@@ -26,8 +27,8 @@
 // # Databases
 //
 // The outbox works on database/sql alone, with a driver of your choice: PostgreSQL 14, MySQL 8.0,
-// MariaDB 10.6, SQLite 3.42, and later versions. It has not been run on MySQL's own server; the
-// repository's workflow is to run the conformance tests on MySQL 8.4. Package outboxtest tests a
-// database and its driver for conformance. A MySQL driver must report changed rows, not found rows
+// MariaDB 10.6, SQLite 3.42, and later versions. It has not been run on MySQL's own server during
+// development; the repository's workflow runs the conformance tests on MySQL 8.4. Package
+// outboxtest tests a database and its driver for conformance. A MySQL driver must report changed rows, not found rows
 // (clientFoundRows=false, which is go-sql-driver's default).
 package outbox

@@ -12,7 +12,7 @@ const blank = "receiver = '', sender = '', body = ''"
 
 // Erase erases the receivers, senders and texts of messages that ended more than
 // [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. It works in
-// transactions of some thousand rows. Run calls it each hour, in one of the workers.
+// transactions of about a thousand rows. Run calls it each hour, in one of the workers.
 func (o *Outbox) Erase(ctx context.Context) error {
 	s, err := o.state(ctx, nil, packageRef{})
 	if err != nil {
@@ -69,8 +69,8 @@ func (r *run) eraseHourly(ctx context.Context) error {
 // package.
 const eraseBatch = 1000
 
-// eraseTx runs f in a transaction, and then leaves the database to others for as long. SQLite has
-// one lock, and those who wait for it only try now and then.
+// eraseTx runs f in a transaction, and then sleeps for as long as that took. Other writers to SQLite
+// poll for its one lock, and would not get it otherwise.
 func (o *Outbox) eraseTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	began := time.Now()
 	if err := o.inTx(ctx, f); err != nil {
@@ -115,7 +115,7 @@ func (o *Outbox) eachUnpackaged(ctx context.Context, packages string, before int
 // forgetReports deletes the reports that came before a time.
 func (o *Outbox) forgetReports(ctx context.Context, before int64) error {
 	for {
-		until, full := before, false
+		until, full := before-1, false
 		err := o.each(ctx, o.db, fmt.Sprintf(`
 			SELECT came
 			FROM smslink_report
@@ -129,11 +129,7 @@ func (o *Outbox) forgetReports(ctx context.Context, before int64) error {
 		if err != nil {
 			return err
 		}
-		statement := "DELETE FROM smslink_report WHERE came < ?"
-		if full {
-			statement = "DELETE FROM smslink_report WHERE came <= ?"
-		}
-		if _, err := o.exec(ctx, o.db, statement, until); err != nil || !full {
+		if _, err := o.exec(ctx, o.db, "DELETE FROM smslink_report WHERE came <= ?", until); err != nil || !full {
 			return err
 		}
 	}

@@ -135,13 +135,7 @@ func (r *run) halt(ctx context.Context) {
 
 // recordWroteBack records for [Outbox.Stats] that this worker has nothing left to write back.
 func (r *run) recordWroteBack(ctx context.Context) error {
-	return r.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := r.exec(ctx, tx, "DELETE FROM smslink_meta WHERE name = ?", wroteBackPrefix+r.worker); err != nil {
-			return err
-		}
-		_, err := r.exec(ctx, tx, "INSERT INTO smslink_meta (name, value) VALUES (?, '')", wroteBackPrefix+r.worker)
-		return err
-	})
+	return r.inTx(ctx, func(tx *sql.Tx) error { return r.setMeta(ctx, tx, wroteBackPrefix+r.worker, "") })
 }
 
 const wroteBackPrefix = "wrote back "

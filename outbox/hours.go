@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -140,16 +141,7 @@ func (o *Outbox) recordHours(ctx context.Context) error {
 			if lane.Concurrency < 0 {
 				continue
 			}
-			if _, err := o.exec(ctx, tx, "DELETE FROM smslink_meta WHERE name = ?", hoursPrefix+name); err != nil {
-				return err
-			}
-			if lane.Hours.always() {
-				continue
-			}
-			_, err := o.exec(ctx, tx, `
-				INSERT INTO smslink_meta (name, value)
-				VALUES (?, ?)`, hoursPrefix+name, lane.Hours.String())
-			if err != nil {
+			if err := o.setMeta(ctx, tx, hoursPrefix+name, lane.Hours.String()); err != nil {
 				return err
 			}
 		}
@@ -161,11 +153,11 @@ func (o *Outbox) recordHours(ctx context.Context) error {
 // lanes that are set here, these.
 func (o *Outbox) hours(ctx context.Context) (map[string]Hours, error) {
 	hours := map[string]Hours{}
-	err := o.each(ctx, o.db, "SELECT name, value FROM smslink_meta WHERE name LIKE 'hours %'", nil,
+	err := o.each(ctx, o.db, "SELECT name, value FROM smslink_meta WHERE name LIKE '"+hoursPrefix+"%'", nil,
 		func(scan func(...any) error) error {
 			var name, value string
 			err := scan(&name, &value)
-			hours[name[min(len(hoursPrefix), len(name)):]] = parseHours(value)
+			hours[strings.TrimPrefix(name, hoursPrefix)] = parseHours(value)
 			return err
 		})
 	for name, lane := range o.lanes {

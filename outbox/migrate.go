@@ -27,12 +27,7 @@ func Migrations(dialect *Dialect) fs.FS {
 // a time. It needs the right to create tables, which the other methods do not. goose records the
 // versions in the table smslink_goose.
 func (o *Outbox) Migrate(ctx context.Context) error {
-	names := map[string]goose.Dialect{
-		"postgres": goose.DialectPostgres,
-		"mysql":    goose.DialectMySQL,
-		"sqlite":   goose.DialectSQLite3,
-	}
-	provider, err := goose.NewProvider(names[o.dialect.name], o.db, Migrations(o.dialect),
+	provider, err := goose.NewProvider(goose.Dialect(o.dialect.name), o.db, Migrations(o.dialect),
 		goose.WithTableName("smslink_goose"), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("smslink: migrating the outbox: %w", err)

@@ -223,6 +223,15 @@ func (o *Outbox) exec(ctx context.Context, tx Tx, statement string, args ...any)
 	return result.RowsAffected()
 }
 
+// setMeta sets the value of a name in smslink_meta.
+func (o *Outbox) setMeta(ctx context.Context, tx *sql.Tx, name, value string) error {
+	if _, err := o.exec(ctx, tx, "DELETE FROM smslink_meta WHERE name = ?", name); err != nil {
+		return err
+	}
+	_, err := o.exec(ctx, tx, "INSERT INTO smslink_meta (name, value) VALUES (?, ?)", name, value)
+	return err
+}
+
 type rowsQuerier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }

@@ -114,25 +114,25 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	if err != nil || l == nil {
 		return err
 	}
-	outcome, ended, missed := smslink.OutcomeOf(c.err), "accepted", 0
+	how, missed := "accepted", 0
 	var remote any
-	switch {
+	switch outcome := smslink.OutcomeOf(c.err); {
 	case outcome == smslink.OutcomeAccepted:
 		remote = tidy(c.resp.PackageID, maxRemote)
 		missed, err = o.recordLateResults(ctx, tx, c, l)
-	case outcome != smslink.OutcomeNotSent && outcome != smslink.OutcomeRejected && l.open:
+	case outcome == smslink.OutcomeNotSent || outcome == smslink.OutcomeRejected:
+		how = c.err.Error()
+		if len(l.found) > 0 {
+			c.contradicted = fmt.Sprintf("%s said sent or failed; then its worker recorded: %v", l.by, c.err)
+		}
+	case l.open:
 		_, err = o.exec(ctx, tx, `
 			UPDATE smslink_package
 			SET ended = `+o.dialect.now+`, note = ?
 			WHERE id = ?`, tidy(c.err.Error(), maxNote), c.id)
 		return err
-	case outcome != smslink.OutcomeNotSent && outcome != smslink.OutcomeRejected:
-		ended = c.err.Error()
 	default:
-		ended = c.err.Error()
-		if len(l.found) > 0 {
-			c.contradicted = fmt.Sprintf("%s said sent or failed; then its worker recorded: %v", l.by, c.err)
-		}
+		how = c.err.Error()
 	}
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	_, err = o.exec(ctx, tx, `
 		UPDATE smslink_package
 		SET late = ?, remote = ?, state = ?, ended = COALESCE(ended, `+o.dialect.now+`), erased = 0, in_doubt = ?, note = ?
-		WHERE id = ?`, tidy(ended, maxNote), remote, state, inDoubt, note, c.id)
+		WHERE id = ?`, tidy(how, maxNote), remote, state, inDoubt, note, c.id)
 	return err
 }
 
@@ -195,10 +195,11 @@ func (o *Outbox) late(ctx context.Context, tx *sql.Tx, c *claim) (*late, error) 
 	return l, err
 }
 
-// recordLateResults records the results of a package that was accepted after all. Where they decide
-// nothing, what a person has found is kept. It takes the messages back from the queue that a person
-// has queued or abandoned, except those for which the credit did not suffice. It returns the number
-// of messages that could not be taken back, because they were claimed again.
+// recordLateResults records the results of a package that was accepted after all. If they decide
+// nothing about a message, what a person has found is kept. Messages that have since been queued or
+// have ended without a package are moved back to this one, except those for which the credit did
+// not suffice. It returns the number of messages that could not be moved back, because they were
+// claimed again.
 func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, l *late) (missed int, err error) {
 	if l.verdict == VerdictNotSent {
 		c.contradicted = l.by + " said not sent; then its worker recorded that the gateway accepted it"
@@ -403,8 +404,8 @@ const (
 	maxNote   = 500
 )
 
-// tidy returns s cut to n bytes, with a ? for each character that a database or a terminal may not
-// take.
+// tidy returns s with a ? for each character other than printable ASCII, cut to n bytes. A database
+// or a terminal might refuse the others or act on them.
 func tidy(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

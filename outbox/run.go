@@ -48,8 +48,10 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	defer fail(nil)
 	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail, recent: recent{newest: newest}}
 	r.lasting, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
-	defer r.giveUp()
-	defer r.giveUpAfter(ctx)()
+	var waiting sync.WaitGroup
+	waiting.Go(func() { r.giveUpAfter(ctx) })
+	defer waiting.Wait()
+	defer r.giveUp() // runs first, and ends giveUpAfter
 
 	o.logger.InfoContext(ctx, "outbox: running", "worker", r.worker)
 	var parts sync.WaitGroup
@@ -72,25 +74,13 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	return nil
 }
 
-// giveUpAfter cancels r.lasting one Timeout after ctx is done, unless stop is called before.
-func (r *run) giveUpAfter(ctx context.Context) (stop func()) {
-	stopped := make(chan struct{})
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-stopped:
-			return
-		}
-		select {
-		case <-time.After(r.opts.Timeout):
-			r.giveUp()
-		case <-stopped:
-		}
-	})
-	return func() {
-		close(stopped)
-		waiting.Wait()
+// giveUpAfter calls giveUp one Timeout after ctx is done.
+func (r *run) giveUpAfter(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		sleep(r.lasting, r.opts.Timeout, nil)
+		r.giveUp()
+	case <-r.lasting.Done():
 	}
 }
 
@@ -109,7 +99,7 @@ type run struct {
 	lasting context.Context // of what must be recorded: done a Timeout after Run's context
 	giveUp  context.CancelFunc
 
-	stopping   atomic.Int32 // uploads that would stop the outbox, whose pause is not recorded yet
+	stopping   atomic.Int32 // uploads that have ended with a reason to pause, until the pause is recorded
 	inDoubt    atomic.Int32 // packages in a row
 	unrecorded atomic.Int32 // packages whose end could not be recorded
 	recent     recent
@@ -343,8 +333,8 @@ func (r *run) watch(ctx context.Context) error {
 	return err
 }
 
-// Wake makes this Outbox's Run look at a lane at once, for a process that enqueues for its own
-// workers. Call it after the commit.
+// Wake makes this Outbox's Run check a lane at once. Call it after the commit, in a process that
+// also runs a worker.
 func (o *Outbox) Wake(lane string) {
 	select {
 	case o.wake[lane] <- struct{}{}:

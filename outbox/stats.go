@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -33,9 +32,12 @@ type Stats struct {
 
 // LaneStats are the counts of one lane.
 type LaneStats struct {
-	Queued   int           // messages, also those that are not due yet; at most [MaxQueued]
-	Oldest   time.Duration // since the oldest of them was due and the lane open; 0 if none is, or it is closed
-	Accepted int           // messages of packages that were accepted in the last minute
+	Queued   int // messages, also those that are not due yet; at most [MaxQueued]
+	Accepted int // messages of packages that were accepted in the last minute
+
+	// Oldest is the time since the oldest message was due, or since the lane opened if that is
+	// later. It is 0 if none is due or the lane is closed.
+	Oldest time.Duration
 
 	// Opens is when the lane will open, in the location of its [Hours], if it is closed; else it is
 	// the zero time.
@@ -56,10 +58,11 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	for name := range o.lanes {
 		stats.Lanes[name] = LaneStats{}
 	}
-	for lane, err := range o.queuedLanes(ctx) {
-		if err != nil {
-			return Stats{}, err
-		}
+	lanes, err := o.queuedLanes(ctx)
+	if err != nil {
+		return Stats{}, err
+	}
+	for _, lane := range lanes {
 		if stats.Lanes[lane], err = o.queuedIn(ctx, lane, s.now); err != nil {
 			return Stats{}, err
 		}
@@ -111,7 +114,7 @@ func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	return stats, err
 }
 
-// addHours adds which lanes are closed.
+// addHours sets Opens of lanes that are closed, and counts Oldest only from the last opening.
 func (o *Outbox) addHours(ctx context.Context, stats *Stats, now time.Time) error {
 	hours, err := o.hours(ctx)
 	for name, h := range hours {
@@ -129,20 +132,20 @@ func (o *Outbox) addHours(ctx context.Context, stats *Stats, now time.Time) erro
 	return err
 }
 
-// queuedLanes iterates over the lanes that have queued messages.
-func (o *Outbox) queuedLanes(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(lane string, err error) bool) {
-		lane := ""
-		for {
-			err := o.db.QueryRowContext(ctx, o.dialect.sql(`
-				SELECT lane
-				FROM smslink_message`+o.dialect.queueIndex+`
-				WHERE package IS NULL AND lane > ?
-				ORDER BY lane
-				LIMIT 1`), lane).Scan(&lane)
-			if errors.Is(err, sql.ErrNoRows) || !yield(lane, err) || err != nil {
-				return
-			}
+// queuedLanes returns the lanes that have queued messages.
+func (o *Outbox) queuedLanes(ctx context.Context) (lanes []string, err error) {
+	for lane := ""; ; lanes = append(lanes, lane) {
+		err := o.db.QueryRowContext(ctx, o.dialect.sql(`
+			SELECT lane
+			FROM smslink_message`+o.dialect.queueIndex+`
+			WHERE package IS NULL AND lane > ?
+			ORDER BY lane
+			LIMIT 1`), lane).Scan(&lane)
+		if errors.Is(err, sql.ErrNoRows) {
+			return lanes, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
@@ -167,7 +170,7 @@ func (o *Outbox) queuedIn(ctx context.Context, lane string, now int64) (l LaneSt
 
 // listWroteBack lists the workers that have written back, and those that have not.
 func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) error {
-	names, err := column[string](ctx, o, o.db, "SELECT name FROM smslink_meta WHERE name LIKE 'wrote back %'")
+	names, err := column[string](ctx, o, o.db, "SELECT name FROM smslink_meta WHERE name LIKE '"+wroteBackPrefix+"%'")
 	if err != nil {
 		return err
 	}
@@ -253,7 +256,7 @@ func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 			{"UPDATE smslink_meta SET value = ? WHERE name = 'epoch'", []any{s.epoch}},
 			{"UPDATE smslink_meta SET value = '' WHERE name = 'paused'", nil},
 			{"UPDATE smslink_meta SET value = ? WHERE name = 'resumed'", []any{by + ": " + reason}},
-			{"DELETE FROM smslink_meta WHERE name LIKE 'wrote back %'", nil},
+			{"DELETE FROM smslink_meta WHERE name LIKE '" + wroteBackPrefix + "%'", nil},
 		} {
 			if _, err := o.exec(ctx, tx, change.statement, change.args...); err != nil {
 				return err

@@ -61,9 +61,10 @@ type UnresolvedMessage struct {
 // UnresolvedMessages returns the messages of a package that wait for a person, to look for them in
 // the account's report. It returns [ErrResolved] if there are none.
 func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]UnresolvedMessage, error) {
+	var id int64
 	var messages []UnresolvedMessage
 	err := o.each(ctx, o.db, `
-		SELECT m.id, m.receiver, m.sender, m.body, m.send_at
+		SELECT p.id, m.id, m.receiver, m.sender, m.body, m.send_at
 		FROM smslink_package p
 		JOIN smslink_message m ON m.package = p.id
 		WHERE p.token = ? AND p.state IN (4, 5)
@@ -72,7 +73,7 @@ func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]
 		func(scan func(...any) error) error {
 			var m UnresolvedMessage
 			var sendAt int64
-			err := scan(&m.ID, &m.To, &m.From, &m.Text, &sendAt)
+			err := scan(&id, &m.ID, &m.To, &m.From, &m.Text, &sendAt)
 			if sendAt > 0 {
 				m.SendAt = time.Unix(sendAt, 0)
 			}
@@ -85,11 +86,11 @@ func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]
 	if len(messages) == 0 {
 		return nil, ErrResolved
 	}
-	return messages, o.countSame(ctx, packageName, messages)
+	return messages, o.countSame(ctx, id, messages)
 }
 
 // countSame sets Same of the messages that wait in a package.
-func (o *Outbox) countSame(ctx context.Context, packageName string, waiting []UnresolvedMessage) error {
+func (o *Outbox) countSame(ctx context.Context, packageID int64, waiting []UnresolvedMessage) error {
 	type sms struct{ number, text string }
 	smsOf := func(to, text string) sms {
 		number, _ := smslink.E164(to) // a claim has taken it
@@ -99,20 +100,29 @@ func (o *Outbox) countSame(ctx context.Context, packageName string, waiting []Un
 	for _, m := range waiting {
 		numbers[smsOf(m.To, m.Text).number] = true
 	}
+	const most = 10 // receivers of one query: a database would read its whole table for many
+	query := `
+		SELECT m.receiver, m.body, COALESCE(m.package, 0), (SELECT v.state FROM smslink_outbox v WHERE v.id = m.id)
+		FROM smslink_message m` + o.dialect.receiverIndex + `
+		WHERE m.receiver <> '' AND m.receiver IN (?` + strings.Repeat(", ?", most-1) + `)`
 	same := map[sms]int{}
-	for _, receivers := range jsonArrays(wireForms(slices.Sorted(maps.Keys(numbers)))) {
-		err := o.each(ctx, o.db, `
-			SELECT m.receiver, m.body
-			FROM `+o.dialect.joinKeys+` smslink_message m`+o.dialect.receiverIndex+` ON m.receiver = x.k
-			JOIN smslink_outbox v ON v.id = m.id
-			WHERE m.receiver <> '' AND v.state IN ('accepted', 'sending', 'in doubt', 'abandoned')
-			AND NOT (v.state = 'in doubt' AND v.package = ?)`, []any{receivers, packageName},
-			func(scan func(...any) error) error {
-				var to, text string
-				err := scan(&to, &text)
+	for receivers := range slices.Chunk(wireForms(slices.Collect(maps.Keys(numbers))), most) {
+		args := slices.Repeat([]any{""}, most)
+		for i, receiver := range receivers {
+			args[i] = receiver
+		}
+		err := o.each(ctx, o.db, query, args, func(scan func(...any) error) error {
+			var to, text string
+			var in int64
+			var state State
+			err := scan(&to, &text, &in, &state)
+			switch {
+			case in == packageID && state == InDoubt: // it waits
+			case state == Accepted || state == Sending || state == InDoubt || state == Abandoned:
 				same[smsOf(to, text)]++
-				return err
-			})
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -180,11 +190,12 @@ var errUnsigned = errors.New("smslink: the name or the reason is empty")
 // person or the gateway has recorded as sent is never queued again, and it is an error to say
 // VerdictNotSent of a package that has no other messages.
 func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) error {
-	if (r.Verdict != 0 || len(r.Results) == 0) && (r.Verdict < VerdictSent || r.Verdict > VerdictAbandon) {
-		return errors.New("smslink: the verdict is neither VerdictSent, VerdictNotSent nor VerdictAbandon")
-	}
-	if r.By == "" || r.Reason == "" {
+	switch {
+	case r.By == "" || r.Reason == "":
 		return errUnsigned
+	case r.Verdict == 0 && len(r.Results) > 0: // the other messages stay in doubt
+	case r.Verdict < VerdictSent || r.Verdict > VerdictAbandon:
+		return errors.New("smslink: the verdict is not VerdictSent, VerdictNotSent or VerdictAbandon")
 	}
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		id, err := o.resolvable(ctx, tx, packageName, r.Verdict)
