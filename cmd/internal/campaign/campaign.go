@@ -149,7 +149,7 @@ func (c *Campaign) Rereadable() bool {
 	return true
 }
 
-// RowIDs reports whether the ids are row numbers in one of the files that were read.
+// RowIDs reports whether a file that was read has no id column, so that its row numbers are the ids.
 func (c *Campaign) RowIDs() bool { return c.rowIDs }
 
 // begin is called with the columns of a file that is about to be read.
@@ -168,7 +168,7 @@ func (c *Campaign) begin(f *file, columns *Columns) error {
 	return nil
 }
 
-// Rows begins to read the campaign: from its start, unless it can't be read twice.
+// Rows starts to read the rows: from the first one, unless the campaign can't be read twice.
 func (c *Campaign) Rows() (*Rows, error) {
 	if err := c.rewind(); err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (c *Campaign) Rows() (*Rows, error) {
 	return &Rows{campaign: c, checker: newChecker(&c.opts, c.passed)}, nil
 }
 
-// Each calls use for every row, good or bad. The row is use's until it returns.
+// Each calls use for every row, good or bad. A row is valid until use returns.
 func (c *Campaign) Each(ctx context.Context, use func(*Row)) error {
 	rows, err := c.Rows()
 	if err != nil {

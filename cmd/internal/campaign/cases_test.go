@@ -77,7 +77,7 @@ func TestCases(t *testing.T) {
 			warnings: []string{"2 messages go to a receiver of an earlier row", "abroad: +373 (1), +47 (1)", "3 texts have fewer than 3 characters: FILE:4; is it the column of the texts? --column text=NAME chooses another"},
 		},
 		{file: "tpl.csv", rows: []string{"2 0712345671 Buna {nume}, aveti reducere"}, warnings: []string{"1 text holds a placeholder, such as {nume}, that nothing was filled in for: FILE:2; fill it in with --text, or in the file"}},
-		{file: "cr.csv", fails: "line 1: the lines end in CR alone, as those of old Mac programs; save the file as CSV UTF-8"},
+		{file: "cr.csv", fails: "line 1: the lines end in CR alone, like those of old Mac programs; save the file as CSV UTF-8"},
 		{file: "cp1250h.csv", fails: "line 1: the header is not in UTF-8, but perhaps in Windows-1250; save the file as CSV UTF-8"},
 		{file: "blank.csv", rows: []string{"5 0712345671 Buna"}},
 		{file: "eq.csv", rows: []string{"2 0712345678 Salut"}},

@@ -26,10 +26,10 @@ const (
 	columnIgnored = -1
 )
 
-// columnNames are the names that a header may hold and an object's keys may be.
+// columnNames are the names in a header and the keys of an object.
 var columnNames = [columnCount]string{"id", "to", "from", "text", "send_at"}
 
-// aliases are other names that a header may hold, normalized.
+// aliases are other names in a header, normalized.
 var aliases = [columnCount][]string{
 	columnID: {"idmesaj", "idlocal", "messageid", "localid"},
 	columnTo: {

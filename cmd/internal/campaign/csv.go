@@ -232,7 +232,7 @@ func (s *csvSource) holdsRow(field string) bool {
 }
 
 // looksLikeReceiver reports whether a field is a phone number, even one that a spreadsheet has
-// rounded, or has taken the 0 or the + from.
+// rounded, or whose 0 or + it has dropped.
 func looksLikeReceiver(field string) bool {
 	field = strings.Trim(field, "=\"' \t")
 	if _, err := smslink.ParseReceiver(field); err == nil {

@@ -50,8 +50,8 @@ func (r *Row) clone() *Row {
 	return &copied
 }
 
-// Refusal says what is wrong with a row. It quotes nothing of the file except names of columns, and
-// Shown.
+// Refusal says what is wrong with a row. It quotes nothing of the file except names of columns and
+// what Shown holds.
 type Refusal struct {
 	Column string // id, to, from, text or send_at; empty if it is about the row
 	Cell   string // in a workbook, such as B17; empty otherwise
@@ -174,7 +174,8 @@ func isSpreadsheetError(field string) bool {
 	}
 }
 
-// fraction matches a number with one or two decimals, which as a receiver has too many digits.
+// fraction matches a number with one or two decimals. Read as a receiver, it would have too many
+// digits.
 var fraction = regexp.MustCompile(`^\s*[0-9]+[.,][0-9]{1,2}\s*$`)
 
 // exponent matches a number that a spreadsheet has shortened to fit its cell, such as 7,12346E+08.

@@ -111,7 +111,7 @@ func checkText(header []byte, line int) error {
 	case !isUTF8(header):
 		return fault("the header is not in UTF-8, but perhaps in Windows-1250; save the file as CSV UTF-8")
 	case bytes.IndexByte(bytes.TrimRight(unquoted, "\r"), '\r') >= 0:
-		return fault("the lines end in CR alone, as those of old Mac programs; save the file as CSV UTF-8")
+		return fault("the lines end in CR alone, like those of old Mac programs; save the file as CSV UTF-8")
 	}
 	return nil
 }

@@ -28,8 +28,8 @@ func CanAsk(c Console, inputIsStdin bool) bool {
 	return true
 }
 
-// Confirm asks a question at the terminal, and returns an error unless the answer is yes. Ctrl-C is
-// a no.
+// Confirm asks a question at the terminal, and returns an error unless the answer is yes. Ctrl-C
+// means no.
 func Confirm(c Console, question string) error {
 	if !terminal.Is(c.Err) {
 		return errors.New("standard error is not a terminal, so there is no one to ask; add --yes")

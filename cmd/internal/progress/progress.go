@@ -1,4 +1,4 @@
-// Package progress shows how far a command is.
+// Package progress shows how far a command has come.
 package progress
 
 import (
@@ -59,8 +59,8 @@ func Checking(out io.Writer, files *campaign.Campaign) *Bar {
 	return b
 }
 
-// newBar returns a bar that is only as wide as the terminal has room for: a line that wraps can't
-// be removed. A wide terminal has room for what the options whenWide show.
+// newBar returns a bar that fits the terminal, since a line that wraps can't be removed. On a wide
+// terminal it also has the options whenWide.
 func newBar(out io.Writer, most int64, what string, options []progressbar.Option, whenWide ...progressbar.Option) *Bar {
 	columns := terminal.Columns(out)
 	if columns < 40 || os.Getenv("TERM") == "dumb" {
@@ -111,7 +111,7 @@ func (p *Bar) Add() {
 	_ = p.bar.Set64(done)
 }
 
-// Show shows how far a sending is, the next time that the bar is drawn.
+// Show sets how far a sending has come. The bar shows it the next time that it is drawn.
 func (p *Bar) Show(t *outcome.Tally) {
 	if p == nil {
 		return

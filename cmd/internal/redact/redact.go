@@ -101,7 +101,7 @@ var percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 var backslashes = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\'`, `'`, `\/`, `/`)
 
-// unescaped takes the escapes of HTML, URLs and quoted strings out of text, also if they were
+// unescaped takes the escapes of HTML, URLs and quoted strings out of text, even if they were
 // escaped twice.
 func unescaped(text string) string {
 	for range 3 {

@@ -63,7 +63,7 @@ func keepPrivate(f *os.File, isLink bool, notes io.Writer) error {
 			"(Kubernetes: defaultMode: 0400)", f.Name())
 	}
 	if err := f.Chmod(0o600); err != nil {
-		return fmt.Errorf("everyone can read it, and that can't be changed: %w", err)
+		return fmt.Errorf("everyone can read it, and its mode can't be changed: %w", err)
 	}
 	fmt.Fprintf(notes, "smslink: everyone could read the secret in %s; its mode is 0600 now\n", f.Name())
 	return nil

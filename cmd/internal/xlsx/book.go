@@ -48,7 +48,7 @@ func Open(in io.ReaderAt, size int64) (*Book, error) {
 	for _, f := range archive.File {
 		name := strings.ToLower(strings.TrimPrefix(f.Name, "/"))
 		if b.parts[name] != nil {
-			return nil, errors.New("the workbook is damaged (a part of it is there twice)")
+			return nil, errors.New("the workbook is damaged (it has a part twice)")
 		}
 		b.parts[name] = f
 	}
