@@ -52,6 +52,7 @@ func newHelpCommand(root *cobra.Command) *cobra.Command {
 				return noSuchCommand(cmd, rest)
 			}
 			cmd.InitDefaultHelpFlag() // as running the command does
+			cmd.InitDefaultVersionFlag()
 			return cmd.Help()
 		},
 	}
