@@ -23,6 +23,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	gateway := newGateway(t, nil)
 	got := smslinkIn(accountOf(gateway), "id,to,text\n7,0700000001,a\n", "send", "--endpoint", gateway.URL, "--results", results, "-")
 	require.Equal(t, cli.ExitAccepted, got.code)
+	answered := readResults(t, results)[0][11]
 
 	out, write := io.Pipe()
 	said, sayIt := io.Pipe()
@@ -58,16 +59,16 @@ func TestReports_joinedWithResults(t *testing.T) {
 	}
 	require.Equal(t, map[string]any{
 		"remote_id": "220000001", "delivered": true, "time": "2030-03-17T17:46:40Z", "network_id": "2", "network": "Orange", "segments": 1.0,
-		"row": map[string]any{"file": "standard input", "line": 2.0, "id": "7"},
+		"row": map[string]any{"file": "standard input", "line": 2.0, "id": "7", "time": answered},
 	}, report("message_id=220000001&status=1&timestamp=1900000000&network_id=2&message_count=1"))
 	require.Nil(t, report("message_id=999&status=0&timestamp=1900000000")["row"])
 
 	f, err := os.OpenFile(results, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = f.WriteString("campaign.csv,3,8,3,success,999,1,,,,\n")
+	_, err = f.WriteString("campaign.csv,3,8,3,success,999,1,,,,,\n")
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	require.NoError(t, os.WriteFile(late, []byte(strings.Join(outcome.ResultsHeader, ",")+"\nlate.csv,2,9,3,success,1000,1,,,,\n"), 0o600))
+	require.NoError(t, os.WriteFile(late, []byte(strings.Join(outcome.ResultsHeader, ",")+"\nlate.csv,2,9,3,success,1000,1,,,,,\n"), 0o600))
 	require.Equal(t, "9", report("message_id=1000&status=1&timestamp=1900000001")["row"].(map[string]any)["id"], "the file has come")
 	require.Equal(t, map[string]any{"file": "campaign.csv", "line": 3.0, "id": "8"}, report("message_id=999&status=1&timestamp=1900000001")["row"], "the file has grown")
 

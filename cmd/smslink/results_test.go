@@ -65,7 +65,7 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	}
 	require.Equal(t, cli.ExitAccepted, send().code)
 	partial := results + ".partial"
-	require.NoError(t, os.WriteFile(partial, []byte("file,line,id,status,status_text,remote_id,segments,note,to,category,price\nold,1\n"), 0o644))
+	require.NoError(t, os.WriteFile(partial, []byte("file,line,id,status,status_text,remote_id,segments,note,to,category,price,time\nold,1\n"), 0o644))
 	got := send()
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.NoFileExists(t, partial)

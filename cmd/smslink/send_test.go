@@ -70,7 +70,7 @@ func readResults(t *testing.T, file string) [][]string {
 	defer f.Close()
 	records, err := csv.NewReader(f).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price"}, records[0])
+	require.Equal(t, []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price", "time"}, records[0])
 	return records[1:]
 }
 
@@ -84,7 +84,7 @@ func TestSend_campaignThroughTheSandbox(t *testing.T) {
 
 		records := readResults(t, results)
 		require.Len(t, records, 200)
-		require.Equal(t, []string{campaignFile, "2", "1001", "3", "success", "220000001", "1", ""}, records[0][:8])
+		require.Equal(t, []string{campaignFile, "2", "1001", "3", "success", "220000001", "1", "in the sandbox: nothing was sent"}, records[0][:8])
 		info, err := os.Stat(results)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -173,7 +173,7 @@ func TestSend_badRowsAreSkippedOnRequest(t *testing.T) {
 	}
 	records := readResults(t, results)
 	require.Len(t, records, 20)
-	require.Contains(t, records, []string{badRowsFile, "5", "2003", "", "bad row", "", "", "to " + notAPhoneNumber, "de completat", "invalid", ""})
+	require.Contains(t, records, []string{badRowsFile, "5", "2003", "", "bad row", "", "", "to " + notAPhoneNumber, "de completat", "invalid", "", ""})
 }
 
 func TestSend_standardInputIsSentUpToItsFirstBadRow(t *testing.T) {
@@ -203,7 +203,7 @@ func TestSend_someMessageFailed(t *testing.T) {
 	require.Contains(t, got.out, "3 rows: 1 accepted, 2 failed, 0 bad; 1 SMS; package 1001, ")
 	require.Contains(t, got.out, "; test mode\n")
 	require.True(t, gateway.Messages()[0].Test)
-	require.Equal(t, []string{"standard input", "3", "2", "2", "number failed", "220000002", "1", "check the number"}, readResults(t, results)[1][:8])
+	require.Equal(t, []string{"standard input", "3", "2", "2", "number failed", "220000002", "1", "in test mode: check the number"}, readResults(t, results)[1][:8])
 }
 
 // A number arrives as ParseReceiver reads it, and not with each of its digits.

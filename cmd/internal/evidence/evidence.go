@@ -213,7 +213,7 @@ func (r rowsByFile) readResults(name string) (broken int, err error) {
 		}
 		rows, id := r.in(row.File), idOf(row.ID)
 		if row.Status.Outcome() != smslink.OutcomeInDoubt && row.Status != smslink.StatusInsufficientCredit &&
-			row.Note != outcome.TestModeNote {
+			!row.Rehearsed() {
 			rows[id] = entry{row.To, smslink.Result{ID: id, Status: row.Status, RemoteID: row.RemoteID}}
 		}
 		return nil

@@ -3,6 +3,8 @@ package outcome
 
 import (
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/go-smslink/smslink"
 )
@@ -19,6 +21,7 @@ type Row struct {
 	Segments int            `json:"segments,omitempty"`
 	Earlier  bool           `json:"earlier,omitempty"` // the journal knows it from an earlier run
 	Note     string         `json:"note,omitempty"`    // why, and what to do
+	Answered time.Time      `json:"-"`                 // when this run had the gateway's status; else zero
 	Kind     Kind           `json:"category"`
 	Reason   string         `json:"-"` // Text and Note, the same for all rows with this outcome; empty if it was accepted
 }
@@ -54,8 +57,30 @@ func (k Kind) category() string {
 // MarshalText returns the category, for JSON.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.category()), nil }
 
-// TestModeNote is the note of a row that was accepted in test mode.
-const TestModeNote = "in test mode: checked, and not sent"
+// The notes of rows that have a status, although nothing was sent, begin with one of these.
+const (
+	inTestMode = "in test mode: "
+	inSandbox  = "in the sandbox: "
+)
+
+// InTestMode says in the note that the status is of test mode.
+func (r Row) InTestMode() Row { return r.rehearsed(inTestMode, "checked, and not sent") }
+
+// InSandbox says in the note that the status is the sandbox's.
+func (r Row) InSandbox() Row { return r.rehearsed(inSandbox, "nothing was sent") }
+
+func (r Row) rehearsed(where, accepted string) Row {
+	if r.Kind == Accepted {
+		r.Note = accepted
+	}
+	r.Note = where + r.Note
+	return r
+}
+
+// Rehearsed reports whether the row's status is of test mode or the sandbox.
+func (r Row) Rehearsed() bool {
+	return strings.HasPrefix(r.Note, inTestMode) || strings.HasPrefix(r.Note, inSandbox)
+}
 
 // Invalid adds why the row is bad.
 func (r Row) Invalid(cause error) Row {

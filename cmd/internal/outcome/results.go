@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/safefile"
@@ -21,6 +22,7 @@ import (
 // ResultsHeader is the first line of a results file.
 var ResultsHeader = []string{
 	"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price",
+	"time",
 }
 
 // Results is the CSV file that keeps the outcome of each row. Nil keeps nothing.
@@ -160,7 +162,7 @@ func (r *Results) Add(row Row) error {
 	if row.File != r.inFile {
 		r.inFile, r.fileCell = row.File, cell(row.File)
 	}
-	status, segments, price := "", "", ""
+	status, segments, price, answered := "", "", "", ""
 	if row.Status > 0 {
 		status = strconv.Itoa(int(row.Status))
 	}
@@ -170,9 +172,12 @@ func (r *Results) Add(row Row) error {
 	if row.Kind == Accepted {
 		price = r.price(row.Segments)
 	}
+	if !row.Answered.IsZero() {
+		answered = row.Answered.UTC().Format(time.RFC3339)
+	}
 	return r.csv.Write([]string{
 		r.fileCell, strconv.Itoa(row.Line), cell(row.ID), status, row.Text, cell(row.RemoteID), segments, cell(row.Note),
-		cell(row.To), row.Kind.category(), price,
+		cell(row.To), row.Kind.category(), price, answered,
 	})
 }
 
@@ -232,6 +237,7 @@ func (l *Lines) Parse(line string) (Row, error) {
 	row.Line, _ = strconv.Atoi(record[1])
 	status, _ := strconv.Atoi(record[3]) // empty if there is none
 	row.Status = smslink.Status(status)
+	row.Answered, _ = time.Parse(time.RFC3339, record[11]) // empty if there is none
 	return row, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/safefile"
@@ -19,6 +20,8 @@ type reportedRow struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
 	ID   string `json:"id"`
+
+	Answered time.Time `json:"time,omitzero"` // when send had the gateway's answer
 }
 
 // resultRows finds rows by their remote ids. Goroutines must not share it.
@@ -127,8 +130,11 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 			r.logger.Warn("smslink: a broken line of a results file is skipped", "file", f.name, "line", f.lines)
 			continue
 		}
+		if row.Rehearsed() {
+			row.Answered = time.Time{} // so that a report of the row is no evidence
+		}
 		if row.RemoteID != "" {
-			r.rows[row.RemoteID] = reportedRow{row.File, row.Line, row.ID}
+			r.rows[row.RemoteID] = reportedRow{row.File, row.Line, row.ID, row.Answered}
 		}
 	}
 }

@@ -409,8 +409,12 @@ func (s *sending) takePending(id int64) outcome.Row {
 // replied adds the gateway's status to a row.
 func (s *sending) replied(row outcome.Row, result smslink.Result) outcome.Row {
 	row = row.Replied(result)
-	if s.opts.testMode && row.Kind == outcome.Accepted {
-		row.Note = outcome.TestModeNote
+	row.Answered = time.Now() // by the clock of the journal
+	switch {
+	case s.opts.testMode:
+		return row.InTestMode()
+	case s.opts.sandbox:
+		return row.InSandbox()
 	}
 	return row
 }
@@ -426,6 +430,6 @@ func (s *sending) record(r outcome.Row) {
 	}
 	ofPackage := r.Text == smslink.OutcomeInDoubt.String() // which the report names once
 	if r.Kind == outcome.Failed || r.Kind == outcome.InDoubt && !r.Earlier && !ofPackage {
-		s.failed.Add(r.File, strconv.Itoa(r.Line), "", r.Text+": "+r.Note)
+		s.failed.Add(r.File, strconv.Itoa(r.Line), "", r.Reason)
 	}
 }
