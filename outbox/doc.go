@@ -29,6 +29,6 @@
 // The outbox works on database/sql alone, with a driver of your choice: PostgreSQL 14, MySQL 8.0,
 // MariaDB 10.6, SQLite 3.42, and later versions. It has not been run on MySQL's own server during
 // development; the repository's workflow runs the conformance tests on MySQL 8.4. Package
-// outboxtest tests a database and its driver for conformance. A MySQL driver must report changed rows, not found rows
-// (clientFoundRows=false, which is go-sql-driver's default).
+// outboxtest tests a database and its driver for conformance. A MySQL driver must report changed
+// rows, not found rows (clientFoundRows=false, which is go-sql-driver's default).
 package outbox

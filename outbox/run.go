@@ -57,7 +57,7 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	var parts sync.WaitGroup
 	for name, lane := range o.lanes {
 		if lane.Concurrency > 0 {
-			parts.Go(func() { r.serve(ctx, name, lane) })
+			parts.Go(func() { r.serve(ctx, name) })
 		}
 	}
 	parts.Go(func() { r.every(ctx, time.Second, r.watch) })
@@ -106,11 +106,11 @@ type run struct {
 }
 
 // serve claims and uploads the packages of one lane.
-func (r *run) serve(ctx context.Context, name string, lane Lane) {
-	slots := make(chan struct{}, lane.Concurrency)
+func (r *run) serve(ctx context.Context, lane string) {
+	slots := make(chan struct{}, r.lanes[lane].Concurrency)
 	var uploads sync.WaitGroup
 	defer uploads.Wait()
-	next := r.claimer(name, lane)
+	next := r.claimer(lane)
 	for {
 		select {
 		case slots <- struct{}{}:
@@ -142,7 +142,8 @@ const (
 
 // claimer returns a function that waits for the lane's next claim. It returns nil once ctx is done.
 // A claim whose commit is in doubt must be withdrawn.
-func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *claim, committed bool) {
+func (r *run) claimer(name string) func(ctx context.Context) (c *claim, committed bool) {
+	lane := r.lanes[name]
 	var from int64       // where to look: nothing that is due was left before it
 	var looked time.Time // at the lane's beginning
 	return func(ctx context.Context) (*claim, bool) {
@@ -187,17 +188,17 @@ func (r *run) claimer(name string, lane Lane) func(ctx context.Context) (c *clai
 				}
 				return c, err == nil
 			}
-			r.idle(ctx, lane, err)
+			r.idle(ctx, lane.Poll, err)
 		}
 		return nil, false
 	}
 }
 
 // idle waits after a claim that failed or found nothing.
-func (r *run) idle(ctx context.Context, lane Lane, err error) {
+func (r *run) idle(ctx context.Context, poll time.Duration, err error) {
 	switch {
 	case errors.Is(err, errNothing), errors.Is(err, errClosed):
-		sleep(ctx, min(lane.Poll, errorPause), nil)
+		sleep(ctx, min(poll, errorPause), nil)
 	case errors.Is(err, errPaused):
 		sleep(ctx, pausedPoll, nil)
 	case errors.Is(err, errMoved):

@@ -18,8 +18,8 @@ const (
 	Abandoned State = "abandoned" // by [Outbox.Resolve]
 )
 
-// The states of a package, as smslink_package has them. The view smslink_outbox, which the
-// migrations make, joins them and the results to the states of messages.
+// The states of a package, as smslink_package and the text of statements have them. The view
+// smslink_outbox, which the migrations make, joins them and the results to the states of messages.
 const (
 	stateSending  = 1
 	stateAccepted = 2

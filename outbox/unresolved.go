@@ -308,14 +308,17 @@ func (o *Outbox) recordFound(
 // decided are the statuses that say what happened to a message. Any other leaves it in doubt.
 const decided = "(1, 2, 3, 4, 5)"
 
+// isUndecided is a condition for the messages of a package, a parameter that is given twice, without
+// a decided status.
+const isUndecided = `package = ?
+		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN ` + decided + `)`
+
 // undecidedOf returns the ids of the messages of a package without a decided status.
 func (o *Outbox) undecidedOf(ctx context.Context, tx *sql.Tx, packageID int64) ([]int64, error) {
 	return column[int64](ctx, o, tx, `
 		SELECT id
 		FROM smslink_message
-		WHERE package = ?
-		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN `+decided+`)`,
-		packageID, packageID)
+		WHERE `+isUndecided, packageID, packageID)
 }
 
 // setUndecided updates the messages of a package without a decided status.
@@ -323,9 +326,7 @@ func (o *Outbox) setUndecided(ctx context.Context, tx *sql.Tx, packageID int64, 
 	_, err := o.exec(ctx, tx, `
 		UPDATE smslink_message
 		SET `+set+`
-		WHERE package = ?
-		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN `+decided+`)`,
-		packageID, packageID)
+		WHERE `+isUndecided, packageID, packageID)
 	return err
 }
 

@@ -67,12 +67,13 @@ func optedOut(k *kit) {
 	require.Equal(k, outbox.OptedOut, k.record("later").State, "queued again by OptIn")
 }
 
-// hours are those around a time that lies so far from now, for an hour before and after it.
-func hours(from time.Duration) outbox.Hours {
+// hours returns the hours from one hour before to one hour after the time of day that is offset from
+// now.
+func hours(offset time.Duration) outbox.Hours {
 	const day = 24 * time.Hour
 	now := time.Now().UTC()
 	wall := time.Duration(now.Hour())*time.Hour + time.Duration(now.Minute())*time.Minute
-	return outbox.Hours{From: (wall + from - time.Hour + day) % day, To: (wall + from + time.Hour) % day}
+	return outbox.Hours{From: (wall + offset - time.Hour + day) % day, To: (wall + offset + time.Hour) % day}
 }
 
 func closed(k *kit) {

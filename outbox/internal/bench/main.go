@@ -46,9 +46,9 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	fmt.Printf("Measured on %s by `go run ./outbox/internal/bench`: PostgreSQL 15 with `fsync` on, %s, %d cores, "+
+	fmt.Printf("Measured on %s by `go run ./outbox/internal/bench`: PostgreSQL %s with `fsync` on, %s, %d cores, "+
 		"medians of %d runs, least and most in brackets.\n\n",
-		time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), *runs)
+		time.Now().UTC().Format(time.DateOnly), measured.server, runtime.Version(), runtime.NumCPU(), *runs)
 	measured.print()
 }
 
@@ -59,22 +59,25 @@ type figure struct {
 	values     []float64
 }
 
-type figures []*figure
+type figures struct {
+	server string // its version
+	rows   []*figure
+}
 
 // add notes a run's value of a figure.
 func (f *figures) add(what, unit string, target, value float64) {
-	for _, known := range *f {
+	for _, known := range f.rows {
 		if known.what == what {
 			known.values = append(known.values, value)
 			return
 		}
 	}
-	*f = append(*f, &figure{what, unit, target, []float64{value}})
+	f.rows = append(f.rows, &figure{what, unit, target, []float64{value}})
 }
 
 func (f *figures) print() {
 	fmt.Print("| | measured | target | met |\n|---|---|---|---|\n")
-	for _, row := range *f {
+	for _, row := range f.rows {
 		sorted := slices.Sorted(slices.Values(row.values))
 		digits := 0
 		if row.unit == "" {
@@ -109,6 +112,9 @@ func measure(ctx context.Context, measured *figures) error {
 	}
 	defer func() { _ = db.Close() }()
 	db.SetMaxIdleConns(32)
+	if err := db.QueryRowContext(ctx, "SHOW server_version").Scan(&measured.server); err != nil {
+		return err
+	}
 	b := &bench{figures: measured, db: db, gateway: smslinktest.NewGateway(nil)}
 	defer b.gateway.Close()
 	open := func(bulk outbox.Lane) (*outbox.Outbox, error) {

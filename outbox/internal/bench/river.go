@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -68,29 +69,21 @@ func (b *bench) river(ctx context.Context, dsn string) error {
 		for i := range jobs {
 			jobs[i].Args = job{fmt.Sprintf("07%08d", first+i), text(first + i)}
 		}
-		tx, err := pool.Begin(ctx)
+		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			_, err := client.InsertManyTx(ctx, tx, jobs)
+			return err
+		})
 		if err != nil {
-			return err
-		}
-		if _, err := client.InsertManyTx(ctx, tx, jobs); err != nil {
-			return err
-		}
-		if err := tx.Commit(ctx); err != nil {
 			return err
 		}
 	}
 	rate := float64(*batched) / time.Since(start).Seconds()
 	b.add("enqueue by thousands ÷ River's `InsertManyTx`", "", 0, b.batchRate/rate)
 	rate, err = single(func(i int) error {
-		tx, err := pool.Begin(ctx)
-		if err != nil {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			_, err := client.InsertTx(ctx, tx, job{fmt.Sprintf("07%08d", i), text(i)}, nil)
 			return err
-		}
-		if _, err := client.InsertTx(ctx, tx, job{fmt.Sprintf("07%08d", i), text(i)}, nil); err != nil {
-			_ = tx.Rollback(ctx)
-			return err
-		}
-		return tx.Commit(ctx)
+		})
 	})
 	if err != nil {
 		return err

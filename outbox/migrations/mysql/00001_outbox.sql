@@ -1,6 +1,6 @@
 -- +goose Up
--- Times are microseconds since 1970 of the database's clock. MySQL commits each statement by itself:
--- all of them can be repeated.
+-- Times are microseconds since 1970 of the database's clock. MySQL commits each statement on its
+-- own, so each can be repeated.
 CREATE TABLE IF NOT EXISTS smslink_message (
   id          bigint AUTO_INCREMENT PRIMARY KEY, -- the local message id
   message_key varchar(100) NOT NULL UNIQUE,
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS smslink_package (
   digest      char(32),            -- MD5 of the plain form; NULL once erased
   began       bigint NOT NULL,
   deadline    bigint NOT NULL,
-  ended       bigint,          -- when its worker or a person said what became of it
+  ended       bigint,          -- when its worker or a person recorded how it ended
   erased      bigint NOT NULL DEFAULT 0,
   remote      varchar(128),            -- the gateway's id of the package
   note        text,            -- why it was not accepted

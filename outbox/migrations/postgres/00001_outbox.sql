@@ -30,7 +30,7 @@ CREATE TABLE smslink_package (
   digest      text,            -- MD5 of the plain form; NULL once erased
   began       bigint NOT NULL,
   deadline    bigint NOT NULL,
-  ended       bigint,          -- when its worker or a person said what became of it
+  ended       bigint,          -- when its worker or a person recorded how it ended
   erased      bigint NOT NULL DEFAULT 0,
   remote      text,            -- the gateway's id of the package
   note        text,            -- why it was not accepted

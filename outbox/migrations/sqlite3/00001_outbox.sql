@@ -30,7 +30,7 @@ CREATE TABLE smslink_package (
   digest      TEXT,            -- MD5 of the plain form; NULL once erased
   began       INTEGER NOT NULL,
   deadline    INTEGER NOT NULL,
-  ended       INTEGER,          -- when its worker or a person said what became of it
+  ended       INTEGER,          -- when its worker or a person recorded how it ended
   erased      INTEGER NOT NULL DEFAULT 0,
   remote      TEXT,            -- the gateway's id of the package
   note        TEXT,            -- why it was not accepted

@@ -1,7 +1,7 @@
 -- +goose Up
 -- The states get the words that the rest of the SDK has. In smslink_package, state 4 is "rejected".
--- What a person resolved as sent counts as accepted. An accepted package of whose messages some are
--- in doubt is itself in doubt, and waits for a person.
+-- What a person resolved as sent counts as accepted. An accepted package is itself in doubt, and
+-- waits for a person, if some of its messages are.
 ALTER TABLE smslink_package ADD COLUMN in_doubt INTEGER; -- the number of its messages in doubt, if not all are
 
 UPDATE smslink_result

@@ -36,16 +36,17 @@ func MariaDB(options ...string) (*Server, error) {
 	}, options...)
 	if err := s.once(install, "--no-defaults", "--datadir="+s.data(),
 		"--auth-root-authentication-method=normal", "--skip-name-resolve"); err != nil {
-		return nil, err
+		return s.orStop(err)
 	}
-	return s, firstError(s.Start, func() error {
-		db, err := s.Open()
-		if err != nil {
-			return err
-		}
-		defer func() { _ = db.Close() }()
-		_, err = db.ExecContext(context.Background(), "CREATE DATABASE outbox") // "test" is everybody's
-		s.DSN = strings.Replace(s.DSN, "/?", "/outbox?", 1)
-		return err
-	})
+	if err := s.Start(); err != nil {
+		return s.orStop(err)
+	}
+	db, err := s.Open()
+	if err != nil {
+		return s.orStop(err)
+	}
+	defer func() { _ = db.Close() }()
+	_, err = db.ExecContext(context.Background(), "CREATE DATABASE outbox") // everyone may use "test"
+	s.DSN = strings.Replace(s.DSN, "/?", "/outbox?", 1)
+	return s.orStop(err)
 }

@@ -21,9 +21,9 @@ func Postgres(settings ...string) (*Server, error) {
 		return nil, err
 	}
 	if err := s.once(initdb, "-D", s.data(), "-U", "smslink", "-A", "trust", "-E", "UTF8", "--no-sync"); err != nil {
-		return nil, err
+		return s.orStop(err)
 	}
-	return s, s.Start()
+	return s.orStop(s.Start())
 }
 
 func postgres(settings ...string) (*Server, error) {
@@ -46,8 +46,6 @@ func postgres(settings ...string) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
-
 // Standby starts an asynchronous standby of a PostgreSQL server.
 func (s *Server) Standby() (*Server, error) {
 	backup, err := find("pg_basebackup")
@@ -60,9 +58,9 @@ func (s *Server) Standby() (*Server, error) {
 	}
 	if err := standby.once(backup, "-h", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-U", "smslink",
 		"-D", standby.data(), "-R", "-c", "fast"); err != nil {
-		return nil, err
+		return standby.orStop(err)
 	}
-	return standby, standby.Start()
+	return standby.orStop(standby.Start())
 }
 
 // Promote makes a standby the primary.
@@ -102,14 +100,8 @@ default_pool_size=20
 max_client_conn=500
 server_login_retry=0.2
 `, s.Port, b.Port)
-	return b, firstError(func() error { return os.WriteFile(config, settings, 0o644) }, b.Start)
-}
-
-func firstError(steps ...func() error) error {
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := os.WriteFile(config, settings, 0o644); err != nil {
+		return b.orStop(err)
 	}
-	return nil
+	return b.orStop(b.Start())
 }

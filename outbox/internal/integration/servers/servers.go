@@ -64,6 +64,8 @@ func newServer(driver string, crash syscall.Signal, users ...string) (*Server, e
 	return nil, errors.New("servers: there is no unprivileged user")
 }
 
+func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
+
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -145,6 +147,15 @@ func (s *Server) Stop() {
 		_ = s.Crash()
 	}
 	_ = os.RemoveAll(s.Dir)
+}
+
+// orStop returns the server, or stops it if it could not be started.
+func (s *Server) orStop(err error) (*Server, error) {
+	if err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
 }
 
 // Through returns the DSN for a proxy of the server.
