@@ -397,8 +397,12 @@ func (s *numberSet) add(number uint64) bool {
 	return isNew
 }
 
-// Commit records the rows in the journal, before the first of them is sent.
+// Commit records the rows in the journal, before the first of them is sent. It is an error if there
+// was no journal at Compare, and another send has used this one since.
 func (p *Plan) Commit(j *Journal) error {
+	if p.journal == nil && len(j.Runs()) > 0 {
+		return fmt.Errorf("another send has begun %s since the rows were checked; run the same command again", j.dir)
+	}
 	if len(p.forget) > 0 {
 		if err := j.Forget(p.forget); err != nil {
 			return err

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// Two sends with the same new journal are started together. While the first one asks for the
+// balance, the second one makes the journal and sends. The first one then sends nothing: it has not
+// compared its rows with that journal.
+func TestSend_journalThatAnotherSendBegan(t *testing.T) {
+	for name, rows := range map[string]string{
+		"of another campaign":   "id,to,text\n2,0712345672,doi\n3,0712345673,trei\n",
+		"of the same campaign":  "to,text\n0712345670,zero\n0712345671,unu\n0712345672,doi\n",
+		"with the very same":    "to,text\n0712345671,unu\n0712345672,doi\n",
+		"which has other texts": "to,text\n0712345671,altul\n0712345672,altul\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			folder := t.TempDir()
+			journal, first, second := filepath.Join(folder, "june"), filepath.Join(folder, "first.csv"), filepath.Join(folder, "second.csv")
+			require.NoError(t, os.WriteFile(first, []byte(rows), 0o600))
+			require.NoError(t, os.WriteFile(second, []byte("to,text\n0712345671,unu\n0712345672,doi\n"), 0o600))
+			var server *httptest.Server
+			send := func(file string) ran {
+				return smslinkIn(accountOf(gateway), "", "send", "--endpoint", server.URL+smslinktest.BulkPath, "--journal", journal, file)
+			}
+			var asked atomic.Bool
+			server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "index.php") && asked.CompareAndSwap(false, true) {
+					got := send(second)
+					assert.Equal(t, cli.ExitAccepted, got.code, got.err)
+				}
+				gateway.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			got := send(first)
+			require.Equal(t, cli.ExitNotSent, got.code)
+			require.Contains(t, got.err, "--journal: another send has begun "+journal+" since the rows were checked; run the same command again; nothing was sent\n")
+			require.Len(t, gateway.Messages(), 2)
+		})
+	}
+}
