@@ -149,7 +149,8 @@ func (c *Campaign) Rereadable() bool {
 	return true
 }
 
-// RowIDs reports whether a file that was read has no id column, so that its line numbers are the ids.
+// RowIDs reports whether a file that was read has no id column, so that its line numbers are the
+// ids.
 func (c *Campaign) RowIDs() bool { return c.rowIDs }
 
 // begin is called with the columns of a file that is about to be read.
