@@ -137,7 +137,7 @@ func (s *Survey) Warnings() (lines []string) {
 	return lines
 }
 
-// shorten returns the first elements of a list, at most longest, and how many more of all there are.
+// shorten returns at most longest elements of a list, and how many more of all there are.
 func shorten(list []string, longest, all int) []string {
 	if len(list) > longest {
 		list = append(slices.Clip(list[:longest]), fmt.Sprintf("and %d more", all-longest))

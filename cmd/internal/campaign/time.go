@@ -70,8 +70,8 @@ var (
 	ambiguous = regexp.MustCompile(`^[0-9]{1,2}([-/][0-9]{1,2}[-/][0-9]{2,4}|\.[0-9]{1,2}\.[0-9]{2})\b`)
 )
 
-// parseSeconds parses Unix seconds. It refuses numbers with fewer digits than fewestSeconds, since a
-// spreadsheet or a person writes them for dates.
+// parseSeconds parses Unix seconds. It refuses numbers with fewer digits than fewestSeconds, since
+// a spreadsheet or a person writes them for dates.
 func parseSeconds(s string) (time.Time, *Refusal) {
 	digits := len(strings.TrimLeft(s, "+-"))
 	isWhole := !strings.ContainsAny(s, ".,eE")

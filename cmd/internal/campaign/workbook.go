@@ -15,8 +15,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/xlsx"
 )
 
-// workbook holds the rows of a sheet. They are read once and kept, since unpacking them takes longer
-// than everything else.
+// workbook holds the rows of a sheet. They are read once and kept, since unpacking them takes
+// longer than everything else.
 type workbook struct {
 	columns *Columns
 	blocks  [][]record // of rowsInBlock each, so that no record is moved as more are added

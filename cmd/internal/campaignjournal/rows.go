@@ -156,8 +156,8 @@ func (f *rowFile) of(id int64) (digest, bool) {
 	return f.recorded[at].digest, true
 }
 
-// add cuts off broken records, and writes rows to the disk before it returns. After an error none is
-// added.
+// add cuts off broken records, and writes rows to the disk before it returns. After an error none
+// is added.
 func (f *rowFile) add(rows []recorded) error {
 	if err := f.file.Truncate(f.size); err != nil || len(rows) == 0 {
 		return err

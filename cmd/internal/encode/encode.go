@@ -152,8 +152,8 @@ func visible(line string) string {
 }
 
 // maskedLines masks the numbers and texts of a plain form. It keeps the lengths of texts in
-// characters, the signs and the escapes. A line without the wire's five fields, such as the only one
-// of an empty package, is masked as a whole.
+// characters, the signs and the escapes. A line without the wire's five fields, such as the only
+// one of an empty package, is masked as a whole.
 func maskedLines(plain string) string {
 	lines := strings.Split(plain, "\r\n")
 	for i, line := range lines {

@@ -16,8 +16,8 @@ type exclusionList struct {
 }
 
 // readExclusions reads files with a column of receivers. It is an error if a receiver is invalid,
-// since that person may have opted out. It is an error if a file has no receivers, unless allowEmpty
-// is set.
+// since that person may have opted out. It is an error if a file has no receivers, unless
+// allowEmpty is set.
 func readExclusions(ctx context.Context, names []string, allowEmpty bool) (*exclusionList, error) {
 	if len(names) == 0 {
 		return nil, nil

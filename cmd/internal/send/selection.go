@@ -23,9 +23,9 @@ type selection struct {
 
 const repeatsNumber = "an earlier row has its number"
 
-// screen sets row.Bad if the row may not be sent now, and returns why the row is left out, or "". It
-// clears row.Bad if only the row's time is wrong and an earlier run has sent the row. A row of a pipe
-// stays bad.
+// screen sets row.Bad if the row may not be sent now, and returns why the row is left out, or "".
+// It clears row.Bad if only the row's time is wrong and an earlier run has sent the row. A row of a
+// pipe stays bad.
 func (s *selection) screen(ctx context.Context, row *campaign.Row) (why string) {
 	refusal := s.clock.refuse(row)
 	if (row.Bad != nil || refusal != nil) && s.plan.WasSent(ctx, row) {
@@ -45,8 +45,8 @@ func (s *selection) screen(ctx context.Context, row *campaign.Row) (why string) 
 }
 
 // choose gives a row the id under which it is sent, and returns why it is left out, or "". It is an
-// error if the row's file has grown, or if the row of a pipe exceeds --max-sms or is not the one that
-// the journal has recorded.
+// error if the row's file has grown, or if the row of a pipe exceeds --max-sms or is not the one
+// that the journal has recorded.
 func (s *selection) choose(ctx context.Context, row *campaign.Row) (why string, err error) {
 	if why = s.screen(ctx, row); why != "" || row.Bad != nil {
 		return why, nil //nolint:nilerr // a bad row is counted by the caller
