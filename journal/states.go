@@ -37,9 +37,9 @@ func (r *Run) count(change *record) {
 
 // Resolution is what a person found out about messages in doubt; see [File.Resolve].
 type Resolution struct {
-	Time          time.Time
-	By, Reason    string
-	Sent, NotSent []int64 // ids
+	Time                  time.Time
+	By, Reason            string
+	Sent, Failed, NotSent []int64 // ids
 }
 
 // states are the contents of the records. An id is in doubt, has a result, or is new.
@@ -109,9 +109,15 @@ func (s *states) apply(r *record) {
 		delete(s.failed, id)
 	}
 	if r.by != "" {
-		s.resolutions = append(s.resolutions, Resolution{
-			Time: r.at, By: r.by, Reason: r.reason, Sent: slices.Clone(r.result), NotSent: slices.Clone(r.notSent),
-		})
+		resolution := Resolution{Time: r.at, By: r.by, Reason: r.reason, NotSent: slices.Clone(r.notSent)}
+		for i, id := range r.result {
+			if r.status[i] == smslink.StatusSuccess {
+				resolution.Sent = append(resolution.Sent, id)
+			} else {
+				resolution.Failed = append(resolution.Failed, id)
+			}
+		}
+		s.resolutions = append(s.resolutions, resolution)
 	} else if len(r.intend)+len(r.result)+len(r.notSent) > 0 {
 		s.runs[len(s.runs)-1].count(r) // there is a run, since the ids were intended
 	}

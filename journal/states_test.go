@@ -39,6 +39,20 @@ func TestFile_resolvedDoubtSaysWhoAndWhy(t *testing.T) {
 	require.NoError(t, j.Intend(background, []int64{5}))
 }
 
+func TestFile_resolutionTellsSentFromFailed(t *testing.T) {
+	path := filled(t) // 4 and 5 are in doubt
+	j := open(t, path)
+	require.NoError(t, j.Resolve([]smslink.Result{{ID: 4, Status: smslink.StatusSenderFailed}, {ID: 5}}, nil, "Ana", "a report"))
+	for range 2 {
+		got := j.Resolutions()[0]
+		require.Equal(t, []int64{5}, got.Sent)
+		require.Equal(t, []int64{4}, got.Failed)
+		require.Empty(t, got.NotSent)
+		require.NoError(t, j.Close())
+		j = open(t, path)
+	}
+}
+
 func TestFile_refusesResolutionsThatSayTooLittleOrTooMuch(t *testing.T) {
 	path := filled(t)
 	before, err := os.ReadFile(path)

@@ -218,6 +218,15 @@ func (j *Journal) sentRows(ctx context.Context) (map[digest][]int64, error) {
 	return sent, err
 }
 
+// EachRemoteID calls use with each remote id that is recorded, and the id of its message.
+func (j *Journal) EachRemoteID(ctx context.Context, use func(id int64, remoteID string)) error {
+	return j.each(ctx, func(r recorded, result smslink.Result, _ bool) {
+		if result.RemoteID != "" {
+			use(r.id, result.RemoteID)
+		}
+	})
+}
+
 // each calls use for every recorded row. known reports whether it was sent and has a result.
 func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.Result, known bool)) error {
 	const batch = 10_000

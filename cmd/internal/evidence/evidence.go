@@ -3,6 +3,7 @@ package evidence
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
@@ -27,6 +29,14 @@ type Options struct {
 	// several files.
 	EachRow func(use func(*campaign.Row)) error
 
+	// Since is when each message came into doubt. In a file of smslink, an answer of the gateway that
+	// is older, or has no time, is not the answer to that upload. The account's report needs no Since.
+	Since map[int64]time.Time
+
+	// EachRemoteID calls use with each remote id that the journal has, and the id of its message. It
+	// is not needed for the account's report.
+	EachRemoteID func(use func(id int64, remoteID string)) error
+
 	// Renumbered means that the journal has rows under other ids than their own, so that an id in a
 	// report may be either.
 	Renumbered bool
@@ -41,11 +51,27 @@ type Options struct {
 // Found is what a report says about messages in doubt.
 type Found struct {
 	Results []smslink.Result // of messages that were accepted or failed
-	Unclear []int64          // the report may mean another message
-	Why     string           // why they are unclear
+	Unclear []Unclear        // the report may mean other messages, or other uploads of these
 	Absent  []int64          // not in the report
 	Broken  int              // rows of the report that can't be read, and may be about any message
 }
+
+// Unclear are messages that a report has, and about whose upload it says nothing certain.
+type Unclear struct {
+	Why string // the end of a sentence: the message is in the report, but …
+	IDs []int64
+}
+
+// The reasons why messages are unclear.
+const (
+	notAsOften    = "not as often as in the FILEs, so that it is unclear which they are"
+	anotherRow    = "with another receiver, or with an id that has changed, so that it is unclear which they are"
+	anothersID    = "with the remote id of another message"
+	olderAnswer   = "with an answer from before the upload, or without the answer's time"
+	noAnswer      = "without an answer of the gateway"
+	rehearsed     = "of a run in test mode or in the sandbox"
+	shortOfCredit = "as failed for want of credit, and may have been sent since"
+)
 
 // Find looks for the ids in a report: the lines that smslink reports has written, the results file
 // of a send, or the account's own report as CSV or a workbook. The last has no ids: Find looks for
@@ -56,17 +82,14 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 		return nil, err
 	}
 	found := &Found{}
-	var results map[int64]smslink.Result
-	var unclear map[int64]bool
+	var entries map[int64]entry
 	isReports, isResults := strings.HasPrefix(first, "{"), outcome.IsHeader(first)
 	switch {
 	case !isReports && !isResults:
-		found.Why = "not as often as in the FILEs"
-		results, unclear, found.Broken, err = accountReport(ctx, report, ids, opts)
+		entries, found.Broken, err = accountReport(ctx, report, ids, opts)
 	case opts.AccountOnly:
 		err = errors.New("it is not the account's report; it is about rows of files, which an outbox does not keep")
 	default:
-		found.Why = "with another receiver, or with an id that has changed"
 		rows := rowsByFile{}
 		if isReports {
 			err = rows.readReports(report)
@@ -74,24 +97,36 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 			found.Broken, err = rows.readResults(report)
 		}
 		if err == nil {
-			results, unclear, err = rows.of(opts)
+			entries, err = rows.of(opts)
+		}
+		if err == nil {
+			err = compareRemoteIDs(entries, isResults, opts)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", report, err)
 	}
 	for _, id := range ids {
-		result, ok := results[id]
-		switch {
-		case unclear[id]:
-			found.Unclear = append(found.Unclear, id)
-		case ok:
-			found.Results = append(found.Results, result)
-		default:
+		switch e, ok := entries[id]; {
+		case !ok:
 			found.Absent = append(found.Absent, id)
+		case e.why != "":
+			found.addUnclear(e.why, id)
+		default:
+			e.result.ID = id
+			found.Results = append(found.Results, e.result)
 		}
 	}
 	return found, nil
+}
+
+func (f *Found) addUnclear(why string, id int64) {
+	i := slices.IndexFunc(f.Unclear, func(u Unclear) bool { return u.Why == why })
+	if i < 0 {
+		i = len(f.Unclear)
+		f.Unclear = append(f.Unclear, Unclear{Why: why})
+	}
+	f.Unclear[i].IDs = append(f.Unclear[i].IDs, id)
 }
 
 // firstLine returns the first line of a report, which a pipe can't be, since it is read again.
@@ -104,23 +139,28 @@ func firstLine(name string) (string, error) {
 	return safefile.Line(f, 64<<10)
 }
 
-// rowsByFile are the rows of a report, by the name of their file and their id in it. A file with no
-// row that says anything has an entry, too.
+// rowsByFile are the rows of a report, by the name of their file and their id in it.
 type rowsByFile map[string]map[int64]entry
 
-// entry is what a report says about a row.
+// entry is what a report says about a message.
 type entry struct {
-	to     string // the receiver as the file had it; empty in the lines of smslink reports
-	result smslink.Result
+	to       string // the receiver as the file had it; empty in the lines of smslink reports
+	result   smslink.Result
+	answered time.Time // zero if the report does not say
+	why      string    // why the message is unclear, or ""
 }
 
-// in returns the rows of a file.
-func (r rowsByFile) in(file string) map[int64]entry {
+// add adds a row. If a report has a row several times, as that of a file which is sent each month,
+// the last answer counts.
+func (r rowsByFile) add(file, rowID string, e entry) {
 	file = filepath.Base(file)
 	if r[file] == nil {
 		r[file] = map[int64]entry{}
 	}
-	return r[file]
+	id := idOf(rowID)
+	if before, ok := r[file][id]; !ok || !e.answered.Before(before.answered) {
+		r[file][id] = e
+	}
 }
 
 // idOf returns the id of a row, and 0 for a bad row.
@@ -129,25 +169,31 @@ func idOf(field string) int64 {
 	return id
 }
 
-// of returns the results of the campaign's rows, by the journal's ids. Without the campaign's
-// files, the report may name only one, and the ids in it are the journal's.
-func (r rowsByFile) of(opts Options) (results map[int64]smslink.Result, unclear map[int64]bool, err error) {
-	results, unclear = map[int64]smslink.Result{}, map[int64]bool{}
+// of returns the entries of the campaign's rows, by the journal's ids. Without the campaign's files,
+// the report may name only one, and the ids in it are the journal's.
+func (r rowsByFile) of(opts Options) (map[int64]entry, error) {
+	entries := map[int64]entry{}
+	add := func(id int64, e entry) {
+		if e.why == "" && e.answered.Before(opts.Since[id]) {
+			e.why = olderAnswer
+		}
+		entries[id] = e
+	}
 	switch {
 	case len(r) == 0:
-		return nil, nil, errors.New("it names no row of a file")
+		return nil, errors.New("it names no row of a file")
 	case opts.EachRow == nil && len(r) > 1:
-		return nil, nil, errors.New("it names several files; name the campaign's FILEs, too")
+		return nil, errors.New("it names several files; name the campaign's FILEs, too")
 	case opts.EachRow == nil:
 		for _, rows := range r {
-			for id, entry := range rows {
-				results[id] = entry.result
+			for id, e := range rows {
+				add(id, e)
 			}
 		}
-		return results, nil, nil
+		return entries, nil
 	}
 	isNamed := false
-	err = opts.EachRow(func(row *campaign.Row) {
+	err := opts.EachRow(func(row *campaign.Row) {
 		rows, ok := r[filepath.Base(row.File)]
 		isNamed = isNamed || ok
 		id, own := row.Message.ID, idOf(row.ID)
@@ -155,18 +201,45 @@ func (r rowsByFile) of(opts Options) (results map[int64]smslink.Result, unclear 
 		_, hasOwn := rows[own]
 		switch {
 		case opts.Renumbered && own != id: // the report may be from before the row got another id, or from after it
-			unclear[id] = ok || hasOwn
+			if ok || hasOwn {
+				add(id, entry{why: anotherRow})
+			}
 		case ok && found.to != "" && receiver(found.to) != receiver(row.Message.To):
-			unclear[id] = true
+			add(id, entry{why: anotherRow})
 		case ok:
-			results[id] = found.result
+			add(id, found)
 		}
 	})
 	if err == nil && !isNamed {
 		err = fmt.Errorf("it is about %s, and none of the FILEs has that name",
 			strings.Join(slices.Sorted(maps.Keys(r)), ", "))
 	}
-	return results, unclear, err
+	return entries, err
+}
+
+// compareRemoteIDs marks the entries whose remote id the journal has under another id. A results
+// file is of one run, so it is an error if the journal has another remote id for one of its messages.
+func compareRemoteIDs(entries map[int64]entry, isResults bool, opts Options) error {
+	ids := map[string][]int64{} // by remote id
+	for id, e := range entries {
+		if e.why == "" && e.result.RemoteID != "" {
+			ids[e.result.RemoteID] = append(ids[e.result.RemoteID], id)
+		}
+	}
+	var contradiction error
+	err := opts.EachRemoteID(func(id int64, remoteID string) {
+		for _, other := range ids[remoteID] {
+			if other != id {
+				entries[other] = entry{why: anothersID}
+			}
+		}
+		e := entries[id]
+		isAccepted := e.why == "" && e.result.Status == smslink.StatusSuccess && e.result.RemoteID != ""
+		if isResults && !opts.Renumbered && isAccepted && e.result.RemoteID != remoteID {
+			contradiction = fmt.Errorf("it is about another campaign: message %d has another remote id in the journal", id)
+		}
+	})
+	return cmp.Or(err, contradiction)
 }
 
 // readReports reads what smslink reports has written. A message that has a delivery report was
@@ -176,17 +249,17 @@ func (r rowsByFile) readReports(name string) error {
 		var line struct {
 			RemoteID string `json:"remote_id"`
 			Row      *struct {
-				File string `json:"file"`
-				ID   string `json:"id"`
+				File string    `json:"file"`
+				ID   string    `json:"id"`
+				Time time.Time `json:"time"`
 			} `json:"row"`
 		}
 		if json.Unmarshal(text, &line) != nil || line.RemoteID == "" {
 			return fmt.Errorf("report %d is not as smslink reports writes them", n)
 		}
 		if line.Row != nil {
-			id := idOf(line.Row.ID)
-			result := smslink.Result{ID: id, Status: smslink.StatusSuccess, RemoteID: line.RemoteID}
-			r.in(line.Row.File)[id] = entry{result: result}
+			result := smslink.Result{Status: smslink.StatusSuccess, RemoteID: line.RemoteID}
+			r.add(line.Row.File, line.Row.ID, entry{result: result, answered: line.Row.Time})
 		}
 		return nil
 	})
@@ -198,8 +271,7 @@ func (r rowsByFile) readReports(name string) error {
 
 // readResults reads a results file, and returns how many of its lines are broken. The last line of
 // a run that was killed may be. The file has more than the journal if the journal could not be
-// written, for example because its disk was full. Rows of a run in test mode say nothing. Nor do
-// rows for which the credit did not suffice: a later run may have sent them.
+// written, for example because its disk was full.
 func (r rowsByFile) readResults(name string) (broken int, err error) {
 	parser := outcome.Lines{}
 	err = eachLine(name, func(n int, text []byte) error {
@@ -211,11 +283,19 @@ func (r rowsByFile) readResults(name string) (broken int, err error) {
 			broken++
 			return nil
 		}
-		rows, id := r.in(row.File), idOf(row.ID)
-		if row.Status.Outcome() != smslink.OutcomeInDoubt && row.Status != smslink.StatusInsufficientCredit &&
-			!row.Rehearsed() {
-			rows[id] = entry{row.To, smslink.Result{ID: id, Status: row.Status, RemoteID: row.RemoteID}}
+		e := entry{
+			to: row.To, answered: row.Answered,
+			result: smslink.Result{Status: row.Status, RemoteID: row.RemoteID},
 		}
+		switch {
+		case row.Rehearsed():
+			e.why = rehearsed
+		case row.Status == smslink.StatusInsufficientCredit:
+			e.why = shortOfCredit
+		case row.Status.Outcome() == smslink.OutcomeInDoubt:
+			e.why = noAnswer
+		}
+		r.add(row.File, row.ID, e)
 		return nil
 	})
 	return broken, err
@@ -270,16 +350,16 @@ func receiver(number string) string {
 // as many with its receiver and text as the campaign. If it has fewer or more, it is unclear which
 // ones they are. broken is the number of rows that can't be read.
 func accountReport(ctx context.Context, name string, ids []int64, opts Options) (
-	results map[int64]smslink.Result, unclear map[int64]bool, broken int, err error,
+	entries map[int64]entry, broken int, err error,
 ) {
 	if opts.EachRow == nil {
-		return nil, nil, 0, errors.New("the account's report has no ids; name the campaign's FILEs, too, " +
+		return nil, 0, errors.New("the account's report has no ids; name the campaign's FILEs, too, " +
 			"so that receivers and texts can be compared")
 	}
 	settings := campaign.Options{Columns: opts.Columns, TextsOnly: true, RestoreZeros: true}
 	report, err := campaign.Open([]string{name}, settings)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	defer report.Close()
 	reported, inCampaign, messageOf := map[SMS]int{}, map[SMS]int{}, map[int64]SMS{}
@@ -291,7 +371,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 		reported[SMSOf(&r.Message)]++ // even if it is bad: the report may write a number as no campaign may
 	})
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	doubtful := map[int64]bool{}
 	for _, id := range ids {
@@ -308,15 +388,15 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 		}
 	})
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
-	results, unclear = map[int64]smslink.Result{}, map[int64]bool{}
+	entries = map[int64]entry{}
 	for id, message := range messageOf {
 		if reported[message] == inCampaign[message] {
-			results[id] = smslink.Result{ID: id, Status: smslink.StatusSuccess}
+			entries[id] = entry{result: smslink.Result{Status: smslink.StatusSuccess}}
 		} else {
-			unclear[id] = true
+			entries[id] = entry{why: notAsOften}
 		}
 	}
-	return results, unclear, broken, nil
+	return entries, broken, nil
 }

@@ -109,14 +109,13 @@ func state(j *campaignjournal.Journal) string {
 // local returns a time as a person at this machine reads it.
 func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
 
-// resolved says how many messages were resolved as sent, and as not sent.
-func resolved(sent, notSent int) string {
+// resolved says how many messages were resolved, and as what.
+func resolved(sent, failed, notSent int) string {
 	var text []string
-	if sent > 0 {
-		text = append(text, fmt.Sprintf("%d as sent", sent))
-	}
-	if notSent > 0 {
-		text = append(text, fmt.Sprintf("%d as not sent", notSent))
+	for i, n := range []int{sent, failed, notSent} {
+		if n > 0 {
+			text = append(text, fmt.Sprintf("%d as %s", n, [...]string{"sent", "failed", "not sent"}[i]))
+		}
 	}
 	return strings.Join(text, ", ")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,9 +42,11 @@ journal keeps your name and reason.
 --from-report FILE finds out which messages were sent. FILE is one of
   - the account's own report, as CSV or a workbook. A message was sent if its
     receiver and text are in the report as often as in the campaign's FILEs,
-    which you must name, too. Export only the time since the messages were sent;
+    which you must name, too. Export only the time since the messages are in
+    doubt, which journal show says;
   - the output of smslink reports, for the messages whose row it has;
   - the results file of a run whose journal could not be written.
+An answer of the gateway counts only if it came after the message was in doubt.
 Messages that are not in the report stay in doubt, since a report may come late.` + journalExitCodes,
 		Example: `  smslink journal resolve --from-report export.xlsx --by Ana june campaign.csv
   smslink journal resolve --not-sent --all --by Ana --reason "not in the account's report" june
@@ -130,11 +133,20 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 		if err := j.Resolve(found.Results, notSent, o.By, o.Reason); err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
 		}
-		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Results), len(notSent)))
+		failed := 0
+		for _, result := range found.Results {
+			if result.Status != smslink.StatusSuccess {
+				failed++
+			}
+		}
+		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Results)-failed, failed, len(notSent)))
 	}
-	if n := len(found.Unclear); n > 0 {
-		fmt.Fprintf(c.Out, "%s in the report, but %s, so that it is unclear which they are: %s\n",
-			campaign.Count(n, "message is", "messages are"), found.Why, idRangesOf(found.Unclear))
+	for _, unclear := range found.Unclear {
+		fmt.Fprintf(c.Out, "%s in the report, but %s: %s\n",
+			campaign.Count(len(unclear.IDs), "message is", "messages are"), unclear.Why, idRangesOf(unclear.IDs))
+	}
+	if len(found.Unclear) > 0 {
+		fmt.Fprintln(c.Out, "Look for them in the account, and resolve them with --sent or --not-sent, and --id.")
 	}
 	if n := found.Broken; n > 0 {
 		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "row"))
@@ -157,7 +169,8 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 func (o *resolveOptions) search(
 	ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string,
 ) (*evidence.Found, error) {
-	settings := evidence.Options{Columns: o.reportColumns, Renumbered: j.Renumbered()}
+	settings := evidence.Options{Columns: o.reportColumns, Renumbered: j.Renumbered(), Since: sinceOf(j)}
+	settings.EachRemoteID = func(use func(int64, string)) error { return j.EachRemoteID(ctx, use) }
 	if len(names) > 0 {
 		opened, err := o.Open(c, names, nil)
 		if err != nil {
@@ -173,4 +186,24 @@ func (o *resolveOptions) search(
 		o.Reason = "found in the report " + filepath.Base(o.report)
 	}
 	return evidence.Find(ctx, o.report, chosen, settings)
+}
+
+// sinceOf returns when each message came into doubt. The journal's times are whole seconds, and an
+// answer of the run before may be from the same second. So it returns the next second if another
+// run ended less than a minute before.
+func sinceOf(j *campaignjournal.Journal) map[int64]time.Time {
+	since, runs := map[int64]time.Time{}, j.Runs()
+	for _, doubt := range j.InDoubt() {
+		near := 0 // runs, with the one that has sent the message
+		for _, run := range runs {
+			if !run.Start.After(doubt.Since) && run.End.After(doubt.Since.Add(-time.Minute)) {
+				near++
+			}
+		}
+		since[doubt.ID] = doubt.Since
+		if near > 1 {
+			since[doubt.ID] = doubt.Since.Add(time.Second)
+		}
+	}
+	return since
 }

@@ -182,8 +182,8 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 	}
 	fmt.Fprintf(c.Out, "%d of %s found in the report and recorded as sent\n",
 		len(found.Results), campaign.Plural(len(messages), "message"))
-	if n := len(found.Unclear); n > 0 {
-		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", n)
+	for _, unclear := range found.Unclear {
+		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", len(unclear.IDs))
 	}
 	if n := found.Broken; n > 0 {
 		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "row"))

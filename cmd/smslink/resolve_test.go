@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// doubtful sends files with journals of its folder, so that messages come into doubt.
+type doubtful struct {
+	*testing.T
+	folder  string
+	gateway *smslinktest.Gateway
+	failing atomic.Bool // the gateway refuses each message's sender
+}
+
+func newDoubtful(t *testing.T) *doubtful {
+	d := &doubtful{T: t, folder: t.TempDir()}
+	d.gateway = newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(smslink.Message) smslink.Status {
+		if d.failing.Load() {
+			return smslink.StatusSenderFailed
+		}
+		return smslink.StatusSuccess
+	}}})
+	return d
+}
+
+func (d *doubtful) path(name string) string { return filepath.Join(d.folder, name) }
+
+// file writes a file, and returns its path.
+func (d *doubtful) file(name, text string) string {
+	require.NoError(d, os.WriteFile(d.path(name), []byte(text), 0o600))
+	return d.path(name)
+}
+
+// send sends a file with a journal, in one attempt. It requires the exit code.
+func (d *doubtful) send(code int, journal, file string, args ...string) {
+	d.Helper()
+	args = append([]string{
+		"send", "--endpoint", d.gateway.URL, "--attempts", "1", "--journal", d.path(journal), d.path(file),
+	}, args...)
+	got := smslinkIn(accountOf(d.gateway), "", args...)
+	require.Equal(d, code, got.code, got.out+got.err)
+}
+
+// resolve looks for what is in doubt in a report. It requires the exit code, and returns the output.
+func (d *doubtful) resolve(code int, report, journal string, files ...string) string {
+	d.Helper()
+	args := append([]string{"journal", "resolve", "--from-report", d.path(report), "--by", "Ana", d.path(journal)}, files...)
+	got := smslinkIn(nil, "", args...)
+	require.Equal(d, code, got.code, got.out+got.err)
+	return got.out + got.err
+}
+
+// accepted is the number of messages that the gateway has accepted.
+func (d *doubtful) accepted() (n int) {
+	for _, m := range d.gateway.Messages() {
+		if !m.Test && m.Status == smslink.StatusSuccess {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	june = "to,text\n0712345671,iunie\n0712345672,iunie\n"
+	july = "to,text\n0712345671,iulie\n0712345672,iulie\n"
+)
+
+// reportsOf returns what smslink reports writes about two rows that were answered at a time.
+func reportsOf(file, answered string) (lines string) {
+	for _, id := range []int{2, 3} {
+		lines += fmt.Sprintf(`{"remote_id":"22000000%d","delivered":true,"time":"2099-07-01T10:00:00Z",`+
+			`"row":{"file":%q,"line":%d,"id":"%d","time":%q}}`+"\n", id, file, id, id, answered)
+	}
+	return lines
+}
+
+// June's delivery reports say nothing about July's messages, which have the same ids.
+func TestResolve_reportsOfAnEarlierCampaign(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("campaign.csv", july)
+	d.gateway.Inject(smslinktest.HangUp())
+	d.send(cli.ExitInDoubt, "july", "campaign.csv")
+	const unclear = "2 messages are in the report, but with an answer from before the upload, or without the answer's time: 2-3\n" +
+		"Look for them in the account, and resolve them with --sent or --not-sent, and --id.\n"
+	for name, lines := range map[string]string{
+		"the same file":                  reportsOf("campaign.csv", "2026-06-01T10:00:00Z"),
+		"another file":                   reportsOf("june.csv", "2026-06-01T10:00:00Z"),
+		"rows without the answer's time": strings.ReplaceAll(reportsOf("campaign.csv", ""), `,"time":""`, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.file("reports.jsonl", lines)
+			require.Contains(t, d.resolve(cli.ExitInDoubt, "reports.jsonl", "july"), unclear)
+		})
+	}
+	d.file("reports.jsonl", reportsOf("campaign.csv", "2026-06-01T10:00:00Z")+reportsOf("campaign.csv", "2099-07-01T10:00:00Z"))
+	require.Contains(t, d.resolve(cli.ExitAccepted, "reports.jsonl", "july"), "resolved: 2 as sent\n", "July's are in the file, too")
+	require.Zero(t, d.accepted())
+}
+
+// The results of a first upload say nothing about the second one, whose reply was lost.
+func TestResolve_resultsOfAnEarlierUpload(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", june)
+	d.failing.Store(true)
+	d.send(cli.ExitSomeBad, "june", "june.csv", "--results", d.path("results.csv"))
+	d.failing.Store(false)
+	d.gateway.Inject(smslinktest.LoseReply())
+	d.send(cli.ExitInDoubt, "june", "june.csv", "--resend-failed")
+	require.Contains(t, d.resolve(cli.ExitInDoubt, "results.csv", "june"), "with an answer from before the upload")
+	d.send(cli.ExitInDoubt, "june", "june.csv", "--resend-failed")
+	require.Equal(t, 2, d.accepted(), "each is sent once")
+}
+
+// Nothing was sent in test mode, nor by the sandbox.
+func TestResolve_resultsOfTestModeAndTheSandbox(t *testing.T) {
+	for _, way := range []string{"--test-mode", "--sandbox"} {
+		for _, failing := range []bool{false, true} {
+			t.Run(fmt.Sprint(way, " failing ", failing), func(t *testing.T) {
+				d := newDoubtful(t)
+				d.file("june.csv", june)
+				d.gateway.Inject(smslinktest.LoseReply())
+				d.send(cli.ExitInDoubt, "june", "june.csv")
+
+				d.failing.Store(failing)
+				args := []string{"send", "--endpoint", d.gateway.URL, "--results", d.path("results.csv"), way, d.path("june.csv")}
+				if way == "--sandbox" {
+					args = append(args[:1], args[3:]...)
+				}
+				smslinkIn(accountOf(d.gateway), "", args...)
+				require.Len(t, readResults(t, d.path("results.csv")), 2)
+				require.Contains(t, d.resolve(cli.ExitInDoubt, "results.csv", "june"),
+					"2 messages are in the report, but of a run in test mode or in the sandbox: 2-3\n")
+			})
+		}
+	}
+}
+
+// A journal that could not be written is resolved by the results file. Messages that failed are
+// resolved as such, and the command says how those are sent for which the credit did not suffice.
+func TestResolve_resultsOfARunWhoseJournalCouldNotBeWritten(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", "id,to,text\n1,0712345671,unu\n2,0712345672,doi\n3,0712345673,trei\n")
+	d.gateway.Inject(smslinktest.LoseReply())
+	d.send(cli.ExitInDoubt, "june", "june.csv")
+	d.file("results.csv", strings.Join(outcome.ResultsHeader, ",")+`
+june.csv,2,1,3,success,220000011,1,,0712345671,accepted,,2099-06-01T10:00:00Z
+june.csv,3,2,1,sender failed,220000012,1,,0712345672,failed,,2099-06-01T10:00:00Z
+june.csv,4,3,5,insufficient credit,,1,,0712345673,failed,,2099-06-01T10:00:00Z
+`)
+	got := d.resolve(cli.ExitInDoubt, "results.csv", "june")
+	require.Contains(t, got, "resolved: 1 as sent, 1 as failed\n")
+	require.Contains(t, got, "1 message is in the report, but as failed for want of credit, and may have been sent since: 3\n"+
+		"Look for them in the account, and resolve them with --sent or --not-sent, and --id.\n")
+	show := smslinkIn(nil, "", "journal", "show", d.path("june"))
+	require.Contains(t, show.out, "1 as sent, 1 as failed: found in the report results.csv\n")
+
+	resolved := smslinkIn(nil, "", "journal", "resolve", "--not-sent", "--id", "3", "--by", "Ana", "--reason", "not there", d.path("june"))
+	require.Equal(t, cli.ExitAccepted, resolved.code, resolved.err)
+	d.send(cli.ExitSomeBad, "june", "june.csv")
+	messages := d.gateway.Messages()
+	require.Equal(t, "trei", messages[len(messages)-1].Text)
+}
+
+// A results file with other remote ids than the journal is refused. A remote id that the journal
+// has under another id is no evidence.
+func TestResolve_remoteIDsThatContradictTheJournal(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", june)
+	d.gateway.Inject(smslinktest.Fault{}, smslinktest.HangUp())
+	d.send(cli.ExitInDoubt, "june", "june.csv", "--package-size", "1")
+	require.Equal(t, 1, d.accepted())
+	const rows = "june.csv,2,2,3,success,%s,1,,0712345671,accepted,,2099-06-01T10:00:00Z\n" +
+		"june.csv,3,3,3,success,%s,1,,0712345672,accepted,,2099-06-01T10:00:00Z\n"
+	remoteID := d.gateway.Messages()[0].RemoteID
+	results := func(first, second string) {
+		d.file("results.csv", strings.Join(outcome.ResultsHeader, ",")+"\n"+fmt.Sprintf(rows, first, second))
+	}
+	results("77", "78")
+	require.Contains(t, d.resolve(cli.ExitNotSent, "results.csv", "june"),
+		"it is about another campaign: message 2 has another remote id in the journal; nothing was changed")
+	results(remoteID, remoteID)
+	require.Contains(t, d.resolve(cli.ExitInDoubt, "results.csv", "june"),
+		"1 message is in the report, but with the remote id of another message: 3\n")
+	results(remoteID, "78")
+	require.Contains(t, d.resolve(cli.ExitAccepted, "results.csv", "june"), "resolved: 1 as sent\n")
+}
+
+// The rest may be resolved as not sent if the report is complete since the oldest doubt, which need
+// not be that of the lowest id.
+func TestResolve_reportMustBeCompleteSinceTheOldestDoubt(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", "id,to,text\n1,0712345671,unu\n2,0712345672,doi\n")
+	d.failing.Store(true)
+	d.gateway.Inject(smslinktest.Fault{}, smslinktest.LoseReply())
+	d.send(cli.ExitInDoubt, "june", "june.csv", "--package-size", "1")
+	oldest := time.Now()
+	time.Sleep(2 * time.Second) // the journal's times are whole seconds
+	d.gateway.Inject(smslinktest.LoseReply())
+	d.send(cli.ExitInDoubt, "june", "june.csv", "--resend-failed")
+
+	d.file("account.csv", "to,text\n0712345699,altul\n")
+	got := d.resolve(cli.ExitInDoubt, "account.csv", "june", d.path("june.csv"))
+	require.Contains(t, got, "2 messages are not in the report: 1-2\n")
+	_, since, _ := strings.Cut(got, "complete since ")
+	since, _, _ = strings.Cut(since, ",")
+	said, err := time.ParseInLocation(time.DateTime, since, time.Local)
+	require.NoError(t, err)
+	require.False(t, said.After(oldest), "%s is after %s", said, oldest)
+}
