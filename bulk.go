@@ -342,8 +342,8 @@ type account struct {
 	next      time.Time     // when a package may be uploaded again
 }
 
-// admit returns an error if no package may be uploaded yet. After a pause it admits one package,
-// and no other until the result of that one is noted, or for another pause.
+// admit returns an error if no package may be uploaded yet. After a pause it admits one package. It
+// admits the next one once the result of that one is noted, or after another pause.
 func (a *account) admit(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -82,7 +82,7 @@ func ExampleClient_SendMessage() {
 	case smslink.SafeToResend(err):
 		fmt.Println("not taken:", err) // remove the cause, then send again
 	default:
-		fmt.Println("in doubt:", err) // check the account's reports before sending again
+		fmt.Println("perhaps taken:", err) // check the account's reports before sending again
 	}
 	// Output: accepted: 220000001
 }

@@ -56,7 +56,7 @@ func (a *answer) outcome(ctx context.Context, reply wire.Reply, readable bool) (
 	if readable && !reply.Accepted && a.err == nil {
 		rejection = newGatewayError(reply.Code, reply.Text)
 	}
-	mayBeTaken := a.encoded || mayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
+	mayBeTaken := a.encoded || wire.MayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
 
 	switch status := httpStatusError(a.statusCode); {
 	case a.statusCode == 0 && a.err != nil && !a.touched:
@@ -85,7 +85,7 @@ func (a *answer) outcome(ctx context.Context, reply wire.Reply, readable bool) (
 		return OutcomeInDoubt, redact(ctx, a.err)
 	case !readable && isWebPage(a.body):
 		return OutcomeInDoubt, errWebPage
-	case !readable, holdsAnother(a.body), rejection != nil && mayBeTaken:
+	case !readable, wire.HoldsAnotherMessage(a.body), rejection != nil && mayBeTaken:
 		return OutcomeInDoubt, ErrUnreadableReply
 	case rejection != nil:
 		return OutcomeRejected, rejection
@@ -127,47 +127,6 @@ func isFramed(resp *http.Response) bool {
 func isEncoded(resp *http.Response) bool {
 	encoding := resp.Header.Get("Content-Encoding")
 	return encoding != "" && !strings.EqualFold(encoding, "identity")
-}
-
-const acceptance = "MESSAGE;" // the start of the reply to a package that was taken
-
-// holdsAnother reports whether the reply has a MESSAGE after its start, which may contradict it.
-func holdsAnother(body string) bool {
-	return strings.Contains(strings.TrimPrefix(wire.TrimReply(body), acceptance), acceptance)
-}
-
-// mayHoldMessage reports whether a refusal may hold a MESSAGE, or may have held one before it was
-// cut:
-//
-//   - it has one in capitals anywhere, or in any letter case at the start of a line;
-//   - it is not text, but UTF-16 or gzip;
-//   - it is cut, and its last line, or the end of that line, may be the start of one.
-func mayHoldMessage(body string, cut bool) bool {
-	if strings.Contains(body, acceptance) || strings.ContainsRune(body, 0) || strings.HasPrefix(body, "\x1f\x8b") {
-		return true
-	}
-	isLineEnd := func(r rune) bool { return r == '\r' || r == '\n' }
-	for line := range strings.FieldsFuncSeq(body, isLineEnd) {
-		line = wire.TrimReply(line)
-		if len(line) >= len(acceptance) && strings.EqualFold(line[:len(acceptance)], acceptance) {
-			return true
-		}
-	}
-	return cut && mayBeginMessage(body[strings.LastIndexAny(body, "\r\n")+1:])
-}
-
-// mayBeginMessage reports whether the last line of a cut body may be the start of a MESSAGE, or end
-// in one.
-func mayBeginMessage(last string) bool {
-	for n := 1; n < len(acceptance); n++ {
-		if strings.HasSuffix(last, acceptance[:n]) {
-			return true
-		}
-	}
-	const byteOrderMark = "\ufeff" // which may be cut, too
-	start := wire.TrimReply(last)
-	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) ||
-		strings.HasPrefix(byteOrderMark, strings.TrimSpace(last))
 }
 
 var (

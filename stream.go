@@ -238,6 +238,7 @@ func (o StreamOptions) withDefaults() StreamOptions {
 	setDefault(&o.Retry.Attempts, 5)
 	setDefault(&o.Retry.MinBackoff, time.Second)
 	setDefault(&o.Retry.MaxBackoff, time.Minute)
+	o.UniqueIDs = o.UniqueIDs || o.Journal != nil
 	return o
 }
 

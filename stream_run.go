@@ -67,7 +67,7 @@ func newRun(ctx context.Context, s *Stream, yield func(Batch) bool) *run {
 		filling:    newJob(),
 	}
 	r.runCtx, r.stop = context.WithCancelCause(ctx)
-	if r.opts.UniqueIDs || r.opts.Journal != nil {
+	if r.opts.UniqueIDs {
 		r.ids = idset.Set{}
 	}
 	return r

@@ -681,6 +681,17 @@ func TestStream_asksForIDsInTestModeToo(t *testing.T) {
 	require.Empty(t, gateway.Uploads())
 }
 
+// A dry run finds the repeated ids that a real run with a Journal would.
+func TestStream_comparesAllIDsInTestModeToo(t *testing.T) {
+	client := clientOf(t, newGateway(t, nil), smslink.Options{TestMode: true})
+	opts := &smslink.StreamOptions{Journal: newSpy(), MaxMessages: 2}
+	stream := client.Stream(yielding(1, 2, 1), opts)
+	collect(t, t.Context(), stream)
+	require.NoError(t, stream.Err())
+	require.Equal(t, 2, stream.Stats().Accepted)
+	require.Equal(t, 1, stream.Stats().Invalid)
+}
+
 // The reason given to Drain says nothing about the outcome of the stream's messages.
 func TestStream_reasonHasNoOutcome(t *testing.T) {
 	reason := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: errors.New("the package is empty")}

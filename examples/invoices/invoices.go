@@ -21,8 +21,9 @@ func remind(ctx context.Context, client *smslink.Client, db *sql.DB, journalFile
 	stream := client.Stream(unpaid(ctx, db), &smslink.StreamOptions{MaxMessages: 200, Journal: j}) // 10,000 by default
 	for batch := range stream.Batches(ctx) {
 		for result, err := range batch.Results() {
+			outcome := smslink.OutcomeOf(err).String()
 			if _, err := db.ExecContext(ctx, `UPDATE invoice SET sms = ?, remote = ? WHERE id = ?`,
-				smslink.OutcomeOf(err).String(), result.RemoteID, result.ID); err != nil {
+				outcome, result.RemoteID, result.ID); err != nil {
 				return 0, err // the journal has the other results, and the next run stores them
 			}
 		}

@@ -23,7 +23,7 @@ func sendCode(w http.ResponseWriter, r *http.Request, sms *smslink.Client, phone
 		http.Error(w, "This is not a mobile number.", http.StatusBadRequest)
 	case smslink.SafeToResend(err):
 		http.Error(w, "The code was not sent. Please try again.", http.StatusServiceUnavailable)
-	default: // in doubt
+	default: // in doubt, or status 4
 		http.Error(w, "The code may have been sent. Please wait a minute.", http.StatusBadGateway)
 	}
 }

@@ -62,7 +62,7 @@ func (s *shop) last(ctx context.Context) (number int, err error) {
 // stop records that a customer wants no more messages: give it to webhook.Unsubscriptions.
 func (s *shop) stop(ctx context.Context, u webhook.Unsubscription) error {
 	_, err := s.box.OptOut(ctx, s.db, u.From)
-	return err // an error is answered 500, and the gateway sends it again
+	return err // an error is answered with 500, and the gateway sends the unsubscription again
 }
 
 // takePgx takes an order in a transaction of pgx itself.

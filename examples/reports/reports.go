@@ -21,7 +21,7 @@ func newMux(db *sql.DB, secret string) (*http.ServeMux, error) {
 	handler, err := webhook.Reports(secret, func(ctx context.Context, r webhook.Report) error {
 		_, err := db.ExecContext(ctx, `INSERT INTO report (remote, at, delivered) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 			r.RemoteID, r.Time.Unix(), r.Delivered)
-		return err // an error is answered 500
+		return err // an error is answered with 500
 	}, nil)
 	if err != nil {
 		return nil, err

@@ -25,6 +25,6 @@ func main() {
 	case smslink.SafeToResend(err):
 		fmt.Println("not taken:", err) // remove the cause, then send again
 	default:
-		fmt.Println("in doubt:", err) // check the account's reports before sending again
+		fmt.Println("perhaps taken:", err) // check the account's reports before sending again
 	}
 }

@@ -21,5 +21,5 @@ func Example() {
 	// Output:
 	// accepted: 220000001
 	// not taken: smslink: rejected: the gateway answered with ERROR 8: no credit
-	// in doubt: smslink: in doubt: the connection ended before the reply did (EOF)
+	// perhaps taken: smslink: in doubt: the connection ended before the reply did (EOF)
 }

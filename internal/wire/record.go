@@ -227,10 +227,10 @@ func ParseRecord(line string) (Record, error) {
 		return Record{}, errors.New("local id is not a whole number from 0")
 	}
 	receiver, sender, text := fields[1], fields[2], fields[3]
-	if receiver == "" || strings.IndexFunc(receiver, func(r rune) bool { return r < '0' || r > '9' }) >= 0 {
+	if receiver == "" || strings.Trim(receiver, "0123456789") != "" {
 		return Record{}, errors.New("receiver is not made of digits")
 	}
-	if sender == "" || !utf8.ValidString(sender) || strings.IndexFunc(sender, unicode.IsControl) >= 0 {
+	if sender == "" || !utf8.ValidString(sender) || strings.ContainsFunc(sender, unicode.IsControl) {
 		return Record{}, errors.New("sender is empty or not printable")
 	}
 	if text == "" || strings.Trim(text, trimmed) != text {

@@ -9,6 +9,9 @@ import (
 const (
 	accepted = "MESSAGE"
 	rejected = "ERROR"
+
+	acceptance    = accepted + ";" // the start of the reply to a package that was taken
+	byteOrderMark = "\ufeff"
 )
 
 // Reply is what the gateway said about a package.
@@ -79,13 +82,51 @@ func ParseReply(body string) (r Reply, ok bool) {
 
 // TrimReply returns body without a byte order mark and surrounding white space.
 func TrimReply(body string) string {
-	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(body), "\ufeff"))
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(body), byteOrderMark))
 }
 
 // EndsField reports whether the last field or entry of body is certainly complete: body is empty,
 // or ends in a byte that comes after a field or an entry.
 func EndsField(body string) bool {
 	return body == "" || strings.ContainsRune(";, \t\r\n", rune(body[len(body)-1]))
+}
+
+// HoldsAnotherMessage reports whether the reply has a MESSAGE after its start, which may contradict it.
+func HoldsAnotherMessage(body string) bool {
+	return strings.Contains(strings.TrimPrefix(TrimReply(body), acceptance), acceptance)
+}
+
+// MayHoldMessage reports whether a refusal may hold a MESSAGE, or may have held one before it was
+// cut:
+//
+//   - it has one in capitals anywhere, or in any letter case at the start of a line;
+//   - it is not text, but UTF-16 or gzip;
+//   - it is cut, and its last line, or the end of that line, may be the start of one.
+func MayHoldMessage(body string, cut bool) bool {
+	if strings.Contains(body, acceptance) || strings.ContainsRune(body, 0) || strings.HasPrefix(body, "\x1f\x8b") {
+		return true
+	}
+	isLineEnd := func(r rune) bool { return r == '\r' || r == '\n' }
+	for line := range strings.FieldsFuncSeq(body, isLineEnd) {
+		line = TrimReply(line)
+		if len(line) >= len(acceptance) && strings.EqualFold(line[:len(acceptance)], acceptance) {
+			return true
+		}
+	}
+	return cut && mayBeginMessage(body[strings.LastIndexAny(body, "\r\n")+1:])
+}
+
+// mayBeginMessage reports whether the last line of a cut body may be the start of a MESSAGE, or end
+// in one.
+func mayBeginMessage(last string) bool {
+	for n := 1; n < len(acceptance); n++ {
+		if strings.HasSuffix(last, acceptance[:n]) {
+			return true
+		}
+	}
+	start := TrimReply(last)
+	return len(start) < len(acceptance) && strings.EqualFold(start, acceptance[:len(start)]) ||
+		strings.HasPrefix(byteOrderMark, strings.TrimSpace(last)) // which may be cut, too
 }
 
 // All iterates over the entries, without the white space around them, and skips empty ones.
