@@ -279,6 +279,22 @@ func TestSend_outcomes(t *testing.T) {
 	require.Empty(t, gateway.Messages())
 }
 
+// If the credit ends in the middle of a pipe, the command says that it has not read the rest.
+func TestSend_restOfAPipeIsNotSent(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.SetCredit(3)
+	results := filepath.Join(t.TempDir(), "results.csv")
+	rows := "id,to,text\n"
+	for i := range 50 {
+		rows += fmt.Sprintf("%d,07123456%02d,a\n", i+1, i)
+	}
+	got := smslinkIn(accountOf(gateway), rows, "send", "--endpoint", gateway.URL, "--package-size", "2", "--results", results, "-")
+	require.Equal(t, cli.ExitSomeBad, got.code)
+	require.Less(t, len(readResults(t, results)), 50)
+	require.Contains(t, got.err, "smslink: message 4: insufficient credit: top up the account; what follows was not sent\n")
+	require.Contains(t, got.err, "send only the rows that "+results+" has as not sent or rejected, and those that it lacks\n")
+}
+
 // The remote ids are kept even if the report is lost.
 func TestSend_reportThatCannotBeWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results.csv")

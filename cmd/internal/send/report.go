@@ -1,13 +1,13 @@
 package send
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/outcome"
@@ -23,11 +23,13 @@ func (s *sending) report(elapsed time.Duration) error {
 	if err := s.results.Close(code != cli.ExitNotSent); err != nil {
 		problems = append(problems, fmt.Errorf("--results: %w; the file lacks rows%s", err, s.howToWriteAgain()))
 	}
-	if s.inputErr != nil {
+	switch {
+	case s.inputErr != nil:
 		problems = append(problems, s.inputErr)
-	}
-	if cause := context.Cause(s.halting); s.halting.Err() != nil && !s.whole && s.tally.Count(outcome.NotSent) == 0 {
-		problems = append(problems, fmt.Errorf("%w; what follows was not sent", cause))
+	case s.unread:
+		problems = append(problems, fmt.Errorf("%s; what follows was not sent", s.whyStopped()))
+	case s.streamErr != nil && s.tally.Count(outcome.NotSent) == 0: // no row says it
+		problems = append(problems, s.stopped())
 	}
 	switch n := s.tally.Count(outcome.InDoubt); {
 	case n > 0:
@@ -59,6 +61,21 @@ func (s *sending) report(elapsed time.Duration) error {
 	return cli.Exit(code, errors.Join(problems...))
 }
 
+// stopped says why the stream stopped. If the journal could not record what was accepted, it has
+// that in doubt.
+func (s *sending) stopped() error {
+	text := s.whyStopped()
+	if j := s.chosen.journal; j != nil && len(j.InDoubt()) > s.tally.Count(outcome.InDoubt) {
+		text += fmt.Sprintf("; smslink journal show %s lists what it has in doubt", s.opts.journal)
+	}
+	return errors.New(text)
+}
+
+func (s *sending) whyStopped() string {
+	_, why, _ := strings.Cut(outcome.Reason(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.streamErr}), ": ")
+	return why
+}
+
 // inDoubt says how many messages are in doubt and, if there is a journal, which commands resolve
 // them.
 func (s *sending) inDoubt(n int) error {
@@ -74,14 +91,18 @@ func (s *sending) inDoubt(n int) error {
 
 // howToGoOn says how to send the rest without sending a message twice.
 func (s *sending) howToGoOn(n int) string {
-	const again = "do not send the same files again: the others would be sent twice; "
+	again := "do not send the same files again: the others would be sent twice; "
 	switch {
 	case s.chosen.journal != nil && n == 1:
 		return "the same command sends it"
 	case s.chosen.journal != nil:
 		return "the same command sends them"
 	case s.opts.results != "":
-		return again + "send only the rows that " + s.opts.results + " has as not sent or rejected"
+		again += "send only the rows that " + s.opts.results + " has as not sent or rejected"
+		if s.unread {
+			again += ", and those that it lacks"
+		}
+		return again
 	}
 	return again + "next time, add --journal, with which the same command sends only the rest"
 }

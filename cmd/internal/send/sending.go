@@ -49,6 +49,7 @@ type sending struct {
 	streamErr error             // the stream's Err
 	inputErr  error             // why the input was not read to its end
 	whole     bool              // all rows were read
+	unread    bool              // rows may be left that have no outcome, since the stream stopped
 	tried     bool              // a package was to be sent
 
 	halting context.Context // done, with the reason, once no more is to be sent
@@ -348,7 +349,11 @@ func (s *sending) take(b smslink.Batch) {
 // recordUnread records the rows that were not read before the stream stopped, if reading them can't
 // block. Those that the journal has keep its result; the others were not sent.
 func (s *sending) recordUnread(ctx context.Context) {
-	if s.streamErr == nil || !s.campaign.Rereadable() {
+	switch {
+	case s.streamErr == nil || s.whole:
+		return
+	case s.rows == nil || !s.campaign.Rereadable():
+		s.unread = true
 		return
 	}
 	left := &smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.streamErr}
@@ -365,7 +370,7 @@ func (s *sending) recordUnread(ctx context.Context) {
 		}
 		ids, unread = ids[:0], unread[:0]
 	}
-	for s.rows != nil && s.rows.Next(ctx) {
+	for s.rows.Next(ctx) {
 		row := s.rows.Row()
 		switch why, err := s.chosen.choose(ctx, row); {
 		case why != "":
@@ -382,6 +387,7 @@ func (s *sending) recordUnread(ctx context.Context) {
 		}
 	}
 	flush()
+	s.unread = s.rows.Err() != nil
 }
 
 // known returns the journal's results for the ids. If it can't be read, all of them are in doubt:
