@@ -49,7 +49,8 @@ type Options struct {
 	TextsOnly bool
 
 	// ReceiversOnly ignores all columns except to, as for a list of numbers. JSON lines need their
-	// usual keys.
+	// usual keys. It is an error if a workbook has more than one sheet, since the others would be
+	// left out.
 	ReceiversOnly bool
 
 	// Sheet is the sheet of a workbook; empty means the first one.

@@ -90,6 +90,7 @@ func TestFiles(t *testing.T) {
 			},
 		},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "ascunsă"}, columns: "sheet 'Ascunsă' of 3; there is no id column, so the row number of each row is its id", rows: []string{"2 0712345678 din a doua foaie"}},
+		{file: "excel.xlsx", opts: campaign.Options{ReceiversOnly: true}, fails: "the workbook has 3 sheets: 'Campanie', 'Goală', 'Ascunsă'; make each list a workbook with one sheet"},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Goală"}, fails: "sheet 'Goală' is empty; give it a header with the columns to and text; the other sheets are 'Campanie', 'Ascunsă': choose one with --sheet"},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Foaie9"}, fails: "there is no sheet 'Foaie9'; the workbook has 'Campanie', 'Goală', 'Ascunsă'"},
 	} {

@@ -44,6 +44,10 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sheets := book.Sheets(); opts.ReceiversOnly && len(sheets) > 1 {
+		return nil, fmt.Errorf("the workbook has %d sheets: %s; make each list a workbook with one sheet",
+			len(sheets), quotedList(sheets))
+	}
 	w := &workbook{}
 	in := cellReader{zone: opts.Zone, since1904: book.Since1904()}
 	others := otherSheets(book, name)
