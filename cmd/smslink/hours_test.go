@@ -64,3 +64,67 @@ func TestSend_hoursOfScheduledMessages(t *testing.T) {
 		require.Equal(t, cli.ExitUsage, smslinkAt(t.Context(), now, accountOf(gateway), "", append([]string{"send", "--endpoint", gateway.URL, file}, args...)...).code, args)
 	}
 }
+
+// A message that failed is not sent again at a time that has passed since, or that --hours exclude.
+func TestSend_timesOfWhatIsSentAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		later time.Duration
+		args  []string
+		says  string
+	}{
+		"outside the hours": {0, []string{"--hours", "08:00-22:00", "--zone", "Europe/Bucharest"}, "send_at is at 23:00 in Europe/Bucharest, outside --hours 08:00-22:00\n"},
+		"in the past":       {12 * time.Hour, nil, "send_at lies in the past; remove it to send now\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway := newGateway(t, &smslinktest.Options{
+				Now:     func() time.Time { return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) }, // it checks no times
+				Senders: []string{"MAGAZIN"},
+			})
+			folder, now := t.TempDir(), time.Date(2027, 6, 1, 9, 0, 0, 0, time.UTC)
+			file := filepath.Join(folder, "june.csv")
+			require.NoError(t, os.WriteFile(file, []byte("id,to,from,text,send_at\n1,0712345671,ALTUL,unu,2027-06-01T23:00:00+03:00\n"), 0o600))
+			send := func(args ...string) ran {
+				return smslinkAt(t.Context(), func() time.Time { return now }, accountOf(gateway), "",
+					append([]string{"send", "--endpoint", gateway.URL, "--journal", filepath.Join(folder, "june"), file}, args...)...)
+			}
+			require.Equal(t, cli.ExitSomeBad, send().code)
+			require.Len(t, gateway.Uploads(), 1)
+			now = now.Add(c.later)
+			got := send(c.args...)
+			require.Equal(t, cli.ExitSomeBad, got.code)
+			require.Contains(t, got.out, "nothing left to send; 1 failed; ")
+			got = send(append(c.args, "--resend-failed")...)
+			require.Equal(t, cli.ExitNotSent, got.code)
+			require.Contains(t, got.err, c.says)
+			require.Len(t, gateway.Uploads(), 1)
+		})
+	}
+}
+
+// With --same-campaign, a new row with the contents of one that was sent is not taken for it,
+// wherever it stands. If its time is outside the hours, it is not sent.
+func TestSend_timesOfNewRows(t *testing.T) {
+	const old, added = "1,0712345671,noaptea,2027-06-02T03:00:00+03:00\n", "2,0712345671,noaptea,2027-06-02T03:00:00+03:00\n"
+	for rows, c := range map[string]struct {
+		code int
+		says string
+	}{
+		old + added: {cli.ExitSomeBad, "june.csv:3: send_at is at 03:00 in Europe/Bucharest, outside --hours 08:00-22:00\n"},
+		added + old: {cli.ExitNotSent, "june.csv:2 has the contents of a row that was sent, which the files have, too; its time has passed or is outside the hours"},
+		added:       {cli.ExitAccepted, ""}, // it has moved
+	} {
+		gateway := newGateway(t, nil)
+		folder := t.TempDir()
+		file := filepath.Join(folder, "june.csv")
+		send := func(rows string, args ...string) ran {
+			require.NoError(t, os.WriteFile(file, []byte("id,to,text,send_at\n"+rows), 0o600))
+			return smslinkAt(t.Context(), func() time.Time { return time.Date(2027, 6, 1, 9, 0, 0, 0, time.UTC) }, accountOf(gateway), "",
+				append([]string{"send", "--endpoint", gateway.URL, "--journal", filepath.Join(folder, "june"), file}, args...)...)
+		}
+		require.Equal(t, cli.ExitAccepted, send(old).code)
+		got := send(rows, "--same-campaign", "--on-bad-row", "skip", "--hours", "08:00-22:00", "--zone", "Europe/Bucharest")
+		require.Equal(t, c.code, got.code, got.err)
+		require.Contains(t, got.err, c.says)
+		require.Len(t, gateway.Messages(), 1)
+	}
+}

@@ -50,6 +50,13 @@ type Plan struct {
 	answers   []bool         // of the first pass; the second one takes them from the front
 	compared  bool           // the first pass is over
 	elsewhere map[digest]int // how many rows were sent with these contents, less those that were found
+	found     []found        // rows that were found under another id
+}
+
+// found is a row that WasSent has found by its contents.
+type found struct {
+	row   int // its index
+	place string
 }
 
 // Options are the settings of a Plan.
@@ -66,10 +73,11 @@ func NewPlan(j *Journal, opts Options) *Plan { return &Plan{journal: j, opts: op
 // shownPlaces is how many rows an error names.
 const shownPlaces = 3
 
-// WasSent reports whether an earlier run has sent a row, even if its time has passed since. In the
-// second pass over the rows it gives the answers of the first.
+// WasSent reports whether an earlier run has sent a row whose time has passed or is not allowed, so
+// that it is not sent now. It is followed by Add if it returns true. In the second pass over the
+// rows it gives the answers of the first.
 func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
-	if p == nil || p.journal == nil || row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
+	if p == nil || p.journal == nil {
 		return false
 	}
 	if p.compared {
@@ -87,24 +95,40 @@ func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
 
 func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
 	id, d := row.Message.ID, digestOf(row)
-	if before, ok := p.journal.rows.of(id); ok && before == d {
-		known, err := p.journal.Results(ctx, []int64{id})
-		return err == nil && len(known) > 0
-	}
-	if !p.opts.SameCampaign {
-		return false
-	}
-	if p.elsewhere == nil {
+	if p.elsewhere == nil && p.opts.SameCampaign {
 		p.elsewhere = map[digest]int{}
-		_ = p.journal.each(ctx, func(r recorded, _ smslink.Result, known bool) { // Compare returns its error
-			if known {
+		_ = p.journal.each(ctx, func(r recorded, result smslink.Result, known bool) { // Compare returns its error
+			if known && !p.isSentAgain(result) {
 				p.elsewhere[r.digest]++
 			}
 		})
 	}
+	if before, ok := p.journal.rows.of(id); ok && before == d {
+		known, err := p.journal.Results(ctx, []int64{id})
+		result, ok := known[id]
+		if err != nil || !ok || p.isSentAgain(result) {
+			return false
+		}
+		if p.opts.SameCampaign {
+			p.elsewhere[d]--
+		}
+		return true
+	}
+	if p.elsewhere[d] <= 0 {
+		return false
+	}
 	p.elsewhere[d]--
-	return p.elsewhere[d] >= 0
+	p.found = append(p.found, found{p.rows, place(row)})
+	return true
 }
+
+// isSentAgain reports whether a message with this result is sent again.
+func (p *Plan) isSentAgain(result smslink.Result) bool {
+	hasFailed := result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed
+	return hasFailed && p.opts.ResendFailed
+}
+
+func place(row *campaign.Row) string { return fmt.Sprintf("%s:%d", row.File, row.Line) }
 
 // Add adds a row.
 func (p *Plan) Add(row *campaign.Row) {
@@ -130,7 +154,7 @@ func (p *Plan) Add(row *campaign.Row) {
 	}
 	p.changed = append(p.changed, len(p.ids)-1)
 	if len(p.places) < shownPlaces {
-		p.places = append(p.places, fmt.Sprintf("%s:%d", row.File, row.Line))
+		p.places = append(p.places, place(row))
 	}
 }
 
@@ -164,6 +188,12 @@ func (p *Plan) Compare(ctx context.Context) error {
 	if p.journal != nil {
 		if err := p.findSent(ctx, wasSent); err != nil {
 			return err
+		}
+	}
+	for _, f := range p.found { // whose contents a later row may have, under the id that was sent
+		if !wasSent[f.row] {
+			return fmt.Errorf("%s has the contents of a row that was sent, which the files have, too; "+
+				"its time has passed or is outside the hours; correct it, or remove it", f.place)
 		}
 	}
 	if p.opts.OnePerNumber {
@@ -333,8 +363,7 @@ func (p *Plan) findSent(ctx context.Context, wasSent []bool) error {
 				return fmt.Errorf("%s has sent id %d, and its file rows lacks it; "+
 					"restore the folder", p.journal.dir, id)
 			}
-			hasFailed := result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed
-			if hasFailed && p.opts.ResendFailed {
+			if p.isSentAgain(result) {
 				p.forget = append(p.forget, id)
 				continue
 			}

@@ -23,23 +23,22 @@ type selection struct {
 
 const repeatsNumber = "an earlier row has its number"
 
-// screen sets row.Bad if the row may not be sent now, and returns why the row is left out, or "".
-// It clears row.Bad if only the row's time is wrong and an earlier run has sent the row. A row of a
+// screen sets row.Bad if the row may not be sent now, and returns why the row is left out, or "". It
+// clears row.Bad if only the row's time is wrong, and an earlier run has sent the row. A row of a
 // pipe stays bad.
 func (s *selection) screen(ctx context.Context, row *campaign.Row) (why string) {
-	refusal := s.clock.refuse(row)
-	if (row.Bad != nil || refusal != nil) && s.plan.WasSent(ctx, row) {
-		row.Bad, refusal = nil, nil
-	}
-	if row.Bad == nil && refusal != nil {
-		row.Bad = refusal
-	}
-	if row.Bad != nil && row.Bad != refusal && !errors.Is(row.Bad, campaign.ErrPast) {
+	if row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
 		return ""
 	}
 	if file := s.excluded.has(row); file != "" {
 		row.Bad = nil
 		return "in " + file
+	}
+	if refusal := s.clock.refuse(row); row.Bad == nil && refusal != nil {
+		row.Bad = refusal
+	}
+	if row.Bad != nil && s.plan.WasSent(ctx, row) {
+		row.Bad = nil
 	}
 	return ""
 }
