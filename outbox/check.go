@@ -36,7 +36,7 @@ func (o *Outbox) checkOnce(ctx context.Context) (newest packageRef, err error) {
 	if err := o.checkSession(ctx, o.db); err != nil {
 		return newest, err
 	}
-	s, err := o.state(ctx, nil, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{}, "")
 	if err != nil {
 		return newest, errDialect(err)
 	}

@@ -32,17 +32,23 @@ type claim struct {
 	attempts  int64    // the highest attempt count among the messages
 	now       int64    // of the claim: microseconds since 1970, by the database's clock
 
+	losses   int       // that the run had noticed before its look
 	began    time.Time // before the claim, by this machine's clock
 	deadline time.Time // of the upload
 	startBy  time.Time // the latest start, because a message expires; zero means the deadline
 
-	resp *smslink.Response
-	err  error
-	stop string // why no more should be uploaded after this one, or empty
-	done bool   // the upload has ended; resp, err and stop are set
+	resp  *smslink.Response
+	err   error
+	stop  string    // why no more should be uploaded after this one, or empty
+	ended time.Time // of the upload, by this machine's clock; zero until resp, err and stop are set
 
 	contradicted string // how, if a person had resolved the package otherwise; set as the end is recorded
 }
+
+func (c *claim) done() bool { return !c.ended.IsZero() }
+
+// old reports whether the upload ended so long ago that the package may be forgotten.
+func (c *claim) old() bool { return c.done() && time.Since(c.ended) > recentAge }
 
 var (
 	errPaused  = errors.New("paused")
@@ -98,7 +104,7 @@ func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*cl
 		return nil, cmp.Or(err, errNothing)
 	}
 	if err == nil {
-		r.recent.add(c)
+		err = r.recent.add(c)
 	}
 	return c, err
 }
@@ -120,7 +126,7 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	case !r.lanes[c.lane].Hours.open(time.UnixMicro(s.now)):
 		return errClosed
 	}
-	c.now = s.now
+	c.now, c.losses = s.now, s.losses
 	invalid, err := r.add(ctx, tx, c, from)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ const blank = "receiver = '', sender = '', body = ''"
 // [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. It works in
 // transactions of about a thousand rows. Run calls it each hour, in one of the workers.
 func (o *Outbox) Erase(ctx context.Context) error {
-	s, err := o.state(ctx, nil, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{}, "")
 	if err != nil {
 		return err
 	}

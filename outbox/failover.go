@@ -2,8 +2,11 @@ package outbox
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,16 +14,25 @@ import (
 )
 
 // recent are a run's recent packages, to restore rows that the database has lost.
+//
+// A run that notices a loss first records that it has yet to write back, which halts all workers. It
+// writes back once no upload of its own is running, and records that last. Until then it claims
+// nothing, whatever the database says.
 type recent struct {
 	mu       sync.Mutex
-	claims   []*claim // in the order of their claims
+	claims   []*claim // in the order of their commits
 	messages int
 	newest   packageRef // of any worker
 
-	// While the run halts.
+	losses  int  // that were noticed
+	noticed bool // the last of them is not written back
+
+	// mark is the value of this worker's row in smslink_meta. Each transaction that writes back
+	// changes it. A database whose row has this value holds all that was written back. For any other,
+	// the run begins again. It is empty if the run has claimed a package since.
+	mark        string
 	halting     sync.Mutex      // held by the goroutine that writes back
-	writtenBack map[*claim]bool // whether the database had lost a claim, if it has been looked for
-	halted      bool            // nothing is left to write back
+	writtenBack map[*claim]bool // since the last loss was noticed: whether the database had lost a claim
 }
 
 // The bounds of recent: the packages of an hour, and half a million messages.
@@ -29,18 +41,26 @@ const (
 	recentMessages = 500_000
 )
 
-func (m *recent) add(c *claim) {
+// add remembers a claim whose commit has succeeded, and has the right to be uploaded. It returns
+// errMoved if a loss was noticed after the claim's look: the commit may be one of a server that is
+// no longer the primary. The claim must then be withdrawn.
+func (m *recent) add(c *claim) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if c.losses != m.losses {
+		return errMoved
+	}
 	if c.id > m.newest.id {
 		m.newest = packageRef{c.id, c.token}
 	}
+	m.mark = ""
 	m.claims = append(m.claims, c)
 	m.messages += len(c.ids)
-	for m.claims[0].done && (m.messages > recentMessages || time.Since(m.claims[0].began) > recentAge) {
+	for m.claims[0].old() || m.claims[0].done() && m.messages > recentMessages {
 		m.messages -= len(m.claims[0].ids)
 		m.claims = m.claims[1:]
 	}
+	return nil
 }
 
 // end keeps the end of a package's upload, and drops its texts. It returns a copy of the claim to
@@ -48,103 +68,192 @@ func (m *recent) add(c *claim) {
 func (m *recent) end(c *claim, resp *smslink.Response, err error, stop string) *claim {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c.resp, c.err, c.stop, c.done, c.pkg = resp, err, stop, true, nil
+	c.resp, c.err, c.stop, c.ended, c.pkg = resp, err, stop, time.Now(), nil
 	own := *c
 	return &own
 }
 
-// look reads the state, and notices if a package is gone that was there before.
+// notice keeps that commits were lost. A loss that is not written back yet is the same one.
+func (m *recent) notice() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.noticed {
+		m.noticed, m.mark = true, ""
+		m.losses++
+	}
+}
+
+// empty reports whether there is nothing that the database may have lost.
+func (m *recent) empty() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.noticed && !slices.ContainsFunc(m.claims, func(c *claim) bool { return !c.old() })
+}
+
+// look reads the state. The database has also moved as long as a loss is not written back.
 func (r *run) look(ctx context.Context, tx *sql.Tx) (state, error) {
 	r.recent.mu.Lock()
-	newest := r.recent.newest
+	newest, losses, noticed := r.recent.newest, r.recent.losses, r.recent.noticed
 	r.recent.mu.Unlock()
-	s, err := r.state(ctx, tx, newest)
-	if err != nil || s.moved {
+	s, err := r.state(ctx, tx, newest, r.worker)
+	if err != nil {
 		return s, err
 	}
+	s.moved, s.losses = s.moved || noticed, losses
 	r.recent.mu.Lock()
 	defer r.recent.mu.Unlock()
-	r.recent.writtenBack, r.recent.halted = nil, false
-	if s.newest.id > r.recent.newest.id {
+	if !s.moved && s.newest.id > newest.id && r.recent.newest == newest {
 		r.recent.newest = s.newest
 	}
 	return s, nil
 }
 
-// markMoved halts all workers, because the database has lost a commit.
-func (o *Outbox) markMoved(ctx context.Context) error {
-	return o.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := o.exec(ctx, tx, "UPDATE smslink_meta SET value = 'commits were lost' WHERE name = 'epoch'")
-		return err
-	})
-}
-
-// toWriteBack returns the claims that a halt has not yet looked for. ok is false if an upload is
-// running or nothing is left to write back.
-func (m *recent) toWriteBack() (claims []*claim, ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, c := range m.claims {
-		if !c.done {
-			return nil, false // the next look comes back here
-		}
-		if _, found := m.writtenBack[c]; !found {
-			claims = append(claims, c)
-		}
-	}
-	return claims, len(claims) > 0 || !m.halted
-}
-
-// halt restores lost rows and records that this worker has done so, once no upload is running. After
-// a failure, the next call goes on from there. The outbox stays halted until a person resumes it.
+// halt writes back what the database has lost, and logs an error. After a failure, the next call
+// goes on from there. The outbox stays halted until a person resumes it.
 func (r *run) halt(ctx context.Context) {
+	if err := r.writeAllBack(ctx); err != nil && !errors.Is(err, errBusy) {
+		r.logger.WarnContext(ctx, "outbox: writing back failed and is repeated", "error", err)
+	}
+}
+
+// errBusy means that another goroutine writes back, or that an upload is running.
+var errBusy = errors.New("smslink: the worker still uploads or writes back")
+
+// writeAllBack returns nil once the database has all that this run has sent. If it has lost some of
+// that, all workers are halted first.
+func (r *run) writeAllBack(ctx context.Context) error {
 	if !r.recent.halting.TryLock() {
-		return // another goroutine does it
+		return errBusy
 	}
 	defer r.recent.halting.Unlock()
-	claims, ok := r.recent.toWriteBack()
-	if !ok {
-		return
+	var s state
+	err := r.inBudget(func(ctx context.Context) (err error) {
+		s, err = r.look(ctx, nil)
+		return err
+	})
+	if err != nil || !s.moved {
+		return err
 	}
-	if err := r.inBudget(r.markMoved); err != nil { // this run may be the only one to notice
-		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
-		return
-	}
-	for _, c := range claims {
-		if err := r.inBudget(func(ctx context.Context) error { return r.writeBack(ctx, c) }); err != nil {
-			r.logger.WarnContext(ctx, "outbox: writing back failed and is repeated", "error", err)
-			return
+	r.recent.mu.Lock()
+	marked, noticed := r.recent.mark != "" && s.mark == r.recent.mark, r.recent.noticed
+	r.recent.mu.Unlock()
+	switch {
+	case marked && !noticed: // all is written back
+		return nil
+	case !marked:
+		if err := r.inBudget(r.beginWritingBack); err != nil {
+			return err
 		}
 	}
-	if err := r.inBudget(r.recordWroteBack); err != nil {
-		r.logger.WarnContext(ctx, "outbox: halting failed and is repeated", "error", err)
-		return
+	claims, err := r.recent.toWriteBack()
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if err := r.writeBack(ctx, c); err != nil {
+			return err
+		}
+	}
+	return r.endWritingBack(ctx)
+}
+
+// beginWritingBack halts all workers, and records for [Outbox.Stats] that this one has yet to write
+// back.
+func (r *run) beginWritingBack(ctx context.Context) error {
+	r.recent.notice()
+	mark := yetToWriteBack + rand.Text()
+	err := r.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := r.exec(ctx, tx, "UPDATE smslink_meta SET value = 'commits were lost' WHERE name = 'epoch'")
+		if err != nil {
+			return err
+		}
+		return r.setMeta(ctx, tx, wroteBackPrefix+r.worker, mark)
+	})
+	if err != nil {
+		return err
 	}
 	r.recent.mu.Lock()
 	defer r.recent.mu.Unlock()
-	r.recent.halted, r.recent.newest = true, packageRef{}
-	writtenBack := 0
-	for _, lost := range r.recent.writtenBack {
-		if lost {
-			writtenBack++
+	r.recent.mark, r.recent.writtenBack = mark, map[*claim]bool{}
+	return nil
+}
+
+// A worker's row in smslink_meta is named wroteBackPrefix and the worker. Its value begins with
+// yetToWriteBack until all is written back.
+const (
+	wroteBackPrefix = "wrote back "
+	yetToWriteBack  = "not yet "
+)
+
+// toWriteBack returns the claims that have not been written back.
+func (m *recent) toWriteBack() (claims []*claim, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.claims {
+		if !c.done() {
+			return nil, errBusy
+		}
+		if _, found := m.writtenBack[c]; !found && !c.old() {
+			claims = append(claims, c)
+		}
+	}
+	return claims, nil
+}
+
+// advance runs f in a transaction that changes this worker's mark to the next one. If the database
+// does not have the present one, it has lost what was written back, and the transaction fails.
+func (r *run) advance(next string, f func(ctx context.Context, tx *sql.Tx) error) error {
+	err := r.inBudget(func(ctx context.Context) error {
+		return r.inTx(ctx, func(tx *sql.Tx) error {
+			n, err := r.exec(ctx, tx, "UPDATE smslink_meta SET value = ? WHERE name = ? AND value = ?",
+				next, wroteBackPrefix+r.worker, r.recent.mark)
+			if err == nil && n == 0 {
+				err = errMoved
+			}
+			if err != nil {
+				return err
+			}
+			return f(ctx, tx)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	r.recent.mu.Lock()
+	defer r.recent.mu.Unlock()
+	r.recent.mark = next
+	return nil
+}
+
+// endWritingBack records that this worker has written back.
+func (r *run) endWritingBack(ctx context.Context) error {
+	var s state
+	err := r.advance(rand.Text(), func(ctx context.Context, tx *sql.Tx) (err error) {
+		s, err = r.state(ctx, tx, packageRef{}, r.worker)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.recent.mu.Lock()
+	defer r.recent.mu.Unlock()
+	r.recent.noticed, r.recent.newest = false, s.newest
+	lost := 0
+	for _, isLost := range r.recent.writtenBack {
+		if isLost {
+			lost++
 		}
 	}
 	r.logger.ErrorContext(ctx, "outbox: halted until a person resumes it", "worker", r.worker,
-		"reason", errMoved.Error(), "packages", len(r.recent.claims), "written_back", writtenBack)
+		"reason", errMoved.Error(), "packages", len(r.recent.claims), "written_back", lost)
+	return nil
 }
-
-// recordWroteBack records for [Outbox.Stats] that this worker has nothing left to write back.
-func (r *run) recordWroteBack(ctx context.Context) error {
-	return r.inTx(ctx, func(tx *sql.Tx) error { return r.setMeta(ctx, tx, wroteBackPrefix+r.worker, "") })
-}
-
-const wroteBackPrefix = "wrote back "
 
 // writeBack inserts a package's rows if the database has lost them. Messages are found by their
 // keys, because an id may be another message's now.
 func (r *run) writeBack(ctx context.Context, c *claim) error {
 	own, lost := *c, false
-	err := r.inTx(ctx, func(tx *sql.Tx) error {
+	err := r.advance(yetToWriteBack+rand.Text(), func(ctx context.Context, tx *sql.Tx) error {
 		found, err := r.holds(ctx, tx, &own)
 		if err != nil {
 			return err
@@ -167,9 +276,6 @@ func (r *run) writeBack(ctx context.Context, c *claim) error {
 	r.logContradiction(ctx, &own)
 	r.recent.mu.Lock()
 	defer r.recent.mu.Unlock()
-	if r.recent.writtenBack == nil {
-		r.recent.writtenBack = map[*claim]bool{}
-	}
 	r.recent.writtenBack[c] = lost
 	return nil
 }
@@ -200,7 +306,7 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 		}
 		restored.resp = &resp
 	}
-	s, err := o.state(ctx, tx, packageRef{})
+	s, err := o.state(ctx, tx, packageRef{}, "")
 	if err != nil {
 		return nil, err
 	}

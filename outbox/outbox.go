@@ -252,6 +252,8 @@ type state struct {
 	loses  string // the setting that may lose a commit, or empty
 	alters string // the setting that may alter a text, or empty
 	newest packageRef
+	mark   string // of the worker; see recent
+	losses int    // that the run had noticed before; see run.look
 }
 
 // packageRef identifies a committed package. If it is missing, commits were lost. Tokens are
@@ -265,7 +267,7 @@ type packageRef struct {
 // package seen before. The zero packageRef matches any state. It must read committed packages only,
 // in one snapshot. Otherwise a package whose transaction is rolled back or still open would look
 // lost.
-func (o *Outbox) state(ctx context.Context, tx *sql.Tx, seen packageRef) (s state, err error) {
+func (o *Outbox) state(ctx context.Context, tx *sql.Tx, seen packageRef, worker string) (s state, err error) {
 	var q querier = o.db
 	switch {
 	case tx != nil:
@@ -281,13 +283,15 @@ func (o *Outbox) state(ctx context.Context, tx *sql.Tx, seen packageRef) (s stat
 	var recorded, token string
 	err = q.QueryRowContext(ctx, o.dialect.sql(`
 		SELECT `+o.dialect.state+`, paused.value, epoch.value,
-			COALESCE(newest.id, 0), COALESCE(newest.token, ''), COALESCE(seen.token, '')
+			COALESCE(newest.id, 0), COALESCE(newest.token, ''), COALESCE(seen.token, ''), COALESCE(wrote.value, '')
 		FROM smslink_meta AS paused
 		JOIN smslink_meta AS epoch ON epoch.name = 'epoch'
 		LEFT JOIN smslink_package AS newest ON newest.id = (SELECT max(id) FROM smslink_package)
 		LEFT JOIN smslink_package AS seen ON seen.id = ?
-		WHERE paused.name = 'paused'`), seen.id).
-		Scan(&s.now, &s.epoch, &s.loses, &s.alters, &s.paused, &recorded, &s.newest.id, &s.newest.token, &token)
+		LEFT JOIN smslink_meta AS wrote ON wrote.name = ?
+		WHERE paused.name = 'paused'`), seen.id, wroteBackPrefix+worker).
+		Scan(&s.now, &s.epoch, &s.loses, &s.alters, &s.paused, &recorded, &s.newest.id, &s.newest.token, &token,
+			&s.mark)
 	s.moved = recorded != "" && recorded != s.epoch || token != seen.token
 	return s, err
 }

@@ -22,14 +22,15 @@ import (
 // to fail too: the gateway rejects the account or this program, the credit runs out, or five
 // packages of this Run in a row are in doubt. It halts in the same way when it notices that the
 // database has failed over, was restored or has lost commits. It then writes back what it has sent
-// in the last hour.
+// in the last hour, also if ctx is done meanwhile.
 //
 // Errors of the database are logged, and what failed is tried again. Run returns an error if it
 // cannot begin: the client is nil or in test mode, the database cannot be reached or is read-only,
 // [Outbox.Migrate] has not run, the role lacks a right, or a setting of the database may lose a
 // commit (see [Options].AllowLoss) or alter a text, also later. It also returns an error if the
 // database is down when Run is to end, and stays so for [Options].Timeout: the packages whose end
-// could not be recorded are then in doubt.
+// could not be recorded are then in doubt, and what Run has sent in the last hour is not written back
+// if the database has lost it.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
 		return errors.New("smslink: the outbox's client is nil")
@@ -68,10 +69,21 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if n := r.unrecorded.Load(); n > 0 {
 		return fmt.Errorf("smslink: the end of %d packages could not be recorded; they are in doubt", n)
 	}
+	if err := r.settle(); err != nil {
+		return fmt.Errorf("smslink: the database may lack what this worker has sent in the last hour: %w", err)
+	}
 	if err := context.Cause(ctx); errors.Is(err, errUnsafe) {
 		return err
 	}
 	return nil
+}
+
+// settle writes back what the database has lost since the last look.
+func (r *run) settle() error {
+	if r.recent.empty() {
+		return nil
+	}
+	return r.insist(func(context.Context) error { return r.writeAllBack(r.lasting) })
 }
 
 // giveUpAfter calls giveUp one Timeout after ctx is done.
@@ -125,8 +137,8 @@ func (r *run) serve(ctx context.Context, lane string) {
 			defer func() { <-slots }()
 			if committed {
 				r.upload(ctx, c)
-			} else {
-				r.insist(func(ctx context.Context) error { return r.withdraw(ctx, c) })
+			} else if r.insist(func(ctx context.Context) error { return r.withdraw(ctx, c) }) != nil {
+				r.unrecorded.Add(1)
 			}
 		})
 	}
@@ -227,19 +239,24 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
 	}
 	c = r.recent.end(c, resp, err, stop)
-	recorded := false
-	r.insist(func(recording context.Context) error {
+	lost := false
+	err = r.insist(func(recording context.Context) error {
 		err := r.record(recording, c)
-		recorded = err == nil
-		if errors.Is(err, errLostClaim) { // halt writes it back
-			return r.markMoved(recording)
+		if lost = errors.Is(err, errLostClaim); lost {
+			return nil
 		}
 		return err
 	})
-	if recorded {
+	switch {
+	case lost:
+		r.recent.notice()
+		r.halt(ctx)
+	case err != nil:
+		r.unrecorded.Add(1)
+	default:
 		r.logContradiction(ctx, c)
 	}
-	r.traceEnd(traced, c, replied, recorded)
+	r.traceEnd(traced, c, replied, err == nil && !lost)
 	step.Reach(ctx, step.Recorded)
 }
 
@@ -282,18 +299,17 @@ func (r *run) stopReason(resp *smslink.Response, err error) error {
 	return smslink.StopReason(resp, err)
 }
 
-// insist repeats f until it succeeds, or until Run gives up.
-func (r *run) insist(f func(ctx context.Context) error) {
+// insist repeats f until it succeeds, or until Run gives up. Then it returns f's last error.
+func (r *run) insist(f func(ctx context.Context) error) error {
 	pause := 20 * time.Millisecond
 	for {
 		err := r.inBudget(f)
 		if err == nil {
-			return
+			return nil
 		}
 		r.logger.WarnContext(r.lasting, "outbox: recording failed and is repeated", "error", err)
 		if !sleep(r.lasting, pause, nil) {
-			r.unrecorded.Add(1)
-			return
+			return err
 		}
 		pause = min(2*pause, time.Second)
 	}

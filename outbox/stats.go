@@ -25,8 +25,9 @@ type Stats struct {
 	Overdue time.Duration
 
 	// After a fail-over or a restore: the workers that have written back what they sent, and the
-	// others that claimed something in the last hour. Resume only after the silent ones have
-	// exited.
+	// silent ones, which have noticed and not yet written back or have claimed something in the last
+	// hour. Resume only once each worker that runs is in WroteBack, and the silent ones have exited.
+	// A worker that can't reach the database may be in neither.
 	WroteBack, Silent []string
 }
 
@@ -50,7 +51,7 @@ const MaxQueued = 100_001
 
 // Stats returns the counts as they are now.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
-	s, err := o.state(ctx, nil, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{}, "")
 	if err != nil {
 		return Stats{}, err
 	}
@@ -170,19 +171,28 @@ func (o *Outbox) queuedIn(ctx context.Context, lane string, now int64) (l LaneSt
 
 // listWroteBack lists the workers that have written back, and those that have not.
 func (o *Outbox) listWroteBack(ctx context.Context, stats *Stats, now int64) error {
-	names, err := column[string](ctx, o, o.db, "SELECT name FROM smslink_meta WHERE name LIKE '"+wroteBackPrefix+"%'")
+	err := o.each(ctx, o.db,
+		"SELECT name, value FROM smslink_meta WHERE name LIKE '"+wroteBackPrefix+"%'", nil,
+		func(scan func(...any) error) error {
+			var name, value string
+			err := scan(&name, &value)
+			worker := strings.TrimPrefix(name, wroteBackPrefix)
+			if strings.HasPrefix(value, yetToWriteBack) {
+				stats.Silent = append(stats.Silent, worker)
+			} else {
+				stats.WroteBack = append(stats.WroteBack, worker)
+			}
+			return err
+		})
 	if err != nil {
 		return err
-	}
-	for _, name := range names {
-		stats.WroteBack = append(stats.WroteBack, strings.TrimPrefix(name, wroteBackPrefix))
 	}
 	workers, err := column[string](ctx, o, o.db, `
 		SELECT DISTINCT worker
 		FROM smslink_package
 		WHERE began > ?`, now-recentAge.Microseconds())
 	for _, worker := range workers {
-		if !slices.Contains(stats.WroteBack, worker) {
+		if !slices.Contains(stats.WroteBack, worker) && !slices.Contains(stats.Silent, worker) {
 			stats.Silent = append(stats.Silent, worker)
 		}
 	}
@@ -241,7 +251,7 @@ func (o *Outbox) Resume(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
 	}
-	s, err := o.state(ctx, nil, packageRef{})
+	s, err := o.state(ctx, nil, packageRef{}, "")
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,9 @@
 package integration
 
 import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
 	"flag"
 	"fmt"
 	"math"
@@ -16,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/outbox"
+	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/outbox/internal/step"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -125,4 +130,213 @@ func TestRun_failover(t *testing.T) {
 				halted, known, inDoubt)
 		})
 	}
+}
+
+// lose makes the database what a standby or a backup has that lacks all packages.
+func (b *bench) lose(more ...string) {
+	b.Helper()
+	tx, err := b.db.BeginTx(b.Context(), nil)
+	require.NoError(b, err)
+	defer func() { _ = tx.Rollback() }()
+	for _, statement := range append([]string{
+		"DELETE FROM smslink_package", "DELETE FROM smslink_result", "UPDATE smslink_message SET package = NULL",
+	}, more...) {
+		_, err := tx.ExecContext(b.Context(), statement)
+		require.NoError(b, err, statement)
+	}
+	require.NoError(b, tx.Commit())
+}
+
+// awaitWroteBack waits until as many workers have written back, and returns the silent ones.
+func (b *bench) awaitWroteBack(workers int) (silent []string) {
+	b.Helper()
+	eventually(b, func() bool {
+		stats, err := b.box.Stats(b.Context())
+		silent = stats.Silent
+		return err == nil && len(stats.WroteBack) == workers
+	}, "the workers have not written back")
+	return silent
+}
+
+// staysSentOnce resumes the outbox, and requires that a worker leaves alone what was sent.
+func (b *bench) staysSentOnce(key string) {
+	b.Helper()
+	require.Equal(b, outbox.Accepted, b.state(key))
+	require.NoError(b, b.box.Resume(b.Context(), "a test", "no worker is silent"))
+	b.enqueue("after-" + key)
+	b.run(b.another(), nil)
+	b.await("after-"+key, outbox.Accepted)
+	require.Len(b, b.gateway.Messages(), 2, "%s was sent twice", key)
+}
+
+// another returns an outbox on the same database.
+func (b *bench) another() *outbox.Outbox {
+	box, err := outbox.New(b.db, dialects[b.config.Dialect], &outbox.Options{
+		Timeout: benchTimeout, Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+	})
+	require.NoError(b, err)
+	return box
+}
+
+// A worker that notices the loss while it uploads halts the others at once, among them one that has
+// not seen the lost package. It is silent until its upload has ended and it has written back.
+func TestRun_failoverDuringAnUpload(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		at := pauseAt(step.Uploaded)
+		b.run(b.box, at.reach)
+		<-at.reached
+		b.lose()
+		eventually(t, func() bool {
+			stats, err := b.box.Stats(t.Context())
+			return err == nil && stats.Paused != "" && len(stats.Silent) == 1
+		}, "the worker waits for its upload before it halts the others")
+		b.run(b.another(), nil)
+		require.Len(t, b.awaitWroteBack(1), 1)
+		require.Len(t, b.gateway.Messages(), 1, "sent twice; no person has resumed")
+		close(at.proceed)
+		require.Empty(t, b.awaitWroteBack(2))
+		b.staysSentOnce("order-1")
+	})
+}
+
+// A worker that is ended after a fail-over writes back before Run returns.
+func TestRun_stoppedAfterAFailover(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for _, uploading := range []bool{false, true} {
+			t.Run(fmt.Sprintf("uploading %v", uploading), func(t *testing.T) {
+				b := newBench(t, config, nil)
+				b.enqueue("order-1")
+				at := pauseAt(step.Uploaded)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				ended := make(chan error, 1)
+				go func() { ended <- b.box.Run(step.With(ctx, at.reach), b.client) }()
+				<-at.reached
+				if uploading {
+					b.lose()
+					cancel()
+					close(at.proceed)
+				} else {
+					close(at.proceed)
+					b.await("order-1", outbox.Accepted)
+					b.lose()
+					cancel()
+				}
+				require.NoError(t, <-ended)
+				require.Empty(t, b.awaitWroteBack(1))
+				b.staysSentOnce("order-1")
+			})
+		}
+	})
+}
+
+// A worker that can't write back before it ends says so.
+func TestRun_endsWithoutWritingBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	b.enqueue("order-1")
+	box, err := outbox.New(b.db, outbox.SQLite, &outbox.Options{Timeout: 5 * time.Second}) // after which it gives up
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- box.Run(ctx, b.client) }()
+	b.await("order-1", outbox.Accepted)
+	_, err = b.db.ExecContext(t.Context(), "ALTER TABLE smslink_meta RENAME TO gone")
+	require.NoError(t, err)
+	cancel()
+	require.ErrorContains(t, <-ended, "the database may lack what this worker has sent")
+}
+
+// switched is a driver whose connections are used once, and which connects to another database from
+// some time on.
+type switched struct {
+	of            driver.Driver
+	before, after string
+	isAfter       atomic.Bool
+}
+
+func (s *switched) Connect(context.Context) (driver.Conn, error) {
+	if s.isAfter.Load() {
+		return s.of.Open(s.after)
+	}
+	return s.of.Open(s.before)
+}
+
+func (s *switched) Driver() driver.Driver { return s.of }
+
+// The primary hangs in a claim's commit, and the standby is promoted. The worker halts and writes
+// back. Then the primary answers that it has committed.
+func TestRun_commitAnsweredAfterAFailover(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := newBench(t, sqliteIn(dir), nil)
+	b.enqueue("order-0", "order-1")
+	standby := filepath.Join(dir, "standby.db")
+	_, err := b.db.ExecContext(t.Context(), "VACUUM INTO '"+standby+"'")
+	require.NoError(t, err)
+	d := &switched{of: b.db.Driver(), before: b.config.DSN, after: standby + sqliteOptions}
+	pool := sql.OpenDB(d)
+	pool.SetMaxIdleConns(-1)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	lanes := map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond, Messages: 1}}
+	worker, err := outbox.New(pool, outbox.SQLite, &outbox.Options{Timeout: benchTimeout, Lanes: lanes})
+	require.NoError(t, err)
+	claims := 0
+	hangs, answers := make(chan struct{}), make(chan struct{})
+	b.run(worker, func(at string) {
+		if at == step.Claiming {
+			if claims++; claims == 2 {
+				close(hangs)
+				<-answers
+			}
+		}
+	})
+	<-hangs
+	b.await("order-0", outbox.Accepted)
+	d.isAfter.Store(true)
+
+	promoted, err := sql.Open("sqlite", standby+sqliteOptions)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, promoted.Close()) })
+	b.db = promoted
+	b.box = b.another()
+	b.awaitWroteBack(1)
+	close(answers)
+	eventually(t, func() bool {
+		var withdrawn int
+		b.scan("SELECT count(*) FROM smslink_package WHERE state = 3 AND messages = 0", &withdrawn)
+		return withdrawn == 1
+	}, "the claim is not withdrawn")
+	require.Len(t, b.gateway.Messages(), 1, "it had no right to be uploaded")
+	require.NoError(t, b.box.Resume(t.Context(), "a test", "no worker is silent"))
+	b.await("order-1", outbox.Accepted)
+	require.Len(t, b.gateway.Messages(), 2, "sent twice")
+}
+
+// The halted database is restored, or fails over again.
+func TestRun_restoredWhileHalted(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for _, halted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("to a halted one %v", halted), func(t *testing.T) {
+				b := newBench(t, config, nil)
+				b.enqueue("order-1")
+				b.run(b.box, nil)
+				b.await("order-1", outbox.Accepted)
+				epoch := "commits were lost"
+				if !halted {
+					b.scan("SELECT value FROM smslink_meta WHERE name = 'epoch'", &epoch)
+				}
+				b.lose()
+				b.awaitWroteBack(1)
+				b.lose("DELETE FROM smslink_meta WHERE name LIKE 'wrote back %'",
+					"UPDATE smslink_meta SET value = '"+epoch+"' WHERE name = 'epoch'")
+				require.Empty(t, b.awaitWroteBack(1))
+				require.Len(t, b.gateway.Messages(), 1, "sent twice; no person has resumed")
+				b.staysSentOnce("order-1")
+			})
+		}
+	})
 }
