@@ -83,6 +83,41 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	require.Equal(t, "somebody's own", string(kept))
 }
 
+// What may be the only record of the remote ids is never replaced: a results file that a journal
+// does not have the results of, and what a killed run without a journal has left.
+func TestResults_withoutAJournalAreKept(t *testing.T) {
+	const header = "file,line,id,status,status_text,remote_id,segments,note,to,category,price,time\n"
+	const row = "june.csv,2,1,3,success,220000001,1,,0712345671,accepted,,2026-06-01T10:00:00Z\n"
+	for _, c := range []struct{ name, written, journal, says string }{
+		{"results.csv", "results.csv", "", "results.csv is not empty; name a new file; nothing was sent\n"},
+		{"results.csv", "results.csv", "new", "results.csv is not empty; name a new file; nothing was sent\n"},
+		{"results.xlsx", "results.xlsx.partial", "", "results.xlsx.partial has results of an earlier run; rename it; nothing was sent\n"},
+		{"results.xlsx", "results.xlsx.partial", "new", "results.xlsx.partial has results of an earlier run; rename it; nothing was sent\n"},
+	} {
+		gateway := newGateway(t, &smslinktest.Options{Senders: []string{"MAGAZIN"}})
+		folder := t.TempDir()
+		written := filepath.Join(folder, c.written)
+		args := []string{"send", "--endpoint", gateway.URL, "--results", filepath.Join(folder, c.name), campaignFile}
+		if c.journal != "" {
+			args = append(args, "--journal", filepath.Join(folder, c.journal))
+		}
+		require.NoError(t, os.WriteFile(written, []byte(header+row), 0o600))
+		for range 2 { // the second time, there is a journal that has sent nothing
+			got := smslinkIn(accountOf(gateway), "", args...)
+			require.Equal(t, cli.ExitNotSent, got.code)
+			require.Contains(t, got.err, c.says)
+		}
+		kept, err := os.ReadFile(written)
+		require.NoError(t, err)
+		require.Equal(t, header+row, string(kept))
+		require.Empty(t, gateway.Uploads())
+
+		require.NoError(t, os.WriteFile(written, []byte(header), 0o600)) // killed before it sent anything
+		got := smslinkIn(accountOf(gateway), "", args...)
+		require.Equal(t, cli.ExitAccepted, got.code, got.err)
+	}
+}
+
 // A server's text is escaped in the terminal and in files.
 func TestSend_serversControlCharacters(t *testing.T) {
 	const evil = "\x1b]0;owned\a\u009b2J\u202e"

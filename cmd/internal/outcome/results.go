@@ -46,9 +46,9 @@ type ResultsOptions struct {
 // CreateResults opens the file before anything is sent, so that a name that can't be written costs
 // nothing.
 //
-//   - A file that is not empty is refused, since its remote ids can't be recovered. But if a
-//     journal has them, a results file of an earlier run is replaced once the new one is whole.
-//     Until then the new one is NAME.partial.
+//   - A file with rows is refused, since its remote ids can't be recovered. But if a journal has
+//     them, a results file of an earlier run is replaced once the new one is whole. Until then the
+//     new one is NAME.partial.
 //   - A workbook (.xlsx) is made of NAME.partial, a CSV, at the end.
 //   - A symbolic link is refused: someone else may have put it there.
 //   - Only the owner can read the file.
@@ -69,14 +69,14 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 			err = fmt.Errorf("%s is there already; name a new file", name)
 		}
 		if err == nil {
-			r.file, err = openPartial(name + ".partial")
+			r.file, err = openPartial(name+".partial", opts.Resuming)
 		}
 	case errors.Is(statErr, fs.ErrNotExist):
 		r.created = true
 		r.file, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	case statErr == nil && info.Mode().IsRegular() && opts.Resuming && isResults(name):
+	case statErr == nil && info.Mode().IsRegular() && (opts.Resuming || hasNoRow(info)) && isResults(name):
 		r.created = true
-		r.file, err = openPartial(name + ".partial")
+		r.file, err = openPartial(name+".partial", opts.Resuming)
 	default:
 		r.file, err = safefile.NoFollow(name, os.O_WRONLY, 0)
 	}
@@ -92,8 +92,9 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 	return r, r.Flush()
 }
 
-// openPartial opens a new file, or the one that a run left when it was killed.
-func openPartial(name string) (*os.File, error) {
+// openPartial opens a new file, or the one that a run left when it was killed. If that has rows, it
+// is refused unless a journal has their results.
+func openPartial(name string, resuming bool) (*os.File, error) {
 	f, err := safefile.NoFollow(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -103,6 +104,8 @@ func openPartial(name string) (*os.File, error) {
 	case err != nil:
 	case !info.Mode().IsRegular() || info.Size() > 0 && !startsAsResults(f):
 		err = fmt.Errorf("%s is not what an earlier run has left; rename it", name)
+	case info.Size() > 0 && !hasNoRow(info) && !resuming:
+		err = fmt.Errorf("%s has results of an earlier run; rename it", name)
 	default:
 		_, err = f.Seek(0, io.SeekStart)
 		err = errors.Join(err, f.Truncate(0))
@@ -132,6 +135,12 @@ func (r *Results) prepare(tell func(string)) error {
 	}
 	tell(fmt.Sprintf("others could read %s; now only you can", r.name))
 	return nil
+}
+
+// hasNoRow reports whether a results file has only the header, as a run leaves it that is killed
+// before it sends anything.
+func hasNoRow(info fs.FileInfo) bool {
+	return info.Size() == int64(len(strings.Join(ResultsHeader, ","))+len("\n"))
 }
 
 // isResults reports whether a file starts as one of ours does.

@@ -154,7 +154,7 @@ func (s *sending) openRecords() (err error) {
 		}
 	}
 	s.results, err = outcome.CreateResults(s.opts.results, outcome.ResultsOptions{
-		Resuming: s.chosen.journal != nil, Price: s.opts.price.Cost,
+		Resuming: s.chosen.journal != nil && len(s.chosen.journal.Runs()) > 0, Price: s.opts.price.Cost,
 		Tell: func(text string) { fmt.Fprintf(s.console.Err, "smslink: %s\n", text) },
 	})
 	if err != nil {
