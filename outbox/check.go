@@ -155,12 +155,10 @@ func (o *Outbox) checkEnqueuer(ctx context.Context, tx Tx) error {
 	if o.dialect.session == "" {
 		return nil
 	}
-	if q, ok := tx.(querier); ok && inTransaction(ctx, q) {
+	if q, ok := tx.(querier); ok && o.inTransaction(ctx, q) {
 		return o.checkConnection(ctx, q)
 	}
-	beginner, ok := tx.(interface {
-		BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
-	})
+	b, ok := tx.(beginner)
 	if !ok { // a TxFunc can't be queried
 		waiting, cancel := context.WithTimeout(ctx, poolWait)
 		defer cancel()
@@ -172,9 +170,9 @@ func (o *Outbox) checkEnqueuer(ctx context.Context, tx Tx) error {
 			return err
 		}
 		defer func() { _ = conn.Close() }()
-		beginner = conn
+		b = conn
 	}
-	own, err := beginner.BeginTx(ctx, nil)
+	own, err := b.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -188,16 +186,31 @@ const poolWait = 10 * time.Second
 var errNoConnection = errors.New("smslink: the first Enqueue in a TxFunc checks another connection of the " +
 	"outbox's pool, and none is free; allow more with SetMaxOpenConns")
 
-// Outside a transaction a savepoint does not outlive its statement.
 const (
 	savepoint           = "SAVEPOINT smslink_check"
+	releaseSavepoint    = "RELEASE SAVEPOINT smslink_check"
 	rollbackToSavepoint = "ROLLBACK TO SAVEPOINT smslink_check"
 )
 
-// inTransaction reports whether q is in a transaction. Beginning another one would commit it.
-func inTransaction(ctx context.Context, q querier) bool {
-	for _, statement := range []string{savepoint, rollbackToSavepoint} {
-		if _, err := q.ExecContext(ctx, statement); err != nil {
+// inTransaction reports whether tx is in a transaction. Beginning another one could commit it.
+func (o *Outbox) inTransaction(ctx context.Context, tx Tx) bool {
+	_, begins := tx.(beginner)
+	_, connection := tx.(interface {
+		Raw(f func(driverConn any) error) error
+	})
+	if begins && !connection { // a pool
+		return false
+	}
+	if o.dialect.name == SQLite.name { // where a savepoint would begin one
+		if _, err := tx.ExecContext(ctx, "BEGIN"); err != nil {
+			return true
+		}
+		_, err := tx.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return err != nil
+	}
+	// Outside a transaction a savepoint is an error, or does not outlive its statement.
+	for _, statement := range []string{savepoint, releaseSavepoint} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return false
 		}
 	}

@@ -18,7 +18,7 @@ type Dialect struct {
 	now           string // microseconds since 1970 of the database's clock, in UTC
 	begin         string // the first statement of each of our transactions
 	prepare       string // the first statement of ours in a transaction of the caller's, or empty
-	erased        string // the last statement of Erase, or empty
+	truncateLog   string // a query of whether the log is in use, and two numbers; or empty
 	state         string // now, the epoch, and the settings that may lose a commit or alter a text, or empty texts
 	session       string // the connection's setting that would break a promise in silence, or an empty text
 	enqueue       string // from one JSON parameter
@@ -144,9 +144,9 @@ func sqlite() *Dialect {
 		name: "sqlite3",
 		now:  now,
 		// The last takes the write lock before anything is read.
-		begin:   wipe + "; UPDATE smslink_meta SET value = value WHERE name = 'paused'",
-		prepare: wipe,
-		erased:  "PRAGMA wal_checkpoint(TRUNCATE)",
+		begin:       wipe + "; UPDATE smslink_meta SET value = value WHERE name = 'paused'",
+		prepare:     wipe,
+		truncateLog: "PRAGMA wal_checkpoint(TRUNCATE)",
 		state: now + `,
 			'sqlite',
 			CASE WHEN (SELECT synchronous FROM pragma_synchronous) < 2

@@ -32,9 +32,15 @@ type Message struct {
 	To, From, Text string
 	SendAt         time.Time // the gateway's schedule; the zero Time means now
 
-	Lane      string        // of [Options].Lanes; empty means [Bulk]
-	NotBefore time.Time     // not uploaded before, by the database's clock; the zero Time means now
-	Expires   time.Duration // its upload does not begin later than this after Enqueue; 0 means no limit
+	Lane string // of [Options].Lanes; empty means [Bulk]
+
+	// NotBefore is the earliest time of its upload, by the database's clock; the zero Time means
+	// now. It is in the years 1 to 9999.
+	NotBefore time.Time
+
+	// Expires is how long after Enqueue its upload may begin; 0 means no limit. The upload begins
+	// with the connection to the gateway, and is not broken off when the time is over.
+	Expires time.Duration
 }
 
 // Format prints the key and the text's size, whatever the verb.
@@ -47,8 +53,9 @@ func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("key", m.Key), slog.Int("text_bytes", len(m.Text)))
 }
 
-// Tx is a *sql.Tx, *sql.DB or *sql.Conn, or a [TxFunc] of anything else. A method that is given a
-// *sql.DB does all or nothing: it runs several statements in a transaction of its own.
+// Tx is a *sql.Tx, *sql.DB or *sql.Conn, a type that embeds one of them, or a [TxFunc] of anything
+// else. A method does all or nothing: outside a transaction, it runs several statements in a
+// transaction of its own. A TxFunc must be in a transaction for that.
 type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
@@ -129,15 +136,21 @@ func (o *Outbox) Enqueue(ctx context.Context, tx Tx, messages ...Message) (added
 	})
 }
 
+// beginner is a *sql.DB or *sql.Conn, or embeds one.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
 // within runs f, which runs a number of statements and returns how many rows they changed, in tx.
-// If tx is a *sql.DB, it runs f in a transaction of its own, except one statement that needs no
-// preparation.
+// If tx is a pool, or a connection outside a transaction, it runs f in a transaction of its own,
+// except one statement that needs no preparation.
 func (o *Outbox) within(
 	ctx context.Context, tx Tx, statements int, f func(tx Tx) (int64, error),
 ) (changed int, err error) {
 	commit := func() error { return nil }
-	if db, ok := tx.(*sql.DB); ok && (statements > 1 || o.dialect.prepare != "") {
-		own, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: o.dialect.isolation})
+	several := statements > 1 || o.dialect.prepare != ""
+	if b, ok := tx.(beginner); ok && several && !o.inTransaction(ctx, tx) {
+		own, err := b.BeginTx(ctx, &sql.TxOptions{Isolation: o.dialect.isolation})
 		if err != nil {
 			return 0, err
 		}
@@ -197,6 +210,8 @@ func (o *Outbox) rows(messages []Message) ([]row, error) {
 			return invalid("Key", keyRule)
 		case !known:
 			return invalid("Lane", "is not one of the outbox's lanes; add it to Options.Lanes")
+		case m.NotBefore.UTC().Year() < 1 || m.NotBefore.UTC().Year() > 9999:
+			return invalid("NotBefore", "is not in the years 1 to 9999")
 		case m.Expires < 0:
 			return invalid("Expires", "is negative")
 		case len(m.To) > maxAddress:

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,9 @@ func newOutbox(t *testing.T, opts *outbox.Options) *outbox.Outbox {
 
 func TestEnqueue_enqueuesNoneIfOneIsInvalid(t *testing.T) {
 	good := outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda"}
+	notBefore := func(at time.Time) func(*outbox.Message) {
+		return func(m *outbox.Message) { m.NotBefore = at }
+	}
 	for name, c := range map[string]struct {
 		change func(*outbox.Message)
 		field  string
@@ -41,6 +45,9 @@ func TestEnqueue_enqueuesNoneIfOneIsInvalid(t *testing.T) {
 		"key too long":       {func(m *outbox.Message) { m.Key = strings.Repeat("k", 101) }, "Key", "1 to 100"},
 		"unknown lane":       {func(m *outbox.Message) { m.Lane = "urgnet" }, "Lane", "Options.Lanes"},
 		"expired before":     {func(m *outbox.Message) { m.Expires = -time.Second }, "Expires", "negative"},
+		"after year 9999":    {notBefore(time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC)), "NotBefore", "9999"},
+		"as late as can be":  {notBefore(time.Unix(1<<63-62135596801, 999999999)), "NotBefore", "9999"},
+		"seconds overflow":   {notBefore(time.Unix(math.MaxInt64, 0)), "NotBefore", "9999"},
 		"receiver too long":  {func(m *outbox.Message) { m.To = strings.Repeat("0", 65) }, "To", "64 bytes"},
 		"sender too long":    {func(m *outbox.Message) { m.From = strings.Repeat("s", 65) }, "From", "64 bytes"},
 		"text too long":      {func(m *outbox.Message) { m.Text = strings.Repeat("t", 1<<20+1) }, "Text", "1 MiB"},
@@ -114,11 +121,12 @@ func TestNew_namesWhatIsWrong(t *testing.T) {
 		dialect *outbox.Dialect
 		opts    *outbox.Options
 	}{
-		"database is nil":    {nil, outbox.SQLite, nil},
-		"dialect is nil":     {db, nil, nil},
-		"Timeout":            {db, outbox.SQLite, &outbox.Options{Timeout: -1}},
-		"lane's name":        {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"two words": {}}}},
-		`without ?, ' and \`: {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"what?": {}}}},
+		"database is nil":      {nil, outbox.SQLite, nil},
+		"dialect is nil":       {db, nil, nil},
+		"is negative":          {db, outbox.SQLite, &outbox.Options{Timeout: -1}},
+		"longer than 24 hours": {db, outbox.SQLite, &outbox.Options{Timeout: math.MaxInt64}},
+		"lane's name":          {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"two words": {}}}},
+		`without ?, ' and \`:   {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"what?": {}}}},
 		`Poll of the lane "reports"`: {db, outbox.SQLite, &outbox.Options{
 			Lanes: map[string]outbox.Lane{"reports": {Poll: -1}},
 		}},

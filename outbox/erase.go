@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -13,6 +14,9 @@ const blank = "receiver = '', sender = '', body = ''"
 // Erase erases the receivers, senders and texts of messages that ended more than
 // [Options].EraseAfter ago, and deletes what is older than [Options].ForgetAfter. It works in
 // transactions of about a thousand rows. Run calls it each hour, in one of the workers.
+//
+// It is an error if another connection keeps SQLite's write-ahead log in use, which then still has
+// what was erased. The next Erase truncates the log.
 func (o *Outbox) Erase(ctx context.Context) error {
 	s, err := o.state(ctx, nil, packageRef{}, "")
 	if err != nil {
@@ -41,14 +45,27 @@ func (o *Outbox) Erase(ctx context.Context) error {
 			return err
 		}
 	}
-	if o.dialect.erased == "" {
+	return o.truncateLog(ctx)
+}
+
+var errLogInUse = errors.New("smslink: what was erased is still in SQLite's write-ahead log, " +
+	"which a transaction of another connection keeps in use; end that, and erase again")
+
+// truncateLog removes what was erased from the log, if the database has one that can be truncated.
+func (o *Outbox) truncateLog(ctx context.Context) error {
+	if o.dialect.truncateLog == "" {
 		return nil
 	}
-	_, err = o.db.ExecContext(ctx, o.dialect.erased)
+	var busy, pages, moved int
+	err := o.db.QueryRowContext(ctx, o.dialect.truncateLog).Scan(&busy, &pages, &moved)
+	if err == nil && busy != 0 {
+		return errLogInUse
+	}
 	return err
 }
 
-// eraseHourly calls Erase unless a worker has within the hour.
+// eraseHourly calls Erase unless a worker has within the hour. A time in the future is of a clock
+// that was ahead.
 func (r *run) eraseHourly(ctx context.Context) error {
 	s, err := r.look(ctx, nil)
 	if err != nil || s.moved {
@@ -58,7 +75,8 @@ func (r *run) eraseHourly(ctx context.Context) error {
 	n, err := r.exec(ctx, r.db, `
 		UPDATE smslink_meta
 		SET value = ?
-		WHERE name = 'erased' AND value < ?`, fmt.Sprint(s.now), fmt.Sprint(s.now-time.Hour.Microseconds()))
+		WHERE name = 'erased' AND (value < ? OR value > ?)`,
+		fmt.Sprint(s.now), fmt.Sprint(s.now-time.Hour.Microseconds()), fmt.Sprint(s.now))
 	if err != nil || n == 0 {
 		return err
 	}

@@ -19,9 +19,9 @@ type Options struct {
 	// those of another lane. A name has 1 to 32 characters of visible ASCII, without ?, ' and \.
 	Lanes map[string]Lane
 
-	// Timeout bounds an upload and the claim before it; 0 means 5 minutes. The package's deadline
-	// is 1.2 times as long after the claim: if its worker has not recorded the end of the upload by
-	// then, it is in doubt.
+	// Timeout bounds an upload and the claim before it; 0 means 5 minutes, and 24 hours is the
+	// maximum. The package's deadline is 1.2 times as long after the claim: if its worker has not
+	// recorded the end of the upload by then, it is in doubt.
 	Timeout time.Duration
 
 	// EraseAfter is how long receivers, senders and texts are kept after a message has ended; 0
@@ -120,6 +120,8 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 		return nil, errors.New("smslink: the outbox's dialect is nil; give it Postgres, MySQL, MariaDB or SQLite")
 	case opts.Timeout < 0 || opts.EraseAfter < 0 || opts.ForgetAfter < 0:
 		return nil, errors.New("smslink: outbox.Options: Timeout, EraseAfter or ForgetAfter is negative")
+	case opts.Timeout > maxTimeout:
+		return nil, errors.New("smslink: outbox.Options: Timeout is longer than 24 hours")
 	}
 	o.opts.Timeout = cmp.Or(opts.Timeout, 5*time.Minute)
 	o.opts.EraseAfter = cmp.Or(opts.EraseAfter, 30*24*time.Hour)
@@ -154,6 +156,9 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 	}
 	return o, nil
 }
+
+// maxTimeout keeps a package's deadline, and how long it can't be resolved as not sent, in range.
+const maxTimeout = 24 * time.Hour
 
 // visible reports whether s is 1 to n characters of visible ASCII.
 func visible(s string, n int) bool {

@@ -85,6 +85,9 @@ type Erasure struct {
 //
 // by and reason must not be empty. They are kept in smslink_meta, with the counts and without the
 // number.
+//
+// If another connection keeps SQLite's write-ahead log in use, the log still has what was erased.
+// ErasePerson then returns an error with the Erasure: call it again.
 func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Erasure, error) {
 	if by == "" || reason == "" {
 		return Erasure{}, errUnsigned
@@ -107,10 +110,7 @@ func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Er
 	if err != nil {
 		return Erasure{}, err
 	}
-	if o.dialect.erased != "" {
-		_, err = o.db.ExecContext(ctx, o.dialect.erased)
-	}
-	return e, err
+	return e, o.truncateLog(ctx)
 }
 
 // erasePerson erases the messages to two receivers.

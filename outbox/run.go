@@ -182,6 +182,9 @@ func (r *run) claimer(name string) func(ctx context.Context) (c *claim, committe
 				most = q.messages // the Limiter does not know of later ones
 				err = lane.Limiter.WaitN(ctx, most)
 			}
+			if ctx.Err() != nil { // a Limiter may return nil then
+				return nil, false
+			}
 			var c *claim
 			if err == nil && r.stopping.Load() > 0 {
 				err = errPaused

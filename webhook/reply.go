@@ -17,7 +17,7 @@ import (
 // A Reply prints and logs as its time, since all else is untrusted text or names a person.
 // encoding/json writes all of it.
 type Reply struct {
-	From string    // the person's number as it came, 1 to 64 characters of printable ASCII; such as 0712345678
+	From string    // the person's number, as in an Unsubscription
 	To   string    // the number that the message was sent to
 	Text string    // of the message; may be empty
 	Time time.Time // of the message, in UTC, to the second; zero if it did not come as Unix seconds

@@ -21,8 +21,12 @@ import (
 //
 // [smslink.E164]: https://pkg.go.dev/github.com/go-smslink/smslink#E164
 type Unsubscription struct {
-	ID   string    // the gateway's id of it, a UUID
-	From string    // the person's number as it came, 1 to 64 characters of printable ASCII; such as 0712345678
+	ID string // the gateway's id of it, a UUID
+
+	// From is the person's number, such as 0712345678: 1 to 64 characters of printable ASCII. It
+	// is as it came, except that 407 and 8 digits get back the + that a query may lose.
+	From string
+
 	To   string    // the short code that the message was sent to
 	Text string    // of the message
 	Time time.Time // of the message, in UTC, to the second; zero if it did not come as Unix seconds

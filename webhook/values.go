@@ -94,11 +94,15 @@ func takeTime(values url.Values) time.Time {
 	return at
 }
 
-// phoneNumber parses a person's number.
+// phoneNumber parses a person's number. It restores the + of a Romanian mobile number: an unescaped
+// one is a space in a query.
 func phoneNumber(number string) (string, error) {
 	notPrintable := func(c rune) bool { return c < ' ' || c > '~' }
 	if len(number) > 64 || strings.ContainsFunc(number, notPrintable) {
 		return "", errNoPhone
+	}
+	if len(number) == len("40712345678") && strings.HasPrefix(number, "407") && strings.Trim(number, "0123456789") == "" {
+		number = "+" + number
 	}
 	return number, nil
 }

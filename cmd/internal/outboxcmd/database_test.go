@@ -203,6 +203,7 @@ func TestRun_receivesUnsubscriptions(t *testing.T) {
 	}()
 	for path, want := range map[string]int{
 		"a-secret-of-16-characters?sender=0712345678&message=STOP": http.StatusOK,
+		"a-secret-of-16-characters?sender=+40712345670&message=S":  http.StatusOK, // whose + is not escaped
 		"a-secret-of-16-characters?sender=Ana":                     http.StatusInternalServerError,
 		"guess?sender=0712345679":                                  http.StatusNotFound,
 	} {
@@ -222,9 +223,9 @@ func TestRun_receivesUnsubscriptions(t *testing.T) {
 	defer func() { _ = db.Close() }()
 	box, err := outbox.New(db, outbox.SQLite, nil)
 	require.NoError(t, err)
-	out, err := box.OptedOut(t.Context(), db, "+40712345678", "0712345679")
+	out, err := box.OptedOut(t.Context(), db, "+40712345678", "0712345679", "0712345670")
 	require.NoError(t, err)
-	require.Equal(t, []string{"+40712345678"}, out)
+	require.Equal(t, []string{"+40712345678", "0712345670"}, out)
 }
 
 // Rows that a sheet hides, for example with a filter, are queued only with --hidden-rows include.

@@ -82,8 +82,8 @@ func run(ctx context.Context, db *database, opts runOptions) error {
 	if opts.concurrency < 1 || opts.concurrency > account.MaxConcurrency {
 		return fmt.Errorf("--concurrency is not from 1 to %d", account.MaxConcurrency)
 	}
-	if opts.timeout <= 0 {
-		return errors.New("--timeout is not above 0")
+	if opts.timeout <= 0 || opts.timeout > 24*time.Hour {
+		return errors.New("--timeout is not above 0, or is longer than 24 hours")
 	}
 	c, err := opts.account.Console(db.console)
 	if err != nil {

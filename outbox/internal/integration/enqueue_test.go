@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -109,26 +110,90 @@ func TestRun_statementsOfAMegabyte(t *testing.T) {
 	}
 }
 
-// A statement that fails in the middle leaves nothing behind.
+// A statement that fails in the middle leaves nothing behind, however the database is given.
 func TestEnqueue_allOrNone(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		b := newBench(t, config, nil)
-		_, err := b.db.ExecContext(t.Context(), "DROP VIEW smslink_outbox")
+		conn, err := b.db.Conn(t.Context())
+		require.NoError(t, err)
+		defer func() { require.NoError(t, conn.Close()) }()
+		given := map[string]outbox.Tx{"a pool": b.db, "a type that embeds one": struct{ *sql.DB }{b.db}, "a connection": conn}
+		count := func(condition string) (n int) {
+			b.scan("SELECT count(*) FROM smslink_message WHERE "+condition, &n)
+			return n
+		}
+		all := orders(0, 10_000)
+		keys := make([]string, len(all))
+		for i := range all {
+			all[i].Key += strings.Repeat("k", 80) // so that Cancel, too, takes several statements
+			keys[i] = all[i].Key
+		}
+		_, err = b.box.Enqueue(t.Context(), b.db, all...)
+		require.NoError(t, err)
+		refuse := map[string]string{
+			"sqlite": "CREATE TRIGGER refused BEFORE UPDATE ON smslink_message WHEN new.message_key = '%s'" +
+				" BEGIN SELECT RAISE(ABORT, 'refused'); END",
+			"postgres": "ALTER TABLE smslink_message ADD CONSTRAINT refused" +
+				" CHECK (message_key <> '%s' OR package IS NULL) NOT VALID",
+			"mariadb": "ALTER TABLE smslink_message ADD CONSTRAINT refused" +
+				" CHECK (message_key <> '%s' OR package IS NULL)",
+		}[config.Dialect]
+		_, err = b.db.ExecContext(t.Context(), fmt.Sprintf(refuse, keys[len(keys)-1]))
+		require.NoError(t, err)
+		for name, tx := range given {
+			n, err := b.box.Cancel(t.Context(), tx, keys...)
+			require.Error(t, err, name)
+			require.Zero(t, n, name)
+			require.Zero(t, count("package = -1"), name)
+		}
+
+		_, err = b.db.ExecContext(t.Context(), "DELETE FROM smslink_message")
+		require.NoError(t, err)
+		_, err = b.db.ExecContext(t.Context(), "DROP VIEW smslink_outbox")
 		require.NoError(t, err)
 		_, err = b.db.ExecContext(t.Context(), "CREATE UNIQUE INDEX one_each ON smslink_message (receiver)")
 		require.NoError(t, err)
-		all := orders(0, 10_000)
 		all[9_999].To = all[0].To
 		if config.Dialect == "mariadb" { // where a receiver that is there already counts as a key that is
 			all[9_999].Text = strings.Repeat("ș", 1<<19)
 			_, err = b.db.ExecContext(t.Context(), "ALTER TABLE smslink_message MODIFY body varchar(1000) NOT NULL")
 			require.NoError(t, err)
 		}
-		added, err := b.box.Enqueue(t.Context(), b.db, all...)
-		require.Error(t, err)
-		require.Zero(t, added)
-		var n int
-		b.scan("SELECT count(*) FROM smslink_message", &n)
-		require.Zero(t, n)
+		for name, tx := range given {
+			added, err := b.box.Enqueue(t.Context(), tx, all...)
+			require.Error(t, err, name)
+			require.Zero(t, added, name)
+			require.Zero(t, count("1 = 1"), name)
+		}
+	})
+}
+
+// A connection may be in a transaction that the caller has begun in SQL.
+func TestEnqueue_inATransactionOfAConnection(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		all := orders(0, 5_000) // several statements
+		for end, want := range map[string]int{"ROLLBACK": 0, "COMMIT": len(all)} {
+			conn, err := b.db.Conn(t.Context())
+			require.NoError(t, err)
+			for _, do := range []func() error{
+				func() error { _, err := conn.ExecContext(t.Context(), "BEGIN"); return err },
+				func() error { _, err := b.box.Enqueue(t.Context(), conn, all...); return err },
+				func() error { _, err := b.box.OptOut(t.Context(), conn, "0722000000"); return err },
+				func() error { _, err := conn.ExecContext(t.Context(), end); return err },
+			} {
+				require.NoError(t, do())
+			}
+			require.NoError(t, conn.Close())
+			var n, optOuts int
+			b.scan("SELECT count(*) FROM smslink_message", &n)
+			require.Equal(t, want, n, end)
+			b.scan("SELECT count(*) FROM smslink_optout", &optOuts)
+			require.Equal(t, min(want, 1), optOuts, end)
+			_, err = b.db.ExecContext(t.Context(), "DELETE FROM smslink_message")
+			require.NoError(t, err)
+			_, err = b.db.ExecContext(t.Context(), "DELETE FROM smslink_optout")
+			require.NoError(t, err)
+		}
 	})
 }

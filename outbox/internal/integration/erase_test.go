@@ -84,6 +84,58 @@ func TestErase_leavesNothingInSQLitesFiles(t *testing.T) {
 	}
 }
 
+// A reader keeps the log from being truncated: a report that runs long, or a backup.
+func TestErase_whileSQLitesLogIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	dsn := filepath.Join(dir, "outbox.db") + strings.Replace(sqliteOptions, "20000", "200", 1)
+	b := newBench(t, workerConfig{Dialect: "sqlite", Driver: "sqlite", DSN: dsn}, nil)
+	m := outbox.Message{Key: "order-1", To: "0711000222", Text: "Secret"}
+	_, err := b.box.Enqueue(t.Context(), b.db, m)
+	require.NoError(t, err)
+	reader, err := b.db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	require.NoError(t, err)
+	defer func() { _ = reader.Rollback() }()
+	var n int
+	require.NoError(t, reader.QueryRow("SELECT count(*) FROM smslink_message").Scan(&n))
+
+	erasure, err := b.box.ErasePerson(t.Context(), m.To, "a test", "asked on 1 March")
+	require.ErrorContains(t, err, "write-ahead log")
+	require.Equal(t, outbox.Erasure{Cancelled: 1}, erasure)
+	require.ErrorContains(t, b.box.Erase(t.Context()), "write-ahead log")
+	require.Positive(t, inFiles(t, dir, "Secret"), "the reader keeps nothing")
+	require.NoError(t, reader.Rollback())
+	require.NoError(t, b.box.Erase(t.Context()))
+	require.Zero(t, inFiles(t, dir, "Secret"))
+	require.Zero(t, inFiles(t, dir, m.To))
+	erasure, err = b.box.ErasePerson(t.Context(), m.To, "a test", "asked on 1 March")
+	require.NoError(t, err)
+	require.Zero(t, erasure)
+}
+
+// The database's clock was ahead when a worker last erased.
+func TestErase_afterTheClockWasAhead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		n, err := b.box.Cancel(t.Context(), b.db, "order-1")
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		time.Sleep(2 * time.Millisecond)
+		_, err = b.db.ExecContext(t.Context(), fmt.Sprintf("UPDATE smslink_meta SET value = '%d' WHERE name = 'erased'",
+			time.Now().AddDate(1, 0, 0).UnixMicro()))
+		require.NoError(t, err)
+		box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{EraseAfter: time.Millisecond})
+		require.NoError(t, err)
+		b.run(box, nil)
+		eventually(t, func() bool {
+			var receiver string
+			b.scan("SELECT receiver FROM smslink_message", &receiver)
+			return receiver == ""
+		}, "nothing is erased")
+	})
+}
+
 // A connection that only changes opt-outs leaves no number in SQLite's files, although the message
 // that the opt-out ended is written elsewhere in its page.
 func TestOptIn_leavesNothingInSQLitesFiles(t *testing.T) {

@@ -452,6 +452,32 @@ func TestRun_gracefulStop(t *testing.T) {
 	})
 }
 
+// A Limiter that waits as long as its context may return nil.
+func TestRun_claimsNothingOnceItIsToEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	b.enqueue("order-1")
+	waiting := make(chan struct{})
+	box, err := outbox.New(b.db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{
+		outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond, Limiter: patient{waiting}},
+	}})
+	require.NoError(t, err)
+	stop := b.run(box, nil)
+	<-waiting
+	stop()
+	require.Equal(t, outbox.Queued, b.state("order-1"))
+	require.Empty(t, b.gateway.Uploads())
+}
+
+// patient waits until its context is done, once.
+type patient struct{ waiting chan struct{} }
+
+func (p patient) WaitN(ctx context.Context, _ int) error {
+	close(p.waiting)
+	<-ctx.Done()
+	return nil
+}
+
 // The database goes away during an upload, the worker is ended, and the database stays away.
 func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
 	t.Parallel()
