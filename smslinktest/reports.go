@@ -93,13 +93,15 @@ func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) 
 
 func (m *Message) reportable() bool { return m.Status == smslink.StatusSuccess && !m.Test }
 
-// deliver makes a report and records it. It records nothing if the gateway was reset meanwhile.
+// deliver makes a report, records it, and drops one that is to come. It records nothing if the
+// gateway was reset meanwhile.
 func (g *Gateway) deliver(ctx context.Context, reports *reporting, m Message, delivered bool) error {
 	err := g.report(ctx, m, delivered)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.reports == reports {
 		g.find(m.RemoteID).Delivery = &Delivery{Time: g.now(), Delivered: delivered, Err: err}
+		delete(reports.toCome, m.RemoteID)
 		g.notify()
 	}
 	return err
@@ -108,14 +110,15 @@ func (g *Gateway) deliver(ctx context.Context, reports *reporting, m Message, de
 // reporting is a gateway's delivery reports since its start or last Reset. The gateway's mutex
 // guards it.
 type reporting struct {
-	ctx     context.Context //nolint:containedctx // of the callbacks
-	cancel  context.CancelFunc
-	pending int     // number of reports to come
-	failed  []error // of callbacks
+	ctx    context.Context //nolint:containedctx // of the callbacks
+	cancel context.CancelFunc
+	toCome map[string]bool // remote ids whose reports WaitReports waits for
+	making int             // how many of these are being made
+	failed []error         // of callbacks
 }
 
 func newReporting(closing context.Context) *reporting {
-	r := new(reporting)
+	r := &reporting{toCome: map[string]bool{}}
 	r.ctx, r.cancel = context.WithCancel(closing)
 	return r
 }
@@ -144,7 +147,7 @@ func (g *Gateway) schedule(first int) {
 			report.later = true
 			report.after = max(m.SendAt.Sub(now), m.SendAt.Sub(now)+report.after) // the sum may overflow
 		} else {
-			reports.pending++
+			reports.toCome[m.RemoteID] = true
 		}
 		all = append(all, report)
 	}
@@ -168,21 +171,22 @@ func (g *Gateway) schedule(first int) {
 // reportDue makes one report that is due, unless Deliver was faster.
 func (g *Gateway) reportDue(reports *reporting, report due) {
 	g.mu.Lock()
-	if g.reports != reports {
+	if g.reports != reports || g.messages[report.index].Delivery != nil {
 		g.mu.Unlock()
 		return
 	}
 	m := g.messages[report.index]
-	g.mu.Unlock()
-	var err error
-	if m.Delivery == nil {
-		undelivered := g.opts.Reports.Undelivered
-		err = g.deliver(reports.ctx, reports, m, undelivered == nil || !undelivered(m))
+	if !report.later {
+		delete(reports.toCome, m.RemoteID)
+		reports.making++
 	}
+	g.mu.Unlock()
+	undelivered := g.opts.Reports.Undelivered
+	err := g.deliver(reports.ctx, reports, m, undelivered == nil || !undelivered(m))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !report.later {
-		reports.pending--
+		reports.making--
 		if err != nil {
 			reports.failed = append(reports.failed, err)
 		}
@@ -198,7 +202,7 @@ func (g *Gateway) WaitReports(ctx context.Context) error {
 	var failed error
 	err := g.wait(ctx, func() bool {
 		failed = errors.Join(g.reports.failed...)
-		return g.reports.pending == 0
+		return len(g.reports.toCome) == 0 && g.reports.making == 0
 	})
 	return cmp.Or(err, failed)
 }

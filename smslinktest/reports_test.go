@@ -277,6 +277,25 @@ func TestDeliver_comesBeforeTheReportToCome(t *testing.T) {
 	require.True(t, deliveryOf(t, gateway, resp.Results[1].RemoteID).Delivered)
 }
 
+// WaitReports does not wait for the time of a report that Deliver has dropped.
+func TestDeliver_dropsTheReportToCome(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{Delay: time.Hour}})
+	resp := send(t, gateway, packageOf(t, nil, 1, 2))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	waited := make(chan error)
+	go func() { waited <- gateway.WaitReports(ctx) }()
+	for _, result := range resp.Results {
+		select {
+		case err := <-waited:
+			require.Fail(t, "WaitReports did not wait", err)
+		default:
+		}
+		require.NoError(t, gateway.Deliver(t.Context(), result.RemoteID, true))
+	}
+	require.NoError(t, <-waited)
+}
+
 func TestDeliver_withoutACallback(t *testing.T) {
 	for _, reports := range []*smslinktest.Reports{nil, {}} {
 		gateway := newGateway(t, &smslinktest.Options{Reports: reports})
