@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// pageTimeout is how long a page's request may take to read or write, so that no client keeps a
-// connection for ever.
-const pageTimeout = 30 * time.Second
+// pageTimeout is how long a page's request may take, so that no client keeps a connection for ever.
+// A button may call a program three times, and each call may take 10 seconds.
+const pageTimeout = time.Minute
 
 // ownPagesOnly keeps other sites' pages from reading ours and from posting to them:
 //

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -193,6 +195,64 @@ func TestButtons(t *testing.T) {
 	s.send(smslink.Message{ID: 1, To: "0700000002", Text: "după"})
 	require.Contains(t, s.page("/"), "1 message to 1 phone<")
 }
+
+// A callback to a program that never answers is given up after three tries of 10 seconds. The page
+// then says so.
+func TestButtons_callbackThatIsNeverAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const callback = "http://shop/replies/0123456789abcdef"
+		gateway := smslinktest.NewUnstartedGateway(&smslinktest.Options{
+			Webhooks: &smslinktest.Webhooks{Replies: callback},
+			Reports:  &smslinktest.Reports{Client: &http.Client{Transport: silent{}}},
+		})
+		defer gateway.Close()
+		browser, page := net.Pipe()
+		server := &http.Server{Handler: inbox.New(gateway, inbox.Usage{Replies: callback})}
+		go func() { _ = server.Serve(&listenerOfOne{Conn: page}) }()
+		defer server.Close()
+		ask := func(method, path string) *http.Response {
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://localhost"+path, nil)
+			require.NoError(t, err)
+			require.NoError(t, req.Write(browser))
+			resp, err := http.ReadResponse(bufio.NewReader(browser), req)
+			require.NoError(t, err)
+			return resp
+		}
+		resp := ask(http.MethodPost, "/phones/0700000001/messages")
+		require.Equal(t, http.StatusSeeOther, resp.StatusCode)
+		resp = ask(http.MethodGet, resp.Header.Get("Location"))
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Contains(t, string(body), "reply: context deadline exceeded")
+	})
+}
+
+// silent never answers.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// listenerOfOne accepts one connection, which it has from the start.
+type listenerOfOne struct {
+	net.Conn
+	accepted bool
+}
+
+func (l *listenerOfOne) Accept() (net.Conn, error) {
+	if l.accepted {
+		return nil, net.ErrClosed
+	}
+	l.accepted = true
+	return l.Conn, nil
+}
+
+func (l *listenerOfOne) Close() error { return nil }
+
+func (l *listenerOfOne) Addr() net.Addr { return l.LocalAddr() }
 
 // Whoever posts a form chooses its field back, which must not lead to another site.
 func TestButtons_leadBackToOurPagesOnly(t *testing.T) {
