@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,3 +77,29 @@ func TestSend_lastResultsThatAreNotRecorded(t *testing.T) {
 	require.Contains(t, got.out, "2 rows: 2 accepted")
 	require.Regexp(t, `smslink: the journal: another program has changed the journal.*; smslink journal show .* lists what it has in doubt\n$`, got.err)
 }
+
+// show of a journal with messages in doubt has that exit code even if its reader closes the pipe,
+// as head does. A disk that is full is an error.
+func TestJournal_showThatCannotBeWritten(t *testing.T) {
+	gateway := newGateway(t, nil)
+	gateway.Inject(smslinktest.LoseReply())
+	journal := filepath.Join(t.TempDir(), "june")
+	got := smslinkIn(accountOf(gateway), "id,to,text\n1,0712345671,unu\n", "send", "--endpoint", gateway.URL, "--journal", journal, "-")
+	require.Equal(t, cli.ExitInDoubt, got.code, got.err)
+	show := func(out io.Writer) (code int, text string) {
+		var errOut bytes.Buffer
+		console := cli.Console{In: strings.NewReader(""), Out: out, Err: &errOut, Getenv: func(string) string { return "" }}
+		code = cli.Run(t.Context(), console, newCommand, []string{"journal", "show", journal})
+		return code, errOut.String()
+	}
+	code, text := show(brokenPipe{})
+	require.Equal(t, cli.ExitInDoubt, code)
+	require.Contains(t, text, "1 message is in doubt")
+	code, text = show(fullDisk{})
+	require.Equal(t, cli.ExitNotSent, code)
+	require.Contains(t, text, "the output could not be written: no space left on device")
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

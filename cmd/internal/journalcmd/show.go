@@ -91,8 +91,8 @@ func (s *showOptions) show(ctx context.Context, c cli.Console, j *campaignjourna
 		fmt.Fprintf(table, "%s\tid %d\t%s\n", cli.Heading(i, "status 4"), row.id, row.at)
 	}
 	table.Flush()
-	if out.Err != nil {
-		return cli.Exit(cli.ExitSomeBad, out.Failure())
+	if err := out.Failure(); err != nil {
+		return cli.Exit(cli.ExitNotSent, err)
 	}
 	if n := len(j.InDoubt()); n > 0 {
 		return cli.Exit(cli.ExitInDoubt, fmt.Errorf("%s in doubt; look for them in the account's reports, "+
