@@ -141,9 +141,9 @@ type beginner interface {
 	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
 
-// within runs f, which runs a number of statements and returns how many rows they changed, in tx.
-// If tx is a pool, or a connection outside a transaction, it runs f in a transaction of its own,
-// except one statement that needs no preparation.
+// within runs f in tx, or in a transaction of its own if tx is a pool or a connection outside a
+// transaction. f runs a number of statements, and returns how many rows they changed. A single one
+// needs no transaction, unless its connection must be prepared.
 func (o *Outbox) within(
 	ctx context.Context, tx Tx, statements int, f func(tx Tx) (int64, error),
 ) (changed int, err error) {

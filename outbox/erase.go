@@ -28,7 +28,7 @@ func (o *Outbox) Erase(ctx context.Context) error {
 		func() error { return o.forgetUnpackaged(ctx, forget) },
 		func() error { return o.forgetReports(ctx, forget) },
 		func() error {
-			// The package's row is locked first, against a late result that takes messages back into it.
+			// The package's row is locked first: a late result may take messages back into it.
 			return o.eachEnded(ctx, "erased = 0", erase,
 				"UPDATE smslink_package SET erased = 1, digest = NULL WHERE id = ?",
 				"UPDATE smslink_message SET "+blank+" WHERE package = ?")
@@ -87,8 +87,8 @@ func (r *run) eraseHourly(ctx context.Context) error {
 // package.
 const eraseBatch = 1000
 
-// eraseTx runs f in a transaction, and then sleeps for as long as that took. Other writers to SQLite
-// poll for its one lock, and would not get it otherwise.
+// eraseTx runs f in a transaction, and then sleeps for as long as that took. Other writers to
+// SQLite poll for its one lock, and would not get it otherwise.
 func (o *Outbox) eraseTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	began := time.Now()
 	if err := o.inTx(ctx, f); err != nil {

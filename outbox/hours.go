@@ -88,8 +88,8 @@ func (h Hours) opened(t time.Time) time.Time {
 	return h.change(t, -time.Minute).Add(time.Minute)
 }
 
-// String returns the hours as smslink_meta has them, such as "480 1320 Europe/Bucharest". Local time
-// is another one elsewhere, so that its present offset stands for it, as in "480 1320 +02:00".
+// String returns the hours as smslink_meta has them, such as "480 1320 Europe/Bucharest". For local
+// time, which is another one elsewhere, they have its present offset, as in "480 1320 +02:00".
 func (h Hours) String() string {
 	if h.always() {
 		return ""

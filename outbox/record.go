@@ -91,8 +91,8 @@ func (o *Outbox) end(ctx context.Context, tx *sql.Tx, c *claim, state, inDoubt i
 	return false, o.recordLate(ctx, tx, c)
 }
 
-// noDigest is what an UPDATE sets of a package that its messages leave: ErasePerson would not find it
-// later.
+// noDigest is what an UPDATE sets of a package that its messages leave: ErasePerson would no longer
+// find it.
 const noDigest = ", digest = NULL"
 
 func undecidedNote(messages int) string {
@@ -152,7 +152,8 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	}
 	_, err = o.exec(ctx, tx, `
 		UPDATE smslink_package
-		SET late = ?, remote = ?, state = ?, ended = COALESCE(ended, `+o.dialect.now+`), erased = 0, in_doubt = ?, note = ?
+		SET late = ?, remote = ?, state = ?, ended = COALESCE(ended, `+o.dialect.now+`), erased = 0,
+			in_doubt = ?, note = ?
 		WHERE id = ?`, tidy(how, maxNote), remote, state, inDoubt, note, c.id)
 	return err
 }

@@ -93,13 +93,14 @@ func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]
 func (o *Outbox) countSame(ctx context.Context, packageID int64, waiting []UnresolvedMessage) error {
 	type sms struct{ number, text string }
 	smsOf := func(to, text string) sms {
-		number, _ := smslink.E164(to) // a claim has taken it
+		number, _ := smslink.E164(to) // empty if it is none; a claim refuses that
 		return sms{number, gsm7.Fold(strings.TrimSpace(text))}
 	}
 	numbers := map[string]bool{}
 	for _, m := range waiting {
 		numbers[smsOf(m.To, m.Text).number] = true
 	}
+	delete(numbers, "")
 	const most = 10 // receivers of one query: a database would read its whole table for many
 	query := `
 		SELECT m.receiver, m.body, COALESCE(m.package, 0), (SELECT v.state FROM smslink_outbox v WHERE v.id = m.id)
@@ -308,8 +309,8 @@ func (o *Outbox) recordFound(
 // decided are the statuses that say what happened to a message. Any other leaves it in doubt.
 const decided = "(1, 2, 3, 4, 5)"
 
-// isUndecided is a condition for the messages of a package, a parameter that is given twice, without
-// a decided status.
+// isUndecided is a condition for the messages of a package without a decided status. The package is
+// a parameter that is given twice.
 const isUndecided = `package = ?
 		AND id NOT IN (SELECT message FROM smslink_result WHERE package = ? AND status IN ` + decided + `)`
 

@@ -67,8 +67,8 @@ func optedOut(k *kit) {
 	require.Equal(k, outbox.OptedOut, k.record("later").State, "queued again by OptIn")
 }
 
-// hours returns the hours from one hour before to one hour after the time of day that is offset from
-// now.
+// hours returns the hours from one hour before to one hour after the time of day that is offset
+// from now.
 func hours(offset time.Duration) outbox.Hours {
 	const day = 24 * time.Hour
 	now := time.Now().UTC()

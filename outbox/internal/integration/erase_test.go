@@ -211,8 +211,8 @@ func TestCancel_leavesNothingInSQLitesFiles(t *testing.T) {
 	require.Zero(t, inFiles(t, dir, "0711"))
 }
 
-// Messages come back into a package that was erased after they had left it: a person said that it was
-// not sent, and it was accepted.
+// Messages come back into a package that was erased after they had left it: a person said that it
+// was not sent, and it was accepted.
 func TestErase_whatComesBackToAnErasedPackage(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		erase := func(b *bench) {
@@ -254,7 +254,8 @@ func TestErase_whatComesBackToAnErasedPackage(t *testing.T) {
 			first, second := pauseAt(step.Uploaded), pauseAt(step.Claimed)
 			stopFirst := saidNotSent(b, first)
 			other, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
-				Timeout: benchTimeout, Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+				Timeout: benchTimeout,
+				Lanes:   map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
 			})
 			require.NoError(t, err)
 			require.NoError(t, b.box.Resume(t.Context(), "a test", "for the other worker"))

@@ -353,9 +353,17 @@ func TestUnresolvedMessages_same(t *testing.T) {
 		_, err := b.box.Enqueue(t.Context(), b.db, queued)
 		require.NoError(t, err)
 
-		for _, m := range inDoubt(message("first", national, "Bună ziua."), message("second", international, "Buna ziua.")) {
+		first, second := message("first", national, "Bună ziua."), message("second", international, "Buna ziua.")
+		for _, m := range inDoubt(first, second) {
 			require.Equal(t, 2, m.Same, "the ones that were accepted and abandoned")
 		}
 		require.Equal(t, 4, inDoubt(message("third", national, "Bună ziua."))[0].Same)
+		_, err = b.db.ExecContext(t.Context(), "UPDATE smslink_message SET receiver = '?' WHERE message_key = 'third'")
+		require.NoError(t, err)
+		packages, err := b.box.Unresolved(t.Context())
+		require.NoError(t, err)
+		waiting, err := b.box.UnresolvedMessages(t.Context(), packages[len(packages)-1].Package)
+		require.NoError(t, err)
+		require.Zero(t, waiting[0].Same, "no number at all")
 	})
 }
