@@ -78,11 +78,7 @@ func Open(dir, gateway string) (*Journal, error) {
 	if j.rows, err = openRows(filepath.Join(dir, "rows")); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	sent, err := j.Results(context.Background(), j.rows.broken)
-	if err == nil && len(sent) > 0 {
-		err = fmt.Errorf("%s is damaged, and has lost rows that were sent; restore the folder", j.rows.file.Name())
-	}
-	if err != nil {
+	if err := j.checkRows(context.Background()); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	if len(file.Runs()) == 0 { // none of the recorded rows was sent
@@ -110,6 +106,38 @@ func (j *Journal) own(gateway string) error {
 		return fmt.Errorf("%s belongs to another program; name another folder", j.dir)
 	}
 	return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
+}
+
+// checkRows refuses a journal that has lost rows of messages that were accepted or are in doubt.
+func (j *Journal) checkRows(ctx context.Context) error {
+	lost, err := j.Known(ctx, j.rows.broken)
+	if err != nil {
+		return err
+	}
+	missing := len(j.InDoubt())
+	for _, run := range j.Runs() {
+		missing += run.Accepted
+	}
+	var ids []int64
+	for rows := range slices.Chunk(j.rows.recorded, 10_000) {
+		ids = ids[:0]
+		for _, r := range rows {
+			ids = append(ids, r.id)
+		}
+		known, err := j.Known(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, result := range known {
+			if result.Status.Outcome() != smslink.OutcomeFailed {
+				missing-- // below 0 if a person has resolved some as sent
+			}
+		}
+	}
+	if len(lost) > 0 || missing > 0 {
+		return fmt.Errorf("%s is damaged, and has lost rows that were sent; restore the folder", j.rows.file.Name())
+	}
+	return nil
 }
 
 // renumbered is the end of the journal's campaign once a row was given an id other than the one in
