@@ -26,7 +26,7 @@ var (
 	// ErrUnreadableReply means that the reply
 	//   - is neither a MESSAGE nor an ERROR, or lacks the code or the text that follow that word;
 	//   - has a second MESSAGE, or is an ERROR that may have one;
-	//   - is about other messages only, or has too many entries about others;
+	//   - is about other messages only, or has too many entries that decide no result;
 	//   - is a balance without its two numbers;
 	//   - is longer than 64 KiB plus 128 bytes a message, and was not read to its end.
 	//

@@ -225,7 +225,7 @@ func newResponse(p *Package, reply wire.Reply) (*Response, error) {
 			r.Results[last].RemoteID, r.Results[last].Status = entry.RemoteID, Status(entry.Status)
 			continue
 		}
-		if len(r.Unmatched) == len(r.Results)+spareEntries {
+		if len(r.Unmatched) >= len(r.Results)+spareEntries {
 			return nil, errTooManyEntries
 		}
 		r.Unmatched = append(r.Unmatched, text)
@@ -254,11 +254,11 @@ func newResponse(p *Package, reply wire.Reply) (*Response, error) {
 	return r, nil
 }
 
-// spareEntries bounds the unmatched entries of a reply, which are kept in memory, to the number of
-// messages and this many more.
+// spareEntries is the number of entries that decide no result, beyond one for each message, from
+// which on a reply is unreadable. They are kept in memory.
 const spareEntries = 100
 
-var errTooManyEntries = fmt.Errorf("%w: it has too many entries that fit none of the messages", ErrUnreadableReply)
+var errTooManyEntries = fmt.Errorf("%w: it has too many entries that decide no result", ErrUnreadableReply)
 
 // errOtherReply is the error of a reply that may be to another package.
 var errOtherReply = fmt.Errorf("%w as this package's: none of its entries is about one of the messages",

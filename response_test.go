@@ -477,7 +477,7 @@ func TestReply_takesNoMemoryAnEntry(t *testing.T) {
 // A reply may consist of entries that fit no message, up to its limit. They take little more memory
 // than the reply.
 func TestReply_keepsNoFloodOfEntries(t *testing.T) {
-	const n = 20_000
+	const n = 20_001
 	p := packageOfAll(t, messages(n))
 	ok := replyTo(n)
 	for _, entry := range []string{"x,", "1:1:1,", "999999:1:3,", ",", " ,", "1:1:3,"} {
@@ -497,6 +497,9 @@ func TestReply_keepsNoFloodOfEntries(t *testing.T) {
 		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 		require.Equal(t, reply, string(sendError(t, err).Reply), "nothing is lost")
 	}
+	contradictions := strings.ReplaceAll(strings.TrimPrefix(ok, "MESSAGE;1;ok;77;"), ":3,", ":1,")
+	_, err := smslink.ReadReply(p, ok+contradictions) // each takes two entries of the bound
+	require.ErrorIs(t, err, smslink.ErrUnreadableReply)
 }
 
 // Endless replies, in every part of a response, and compressed ones take little more memory than

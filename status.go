@@ -119,9 +119,9 @@ var outcomeNames = [...]string{
 //   - OutcomeInvalid for a [*MessageError];
 //   - OutcomeInDoubt for every other error, such as what [Stream.Err] returns.
 //
-// If several errors are joined in err, OutcomeOf returns the most doubtful outcome among those of
-// this package, and ignores the others: in doubt, then failed, rejected, not sent, and invalid. The
-// error of [Response.Err] is in doubt if any message of the package was accepted.
+// If several errors are joined in err, OutcomeOf looks only at those of package smslink, and
+// returns the most doubtful outcome: in doubt, then failed, rejected, not sent, and invalid. The
+// error of [Response.Err] is in doubt if any message was accepted.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeAccepted
@@ -139,7 +139,7 @@ func OutcomeOf(err error) Outcome {
 //     sent.
 //
 // It returns false for nil, and for an error that holds none of these. If several errors are joined
-// in err, all of those that are this package's must be safe; the others are ignored.
+// in err, all of those of package smslink must be safe; the others are ignored.
 //
 // Safe does not mean useful. Remove the cause first: repeated wrong passwords get this machine's IP
 // address banned.

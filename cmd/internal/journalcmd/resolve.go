@@ -42,8 +42,8 @@ journal keeps your name and reason.
 --from-report FILE finds out which messages were sent. FILE is one of
   - the account's own report, as CSV or a workbook. A message was sent if its
     receiver and text are in the report as often as in the campaign's FILEs,
-    which you must name, too. Export only the time since the messages are in
-    doubt, which journal show says;
+    which you must name, too. Export only the period since the messages came to
+    be in doubt, which journal show names;
   - the output of smslink reports, for the messages whose row it has;
   - the results file of a run whose journal could not be written.
 An answer of the gateway counts only if it came after the message was in doubt.
