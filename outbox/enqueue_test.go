@@ -125,6 +125,7 @@ func TestNew_namesWhatIsWrong(t *testing.T) {
 		"dialect is nil":       {db, nil, nil},
 		"is negative":          {db, outbox.SQLite, &outbox.Options{Timeout: -1}},
 		"longer than 24 hours": {db, outbox.SQLite, &outbox.Options{Timeout: math.MaxInt64}},
+		"less than an hour":    {db, outbox.SQLite, &outbox.Options{ForgetAfter: time.Minute}},
 		"lane's name":          {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"two words": {}}}},
 		`without ?, ' and \`:   {db, outbox.SQLite, &outbox.Options{Lanes: map[string]outbox.Lane{"what?": {}}}},
 		`Poll of the lane "reports"`: {db, outbox.SQLite, &outbox.Options{

@@ -281,6 +281,8 @@ func (r *run) writeBack(ctx context.Context, c *claim) error {
 }
 
 // restore inserts a lost package's row, and returns the claim with the present ids of its messages.
+// It takes them out of the queue. Those that were accepted are taken back also if they have been
+// cancelled, for example, since the database lost the package.
 func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, error) {
 	present, err := o.idsOf(ctx, tx, c.keys)
 	if err != nil {
@@ -314,7 +316,17 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 	if err := o.insertPackage(ctx, tx, &restored); err != nil {
 		return nil, err
 	}
-	_, err = o.updateMessages(ctx, tx, restored.ids, fmt.Sprintf("package = %d", restored.id), isQueued)
+	if stateAfter(c.err, c.stop) != stateAccepted {
+		_, err := o.updateMessages(ctx, tx, restored.ids, fmt.Sprintf("package = %d", restored.id), isQueued)
+		return &restored, err
+	}
+	var taken []int64
+	for _, r := range restored.resp.Results {
+		if r.Status != smslink.StatusInsufficientCredit {
+			taken = append(taken, r.ID)
+		}
+	}
+	_, err = o.takeBack(ctx, tx, restored.id, taken)
 	return &restored, err
 }
 

@@ -187,6 +187,29 @@ func TestHalt_failoverWhileItWritesBack(t *testing.T) {
 	require.Equal(t, map[string]int{"package-0": 2, "package-1": 2, "package-2": 1}, d.recorded)
 }
 
+// A package that ended more than an hour ago may be forgotten, and its keys enqueued again.
+func TestHalt_leavesOldPackagesAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := slowDB{newResolvedDB(nil), new(int), map[string]int{}}
+		db := sql.OpenDB(d)
+		defer func() { require.NoError(t, db.Close()) }()
+		box, err := New(db, SQLite, nil)
+		require.NoError(t, err)
+		r := &run{Outbox: box, lasting: t.Context()}
+		old, young := &claim{token: "old"}, &claim{token: "young"}
+		for _, c := range []*claim{old, young} {
+			require.NoError(t, r.recent.add(c))
+		}
+		r.recent.end(old, &smslink.Response{}, nil, "")
+		time.Sleep(time.Hour + time.Second)
+		r.recent.end(young, &smslink.Response{}, nil, "")
+		for r.recent.noticed = true; r.recent.noticed; {
+			r.halt(t.Context())
+		}
+		require.Equal(t, map[string]int{"young": 1}, d.recorded)
+	})
+}
+
 // An upload's end is recorded while the run halts and writes it back. The race detector must find
 // nothing that both change.
 func TestHalt_whileAnEndIsRecorded(t *testing.T) {

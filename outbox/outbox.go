@@ -28,8 +28,8 @@ type Options struct {
 	// means 30 days. Those of packages that wait for a person are kept until they are resolved.
 	EraseAfter time.Duration
 
-	// ForgetAfter is how long keys, results and delivery reports are kept; 0 means 400 days. A key
-	// that is forgotten can be enqueued again.
+	// ForgetAfter is how long keys, results and delivery reports are kept, an hour at least; 0 means
+	// 400 days. A key that is forgotten can be enqueued again.
 	ForgetAfter time.Duration
 
 	// AllowLoss lets Run work on a database whose settings may lose a commit. Messages can then be
@@ -118,6 +118,8 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Outbox, error) {
 		return nil, errors.New("smslink: the outbox's database is nil")
 	case dialect == nil:
 		return nil, errors.New("smslink: the outbox's dialect is nil; give it Postgres, MySQL, MariaDB or SQLite")
+	case opts.ForgetAfter > 0 && opts.ForgetAfter < recentAge:
+		return nil, errors.New("smslink: outbox.Options: ForgetAfter is less than an hour")
 	case opts.Timeout < 0 || opts.EraseAfter < 0 || opts.ForgetAfter < 0:
 		return nil, errors.New("smslink: outbox.Options: Timeout, EraseAfter or ForgetAfter is negative")
 	case opts.Timeout > maxTimeout:

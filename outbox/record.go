@@ -235,9 +235,15 @@ func (o *Outbox) recordLateResults(ctx context.Context, tx *sql.Tx, c *claim, l 
 	if l.open {
 		return 0, o.queueUnpaid(ctx, tx, c, unpaid)
 	}
-	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", never, c.id)
-	n, err := o.updateMessages(ctx, tx, taken, set, "COALESCE(package, -1) < 0")
+	n, err := o.takeBack(ctx, tx, c.id, taken)
 	return len(taken) - int(n), err
+}
+
+// takeBack moves messages that are queued or have ended without a package into one, and returns how
+// many.
+func (o *Outbox) takeBack(ctx context.Context, tx *sql.Tx, packageID int64, ids []int64) (int64, error) {
+	set := fmt.Sprintf("ends = CASE WHEN package < 0 THEN %d ELSE ends END, package = %d", never, packageID)
+	return o.updateMessages(ctx, tx, ids, set, "COALESCE(package, -1) < 0")
 }
 
 // holds reports whether the database has the claim's package.
@@ -300,24 +306,28 @@ func (o *Outbox) queueUnpaid(ctx context.Context, tx *sql.Tx, c *claim, ids []in
 	if len(ids) == 0 {
 		return nil
 	}
-	if err := o.keepAccepted(ctx, tx, c.id); err != nil {
+	if err := o.keepSent(ctx, tx, c.id); err != nil {
 		return err
 	}
 	_, err := o.updateMessages(ctx, tx, ids, o.queued(0), fmt.Sprintf("package = %d", c.id))
 	return err
 }
 
-// keepAccepted moves the messages of a package that were accepted in another one back to that one,
-// so that they are not queued again. A message has been in two packages if a person wrongly said
-// that the first was not sent.
-func (o *Outbox) keepAccepted(ctx context.Context, tx *sql.Tx, packageID int64) error {
-	const accepted = `(
-			SELECT max(r.package)
+// keepSent moves the messages of a package that were accepted in another one, or are in doubt there,
+// back to that one, so that they are not queued again. A message has been in two packages if a
+// person wrongly said that the first was not sent.
+func (o *Outbox) keepSent(ctx context.Context, tx *sql.Tx, packageID int64) error {
+	const sent = `(
+			SELECT r.package
 			FROM smslink_result r
-			WHERE r.message = smslink_message.id AND r.status = 3
+			JOIN smslink_package p ON p.id = r.package
+			WHERE r.message = smslink_message.id
+			AND (r.status = 3 OR r.status NOT IN ` + decided + ` AND p.state = 5 AND p.id <> smslink_message.package)
+			ORDER BY CASE WHEN r.status = 3 THEN 0 ELSE 1 END, r.package DESC
+			LIMIT 1
 		)`
-	const elsewhere = "package = ? AND COALESCE(" + accepted + ", package) <> package"
-	packages, err := column[int64](ctx, o, tx, "SELECT DISTINCT "+accepted+" FROM smslink_message WHERE "+elsewhere,
+	const elsewhere = "package = ? AND COALESCE(" + sent + ", package) <> package"
+	packages, err := column[int64](ctx, o, tx, "SELECT DISTINCT "+sent+" FROM smslink_message WHERE "+elsewhere,
 		packageID)
 	if err != nil || len(packages) == 0 {
 		return err
@@ -327,7 +337,7 @@ func (o *Outbox) keepAccepted(ctx context.Context, tx *sql.Tx, packageID int64) 
 			return err
 		}
 	}
-	_, err = o.exec(ctx, tx, "UPDATE smslink_message SET package = "+accepted+" WHERE "+elsewhere, packageID)
+	_, err = o.exec(ctx, tx, "UPDATE smslink_message SET package = "+sent+" WHERE "+elsewhere, packageID)
 	return err
 }
 
@@ -336,7 +346,7 @@ func (o *Outbox) recordNotSent(ctx context.Context, tx *sql.Tx, c *claim, wait t
 	if err != nil || !first {
 		return err
 	}
-	if err := o.keepAccepted(ctx, tx, c.id); err != nil {
+	if err := o.keepSent(ctx, tx, c.id); err != nil {
 		return err
 	}
 	_, err = o.exec(ctx, tx, "UPDATE smslink_message SET "+o.queued(wait)+" WHERE package = ?", c.id)

@@ -240,7 +240,7 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 		}
 		switch r.Verdict {
 		case VerdictNotSent:
-			if err := o.keepAccepted(ctx, tx, id); err != nil {
+			if err := o.keepSent(ctx, tx, id); err != nil {
 				return err
 			}
 			return o.setUndecided(ctx, tx, id, o.queued(0))

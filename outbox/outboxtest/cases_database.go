@@ -33,9 +33,11 @@ func commitsLost(k *kit) {
 	k.await(others.Key, outbox.Accepted)
 	sent = append(sent, others)
 
-	// What a restored backup looks like. Its ids come again, here for other messages.
+	// What a restored backup looks like. Its ids come again, here for other messages. One message is
+	// cancelled before it is written back.
 	k.exec("DELETE FROM smslink_package", "DELETE FROM smslink_result",
-		"UPDATE smslink_message SET package = NULL, id = id + 1000")
+		"UPDATE smslink_message SET package = NULL, id = id + 1000",
+		"UPDATE smslink_message SET package = -1, ends = 1 WHERE message_key = '"+sent[1].Key+"'")
 
 	require.Contains(k, k.awaitPaused(), "lost commits")
 	for _, m := range sent {
@@ -139,8 +141,11 @@ func erased(k *kit) {
 	}
 	require.Contains(k, k.contents("smslink_message"), "0799999999", "what is queued is kept")
 	require.Equal(k, outbox.Accepted, k.record("sent").State)
+	const hours = "7200000000" // two, in microseconds
+	k.exec("UPDATE smslink_package SET ended = ended - "+hours, "UPDATE smslink_message SET ends = ends - "+hours+
+		" WHERE package < 0")
 	forgetful := k.outbox(func(opts *outbox.Options) {
-		opts.EraseAfter, opts.ForgetAfter = time.Millisecond, time.Millisecond
+		opts.EraseAfter, opts.ForgetAfter = time.Hour, time.Hour
 	})
 	require.NoError(k, forgetful.Erase(k.Context()))
 	require.Empty(k, k.record("sent"))

@@ -340,3 +340,23 @@ func TestRun_restoredWhileHalted(t *testing.T) {
 		}
 	})
 }
+
+// Messages are cancelled after their package was lost and before it is written back: what was sent is
+// accepted, and what was not stays cancelled.
+func TestRun_cancelledBeforeItIsWrittenBack(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.gateway.SetCredit(1)
+		_, err := b.box.Enqueue(t.Context(), b.db,
+			outbox.Message{Key: "sent", To: "0712345678", Text: "Comanda 1"},
+			outbox.Message{Key: "unpaid", To: "0712345679", Text: "Comanda 2"})
+		require.NoError(t, err)
+		b.run(b.box, nil)
+		b.await("sent", outbox.Accepted)
+		require.Equal(t, outbox.Queued, b.state("unpaid"))
+		b.lose("UPDATE smslink_message SET package = -1, ends = 1900000000000000")
+		require.Empty(t, b.awaitWroteBack(1))
+		require.Equal(t, outbox.Accepted, b.state("sent"))
+		require.Equal(t, outbox.Cancelled, b.state("unpaid"))
+	})
+}

@@ -367,3 +367,37 @@ func TestUnresolvedMessages_same(t *testing.T) {
 		require.Zero(t, waiting[0].Same, "no number at all")
 	})
 }
+
+// A person wrongly says that a package was not sent, and its message is claimed again. Then the first
+// worker records that the gateway accepted the package, with a reply that lacks the message. The
+// second package is not sent.
+func TestResolve_whatIsInDoubtElsewhereIsNotQueuedAgain(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		var id int64
+		b.scan("SELECT id FROM smslink_message", &id)
+		b.gateway.Inject(smslinktest.OmitEntries(id))
+		first, second := pauseAt(step.Uploaded), pauseAt(step.Claimed)
+		b.run(b.another(), first.reach)
+		<-first.reached
+		b.overdue()
+		b.await("order-1", outbox.InDoubt)
+		require.NoError(t, b.resolve(outbox.VerdictNotSent))
+		b.run(b.another(), second.reach)
+		<-second.reached
+		close(first.proceed)
+		eventually(t, func() bool {
+			packages, err := b.box.Unresolved(t.Context())
+			return err == nil && len(packages) == 1
+		}, "the first worker's result does not contradict the verdict")
+		b.refused.Store(true)
+		close(second.proceed)
+		b.await("order-1", outbox.InDoubt)
+		b.refused.Store(false)
+		b.enqueue("order-2")
+		b.await("order-2", outbox.Accepted)
+		require.Equal(t, outbox.InDoubt, b.state("order-1"))
+		require.Len(t, b.gateway.Messages(), 2, "sent again while it was in doubt")
+	})
+}
