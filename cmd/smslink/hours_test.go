@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
@@ -43,6 +49,52 @@ func TestSend_hours(t *testing.T) {
 	require.Equal(t, cli.ExitAccepted, sendAt("02.06.2026 08:00:00").code)
 	require.Len(t, gateway.Messages(), 4)
 }
+
+// The machine sleeps in the pause between two attempts, and wakes after the end of the hours.
+// Nothing is sent.
+func TestSend_hoursEndBetweenTwoAttempts(t *testing.T) {
+	t.Parallel()
+	gateway := smslinktest.NewUnstartedGateway(nil)
+	t.Cleanup(gateway.Close)
+	unused, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := unused.Addr().String()
+	require.NoError(t, unused.Close()) // the first attempt can't reach it
+	server := &http.Server{Handler: gateway, ReadHeaderTimeout: time.Minute}
+	t.Cleanup(func() { _ = server.Close() })
+
+	var night atomic.Bool
+	now := func() time.Time {
+		if night.Load() {
+			return time.Date(2027, 6, 1, 23, 30, 0, 0, time.UTC)
+		}
+		return time.Date(2027, 6, 1, 12, 0, 0, 0, time.UTC)
+	}
+	env := accountOf(gateway)
+	var out, errOut bytes.Buffer
+	stderr := writerFunc(func(p []byte) (int, error) {
+		if strings.Contains(string(p), "attempt 1: not sent") {
+			listener, err := net.Listen("tcp", address)
+			if assert.NoError(t, err) {
+				go func() { _ = server.Serve(listener) }()
+			}
+			night.Store(true)
+		}
+		return errOut.Write(p)
+	})
+	console := cli.Console{In: strings.NewReader("id,to,text\n1,0712345671,a\n"), Out: &out, Err: stderr, Now: now, Getenv: func(name string) string { return env[name] }}
+	code := cli.Run(t.Context(), console, newCommand, []string{
+		"send", "--hours", "08:00-22:00", "--zone", "UTC", "--endpoint", "http://" + address + smslinktest.BulkPath, "-",
+	})
+	require.True(t, night.Load())
+	require.Equal(t, cli.ExitNotSent, code, errOut.String())
+	require.Contains(t, out.String(), "not sent: it is 23:30 in UTC, outside --hours 08:00-22:00\n")
+	require.Empty(t, gateway.Uploads())
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // No message is scheduled outside the hours, not even on days on which the clocks change.
 func TestSend_hoursOfScheduledMessages(t *testing.T) {

@@ -48,6 +48,7 @@ type Options struct {
 	Timeout  time.Duration
 	Codec    smslink.Codec
 	Verbose  bool // log to standard error
+	Tracer   smslink.Tracer
 }
 
 // Connect returns the client of the account in the environment, or of a gateway in this process.
@@ -55,6 +56,7 @@ type Options struct {
 func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway func(), err error) {
 	settings := &smslink.Options{
 		Endpoint: opts.Endpoint, TestMode: opts.TestMode, Timeout: opts.Timeout, Codec: opts.Codec,
+		Tracer: opts.Tracer,
 	}
 	if opts.Verbose {
 		settings.Logger = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -218,9 +218,11 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 	if c, err = opts.account.Console(c); err != nil {
 		return err
 	}
-	client, closeGateway, err := account.Connect(c, account.Options{
+	s := newSending(c, opts)
+	var closeGateway func()
+	s.client, closeGateway, err = account.Connect(c, account.Options{
 		Endpoint: opts.endpoint, Sandbox: opts.sandbox, TestMode: opts.testMode,
-		Timeout: opts.timeout, Codec: codec, Verbose: opts.verbose,
+		Timeout: opts.timeout, Codec: codec, Verbose: opts.verbose, Tracer: &s.attempts,
 	})
 	if errors.Is(err, account.ErrNone) {
 		return fmt.Errorf("%w, or try --sandbox, which needs none", err)
@@ -229,7 +231,6 @@ func send(ctx context.Context, c cli.Console, opts options, names []string) erro
 		return err
 	}
 	defer closeGateway()
-	s := newSending(c, opts, client)
 	defer s.close()
 	if err := s.open(ctx, names); err != nil {
 		return nothingSent(err)

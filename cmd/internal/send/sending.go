@@ -38,6 +38,7 @@ type sending struct {
 	bad      input.Complaints
 	failed   input.Complaints
 	bar      *progress.Bar
+	attempts attempts
 
 	rows      *campaign.Rows
 	pending   map[int64]outcome.Row // rows that were read and have no outcome
@@ -56,9 +57,9 @@ type sending struct {
 	halt    context.CancelCauseFunc
 }
 
-func newSending(c cli.Console, opts options, client *smslink.Client) *sending {
+func newSending(c cli.Console, opts options) *sending {
 	return &sending{
-		console: c, opts: opts, client: client, out: cli.NewOutput(c.Out),
+		console: c, opts: opts, out: cli.NewOutput(c.Out),
 		chosen:  &selection{opts: opts, clock: newClock(opts.hours, opts.Zone(), c.Time)},
 		pending: map[int64]outcome.Row{}, said: map[string]string{},
 	}
@@ -180,7 +181,7 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	defer cancel()
 	s.halting, s.halt = context.WithCancelCause(ctx)
 	defer s.obeySignals(cancel)()
-	opts.Limiter = checked{s.campaign, s.chosen.clock, opts.Limiter}
+	opts.Limiter = checked{s.campaign, opts.Limiter}
 	if s.chosen.journal != nil {
 		opts.Journal = s.chosen.journal
 	}
@@ -199,6 +200,12 @@ func (s *sending) run(ctx context.Context, opts *smslink.StreamOptions) (err err
 	}
 	s.bar = progress.Sending(s.console.Err, total)
 	stream := s.client.Stream(s.messages(), opts)
+	s.attempts.check = func() { // the machine may have slept since the last attempt
+		if err := s.chosen.clock.closed(); err != nil {
+			s.halt(err)
+			stream.Drain(err) // before the upload
+		}
+	}
 	defer context.AfterFunc(s.halting, func() { stream.Drain(context.Cause(s.halting)) })()
 	for batch := range stream.Batches(ctx) {
 		s.take(batch)
@@ -244,11 +251,10 @@ func (s *sending) obeySignals(cancel func()) (stop func()) {
 	}
 }
 
-// checked is a limiter that lets nothing pass outside the hours, or once a file has changed since
-// it was confirmed. It is called after the rows of a package are read.
+// checked is a limiter that lets nothing pass once a file has changed since it was confirmed. It is
+// called after the rows of a package are read.
 type checked struct {
 	campaign *campaign.Campaign
-	clock    *clock
 	limiter  interface {
 		WaitN(ctx context.Context, n int) error
 	}
@@ -259,9 +265,6 @@ func (u checked) WaitN(ctx context.Context, n int) error {
 		if err := u.limiter.WaitN(ctx, n); err != nil {
 			return err
 		}
-	}
-	if err := u.clock.closed(); err != nil {
-		return err
 	}
 	return u.campaign.Unchanged()
 }

@@ -42,7 +42,7 @@ func TestMessages_ofAFileThatChanges(t *testing.T) {
 		t.Run(change, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			require.NoError(t, os.WriteFile("june.csv", []byte(header+row("1")+row("2")+row("3")), 0o600))
-			s := newSending(cli.Console{Out: io.Discard, Err: io.Discard}, options{onBadRow: "stop", packageSize: 1, journal: "june"}, nil)
+			s := newSending(cli.Console{Out: io.Discard, Err: io.Discard}, options{onBadRow: "stop", packageSize: 1, journal: "june"})
 			defer s.close()
 			require.NoError(t, s.open(t.Context(), []string{"june.csv"}))
 			require.NoError(t, s.surveyRows(t.Context()))
