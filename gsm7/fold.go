@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Fold replaces characters that are not in the GSM alphabet by similar ones that are:
+// Fold replaces characters that are not in the GSM alphabet with similar ones that are:
 //
 //   - ă, â, î, ș and ț, and Latin letters with other marks, as one character or as a letter and
 //     combining marks;
@@ -24,7 +24,7 @@ import (
 // Other names and codes are not recognized. A text that is not UTF-8 is not changed.
 //
 // A folded text never takes more segments than before: if replacements such as three dots for an
-// ellipsis would cost a segment, no character is replaced by a longer text. Folding a folded text
+// ellipsis would cost a segment, no character is replaced with a longer text. Folding a folded text
 // changes nothing. Fold allocates nothing if there is nothing to replace.
 func Fold(text string) string {
 	folded, _ := fold(text)
@@ -40,7 +40,7 @@ func FoldIfFewer(text string) string {
 	if measured.Segments <= 1 || measured.Alphabet == GSM7 {
 		return text
 	}
-	if folded := Fold(sent); Measure(asSent(folded)).Segments < measured.Segments {
+	if folded := asSent(Fold(sent)); Measure(folded).Segments < measured.Segments {
 		return folded
 	}
 	return text
@@ -55,8 +55,8 @@ func asSent(text string) string {
 	return text
 }
 
-// fold returns the folded text, and whether characters may be replaced by several without costing a
-// segment.
+// fold returns the folded text, and whether characters may be replaced with several without costing
+// a segment.
 func fold(text string) (folded string, expand bool) {
 	folded = apply(text, true)
 	switch {
@@ -101,7 +101,7 @@ func apply(text string, expand bool) string {
 // folder finds the changes of a text, one after another.
 type folder struct {
 	text   string
-	expand bool // also replace a character by several
+	expand bool // also replace a character with several
 	at     int
 	begun  bool // the folded text has a character before at
 	last   byte // its last byte

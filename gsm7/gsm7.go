@@ -65,7 +65,7 @@ type Measurement struct {
 //
 // A character of two units is not split between segments, so a segment may end one unit short. Give
 // Measure the text as the gateway gets it, trimmed and without tabs and carriage returns. smslink's
-// Package.Messages returns it so.
+// Package.Messages yields texts in that form.
 func Measure(text string) Measurement {
 	m := Measurement{Alphabet: GSM7}
 	size, runes, units := septets(text)
