@@ -60,8 +60,10 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	switch {
 	case connectionID == "" || password == "":
 		return nil, errors.New("smslink: blacklist: the connection id or the password is empty")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil:
-		return nil, errors.New("smslink: blacklist: the endpoint is not an http or https URL without a user")
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return nil, errors.New("smslink: blacklist: the endpoint is not an http or https URL")
+	case u.User != nil:
+		return nil, errors.New("smslink: blacklist: the endpoint has a user; leave it out")
 	}
 	c.http = &http.Client{Transport: smslink.NewTransport(), Timeout: 30 * time.Second}
 	if opts.HTTPClient != nil {
@@ -82,8 +84,8 @@ type Listing struct {
 	Services string // empty for all; otherwise the gateway's list of them, such as 1,9 (9 is BULK)
 }
 
-// Lookup asks whether a number is on the blacklist. The number is one that [smslink.ParseReceiver]
-// takes. If the API answers anything else, the error matches [ErrUnexpectedReply].
+// Lookup asks whether a number is on the blacklist. The number may have any form that
+// [smslink.ParseReceiver] takes. If the API does not say, the error matches [ErrUnexpectedReply].
 func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 	reply, err := c.ask(ctx, "blacklist-verify", number)
 	switch {

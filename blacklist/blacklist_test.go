@@ -219,9 +219,9 @@ func TestNewClient_refuses(t *testing.T) {
 	for _, c := range []struct{ id, password, endpoint, want string }{
 		{"", "p", "", "the connection id or the password is empty"},
 		{"c", "", "", "the connection id or the password is empty"},
-		{"c", "p", "gateway", "the endpoint is not an http or https URL without a user"},
-		{"c", "p", "https://u:" + password + "@host/", "the endpoint is not an http or https URL without a user"},
-		{"c", "p", "ftp://host/", "the endpoint is not an http or https URL without a user"},
+		{"c", "p", "gateway", "the endpoint is not an http or https URL"},
+		{"c", "p", "https://u:" + password + "@host/", "the endpoint has a user; leave it out"},
+		{"c", "p", "ftp://host/", "the endpoint is not an http or https URL"},
 	} {
 		_, err := blacklist.NewClient(c.id, c.password, &blacklist.Options{Endpoint: c.endpoint})
 		require.EqualError(t, err, "smslink: blacklist: "+c.want)
