@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,7 +29,7 @@ type check struct {
 // ask asks the gateway, and returns what was seen and whether it is as assumed.
 type ask func(ctx context.Context, s *session) (seen string, v verdict)
 
-// checks are all checks, in the order in which they are made.
+// checks are all checks, in the order in which they run.
 var checks = []check{
 	// The connection, before any request names the account.
 	{"tls", unknown, "The endpoint speaks TLS 1.2 or later, and its certificate verifies.", askTLS},
@@ -82,7 +81,7 @@ var checks = []check{
 	{"schedule-year", unknown, "Is a message accepted that is scheduled in a year?", askNextYear},
 
 	{"no-user-agent", ref, "A request without a User-Agent is accepted.",
-		askUpload(upload{header: http.Header{"User-Agent": {""}}})},
+		askUpload(upload{noUserAgent: true})},
 	{"chunked", unknown, "Is an upload without a Content-Length accepted?", askUpload(upload{chunked: true})},
 
 	{"package-1", unknown, "A package of one message, with zlib, is accepted.", askSize(1)},
@@ -93,7 +92,7 @@ var checks = []check{
 	{"package-50000", unknown, "Is a package of 50000 messages accepted?", askSize(50_000)},
 }
 
-// Names returns the names of all checks, in the order in which they are made.
+// Names returns the names of all checks, in the order in which they run.
 func Names() []string {
 	names := make([]string, len(checks))
 	for i, c := range checks {
@@ -114,7 +113,7 @@ func askTLS(ctx context.Context, s *session) (string, verdict) {
 	case a.TLS == nil && account.IsLoopback(s.opts.endpoint):
 		return "plain http, which does not leave this machine", holds
 	case a.TLS == nil:
-		return "the endpoint is plain http: the password travels in clear", deviates
+		return "the endpoint is plain http: the password travels unencrypted", deviates
 	}
 	return tls.VersionName(a.TLS.Version), holds
 }
@@ -411,7 +410,8 @@ func askNextYear(ctx context.Context, s *session) (string, verdict) {
 	return s.send(ctx, upload{}, m).accepted()
 }
 
-// askSize sends a package of n messages, unless one of fewer was not accepted.
+// askSize sends a package of n messages, unless that is over --max, a smaller one was not accepted,
+// or test mode was not seen to spend no credit.
 func askSize(n int) ask {
 	return func(ctx context.Context, s *session) (string, verdict) {
 		switch {

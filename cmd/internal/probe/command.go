@@ -67,7 +67,7 @@ Exit codes:
 	flags.SortFlags = false
 	flags.StringVar(&f.to, "to", "", "receiver of the test messages: a `NUMBER` of your own")
 	flags.StringVar(&f.from, "from", "", "`SENDER` of the test messages (default numeric)")
-	flags.StringSliceVar(&f.only, "only", nil, "make only the checks with these `NAMES`, separated by commas")
+	flags.StringSliceVar(&f.only, "only", nil, "run only the checks with these `NAMES`, separated by commas")
 	flags.IntVar(&f.maxMessages, "max", 50_000, "`MESSAGES` in the largest package")
 	flags.DurationVar(&f.pause, "pause", time.Second, "wait this `TIME` before each request")
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "`TIME` that one request may take")
@@ -162,7 +162,7 @@ func (f *settings) ask(c cli.Console, checks int) error {
 		host = u.Host
 	}
 	return cli.Confirm(c, fmt.Sprintf("%s of %s, with packages of up to %d messages in test mode, "+
-		"in which nothing is sent or billed. Begin?", campaign.Plural(checks, "check"), host, f.maxMessages))
+		"in which the gateway should send and bill nothing. Begin?", campaign.Plural(checks, "check"), host, f.maxMessages))
 }
 
 // about says what was probed, with what, and when.

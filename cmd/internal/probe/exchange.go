@@ -16,11 +16,11 @@ import (
 // upload says how a package is uploaded. The zero value is the client's own way, without
 // compression.
 type upload struct {
-	codec   smslink.Codec // nil means CodecNone
-	lenient bool          // the package takes any receiver
-	change  func(f *form) // changes the form; may be nil
-	header  http.Header   // set in the request; an empty value leaves the header out
-	chunked bool          // there is no Content-Length
+	codec       smslink.Codec // nil means CodecNone
+	lenient     bool          // the package takes any receiver
+	change      func(f *form) // changes the form; may be nil
+	noUserAgent bool
+	chunked     bool // there is no Content-Length
 }
 
 // answer is what came back, as far as it was read. Its StatusCode is 0 if nothing came.

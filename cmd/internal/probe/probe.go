@@ -1,9 +1,10 @@
 // Package probe is the command that checks each fact that the library assumes about the gateway, in
 // test mode only.
 //
-// Every check asks one question. Only the packages of more than one message depend on other checks:
-// they are not tried until test mode was seen to spend no credit, or after a smaller one was not
-// accepted. A check that gets no answer is a result, too. No check gives a wrong password, which
+// Every check asks one question. The checks package-100 to package-50000 are not tried until test
+// mode was seen to spend no credit, or after a smaller package was not accepted. The others depend
+// on no other check, except that none is run once the account is rejected or test mode is found to
+// spend credit. A check that gets no answer is a result, too. No check gives a wrong password, which
 // would get the IP address banned.
 package probe
 
@@ -32,7 +33,7 @@ type options struct {
 	to           string // the receiver of every message: the user's own, in case test mode is not honoured
 	from         string // the sender; empty means SenderNumeric
 
-	only        []string      // the names of the checks to make; empty means all
+	only        []string      // the names of the checks to run; empty means all
 	maxMessages int           // in the largest package
 	pause       time.Duration // before each request
 	timeout     time.Duration // of each request
@@ -116,7 +117,7 @@ func newSession(opts options) (*session, error) {
 	return s, err
 }
 
-// findings makes the checks one after another and yields their results. Once the account is
+// findings runs the checks one after another and yields their results. Once the account is
 // rejected, or test mode is found to spend credit, no more requests are sent, and the rest is
 // unclear.
 func (s *session) findings(ctx context.Context) iter.Seq[finding] {
@@ -213,7 +214,7 @@ func (s *session) get(ctx context.Context, base http.RoundTripper) (*answer, err
 	return s.last, err
 }
 
-// wait waits before a request, to which there is no answer yet.
+// wait forgets the last answer, and pauses before a request.
 func (s *session) wait(ctx context.Context) error {
 	s.last = new(answer)
 	select {
@@ -239,8 +240,8 @@ func (s *session) RoundTrip(req *http.Request) (*http.Response, error) {
 		if s.upload.chunked {
 			sent.ContentLength = -1
 		}
-		for name, values := range s.upload.header {
-			sent.Header[name] = values
+		if s.upload.noUserAgent {
+			sent.Header["User-Agent"] = []string{""} // leaves it out
 		}
 	}
 	resp, err := s.opts.transport.RoundTrip(sent)
