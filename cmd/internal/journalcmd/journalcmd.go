@@ -37,16 +37,18 @@ killed during the upload. It is not sent again until it is resolved.`,
 	return cmd
 }
 
-const journalExitCodes = `
+const exitCodes = `
 
 Exit codes:
   0  done
   2  wrong usage
-  3  a journal or a file can't be read, or it does not fit; nothing was changed
+  3  a journal or a file can't be read, or it does not fit; nothing was changed`
+
+const exitCodesWithDoubt = exitCodes + `
   4  messages are still in doubt`
 
-// aDir requires DIR, and allows FILEs after it.
-func aDir(_ *cobra.Command, args []string) error {
+// requireDir requires DIR, and allows FILEs after it.
+func requireDir(_ *cobra.Command, args []string) error {
 	if len(args) == 0 || args[0] == "" {
 		return errors.New("name the DIR of the journal")
 	}
@@ -125,9 +127,9 @@ func newListCommand(c cli.Console) *cobra.Command {
 		Use:   "list DIR…",
 		Short: "Show a line about each journal",
 		Long: `Show for each journal how many messages were accepted, failed or are in doubt,
-and when its last run was.` + journalExitCodes,
+and when its last run was.` + exitCodesWithDoubt,
 		Example: `  smslink journal list june july`,
-		Args:    aDir,
+		Args:    requireDir,
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			var doubt error
 			for _, dir := range dirs {
@@ -158,10 +160,9 @@ once the cause is gone: for example, the sender has been approved. Messages that
 were accepted or are in doubt can't be forgotten.
 
 To send again all messages whose number or sender failed, use send
---resend-failed.` +
-			strings.TrimSuffix(journalExitCodes, "\n  4  messages are still in doubt"),
+--resend-failed.` + exitCodes,
 		Example: `  smslink journal forget --id 17 --id 20-25 june`,
-		Args:    aDir,
+		Args:    requireDir,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return errors.New("name one DIR")
@@ -174,7 +175,7 @@ To send again all messages whose number or sender failed, use send
 				if err := j.Forget(list); err != nil {
 					return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
 				}
-				fmt.Fprintf(c.Out, "%s forgotten; the next send sends them again, as its files have them\n",
+				fmt.Fprintf(c.Out, "%s forgotten; the next send sends what its files then have under these ids\n",
 					campaign.Plural(len(list), "message"))
 				return nil
 			})

@@ -47,11 +47,11 @@ journal keeps your name and reason.
   - the output of smslink reports, for the messages whose row it has;
   - the results file of a run whose journal could not be written.
 An answer of the gateway counts only if it came after the message was in doubt.
-Messages that are not in the report stay in doubt, since a report may come late.` + journalExitCodes,
+Messages that are not in the report stay in doubt, since a report may come late.` + exitCodesWithDoubt,
 		Example: `  smslink journal resolve --from-report export.xlsx --by Ana june campaign.csv
   smslink journal resolve --not-sent --all --by Ana --reason "not in the account's report" june
   smslink journal resolve --sent --id 17 --by Ana --reason "the customer has it" june`,
-		Args: aDir,
+		Args: requireDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := opts.check(args[1:]); err != nil {
 				return err

@@ -31,9 +31,9 @@ With --blacklist and the FILEs it asks SMSLink whether the number of each
 message with status 4 is on the account's blacklist. If it is not, the status
 was most likely an internal error. That is strong evidence, but no proof. It
 needs ` + account.EnvLiveUpdateID + ` and ` + account.EnvLiveUpdatePassword + `, those
-of a Live Update connection.` + journalExitCodes,
+of a Live Update connection.` + exitCodesWithDoubt,
 		Example: `  smslink journal show june campaign.csv`,
-		Args:    aDir,
+		Args:    requireDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			s.dir, s.names = args[0], args[1:]
@@ -45,9 +45,9 @@ of a Live Update connection.` + journalExitCodes,
 	}
 	s.files.AddTo(cmd)
 	cmd.Flags().BoolVar(&s.blacklist, "blacklist", false,
-		"ask whether the numbers with status 4 are on the account's blacklist")
+		"ask whether the numbers of messages with status 4 are on the account's blacklist")
 	cmd.Flags().StringVar(&s.endpoint, "endpoint", smslink.DefaultEndpoint,
-		"`URL` of the gateway's bulk-v3.php, which --blacklist asks")
+		"`URL` of the gateway's bulk-v3.php; --blacklist asks the Live Update API on the same host")
 	return cmd
 }
 
@@ -88,7 +88,7 @@ func (s *showOptions) show(ctx context.Context, c cli.Console, j *campaignjourna
 		fmt.Fprintf(table, "%s\tid %s since %s%s\n", cli.Heading(i, "in doubt"), group, local(group.since), at)
 	}
 	for i, row := range failed {
-		fmt.Fprintf(table, "%s\tid %d\t%s\n", cli.Heading(i, "status 4"), row.id, row.at)
+		fmt.Fprintf(table, "%s\tid %d\t%s\n", cli.Heading(i, "status 4"), row.id, row.place)
 	}
 	table.Flush()
 	if err := out.Failure(); err != nil {
@@ -149,10 +149,10 @@ func (s *showOptions) newClient(c cli.Console) (*blacklist.Client, error) {
 	return client, err
 }
 
-// locatedRow is a row of the FILEs. blacklisted adds to at what it finds.
+// locatedRow is a row of the FILEs. blacklisted appends to place what it finds.
 type locatedRow struct {
 	id     int64
-	at     string
+	place  string // FILE:LINE
 	number string
 }
 
@@ -175,13 +175,13 @@ func blacklisted(ctx context.Context, client *blacklist.Client, j *campaignjourn
 		listing, err := client.Lookup(ctx, row.number)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", row.at, err)
+			return nil, fmt.Errorf("%s: %w", row.place, err)
 		case listing.Blocked && listing.Services != "":
-			row.at += ": on the blacklist for the services " + listing.Services
+			row.place += ": on the blacklist for the services " + listing.Services
 		case listing.Blocked:
-			row.at += ": on the blacklist"
+			row.place += ": on the blacklist"
 		default:
-			row.at += ": not on the blacklist, so most likely an internal error"
+			row.place += ": not on the blacklist, so most likely an internal error"
 		}
 		failed = append(failed, row)
 	}
