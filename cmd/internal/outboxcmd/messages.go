@@ -128,8 +128,8 @@ func enqueue(
 	return nil
 }
 
-// someKeys requires at least one KEY.
-func someKeys(_ *cobra.Command, args []string) error {
+// requireKeys requires at least one KEY.
+func requireKeys(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return errors.New("name a KEY; enqueue makes keys of the form CAMPAIGN-ID")
 	}
@@ -144,7 +144,7 @@ func newLookupCommand(db *database) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lookup KEY…",
 		Short: "Show the records of messages",
-		Args:  someKeys,
+		Args:  requireKeys,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, keys []string) error {
 			keys = distinct(keys)
 			records, err := box.Lookup(ctx, keys...)
@@ -191,7 +191,7 @@ func newCancelCommand(db *database) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel KEY…",
 		Short: "Take messages out of the queue",
-		Args:  someKeys,
+		Args:  requireKeys,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, keys []string) error {
 			keys = distinct(keys)
 			n, err := box.Cancel(ctx, db.pool, keys...)
@@ -259,8 +259,9 @@ func erasePerson(ctx context.Context, c cli.Console, box *outbox.Outbox, number 
 	}
 	fmt.Fprintf(c.Out, "%d cancelled and erased, %d erased\n", e.Cancelled, e.Erased)
 	if e.Waiting > 0 {
-		return cli.Exit(cli.ExitSomeBad, fmt.Errorf("%s left that did not end; smslink-outbox person NUMBER "+
-			"shows them, and doubts those that wait for you; then erase again", campaign.Plural(e.Waiting, "message")))
+		return cli.Exit(cli.ExitSomeBad, fmt.Errorf("%s; smslink-outbox person NUMBER shows them, and "+
+			"smslink-outbox doubts lists those to resolve; then erase again", campaign.Count(e.Waiting,
+			"message has not ended and was not erased", "messages have not ended and were not erased")))
 	}
 	return nil
 }

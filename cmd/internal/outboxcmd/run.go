@@ -49,8 +49,8 @@ machines.
 
 With --reports it receives the gateway's delivery reports, too: see smslink
 reports. Under /unsubscriptions/, followed by the same secret, it receives
-unsubscriptions, and sends no more messages to their numbers, except in lanes
-that ignore opt-outs.`,
+unsubscriptions, and sends no more messages to their numbers, except in the
+urgent lane.`,
 		Example: `  smslink-outbox run --db sqlite:shop.db --migrate --sandbox`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

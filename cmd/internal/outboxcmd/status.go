@@ -113,7 +113,7 @@ func showStats(out io.Writer, stats outbox.Stats, width int) {
 	}
 	if stats.Overdue > 10*time.Second { // a worker that runs puts it in doubt sooner
 		fmt.Fprintf(out, "overdue: a package should have ended %v ago; "+
-			"does a worker run, and is no transaction stuck?\n", stats.Overdue.Round(time.Second))
+			"check that a worker is running and that no transaction is stuck\n", stats.Overdue.Round(time.Second))
 	}
 	fmt.Fprintf(out, "paused: %s\n", cmp.Or(terminal.Line(stats.Paused), "no"))
 	if stats.Paused != "" {
