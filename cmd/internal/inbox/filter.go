@@ -120,7 +120,7 @@ func numbered(r *http.Request, name string) int {
 }
 
 // linked returns a link to path that keeps the filter and how far the list was turned, with one
-// parameter changed; an empty value, or 0, removes it.
+// parameter changed. An empty name changes none; an empty value, or 0, removes the parameter.
 func linked(path string, r *http.Request, name, value string) string {
 	query := url.Values{}
 	for _, kept := range []string{"q", "status", "package", "skip"} {

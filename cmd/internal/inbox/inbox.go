@@ -156,8 +156,8 @@ func uploadTotals(uploads []smslinktest.Upload) []total {
 		{"accepted", grouped(taken), ""},
 		{"rejected with an ERROR", grouped(rejected), ""},
 		{"ended by a fault", grouped(ended), ""},
-		{"bytes of the messages in them", grouped(plain), ""},
-		{"bytes uploaded for these", grouped(packed), ""},
+		{"bytes in accepted uploads, plain", grouped(plain), ""},
+		{"bytes in accepted uploads, compressed", grouped(packed), ""},
 	}
 }
 
@@ -239,7 +239,7 @@ func (h *handler) list(p *page, r *http.Request, s smslinktest.Snapshot) {
 	default:
 		count = h.listMessages(p, r, s, skip)
 	}
-	p.AllPackages, p.Back = linked(path, r, "package", ""), linked(path, r, "from", "")
+	p.AllPackages, p.Back = linked(path, r, "package", ""), linked(path, r, "", "")
 	p.Newer, p.Older = turns(path, r, "skip", skip, count)
 }
 
@@ -270,7 +270,7 @@ func (h *handler) listMessages(p *page, r *http.Request, s smslinktest.Snapshot,
 
 func (h *handler) row(m *smslinktest.Message, r *http.Request, count int) row {
 	view := viewMessage(&h.ledger, m, snippetShown)
-	return row{Number: view.Number, Count: count, Message: view, Link: linked(view.Link, r, "from", "")}
+	return row{Number: view.Number, Count: count, Message: view, Link: linked(view.Link, r, "", "")}
 }
 
 // done redirects to the page that the button is on, which shows the notice.
@@ -358,7 +358,7 @@ func (h *handler) injectFault(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		h.gateway.Inject(next)
 	}
-	h.done(w, r, "The next upload meets "+faultName(next)+".", err)
+	h.done(w, r, "Fault added: "+faultName(next)+".", err)
 }
 
 // clear empties the gateway and the page's index of it together.

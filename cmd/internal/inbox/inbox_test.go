@@ -183,9 +183,9 @@ func TestButtons(t *testing.T) {
 	require.Equal(t, smslinktest.Unlimited, s.gateway.Credit())
 
 	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {""}}),
-		"The next upload meets lose-reply.")
+		"Fault added: lose-reply.")
 	require.Contains(t, press("/faults", url.Values{"fault": {"lose-reply"}, "words": {"answer 413"}}),
-		"The next upload meets answer 413.")
+		"Fault added: answer 413.")
 	require.Contains(t, press("/faults", url.Values{"words": {"explode"}}), "is unknown; the faults are none, ")
 	s.gateway.Inspect(func(s smslinktest.Snapshot) { require.Len(t, s.Faults, 2) })
 

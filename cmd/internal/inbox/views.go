@@ -116,7 +116,7 @@ type messageView struct {
 // state is the state of a message, as a mark and as text.
 type state struct {
 	Class, Mark, Label string
-	Why                string // what to do about it; may be empty
+	Why                string // explains the state; may be empty
 	Reportable         bool
 }
 
