@@ -54,7 +54,7 @@ type Options struct {
 	ReuseConnections bool
 
 	// Endpoint is the URL of bulk-v3.php, without a user, a query or a fragment: [DefaultEndpoint]
-	// (the default) or a test gateway's. Over plain http the password travels in clear.
+	// (the default) or a test gateway's. Over plain http the password travels unencrypted.
 	Endpoint string
 
 	// TestMode makes every upload a dry run: the gateway checks the package, but sends and bills

@@ -1,4 +1,5 @@
-// Package account makes the client of the account that the environment names.
+// Package account makes the client of the user's account, which is in the environment or a file. It
+// also has the commands account and balance.
 package account
 
 import (
@@ -22,16 +23,17 @@ const (
 	EnvConnectionID = "SMSLINK_CONNECTION_ID"
 	EnvPassword     = "SMSLINK_PASSWORD"
 
-	// Those of a Live Update connection, which has an account of its own.
+	// Those of a Live Update connection of the account, which has an id and a password of its own.
 	EnvLiveUpdateID       = "SMSLINK_LIVE_UPDATE_ID"
 	EnvLiveUpdatePassword = "SMSLINK_LIVE_UPDATE_PASSWORD"
 )
 
 // Help is the part of a command's help about the account.
 const Help = `The account is read from the environment: ` + EnvConnectionID + ` and
-` + EnvPassword + `. --account reads both from a file of such lines, which
-only you may read (mode 600). If neither names one, smslink/account in your
-configuration folder is read, such as ~/.config/smslink/account.`
+` + EnvPassword + `. --account reads both from a file that only you may read
+(mode 600), with a line NAME=VALUE for each. If neither names an account,
+smslink/account in your configuration folder is read, such as
+~/.config/smslink/account.`
 
 // MaxConcurrency bounds --concurrency: each package that is being uploaded is in memory, and no
 // account is known to take more at a time.
@@ -86,7 +88,7 @@ func Connect(c cli.Console, opts Options) (client *smslink.Client, closeGateway 
 func WarnPlain(c cli.Console, endpoint string) {
 	if u, err := url.Parse(endpoint); err == nil && u.Scheme == "http" && !IsLoopback(endpoint) {
 		fmt.Fprintln(c.Err, "smslink: warning: --endpoint is plain http: "+
-			"the password, the numbers and the texts travel in clear")
+			"the password, the numbers and the texts travel unencrypted")
 	}
 }
 

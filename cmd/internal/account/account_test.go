@@ -11,7 +11,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 )
 
-// Connect warns if the password would leave the machine in clear.
+// Connect warns if the password would leave the machine unencrypted.
 func TestConnect_warnsOfPlainHTTP(t *testing.T) {
 	for endpoint, warned := range map[string]bool{
 		smslink.DefaultEndpoint:             false,
@@ -33,7 +33,7 @@ func TestConnect_warnsOfPlainHTTP(t *testing.T) {
 		_, closeGateway, err := account.Connect(c, account.Options{Endpoint: endpoint})
 		require.NoError(t, err, endpoint)
 		closeGateway()
-		require.Equal(t, warned, strings.Contains(errOut.String(), "travel in clear"), endpoint)
+		require.Equal(t, warned, strings.Contains(errOut.String(), "travel unencrypted"), endpoint)
 		require.Empty(t, out.String())
 	}
 }

@@ -71,7 +71,7 @@ func NewBalanceCommand(c cli.Console) *cobra.Command {
 Exit codes:
   0  the gateway answered
   2  wrong usage
-  3  the gateway did not answer, or rejected the account`,
+  3  the account can't be read, or the gateway did not answer, or rejected it`,
 		Example: `  smslink balance
   smslink balance --json | jq .national`,
 		Args: cobra.NoArgs,

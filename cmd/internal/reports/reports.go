@@ -37,16 +37,16 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Use:   "reports [flags]",
 		Short: "Receive delivery reports and write them as JSON lines",
 		Long: `Receive the gateway's delivery reports, until Ctrl-C. Each is written to
-standard output as one line of JSON. It has the row of its message if a
---results file of send has it. That file may be written later, while this
-command runs.
+standard output as one line of JSON. It names the row of its message if a
+--results file of send has that message. That file may be written later, while
+this command runs.
 
 In your account, set the URL for reports to the address of this server followed
 by the secret in --secret-file. The secret has 16 characters or more of A-Z,
 a-z, 0-9 and -._~. If the file does not exist, it is created with a new secret.
 Requests without the secret are answered 404. The gateway must reach the URL
-from the internet by https: put a server that has a certificate in front of this
-one.
+from the internet over https: put a server that has a certificate in front of
+this one.
 
 A report is answered 200 once its line is written, and on the disk if the output
 is a file. If the disk is full, no part of the line is left, and the report is
