@@ -68,7 +68,7 @@ func killSource() iter.Seq2[smslink.Message, error] {
 	}
 }
 
-// stream is the program that is killed. It prints a line when everything is sent.
+// stream is the program that is killed.
 func stream(path, gateway, login, password string, steps, inFlight int) error {
 	j, err := journal.Open(path)
 	if err != nil {
@@ -129,7 +129,7 @@ func TestFile_killedAtEveryStep(t *testing.T) {
 	kills, doubts, doubtsTaken := 0, 0, 0
 	audit := func(path string) {
 		time.Sleep(5 * time.Millisecond) // an upload may be under way when its sender dies
-		require.NoError(t, program(path, unharmed, 1, forever), "the last run comes to its end")
+		require.NoError(t, program(path, unharmed, 1, forever), "the last run completes")
 		j, err := journal.Open(path)
 		require.NoError(t, err)
 		inDoubt := map[int64]bool{}

@@ -75,12 +75,12 @@ func TestFaults(t *testing.T) {
 		{"Answer 500", smslinktest.Answer(500, ""), inDoubt, 0, nil, nil, nil},
 		{"Answer 502 after taking", smslinktest.Answer(502, "<html>").AfterTaking(), inDoubt, 3, nil, nil, nil},
 		{"Answer 503", smslinktest.Answer(503, "ERROR;3;suspended"), inDoubt, 0, nil, nil, nil},
-		{"Refuse", smslinktest.Reject("8", "no credit"), rejected, 0, nil, nil, &smslink.GatewayError{Code: "8"}},
+		{"Reject", smslinktest.Reject("8", "no credit"), rejected, 0, nil, nil, &smslink.GatewayError{Code: "8"}},
 		{"Redirect", smslinktest.Redirect(307, elsewhere.URL), rejected, 0, nil, nil, nil},
 		{"Redirect before reading", smslinktest.Redirect(302, elsewhere.URL).BeforeReading(), rejected, 0, nil, nil, nil},
 		{"Answer 413 before reading", smslinktest.Answer(413, "").BeforeReading(), rejected, 0, nil, nil, nil},
 		{"HangUp before reading", smslinktest.HangUp().BeforeReading(), inDoubt, 0, nil, nil, nil},
-		{"Refuse after taking", smslinktest.Reject("8", "no credit").AfterTaking(), rejected, 3, nil, nil, nil},
+		{"Reject after taking", smslinktest.Reject("8", "no credit").AfterTaking(), rejected, 3, nil, nil, nil},
 		{"Delay", smslinktest.Delay(10 * time.Millisecond), accepted, 3, all, nil, nil},
 		{"Delay past the time-out", smslinktest.Delay(time.Hour), inDoubt, 3, nil, nil, context.Canceled},
 		{"Trickle", smslinktest.Trickle(50 * time.Microsecond), accepted, 3, all, nil, nil},
@@ -198,7 +198,7 @@ func TestFaults_overHTTP2(t *testing.T) {
 		"LoseReply":       {smslinktest.LoseReply(), smslink.OutcomeInDoubt},
 		"CutReply":        {smslinktest.CutReply(5), smslink.OutcomeInDoubt},
 		"no cut":          {smslinktest.CutReply(500), smslink.OutcomeAccepted},
-		"Refuse":          {smslinktest.Reject("8", "x").BeforeReading(), smslink.OutcomeRejected},
+		"Reject":          {smslinktest.Reject("8", "x").BeforeReading(), smslink.OutcomeRejected},
 	} {
 		gateway.Inject(c.fault)
 		_, err := gateway.Client().Send(context.Background(), packageOf(t, nil, 1))
@@ -210,7 +210,7 @@ func TestFaults_refuseBadArguments(t *testing.T) {
 	for name, call := range map[string]func(){
 		"CutReply": func() { smslinktest.CutReply(-1) },
 		"Answer":   func() { smslinktest.Answer(101, "") },
-		"Refuse":   func() { smslinktest.Reject("8", "a;b") },
+		"Reject":   func() { smslinktest.Reject("8", "a;b") },
 		"Redirect": func() { smslinktest.Redirect(200, "") },
 	} {
 		require.Panics(t, call, name)

@@ -93,7 +93,7 @@ func (g *Gateway) Messages() []Message {
 	return slices.Clone(g.messages)
 }
 
-// Uploads returns the uploads read so far, taken or not, in the order in which that was decided.
+// Uploads returns the uploads read so far, taken or not, in the order in which the gateway decided.
 func (g *Gateway) Uploads() []Upload {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -213,9 +213,9 @@ func (g *Gateway) admit(connectionID, password string) *rejection {
 	switch {
 	case g.opts.BanAfter > 0 && g.wrong >= g.opts.BanAfter:
 		return &rejection{codeBanned, "address banned after failed log-ins"}
-	case !equal(connectionID, g.ConnectionID):
+	case connectionID != g.ConnectionID:
 		return &rejection{codeConnectionID, "connection id not approved"}
-	case !equal(password, g.Password):
+	case password != g.Password:
 		g.wrong++
 		return &rejection{codePassword, "wrong password"}
 	}

@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 )
 
-// Raw takes the package and writes the text that response returns to the connection, in one write,
-// instead of an HTTP response. The function response gets the reply's body, such as "MESSAGE;1;…",
+// Raw takes the package. Instead of an HTTP response it writes to the connection, in one write, the
+// text that response returns. The function response gets the reply's body, such as "MESSAGE;1;…",
 // and returns a status line, a header and a body. It is called concurrently. The outcome depends on
-// its text:
+// the text:
 //
 //   - After the reply there may be a second response, which waits on the connection:
 //     [smslink.OutcomeAccepted]. A client that keeps the connection takes the second response for

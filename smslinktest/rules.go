@@ -20,7 +20,8 @@ func UnknownNumbers(receivers ...string) Rule {
 }
 
 // BlacklistedNumbers returns a rule that fails these receivers with
-// [smslink.StatusInternalOrBlacklisted], in whichever form a message has them.
+// [smslink.StatusInternalOrBlacklisted], in whichever form a message has them. It puts no number on
+// the blacklist that the Live Update API and [Gateway.Blacklist] return: see [Gateway.Unsubscribe].
 func BlacklistedNumbers(receivers ...string) Rule {
 	return failing(receivers, smslink.StatusInternalOrBlacklisted)
 }

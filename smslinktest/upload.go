@@ -6,7 +6,6 @@ import (
 	"compress/zlib"
 	"context"
 	"crypto/md5"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -88,8 +87,6 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request) (form, []Message,
 	}
 	return form, messages, nil
 }
-
-func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // readForm reads the form and the package. It checks the credentials before it reads the package.
 // If a field is wrong, it discards the rest of the body, so that the client has written everything

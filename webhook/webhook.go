@@ -61,9 +61,9 @@ type Options struct {
 	// if the account has that switched on. The other handlers ignore it.
 	ConnectionID string
 
-	// Answer returns the body of the answer to a reply whose callback has returned nil. If the
-	// account has that switched on, the gateway sends the body back as an SMS and bills it
-	// [public]. Nil means an empty body. Only [Replies] uses it.
+	// Answer returns the body of the answer to a reply whose callback has returned nil. The gateway
+	// sends the body back as an SMS and bills it, if the account has that switched on [public]. Nil
+	// means an empty body. Only [Replies] uses it.
 	Answer func(Reply) string
 
 	// Logger gets one event for each request. Nil means no logging. The levels are
@@ -229,7 +229,8 @@ func (h *handler[T]) serve(w http.ResponseWriter, r *http.Request) {
 
 // say answers with an error, whose body is empty if the gateway may send it back as an SMS.
 func (h *handler[T]) say(w http.ResponseWriter, status int, text string) {
-	if h.kind == "reply" {
+	var c T
+	if _, isReply := any(c).(Reply); isReply {
 		w.WriteHeader(status)
 		return
 	}

@@ -75,8 +75,8 @@ func (*Telemetry) TraceEnqueue(ctx context.Context) string {
 	return carrier["traceparent"]
 }
 
-// laneOf is the context key of a package's lane and its number of messages.
-type laneOf struct{}
+// startKey is the context key of a package's [outbox.PackageStart].
+type startKey struct{}
 
 // TracePackageStart begins a span.
 func (t *Telemetry) TracePackageStart(ctx context.Context, data outbox.PackageStart) context.Context {
@@ -92,12 +92,12 @@ func (t *Telemetry) TracePackageStart(ctx context.Context, data outbox.PackageSt
 	}
 	ctx, _ = t.tracer.Start(ctx, "process smslink.outbox", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
 		trace.WithAttributes(laneKey.String(data.Lane), attribute.Int("messaging.batch.message_count", data.Messages)))
-	return context.WithValue(ctx, laneOf{}, data)
+	return context.WithValue(ctx, startKey{}, data)
 }
 
 // TracePackageEnd ends the span and counts.
 func (t *Telemetry) TracePackageEnd(ctx context.Context, data outbox.PackageEnd) {
-	began, ok := ctx.Value(laneOf{}).(outbox.PackageStart)
+	began, ok := ctx.Value(startKey{}).(outbox.PackageStart)
 	if !ok {
 		return
 	}
