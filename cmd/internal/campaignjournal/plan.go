@@ -55,8 +55,9 @@ type Plan struct {
 
 // found is a row that WasSent has found by its contents.
 type found struct {
-	row   int // its index
-	place string
+	row  int // its index
+	file string
+	line int
 }
 
 // Options are the settings of a Plan.
@@ -73,9 +74,9 @@ func NewPlan(j *Journal, opts Options) *Plan { return &Plan{journal: j, opts: op
 // shownPlaces is how many rows an error names.
 const shownPlaces = 3
 
-// WasSent reports whether an earlier run has sent a row whose time has passed or is not allowed, so
-// that it is not sent now. It is followed by Add if it returns true. In the second pass over the
-// rows it gives the answers of the first.
+// WasSent reports whether an earlier run has sent a row, and this one does not send it again. Ask it
+// about rows whose time has passed or is not allowed, and then Add those that were sent. In the
+// second pass over the rows it gives the answers of the first.
 func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
 	if p == nil || p.journal == nil {
 		return false
@@ -118,7 +119,7 @@ func (p *Plan) wasSent(ctx context.Context, row *campaign.Row) bool {
 		return false
 	}
 	p.elsewhere[d]--
-	p.found = append(p.found, found{p.rows, place(row)})
+	p.found = append(p.found, found{p.rows, row.File, row.Line})
 	return true
 }
 
@@ -127,8 +128,6 @@ func (p *Plan) isSentAgain(result smslink.Result) bool {
 	hasFailed := result.Status == smslink.StatusSenderFailed || result.Status == smslink.StatusNumberFailed
 	return hasFailed && p.opts.ResendFailed
 }
-
-func place(row *campaign.Row) string { return fmt.Sprintf("%s:%d", row.File, row.Line) }
 
 // Add adds a row.
 func (p *Plan) Add(row *campaign.Row) {
@@ -154,7 +153,7 @@ func (p *Plan) Add(row *campaign.Row) {
 	}
 	p.changed = append(p.changed, len(p.ids)-1)
 	if len(p.places) < shownPlaces {
-		p.places = append(p.places, place(row))
+		p.places = append(p.places, fmt.Sprintf("%s:%d", row.File, row.Line))
 	}
 }
 
@@ -190,10 +189,10 @@ func (p *Plan) Compare(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, f := range p.found { // whose contents a later row may have, under the id that was sent
+	for _, f := range p.found { // a later row may have the id that was sent
 		if !wasSent[f.row] {
-			return fmt.Errorf("%s has the contents of a row that was sent, which the files have, too; "+
-				"its time has passed or is outside the hours; correct it, or remove it", f.place)
+			return fmt.Errorf("%s:%d has the contents of a row that was sent, which the files have, too; "+
+				"its time has passed or is outside the hours; correct it, or remove it", f.file, f.line)
 		}
 	}
 	if p.opts.OnePerNumber {
