@@ -52,9 +52,10 @@ func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 type UnresolvedMessage struct {
 	smslink.Message
 
-	// Same is the number of messages to that phone number with that text that were sent or may have
-	// been, besides those that wait in the same package. If a report lists the message, it may mean
-	// one of these. Texts that [gsm7.Fold] makes equal are the same.
+	// Same is the number of messages to that phone number with that text that were sent, may have
+	// been or failed, besides those that wait in the same package. If a report lists the message, it
+	// may mean one of these. Texts that [gsm7.Fold] makes equal are the same. Messages that are
+	// erased don't count, so a report should not reach further back than [Options].EraseAfter.
 	Same int
 }
 
@@ -119,7 +120,7 @@ func (o *Outbox) countSame(ctx context.Context, packageID int64, waiting []Unres
 			err := scan(&to, &text, &in, &state)
 			switch {
 			case in == packageID && state == InDoubt: // it waits
-			case state == Accepted || state == Sending || state == InDoubt || state == Abandoned:
+			case state == Accepted || state == Failed || state == Sending || state == InDoubt || state == Abandoned:
 				same[smsOf(to, text)]++
 			}
 			return err
