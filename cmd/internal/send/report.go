@@ -29,7 +29,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	case s.unread:
 		problems = append(problems, fmt.Errorf("%s; what follows was not sent", s.whyStopped()))
 	case s.streamErr != nil && s.tally.Count(outcome.NotSent) == 0: // no row says it
-		problems = append(problems, s.stopped())
+		problems = append(problems, errors.New(s.whyStopped()))
 	}
 	switch n := s.tally.Count(outcome.InDoubt); {
 	case n > 0:
@@ -38,6 +38,10 @@ func (s *sending) report(elapsed time.Duration) error {
 		problems = append(problems, errors.New("nothing was sent"))
 	case code == cli.ExitNotSent:
 		problems = append(problems, errors.New("nothing was sent; once the cause is gone, run the same command again"))
+	}
+	if j := s.chosen.journal; j != nil && s.streamErr != nil && len(j.InDoubt()) > s.tally.Count(outcome.InDoubt) {
+		problems = append(problems, fmt.Errorf("the journal has more messages in doubt, such as those whose results "+
+			"it could not record; smslink journal show %s lists them", s.opts.journal))
 	}
 	unsent := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected)
 	if unsent > 0 && code != cli.ExitNotSent && !s.opts.testMode {
@@ -61,16 +65,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	return cli.Exit(code, errors.Join(problems...))
 }
 
-// stopped says why the stream stopped. If the journal could not record what was accepted, it has
-// that in doubt.
-func (s *sending) stopped() error {
-	text := s.whyStopped()
-	if j := s.chosen.journal; j != nil && len(j.InDoubt()) > s.tally.Count(outcome.InDoubt) {
-		text += fmt.Sprintf("; smslink journal show %s lists what it has in doubt", s.opts.journal)
-	}
-	return errors.New(text)
-}
-
+// whyStopped returns why the stream stopped, as its rows that were not sent say it.
 func (s *sending) whyStopped() string {
 	_, why, _ := strings.Cut(outcome.Reason(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.streamErr}), ": ")
 	return why
