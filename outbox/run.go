@@ -69,7 +69,7 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if n := r.unrecorded.Load(); n > 0 {
 		return fmt.Errorf("smslink: the end of %d packages could not be recorded; they are in doubt", n)
 	}
-	if err := r.settle(); err != nil {
+	if err := r.writeBackAtEnd(); err != nil {
 		return fmt.Errorf("smslink: the database may lack what this worker has sent in the last hour: %w", err)
 	}
 	if err := context.Cause(ctx); errors.Is(err, errUnsafe) {
@@ -78,8 +78,8 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	return nil
 }
 
-// settle writes back what the database has lost since the last look.
-func (r *run) settle() error {
+// writeBackAtEnd writes back what the database has lost since the last look.
+func (r *run) writeBackAtEnd() error {
 	if r.recent.empty() {
 		return nil
 	}
