@@ -36,7 +36,8 @@ func Reason(err error) string {
 		return outcome + ": broken off"
 	case errors.Is(err, smslink.ErrStopped):
 		return terminal.Line(strings.NewReplacer("smslink: ", "", "the stream stopped: ", "").Replace(err.Error()))
-	case sendErr.Outcome == smslink.OutcomeInDoubt && isEnd(sendErr.Err):
+	case sendErr.Outcome == smslink.OutcomeInDoubt &&
+		(errors.Is(sendErr.Err, io.EOF) || errors.Is(sendErr.Err, io.ErrUnexpectedEOF)):
 		if sendErr.StatusCode != 0 {
 			return outcome + ": the gateway closed the connection in the middle of its answer"
 		}
@@ -51,16 +52,9 @@ func Reason(err error) string {
 		text = strings.Replace(text, urlErr.Error(), urlErr.Err.Error(), 1)
 	}
 	if errors.As(err, &opErr) && opErr.Source != nil {
-		plain := *opErr
-		plain.Source = nil
-		text = strings.Replace(text, opErr.Error(), plain.Error(), 1)
+		text = strings.Replace(text, opErr.Source.String()+"->", "", 1)
 	}
 	return terminal.Text(text)
-}
-
-// isEnd reports whether a connection ended before the answer did.
-func isEnd(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.HasSuffix(err.Error(), "(EOF)")
 }
 
 // causeOf returns why a system call failed, without its name.
