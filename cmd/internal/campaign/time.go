@@ -74,18 +74,21 @@ var (
 // a spreadsheet or a person writes them for dates.
 func parseSeconds(s string) (time.Time, *Refusal) {
 	digits := len(strings.TrimLeft(s, "+-"))
-	isWhole := !strings.ContainsAny(s, ".,eE")
-	switch {
-	case isWhole && digits >= fewestSeconds:
+	if digits >= fewestSeconds && !strings.ContainsAny(s, ".,eE") {
 		seconds, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
 			return time.Time{}, refuse("send_at", outOfRange)
 		}
 		return checkTime(time.Unix(seconds, 0).UTC())
-	case isWhole && digits == len("20300131"):
+	}
+	if _, err := time.Parse("20060102", s); err == nil {
 		return time.Time{}, refuseTime(s, lacksTime)
 	}
-	return time.Time{}, refuseTime(redact.Numbers(s), isDays) // it may be a phone number
+	shown := redact.Numbers(s) // it may be a phone number, such as 0712.345678
+	if whole := strings.IndexAny(shown, ".,"); whole >= 0 {
+		shown = shown[:whole] + "…"
+	}
+	return time.Time{}, refuseTime(shown, isDays)
 }
 
 // checkTime refuses times that no campaign can mean.
