@@ -20,8 +20,8 @@ type Options struct {
 	// Fold folds texts as gsm7.FoldIfFewer does: only if that saves an SMS.
 	Fold bool
 
-	// Columns maps the campaign's columns, such as to, to the names that the file has for them. An
-	// empty name leaves the column out. Other columns are found by their names.
+	// Columns maps the campaign's columns, such as send_at, to the names that the file has for
+	// them. An empty name leaves the column out. Other columns are found by their names.
 	Columns map[string]string
 
 	// Text is the text of all rows, with columns to fill in. If nil, a column has the texts.
@@ -89,9 +89,10 @@ type file struct {
 	name string
 	in   io.Reader
 	info fs.FileInfo // of a regular file when it was opened; nil for any other
-	book *workbook   // as it was read; nil for any other file
 
-	knowsColumns bool // OnColumns was called
+	isWorkbook   bool      // it is a regular file that begins as a workbook does
+	book         *workbook // as it was read; nil before that, and for any other file
+	knowsColumns bool      // OnColumns was called
 }
 
 // Open opens all files, so that a wrong name stops a command before it begins.
@@ -125,7 +126,9 @@ func openFile(name string, stdin io.Reader) (*file, error) {
 		f.Close()
 		return nil, err
 	case info.Mode().IsRegular():
-		return &file{name: name, in: f, info: info}, nil
+		start := make([]byte, len(workbookMagic))
+		_, _ = f.ReadAt(start, 0) // reading the rows returns its error
+		return &file{name: name, in: f, info: info, isWorkbook: string(start) == workbookMagic}, nil
 	default:
 		return &file{name: name, in: f}, nil
 	}
@@ -225,7 +228,7 @@ func (c *Campaign) rewind() error {
 // that is not known: for a pipe or a workbook.
 func (c *Campaign) Position() (read, size int64) {
 	for _, f := range c.files {
-		if f.info == nil || f.book != nil {
+		if f.info == nil || f.isWorkbook {
 			return 0, 0
 		}
 		at, err := f.in.(*os.File).Seek(0, io.SeekCurrent)

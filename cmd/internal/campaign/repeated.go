@@ -37,13 +37,13 @@ const (
 	formBareCode             // 40712345678
 )
 
-// The bits of a packed entry, from the highest on: the number without its country code, which sorts
-// first, then the file and the line, so that the rows of a number stay in order, then the form.
+// The bits of a packed entry, from the highest on: 27 for the 8 digits of a number after
+// romanianBase, which sort first, then the file and the line, so that the rows of a number stay in
+// order, then the form.
 const (
 	formBits     = 3
 	lineBits     = 28
 	fileBits     = 6
-	romanianBits = 27 // 8 digits
 	romanianBase = 40_700_000_000
 )
 

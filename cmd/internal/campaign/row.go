@@ -25,7 +25,7 @@ type Row struct {
 
 	Text string           // as it is sent; empty if the row is bad
 	Size gsm7.Measurement // of Text
-	Odd  Oddity           // what looks odd about Text
+	Odd  Oddity           // what looks odd about Text; 0 in a later pass over good files
 
 	past    bool     // its time has passed
 	columns *Columns // nil if the file has no header
@@ -215,7 +215,7 @@ func (r *Row) Number() uint64 {
 // unchanged.
 func restoreZeros(to string) string {
 	digits := strings.TrimSpace(to)
-	if !strings.HasPrefix(digits, "7") && !strings.HasPrefix(digits, "40") || !areDigits(digits) {
+	if !strings.HasPrefix(digits, "7") && !strings.HasPrefix(digits, "40") || strings.Trim(digits, "0123456789") != "" {
 		return to
 	}
 	if restored, bad := receiverOf(digits, true); bad == nil {

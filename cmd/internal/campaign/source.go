@@ -21,12 +21,15 @@ type source interface {
 	cols() *Columns // nil if the file has no header
 }
 
+// workbookMagic is how a workbook begins: with the header of a zip archive's first file.
+const workbookMagic = "PK\x03\x04"
+
 // newSource begins to read a file: a workbook, JSON lines if the first byte that is not white space
 // is a brace, or otherwise CSV. No error of a source quotes the file, except names of columns.
 func newSource(f *file, opts *Options) (source, error) {
 	r := bufio.NewReader(f.in)
 	start, _ := r.Peek(8)
-	if bytes.HasPrefix(start, []byte("PK\x03\x04")) {
+	if bytes.HasPrefix(start, []byte(workbookMagic)) {
 		if f.info == nil {
 			return nil, errors.New("a workbook can't be read from a pipe; name the file")
 		}

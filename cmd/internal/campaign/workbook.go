@@ -283,20 +283,12 @@ func wholeNumber(value string) (digits string, exact bool) {
 		shift = n
 	}
 	fraction = strings.TrimRight(fraction, "0")
-	if len(fraction) > shift || whole == "" || !areDigits(whole+fraction) || hasPower && power == "" {
+	isNumber := whole != "" && strings.Trim(whole+fraction, "0123456789") == ""
+	if !isNumber || len(fraction) > shift || hasPower && power == "" {
 		return "", false
 	}
 	digits = strings.TrimLeft(whole+fraction+strings.Repeat("0", shift-len(fraction)), "0")
 	return cmp.Or(digits, "0"), len(digits) <= keeps
-}
-
-func areDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // workbookSource reads the rows of a workbook.

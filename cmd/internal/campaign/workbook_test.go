@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/xlsx/xlsxtest"
 )
 
@@ -63,6 +64,22 @@ func TestWorkbook_pipe(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, rows.Next(t.Context()))
 	require.EqualError(t, rows.Err(), "standard input: a workbook can't be read from a pipe; name the file")
+}
+
+// How far a workbook was read is never known, not even before its first row.
+func TestPosition(t *testing.T) {
+	for name, size := range map[string]int64{
+		filepath.Join("testdata", "files", "libreoffice-text.xlsx"): 0, file(t, "f.csv", "to,text\n0712345678,abc\n"): 23, file(t, "e", "P"): 1,
+	} {
+		c, err := campaign.Open([]string{name}, campaign.Options{})
+		require.NoError(t, err)
+		defer c.Close()
+		_, got := c.Position()
+		require.Equal(t, size, got, name)
+		_, _ = all(t, c)
+		read, got := c.Position()
+		require.Equal(t, []int64{size, size}, []int64{read, got}, name)
+	}
 }
 
 // No workbook causes a panic. It has an error or a row.
