@@ -91,18 +91,19 @@ func Open(dir, gateway string) (*Journal, error) {
 
 // own refuses a journal of another program or gateway, and marks a new one.
 func (j *Journal) own(gateway string) error {
-	const program = "smslink-send"
+	const mark = "smslink-send gateway="
 	if gateway != SandboxGateway && gateway != "" { // a URL may hold a secret
 		sum := sha256.Sum256([]byte(gateway))
 		gateway = hex.EncodeToString(sum[:8])
 	}
-	kept, owner := strings.TrimSuffix(j.Campaign(), renumbered), program+" gateway="+gateway
+	kept, owner := strings.TrimSuffix(j.Campaign(), renumbered), mark+gateway
+	isOurs := strings.HasPrefix(kept, mark)
 	switch {
-	case kept == owner || gateway == "" && (kept == "" || strings.HasPrefix(kept, program+" gateway=")):
+	case kept == owner || gateway == "" && (kept == "" || isOurs):
 		return nil
 	case kept == "":
 		return j.SetCampaign(owner)
-	case !strings.HasPrefix(kept, program+" gateway="):
+	case !isOurs:
 		return fmt.Errorf("%s belongs to another program; name another folder", j.dir)
 	}
 	return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)

@@ -18,10 +18,10 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// The exit codes. They are documented in the help and in README.md.
+// The exit codes. Each command's help says what they mean for it.
 const (
 	ExitAccepted = 0 // every message was accepted
-	ExitSomeBad  = 1 // some message failed or some row was bad
+	ExitSomeBad  = 1 // some message failed or was not sent, or some row was bad
 	ExitUsage    = 2
 	ExitNotSent  = 3 // nothing was sent
 	ExitInDoubt  = 4 // some message is in doubt

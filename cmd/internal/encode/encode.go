@@ -35,8 +35,7 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Short: "Show the wire form, sizes and digests of files, for support cases",
 		Long: `Put the messages of FILE… into one package and show what would be uploaded: its
 plain form, and its size and MD5 digest with each codec. Bad rows are shown and
-left out. All messages are put into one package; send makes a package for every
---package-size messages.
+left out. send, however, makes a package for every --package-size messages.
 
 Numbers are shown as 0712****78. In texts, each letter is shown as x and each
 digit as 0. --reveal shows both as they are. A character that can't be seen,

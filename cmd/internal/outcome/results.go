@@ -191,21 +191,12 @@ func (r *Results) Add(row Row) error {
 }
 
 // cell returns a text as one line without control characters, with an apostrophe where a
-// spreadsheet would take it for a formula, also if it splits the file at semicolons.
+// spreadsheet would take it for a formula, even one that splits the file at semicolons.
 func cell(text string) string {
-	if text == "" || '0' <= text[0] && text[0] <= '9' && isNumber(text) {
+	if strings.Trim(text, "0123456789") == "" { // nearly all
 		return text
 	}
 	return formula.ReplaceAllString(terminal.Line(text), "${1}'${2}")
-}
-
-func isNumber(text string) bool {
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // formula matches what may begin a formula, and apostrophes before it.

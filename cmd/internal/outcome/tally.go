@@ -87,10 +87,10 @@ func listed(counts [kinds]int, which ...Kind) string {
 	return strings.Join(list, ", ")
 }
 
-// Counts are how often each of several things occurred.
+// Counts is how many rows have each reason.
 type Counts map[string]int
 
-// Sorted returns the things, the most frequent first.
+// Sorted returns the reasons, the most frequent first.
 func (c Counts) Sorted() []string {
 	return slices.SortedFunc(maps.Keys(c), func(a, b string) int {
 		return cmp.Or(cmp.Compare(c[b], c[a]), strings.Compare(a, b))

@@ -35,7 +35,7 @@ type Bar struct {
 const firstShown = 250 * time.Millisecond
 
 // Sending returns a bar for so many rows, or for an unknown number if rows is -1. It is drawn four
-// times a second, also during a long upload.
+// times a second, even during a long upload.
 func Sending(out io.Writer, rows int) *Bar {
 	b := newBar(out, int64(rows), "sending", []progressbar.Option{progressbar.OptionShowCount()},
 		progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"))

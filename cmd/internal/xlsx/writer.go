@@ -19,7 +19,7 @@ type Writer struct {
 // Namespaces, and the beginnings of longer names.
 const (
 	mainNamespace    = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
-	relations        = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+	officeNamespace  = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 	packageNamespace = `xmlns="http://schemas.openxmlformats.org/package/2006/`
 	contentType      = "application/vnd.openxmlformats-"
 )
@@ -33,11 +33,11 @@ var fixedParts = []struct{ name, content string }{
 		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="` + contentType +
 		`officedocument.spreadsheetml.worksheet+xml"/></Types>`},
 	{"_rels/.rels", `<Relationships ` + packageNamespace + `relationships">` +
-		`<Relationship Id="rId1" Type="` + relations + `/officeDocument" Target="xl/workbook.xml"/></Relationships>`},
-	{"xl/workbook.xml", `<workbook ` + mainNamespace + ` xmlns:r="` + relations + `">` +
+		`<Relationship Id="rId1" Type="` + officeNamespace + `/officeDocument" Target="xl/workbook.xml"/></Relationships>`},
+	{"xl/workbook.xml", `<workbook ` + mainNamespace + ` xmlns:r="` + officeNamespace + `">` +
 		`<sheets><sheet name="Results" sheetId="1" r:id="rId1"/></sheets></workbook>`},
 	{"xl/_rels/workbook.xml.rels", `<Relationships ` + packageNamespace + `relationships">` +
-		`<Relationship Id="rId1" Type="` + relations + `/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`},
+		`<Relationship Id="rId1" Type="` + officeNamespace + `/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`},
 }
 
 // NewWriter begins a workbook. The comment is the archive's, which no spreadsheet program shows.
