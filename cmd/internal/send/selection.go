@@ -23,9 +23,9 @@ type selection struct {
 
 const repeatsNumber = "an earlier row has its number"
 
-// screen sets row.Bad if the row may not be sent now, and returns why the row is left out, or "". It
-// clears row.Bad if only the row's time is wrong, and an earlier run has sent the row. A row of a
-// pipe stays bad.
+// screen sets row.Bad if the row may not be sent now, and returns why the row is left out, or "".
+// It clears row.Bad if only the row's time is wrong, and an earlier run has sent the row. A row of
+// a pipe stays bad.
 func (s *selection) screen(ctx context.Context, row *campaign.Row) (why string) {
 	if row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
 		return ""
