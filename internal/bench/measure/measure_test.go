@@ -24,6 +24,9 @@ func TestSpread(t *testing.T) {
 	if got := measure.Spread([]float64{1_180_000}, "kB"); got != "1.18 GB" {
 		t.Error(got)
 	}
+	if got := measure.Spread([]float64{2, 1.68, 0.65}, ""); got != "1.68 (0.65 to 2.00)" {
+		t.Error(got)
+	}
 }
 
 func TestMet(t *testing.T) {
@@ -32,7 +35,7 @@ func TestMet(t *testing.T) {
 		text, met        string
 	}{
 		{1.5, 1.5, "≥ 1.5", "yes"}, {1.49, 1.5, "≥ 1.5", "**no**"},
-		{0.7, -0.7, "≤ 0.7", "yes"}, {0.71, -0.7, "≤ 0.7", "**no**"}, {3, 0, "", ""},
+		{20_001, 20_000, "≥ 20000", "yes"}, {0.7, -0.7, "≤ 0.7", "yes"}, {0.71, -0.7, "≤ 0.7", "**no**"}, {3, 0, "", ""},
 	} {
 		if text, met := measure.Met(c.measured, c.target); text != c.text || met != c.met {
 			t.Errorf("%v: %q, %q", c, text, met)

@@ -2,9 +2,11 @@ package measure
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,7 +34,7 @@ func Spread(values []float64, unit string) string {
 	case unit == "kB":
 		scale, unit = 1e3, "MB"
 	}
-	text := digits(median/scale) + " " + unit
+	text := strings.TrimSuffix(digits(median/scale)+" "+unit, " ")
 	if least, most := slices.Min(values), slices.Max(values); least < most {
 		text += fmt.Sprintf(" (%s to %s)", digits(least/scale), digits(most/scale))
 	}
@@ -102,8 +104,9 @@ func Met(measured, target float64) (text, met string) {
 	default:
 		met = "**no**"
 	}
+	relation := "≥ "
 	if target < 0 {
-		return fmt.Sprintf("≤ %.4g", -target), met
+		relation = "≤ "
 	}
-	return fmt.Sprintf("≥ %.4g", target), met
+	return relation + strconv.FormatFloat(math.Abs(target), 'f', -1, 64), met
 }

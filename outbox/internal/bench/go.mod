@@ -5,12 +5,14 @@ go 1.25.0
 // Never released: it only measures the outbox beside it.
 replace (
 	github.com/go-smslink/smslink => ../../../
+	github.com/go-smslink/smslink/internal/bench => ../../../internal/bench
 	github.com/go-smslink/smslink/outbox => ../../
 	github.com/go-smslink/smslink/outbox/internal/integration => ../integration
 )
 
 require (
 	github.com/go-smslink/smslink v0.0.0-00010101000000-000000000000
+	github.com/go-smslink/smslink/internal/bench v0.0.0-00010101000000-000000000000
 	github.com/go-smslink/smslink/outbox v0.0.0-00010101000000-000000000000
 	github.com/go-smslink/smslink/outbox/internal/integration v0.0.0-00010101000000-000000000000
 	github.com/jackc/pgx/v5 v5.12.0

@@ -11,13 +11,12 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"math"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/go-smslink/smslink/internal/bench/measure"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
 	"github.com/go-smslink/smslink/smslinktest"
@@ -42,13 +41,12 @@ func main() {
 	var measured figures
 	for run := range *runs {
 		log.Printf("run %d of %d", run+1, *runs)
-		if err := measure(context.Background(), &measured); err != nil {
+		if err := measured.measure(context.Background()); err != nil {
 			log.Fatal(err)
 		}
 	}
-	fmt.Printf("Measured on %s by `go run ./outbox/internal/bench`: PostgreSQL %s with `fsync` on, %s, %d cores, "+
-		"medians of %d runs, least and most in brackets.\n\n",
-		time.Now().UTC().Format(time.DateOnly), measured.server, runtime.Version(), runtime.NumCPU(), *runs)
+	fmt.Println(measure.Header("./outbox/internal/bench",
+		fmt.Sprintf("PostgreSQL %s with `fsync` on, medians of %d runs, least and most in brackets", measured.server, *runs)))
 	measured.print()
 }
 
@@ -76,31 +74,15 @@ func (f *figures) add(what, unit string, target, value float64) {
 }
 
 func (f *figures) print() {
-	fmt.Print("| | measured | target | met |\n|---|---|---|---|\n")
+	table := measure.NewTable("", "measured", "target", "met")
 	for _, row := range f.rows {
-		sorted := slices.Sorted(slices.Values(row.values))
-		digits := 0
-		if row.unit == "" {
-			digits = 2
-		}
-		least, middle, most := sorted[0], sorted[len(sorted)/2], sorted[len(sorted)-1]
-		target, met := "", ""
-		if row.target != 0 {
-			relation, isMet := "≥", middle >= row.target
-			if row.target < 0 {
-				relation, isMet = "≤", middle <= -row.target
-			}
-			target, met = fmt.Sprintf("%s %.0f%s", relation, math.Abs(row.target), row.unit), "**no**"
-			if isMet {
-				met = "yes"
-			}
-		}
-		fmt.Printf("| %s | %.*f%s (%.*f to %.*f) | %s | %s |\n",
-			row.what, digits, middle, row.unit, digits, least, digits, most, target, met)
+		target, met := measure.Met(measure.Median(row.values), row.target)
+		table.Row(row.what, measure.Spread(row.values, row.unit), target, met)
 	}
+	fmt.Print(table)
 }
 
-func measure(ctx context.Context, measured *figures) error {
+func (f *figures) measure(ctx context.Context) error {
 	server, err := servers.Postgres("shared_buffers=512MB", "max_wal_size=4GB")
 	if err != nil {
 		return err
@@ -112,10 +94,10 @@ func measure(ctx context.Context, measured *figures) error {
 	}
 	defer func() { _ = db.Close() }()
 	db.SetMaxIdleConns(32)
-	if err := db.QueryRowContext(ctx, "SHOW server_version").Scan(&measured.server); err != nil {
+	if err := db.QueryRowContext(ctx, "SHOW server_version").Scan(&f.server); err != nil {
 		return err
 	}
-	b := &bench{figures: measured, db: db, gateway: smslinktest.NewGateway(nil)}
+	b := &bench{figures: f, db: db, gateway: smslinktest.NewGateway(nil)}
 	defer b.gateway.Close()
 	open := func(bulk outbox.Lane) (*outbox.Outbox, error) {
 		return outbox.New(db, outbox.Postgres, &outbox.Options{Lanes: map[string]outbox.Lane{outbox.Bulk: bulk}})
@@ -129,8 +111,8 @@ func measure(ctx context.Context, measured *figures) error {
 	if err := b.box.Migrate(ctx); err != nil {
 		return err
 	}
-	for _, f := range []func(context.Context) error{b.enqueueBatches, b.enqueueSingles, b.drain, b.latency} {
-		if err := f(ctx); err != nil {
+	for _, part := range []func(context.Context) error{b.enqueueBatches, b.enqueueSingles, b.drain, b.latency} {
+		if err := part(ctx); err != nil {
 			return err
 		}
 	}
@@ -179,7 +161,7 @@ func (b *bench) enqueueBatches(ctx context.Context) error {
 		}
 	}
 	b.batchRate = float64(*batched) / time.Since(start).Seconds()
-	b.add("enqueue, 1,000 a transaction, 1 writer", " messages a second", 20_000, b.batchRate)
+	b.add("enqueue, 1,000 a transaction, 1 writer", "messages a second", 20_000, b.batchRate)
 	return b.clear(ctx)
 }
 
@@ -200,7 +182,7 @@ func (b *bench) enqueueSingles(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("enqueue, 1 a transaction, %d writers", *writers), " messages a second", 1000, b.singleRate)
+	b.add(fmt.Sprintf("enqueue, 1 a transaction, %d writers", *writers), "messages a second", 1000, b.singleRate)
 	return b.clear(ctx)
 }
 
@@ -240,7 +222,7 @@ func (b *bench) drain(ctx context.Context) error {
 	}
 	stop()
 	b.drainRate = float64(*drained) / time.Since(start).Seconds()
-	b.add("drain in packages of 10,000, 2 uploads at a time", " messages a second", 15_000, b.drainRate)
+	b.add("drain in packages of 10,000, 2 uploads at a time", "messages a second", 15_000, b.drainRate)
 	return b.clear(ctx)
 }
 
@@ -333,8 +315,8 @@ func (b *bench) sendCodes(ctx context.Context, box *outbox.Outbox, prefix, what 
 	if !checked {
 		p50, p99 = 0, 0
 	}
-	b.add(what+": p50", " ms", p50, took[len(took)/2].Seconds()*1000)
-	b.add(what+": p99", " ms", p99, took[len(took)*99/100].Seconds()*1000)
+	b.add(what+": p50", "ms", p50, took[len(took)/2].Seconds()*1000)
+	b.add(what+": p99", "ms", p99, took[len(took)*99/100].Seconds()*1000)
 	b.gateway.Reset()
 	return nil
 }
