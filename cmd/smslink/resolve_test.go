@@ -165,6 +165,7 @@ june.csv,4,3,5,insufficient credit,,1,,0712345673,failed,,2099-06-01T10:00:00Z
 	require.Contains(t, got, "1 message is in the report, but as failed for want of credit, and may have been sent since: 3\n"+
 		"Look for them in the account, and resolve them with --sent or --not-sent, and --id.\n")
 	show := smslinkIn(nil, "", "journal", "show", d.path("june"))
+	require.Contains(t, show.out, "0 accepted, 0 failed, 1 resolved as sent, 1 resolved as failed, 1 in doubt;")
 	require.Contains(t, show.out, "1 as sent, 1 as failed: found in the report results.csv\n")
 
 	resolved := smslinkIn(nil, "", "journal", "resolve", "--not-sent", "--id", "3", "--by", "Ana", "--reason", "not there", d.path("june"))

@@ -93,13 +93,17 @@ func state(j *campaignjournal.Journal) string {
 		accepted += run.Accepted
 		failed += run.Failed
 	}
-	asSent := 0
+	asSent, asFailed := 0, 0
 	for _, r := range j.Resolutions() {
 		asSent += len(r.Sent)
+		asFailed += len(r.Failed)
 	}
 	text := fmt.Sprintf("%d accepted, %d failed, ", accepted, failed)
 	if asSent > 0 {
 		text += fmt.Sprintf("%d resolved as sent, ", asSent)
+	}
+	if asFailed > 0 {
+		text += fmt.Sprintf("%d resolved as failed, ", asFailed)
 	}
 	text += fmt.Sprintf("%d in doubt", len(j.InDoubt()))
 	if len(runs) > 0 {

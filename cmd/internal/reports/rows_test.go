@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,6 +65,11 @@ func TestResultRows(t *testing.T) {
 	require.NotContains(t, log.String(), "short")
 	require.Equal(t, &reportedRow{File: "=a.csv", Line: 7, ID: "+8"}, rows.find("-103"))
 	require.Equal(t, &reportedRow{File: "'a.csv", Line: 8, ID: "'"}, rows.find("104"))
+
+	grow("a.csv,9,9,3,success,105,1,,,,,2026-06-01T10:00:00Z\n" +
+		`a.csv,10,10,3,success,106,1,"in test mode: checked, and not sent",,,,2026-06-01T10:00:00Z` + "\n")
+	require.Equal(t, time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC), rows.find("105").Answered)
+	require.Zero(t, rows.find("106").Answered, "nothing was sent")
 
 	write(header + line(2, "200"))
 	require.Equal(t, 2, lineOf("200"), "it is shorter")
