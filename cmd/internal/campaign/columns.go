@@ -188,18 +188,8 @@ func (c *Columns) shownFirst(name string) []int {
 // which returns the columns with one of these normalized names, either the hidden or the shown
 // ones.
 func (c *Columns) which(hidden bool, names ...string) (found []int) {
-	for _, i := range c.called(names...) {
-		if c.hidden(i) == hidden {
-			found = append(found, i)
-		}
-	}
-	return found
-}
-
-// called returns the columns with one of these normalized names.
-func (c *Columns) called(names ...string) (found []int) {
 	for i, name := range c.names {
-		if n := normalized(name); n != "" && slices.Contains(names, n) {
+		if n := normalized(name); n != "" && slices.Contains(names, n) && c.hidden(i) == hidden {
 			found = append(found, i)
 		}
 	}

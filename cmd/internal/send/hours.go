@@ -50,7 +50,7 @@ func (a *attempts) TraceUploadStart(ctx context.Context, _ smslink.UploadStart) 
 
 func (a *attempts) TraceUploadEnd(context.Context, smslink.UploadEnd) {}
 
-// left returns the time until the hours end, also if the zone's clocks change before.
+// left returns the time until the hours end, even if the zone's clocks change before then.
 func (c *clock) left() time.Duration {
 	now := c.now()
 	end := now.Truncate(time.Minute)

@@ -26,7 +26,7 @@ func Of(stream any) *os.File {
 	return nil
 }
 
-// Keyboard opens the terminal that the command was started at.
+// Keyboard opens the terminal that the command was started from.
 func Keyboard() (*os.File, error) {
 	if runtime.GOOS == "windows" {
 		return os.OpenFile("CONIN$", os.O_RDWR, 0)

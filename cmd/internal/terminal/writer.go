@@ -109,8 +109,8 @@ func startOfSplit(text []byte) int {
 	return len(text)
 }
 
-// Line returns text as one line: with control characters, tabs and line ends escaped as a Writer
-// escapes the former.
+// Line returns text as one line. It escapes tabs and line ends, too, as a Writer escapes control
+// characters.
 func Line(text string) string {
 	if isPlain([]byte(text)) && !strings.ContainsAny(text, "\n\t") {
 		return text
@@ -118,8 +118,8 @@ func Line(text string) string {
 	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(string(appendEscaped(nil, []byte(text))))
 }
 
-// Text returns the text of an error as one line, although a server's text may be in it, and without
-// the library's name in front, which a command replaces by its own.
+// Text returns an error's text as one line, even if it quotes a server, and without the library's
+// name in front: a command puts its own name there.
 func Text(text string) string { return Line(strings.TrimPrefix(text, "smslink: ")) }
 
 // Error returns an error that wraps err and has the Text of it. Error(nil) is nil.
