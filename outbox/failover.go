@@ -284,6 +284,9 @@ func (r *run) writeBack(ctx context.Context, c *claim) error {
 // It takes them out of the queue. Those that were accepted are taken back also if they have been
 // cancelled, for example, since the database lost the package.
 func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, error) {
+	if err := o.insertLost(ctx, tx, c); err != nil {
+		return nil, err
+	}
 	present, err := o.idsOf(ctx, tx, c.keys)
 	if err != nil {
 		return nil, err
@@ -328,6 +331,35 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 	}
 	_, err = o.takeBack(ctx, tx, restored.id, taken)
 	return &restored, err
+}
+
+// insertLost inserts those messages of a package that may have been sent and that the database has
+// lost, so that their keys can't be enqueued again. Their receivers, senders and texts are gone. They
+// are queued, and must be taken out of the queue in the same transaction.
+func (o *Outbox) insertLost(ctx context.Context, tx *sql.Tx, c *claim) error {
+	if stateAfter(c.err, c.stop) == stateRejected {
+		return nil
+	}
+	unpaid := map[int64]bool{}
+	if c.resp != nil {
+		for _, r := range c.resp.Results {
+			unpaid[r.ID] = r.Status == smslink.StatusInsufficientCredit
+		}
+	}
+	var keys []string
+	for i, key := range c.keys {
+		if !unpaid[c.ids[i]] {
+			keys = append(keys, key)
+		}
+	}
+	_, err := o.execEach(ctx, tx, fmt.Sprintf(`
+		INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, ends, enqueued)
+		SELECT x.k, '%[1]s', '', '', '', 0, %[2]s, %[3]d, %[2]s
+		FROM %[4]s smslink_meta one ON one.name = 'paused'
+		LEFT JOIN smslink_message m ON m.message_key = x.k
+		WHERE m.id IS NULL
+		ORDER BY x.k`, c.lane, o.dialect.now, never, o.dialect.joinKeys), jsonArrays(keys))
+	return err
 }
 
 // idsOf returns the ids of those messages that are there.

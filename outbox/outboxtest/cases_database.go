@@ -34,10 +34,11 @@ func commitsLost(k *kit) {
 	sent = append(sent, others)
 
 	// What a restored backup looks like. Its ids come again, here for other messages. One message is
-	// cancelled before it is written back.
+	// cancelled before it is written back, and another one is lost.
 	k.exec("DELETE FROM smslink_package", "DELETE FROM smslink_result",
 		"UPDATE smslink_message SET package = NULL, id = id + 1000",
-		"UPDATE smslink_message SET package = -1, ends = 1 WHERE message_key = '"+sent[1].Key+"'")
+		"UPDATE smslink_message SET package = -1, ends = 1 WHERE message_key = '"+sent[1].Key+"'",
+		"DELETE FROM smslink_message WHERE message_key = '"+sent[2].Key+"'")
 
 	require.Contains(k, k.awaitPaused(), "lost commits")
 	for _, m := range sent {
@@ -50,6 +51,9 @@ func commitsLost(k *kit) {
 		require.NoError(k, err)
 		return len(stats.WroteBack) == 2 && len(stats.Silent) == 0
 	})
+	n, err := k.box.Enqueue(k.Context(), k.db, sent[2])
+	require.NoError(k, err)
+	require.Zero(k, n, "it was sent")
 	k.enqueue(message("later"))
 	quiet()
 	require.Equal(k, outbox.Queued, k.record("later").State)

@@ -360,3 +360,26 @@ func TestRun_cancelledBeforeItIsWrittenBack(t *testing.T) {
 		require.Equal(t, outbox.Cancelled, b.state("unpaid"))
 	})
 }
+
+// A fail-over loses an order whose message is in doubt. Its text is gone: the verdict that it was not
+// sent makes it invalid.
+func TestRun_inDoubtAndLost(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.gateway.Inject(smslinktest.LoseReply())
+		b.enqueue("order-1")
+		b.run(b.box, nil)
+		b.await("order-1", outbox.InDoubt)
+		b.lose("DELETE FROM smslink_message")
+		require.Empty(t, b.awaitWroteBack(1))
+		require.Equal(t, outbox.InDoubt, b.state("order-1"))
+		n, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{Key: "order-1", To: "0712345678", Text: "Comanda"})
+		require.NoError(t, err)
+		require.Zero(t, n, "it may have been sent")
+		b.overdue()
+		require.NoError(t, b.resolve(outbox.VerdictNotSent))
+		require.NoError(t, b.box.Resume(t.Context(), "a test", "no worker is silent"))
+		b.await("order-1", outbox.Invalid)
+		require.Len(t, b.gateway.Messages(), 1)
+	})
+}
