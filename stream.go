@@ -128,7 +128,7 @@ func (s *Stream) begin(ctx context.Context, yield func(Batch) bool) *run {
 	case isNilPointer(s.opts.Limiter):
 		s.reason = fmt.Errorf("the Limiter is a nil %T", s.opts.Limiter)
 	case s.opts.Concurrency > maxConcurrency:
-		s.reason = fmt.Errorf("Concurrency is %d; the maximum is %d", s.opts.Concurrency, maxConcurrency)
+		s.reason = fmt.Errorf("the Concurrency is %d; the maximum is %d", s.opts.Concurrency, maxConcurrency)
 	case ctx.Err() != nil:
 		s.reason = context.Cause(ctx)
 	}

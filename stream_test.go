@@ -657,10 +657,10 @@ func TestStream_refusesBadInput(t *testing.T) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Limiter: (*limiter)(nil)}),
 				t.Context()
 		},
-		"Concurrency is 1001; the maximum is 1000": func() (*smslink.Stream, context.Context) {
+		"the Concurrency is 1001; the maximum is 1000": func() (*smslink.Stream, context.Context) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: 1001}), t.Context()
 		},
-		fmt.Sprintf("Concurrency is %d; the maximum", math.MaxInt): func() (*smslink.Stream, context.Context) {
+		fmt.Sprintf("the Concurrency is %d; the maximum", math.MaxInt): func() (*smslink.Stream, context.Context) {
 			return gw.Client().Stream(numbered(5, &read, nil), &smslink.StreamOptions{Concurrency: math.MaxInt}),
 				t.Context()
 		},
