@@ -65,6 +65,17 @@ func TestSend_serverQuotesThePassword(t *testing.T) {
 // The help can be read on a terminal of 80 columns.
 func TestHelp_fitsIn80Columns(t *testing.T) { cmdtest.HelpFits(t, newCommand(cli.Console{})) }
 
+// The gateway has answered, so balance is done even if the reader of the pipe is gone.
+func TestBalance_readerThatClosesThePipe(t *testing.T) {
+	gateway := newGateway(t, nil)
+	account := accountOf(gateway)
+	var errOut bytes.Buffer
+	console := cli.Console{In: strings.NewReader(""), Out: brokenPipe{}, Err: &errOut, Getenv: func(name string) string { return account[name] }}
+	code := cli.Run(t.Context(), console, newCommand, []string{"balance", "--endpoint", gateway.URL})
+	require.Equal(t, cli.ExitAccepted, code)
+	require.Empty(t, errOut.String())
+}
+
 // An empty value is most likely a variable that is not set.
 func TestRun_emptyFlagsAreUsageErrors(t *testing.T) {
 	for _, args := range [][]string{

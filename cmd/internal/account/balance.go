@@ -46,8 +46,9 @@ func (a *asker) ask(
 		return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w%s", terminal.Error(err), text))
 	}
 	out := cli.NewOutput(c.Out)
-	if show(out, c, left); out.Err != nil {
-		return cli.Exit(cli.ExitNotSent, out.Failure())
+	show(out, c, left)
+	if err := out.Failure(); err != nil {
+		return cli.Exit(cli.ExitNotSent, err)
 	}
 	return nil
 }
