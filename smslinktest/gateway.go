@@ -70,8 +70,8 @@ type Options struct {
 	// Rules decide the status of each message of a package that is taken. The first rule that
 	// does not return [smslink.StatusSuccess] decides. After the rules come the senders, then
 	// the receivers: one that [smslink.ParseReceiver] refuses has
-	// [smslink.StatusNumberFailed], and one that has unsubscribed has
-	// [smslink.StatusInternalOrBlacklisted]. The credit comes last.
+	// [smslink.StatusNumberFailed], and one that is on the blacklist, for example because it has
+	// unsubscribed, has [smslink.StatusInternalOrBlacklisted]. The credit comes last.
 	Rules []Rule
 
 	// Fault returns the fault of an upload for which none is injected. The zero [Fault] means

@@ -115,7 +115,7 @@ type call interface {
 	slog.LogValuer
 }
 
-// handler handles one kind of calls.
+// handler handles calls of one kind.
 type handler[T call] struct {
 	kind         string
 	methods      []string

@@ -57,7 +57,7 @@ func writeTable(w io.Writer, findings []finding) {
 	_ = t.Flush() // w keeps its own error
 }
 
-// writeReport writes the findings in Markdown, to be pasted into an issue. About says what was
+// writeReport writes the findings in Markdown, ready for an issue. The text about says what was
 // probed, and with what.
 func writeReport(w io.Writer, about string, findings []finding) {
 	fmt.Fprintf(w, "# What the gateway does\n\n%s\n\n%s\n\n", about, summarize(findings))
