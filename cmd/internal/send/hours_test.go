@@ -9,7 +9,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/hours"
 )
 
-// The hours are those of the zone, also on the days on which its clocks change.
+// The hours are those of the zone, even on the days on which its clocks change.
 func TestClock(t *testing.T) {
 	romania, err := time.LoadLocation("Europe/Bucharest")
 	require.NoError(t, err)
