@@ -111,7 +111,9 @@ func TestFile_saysSinceWhenAMessageIsInDoubt(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, j.Close()) }()
 	day := time.Date(2026, 11, 24, 17, 40, 9, 0, time.UTC)
-	require.Equal(t, []journal.Doubt{{1, day}, {2, time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}, {3, day}}, j.InDoubt())
+	require.Equal(t, []journal.Doubt{
+		{ID: 1, Since: day}, {ID: 2, Since: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}, {ID: 3, Since: day},
+	}, j.InDoubt())
 }
 
 func TestFile_keepsItsCampaign(t *testing.T) {

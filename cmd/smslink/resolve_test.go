@@ -110,8 +110,9 @@ func TestResolve_reportsOfAnEarlierCampaign(t *testing.T) {
 	require.Zero(t, d.accepted())
 }
 
-// The results of a first upload say nothing about the second one, whose reply was lost.
-func TestResolve_resultsOfAnEarlierUpload(t *testing.T) {
+// A first upload failed, and the reply to the second one was lost. The results of the first say
+// nothing about the second, and the account's report may list the first.
+func TestResolve_anEarlierUploadThatFailed(t *testing.T) {
 	d := newDoubtful(t)
 	d.file("june.csv", june)
 	d.failing.Store(true)
@@ -120,6 +121,9 @@ func TestResolve_resultsOfAnEarlierUpload(t *testing.T) {
 	d.gateway.Inject(smslinktest.LoseReply())
 	d.send(cli.ExitInDoubt, "june", "june.csv", "--resend-failed")
 	require.Contains(t, d.resolve(cli.ExitInDoubt, "results.csv", "june"), "with an answer from before the upload")
+	d.file("account.csv", june)
+	require.Contains(t, d.resolve(cli.ExitInDoubt, "account.csv", "june", d.path("june.csv")),
+		"2 messages are in the report, but an earlier upload failed, which the report may mean: 2-3\n")
 	d.send(cli.ExitInDoubt, "june", "june.csv", "--resend-failed")
 	require.Equal(t, 2, d.accepted(), "each is sent once")
 }

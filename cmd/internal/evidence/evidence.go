@@ -33,6 +33,9 @@ type Options struct {
 	// is older, or has no time, is not the answer to that upload. The account's report needs no Since.
 	Since map[int64]time.Time
 
+	// Again has the messages of which an earlier upload failed. The account's report may list that one.
+	Again map[int64]bool
+
 	// EachRemoteID calls use with each remote id that the journal has, and the id of its message. It
 	// is not needed for the account's report.
 	EachRemoteID func(use func(id int64, remoteID string)) error
@@ -65,6 +68,7 @@ type Unclear struct {
 // The reasons why messages are unclear.
 const (
 	notAsOften    = "not as often as in the FILEs, so that it is unclear which they are"
+	failedBefore  = "an earlier upload failed, which the report may mean"
 	anotherRow    = "with another receiver, or with an id that has changed, so that it is unclear which they are"
 	anothersID    = "with the remote id of another message"
 	olderAnswer   = "with an answer from before the upload, or without the answer's time"
@@ -347,8 +351,8 @@ func receiver(number string) string {
 }
 
 // accountReport counts the messages of the account's report. A message was sent if the report has
-// as many with its receiver and text as the campaign. If it has fewer or more, it is unclear which
-// ones they are. broken is the number of rows that can't be read.
+// as many with its receiver and text as the campaign. If it has fewer or more, or may list an earlier
+// upload that failed, it is unclear which ones they are. broken is the number of rows that can't be read.
 func accountReport(ctx context.Context, name string, ids []int64, opts Options) (
 	entries map[int64]entry, broken int, err error,
 ) {
@@ -377,12 +381,14 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	for _, id := range ids {
 		doubtful[id] = true
 	}
+	again := map[SMS]bool{}
 	err = opts.EachRow(func(r *campaign.Row) {
 		message := SMSOf(&r.Message)
 		if reported[message] == 0 {
 			return
 		}
 		inCampaign[message]++
+		again[message] = again[message] || opts.Again[r.Message.ID]
 		if doubtful[r.Message.ID] {
 			messageOf[r.Message.ID] = message
 		}
@@ -392,10 +398,13 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	}
 	entries = map[int64]entry{}
 	for id, message := range messageOf {
-		if reported[message] == inCampaign[message] {
-			entries[id] = entry{result: smslink.Result{Status: smslink.StatusSuccess}}
-		} else {
+		switch {
+		case reported[message] != inCampaign[message]:
 			entries[id] = entry{why: notAsOften}
+		case again[message]:
+			entries[id] = entry{why: failedBefore}
+		default:
+			entries[id] = entry{result: smslink.Result{Status: smslink.StatusSuccess}}
 		}
 	}
 	return entries, broken, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
+	"github.com/go-smslink/smslink/journal"
 )
 
 // NewCommand returns the command.
@@ -116,11 +117,11 @@ func state(j *campaignjournal.Journal) string {
 func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
 
 // resolved says how many messages were resolved, and as what.
-func resolved(sent, failed, notSent int) string {
+func resolved(r journal.Resolution) string {
 	var text []string
-	for i, n := range []int{sent, failed, notSent} {
-		if n > 0 {
-			text = append(text, fmt.Sprintf("%d as %s", n, [...]string{"sent", "failed", "not sent"}[i]))
+	for i, ids := range [][]int64{r.Sent, r.Failed, r.NotSent} {
+		if len(ids) > 0 {
+			text = append(text, fmt.Sprintf("%d as %s", len(ids), [...]string{"sent", "failed", "not sent"}[i]))
 		}
 	}
 	return strings.Join(text, ", ")

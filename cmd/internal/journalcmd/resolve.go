@@ -133,13 +133,8 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 		if err := j.Resolve(found.Results, notSent, o.By, o.Reason); err != nil {
 			return cli.Exit(cli.ExitNotSent, fmt.Errorf("%w; nothing was changed", terminal.Error(err)))
 		}
-		failed := 0
-		for _, result := range found.Results {
-			if result.Status != smslink.StatusSuccess {
-				failed++
-			}
-		}
-		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(len(found.Results)-failed, failed, len(notSent)))
+		all := j.Resolutions()
+		fmt.Fprintf(c.Out, "resolved: %s\n", resolved(all[len(all)-1]))
 	}
 	for _, unclear := range found.Unclear {
 		fmt.Fprintf(c.Out, "%s in the report, but %s: %s\n",
@@ -169,7 +164,12 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 func (o *resolveOptions) search(
 	ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string,
 ) (*evidence.Found, error) {
-	settings := evidence.Options{Columns: o.reportColumns, Renumbered: j.Renumbered(), Since: sinceOf(j)}
+	settings := evidence.Options{
+		Columns: o.reportColumns, Renumbered: j.Renumbered(), Since: sinceOf(j), Again: map[int64]bool{},
+	}
+	for _, doubt := range j.InDoubt() {
+		settings.Again[doubt.ID] = doubt.Again
+	}
 	settings.EachRemoteID = func(use func(int64, string)) error { return j.EachRemoteID(ctx, use) }
 	if len(names) > 0 {
 		opened, err := o.Open(c, names, nil)

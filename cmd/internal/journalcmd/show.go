@@ -75,7 +75,7 @@ func (s *showOptions) show(ctx context.Context, c cli.Console, j *campaignjourna
 	}
 	for i, r := range j.Resolutions() {
 		fmt.Fprintf(table, "%s\t%s by %s\t%s: %s\n", cli.Heading(i, "resolved"),
-			local(r.Time), r.By, resolved(len(r.Sent), len(r.Failed), len(r.NotSent)), r.Reason)
+			local(r.Time), r.By, resolved(r), r.Reason)
 	}
 	for i, group := range grouped(j.InDoubt(), len(doubts) > 0) {
 		at := doubts[group.first]
