@@ -73,7 +73,7 @@ const (
 	anothersID    = "with the remote id of another message"
 	olderAnswer   = "with an answer from before the upload, or without the answer's time"
 	noAnswer      = "without an answer of the gateway"
-	rehearsed     = "of a run in test mode or in the sandbox"
+	trial         = "of a run in test mode or in the sandbox"
 	shortOfCredit = "as failed for want of credit, and may have been sent since"
 )
 
@@ -292,8 +292,8 @@ func (r rowsByFile) readResults(name string) (broken int, err error) {
 			result: smslink.Result{Status: row.Status, RemoteID: row.RemoteID},
 		}
 		switch {
-		case row.Rehearsed():
-			e.why = rehearsed
+		case row.IsTrial():
+			e.why = trial
 		case row.Status == smslink.StatusInsufficientCredit:
 			e.why = shortOfCredit
 		case row.Status.Outcome() == smslink.OutcomeInDoubt:

@@ -64,12 +64,12 @@ const (
 )
 
 // InTestMode says in the note that the status is of test mode.
-func (r Row) InTestMode() Row { return r.rehearsed(inTestMode, "checked, and not sent") }
+func (r Row) InTestMode() Row { return r.trial(inTestMode, "checked, and not sent") }
 
 // InSandbox says in the note that the status is the sandbox's.
-func (r Row) InSandbox() Row { return r.rehearsed(inSandbox, "nothing was sent") }
+func (r Row) InSandbox() Row { return r.trial(inSandbox, "nothing was sent") }
 
-func (r Row) rehearsed(where, accepted string) Row {
+func (r Row) trial(where, accepted string) Row {
 	if r.Kind == Accepted {
 		r.Note = accepted
 	}
@@ -77,8 +77,8 @@ func (r Row) rehearsed(where, accepted string) Row {
 	return r
 }
 
-// Rehearsed reports whether the row's status is of test mode or the sandbox.
-func (r Row) Rehearsed() bool {
+// IsTrial reports whether the row's status is of test mode or the sandbox.
+func (r Row) IsTrial() bool {
 	return strings.HasPrefix(r.Note, inTestMode) || strings.HasPrefix(r.Note, inSandbox)
 }
 

@@ -130,7 +130,7 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 			r.logger.Warn("smslink: a broken line of a results file is skipped", "file", f.name, "line", f.lines)
 			continue
 		}
-		if row.Rehearsed() {
+		if row.IsTrial() {
 			row.Answered = time.Time{} // so that a report of the row is no evidence
 		}
 		if row.RemoteID != "" {
