@@ -281,8 +281,8 @@ func (r *run) writeBack(ctx context.Context, c *claim) error {
 }
 
 // restore inserts a lost package's row, and returns the claim with the present ids of its messages.
-// It takes them out of the queue. Those that were accepted are taken back also if they have been
-// cancelled, for example, since the database lost the package.
+// It takes them out of the queue. A message that was accepted is taken back even if it has been
+// cancelled, for example, since the package was lost; otherwise it stays cancelled.
 func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, error) {
 	if err := o.insertLost(ctx, tx, c); err != nil {
 		return nil, err

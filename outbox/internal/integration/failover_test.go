@@ -201,6 +201,29 @@ func TestRun_failoverDuringAnUpload(t *testing.T) {
 	})
 }
 
+// A person resumes the outbox although a worker that is still uploading is silent. It halts all
+// workers again.
+func TestRun_resumedBeforeItHasWrittenBack(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		at := pauseAt(step.Uploaded)
+		b.run(b.box, at.reach)
+		<-at.reached
+		silent := func() bool {
+			stats, err := b.box.Stats(t.Context())
+			return err == nil && stats.Paused != "" && len(stats.Silent) == 1
+		}
+		b.lose()
+		eventually(t, silent)
+		require.NoError(t, b.box.Resume(t.Context(), "a test", "in haste"))
+		eventually(t, silent, "it has forgotten the loss")
+		close(at.proceed)
+		require.Empty(t, b.awaitWroteBack(1))
+		b.staysSentOnce("order-1")
+	})
+}
+
 // A worker that is ended after a fail-over writes back before Run returns.
 func TestRun_stoppedAfterAFailover(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
