@@ -485,8 +485,8 @@ func (c *Client) codecOf(p *Package) Codec {
 	return CodecZlib
 }
 
-// failed logs the error of a Send and returns it. messages is 0 if there is no package, or if it was
-// sealed.
+// failed logs the error of a Send and returns it. messages is 0 if there is no package, or if it
+// was sealed.
 func (c *Client) failed(ctx context.Context, messages int, err *SendError) error {
 	if c.usable(ctx) != nil {
 		return err

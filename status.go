@@ -79,9 +79,9 @@ const (
 	// OutcomeNotSent means that no byte of the package was handed to any transport, so that no
 	// server can have taken it.
 	OutcomeNotSent
-	// OutcomeRejected means that the gateway, or a server in front of it, rejected the package, with an
-	// ERROR reply, a 3xx or a 4xx. Nothing was taken. The same package will most likely be rejected
-	// again.
+	// OutcomeRejected means that the gateway, or a server in front of it, rejected the package,
+	// with an ERROR reply, a 3xx or a 4xx. Nothing was taken. The same package will most likely be
+	// rejected again.
 	OutcomeRejected
 	// OutcomeAccepted means that the gateway took the package, or that it accepted the message for
 	// sending. It is the outcome of a nil error only. An accepted package is sealed. Accepted is

@@ -93,7 +93,7 @@ func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 		return Listing{}, err
 	case reply.Accepted && reply.Code == "12":
 		return Listing{Blocked: true}, nil
-	case reply.Accepted && reply.Code == "13":
+	case reply.Accepted && reply.Code == "13": // the services stand where the bulk API has a package id
 		return Listing{Blocked: true, Services: reply.PackageID}, nil
 	case reply.Accepted && reply.Code == "14":
 		return Listing{}, nil

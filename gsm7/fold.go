@@ -202,15 +202,15 @@ func (f *folder) inLink(at int) bool {
 	return f.isLink
 }
 
-// isLink reports whether the folded word has ://, www. or @. Folding never removes these, but may
-// make one.
+// isLink reports whether the folded word has ://, www. in any letter case, or @. Folding never
+// removes these, but may make one.
 func isLink(word string) bool {
 	if !strings.ContainsFunc(word, endsLinkMark) {
 		return false
 	}
 	f := folder{text: word, expand: true, word: len(word) + 1} // so that inLink returns false
 	folded := f.fold()
-	return strings.Contains(folded, "://") || strings.Contains(folded, "www.") || strings.Contains(folded, "@")
+	return strings.Contains(folded, "://") || strings.Contains(strings.ToLower(folded), "www.") || strings.Contains(folded, "@")
 }
 
 // endsLinkMark reports whether the folded r has the last character of ://, www. or @.

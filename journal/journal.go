@@ -91,7 +91,7 @@ type File struct {
 	lines  lines
 	states states
 	inRun  bool  // something was intended since Open
-	err    error // why every call except Close fails, even Known: ErrMoved or errClosed
+	err    error // why Known and every change fails: ErrMoved or errClosed
 }
 
 // Open opens the journal at path, or makes one if there is no file or an empty one. Close it when
@@ -243,8 +243,8 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 }
 
 // Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails if one of
-// them is not new or comes twice. It fails with [ErrMoved] if the file is no longer at its path,
-// and so does every later call except Close. It takes at most 1,048,576 ids.
+// them is not new or comes twice. It fails with [ErrMoved] if the file is no longer at its path.
+// After that, Known and every call that changes something fails with it, too. It takes at most 1,048,576 ids.
 func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -323,7 +323,7 @@ func (j *File) InDoubt() []Doubt {
 // message.
 //
 // If one of the ids is not in doubt, nothing is changed and the error matches [ErrNotInDoubt]. It
-// is also an error if an id comes twice.
+// is also an error if an id comes twice, or if a Status leaves its message in doubt.
 func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string) error {
 	by, err := oneLine("name", by, 200)
 	if err != nil {

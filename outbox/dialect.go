@@ -131,7 +131,7 @@ func postgres() *Dialect {
 }
 
 // SQLite is SQLite 3.42 or later, shared by any number of processes of one machine. Open it in
-// WAL mode and with a busy time-out.
+// WAL mode and with a busy timeout.
 var SQLite = sqlite()
 
 func sqlite() *Dialect {

@@ -79,6 +79,7 @@ func (g *Gateway) Deliver(ctx context.Context, remoteID string, delivered bool) 
 	found := g.find(remoteID)
 	if found != nil {
 		m = *found
+		reports.delivered[remoteID] = true
 	}
 	g.mu.Unlock()
 	switch {
@@ -110,15 +111,16 @@ func (g *Gateway) deliver(ctx context.Context, reports *reporting, m Message, de
 // reporting is a gateway's delivery reports since its start or last Reset. The gateway's mutex
 // guards it.
 type reporting struct {
-	ctx    context.Context //nolint:containedctx // of the callbacks
-	cancel context.CancelFunc
-	toCome map[string]bool // remote ids whose reports WaitReports waits for
-	making int             // how many of these are being made
-	failed []error         // of callbacks
+	ctx       context.Context //nolint:containedctx // of the callbacks
+	cancel    context.CancelFunc
+	toCome    map[string]bool // remote ids whose reports WaitReports waits for
+	delivered map[string]bool // remote ids for which Deliver was called, so that no other report is made
+	making    int             // how many of the reports to come are being made
+	failed    []error         // of callbacks
 }
 
 func newReporting(closing context.Context) *reporting {
-	r := &reporting{toCome: map[string]bool{}}
+	r := &reporting{toCome: map[string]bool{}, delivered: map[string]bool{}}
 	r.ctx, r.cancel = context.WithCancel(closing)
 	return r
 }
@@ -168,10 +170,10 @@ func (g *Gateway) schedule(first int) {
 	})
 }
 
-// reportDue makes one report that is due, unless Deliver was faster.
+// reportDue makes one report that is due, unless Deliver was called before.
 func (g *Gateway) reportDue(reports *reporting, report due) {
 	g.mu.Lock()
-	if g.reports != reports || g.messages[report.index].Delivery != nil {
+	if g.reports != reports || reports.delivered[g.messages[report.index].RemoteID] {
 		g.mu.Unlock()
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -294,6 +295,32 @@ func TestDeliver_dropsTheReportToCome(t *testing.T) {
 		require.NoError(t, gateway.Deliver(t.Context(), result.RemoteID, true))
 	}
 	require.NoError(t, <-waited)
+}
+
+// A report that falls due while Deliver makes its callback is dropped, too.
+func TestDeliver_dropsTheReportThatFallsDueMeanwhile(t *testing.T) {
+	for delay := 50 * time.Millisecond; ; delay *= 2 { // on a busy machine, the report may be due before
+		var calls atomic.Int32
+		var sent time.Time
+		inTime := false
+		receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			if calls.Add(1) == 1 {
+				inTime = time.Since(sent) < delay // so it is Deliver's
+				time.Sleep(delay)
+			}
+		}))
+		gateway := newGateway(t, &smslinktest.Options{Reports: &smslinktest.Reports{URL: receiver.URL, Delay: delay}})
+		sent = time.Now()
+		resp := send(t, gateway, packageOf(t, nil, 1))
+		require.NoError(t, gateway.Deliver(t.Context(), resp.Results[0].RemoteID, false))
+		require.NoError(t, gateway.WaitReports(t.Context()))
+		gateway.Close()
+		receiver.Close()
+		if inTime {
+			require.EqualValues(t, 1, calls.Load())
+			return
+		}
+	}
 }
 
 func TestDeliver_withoutACallback(t *testing.T) {

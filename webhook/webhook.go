@@ -33,7 +33,7 @@
 // same call may come several times, and in any order.
 //
 // Its context has the request's values but is never canceled: a request that has arrived is
-// processed even if the gateway hangs up. Give it a time-out if the callback needs one. A panic is
+// processed even if the gateway hangs up. Give it a timeout if the callback needs one. A panic is
 // recovered and logged, except [http.ErrAbortHandler].
 package webhook
 
@@ -248,7 +248,8 @@ type result struct {
 
 var errPanicked = errors.New("smslink: the callback panicked")
 
-// call calls the callback and recovers a panic, including panic(nil).
+// call calls the callback and recovers a panic. With GODEBUG=panicnil=1, recover returns nil for
+// panic(nil), so returned shows whether there was one.
 func (h *handler[T]) call(ctx context.Context, c T) (r result) {
 	returned := false
 	defer func() {

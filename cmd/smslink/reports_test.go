@@ -99,6 +99,7 @@ func TestReports_usage(t *testing.T) {
 		{cli.ExitNotSent, "--secret-file: ", []string{"--secret-file", filepath.Join(folder, "no", "file")}},
 		{cli.ExitUsage, `--listen "127.0.0.1:-1": write an address and a port`, []string{"--secret-file", short, "--listen", "127.0.0.1:-1"}},
 		{cli.ExitNotSent, "--listen: ", []string{"--secret-file", filepath.Join(folder, "new"), "--listen", "192.0.2.1:0"}},
+		{cli.ExitUsage, "--results: june.xlsx is a workbook", []string{"--secret-file", short, "--results", "june.xlsx"}},
 		{cli.ExitNotSent, "--results: ", []string{"--secret-file", filepath.Join(folder, "new"), "--results", filepath.Join(short, "none")}},
 		{cli.ExitNotSent, "is not a results file of send", []string{"--secret-file", filepath.Join(folder, "new"), "--results", short}},
 	} {

@@ -14,7 +14,8 @@ import (
 )
 
 // Conn is a connection whose Write checks the clocks each time before it gives bytes to the
-// operating system. Until [Conn.BeginUpload] is called, it behaves like the connection that it wraps.
+// operating system. Until [Conn.BeginUpload] is called, it behaves like the connection that it
+// wraps.
 type Conn struct {
 	net.Conn
 	deadline atomic.Pointer[time.Time] // nil if there is none
@@ -59,8 +60,8 @@ func (c *Conn) BeginUpload(deadline *time.Time) {
 	boundUnacknowledged(c.Conn, time.Until(*deadline))
 }
 
-// EndUpload ends the upload that BeginUpload has begun with the same pointer, unless another one has
-// begun since.
+// EndUpload ends the upload that BeginUpload has begun with the same pointer, unless another one
+// has begun since.
 func (c *Conn) EndUpload(deadline *time.Time) { c.deadline.CompareAndSwap(deadline, nil) }
 
 // late reports whether a time has passed by the monotonic clock or by the wall clock. The monotonic

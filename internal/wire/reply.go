@@ -91,7 +91,8 @@ func EndsField(body string) bool {
 	return body == "" || strings.ContainsRune(";, \t\r\n", rune(body[len(body)-1]))
 }
 
-// HoldsAnotherMessage reports whether the reply has a MESSAGE after its start, which may contradict it.
+// HoldsAnotherMessage reports whether the reply has a MESSAGE after its start, which may contradict
+// it.
 func HoldsAnotherMessage(body string) bool {
 	return strings.Contains(strings.TrimPrefix(TrimReply(body), acceptance), acceptance)
 }

@@ -12,9 +12,10 @@
 //
 // # Spans
 //
-// Each package that is uploaded is a span named "process smslink.outbox". If all of its messages
-// were enqueued under one span, that span is its parent, so that a trace leads from an order to its
-// SMS. If there were up to 16 spans, it is linked to them. The span of a package that was not
+// Each package that is uploaded is a span named "process smslink.outbox". If its messages were
+// enqueued under one span, that span is its parent, so that a trace leads from an order to its SMS.
+// If there were 2 to 16 spans, it is linked to them. Messages that were enqueued under no span do
+// not count. The span of a package that was not
 // accepted has the status Error. A span has these attributes:
 //
 //   - smslink.outbox.lane

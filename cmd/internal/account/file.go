@@ -101,10 +101,13 @@ func readAccount(name string) (map[string]string, error) {
 		}
 		values[variable] = unquoted(strings.TrimSpace(value))
 	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
 	if values[EnvConnectionID] == "" || values[EnvPassword] == "" {
 		return nil, fmt.Errorf("%s lacks %s or %s", name, EnvConnectionID, EnvPassword)
 	}
-	return values, lines.Err()
+	return values, nil
 }
 
 // unquoted returns a value without the quotes that a shell needs.

@@ -110,8 +110,8 @@ func (f filter) messages(
 	return found, total, cut
 }
 
-// numbered returns a whole number from 0 of a request's query, or 0.
-func numbered(r *http.Request, name string) int {
+// queryNumber returns a whole number from 0 of a request's query, or 0.
+func queryNumber(r *http.Request, name string) int {
 	n, err := strconv.Atoi(r.URL.Query().Get(name))
 	if err != nil || n < 0 {
 		return 0

@@ -115,7 +115,7 @@ func (h *handler) showPhone(w http.ResponseWriter, r *http.Request) {
 	inE164, err := smslink.E164(number)
 	unsubscribed := err == nil && slices.Contains(h.gateway.Blacklist(), inE164)
 	h.show(w, r, "inbox", func(p *page, s smslinktest.Snapshot) bool {
-		skip := numbered(r, "from")
+		skip := queryNumber(r, "from")
 		indexes, count := h.ledger.messagesOf(number, skip, perPage)
 		if count == 0 {
 			return false
@@ -204,7 +204,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, tab string, fill 
 func (h *handler) load(p *page, r *http.Request, fill fill) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p.Notice = h.notices.numbered(numbered(r, "notice"))
+	p.Notice = h.notices.get(queryNumber(r, "notice"))
 	p.Credit = "unlimited"
 	if credit := h.gateway.Credit(); credit != smslinktest.Unlimited {
 		p.Credit, p.NoCredit = grouped(credit), credit == 0
@@ -226,7 +226,7 @@ func (h *handler) load(p *page, r *http.Request, fill fill) {
 
 // list fills the list beside the main pane.
 func (h *handler) list(p *page, r *http.Request, s smslinktest.Snapshot) {
-	skip := numbered(r, "skip")
+	skip := queryNumber(r, "skip")
 	path, count := "/", 0
 	switch p.Tab {
 	case "controls":

@@ -41,7 +41,7 @@ func (n *notices) add(added notice) int {
 	return n.last
 }
 
-func (n *notices) numbered(number int) notice {
+func (n *notices) get(number int) notice {
 	if number < 1 || number > n.last || number <= n.last-len(n.ring) {
 		return notice{}
 	}

@@ -15,8 +15,8 @@ import (
 // bookComment marks a workbook that a run has written, so that a later run may replace it.
 const bookComment = "results of smslink send"
 
-// isBook reports whether a results file is to be a workbook.
-func isBook(name string) bool { return strings.EqualFold(filepath.Ext(name), ".xlsx") }
+// IsBook reports whether a results file of that name is a workbook.
+func IsBook(name string) bool { return strings.EqualFold(filepath.Ext(name), ".xlsx") }
 
 // writeBook makes a workbook of a results file in CSV. It writes a file beside name, and renames it
 // once it is whole.

@@ -59,7 +59,7 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 	r := &Results{name: name, price: opts.Price}
 	var err error
 	switch info, statErr := os.Lstat(name); {
-	case isBook(name):
+	case IsBook(name):
 		r.created = true
 		switch {
 		case errors.Is(statErr, fs.ErrNotExist):
@@ -266,7 +266,7 @@ func (r *Results) Close(keep bool) error {
 		return err
 	case !keep && r.created:
 		return os.Remove(written)
-	case isBook(r.name):
+	case IsBook(r.name):
 		if err := writeBook(r.name, written); err != nil {
 			return fmt.Errorf("%w; the results are in %s", err, written)
 		}

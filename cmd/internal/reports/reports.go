@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/cmd/internal/secret"
 	"github.com/go-smslink/smslink/cmd/internal/serve"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
@@ -37,9 +38,9 @@ func NewCommand(c cli.Console) *cobra.Command {
 		Use:   "reports [flags]",
 		Short: "Receive delivery reports and write them as JSON lines",
 		Long: `Receive the gateway's delivery reports, until Ctrl-C. Each is written to
-standard output as one line of JSON. It names the row of its message if a
---results file of send has that message. That file may be written later, while
-this command runs.
+standard output as one line of JSON. It names the row of its message if a CSV of
+send --results has that message. That file may be written later, while this
+command runs.
 
 In your account, set the URL for reports to the address of this server followed
 by the secret in --secret-file. The secret has 16 characters or more of A-Z,
@@ -68,7 +69,7 @@ Exit codes:
 	flags.SortFlags = false
 	flags.Var(serve.Address(&opts.listen), "listen", "address and port to listen on; port 0 takes a free one")
 	flags.StringVar(&opts.secretFile, "secret-file", "", "`FILE` that holds the secret")
-	flags.StringArrayVar(&opts.results, "results", nil, "`FILE` that send --results has written; may be repeated")
+	flags.StringArrayVar(&opts.results, "results", nil, "`CSV` that send --results has written; may be repeated")
 	flags.IntVar(&opts.dedupe, "dedupe", 10_000, "remember `N` reports, so that a repeated one is written once")
 	flags.StringVar(&opts.connection, "connection", "", "accept only the reports of this connection `ID`")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "log to standard error")
@@ -79,6 +80,12 @@ Exit codes:
 func reports(ctx context.Context, c cli.Console, opts reportsOptions) error {
 	if opts.dedupe < 0 {
 		return errors.New("--dedupe is less than 0")
+	}
+	for _, name := range opts.results {
+		if outcome.IsBook(name) {
+			return fmt.Errorf("--results: %s is a workbook, which can't be read while send writes it; "+
+				"let send write a --results file that ends in .csv", name)
+		}
 	}
 	secret, err := secret.Read(opts.secretFile, c.Err)
 	if err != nil {

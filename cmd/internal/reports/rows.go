@@ -29,6 +29,7 @@ type resultRows struct {
 	files  []*resultsFile
 	rows   map[string]reportedRow
 	logger *slog.Logger
+	said   string // the last error of find, which is logged once
 }
 
 // resultsFile is a results file as it was when it was last read.
@@ -51,8 +52,9 @@ func newResultRows(names []string, logger *slog.Logger) *resultRows {
 func (r *resultRows) find(remoteID string) *reportedRow {
 	row, ok := r.rows[remoteID]
 	if !ok {
-		if err := r.load(); err != nil {
-			r.logger.Debug("smslink: a results file can't be read", "error", err)
+		if err := r.load(); err != nil && err.Error() != r.said {
+			r.said = err.Error()
+			r.logger.Warn("smslink: a results file can't be read", "error", err)
 		}
 		row, ok = r.rows[remoteID]
 	}

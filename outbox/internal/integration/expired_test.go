@@ -20,7 +20,7 @@ func TestRun_freshCodeBehindExpiredOnes(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		expired := unlessLong(5_000, 100_000)
 		b := newBench(t, config, nil)
-		box, err := outbox.New(b.db, dialects[config.Dialect], nil) // whose time-out no busy machine reaches
+		box, err := outbox.New(b.db, dialects[config.Dialect], nil) // whose timeout no busy machine reaches
 		require.NoError(t, err)
 		for first := 0; first < expired; first += 1000 {
 			messages := make([]outbox.Message, 1000)

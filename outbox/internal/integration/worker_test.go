@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given { // most of these tests wait for servers and time-outs
+	if !given { // most of these tests wait for servers and timeouts
 		_ = flag.Set("test.parallel", "8")
 	}
 	os.Exit(m.Run())
