@@ -134,8 +134,8 @@ func (e *MessageError) Unwrap() error {
 	return e.Err
 }
 
-// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose Outcome is
-// [OutcomeRejected]; or [OutcomeInDoubt] if the HTTP status was a 5xx or the upload had used two
+// GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose Outcome
+// is [OutcomeRejected]; or [OutcomeInDoubt] if the HTTP status was a 5xx or the upload had used two
 // connections; or [OutcomeNotSent] during [Options.Cooldown].
 //
 // The codes were published for the older single-message interface [public]. It is unconfirmed that

@@ -268,8 +268,8 @@ func (r *run) yieldBatch(j *job) {
 	}
 }
 
-// finish sends the last batch, yields the batches under way, and then the batch that was left unsent
-// because the run stopped, if there is one.
+// finish sends the last batch, yields the batches under way, and then the batch that was left
+// unsent because the run stopped, if there is one.
 func (r *run) finish() {
 	if !r.filling.batch.isEmpty() {
 		r.start()

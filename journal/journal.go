@@ -244,7 +244,8 @@ func (j *File) Known(_ context.Context, ids []int64) ([]smslink.Result, error) {
 
 // Intend records that these ids are about to be uploaded; see [smslink.Journal]. It fails if one of
 // them is not new or comes twice. It fails with [ErrMoved] if the file is no longer at its path.
-// After that, Known and every call that changes something fails with it, too. It takes at most 1,048,576 ids.
+// After that, Known and every call that changes something fails with it, too. It takes at most
+// 1,048,576 ids.
 func (j *File) Intend(_ context.Context, ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

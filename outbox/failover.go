@@ -15,8 +15,8 @@ import (
 
 // recent are a run's recent packages, to restore rows that the database has lost.
 //
-// A run that notices a loss first records that it has yet to write back, which halts all workers. It
-// writes back once no upload of its own is running, and records that last. Until then it claims
+// A run that notices a loss first records that it has yet to write back, which halts all workers.
+// It writes back once no upload of its own is running, and records that last. Until then it claims
 // nothing, whatever the database says.
 type recent struct {
 	mu       sync.Mutex
@@ -28,8 +28,8 @@ type recent struct {
 	noticed bool // the last of them is not written back
 
 	// mark is the value of this worker's row in smslink_meta. Each transaction that writes back
-	// changes it. A database whose row has this value holds all that was written back. For any other,
-	// the run begins again. It is empty if the run has claimed a package since.
+	// changes it. A database whose row has this value holds all that was written back. For any
+	// other, the run begins again. It is empty if the run has claimed a package since.
 	mark        string
 	halting     sync.Mutex      // held by the goroutine that writes back
 	writtenBack map[*claim]bool // since the last loss was noticed: whether the database had lost a claim
@@ -334,8 +334,8 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 }
 
 // insertLost inserts those messages of a package that may have been sent and that the database has
-// lost, so that their keys can't be enqueued again. Their receivers, senders and texts are gone. They
-// are queued, and must be taken out of the queue in the same transaction.
+// lost, so that their keys can't be enqueued again. Their receivers, senders and texts are gone.
+// They are queued, and must be taken out of the queue in the same transaction.
 func (o *Outbox) insertLost(ctx context.Context, tx *sql.Tx, c *claim) error {
 	if stateAfter(c.err, c.stop) == stateRejected {
 		return nil

@@ -19,8 +19,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// resolvedDB is a database that has lost commits, and in which a person has resolved each package as
-// not sent. It answers about a package once two transactions have asked.
+// resolvedDB is a database that has lost commits, and in which a person has resolved each package
+// as not sent. It answers about a package once two transactions have asked.
 type resolvedDB struct {
 	asked *sync.WaitGroup
 	mark  *atomic.Value // of the worker

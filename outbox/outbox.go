@@ -28,8 +28,8 @@ type Options struct {
 	// means 30 days. Those of packages that wait for a person are kept until they are resolved.
 	EraseAfter time.Duration
 
-	// ForgetAfter is how long keys, results and delivery reports are kept, an hour at least; 0 means
-	// 400 days. A key that is forgotten can be enqueued again.
+	// ForgetAfter is how long keys, results and delivery reports are kept, an hour at least; 0
+	// means 400 days. A key that is forgotten can be enqueued again.
 	ForgetAfter time.Duration
 
 	// AllowLoss lets Run work on a database whose settings may lose a commit. Messages can then be

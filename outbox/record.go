@@ -313,9 +313,9 @@ func (o *Outbox) queueUnpaid(ctx context.Context, tx *sql.Tx, c *claim, ids []in
 	return err
 }
 
-// keepSent moves the messages of a package that were accepted in another one, or are in doubt there,
-// back to that one, so that they are not queued again. A message has been in two packages if a
-// person wrongly said that the first was not sent.
+// keepSent moves the messages of a package that were accepted in another one, or are in doubt
+// there, back to that one, so that they are not queued again. A message has been in two packages if
+// a person wrongly said that the first was not sent.
 func (o *Outbox) keepSent(ctx context.Context, tx *sql.Tx, packageID int64) error {
 	const sent = `(
 			SELECT r.package

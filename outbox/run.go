@@ -29,8 +29,8 @@ import (
 // [Outbox.Migrate] has not run, the role lacks a right, or a setting of the database may lose a
 // commit (see [Options].AllowLoss) or alter a text, also later. It also returns an error if the
 // database is down when Run is to end, and stays so for [Options].Timeout: the packages whose end
-// could not be recorded are then in doubt, and what Run has sent in the last hour is not written back
-// if the database has lost it.
+// could not be recorded are then in doubt, and what Run has sent in the last hour is not written
+// back if the database has lost it.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
 		return errors.New("smslink: the outbox's client is nil")

@@ -25,9 +25,9 @@ type Stats struct {
 	Overdue time.Duration
 
 	// After a fail-over or a restore: the workers that have written back what they sent, and the
-	// silent ones, which have noticed and not yet written back or have claimed something in the last
-	// hour. Resume only once each worker that runs is in WroteBack, and the silent ones have exited.
-	// A worker that can't reach the database may be in neither.
+	// silent ones, which have noticed and not yet written back or have claimed something in the
+	// last hour. Resume only once each worker that runs is in WroteBack, and the silent ones have
+	// exited. A worker that can't reach the database may be in neither.
 	WroteBack, Silent []string
 }
 

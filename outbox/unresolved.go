@@ -53,8 +53,8 @@ type UnresolvedMessage struct {
 	smslink.Message
 
 	// Same is the number of messages to that phone number with that text that were sent, may have
-	// been or failed, besides those that wait in the same package. If a report lists the message, it
-	// may mean one of these. Texts that [gsm7.Fold] makes equal are the same. Messages that are
+	// been or failed, besides those that wait in the same package. If a report lists the message,
+	// it may mean one of these. Texts that [gsm7.Fold] makes equal are the same. Messages that are
 	// erased don't count, so a report should not reach further back than [Options].EraseAfter.
 	Same int
 }

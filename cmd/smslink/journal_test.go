@@ -56,8 +56,8 @@ func TestSend_journalThatAnotherSendBegan(t *testing.T) {
 	}
 }
 
-// If the journal can't record results, it has messages in doubt that were accepted. The command says
-// so, even if no later package shows it.
+// If the journal can't record results, it has messages in doubt that were accepted. The command
+// says so, even if no later package shows it.
 func TestSend_resultsThatAreNotRecorded(t *testing.T) {
 	for _, size := range []string{"2", "1"} { // of a package
 		folder := t.TempDir()

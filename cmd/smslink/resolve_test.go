@@ -54,7 +54,8 @@ func (d *doubtful) send(code int, journal, file string, args ...string) {
 	require.Equal(d, code, got.code, got.out+got.err)
 }
 
-// resolve looks for what is in doubt in a report. It requires the exit code, and returns the output.
+// resolve looks for what is in doubt in a report. It requires the exit code, and returns the
+// output.
 func (d *doubtful) resolve(code int, report, journal string, files ...string) string {
 	d.Helper()
 	args := append([]string{"journal", "resolve", "--from-report", d.path(report), "--by", "Ana", d.path(journal)}, files...)

@@ -20,8 +20,8 @@ var names = []string{
 
 // templates are the texts, each with its share of the messages in percent. More than half are
 // codes. Many senders write without diacritics, which cost segments, and most offers name a
-// percentage. The arguments: a name, a number of six digits, one of 32 bits, a day, a digit, an hour
-// and one of eight digits.
+// percentage. The arguments: a name, a number of six digits, one of 32 bits, a day, a digit, an
+// hour and one of eight digits.
 var templates = []struct {
 	share  int
 	format string

@@ -123,8 +123,8 @@ func appendSender(dst []byte, sender string) ([]byte, error) {
 const trimmed = " \t\n\r\x00\x0b"
 
 // appendEncodedText trims the text, writes a line feed as %0A and a semicolon as %3B, and drops
-// tabs and carriage returns. The result is that of the reference's own steps: it replaces CRLF with a
-// line feed first, which comes to the same.
+// tabs and carriage returns. The result is that of the reference's own steps: it replaces CRLF with
+// a line feed first, which comes to the same.
 func appendEncodedText(dst []byte, text string) ([]byte, error) {
 	if text == "" || text[0] <= ' ' || text[len(text)-1] <= ' ' {
 		if text = strings.Trim(text, trimmed); text == "" {

@@ -33,8 +33,8 @@ func commitsLost(k *kit) {
 	k.await(others.Key, outbox.Accepted)
 	sent = append(sent, others)
 
-	// What a restored backup looks like. Its ids come again, here for other messages. One message is
-	// cancelled before it is written back, and another one is lost.
+	// What a restored backup looks like. Its ids come again, here for other messages. One message
+	// is cancelled before it is written back, and another one is lost.
 	k.exec("DELETE FROM smslink_package", "DELETE FROM smslink_result",
 		"UPDATE smslink_message SET package = NULL, id = id + 1000",
 		"UPDATE smslink_message SET package = -1, ends = 1 WHERE message_key = '"+sent[1].Key+"'",

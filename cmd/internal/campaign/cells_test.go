@@ -186,7 +186,8 @@ func TestWorkbook_hidden(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, columns, c.used)
 	}
-	// A shown column comes before a hidden one of the same name, whether --column or a text names it.
+	// A shown column comes before a hidden one of the same name, whether --column or a text names
+	// it.
 	rows := row("", inline("Nr"), inline("Nr"), inline("Nume"), inline("Nume")) + row("", inline("0700000001"), inline("0712345678"), inline("X"), inline("Ana"))
 	name := file(t, "b.xlsx", string(xlsxtest.Make(`<cols><col min="1" max="1" hidden="1"/><col min="3" max="3" hidden="1"/></cols><sheetData>`+rows+"</sheetData>", nil)))
 	read, _, err := survey(t, name, campaign.Options{Columns: map[string]string{"to": "nr"}, Text: template(t, "Bună, {nume}!")})

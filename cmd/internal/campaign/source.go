@@ -42,7 +42,8 @@ func newSource(f *file, opts *Options) (source, error) {
 	case bytes.HasPrefix(start, []byte("\ufeff")):
 		_, _ = r.Discard(3)
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
-		// The mark says the order of the bytes. Broken characters become U+FFFD, which no row may hold.
+		// The mark says the order of the bytes. Broken characters become U+FFFD, which no row may
+		// hold.
 		utf16 := unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM)
 		r = bufio.NewReader(transform.NewReader(r, utf16.NewDecoder()))
 	}

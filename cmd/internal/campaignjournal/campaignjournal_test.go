@@ -105,7 +105,8 @@ func TestOpen_damagedRows(t *testing.T) {
 	_, err = Open(dir, "")
 	require.ErrorContains(t, err, "rows is damaged")
 
-	// A crash leaves a part of rows that were not sent. It is cut off before the next rows are sent.
+	// A crash leaves a part of rows that were not sent. It is cut off before the next rows are
+	// sent.
 	torn := binary.BigEndian.AppendUint64(slices.Clone(whole), 4)
 	torn = append(torn, make([]byte, 12+recordSize)...)
 	torn = binary.BigEndian.AppendUint64(torn, 6)

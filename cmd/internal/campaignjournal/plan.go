@@ -74,8 +74,8 @@ func NewPlan(j *Journal, opts Options) *Plan { return &Plan{journal: j, opts: op
 // shownPlaces is how many rows an error names.
 const shownPlaces = 3
 
-// WasSent reports whether an earlier run has sent a row, and this one does not send it again. Ask it
-// about rows whose time has passed or is not allowed, and then Add those that were sent. In the
+// WasSent reports whether an earlier run has sent a row, and this one does not send it again. Ask
+// it about rows whose time has passed or is not allowed, and then Add those that were sent. In the
 // second pass over the rows it gives the answers of the first.
 func (p *Plan) WasSent(ctx context.Context, row *campaign.Row) bool {
 	if p == nil || p.journal == nil {
@@ -280,8 +280,8 @@ func (p *Plan) match(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// rank is 2 for an id that was or may have been sent, 1 for one that certainly was not, and 0 for
-	// one that has no result.
+	// rank is 2 for an id that was or may have been sent, 1 for one that certainly was not, and 0
+	// for one that has no result.
 	rank := func(id int64) int {
 		switch result, known := p.sent[id]; {
 		case known && !correctable(result):

@@ -29,15 +29,17 @@ type Options struct {
 	// several files.
 	EachRow func(use func(*campaign.Row)) error
 
-	// Since is when each message came into doubt. In a file of smslink, an answer of the gateway that
-	// is older, or has no time, is not the answer to that upload. The account's report needs no Since.
+	// Since is when each message came into doubt. In a file of smslink, an answer of the gateway
+	// that is older, or has no time, is not the answer to that upload. The account's report needs
+	// no Since.
 	Since map[int64]time.Time
 
-	// Again has the messages of which an earlier upload failed. The account's report may list that one.
+	// Again has the messages of which an earlier upload failed. The account's report may list that
+	// one.
 	Again map[int64]bool
 
-	// EachRemoteID calls use with each remote id that the journal has, and the id of its message. It
-	// is not needed for the account's report.
+	// EachRemoteID calls use with each remote id that the journal has, and the id of its message.
+	// It is not needed for the account's report.
 	EachRemoteID func(use func(id int64, remoteID string)) error
 
 	// Renumbered means that the journal has rows under other ids than their own, so that an id in a
@@ -173,8 +175,8 @@ func idOf(field string) int64 {
 	return id
 }
 
-// of returns the entries of the campaign's rows, by the journal's ids. Without the campaign's files,
-// the report may name only one, and the ids in it are the journal's.
+// of returns the entries of the campaign's rows, by the journal's ids. Without the campaign's
+// files, the report may name only one, and the ids in it are the journal's.
 func (r rowsByFile) of(opts Options) (map[int64]entry, error) {
 	entries := map[int64]entry{}
 	add := func(id int64, e entry) {
@@ -222,7 +224,8 @@ func (r rowsByFile) of(opts Options) (map[int64]entry, error) {
 }
 
 // compareRemoteIDs marks the entries whose remote id the journal has under another id. A results
-// file is of one run, so it is an error if the journal has another remote id for one of its messages.
+// file is of one run, so it is an error if the journal has another remote id for one of its
+// messages.
 func compareRemoteIDs(entries map[int64]entry, isResults bool, opts Options) error {
 	ids := map[string][]int64{} // by remote id
 	for id, e := range entries {
@@ -351,8 +354,9 @@ func receiver(number string) string {
 }
 
 // accountReport counts the messages of the account's report. A message was sent if the report has
-// as many with its receiver and text as the campaign. If it has fewer or more, or may list an earlier
-// upload that failed, it is unclear which ones they are. broken is the number of rows that can't be read.
+// as many with its receiver and text as the campaign. If it has fewer or more, or may list an
+// earlier upload that failed, it is unclear which ones they are. broken is the number of rows that
+// can't be read.
 func accountReport(ctx context.Context, name string, ids []int64, opts Options) (
 	entries map[int64]entry, broken int, err error,
 ) {

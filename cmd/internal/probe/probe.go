@@ -4,8 +4,8 @@
 // Every check asks one question. The checks package-100 to package-50000 are not tried until test
 // mode was seen to spend no credit, or after a smaller package was not accepted. The others depend
 // on no other check, except that none is run once the account is rejected or test mode is found to
-// spend credit. A check that gets no answer is a result, too. No check gives a wrong password, which
-// would get the IP address banned.
+// spend credit. A check that gets no answer is a result, too. No check gives a wrong password,
+// which would get the IP address banned.
 package probe
 
 import (

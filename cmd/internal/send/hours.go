@@ -37,8 +37,8 @@ func (c *clock) closed() error {
 	return nil
 }
 
-// attempts is a smslink.Tracer that calls check before each attempt to upload a package. A nil check
-// is not called.
+// attempts is a smslink.Tracer that calls check before each attempt to upload a package. A nil
+// check is not called.
 type attempts struct{ check func() }
 
 func (a *attempts) TraceUploadStart(ctx context.Context, _ smslink.UploadStart) context.Context {

@@ -364,8 +364,8 @@ func TestRun_restoredWhileHalted(t *testing.T) {
 	})
 }
 
-// Messages are cancelled after their package was lost and before it is written back: what was sent is
-// accepted, and what was not stays cancelled.
+// Messages are cancelled after their package was lost and before it is written back: what was sent
+// is accepted, and what was not stays cancelled.
 func TestRun_cancelledBeforeItIsWrittenBack(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		b := newBench(t, config, nil)
@@ -384,8 +384,8 @@ func TestRun_cancelledBeforeItIsWrittenBack(t *testing.T) {
 	})
 }
 
-// A fail-over loses an order whose message is in doubt. Its text is gone: the verdict that it was not
-// sent makes it invalid.
+// A fail-over loses an order whose message is in doubt. Its text is gone: the verdict that it was
+// not sent makes it invalid.
 func TestRun_inDoubtAndLost(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		b := newBench(t, config, nil)

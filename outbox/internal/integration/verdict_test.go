@@ -368,9 +368,9 @@ func TestUnresolvedMessages_same(t *testing.T) {
 	})
 }
 
-// A person wrongly says that a package was not sent, and its message is claimed again. Then the first
-// worker records that the gateway accepted the package, with a reply that lacks the message. The
-// second package is not sent.
+// A person wrongly says that a package was not sent, and its message is claimed again. Then the
+// first worker records that the gateway accepted the package, with a reply that lacks the message.
+// The second package is not sent.
 func TestResolve_whatIsInDoubtElsewhereIsNotQueuedAgain(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
 		b := newBench(t, config, nil)
