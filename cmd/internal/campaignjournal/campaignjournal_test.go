@@ -96,7 +96,7 @@ func TestOpen_damagedRows(t *testing.T) {
 		require.Equal(t, damage(at), left)
 	}
 
-	for size := range len(whole) { // 0 as if it was deleted
+	for size := range whole { // 0 as if it was deleted
 		require.NoError(t, os.WriteFile(name, whole[:size], 0o600))
 		_, err := Open(dir, "")
 		require.ErrorContains(t, err, "rows is damaged", size)
@@ -117,7 +117,7 @@ func TestOpen_damagedRows(t *testing.T) {
 	require.NoError(t, j.Close())
 	j, err = Open(dir, "")
 	require.NoError(t, err)
-	defer j.Close()
+	defer func() { require.NoError(t, j.Close()) }()
 	require.Len(t, j.rows.recorded, 4)
 }
 

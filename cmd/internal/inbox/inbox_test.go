@@ -209,7 +209,7 @@ func TestButtons_callbackThatIsNeverAnswered(t *testing.T) {
 		browser, page := net.Pipe()
 		server := &http.Server{Handler: inbox.New(gateway, inbox.Usage{Replies: callback})}
 		go func() { _ = server.Serve(&listenerOfOne{Conn: page}) }()
-		defer server.Close()
+		defer func() { require.NoError(t, server.Close()) }()
 		ask := func(method, path string) *http.Response {
 			req, err := http.NewRequestWithContext(t.Context(), method, "http://localhost"+path, nil)
 			require.NoError(t, err)
@@ -220,6 +220,7 @@ func TestButtons_callbackThatIsNeverAnswered(t *testing.T) {
 		}
 		resp := ask(http.MethodPost, "/phones/0700000001/messages")
 		require.Equal(t, http.StatusSeeOther, resp.StatusCode)
+		require.NoError(t, resp.Body.Close())
 		resp = ask(http.MethodGet, resp.Header.Get("Location"))
 		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
