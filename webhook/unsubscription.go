@@ -24,7 +24,7 @@ type Unsubscription struct {
 	ID string // the gateway's id of it, a UUID
 
 	// From is the person's number, such as 0712345678: 1 to 64 characters of printable ASCII. It
-	// is as it came, except that 407 and 8 digits get back the + that a query may lose.
+	// is as it came, except that 407xxxxxxxx gets back the + that it lost in an unescaped query.
 	From string
 
 	To   string    // the short code that the message was sent to

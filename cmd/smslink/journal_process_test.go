@@ -138,7 +138,7 @@ func TestJournal_inUse(t *testing.T) {
 	<-came
 	resolve := start(t, account, "journal", "resolve", "--not-sent", "--all", "--by", "test", "--reason", "test", journal)
 	require.Equal(t, cli.ExitNotSent, resolve.end())
-	require.Contains(t, resolve.err.String(), "smslink: another send is using "+journal+"\n")
+	require.Contains(t, resolve.err.String(), "smslink: another smslink command is using "+journal+"\n")
 	require.NoError(t, p.Process.Kill())
 	require.Equal(t, -1, p.end())
 }

@@ -34,8 +34,8 @@ type Journal struct {
 	pending map[int64]digest // rows of a pipe that Admit has let pass and Intend has not recorded
 
 	// These are for Admit with sameCampaign.
-	sent map[digest][]int64 // ids of recorded rows that were sent, less those that a row has in this run
-	lent map[int64]int64    // ids of sent that a row with another id has, with the id of that row
+	sent map[digest][]int64 // ids of recorded rows that were sent, except those of rows of this run
+	lent map[int64]int64    // an id of sent, to the id of the row that is sent under it in this run
 }
 
 var _ smslink.Journal = (*Journal)(nil)
@@ -66,7 +66,7 @@ func Open(dir, gateway string) (*Journal, error) {
 	}
 	file, err := journal.Open(filepath.Join(dir, "journal"))
 	if errors.Is(err, journal.ErrLocked) {
-		return nil, fmt.Errorf("another send is using %s", dir)
+		return nil, fmt.Errorf("another smslink command is using %s", dir)
 	}
 	if err != nil {
 		return nil, terminal.Error(err)
@@ -119,21 +119,13 @@ func (j *Journal) checkRows(ctx context.Context) error {
 	for _, run := range j.Runs() {
 		missing += run.Accepted
 	}
-	var ids []int64
-	for rows := range slices.Chunk(j.rows.recorded, 10_000) {
-		ids = ids[:0]
-		for _, r := range rows {
-			ids = append(ids, r.id)
+	err = j.each(ctx, func(_ recorded, result smslink.Result, known bool) {
+		if known && result.Status.Outcome() != smslink.OutcomeFailed {
+			missing-- // below 0 if a person has resolved some as sent
 		}
-		known, err := j.Known(ctx, ids)
-		if err != nil {
-			return err
-		}
-		for _, result := range known {
-			if result.Status.Outcome() != smslink.OutcomeFailed {
-				missing-- // below 0 if a person has resolved some as sent
-			}
-		}
+	})
+	if err != nil {
+		return err
 	}
 	if len(lost) > 0 || missing > 0 {
 		return fmt.Errorf("%s is damaged, and has lost rows that were sent; restore the folder", j.rows.file.Name())
@@ -156,7 +148,7 @@ func (j *Journal) setRenumbered() error {
 }
 
 // Close closes the journal.
-func (j *Journal) Close() error { return errors.Join(j.rows.close(), j.File.Close()) }
+func (j *Journal) Close() error { return errors.Join(j.rows.file.Close(), j.File.Close()) }
 
 // Intend records the rows that came from a pipe, and then the ids as about to be uploaded.
 func (j *Journal) Intend(ctx context.Context, ids []int64) error {
@@ -220,7 +212,7 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 	result, wasSent := known[id]
 	switch {
 	case wasSent && !ok:
-		return 0, fmt.Errorf("%s lacks the row of id %d; restore the folder", j.dir, id)
+		return 0, j.lacks(id)
 	case ok && !sameCampaign:
 		return 0, fmt.Errorf("the row with id %d is not the one that %s has recorded; for a new campaign, name "+
 			"another folder; if rows were corrected, add --same-campaign", id, j.dir)
@@ -234,6 +226,10 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 	}
 	j.pending[id] = d
 	return id, nil
+}
+
+func (j *Journal) lacks(id int64) error {
+	return fmt.Errorf("%s lacks the row of id %d, which was sent; restore the folder", j.dir, id)
 }
 
 // sentRows returns the ids of the rows that were accepted or are in doubt, by the rows' digests.
@@ -256,13 +252,12 @@ func (j *Journal) EachRemoteID(ctx context.Context, use func(id int64, remoteID 
 	})
 }
 
-// each calls use for every recorded row. known reports whether it was sent and has a result.
+// each calls use for every recorded row. known reports whether the journal has a result for it; a
+// result without a status is in doubt.
 func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.Result, known bool)) error {
 	const batch = 10_000
 	ids := make([]int64, 0, batch)
-	for rest := j.rows.recorded; len(rest) > 0; {
-		some := rest[:min(batch, len(rest))]
-		rest = rest[len(some):]
+	for some := range slices.Chunk(j.rows.recorded, batch) {
 		ids = ids[:0]
 		for _, r := range some {
 			ids = append(ids, r.id)

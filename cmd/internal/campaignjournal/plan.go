@@ -359,8 +359,7 @@ func (p *Plan) findSent(ctx context.Context, wasSent []bool) error {
 				continue
 			}
 			if _, isRecorded := p.journal.rows.of(id); !isRecorded {
-				return fmt.Errorf("%s has sent id %d, and its file rows lacks it; "+
-					"restore the folder", p.journal.dir, id)
+				return p.journal.lacks(id)
 			}
 			if p.isSentAgain(result) {
 				p.forget = append(p.forget, id)

@@ -184,5 +184,3 @@ func (f *rowFile) clear() error {
 	f.recorded, f.size = nil, int64(len(rowsHeader))
 	return f.file.Truncate(f.size)
 }
-
-func (f *rowFile) close() error { return f.file.Close() }

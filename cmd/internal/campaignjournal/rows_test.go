@@ -15,7 +15,7 @@ func TestRowFile_cutAnywhere(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.add([]recorded{{7, 70}, {3, 30}, {9, 90}}))
 	require.NoError(t, f.add([]recorded{{3, 31}}))
-	require.NoError(t, f.close())
+	require.NoError(t, f.file.Close())
 	whole, err := os.ReadFile(name)
 	require.NoError(t, err)
 	for n := range len(whole) + 1 {
@@ -36,7 +36,7 @@ func TestRowFile_cutAnywhere(t *testing.T) {
 				}
 			}
 			require.NoError(t, f.add([]recorded{{5, 50}}))
-			require.NoError(t, f.close())
+			require.NoError(t, f.file.Close())
 			f, err = openRows(name)
 			require.NoError(t, err)
 			d, ok := f.of(5)
@@ -45,7 +45,7 @@ func TestRowFile_cutAnywhere(t *testing.T) {
 			if d, _ := f.of(3); rows == 4 {
 				require.Equal(t, digest(31), d, "the last one counts")
 			}
-			require.NoError(t, f.close())
+			require.NoError(t, f.file.Close())
 		}
 	}
 }

@@ -135,7 +135,8 @@ func (f *Found) addUnclear(why string, id int64) {
 	f.Unclear[i].IDs = append(f.Unclear[i].IDs, id)
 }
 
-// firstLine returns the first line of a report, which a pipe can't be, since it is read again.
+// firstLine returns the first line of a report. It is an error if the report is a pipe, since it is
+// read again.
 func firstLine(name string) (string, error) {
 	f, _, err := safefile.Regular(name)
 	if err != nil {

@@ -152,7 +152,7 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 		since := slices.MinFunc(j.InDoubt(), func(a, b journal.Doubt) int { return a.Since.Compare(b.Since) })
 		which := "these messages with --not-sent and --id, and no others"
 		if n == len(j.InDoubt()) {
-			which = "the rest with --not-sent"
+			which = "the rest with --not-sent and --all"
 		}
 		fmt.Fprintf(c.Out, "Once you are sure that it is complete since %s, resolve %s.\n",
 			local(since.Since), which)

@@ -95,8 +95,8 @@ func (s *showOptions) show(ctx context.Context, c cli.Console, j *campaignjourna
 		return cli.Exit(cli.ExitNotSent, err)
 	}
 	if n := len(j.InDoubt()); n > 0 {
-		return cli.Exit(cli.ExitInDoubt, fmt.Errorf("%s in doubt; look for them in the account's reports, "+
-			"and record what you find with smslink journal resolve", campaign.Count(n, "message is", "messages are")))
+		return cli.Exit(cli.ExitInDoubt, fmt.Errorf("%s in doubt; check the account's reports, and "+
+			"record what you find with smslink journal resolve", campaign.Count(n, "message is", "messages are")))
 	}
 	return nil
 }

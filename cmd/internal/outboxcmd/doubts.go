@@ -87,7 +87,7 @@ a workbook, and records those that are in it as sent. The others stay in doubt.`
 		},
 		PreRunE: func(*cobra.Command, []string) error {
 			if !f.sent && !f.notSent && !f.abandon && f.report == "" { // such as --sent=false
-				return errors.New("give one of --sent, --not-sent and --abandon the value true, or --from-report")
+				return errors.New("set one of --sent, --not-sent and --abandon to true, or give --from-report a FILE")
 			}
 			return nil
 		},

@@ -66,7 +66,7 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 		case statErr != nil:
 			err = statErr
 		case !opts.Resuming || !info.Mode().IsRegular() || !xlsx.HasComment(name, bookComment):
-			err = fmt.Errorf("%s is there already; name a new file", name)
+			err = fmt.Errorf("%s already exists; name a new file", name)
 		}
 		if err == nil {
 			r.file, err = openPartial(name+".partial", opts.Resuming)
@@ -89,7 +89,11 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 	}
 	r.csv = csv.NewWriter(r.file)
 	_ = r.csv.Write(ResultsHeader) // Flush returns its error
-	return r, r.Flush()
+	if err := r.Flush(); err != nil {
+		_ = r.Close(false) // with the same error
+		return nil, err
+	}
+	return r, nil
 }
 
 // openPartial opens a new file, or the one that a run left when it was killed. If that has rows, it
@@ -263,16 +267,18 @@ func (r *Results) Close(keep bool) error {
 	}
 	switch written := r.file.Name(); {
 	case err != nil:
-		return err
+		return fmt.Errorf("%w; the file lacks rows", err)
 	case !keep && r.created:
 		return os.Remove(written)
 	case IsBook(r.name):
 		if err := writeBook(r.name, written); err != nil {
-			return fmt.Errorf("%w; the results are in %s", err, written)
+			return fmt.Errorf("%w; all results are in %s", err, written)
 		}
 		return os.Remove(written)
 	case written != r.name && r.created:
-		return os.Rename(written, r.name)
+		if err := os.Rename(written, r.name); err != nil {
+			return fmt.Errorf("%w; all results are in %s", err, written)
+		}
 	}
 	return nil
 }

@@ -159,8 +159,9 @@ func (s *session) message(id int64) smslink.Message {
 	return smslink.Message{ID: id, To: s.opts.to, From: s.opts.from, Text: fmt.Sprintf("Proba %d", s.texts)}
 }
 
-// rejectedAccount has the ERROR codes after which no more requests are sent [public]. A wrong
-// password that is given again gets the IP address banned.
+// rejectedAccount has those of the account's ERROR codes [public] after which no more requests are
+// sent: a wrong password that is given again gets the IP address banned. After 1 and 14, which are
+// about the request, the probe goes on.
 var rejectedAccount = []string{"2", "3", "4", "5", "6", "7"}
 
 // send uploads a package of these messages.

@@ -62,8 +62,8 @@ func (l *exclusionList) read(ctx context.Context, i int) error {
 	return rows.Err()
 }
 
-// has returns the name of the file that has the receiver of a row, or "".
-func (l *exclusionList) has(row *campaign.Row) string {
+// fileWith returns the name of the file that has the receiver of a row, or "".
+func (l *exclusionList) fileWith(row *campaign.Row) string {
 	if l == nil {
 		return ""
 	}

@@ -1,11 +1,9 @@
 package send
 
 import (
-	"context"
 	"fmt"
 	"time"
 
-	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/hours"
 )
@@ -36,19 +34,6 @@ func (c *clock) closed() error {
 	}
 	return nil
 }
-
-// attempts is a smslink.Tracer that calls check before each attempt to upload a package. A nil
-// check is not called.
-type attempts struct{ check func() }
-
-func (a *attempts) TraceUploadStart(ctx context.Context, _ smslink.UploadStart) context.Context {
-	if a.check != nil {
-		a.check()
-	}
-	return ctx
-}
-
-func (a *attempts) TraceUploadEnd(context.Context, smslink.UploadEnd) {}
 
 // left returns the time until the hours end, even if the zone's clocks change before then.
 func (c *clock) left() time.Duration {

@@ -21,7 +21,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	code := exitCode(&s.tally)
 	var problems []error
 	if err := s.results.Close(code != cli.ExitNotSent); err != nil {
-		problems = append(problems, fmt.Errorf("--results: %w; the file lacks rows%s", err, s.howToWriteAgain()))
+		problems = append(problems, fmt.Errorf("--results: %w%s", err, s.howToWriteAgain()))
 	}
 	switch {
 	case s.inputErr != nil:
@@ -65,7 +65,7 @@ func (s *sending) report(elapsed time.Duration) error {
 	return cli.Exit(code, errors.Join(problems...))
 }
 
-// whyStopped returns why the stream stopped, as its rows that were not sent say it.
+// whyStopped returns why the stream stopped, in the words of the notes of rows that were not sent.
 func (s *sending) whyStopped() string {
 	_, why, _ := strings.Cut(outcome.Reason(&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: s.streamErr}), ": ")
 	return why

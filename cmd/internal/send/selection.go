@@ -30,7 +30,7 @@ func (s *selection) screen(ctx context.Context, row *campaign.Row) (why string) 
 	if row.Bad != nil && !errors.Is(row.Bad, campaign.ErrPast) {
 		return ""
 	}
-	if file := s.excluded.has(row); file != "" {
+	if file := s.excluded.fileWith(row); file != "" {
 		row.Bad = nil
 		return "in " + file
 	}

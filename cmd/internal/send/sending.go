@@ -269,6 +269,19 @@ func (u checked) WaitN(ctx context.Context, n int) error {
 	return u.campaign.Unchanged()
 }
 
+// attempts is a smslink.Tracer that calls check before each attempt to upload a package. A nil
+// check is not called.
+type attempts struct{ check func() }
+
+func (a *attempts) TraceUploadStart(ctx context.Context, _ smslink.UploadStart) context.Context {
+	if a.check != nil {
+		a.check()
+	}
+	return ctx
+}
+
+func (a *attempts) TraceUploadEnd(context.Context, smslink.UploadEnd) {}
+
 // messages yields the campaign's good rows until the stream halts or a row ends it. If the row is a
 // pipe's, those before it are sent.
 func (s *sending) messages() iter.Seq2[smslink.Message, error] {
@@ -318,7 +331,7 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 // take records the outcomes of a batch.
 func (s *sending) take(b smslink.Batch) {
 	s.tried = s.tried || b.Package.Len() > 0
-	for _, invalid := range b.Invalid { // by what the campaign's own check lets pass
+	for _, invalid := range b.Invalid { // for a cause that the campaign's own check lets pass
 		s.record(s.takePending(invalid.ID).Invalid(terminal.Error(invalid)))
 	}
 	for _, result := range b.Earlier {
