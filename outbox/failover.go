@@ -319,7 +319,17 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 	if err := o.insertPackage(ctx, tx, &restored); err != nil {
 		return nil, err
 	}
-	if stateAfter(c.err, c.stop) != stateAccepted {
+	state := stateAfter(c.err, c.stop)
+	if state == stateInDoubt { // keepSent finds these results if the messages are in another package
+		results := make([]smslink.Result, len(restored.ids))
+		for i, id := range restored.ids {
+			results[i] = smslink.Result{ID: id, Status: smslink.StatusUnreported}
+		}
+		if err := o.insertResults(ctx, tx, restored.id, results); err != nil {
+			return nil, err
+		}
+	}
+	if state != stateAccepted {
 		_, err := o.updateMessages(ctx, tx, restored.ids, fmt.Sprintf("package = %d", restored.id), isQueued)
 		return &restored, err
 	}

@@ -135,12 +135,18 @@ func TestRun_failover(t *testing.T) {
 // lose makes the database what a standby or a backup has that lacks all packages.
 func (b *bench) lose(more ...string) {
 	b.Helper()
+	b.change(append([]string{
+		"DELETE FROM smslink_package", "DELETE FROM smslink_result", "UPDATE smslink_message SET package = NULL",
+	}, more...)...)
+}
+
+// change runs statements in a transaction.
+func (b *bench) change(statements ...string) {
+	b.Helper()
 	tx, err := b.db.BeginTx(b.Context(), nil)
 	require.NoError(b, err)
 	defer func() { _ = tx.Rollback() }()
-	for _, statement := range append([]string{
-		"DELETE FROM smslink_package", "DELETE FROM smslink_result", "UPDATE smslink_message SET package = NULL",
-	}, more...) {
+	for _, statement := range statements {
 		_, err := tx.ExecContext(b.Context(), statement)
 		require.NoError(b, err, statement)
 	}
@@ -404,5 +410,87 @@ func TestRun_inDoubtAndLost(t *testing.T) {
 		require.NoError(t, b.box.Resume(t.Context(), "a test", "no worker is silent"))
 		b.await("order-1", outbox.Invalid)
 		require.Len(t, b.gateway.Messages(), 1)
+	})
+}
+
+// A message is queued again after a rejection, and then its reply is lost. A fail-over loses the
+// verdict and the second package. A person says once more that the rejected package was not sent.
+func TestRun_inDoubtAndLostAfterARejection(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		for _, rejectionIsLost := range []bool{false, true} {
+			t.Run(fmt.Sprintf("the rejection is lost %v", rejectionIsLost), func(t *testing.T) {
+				b := newBench(t, config, nil)
+				b.gateway.Inject(smslinktest.Reject("13", "sender not allowed"))
+				b.enqueue("order-1")
+				b.run(b.box, nil)
+				b.await("order-1", outbox.Rejected)
+				b.gateway.Inject(smslinktest.LoseReply())
+				var rejected int
+				b.scan("SELECT id FROM smslink_package", &rejected)
+				require.NoError(t, b.resolve(outbox.VerdictNotSent))
+				b.await("order-1", outbox.InDoubt)
+				if rejectionIsLost {
+					b.lose()
+				} else {
+					b.change(fmt.Sprintf("DELETE FROM smslink_package WHERE id > %d", rejected),
+						"UPDATE smslink_package SET state = 4, verdict = NULL, resolved_by = NULL, reason = NULL",
+						fmt.Sprintf("UPDATE smslink_message SET package = %d", rejected))
+				}
+				require.Empty(t, b.awaitWroteBack(1))
+				packages, err := b.box.Unresolved(t.Context())
+				require.NoError(t, err)
+				require.Len(t, packages, 2)
+				for _, u := range packages {
+					if u.State == outbox.Rejected {
+						require.NoError(t, b.box.Resolve(t.Context(), u.Package, outbox.Resolution{
+							Verdict: outbox.VerdictNotSent, By: "a test", Reason: "it was rejected",
+						}))
+					}
+				}
+				require.Equal(t, outbox.InDoubt, b.state("order-1"), "it is queued, and may have been sent")
+				require.NoError(t, b.box.Resume(t.Context(), "a test", "no worker is silent"))
+				b.enqueue("order-2")
+				b.await("order-2", outbox.Accepted)
+				require.Len(t, b.gateway.Messages(), 2, "order-1 was sent twice")
+				require.NoError(t, b.resolve(outbox.VerdictSent))
+				require.Equal(t, outbox.Accepted, b.state("order-1"))
+			})
+		}
+	})
+}
+
+// A person resumes too early, and another worker claims a message before the first worker writes it
+// back as in doubt. The second worker doesn't send it.
+func TestRun_inDoubtAndClaimedAgain(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.gateway.Inject(smslinktest.LoseReply())
+		b.enqueue("order-1")
+		first, second := pauseAt(step.Uploaded), pauseAt(step.Claimed)
+		b.run(b.another(), first.reach)
+		<-first.reached
+		b.lose()
+		b.run(b.another(), second.reach)
+		eventually(t, func() bool {
+			require.NoError(t, b.box.Resume(t.Context(), "a test", "in haste"))
+			select {
+			case <-second.reached:
+				return true
+			default:
+				return false
+			}
+		}, "the second worker claims nothing")
+		close(first.proceed)
+		b.awaitWroteBack(1)
+		b.refused.Store(true)
+		close(second.proceed)
+		b.await("order-1", outbox.InDoubt)
+		b.refused.Store(false)
+		b.awaitWroteBack(2)
+		require.NoError(t, b.box.Resume(t.Context(), "a test", "no worker is silent"))
+		b.enqueue("order-2")
+		b.await("order-2", outbox.Accepted)
+		require.Equal(t, outbox.InDoubt, b.state("order-1"))
+		require.Len(t, b.gateway.Messages(), 2, "sent again while it was in doubt")
 	})
 }
