@@ -28,8 +28,9 @@ type recent struct {
 	noticed bool // the last of them is not written back
 
 	// mark is the value of this worker's row in smslink_meta. Each transaction that writes back
-	// changes it. A database whose row has this value holds all that was written back. For any
-	// other, the run begins again. It is empty if the run has claimed a package since.
+	// changes it. A database whose row has this value holds all that was written back. If the row
+	// has another value, the run writes back from the beginning. mark is empty until the run begins
+	// to write back, and again once it claims a package or notices another loss.
 	mark        string
 	halting     sync.Mutex      // held by the goroutine that writes back
 	writtenBack map[*claim]bool // since the last loss was noticed: whether the database had lost a claim
@@ -41,9 +42,9 @@ const (
 	recentMessages = 500_000
 )
 
-// add remembers a claim whose commit has succeeded, and has the right to be uploaded. It returns
-// errMoved if a loss was noticed after the claim's look: the commit may be one of a server that is
-// no longer the primary. The claim must then be withdrawn.
+// add remembers a claim whose commit has succeeded. If it returns nil, the package may be uploaded.
+// It returns errMoved if a loss was noticed after the claim's look: the commit may be one of a
+// server that is no longer the primary. The claim must then be withdrawn.
 func (m *recent) add(c *claim) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -249,8 +250,8 @@ func (r *run) endWritingBack(ctx context.Context) error {
 	return nil
 }
 
-// writeBack inserts a package's rows if the database has lost them. Messages are found by their
-// keys, because an id may be another message's now.
+// writeBack records the end of a package's upload, which the database may have lost. If it has lost
+// the package as well, writeBack restores that first.
 func (r *run) writeBack(ctx context.Context, c *claim) error {
 	own, lost := *c, false
 	err := r.advance(yetToWriteBack+rand.Text(), func(ctx context.Context, tx *sql.Tx) error {
@@ -280,9 +281,11 @@ func (r *run) writeBack(ctx context.Context, c *claim) error {
 	return nil
 }
 
-// restore inserts a lost package's row, and returns the claim with the present ids of its messages.
-// It takes them out of the queue. A message that was accepted is taken back even if it has been
-// cancelled, for example, since the package was lost; otherwise it stays cancelled.
+// restore inserts a lost package's row, and takes its messages out of the queue. It finds them by
+// their keys, because an id may be another message's now, and returns the claim with their present
+// ids. If the package was accepted, its messages are taken back even if they have been cancelled,
+// for example, since the package was lost, except those for which the credit did not suffice. The
+// messages of any other package stay cancelled.
 func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, error) {
 	if err := o.insertLost(ctx, tx, c); err != nil {
 		return nil, err
@@ -343,9 +346,10 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 	return &restored, err
 }
 
-// insertLost inserts those messages of a package that may have been sent and that the database has
-// lost, so that their keys can't be enqueued again. Their receivers, senders and texts are gone.
-// They are queued, and must be taken out of the queue in the same transaction.
+// insertLost inserts the messages of a package that the database has lost, so that their keys can't
+// be enqueued again. It leaves out what was not sent and would be queued again: a rejected package,
+// and messages for which the credit did not suffice. Receivers, senders and texts are gone. The
+// messages are queued, and must be taken out of the queue in the same transaction.
 func (o *Outbox) insertLost(ctx context.Context, tx *sql.Tx, c *claim) error {
 	if stateAfter(c.err, c.stop) == stateRejected {
 		return nil
@@ -362,6 +366,7 @@ func (o *Outbox) insertLost(ctx context.Context, tx *sql.Tx, c *claim) error {
 			keys = append(keys, key)
 		}
 	}
+	// joinKeys wants an inner join first: that with the one row changes nothing.
 	_, err := o.execEach(ctx, tx, fmt.Sprintf(`
 		INSERT INTO smslink_message (message_key, lane, receiver, sender, body, send_at, due, ends, enqueued)
 		SELECT x.k, '%[1]s', '', '', '', 0, %[2]s, %[3]d, %[2]s
@@ -372,7 +377,8 @@ func (o *Outbox) insertLost(ctx context.Context, tx *sql.Tx, c *claim) error {
 	return err
 }
 
-// idsOf returns the ids of those messages that are there.
+// idsOf returns the ids of those messages that are there. It reads the view, which has the hints
+// that MySQL needs.
 func (o *Outbox) idsOf(ctx context.Context, tx *sql.Tx, keys []string) (map[string]int64, error) {
 	ids := make(map[string]int64, len(keys))
 	for _, parameter := range jsonArrays(keys) {

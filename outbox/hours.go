@@ -58,9 +58,9 @@ func (h Hours) in(t time.Time) time.Time {
 	return t.In(h.Location)
 }
 
-// change returns the first minute after t, or the last one before it if step is below 0, at which
-// the lane is not as it is at t. It tries each minute, so that it needs no knowledge of when clocks
-// change.
+// change returns the first minute after t at which a lane that is open at t is closed, or a closed
+// one is open. If step is below 0, it returns the last such minute before t. It tries each minute,
+// so that it needs no knowledge of when clocks change.
 func (h Hours) change(t time.Time, step time.Duration) time.Time {
 	now := h.open(t)
 	at := h.in(t).Truncate(time.Minute)

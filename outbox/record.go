@@ -108,7 +108,7 @@ type late struct {
 }
 
 // recordLate keeps the end of an upload that is recorded after a person has resolved its package or
-// a part of it. It does nothing if the end was recorded before.
+// a part of it. It does nothing if the row shows that the end was recorded before: see late.
 func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	l, err := o.late(ctx, tx, c)
 	if err != nil || l == nil {
@@ -158,8 +158,9 @@ func (o *Outbox) recordLate(ctx context.Context, tx *sql.Tx, c *claim) error {
 	return err
 }
 
-// late locks the claim's package, and returns what a person has said about it. It returns nil if
-// the end of the upload was recorded before.
+// late locks the claim's package, and returns what a person has said about it. It returns nil if a
+// person has said nothing, or if the row shows that the end of the upload was recorded before. It
+// does not show that once a person has resolved a package that was rejected or wholly in doubt.
 func (o *Outbox) late(ctx context.Context, tx *sql.Tx, c *claim) (*late, error) {
 	held, err := o.holds(ctx, tx, c)
 	if err != nil || !held {

@@ -83,7 +83,7 @@ func (r *run) writeBackAtEnd() error {
 	if r.recent.empty() {
 		return nil
 	}
-	return r.insist(func(context.Context) error { return r.writeAllBack(r.lasting) })
+	return r.insist(r.writeAllBack)
 }
 
 // giveUpAfter calls giveUp one Timeout after ctx is done.

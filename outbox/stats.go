@@ -26,8 +26,9 @@ type Stats struct {
 
 	// After a fail-over or a restore: the workers that have written back what they sent, and the
 	// silent ones, which have noticed and not yet written back or have claimed something in the
-	// last hour. Resume only once each worker that runs is in WroteBack, and the silent ones have
-	// exited. A worker that can't reach the database may be in neither.
+	// last hour. Resume only once each worker that runs is in WroteBack. A silent worker that has
+	// exited can't write back: what it sent in the last hour may be queued again, so look it up in
+	// the account's report first. A worker that can't reach the database may be in neither list.
 	WroteBack, Silent []string
 }
 

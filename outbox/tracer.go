@@ -41,7 +41,7 @@ type PackageEnd struct {
 	// because it was not sent), Rejected or InDoubt.
 	State    State
 	Waits    []time.Duration // from Enqueue to the gateway's reply, of each message with [smslink.StatusSuccess]
-	Recorded bool            // in the database; if not, the package is in doubt
+	Recorded bool            // in the database; if not, the package is in doubt, or is written back after a fail-over
 	Err      error           // as [smslink.Client.Send] returned it
 
 	// Contradicted means that a person had resolved the package otherwise: see [Outbox.Resolve].
