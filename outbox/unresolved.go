@@ -246,6 +246,9 @@ func (o *Outbox) Resolve(ctx context.Context, packageName string, r Resolution) 
 			}
 			return o.setUndecided(ctx, tx, id, o.queued(0))
 		case VerdictAbandon:
+			if err := o.abandonElsewhere(ctx, tx, id); err != nil {
+				return err
+			}
 			return o.setUndecided(ctx, tx, id, o.atEnd(abandonedPackage))
 		case VerdictSent:
 			return o.acceptUndecided(ctx, tx, id)
@@ -329,6 +332,25 @@ func (o *Outbox) setUndecided(ctx context.Context, tx *sql.Tx, packageID int64, 
 		UPDATE smslink_message
 		SET `+set+`
 		WHERE `+isUndecided, packageID, packageID)
+	return err
+}
+
+// abandonElsewhere abandons the messages that are in doubt in a package and now wait for a person in
+// another one, whose worker has recorded the end. See [Outbox.restore].
+func (o *Outbox) abandonElsewhere(ctx context.Context, tx *sql.Tx, packageID int64) error {
+	ids, err := column[int64](ctx, o, tx, `
+		SELECT m.id
+		FROM smslink_result r
+		JOIN smslink_message m ON m.id = r.message
+		JOIN smslink_package p ON p.id = m.package
+		LEFT JOIN smslink_result other ON other.message = m.id AND other.package = m.package
+			AND other.status IN `+decided+`
+		WHERE r.package = ? AND r.status NOT IN `+decided+`
+		AND p.id <> ? AND p.state IN (4, 5) AND p.ended IS NOT NULL AND other.message IS NULL`, packageID, packageID)
+	if err != nil {
+		return err
+	}
+	_, err = o.updateMessages(ctx, tx, ids, o.atEnd(abandonedPackage), "package > 0")
 	return err
 }
 

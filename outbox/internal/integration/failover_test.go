@@ -459,6 +459,42 @@ func TestRun_inDoubtAndLostAfterARejection(t *testing.T) {
 	})
 }
 
+// As above, but a person first abandons the package in doubt while its message is in the rejected
+// one. The message is abandoned, and the verdict "not sent" on the rejected package is an error.
+func TestRun_inDoubtElsewhereIsAbandoned(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.gateway.Inject(smslinktest.Reject("13", "sender not allowed"))
+		b.enqueue("order-1")
+		b.run(b.box, nil)
+		b.await("order-1", outbox.Rejected)
+		b.gateway.Inject(smslinktest.LoseReply())
+		require.NoError(t, b.resolve(outbox.VerdictNotSent))
+		b.await("order-1", outbox.InDoubt)
+		b.lose()
+		require.Empty(t, b.awaitWroteBack(1))
+		require.Equal(t, outbox.Rejected, b.state("order-1"))
+		packages, err := b.box.Unresolved(t.Context())
+		require.NoError(t, err)
+		require.Len(t, packages, 2)
+		for _, u := range packages {
+			if u.State == outbox.InDoubt {
+				require.NoError(t, b.box.Resolve(t.Context(), u.Package, outbox.Resolution{
+					Verdict: outbox.VerdictAbandon, By: "a test", Reason: "a test",
+				}))
+			}
+		}
+		require.Equal(t, outbox.Abandoned, b.state("order-1"))
+		require.ErrorContains(t, b.resolve(outbox.VerdictNotSent), "no message of the package is in doubt")
+		require.Equal(t, outbox.Abandoned, b.state("order-1"))
+		require.NoError(t, b.resolve(outbox.VerdictAbandon))
+		require.NoError(t, b.box.Resume(t.Context(), "a test", "no worker is silent"))
+		b.enqueue("order-2")
+		b.await("order-2", outbox.Accepted)
+		require.Len(t, b.gateway.Messages(), 2, "order-1 was sent twice")
+	})
+}
+
 // A person resumes too early, and another worker claims a message before the first worker writes it
 // back as in doubt. The second worker doesn't send it.
 func TestRun_inDoubtAndClaimedAgain(t *testing.T) {
