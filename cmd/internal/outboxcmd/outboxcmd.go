@@ -30,8 +30,7 @@ Exit codes:
   0  done
   1  not all of it was done
   2  wrong usage
-  3  the database failed, or the request is not possible; the error says what
-     was done`,
+  3  the database failed, or the request is not possible`,
 	}
 	cmd.PersistentFlags().StringVar(&db.url, "db", c.Getenv(envDB), "`URL` of the database")
 	cmd.PersistentFlags().Lookup("db").DefValue = "" // which may hold a password

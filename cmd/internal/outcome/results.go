@@ -266,10 +266,10 @@ func (r *Results) Close(keep bool) error {
 		err = closeErr
 	}
 	switch written := r.file.Name(); {
+	case !keep && r.created:
+		return errors.Join(err, os.Remove(written))
 	case err != nil:
 		return fmt.Errorf("%w; the file lacks rows", err)
-	case !keep && r.created:
-		return os.Remove(written)
 	case IsBook(r.name):
 		if err := writeBook(r.name, written); err != nil {
 			return fmt.Errorf("%w; all results are in %s", err, written)
