@@ -31,8 +31,9 @@
 // # Streams
 //
 // A [Stream] sends any number of messages in bounded memory, cut into packages. With a [Journal]
-// the same input can be sent again after a crash: messages that were accepted or are in doubt are
-// skipped. Package journal keeps a Journal in a file.
+// the same input can be sent again after a crash: messages that were accepted, failed or are in
+// doubt are skipped, except those that failed for want of credit. Package journal keeps a Journal
+// in a file.
 //
 // # Costs
 //

@@ -136,7 +136,8 @@ func (e *MessageError) Unwrap() error {
 
 // GatewayError is an ERROR reply of the gateway. It is the cause of a [*SendError], whose Outcome
 // is [OutcomeRejected]; or [OutcomeInDoubt] if the HTTP status was a 5xx or the upload had used two
-// connections; or [OutcomeNotSent] during [Options.Cooldown].
+// connections; or [OutcomeNotSent] during [Options.Cooldown], or if it came with a 5xx before any
+// byte of the upload was read.
 //
 // The codes were published for the older single-message interface [public]. It is unconfirmed that
 // the bulk interface uses the same ones:
@@ -310,7 +311,7 @@ var (
 // terminal: control characters, line ends and marks of direction.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == ' ' || unicode.IsPrint(r) {
+		if unicode.IsPrint(r) {
 			return r
 		}
 		return '?'

@@ -145,10 +145,10 @@ func (p *Package) endSend(outcome Outcome) {
 
 // unseal opens the package, unless it is being sent.
 func (p *Package) unseal(method string) {
-	if p.seal.Load() == &errBeingSent {
+	seal := p.seal.Load()
+	if seal == &errBeingSent || !p.seal.CompareAndSwap(seal, nil) { // a Send may have begun just now
 		panic("smslink: " + method + " of a Package that is being sent")
 	}
-	p.seal.Store(nil)
 }
 
 // Add checks m and appends it to the package. It allocates nothing once the package's memory has

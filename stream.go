@@ -151,9 +151,9 @@ func (s *Stream) end(reason error) {
 	}
 }
 
-// Drain stops the stream gracefully: uploads that were handed to the transport finish, and no other
-// one is. Err then matches reason, or a general error if reason is nil. If every package was handed
-// over before, the stream is complete and Err returns nil.
+// Drain stops the stream gracefully: uploads that were handed to the transport, or were just about
+// to be, finish, and no other one begins. Err then matches reason, or a general error if reason is
+// nil. If every package was handed over before, the stream is complete and Err returns nil.
 //
 // Drain does not wait, and does not interrupt a source that blocks. If it is called before Batches
 // is ranged over, the stream sends nothing. After the stream's end it does nothing.

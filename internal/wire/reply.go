@@ -32,9 +32,9 @@ type Entry struct {
 }
 
 // Numeric returns id if it is a number, as the gateway's ids are, so that it can be logged. Other
-// text may quote the request. So may a number that starts with 0, as receivers do.
+// text may quote the request. So may a number with leading zeros, as receivers have.
 func Numeric(id string) string {
-	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || strings.HasPrefix(id, "0") {
+	if len(id) > 20 || strings.Trim(id, "0123456789") != "" || len(id) > 1 && id[0] == '0' {
 		return "(not a number)"
 	}
 	return id
