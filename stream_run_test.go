@@ -102,13 +102,26 @@ func TestStream_withoutCredit(t *testing.T) {
 }
 
 func TestStream_contextEndsIt(t *testing.T) {
-	gateway := smslinktest.NewGateway(nil)
-	defer gateway.Close()
+	read, enough := 0, errors.New("enough")
+	var begun atomic.Int64
+	source := func(yield func(smslink.Message, error) bool) {
+		for m, err := range numbered(1000, &read, nil) {
+			begun.Add(1)
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+		for begun.Load() < 11 { // so that there is a message that was read and not sent
+			time.Sleep(time.Millisecond)
+		}
+		return smslinktest.Fault{}
+	}})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	read, enough := 0, errors.New("enough")
 	var batches []smslink.Batch
-	stream := gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10})
+	stream := gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10})
 	for b := range stream.Batches(ctx) {
 		batches = append(batches, b)
 		cancel(enough)
@@ -462,15 +475,19 @@ func TestStream_panicInKnownAtTheEnd(t *testing.T) {
 	for how, call := range map[string]func(){"panic": func() { panic(errBroken) }, "Goexit": runtime.Goexit} {
 		t.Run(how, func(t *testing.T) {
 			journal := newSpy()
+			var drained atomic.Bool
+			journal.known = func(known []smslink.Result) ([]smslink.Result, error) {
+				if drained.Load() {
+					call()
+				}
+				return known, nil
+			}
 			var stream *smslink.Stream
 			source := func(yield func(smslink.Message, error) bool) {
 				for id := range int64(13) { // a package of 10, and 3 of the next
 					if id == 12 {
 						stream.Drain(nil)
-						journal.known = func(known []smslink.Result) ([]smslink.Result, error) {
-							call()
-							return known, nil
-						}
+						drained.Store(true)
 					}
 					if !yield(message(id), nil) {
 						return
