@@ -335,8 +335,8 @@ func (o *Outbox) setUndecided(ctx context.Context, tx *sql.Tx, packageID int64, 
 	return err
 }
 
-// abandonElsewhere abandons the messages that are in doubt in a package and now wait for a person in
-// another one, whose worker has recorded the end. See [Outbox.restore].
+// abandonElsewhere abandons the messages that are in doubt in a package and now wait for a person
+// in another one, whose worker has recorded the end. See [Outbox.restore].
 func (o *Outbox) abandonElsewhere(ctx context.Context, tx *sql.Tx, packageID int64) error {
 	ids, err := column[int64](ctx, o, tx, `
 		SELECT m.id
