@@ -104,7 +104,7 @@ func TestSandboxPage_snippetKeepsItsPlace(t *testing.T) {
 	require.Greater(t, js[float64](b, `document.querySelector(".row .snippet").getBoundingClientRect().width / document.querySelector(".row").clientWidth`), 0.9)
 	require.Contains(t, js[string](b, `document.getElementById("chip-credit").textContent`), "no credit left")
 	b.open(s.URL + "controls")
-	require.Contains(t, js[string](b, `document.getElementById("credit-now").textContent`), "Every message fails")
+	require.Contains(t, js[string](b, `document.getElementById("credit-now").textContent`), "Messages fail")
 }
 
 func TestSandboxPage_compressionIsDrawnToScale(t *testing.T) {
