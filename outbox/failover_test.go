@@ -85,7 +85,7 @@ func (r *oneRow) Next(row []driver.Value) error {
 	return nil
 }
 
-// slowDB is a database of which each transaction takes 20 seconds and each third one fails.
+// slowDB is a database whose transactions take 20 seconds each, and every third one fails.
 type slowDB struct {
 	resolvedDB
 	transactions *int

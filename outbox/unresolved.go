@@ -94,7 +94,7 @@ func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]
 func (o *Outbox) countSame(ctx context.Context, packageID int64, waiting []UnresolvedMessage) error {
 	type sms struct{ number, text string }
 	smsOf := func(to, text string) sms {
-		number, _ := smslink.E164(to) // empty if it is none; a claim refuses that
+		number, _ := smslink.E164(to) // empty if it is not a number; a claim refuses that
 		return sms{number, gsm7.Fold(strings.TrimSpace(text))}
 	}
 	numbers := map[string]bool{}

@@ -34,8 +34,8 @@ type Options struct {
 	// no Since.
 	Since map[int64]time.Time
 
-	// Again has the messages of which an earlier upload failed. The account's report may list that
-	// one.
+	// Again has the messages that an earlier upload failed to send. The account's report may list
+	// that upload.
 	Again map[int64]bool
 
 	// EachRemoteID calls use with each remote id that the journal has, and the id of its message.

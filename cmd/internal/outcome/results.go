@@ -239,9 +239,9 @@ func (l *Lines) Parse(line string) (Row, error) {
 		To: plainCell(record[8]),
 	}
 	row.Line, _ = strconv.Atoi(record[1])
-	status, _ := strconv.Atoi(record[3]) // empty if there is none
+	status, _ := strconv.Atoi(record[3]) // 0 if there is no status
 	row.Status = smslink.Status(status)
-	row.Answered, _ = time.Parse(time.RFC3339, record[11]) // empty if there is none
+	row.Answered, _ = time.Parse(time.RFC3339, record[11]) // zero if there is no time
 	return row, nil
 }
 
