@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +53,53 @@ func TestClose_doesNotWaitForAClientThatStalls(t *testing.T) {
 		})
 	}
 }
+
+// Over HTTP/2, net/http panics if a deadline is set once the handler has returned.
+func TestClose_setsNoDeadlineOfAnAnsweredRequest(t *testing.T) {
+	gateway := smslinktest.NewUnstartedGateway(nil)
+	w := &slowDeadline{
+		ResponseRecorder: httptest.NewRecorder(),
+		closeGateway:     gateway.Close,
+		returned:         make(chan struct{}),
+		shortening:       make(chan struct{}),
+		late:             make(chan bool, 1),
+	}
+	gateway.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/elsewhere", http.NoBody))
+	close(w.returned)
+	require.False(t, <-w.late, "the handler returned while a deadline was being set")
+}
+
+// slowDeadline is the writer of a request that is answered as the gateway closes. Setting the
+// deadline takes until the handler has returned, or a while.
+type slowDeadline struct {
+	*httptest.ResponseRecorder
+	closeGateway func()
+	returned     chan struct{}
+	shortening   chan struct{}
+	late         chan bool
+}
+
+func (w *slowDeadline) Write(p []byte) (int, error) {
+	w.closeGateway()
+	<-w.shortening
+	return w.ResponseRecorder.Write(p)
+}
+
+func (w *slowDeadline) SetReadDeadline(at time.Time) error {
+	if at.IsZero() || time.Until(at) > 2*time.Second {
+		return nil // of the body's reading
+	}
+	close(w.shortening)
+	select {
+	case <-w.returned:
+		w.late <- true
+	case <-time.After(100 * time.Millisecond):
+		w.late <- false
+	}
+	return nil
+}
+
+func (w *slowDeadline) SetWriteDeadline(time.Time) error { return nil }
 
 func TestClose_endsAFaultThatWaits(t *testing.T) {
 	gateway := smslinktest.NewGateway(nil)

@@ -143,13 +143,14 @@ type guardedBody struct {
 	stall   time.Duration
 	until   time.Time
 
-	mu      sync.Mutex
-	closing bool
+	mu    sync.Mutex
+	final bool // the deadlines stay as they are
 }
 
 // guard bounds the time in which the request's body is read, and shortens it once the gateway is
-// closed. The caller calls stop when the request is answered.
-func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func() bool) {
+// closed. The caller calls stop when the request is answered: after that no deadline is set, since
+// net/http's HTTP/2 panics if one is set once the handler has returned.
+func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func()) {
 	now := time.Now()
 	body := &guardedBody{
 		ReadCloser: r.Body,
@@ -159,14 +160,23 @@ func (g *Gateway) guard(w http.ResponseWriter, r *http.Request) (stop func() boo
 	}
 	body.setDeadline(now.Add(body.stall)) // for net/http, which reads what the handler does not
 	r.Body = body
-	return context.AfterFunc(g.closing, func() {
+	forget := context.AfterFunc(g.closing, func() {
 		body.mu.Lock()
 		defer body.mu.Unlock()
-		body.closing = true
+		if body.final {
+			return
+		}
+		body.final = true
 		soon := time.Now().Add(closingGrace)
 		_ = body.control.SetReadDeadline(soon)
 		_ = body.control.SetWriteDeadline(soon)
 	})
+	return func() {
+		forget()
+		body.mu.Lock()
+		defer body.mu.Unlock()
+		body.final = true
+	}
 }
 
 func (b *guardedBody) Read(p []byte) (int, error) {
@@ -185,7 +195,7 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 func (b *guardedBody) setDeadline(at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.closing {
+	if !b.final {
 		_ = b.control.SetReadDeadline(at) // which a test's own server may not support
 	}
 }
