@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-smslink/smslink/internal/checktls"
 	"github.com/go-smslink/smslink/internal/deadline"
 )
 
@@ -198,15 +199,13 @@ func transportOf(opts *Options) (transport, error) {
 	if opts.HTTPClient != nil {
 		t.http = *opts.HTTPClient
 	}
-	switch given := t.http.Transport.(type) {
-	case nil:
+	if t.http.Transport == nil {
 		own := NewTransport()
 		own.DisableKeepAlives = !opts.ReuseConnections
 		t.http.Transport, t.own = own, true
-	case *http.Transport:
-		if err := checkTransport(given); err != nil {
-			return transport{}, err
-		}
+	}
+	if err := checktls.Transport(t.http.Transport); err != nil {
+		return transport{}, err
 	}
 	if opts.ReuseConnections && !t.own {
 		return transport{}, errors.New("ReuseConnections is for the client's own transport; " +
@@ -291,30 +290,6 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 		return nil
 	}
 	return fmt.Errorf("the proxy answered CONNECT with HTTP status %d", resp.StatusCode)
-}
-
-// checkTransport returns an error for a transport that is nil, does not verify TLS, or allows TLS
-// below 1.2.
-func checkTransport(t *http.Transport) error {
-	switch {
-	case t == nil:
-		return errors.New("HTTPClient.Transport is a nil *http.Transport; leave the field nil to use smslink's own")
-	case skipsVerification(t.TLSClientConfig):
-		return errors.New("the HTTP client turns TLS verification off; " +
-			"give its transport the server's certificate as RootCAs instead")
-	case allowsOldTLS(t.TLSClientConfig):
-		return errors.New("the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default")
-	}
-	return nil
-}
-
-func skipsVerification(config *tls.Config) bool {
-	return config != nil && config.InsecureSkipVerify &&
-		config.VerifyConnection == nil && config.VerifyPeerCertificate == nil
-}
-
-func allowsOldTLS(config *tls.Config) bool {
-	return config != nil && config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12
 }
 
 // noRedirects removes the Location from responses: http.Client returns a 3xx without one to its

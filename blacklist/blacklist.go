@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/internal/checktls"
 	"github.com/go-smslink/smslink/internal/wire"
 )
 
@@ -33,9 +34,14 @@ var ErrUnexpectedReply = errors.New("unexpected reply")
 
 // Options are the settings of a client. Nil and zero fields mean the defaults.
 type Options struct {
-	Endpoint   string        // the default is [DefaultEndpoint]
-	HTTPClient *http.Client  // the default has [smslink.NewTransport]; its CheckRedirect is ignored
-	Timeout    time.Duration // of one call; 0 means HTTPClient's, or 30 seconds without one
+	Endpoint string // the default is [DefaultEndpoint]
+
+	// HTTPClient carries the requests; its CheckRedirect is ignored. The default transport is
+	// [smslink.NewTransport]. An *http.Transport that turns TLS verification off, or allows TLS below
+	// 1.2, is an error.
+	HTTPClient *http.Client
+
+	Timeout time.Duration // of one call; 0 means HTTPClient's, or 30 seconds without one
 }
 
 // Client is a client of the Live Update API. Goroutines may share it. It prints without its
@@ -65,9 +71,15 @@ func NewClient(connectionID, password string, opts *Options) (*Client, error) {
 	case u.User != nil:
 		return nil, errors.New("smslink: blacklist: the endpoint has a user; leave it out")
 	}
-	c.http = &http.Client{Transport: smslink.NewTransport(), Timeout: 30 * time.Second}
+	c.http = &http.Client{Timeout: 30 * time.Second}
 	if opts.HTTPClient != nil {
 		*c.http = *opts.HTTPClient
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = smslink.NewTransport()
+	}
+	if err := checktls.Transport(c.http.Transport); err != nil {
+		return nil, fmt.Errorf("smslink: blacklist: %w", err)
 	}
 	if opts.Timeout > 0 {
 		c.http.Timeout = opts.Timeout

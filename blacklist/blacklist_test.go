@@ -226,6 +226,10 @@ func TestNewClient_refuses(t *testing.T) {
 		_, err := blacklist.NewClient(c.id, c.password, &blacklist.Options{Endpoint: c.endpoint})
 		require.EqualError(t, err, "smslink: blacklist: "+c.want)
 	}
-	_, err := blacklist.NewClient("c", "p", nil)
+	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	_, err := blacklist.NewClient("c", "p", &blacklist.Options{HTTPClient: insecure})
+	require.EqualError(t, err, "smslink: blacklist: the HTTP client turns TLS verification off; "+
+		"give its transport the server's certificate as RootCAs instead")
+	_, err = blacklist.NewClient("c", "p", nil)
 	require.NoError(t, err)
 }
