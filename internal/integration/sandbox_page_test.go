@@ -217,6 +217,7 @@ func TestSandboxPage_everythingIsReachedByKeyboard(t *testing.T) {
 
 // A command on the page breaks only between its arguments, never within --endpoint.
 func TestSandboxPage_commandsBreakBetweenWords(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	b := newBrowser(t)
 	s := startSandbox(t)
@@ -238,6 +239,7 @@ func TestSandboxPage_commandsBreakBetweenWords(t *testing.T) {
 
 // A person reads times in the zone of the browser, whichever zone the sandbox runs in.
 func TestSandboxPage_timesAreTheBrowsers(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	b := newBrowser(t)
 	_, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {

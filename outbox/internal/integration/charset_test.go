@@ -60,6 +60,7 @@ func TestEnqueue_connectionCharacterSets(t *testing.T) {
 
 // A PostgreSQL database that is not in UTF-8 takes what it can hold, and refuses the rest.
 func TestEnqueue_databaseEncodings(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	server := startPostgres(t)
 	admin := opened(t, server)

@@ -234,6 +234,7 @@ func TestEnqueue_firstWithOneConnection(t *testing.T) {
 
 // A role's own statement_timeout does not break off the outbox's transactions.
 func TestRun_shortStatementTimeout(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	server := startPostgres(t)
 	b := newBench(t, postgresOn(server), nil)

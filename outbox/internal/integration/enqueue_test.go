@@ -88,6 +88,7 @@ func TestEnqueue_aHundredThousand(t *testing.T) {
 
 // A database that takes statements of a megabyte takes packages of 10,000.
 func TestRun_statementsOfAMegabyte(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	server := startMariaDB(t, "--max-allowed-packet=1M")
 	for _, interpolate := range []string{"true", "false"} {

@@ -29,6 +29,7 @@ var failoverRuns = flag.Int("failover.runs", 1, "fail-overs to an asynchronous s
 // The primary dies with commits that its asynchronous standby has not received, while two workers
 // send a backlog. They live, so that no message is sent twice.
 func TestRun_failover(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	for n := range *failoverRuns {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {

@@ -19,6 +19,7 @@ const repository = "../../.."
 
 // The shop of examples/outbox on PostgreSQL, with database/sql and with pgx itself.
 func TestExample_postgres(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	server := startPostgres(t)
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^TestRun_postgres$", "./outbox")

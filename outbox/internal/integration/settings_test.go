@@ -20,6 +20,7 @@ import (
 )
 
 func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	for name, c := range map[string]struct {
 		open func(t *testing.T) *sql.DB
@@ -43,9 +44,6 @@ func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
 		}, outbox.SQLite, "synchronous"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "mariadb with a binary log" {
-				needsLong(t)
-			}
 			db := c.open(t)
 			gateway := smslinktest.NewGateway(nil)
 			defer gateway.Close()
@@ -68,6 +66,7 @@ func TestRun_refusesADatabaseThatMayLoseCommits(t *testing.T) {
 // The claim is durable although the server's own commits are not: it is there after a crash between
 // the claim and the upload.
 func TestRun_synchronousCommitOff(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	// Without a crash such a commit becomes durable some 30 seconds later.
 	server := startPostgres(t, "synchronous_commit=off", "wal_writer_delay=10s")
@@ -178,6 +177,7 @@ func TestRun_refusesAClientInTestMode(t *testing.T) {
 
 // Reads of what is not committed yet, a server's default, must not look like lost commits.
 func TestRun_readUncommittedByDefault(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	server := startMariaDB(t, "--transaction-isolation=READ-UNCOMMITTED")
 	b := newBench(t, mariadbOn(server), nil)
