@@ -105,7 +105,8 @@ func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 		return Listing{}, err
 	case reply.Accepted && reply.Code == "12":
 		return Listing{Blocked: true}, nil
-	case reply.Accepted && reply.Code == "13": // the services stand where the bulk API has a package id
+	case reply.Accepted && reply.Code == "13" && strings.TrimSpace(reply.PackageID) != "":
+		// The services stand where the bulk API has a package id.
 		return Listing{Blocked: true, Services: reply.PackageID}, nil
 	case reply.Accepted && reply.Code == "14":
 		return Listing{}, nil
@@ -114,13 +115,21 @@ func (c *Client) Lookup(ctx context.Context, number string) (Listing, error) {
 }
 
 // Add puts a number on the blacklist, for all services. It is not an error if the number is there.
-// The errors are those of [Client.Lookup].
+// If the API says that it is there, and lists it for some services only, the error matches
+// [ErrUnexpectedReply]. The other errors are those of [Client.Lookup], which Add calls to find out.
 func (c *Client) Add(ctx context.Context, number string) error {
 	reply, err := c.ask(ctx, "blacklist-add", number)
-	if err != nil || reply.Accepted || reply.Code == "14" { // already there
+	switch {
+	case err != nil || reply.Accepted:
 		return err
+	case reply.Code != "14":
+		return errorOf(reply)
 	}
-	return errorOf(reply)
+	listing, err := c.Lookup(ctx, number) // already there, but for which services?
+	if err == nil && listing != (Listing{Blocked: true}) {
+		err = fmt.Errorf("smslink: blacklist: %w: the number is not blocked for all services", ErrUnexpectedReply)
+	}
+	return err
 }
 
 // Remove takes a number off the blacklist. It is not an error if the number is not there. The

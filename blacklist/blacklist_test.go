@@ -102,6 +102,7 @@ func TestClient_answers(t *testing.T) {
 		{200, "ERROR;7;wrong password " + password, "smslink: blacklist: unexpected reply: ERROR 7"},
 		{200, "ERROR;0712345678;x", "smslink: blacklist: unexpected reply: ERROR (not a number)"},
 		{200, "MESSAGE;99;what", "smslink: blacklist: unexpected reply: MESSAGE 99"},
+		{200, "MESSAGE;13;blacklisted for 1,9", "smslink: blacklist: unexpected reply: MESSAGE 13"},
 		{200, "<html>0712345678", "smslink: blacklist: unexpected reply: neither MESSAGE nor ERROR"},
 		{200, "", "smslink: blacklist: unexpected reply: neither MESSAGE nor ERROR"},
 		{302, "MESSAGE;14;not blacklisted", "smslink: blacklist: unexpected reply: HTTP status 302"},
@@ -112,11 +113,39 @@ func TestClient_answers(t *testing.T) {
 		require.EqualError(t, err, c.want)
 		require.Len(t, *forms, 1, "a redirect leads nowhere")
 	}
-	for body, want := range map[string]string{"ERROR;14;x": "ERROR 14", "ERROR;12;x": "ERROR 12"} {
-		client, _ := answering(t, 200, body)
-		add, remove := client.Add(t.Context(), "0712345678"), client.Remove(t.Context(), "0712345678")
-		require.NotEqual(t, add == nil, remove == nil)
-		require.ErrorContains(t, errors.Join(add, remove), want)
+	client, _ := answering(t, 200, "ERROR;14;x")
+	require.EqualError(t, client.Remove(t.Context(), "0712345678"), "smslink: blacklist: unexpected reply: ERROR 14")
+	client, _ = answering(t, 200, "ERROR;12;x")
+	require.NoError(t, client.Remove(t.Context(), "0712345678"), "not there")
+	require.EqualError(t, client.Add(t.Context(), "0712345678"), "smslink: blacklist: unexpected reply: ERROR 12")
+}
+
+// A number that is there already need not be blocked for all services.
+func TestClient_addsANumberThatIsThere(t *testing.T) {
+	const some = "smslink: blacklist: unexpected reply: the number is not blocked for all services"
+	for listing, want := range map[string]string{
+		"MESSAGE;12;blacklisted":           "",
+		"MESSAGE;13;blacklisted for;1,2":   some,
+		"MESSAGE;14;not blacklisted":       some,
+		"ERROR;5;the service is not there": "smslink: blacklist: unexpected reply: ERROR 5",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.FormValue("mode") == "blacklist-add" {
+				_, _ = io.WriteString(w, "ERROR;14;already there")
+				return
+			}
+			_, _ = io.WriteString(w, listing)
+		}))
+		t.Cleanup(server.Close)
+		client, err := blacklist.NewClient("L1", password, &blacklist.Options{Endpoint: server.URL})
+		require.NoError(t, err)
+		err = client.Add(t.Context(), "0712345678")
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, want)
+		require.ErrorIs(t, err, blacklist.ErrUnexpectedReply)
 	}
 }
 

@@ -9,8 +9,9 @@
 //
 // # Spans
 //
-// Each Send of a package with messages is a span named "send smslink", a child of the span of the
-// context that Send got. An otelhttp transport adds its own span below it. A span whose package was
+// Each Send is a span named "send smslink", a child of the span of the context that Send got. A Send
+// of a sealed package, or during [smslink.Options.Cooldown], is neither a span nor in the metrics.
+// An otelhttp transport adds its own span below it. A span whose package was
 // not accepted has the status Error and the error's text, which holds no receiver, text or
 // credential. It has these attributes:
 //

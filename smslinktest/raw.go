@@ -17,15 +17,15 @@ import (
 //   - After the reply there may be a second response, which waits on the connection:
 //     [smslink.OutcomeAccepted]. A client that keeps the connection takes the second response for
 //     the reply to its next package.
-//   - A reply with neither Content-Length nor chunks ends with the connection, so that a cut reply
-//     looks complete: [smslink.OutcomeAccepted]. The last message is in doubt unless its status
-//     is 3.
-//   - A body that is shorter than its Content-Length was cut: [smslink.OutcomeInDoubt], or
-//     [smslink.OutcomeRejected] if the status is from 300 to 499 and the body can't be the start of
-//     a MESSAGE.
+//   - With the header line "Connection: close", a reply with neither Content-Length nor chunks ends
+//     with the connection, so that a cut reply looks complete: [smslink.OutcomeAccepted]. The last
+//     message is in doubt unless its status is 3.
+//   - With that line, a body that is shorter than its Content-Length was cut:
+//     [smslink.OutcomeInDoubt], or [smslink.OutcomeRejected] if the status is from 300 to 499 and
+//     the body can't be the start of a MESSAGE.
 //
-// The connection then serves further requests, unless the text has the header line
-// "Connection: close". Over HTTP/2, Raw is [LoseReply].
+// Without exactly that line the connection then serves further requests, and a client that reads to
+// its end waits until its timeout. Over HTTP/2, Raw is [LoseReply].
 func Raw(response func(reply string) string) Fault {
 	return Fault{Name: "raw", serve: func(x *exchange) {
 		_, _ = io.Copy(io.Discard, x.r.Body) // or the rest would be read as the next request

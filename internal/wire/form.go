@@ -148,8 +148,11 @@ func ParseForm(r *multipart.Reader, limit int64, seen func(name, value string) e
 
 func readPart(r *multipart.Reader, name string, limit int64) ([]byte, error) {
 	part, err := r.NextRawPart()
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("field %s: missing: %w", name, err)
+	case err != nil: // it may quote a line of the form
+		return nil, fmt.Errorf("field %s: missing, or its header is malformed", name)
 	}
 	if part.FormName() != name {
 		return nil, fmt.Errorf("field %s: another field stands in its place", name)

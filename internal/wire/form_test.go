@@ -60,6 +60,7 @@ func TestParseForm_refusesAnUploadThatIsNotTheReferences(t *testing.T) {
 		"signed size":      {strings.Replace(good, "\r\n5\r\n", "\r\n+5\r\n", 1), "field SizePlain: malformed value"},
 		"no password":      {strings.Replace(good, "\r\nP\r\n", "\r\n\r\n", 1), "field password: malformed value"},
 		"a field too much": {strings.Replace(good, "--B--", "--B\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\ny\r\n--B--", 1), "more than the form's end"},
+		"a header alone":   {strings.Replace(good, "\r\n\r\nP\r\n", "\r\nPPP\r\n", 1), "field password: missing, or its header is malformed"},
 		"a huge field":     {strings.Replace(good, "\r\nP\r\n", "\r\n"+strings.Repeat("P", 1<<17)+"\r\n", 1), "field password: longer than"},
 	} {
 		t.Run(name, func(t *testing.T) {
