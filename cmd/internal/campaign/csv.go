@@ -269,14 +269,14 @@ type rowReader struct {
 	content int64 // the offset after the last byte that is not a line end
 	last    byte
 
-	quoted bool  // a quote is open
-	start  bool  // a field begins here
-	cr     bool  // the last byte is a CR outside quotes
-	lone   int64 // the offset of the last CR that stands alone, or -1
+	quoted bool    // a quote is open
+	start  bool    // a field begins here
+	cr     bool    // the last byte is a CR outside quotes
+	lone   []int64 // the offsets of CRs that stand alone, from the row on
 }
 
 func newRowReader(in *bufio.Reader, separator byte) *rowReader {
-	return &rowReader{in: in, separator: separator, start: true, lone: -1}
+	return &rowReader{in: in, separator: separator, start: true}
 }
 
 func (r *rowReader) Read(p []byte) (int, error) {
@@ -314,7 +314,7 @@ func (r *rowReader) pass(p []byte) (n int) {
 		}
 		if c != '\r' {
 			if r.cr && c != '\n' {
-				r.lone = r.read + int64(n) - 1
+				r.lone = append(r.lone, r.read+int64(n)-1)
 			}
 			r.cr = false
 		} else if !r.quoted {
@@ -344,7 +344,9 @@ func (r *rowReader) follows(rest []byte) byte {
 // next begins a row at an offset. It reports whether the row before it lacks its line end, and
 // whether a line in that row ends in a CR alone.
 func (r *rowReader) next(offset int64) (unended, loneCR bool) {
-	loneCR = r.began <= r.lone && r.lone < offset // and is not a later row's
+	for len(r.lone) > 0 && r.lone[0] < offset { // the others are later rows'
+		loneCR, r.lone = true, r.lone[1:]
+	}
 	r.began = offset
 	return offset == r.read && r.last != '\n', loneCR
 }

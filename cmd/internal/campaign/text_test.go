@@ -124,6 +124,22 @@ func TestCSV_swallowedRows(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.want, rows[0])
 	}
+	// Each such row is refused, however many are read at once.
+	const swallowed = "holds what looks like the next row: a line of it ends in CR alone; save the file as CSV UTF-8 again"
+	for _, n := range []int{2, 1000} {
+		var content strings.Builder
+		content.WriteString("nume,telefon,mesaj,a,b\n")
+		for range n {
+			content.WriteString("Ana,0712345678,Salut\rIon,0723456789,Pa\nDan,0734567890,Hei,,\n")
+		}
+		rows, _, err := survey(t, file(t, "f.csv", content.String()), campaign.Options{})
+		require.NoError(t, err)
+		require.Len(t, rows, 2*n)
+		for i := range n {
+			require.Equal(t, fmt.Sprintf("%d: %s", 2*i+2, swallowed), rows[2*i])
+			require.Equal(t, fmt.Sprintf("%d 0734567890 Hei", 2*i+3), rows[2*i+1])
+		}
+	}
 }
 
 // An error that a spreadsheet writes into a cell is not a text, a sender or a receiver.
