@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -57,7 +58,8 @@ type Options struct {
 	Sheet string
 
 	// OnColumns is called with the columns of each file once they are known. If it returns an
-	// error, the reading ends. Nil means no call.
+	// error, the reading ends. It may be called in another goroutine than that of Next. Nil means no
+	// call.
 	OnColumns func(*Campaign, *Columns) error
 }
 
@@ -80,9 +82,9 @@ func Names() []string { return columnNames[:] }
 type Campaign struct {
 	opts   Options
 	files  []*file
-	now    time.Time // when it was opened, for all passes over files
-	passed bool      // a whole pass found every row good
-	rowIDs bool      // a file has no id column
+	now    time.Time   // when it was opened, for all passes over files
+	passed bool        // a whole pass found every row good
+	rowIDs atomic.Bool // a file has no id column; a goroutine that reads ahead may set it
 }
 
 type file struct {
@@ -155,7 +157,7 @@ func (c *Campaign) Rereadable() bool {
 
 // RowIDs reports whether a file that was read has no id column, so that its line numbers are the
 // ids.
-func (c *Campaign) RowIDs() bool { return c.rowIDs }
+func (c *Campaign) RowIDs() bool { return c.rowIDs.Load() }
 
 // begin is called with the columns of a file that is about to be read.
 func (c *Campaign) begin(f *file, columns *Columns) error {
@@ -163,8 +165,10 @@ func (c *Campaign) begin(f *file, columns *Columns) error {
 		return nil
 	}
 	f.knowsColumns = true
-	c.rowIDs = c.rowIDs || columns.RowIDs()
-	if c.rowIDs && len(c.files) > 1 {
+	if columns.RowIDs() {
+		c.rowIDs.Store(true)
+	}
+	if c.rowIDs.Load() && len(c.files) > 1 {
 		return errors.New("with several FILEs, each needs an id column, since row numbers are unique only within one file")
 	}
 	if c.opts.OnColumns != nil {

@@ -23,11 +23,12 @@ type Row struct {
 	Message smslink.Message
 	Bad     *Refusal // nil if the row is good
 
-	Text string           // as it is sent; empty if the row is bad
+	Text string           // as it is sent; empty if the row is bad, except with ErrPast
 	Size gsm7.Measurement // of Text
 	Odd  Oddity           // what looks odd about Text; 0 in a later pass over good files
 
 	past    bool     // its time has passed
+	pastAt  bool     // and is that of --at
 	columns *Columns // nil if the file has no header
 }
 
@@ -123,7 +124,8 @@ func (r *Row) parse(record *record, opts *Options, now time.Time) *Refusal {
 	if bad := checkSpreadsheetNumber(to); bad != nil {
 		return bad
 	}
-	if at.IsZero() {
+	r.pastAt = at.IsZero()
+	if r.pastAt {
 		at = opts.At
 	}
 	r.past = !at.IsZero() && at.Before(now)

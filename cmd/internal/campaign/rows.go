@@ -230,7 +230,11 @@ func (c *checker) check(r *Row) {
 		c.text, c.odd = r.Text, r.Odd
 	}
 	if r.past {
-		r.Bad = &Refusal{Column: "send_at", Shown: r.Message.SendAt.Format(time.RFC3339), Cause: ErrPast}
+		cause := ErrPast
+		if r.pastAt {
+			cause = fmt.Errorf("is that of --at, which %w", ErrPast)
+		}
+		r.Bad = &Refusal{Column: "send_at", Shown: r.Message.SendAt.Format(time.RFC3339), Cause: cause}
 	}
 }
 

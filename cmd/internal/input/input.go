@@ -34,9 +34,9 @@ The columns are
            31.01.2030 09:00 and the dates of a workbook; empty = now
 id, from and send_at may be left out. The header may also say telefon, mobil or
 phone for to, mesaj or message for text, expeditor or sender for from, and data
-or programare for send_at. Use --column for any other name. The columns that are
-found are shown; others are ignored. JSON lines have these names as their keys,
-and no others; they can't leave out id.`
+or programare for send_at. Use --column for any other name. Columns that are
+found under other names are shown; the rest is ignored. JSON lines have the
+first names as their keys, and no others; they can't leave out id.`
 
 // Flags are the flags that say how FILEs are read.
 type Flags struct {
@@ -60,7 +60,7 @@ func (o *Flags) AddTo(cmd *cobra.Command) {
 	cmd.Flags().Var(&cli.Value{Kind: "include|skip", Read: o.setHiddenRows}, "hidden-rows", "what to do with rows "+
 		"that a workbook's sheet hides, for example with a filter")
 	cmd.Flags().BoolVar(&o.restoreZeros, "restore-zeros", false, "read receivers such as 712345678 and 40712345678 "+
-		"in CSV as 0712345678 and 0040712345678")
+		"as 0712345678 and 0040712345678; a workbook's numbers are always read so")
 	cmd.Flags().Var(&cli.Value{Kind: "ZONE", Read: o.setZone}, "zone", "the time zone of times that are written without "+
 		"one, such as Europe/Bucharest")
 	cmd.Flags().StringVar(&o.at, "at", "", "the `TIME` at which rows without one are sent, "+

@@ -60,8 +60,10 @@ func Password(text, password string) string {
 		return text
 	}
 	text = strings.ReplaceAll(text, password, Mask)
-	if plain := unescaped(text); quotesPassword(plain, password) {
-		text = plain
+	for _, space := range []string{"+", " "} { // a form writes a space as +
+		if plain := unescaped(strings.ReplaceAll(text, "+", space)); quotesPassword(plain, password) {
+			text = plain
+		}
 	}
 	text = strings.ReplaceAll(text, password, Mask)
 	for part := range strings.SplitSeq(password, ";") {

@@ -18,4 +18,6 @@ func TestPassword(t *testing.T) {
 	require.Equal(t, "wrong password", Password("wrong password", "ab;cd"))
 	require.Equal(t, "wrong ***", Password("wrong ab", "ab;cd"))
 	require.Equal(t, "100% &amp; \\", Password("100% &amp; \\", "hunter2"))
+	require.Equal(t, "1+1=2", Password("1+1=2", "hunter2"))
+	require.Equal(t, "id=L1&password=***&mode=credit", Password("id=L1&password=a+b%2Bc&mode=credit", "a b+c"))
 }
