@@ -353,7 +353,8 @@ func (j *File) Resolve(sent []smslink.Result, notSent []int64, by, reason string
 // the sender was approved. A message with [smslink.StatusInternalOrBlacklisted] may have been
 // taken: check the account's reports first.
 //
-// It is an error, and nothing is changed, if one of the ids has not failed or comes twice.
+// It is an error, and nothing is changed, if one of the ids has not failed or comes twice, or if
+// there are more than 1,048,576.
 func (j *File) Forget(ids []int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

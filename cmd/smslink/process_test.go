@@ -303,6 +303,7 @@ func TestSend_fileThatChangesMeanwhile(t *testing.T) {
 	p := start(t, gateway, "send", "--json", "--package-size", "10", "--endpoint", gateway.URL, file)
 	require.Equal(t, cli.ExitSomeBad, p.end())
 	require.Contains(t, p.out.String(), "campaign.xlsx was changed while this command was reading it")
+	require.NotContains(t, p.out.String(), "limiter")
 	require.Len(t, gateway.Messages(), 20)
 }
 

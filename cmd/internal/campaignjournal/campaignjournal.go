@@ -232,7 +232,8 @@ func (j *Journal) lacks(id int64) error {
 	return fmt.Errorf("%s lacks the row of id %d, which was sent; restore the folder", j.dir, id)
 }
 
-// sentRows returns the ids of the rows that were accepted or are in doubt, by the rows' digests.
+// sentRows returns the ids of the rows that were or may have been sent, by the rows' digests: those
+// that were accepted, are in doubt, or failed with status 4.
 func (j *Journal) sentRows(ctx context.Context) (map[digest][]int64, error) {
 	sent := map[digest][]int64{}
 	err := j.each(ctx, func(r recorded, result smslink.Result, known bool) {

@@ -430,8 +430,9 @@ func (p *Plan) Commit(j *Journal) error {
 	if p.journal == nil && len(j.Runs()) > 0 {
 		return fmt.Errorf("another send has begun %s since the rows were checked; run the same command again", j.dir)
 	}
-	if len(p.forget) > 0 {
-		if err := j.Forget(p.forget); err != nil {
+	const most = 1_000_000 // that one call of Forget takes
+	for ids := range slices.Chunk(p.forget, most) {
+		if err := j.Forget(ids); err != nil {
 			return err
 		}
 	}

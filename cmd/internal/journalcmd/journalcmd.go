@@ -12,6 +12,7 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
 )
@@ -155,6 +156,11 @@ and when its last run was.` + exitCodesWithDoubt,
 	}
 }
 
+// addFold adds --fold to a command that finds the rows of FILEs in the journal.
+func addFold(cmd *cobra.Command, files *input.Flags) {
+	cmd.Flags().BoolVar(&files.Fold, "fold", false, "read the texts as send --fold sent them")
+}
+
 func newForgetCommand(c cli.Console) *cobra.Command {
 	var chosen idRanges
 	cmd := &cobra.Command{
@@ -163,6 +169,9 @@ func newForgetCommand(c cli.Console) *cobra.Command {
 		Long: `Forget messages that failed, so that the next send sends them again. Do this
 once the cause is gone: for example, the sender has been approved. Messages that
 were accepted or are in doubt can't be forgotten.
+
+A message with status 4 may have been sent nevertheless: check the account's
+reports first, or it may be sent twice.
 
 To send again all messages whose number or sender failed, use send
 --resend-failed.` + exitCodes,

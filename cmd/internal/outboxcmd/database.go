@@ -179,6 +179,7 @@ func mysqlConnector(database string) (driver.Connector, error) {
 		config.Addr += ":3306"
 	}
 	config.InterpolateParams = true
+	config.TLS = nil                   // ParseDSN's is for its own host; NewConnector makes it for Addr
 	config.Logger = &mysql.NopLogger{} // it logs to standard error by default
 	connector, err := mysql.NewConnector(config)
 	if err != nil {

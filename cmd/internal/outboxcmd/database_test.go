@@ -3,7 +3,9 @@ package outboxcmd_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -62,6 +64,38 @@ func TestDB_unescapedPasswords(t *testing.T) {
 		require.NotZero(t, code)
 		require.NotContains(t, said, "hunter2")
 	}
+}
+
+// TLS to a MySQL or MariaDB server is for the host of the URL.
+func TestDB_mysqlTLSNamesTheHost(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	name := make(chan string, 1)
+	go func() {
+		defer close(name)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		// The server's greeting, with protocol 4.1 and TLS among what it can do.
+		greeting := "\x0a8.0.0\x00" + "\x01\x00\x00\x00" + "12345678\x00" + "\x00\x8a" + "\x2d" + "\x02\x00" +
+			"\x08\x00" + "\x15" + strings.Repeat("\x00", 10) + "123456789012\x00" + "mysql_native_password\x00"
+		_, _ = conn.Write(append([]byte{byte(len(greeting)), 0, 0, 0}, greeting...))
+		if _, err := io.ReadFull(conn, make([]byte, 4+32)); err != nil { // that the client wants TLS
+			return
+		}
+		_ = tls.Server(conn, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			name <- hello.ServerName
+			return nil, errors.New("the test has seen enough")
+		}}).Handshake()
+	}()
+	port := listener.Addr().(*net.TCPAddr).Port
+	code, _ := run(t, "status", "--db", fmt.Sprintf("mysql://u:p@localhost:%d/d?tls=true", port))
+	require.NotZero(t, code)
+	listener.Close()
+	require.Equal(t, "localhost", <-name)
 }
 
 func TestDB_sqlitesFilesAreTheOwnersAlone(t *testing.T) {

@@ -35,7 +35,8 @@ func Reason(err error) string {
 	case errors.Is(err, context.Canceled):
 		return outcome + ": broken off"
 	case errors.Is(err, smslink.ErrStopped):
-		return terminal.Line(strings.NewReplacer("smslink: ", "", "the stream stopped: ", "").Replace(err.Error()))
+		return terminal.Line(strings.NewReplacer("smslink: ", "", "the stream stopped: ", "", "the limiter: ", "").
+			Replace(err.Error()))
 	case sendErr.Outcome == smslink.OutcomeInDoubt &&
 		(errors.Is(sendErr.Err, io.EOF) || errors.Is(sendErr.Err, io.ErrUnexpectedEOF)):
 		if sendErr.StatusCode != 0 {
