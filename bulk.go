@@ -48,8 +48,8 @@ type Options struct {
 	// client. A kept connection saves a TLS handshake, which takes more than ten times the
 	// processor time of a small upload. It risks two things:
 	//   - Bytes that a server, or a proxy in front of it, writes after one reply can be taken for
-	//     the reply to the next upload. Messages are then reported as rejected although they were
-	//     taken.
+	//     the reply to the next upload. Messages are then reported as rejected or failed although
+	//     they were taken, as accepted although they were not, or with the remote ids of others.
 	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
 
@@ -75,9 +75,9 @@ type Options struct {
 	// [Client.Balance] neither starts a pause nor waits for one.
 	Cooldown time.Duration
 
-	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password;
-	// nil means no logging. Each upload starts with an event at level debug. Each call ends with
-	// one event, at level
+	// Logger receives counts, sizes, ids and times, and never a receiver, a text or a password,
+	// unless an error of the caller's holds one: see [SendError]. Nil means no logging. Each upload
+	// starts with an event at level debug. Each call ends with one event, at level
 	//   - info if a package and all its messages were accepted and the reply had no other entry, or
 	//     if a balance was read;
 	//   - error if an upload leaves its package in doubt;
@@ -468,7 +468,7 @@ func (c *Client) pack(p *Package) (*upload, error) {
 		head = append(head, piece...)
 	}
 	u.add(wire.AppendTail(head, boundary))
-	u.inMemory = c.transport.own
+	u.untracked = c.transport.own
 	return u, nil
 }
 

@@ -19,8 +19,8 @@ var (
 	// say why, and do not quote it.
 	ErrReceiver = errors.New("is not a phone number")
 
-	// ErrStopped means that a stream stopped before it had read its whole source and tried every
-	// package. Errors that match it wrap the reason.
+	// ErrStopped means that a stream stopped before it had read its whole source, and tried and
+	// recorded every package. Errors that match it wrap the reason.
 	ErrStopped = errors.New("the stream stopped")
 
 	// ErrUnreadableReply means that the reply
@@ -49,7 +49,9 @@ func textOf(err error) string {
 }
 
 // SendError is the error of a failed [Client.Send] or [Client.Balance]. Its text holds no password,
-// receiver or message text, no control character, and nothing of the reply but an ERROR's code.
+// receiver or message text, no control character, and nothing of the reply but an ERROR's code. But
+// it shows the caller's own errors: the cause of a context, and what a Codec, a Limiter, a Journal
+// or the source of a stream returned.
 type SendError struct {
 	// Outcome is the package's: OutcomeInDoubt, OutcomeNotSent or OutcomeRejected. After
 	// [Client.Balance] it is that of the request, which spends nothing.

@@ -59,6 +59,8 @@ func (a *answer) outcome(ctx context.Context, reply wire.Reply, readable bool) (
 	mayBeTaken := a.encoded || wire.MayHoldMessage(a.body, a.err != nil || reply.MayBeCut)
 
 	switch status := httpStatusError(a.statusCode); {
+	case a.statusCode == 0 && a.err != nil && !a.touched && quotesAnswer(a.err):
+		return OutcomeNotSent, &redacted{errMayQuote.Error(), a.err}
 	case a.statusCode == 0 && a.err != nil && !a.touched:
 		return OutcomeNotSent, &redacted{printable(a.err.Error()), a.err}
 	case a.statusCode == 0 && a.err != nil:

@@ -37,8 +37,9 @@ var (
 // Earlier. If the loop is left early, or the loop or the source panics, batches that were not yet
 // yielded are dropped. A batch without messages is never yielded.
 //
-// Only packages that were not sent are retried: see [Retry]. Packages that were rejected or are in
-// doubt are never sent again.
+// Only packages that were not sent are retried: see [Retry]. The stream never sends a package again
+// that was rejected or is in doubt. With a [Journal], the next run sends the messages of rejected
+// packages, but not those in doubt.
 //
 // # Ids
 //
@@ -153,7 +154,8 @@ func (s *Stream) end(reason error) {
 
 // Drain stops the stream gracefully: uploads that were handed to the transport, or were just about
 // to be, finish, and no other one begins. Err then matches reason, or a general error if reason is
-// nil. If every package was handed over before, the stream is complete and Err returns nil.
+// nil. If the source had ended and every package was handed over before, the stream is complete and
+// Err returns nil.
 //
 // Drain does not wait, and does not interrupt a source that blocks. If it is called before Batches
 // is ranged over, the stream sends nothing. After the stream's end it does nothing.
@@ -172,8 +174,9 @@ func (s *Stream) Drain(reason error) {
 }
 
 // Err returns the error that stopped the stream, or nil if the source has ended and every package
-// was tried. The error matches [ErrStopped] and the reason. Call Err after the loop over Batches;
-// before its end Err returns nil, unless Drain was called before the loop began.
+// was tried and, with a [Journal], recorded. The error matches [ErrStopped] and the reason. Call
+// Err after the loop over Batches; before its end Err returns nil, unless Drain was called before
+// the loop began.
 func (s *Stream) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -85,8 +85,8 @@ func (r *run) readAll() {
 			return
 		}
 		if err := r.number(&m); err != nil {
-			r.invalid(err)
 			r.stop(err)
+			r.invalid(err)
 			return
 		}
 		r.add(m)
@@ -126,6 +126,9 @@ var (
 
 // add adds m to the package that is being filled, or to a new one if that is full.
 func (r *run) add(m Message) {
+	if r.isFull() { // its message has waited for this one
+		r.start()
+	}
 	if r.ids.Has(m.ID) {
 		r.invalid(&MessageError{ID: m.ID, Field: wire.FieldID, Err: errInStream})
 		return
@@ -143,12 +146,16 @@ func (r *run) add(m Message) {
 	if p.Size() > r.opts.MaxBytes && p.Len() > 1 {
 		p.Remove(m.ID)
 		r.start()
-		_ = r.filling.batch.Package.Add(m) // the other package took it
+		_ = r.filling.batch.Package.Add(m) // it can't fail: Add took m above
 	}
-	if r.filling.batch.Package.Len() >= r.opts.MaxMessages {
+	// With a Journal, a first message without an id waits for the second: if that has none either,
+	// neither is sent.
+	if r.isFull() && !(r.stream.needsIDs && r.allZero) {
 		r.start()
 	}
 }
+
+func (r *run) isFull() bool { return r.filling.batch.Package.Len() >= r.opts.MaxMessages }
 
 // invalid adds an invalid message to the batch. MaxMessages bounds these as well.
 func (r *run) invalid(err *MessageError) {

@@ -6,8 +6,10 @@ import "context"
 // module github.com/go-smslink/smslink/smslinkotel has one for OpenTelemetry.
 //
 // Both methods are called in the goroutine of [Client.Send], and concurrently for different
-// packages. Their arguments hold no receiver, text or credential, except that the Reply of the
-// [*SendError] in UploadEnd.Err may quote the upload. The text of Err may hold the endpoint's URL.
+// packages. Their arguments hold no receiver, text or credential, except that what UploadEnd.Err
+// wraps may quote the upload: the Reply of the [*SendError], the Text of a [*GatewayError], and
+// net/http's own errors. The text of Err may hold the endpoint's URL, and the caller's own errors:
+// see [SendError].
 type Tracer interface {
 	// TraceUploadStart is called before a package is compressed and sent. It is not called for a
 	// sealed package, nor during [Options.Cooldown]. The context that it returns must descend from

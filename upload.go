@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +19,9 @@ import (
 	"github.com/go-smslink/smslink/internal/deadline"
 )
 
-// upload is a request whose body records how far it was read. The parts of a package's body are the
-// form's head, the compressed bytes in one or several pieces, and the form's tail.
+// upload is a request whose body records how far it was read, unless it is untracked. The parts of
+// a package's body are the form's head, the compressed bytes in one or several pieces, and the
+// form's tail.
 type upload struct {
 	target      url.URL
 	contentType string
@@ -27,10 +29,11 @@ type upload struct {
 	size        int64     // of all parts, in bytes
 	deadline    time.Time // of its context; zero if there is none
 
-	// inMemory means that the body is one part that is not reused, for the client's own transport.
-	// That reads the body only after connecting, and writes it together with the headers if both
-	// fit in 4 kB and the body is a bytes.Reader.
-	inMemory bool
+	// untracked means that the body is a bytes.Reader, which records nothing: once the transport
+	// has a connection, all of it counts as read. It is for one part that is not reused, and for
+	// the client's own transport, which reads the body only after connecting. That writes a
+	// bytes.Reader together with the headers if both fit in 4 kB.
+	untracked bool
 
 	trace httptrace.ClientTrace // counts conns
 
@@ -53,7 +56,7 @@ func (u *upload) add(parts ...[]byte) {
 
 // post sends the upload once and reads the answer, up to the limit for that many messages. It asks
 // mayBegin, unless that is nil, just before the transport gets the upload. Unless the upload is
-// inMemory, nothing reads it after post has returned.
+// untracked, nothing reads it after post has returned.
 func (u *upload) post(ctx context.Context, c *Client, messages int, mayBegin func() bool) answer {
 	defer u.close() // if the transport panics
 	req := u.request(ctx, c.agent)
@@ -121,7 +124,7 @@ func (u *upload) putIdleConn(error) {
 }
 
 // again returns a new reader of the whole body, which replaces any earlier one. It fails if the
-// upload is over, or if a transport may have sent the whole body, unless it is inMemory. HTTP/1.1
+// upload is over, or if a transport may have sent the whole body, unless it is untracked. HTTP/1.1
 // retries only if a kept connection did not take even the headers. HTTP/2 also retries if the
 // server has read all of the body and says that it did not process it.
 func (u *upload) again() (io.ReadCloser, error) {
@@ -130,7 +133,7 @@ func (u *upload) again() (io.ReadCloser, error) {
 	switch {
 	case u.closed:
 		return nil, errClosed
-	case u.inMemory:
+	case u.untracked:
 		return io.NopCloser(bytes.NewReader(u.parts[0])), nil
 	case u.spent:
 		return nil, errReadWhole
@@ -139,15 +142,15 @@ func (u *upload) again() (io.ReadCloser, error) {
 	return u.current, nil
 }
 
-// close ends all reading of the upload, unless it is inMemory. It returns whether the first and the
-// last byte may have been read, and the number of connections. A transport may go on reading a
+// close ends all reading of the upload, unless it is untracked. It returns whether the first and
+// the last byte may have been read, and the number of connections. A transport may go on reading a
 // body, or ask for a new one, after it has answered or failed. After close the memory is the
 // caller's again.
 func (u *upload) close() (touched, whole bool, conns int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.closed, u.current = true, nil
-	if u.inMemory {
+	if u.untracked {
 		return u.conns > 0, u.conns > 0, u.conns
 	}
 	return u.touched, u.spent, u.conns
@@ -290,6 +293,15 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 		return nil
 	}
 	return fmt.Errorf("the proxy answered CONNECT with HTTP status %d", resp.StatusCode)
+}
+
+// quotesAnswer reports whether err is net/http's for an answer that it could not parse: before the
+// upload, that of a proxy to CONNECT, for which it does not call proxyAnswered. Such errors quote
+// the answer, and have no type of their own.
+func quotesAnswer(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "malformed HTTP ") || strings.Contains(text, "malformed MIME ") ||
+		strings.Contains(text, "Content-Length") || strings.Contains(text, "transfer encoding")
 }
 
 // noRedirects removes the Location from responses: http.Client returns a 3xx without one to its

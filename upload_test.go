@@ -883,6 +883,22 @@ func TestSend_passwordIsNotRedirected(t *testing.T) {
 
 // A proxy's text is not shown: it may quote the credentials that it got.
 func TestSend_proxysTextStaysOutOfTheError(t *testing.T) {
+	const mayQuote = "the exchange broke off with an error that may quote the reply"
+	for answer, want := range map[string]string{
+		"HTTP/1.1 407 \x1b]0;owned\a proxy-password\r\n": "the proxy answered CONNECT with HTTP status 407",
+		"proxy-password\r\n":                             mayQuote,
+		"HTTP/1.1 proxy-password\r\n":                    mayQuote,
+		"HTTP/1.1 200 OK\r\nproxy-password\r\n":          mayQuote,
+
+		"HTTP/1.1 200 OK\r\nContent-Length: proxy-password\r\n":                      mayQuote,
+		"HTTP/1.1 407 No\r\nTransfer-Encoding: proxy-password, chunked\r\n":          mayQuote,
+		"HTTP/1.1 407 No\r\nContent-Length: 1\r\nContent-Length: proxy-password\r\n": mayQuote,
+	} {
+		t.Run(want, func(t *testing.T) { testProxysText(t, answer, want) })
+	}
+}
+
+func testProxysText(t *testing.T, answer, want string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -893,7 +909,7 @@ func TestSend_proxysTextStaysOutOfTheError(t *testing.T) {
 				return
 			}
 			_, _ = http.ReadRequest(bufio.NewReader(conn))
-			_, _ = io.WriteString(conn, "HTTP/1.1 407 "+"\x1b]0;owned\a proxy-password"+"\r\n\r\n")
+			_, _ = io.WriteString(conn, answer+"\r\n")
 			conn.Close()
 		}
 	}()
@@ -905,7 +921,7 @@ func TestSend_proxysTextStaysOutOfTheError(t *testing.T) {
 		err = newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: transport}}).Send(context.Background(),
 		p)
 	requireOutcome(t, smslink.OutcomeNotSent, p, err)
-	require.ErrorContains(t, err, "the proxy answered CONNECT with HTTP status 407")
+	require.ErrorContains(t, err, want)
 	require.NotContains(t, err.Error(), "proxy-password")
 	requirePrintable(t, err.Error())
 }
