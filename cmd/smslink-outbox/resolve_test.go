@@ -89,6 +89,7 @@ func (s *shop) doubt() (u outbox.Unresolved) {
 
 // A report of the account resolves the messages that it has.
 func TestResolve_fromReport(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	earlier := s.file("earlier.csv", "id,to,text\n1,0700000013,La fel.\n2,0700000015,De trei ori.\n3,0700000016,Câte una.\n")
 	rows := s.file("june.csv", "id,to,text\n1,0700000011,Bună ziua.\n2,0700000012,Altul.\n3,0700000013,La fel.\n"+
@@ -143,6 +144,7 @@ func TestResolve_fromReport(t *testing.T) {
 
 // A report may mean an earlier message with the same number and text. The one in doubt stays so.
 func TestResolve_fromReportThatMayMeanAnEarlierMessage(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		row   string // the earlier message
 		state outbox.State
@@ -153,6 +155,7 @@ func TestResolve_fromReportThatMayMeanAnEarlierMessage(t *testing.T) {
 		"its text is folded in the report": {"0700000011,Bună ziua.", outbox.Accepted},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var failing atomic.Bool
 			s := newShop(t, func(smslink.Message) smslink.Status {
 				if failing.Load() {

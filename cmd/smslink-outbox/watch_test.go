@@ -17,6 +17,7 @@ import (
 
 // The figures have the names of smslinkotel's metrics, and overwrite the ones shown before.
 func TestOutboxStatus_watch(t *testing.T) {
+	t.Parallel()
 	gateway := smslinktest.NewGateway(nil)
 	t.Cleanup(gateway.Close)
 	db := "sqlite:" + filepath.Join(t.TempDir(), "shop.db")

@@ -17,6 +17,7 @@ import (
 )
 
 func TestReports_joinedWithResults(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	results, secretFile := filepath.Join(folder, "results.csv"), filepath.Join(folder, "secret")
 	late := filepath.Join(folder, "late.csv")

@@ -207,6 +207,7 @@ func TestResolve_remoteIDsThatContradictTheJournal(t *testing.T) {
 // The rest may be resolved as not sent if the report is complete since the oldest doubt, which need
 // not be that of the lowest id.
 func TestResolve_reportMustBeCompleteSinceTheOldestDoubt(t *testing.T) {
+	t.Parallel()
 	d := newDoubtful(t)
 	d.file("june.csv", "id,to,text\n1,0712345671,unu\n2,0712345672,doi\n")
 	d.failing.Store(true)
