@@ -29,7 +29,7 @@ import (
 const DefaultEndpoint = "https://secure.smslink.ro/sms/marketing/communicate/index.php"
 
 // ErrUnexpectedReply means that the API did not do what it was asked to do: it answered with an
-// ERROR, another MESSAGE, an HTTP status other than 2xx, or something else.
+// ERROR, a MESSAGE that Lookup does not know, an HTTP status other than 2xx, or something else.
 var ErrUnexpectedReply = errors.New("unexpected reply")
 
 // Options are the settings of a client. Nil and zero fields mean the defaults.
