@@ -894,7 +894,7 @@ func TestSend_proxysTextStaysOutOfTheError(t *testing.T) {
 		"HTTP/1.1 407 No\r\nTransfer-Encoding: proxy-password, chunked\r\n":          mayQuote,
 		"HTTP/1.1 407 No\r\nContent-Length: 1\r\nContent-Length: proxy-password\r\n": mayQuote,
 	} {
-		t.Run(want, func(t *testing.T) { testProxysText(t, answer, want) })
+		t.Run(answer, func(t *testing.T) { testProxysText(t, answer, want) })
 	}
 }
 
@@ -916,10 +916,9 @@ func testProxysText(t *testing.T, answer, want string) {
 	transport := smslink.NewTransport()
 	transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("me", "proxy-password"),
 		Host: listener.Addr().String()})
+	client := newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: transport}})
 	p := packageOf(t, 1)
-	_,
-		err = newClient(t, &smslink.Options{HTTPClient: &http.Client{Transport: transport}}).Send(context.Background(),
-		p)
+	_, err = client.Send(context.Background(), p)
 	requireOutcome(t, smslink.OutcomeNotSent, p, err)
 	require.ErrorContains(t, err, want)
 	require.NotContains(t, err.Error(), "proxy-password")

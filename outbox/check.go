@@ -110,7 +110,7 @@ func explain(what string, err error) error {
 	switch {
 	case has("denied"):
 		cause = "the role lacks a right that docs/outbox.md names"
-	case has("read-only", "readonly", "read only"):
+	case has("read-only", "readonly", "read only", standby):
 		cause = "the database is read-only; connect to the one that takes writes"
 	case has("does not exist", "doesn't exist", "no such table"):
 		cause = "they are missing; call Migrate"
@@ -135,7 +135,13 @@ func (o *Outbox) checkSession(ctx context.Context, q querier) error {
 	return nil
 }
 
+// standby is what a PostgreSQL standby says to a query of its log's position.
+const standby = "recovery is in progress"
+
 func errDialect(err error) error {
+	if text := err.Error(); strings.Contains(text, standby) || strings.Contains(text, "denied") {
+		return explain("read", err)
+	}
 	return fmt.Errorf(
 		"smslink: the database does not answer as the outbox's dialect expects; is it the database's? %w", err)
 }

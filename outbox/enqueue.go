@@ -22,7 +22,7 @@ import (
 
 // Message is one SMS to be sent once. To, From, Text and SendAt are those of [smslink.Message]. To
 // and From have at most 64 bytes each, and Text at most 1 MiB. A Message prints and logs as its key
-// and the size of its text.
+// and the size of its text, with the exceptions that [smslink.Message] names.
 type Message struct {
 	// Key names the message, such as order-1034-shipped. A key is enqueued once, however often you
 	// try. It has 1 to 100 characters of visible ASCII, and is kept for [Options].ForgetAfter: put
@@ -143,12 +143,13 @@ type beginner interface {
 
 // within runs f in tx, or in a transaction of its own if tx is a pool or a connection outside a
 // transaction. f runs a number of statements, and returns how many rows they changed. A single one
-// needs no transaction, unless its connection must be prepared.
+// needs no transaction, unless its connection must be prepared or may not commit it: MySQL's have
+// session settings, among them autocommit.
 func (o *Outbox) within(
 	ctx context.Context, tx Tx, statements int, f func(tx Tx) (int64, error),
 ) (changed int, err error) {
 	commit := func() error { return nil }
-	several := statements > 1 || o.dialect.prepare != ""
+	several := statements > 1 || o.dialect.prepare != "" || o.dialect.session != ""
 	if b, ok := tx.(beginner); ok && several && !o.inTransaction(ctx, tx) {
 		own, err := b.BeginTx(ctx, &sql.TxOptions{Isolation: o.dialect.isolation})
 		if err != nil {

@@ -73,6 +73,8 @@ func (o *Outbox) Report(ctx context.Context, report webhook.Report) error {
 	if report.Delivered {
 		delivered = 1
 	}
-	_, err := o.exec(ctx, o.db, o.dialect.report, tidy(report.RemoteID, maxRemote), delivered, report.Time.Unix())
+	_, err := o.within(ctx, o.db, 1, func(tx Tx) (int64, error) {
+		return o.exec(ctx, tx, o.dialect.report, tidy(report.RemoteID, maxRemote), delivered, report.Time.Unix())
+	})
 	return err
 }

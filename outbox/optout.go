@@ -97,14 +97,16 @@ func (o *Outbox) endOptedOut(ctx context.Context, tx *sql.Tx, c *claim) (ended i
 	if o.lanes[c.lane].IgnoreOptOuts || len(c.ids) == 0 {
 		return 0, nil
 	}
-	out, err := o.optedOut(ctx, tx, c.receivers)
+	receivers := c.receivers
+	c.receivers = nil // the claim may be kept for an hour: see recent
+	out, err := o.optedOut(ctx, tx, receivers)
 	if err != nil || len(out) == 0 {
 		return 0, err
 	}
 	var ids []int64
 	kept := 0
 	for i, id := range c.ids {
-		if out[c.receivers[i]] {
+		if out[receivers[i]] {
 			ids = append(ids, id)
 			c.pkg.Remove(id)
 			continue

@@ -29,7 +29,8 @@ type Options struct {
 	EraseAfter time.Duration
 
 	// ForgetAfter is how long keys, results and delivery reports are kept, an hour at least; 0
-	// means 400 days. A key that is forgotten can be enqueued again.
+	// means 400 days. Keys and results are kept for EraseAfter if that is longer. A key that is
+	// forgotten can be enqueued again.
 	ForgetAfter time.Duration
 
 	// AllowLoss lets Run work on a database whose settings may lose a commit. Messages can then be

@@ -21,7 +21,8 @@ type PersonRecord struct {
 	Enqueued       time.Time
 }
 
-// Format prints the key and the text's size, whatever the verb.
+// Format prints the key and the text's size, whatever the verb, with the exceptions that
+// [smslink.Message] names.
 func (p PersonRecord) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "message %q (text of %d bytes)", p.Key, len(p.Text))
 }

@@ -8,7 +8,7 @@ const (
 	Queued    State = "queued"
 	Sending   State = "sending"   // claimed; its upload has not ended, or its worker has not recorded the end
 	Accepted  State = "accepted"  // by the gateway, or by a person's [VerdictSent]; this is not delivery
-	Failed    State = "failed"    // the gateway took its package and will not send this message: see Record.Result
+	Failed    State = "failed"    // the gateway took its package and reported a failure; with status 4 it may have been sent
 	InDoubt   State = "in doubt"  // it may have been sent; see [Outbox.Resolve]
 	Rejected  State = "rejected"  // with its package; nothing of it was taken; see [Outbox.Resolve]
 	Invalid   State = "invalid"   // [smslink.Package.Add] refused it when it was to be sent; Note says why

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/webhook"
 )
 
 // Each reason why Run can't begin has an error text of its own.
@@ -68,6 +69,9 @@ func TestRun_saysWhyItCannotBegin(t *testing.T) {
 		case "postgres":
 			_, readOnly := open(config.DSN + "&default_transaction_read_only=on")
 			refuses(readOnly, "the database is read-only")
+			standby, err := server.Standby()
+			_, onStandby := open(started(t, standby, err).DSN)
+			refuses(onStandby, "the database is read-only")
 		case "mariadb":
 			exec("GRANT SELECT, INSERT, UPDATE, DELETE ON outbox.* TO worker@127.0.0.1", "SET GLOBAL read_only = 1")
 			_, readOnly := open(become[config.Dialect](config.DSN))
@@ -165,6 +169,35 @@ func TestMariaDB_refusesSettings(t *testing.T) {
 			require.Zero(t, n, "what was refused is there")
 		})
 	}
+	t.Run("without Enqueue", func(t *testing.T) { testWithoutAutocommit(t, b, server.DSN+"&autocommit=0") })
+}
+
+// A process that enqueues nothing is not refused. What it says is committed.
+func testWithoutAutocommit(t *testing.T, b *bench, dsn string) {
+	db, err := sql.Open(b.config.Driver, dsn)
+	require.NoError(t, err)
+	box, err := outbox.New(db, outbox.MariaDB, nil)
+	require.NoError(t, err)
+	b.enqueue("order-1")
+	n, err := b.box.OptOut(t.Context(), b.db, "0712345679")
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+
+	n, err = box.Cancel(t.Context(), db, "order-1")
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	n, err = box.OptIn(t.Context(), db, "0712345679")
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, box.Report(t.Context(), webhook.Report{RemoteID: "7", Delivered: true, Time: time.Now()}))
+	require.NoError(t, db.Close())
+
+	require.Equal(t, outbox.Cancelled, b.state("order-1"))
+	out, err := b.box.OptedOut(t.Context(), b.db, "0712345679")
+	require.NoError(t, err)
+	require.Empty(t, out)
+	b.scan("SELECT count(*) FROM smslink_report", &n)
+	require.Equal(t, 1, n)
 }
 
 // The first Enqueue checks the caller's own connection, because the pool may have no other, and

@@ -34,8 +34,9 @@ var (
 	frozenWorkers = flag.Int("frozen.workers", 5, "workers that are frozen, side by side")
 )
 
-// frozenTimeout is short, so that a person may say "not sent" after 3.2 times as long.
-const frozenTimeout = 600 * time.Millisecond
+// frozenTimeout is short, so that a person may say "not sent" after 3.2 times as long. What is in
+// the relay by then must have reached the ledger, and a busy machine takes a second for an upload.
+const frozenTimeout = 2 * time.Second
 
 // Workers are frozen at each step of an upload. An operator, who sees the gateway's ledger, says
 // "sent" of a package that is in it, and "not sent" of the others as soon as that is allowed. Then
@@ -176,7 +177,7 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 		}
 		switch records[next].State {
 		case outbox.Queued, outbox.Sending:
-			if time.Since(began) > 50*frozenTimeout { // it was frozen in a transaction, which hides its end
+			if time.Since(began) > 15*frozenTimeout { // it was frozen in a transaction, which hides its end
 				wake()
 			}
 		case outbox.InDoubt:

@@ -86,8 +86,11 @@ func work(raw string) error {
 				defer func() { _ = conn.Close() }()
 			}
 		}
+		woken := make(chan os.Signal, 1)
+		signal.Notify(woken, syscall.SIGCONT)
+		defer signal.Stop(woken)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		time.Sleep(10 * time.Millisecond)
+		<-woken // on a busy machine the process is not stopped at once
 	}
 	died := false
 	working := step.With(ctx, func(at string) {
@@ -111,12 +114,15 @@ func work(raw string) error {
 			freeze()
 		}
 	})
-	client, err := smslink.NewClient("test-connection", "test-password", &smslink.Options{Endpoint: c.Gateway})
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	client, err := smslink.NewClient("test-connection", "test-password", &smslink.Options{
+		Endpoint: c.Gateway, Logger: logger,
+	})
 	if err != nil {
 		return err
 	}
 	box, err := outbox.New(db, dialects[c.Dialect], &outbox.Options{
-		Timeout: c.Timeout, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Timeout: c.Timeout, Logger: logger,
 		Lanes: map[string]outbox.Lane{
 			outbox.Urgent: {Concurrency: -1},
 			outbox.Bulk:   {Concurrency: -1},
