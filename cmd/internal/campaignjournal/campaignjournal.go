@@ -295,7 +295,8 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 	}
 	for id := range p.sent {
 		if whole && !p.inUse[id] {
-			return errors.New("the FILEs lack rows that were sent; name all FILEs of the campaign, and add --fold if send had it")
+			return errors.New("the FILEs lack rows that were sent; " +
+				"name all FILEs of the campaign, and add --fold if send had it")
 		}
 	}
 	for _, i := range p.changed {
