@@ -150,7 +150,7 @@ func (r *run) add(m Message) {
 	}
 	// With a Journal, a first message without an id waits for the second: if that has none either,
 	// neither is sent.
-	if r.isFull() && !(r.stream.needsIDs && r.allZero) {
+	if r.isFull() && (!r.stream.needsIDs || !r.allZero) {
 		r.start()
 	}
 }

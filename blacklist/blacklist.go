@@ -37,8 +37,8 @@ type Options struct {
 	Endpoint string // the default is [DefaultEndpoint]
 
 	// HTTPClient carries the requests; its CheckRedirect is ignored. The default transport is
-	// [smslink.NewTransport]. An *http.Transport that turns TLS verification off, or allows TLS below
-	// 1.2, is an error.
+	// [smslink.NewTransport]. An *http.Transport that turns TLS verification off, or allows TLS
+	// below 1.2, is an error.
 	HTTPClient *http.Client
 
 	Timeout time.Duration // of one call; 0 means HTTPClient's, or 30 seconds without one

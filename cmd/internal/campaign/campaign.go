@@ -58,8 +58,8 @@ type Options struct {
 	Sheet string
 
 	// OnColumns is called with the columns of each file once they are known. If it returns an
-	// error, the reading ends. It may be called in another goroutine than that of Next. Nil means no
-	// call.
+	// error, the reading ends. It may be called in another goroutine than that of Next. Nil means
+	// no call.
 	OnColumns func(*Campaign, *Columns) error
 }
 

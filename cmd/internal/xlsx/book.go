@@ -1,6 +1,7 @@
 // Package xlsx reads the cells of .xlsx workbooks row by row, each with the kind of its value: a
-// text, a number, a date. It refuses a workbook if a part that it reads is broken anywhere, and never
-// takes the end of a broken part for the end of the rows. It also writes workbooks with one sheet.
+// text, a number, a date. It refuses a workbook if a part that it reads is broken anywhere, and
+// never takes the end of a broken part for the end of the rows. It also writes workbooks with one
+// sheet.
 package xlsx
 
 import (
