@@ -125,7 +125,7 @@ func (c *Client) Add(ctx context.Context, number string) error {
 	case reply.Code != "14":
 		return errorOf(reply)
 	}
-	listing, err := c.Lookup(ctx, number) // already there, but for which services?
+	listing, err := c.Lookup(ctx, number) // the reply does not say for which services
 	if err == nil && listing != (Listing{Blocked: true}) {
 		err = fmt.Errorf("smslink: blacklist: %w: the number is not blocked for all services", ErrUnexpectedReply)
 	}

@@ -182,9 +182,10 @@ var errUnsigned = errors.New("smslink: the name or the reason is empty")
 // It returns [ErrResolved] if the package is not, or is no longer, waiting for a person. For
 // VerdictNotSent it returns [ErrTooSoon] until twice its worker's [Options].Timeout after the
 // package's deadline, unless the gateway has answered: until then the upload may still be in the
-// network's hands. End the package's worker before you say VerdictNotSent. A client with a
-// transport of [smslink.NewTransport] sends nothing after its deadline, even if it was frozen;
-// another transport may still send.
+// network's hands. End the package's worker before you say VerdictNotSent, and look at the
+// account's reports after that time: an earlier look may miss the upload. A client with a transport
+// of [smslink.NewTransport] sends nothing after its deadline, even if it was frozen; another
+// transport may still send.
 //
 // How the upload ended is kept if the worker records it after the verdict. If that contradicts the
 // verdict or Results, an error is logged, and the package waits for a person again. Messages that

@@ -214,8 +214,9 @@ func (f *frozen) trial(n int, notSent, sent *atomic.Int64) error {
 }
 
 // resolve says whether the lane's package was sent, by whether the ledger has one of its messages.
+// That it has none counts only once "not sent" may be said: Resolve may wait for a lock until then.
 func (f *frozen) resolve(ctx context.Context, key string) (outbox.Verdict, error) {
-	verdict := outbox.VerdictNotSent
+	verdict, looked := outbox.VerdictNotSent, time.Now()
 	for _, m := range f.gateway.Messages() {
 		if strings.HasPrefix(m.Text, key+" ") {
 			verdict = outbox.VerdictSent
@@ -227,6 +228,9 @@ func (f *frozen) resolve(ctx context.Context, key string) (outbox.Verdict, error
 	}
 	for _, u := range packages {
 		if u.Lane == f.lane {
+			if verdict == outbox.VerdictNotSent && looked.Sub(u.Began) < 16*frozenTimeout/5 {
+				return 0, outbox.ErrTooSoon
+			}
 			r := outbox.Resolution{Verdict: verdict, By: "an operator", Reason: "by the ledger"}
 			return verdict, f.box.Resolve(ctx, u.Package, r)
 		}
