@@ -103,8 +103,8 @@ const (
 // is left as it is. They are sent once tx is committed, and never if it is rolled back. Fields are
 // stored as [smslink.Package.Add] normalizes them.
 //
-// Enqueue splits many messages into statements of at most half a megabyte. A longer text takes a
-// statement of its own, of at most 7 MB. If Enqueue returns an error, roll your transaction back.
+// Enqueue splits many messages into statements of less than a megabyte. A longer text takes a
+// statement of its own, of less than 8 MB. If Enqueue returns an error, roll your transaction back.
 //
 // If a message is invalid, none is enqueued, and the error is a [*MessageError]. Any other error
 // comes from the database, or says why the first Enqueue refuses its connection: see

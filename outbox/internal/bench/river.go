@@ -55,7 +55,10 @@ func (b *bench) river(ctx context.Context, dsn string) error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{worked: &worked})
 	client, err := river.NewClient(driver, &river.Config{
-		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 500}},
+		// By default River waits 100 ms between two fetches, and would do little else here.
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: 500, FetchCooldown: river.FetchCooldownMin},
+		},
 		Workers: workers,
 	})
 	if err != nil {
