@@ -340,10 +340,12 @@ func askRepeatedID(ctx context.Context, s *session) (string, verdict) {
 
 func askRepeatedUpload(ctx context.Context, s *session) (string, verdict) {
 	m := s.message(1)
-	first, second := s.send(ctx, upload{}, m), s.send(ctx, upload{}, m)
-	switch {
-	case first.err != nil:
+	first := s.send(ctx, upload{}, m)
+	if first.err != nil {
 		return first.accepted()
+	}
+	second := s.send(ctx, upload{}, m)
+	switch {
 	case second.err != nil:
 		seen, v := second.accepted()
 		return "the second: " + seen, v

@@ -159,10 +159,14 @@ func (s *session) message(id int64) smslink.Message {
 	return smslink.Message{ID: id, To: s.opts.to, From: s.opts.from, Text: fmt.Sprintf("Proba %d", s.texts)}
 }
 
-// rejectedAccount has those of the account's ERROR codes [public] after which no more requests are
-// sent: a wrong password that is given again gets the IP address banned. After 1 and 14, which are
-// about the request, the probe goes on.
-var rejectedAccount = []string{"2", "3", "4", "5", "6", "7"}
+// haltFor halts the probe if err is an ERROR with one of these codes [public]: a wrong password that
+// is given again gets the IP address banned.
+func (s *session) haltFor(err error, codes ...string) {
+	var rejection *smslink.GatewayError
+	if errors.As(err, &rejection) && slices.Contains(codes, rejection.Code) {
+		s.halted = "the account was rejected, with ERROR " + rejection.Code
+	}
+}
 
 // send uploads a package of these messages.
 func (s *session) send(ctx context.Context, u upload, messages ...smslink.Message) exchange {
@@ -178,10 +182,7 @@ func (s *session) send(ctx context.Context, u upload, messages ...smslink.Messag
 	s.upload = u
 	start := time.Now()
 	resp, err := s.client.Send(ctx, &p)
-	var refusal *smslink.GatewayError
-	if errors.As(err, &refusal) && slices.Contains(rejectedAccount, refusal.Code) {
-		s.halted = "the account was rejected, with ERROR " + refusal.Code
-	}
+	s.haltFor(err, "2", "3", "4", "5", "6", "7") // all that are about the account
 	return exchange{resp, err, s.last, time.Since(start)}
 }
 
@@ -191,7 +192,9 @@ func (s *session) balance(ctx context.Context) (smslink.Balance, error) {
 		return smslink.Balance{}, err
 	}
 	s.upload = upload{}
-	return s.client.Balance(ctx)
+	left, err := s.client.Balance(ctx)
+	s.haltFor(err, "6", "7") // the others may be about this service only
+	return left, err
 }
 
 // get sends a GET to the endpoint, without the account, and reads the answer.

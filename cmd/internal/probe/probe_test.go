@@ -118,21 +118,43 @@ func TestTransport_letsNothingPassThatIsNotInTestMode(t *testing.T) {
 
 // A rejected account is not tried again, which would get the IP address banned.
 func TestFindings_aRefusedAccountEndsIt(t *testing.T) {
-	for _, code := range []string{"2", "3", "4", "5", "6", "7"} {
-		uploads := 0
-		gateway, server := scripted(t, onUpload(func(w http.ResponseWriter, _ *form) bool {
-			uploads++
-			_, _ = io.WriteString(w, "ERROR;"+code+";no")
-			return true
-		}))
-		names := Names()[slices.Index(Names(), "credentials"):]
-		findings := probed(t, gateway, server, nil, names...)
-		require.Equal(t, 1, uploads)
-		require.Len(t, findings, len(names))
-		for _, f := range findings[1:] {
-			require.Equal(t, "not tried: the account was rejected, with ERROR "+code, f.Seen, f.Check)
-			require.Equal(t, unclear, f.Verdict)
+	for _, first := range []string{"credentials", "same-upload-twice"} {
+		for _, code := range []string{"2", "3", "4", "5", "6", "7"} {
+			uploads := 0
+			gateway, server := scripted(t, onUpload(func(w http.ResponseWriter, _ *form) bool {
+				uploads++
+				_, _ = io.WriteString(w, "ERROR;"+code+";no")
+				return true
+			}))
+			names := Names()[slices.Index(Names(), first):]
+			findings := probed(t, gateway, server, nil, names...)
+			require.Equal(t, 1, uploads)
+			require.Len(t, findings, len(names))
+			for _, f := range findings[1:] {
+				require.Equal(t, "not tried: the account was rejected, with ERROR "+code, f.Seen, f.Check)
+				require.Equal(t, unclear, f.Verdict)
+			}
 		}
+	}
+}
+
+// A password that is wrong for the balance is not given again. Other ERRORs may be about the
+// balance alone.
+func TestFindings_aBalanceWithAWrongPasswordEndsIt(t *testing.T) {
+	for code, want := range map[string]struct {
+		seen     string // by the last check
+		requests int
+	}{
+		"6": {"not tried: the account was rejected, with ERROR 6", 1},
+		"7": {"not tried: the account was rejected, with ERROR 7", 1},
+		"4": {"MESSAGE; 2 success", 3},
+	} {
+		requests := 0
+		count := onRequest(func(http.ResponseWriter, *http.Request) bool { requests++; return false })
+		gateway, server := scripted(t, onBalance("ERROR;"+code+";no"), count)
+		findings := probed(t, gateway, server, nil, "balance", "test-mode", "codec-zlib")
+		require.Equal(t, want.seen, findings[2].Seen)
+		require.Equal(t, want.requests, requests)
 	}
 }
 
