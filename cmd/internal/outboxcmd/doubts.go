@@ -195,5 +195,8 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 		}
 		fmt.Fprintf(c.Out, "%d not in the report%s\n", n, advice)
 	}
+	if len(found.Results) < len(messages) {
+		return cli.Exit(cli.ExitSomeBad, nil) // the output says why
+	}
 	return nil
 }
