@@ -47,8 +47,9 @@ type ResultsOptions struct {
 // nothing.
 //
 //   - A file with rows is refused, since its remote ids can't be recovered. But if a journal has
-//     them, a results file of an earlier run is replaced once the new one is whole. Until then the
-//     new one is NAME.partial.
+//     them, a results file of an earlier run is replaced when this run ends. Until then the new one
+//     is NAME.partial. It lacks rows that were not read, such as those of a pipe after Ctrl-C. The
+//     next run adds them.
 //   - A workbook (.xlsx) is made of NAME.partial, a CSV, at the end.
 //   - A symbolic link is refused: someone else may have put it there.
 //   - Only the owner can read the file.
