@@ -292,7 +292,7 @@ func TestSend_restOfAPipeIsNotSent(t *testing.T) {
 	require.Equal(t, cli.ExitSomeBad, got.code)
 	require.Less(t, len(readResults(t, results)), 50)
 	require.Contains(t, got.err, "smslink: message 4: insufficient credit: top up the account; what follows was not sent\n")
-	require.Contains(t, got.err, "send only the rows that "+results+" has as not sent or rejected, and those that it lacks\n")
+	require.Contains(t, got.err, "send only the rows that "+results+" has as not sent, rejected or insufficient credit, and those that it lacks\n")
 }
 
 // The remote ids are kept even if the report is lost.

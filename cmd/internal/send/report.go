@@ -43,7 +43,7 @@ func (s *sending) report(elapsed time.Duration) error {
 		problems = append(problems, fmt.Errorf("the journal has more messages in doubt, such as those whose results "+
 			"it could not record; smslink journal show %s lists them", s.opts.journal))
 	}
-	unsent := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected)
+	unsent := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected) + s.unpaid
 	if unsent > 0 && code != cli.ExitNotSent && !s.opts.testMode {
 		problems = append(problems, fmt.Errorf("%s not sent; %s",
 			campaign.Count(unsent, "message was", "messages were"), s.howToGoOn(unsent)))
@@ -93,7 +93,7 @@ func (s *sending) howToGoOn(n int) string {
 	case s.chosen.journal != nil:
 		return "the same command sends them"
 	case s.opts.results != "":
-		again += "send only the rows that " + s.opts.results + " has as not sent or rejected"
+		again += "send only the rows that " + s.opts.results + " has as not sent, rejected or insufficient credit"
 		if s.unread {
 			again += ", and those that it lacks"
 		}

@@ -80,8 +80,9 @@ It sends the rest:
   - Messages that were accepted are not sent again.
   - Messages that may have been taken are in doubt. They are not sent again
     until you have resolved them with smslink journal resolve.
-  - Messages that failed are sent again only with --resend-failed, and only if
-    their number or sender was the cause.
+  - Messages that failed for want of credit are sent again.
+  - Other messages that failed are sent again only with --resend-failed, and
+    only if their number or sender was the cause.
 Test mode neither reads nor writes the journal.
 
 Ctrl-C waits for the packages that are being uploaded, and sends no others. A

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,6 +44,7 @@ type sending struct {
 	rows      *campaign.Rows
 	pending   map[int64]outcome.Row // rows that were read and have no outcome
 	tally     outcome.Tally
+	unpaid    int               // messages that failed for want of credit, and were not sent
 	packages  int               // that were accepted
 	unmatched int               // reply entries that match no message
 	said      map[string]string // by the server, by reason
@@ -228,26 +230,30 @@ func (s *sending) obeySignals(cancel func()) (stop func()) {
 		wanted = append(wanted, syscall.SIGHUP)
 	}
 	signal.Notify(signals, wanted...)
-	go func() {
+	var running sync.WaitGroup
+	running.Go(func() {
 		for n := 1; ; n++ {
 			select {
 			case <-signals:
 			case <-done:
 				return
 			}
-			if n == 1 {
+			if n > 1 {
+				cancel()
+				continue
+			}
+			s.halt(errInterrupted)
+			running.Go(func() { // which waits while no one reads standard error
 				fmt.Fprintln(s.console.Err, "\nsmslink: interrupted: "+
 					"waiting for the packages that are being uploaded; no others are sent.\n"+
 					"Press Ctrl-C again to break them off; their messages are then in doubt.")
-				s.halt(errInterrupted)
-			} else {
-				cancel()
-			}
+			})
 		}
-	}()
+	})
 	return func() {
 		signal.Stop(signals)
 		close(done)
+		running.Wait()
 	}
 }
 
@@ -444,6 +450,9 @@ func (s *sending) replied(row outcome.Row, result smslink.Result) outcome.Row {
 // record keeps and shows the outcome of one row.
 func (s *sending) record(r outcome.Row) {
 	s.tally.Add(r)
+	if r.Status == smslink.StatusInsufficientCredit {
+		s.unpaid++
+	}
 	if err := s.results.Add(r); err != nil {
 		s.halt(fmt.Errorf("--results: %w", err))
 	}

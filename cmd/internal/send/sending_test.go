@@ -4,8 +4,11 @@ import (
 	"context"
 	"io"
 	"os"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,4 +71,33 @@ func TestMessages_ofAFileThatChanges(t *testing.T) {
 			require.Equal(t, c.sent, ids)
 		})
 	}
+}
+
+// Signals halt the stream and break it off even while no one reads standard error.
+func TestObeySignals_whileStandardErrorIsBlocked(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process can't send itself a signal")
+	}
+	reader, writer := io.Pipe() // a Write to it waits for a reader
+	s := newSending(cli.Console{Err: writer}, options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	s.halting, s.halt = context.WithCancelCause(ctx)
+	stop := s.obeySignals(cancel)
+	self, err := os.FindProcess(os.Getpid())
+	require.NoError(t, err)
+	for _, done := range []<-chan struct{}{s.halting.Done(), ctx.Done()} {
+		require.NoError(t, self.Signal(syscall.SIGTERM))
+		select {
+		case <-done:
+		case <-time.After(time.Minute):
+			t.Fatal("a signal has no effect")
+		}
+	}
+	require.ErrorIs(t, context.Cause(s.halting), errInterrupted)
+
+	said := make([]byte, 1<<10)
+	n, err := reader.Read(said)
+	require.NoError(t, err)
+	require.Contains(t, string(said[:n]), "smslink: interrupted: waiting for the packages that are being uploaded")
+	stop()
 }
