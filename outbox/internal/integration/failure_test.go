@@ -500,3 +500,30 @@ func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
 	b.await("order-1", outbox.InDoubt)
 	require.LessOrEqual(t, len(b.gateway.Messages()), 1)
 }
+
+// A refusal by a server in front of the gateway is about every package, so no verdict is needed.
+func TestRun_queuesAgainAfterAServersRefusal(t *testing.T) {
+	for name, refusal := range map[string]smslinktest.Fault{
+		"302": smslinktest.Redirect(302, "https://example.com/"),
+		"403": smslinktest.Answer(403, "<html>"),
+		"429": smslinktest.Answer(429, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, sqliteIn(t.TempDir()), nil)
+			b.gateway.Inject(refusal)
+			b.enqueue("order-1")
+			b.run(b.box, nil)
+			eventually(t, func() bool {
+				stats, err := b.box.Stats(t.Context())
+				require.NoError(t, err)
+				return stats.Paused != ""
+			}, "not paused")
+			b.stays("order-1", outbox.Queued)
+			require.Len(t, b.gateway.Uploads(), 1)
+			require.NoError(t, b.box.Resume(t.Context(), "a test", "the server was mended"))
+			b.await("order-1", outbox.Accepted)
+			require.Len(t, b.gateway.Messages(), 1)
+		})
+	}
+}
