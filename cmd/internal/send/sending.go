@@ -243,7 +243,7 @@ func (s *sending) obeySignals(cancel func()) (stop func()) {
 				continue
 			}
 			s.halt(errInterrupted)
-			running.Go(func() { // which waits while no one reads standard error
+			running.Go(func() { // since it waits while no one reads standard error
 				fmt.Fprintln(s.console.Err, "\nsmslink: interrupted: "+
 					"waiting for the packages that are being uploaded; no others are sent.\n"+
 					"Press Ctrl-C again to break them off; their messages are then in doubt.")
