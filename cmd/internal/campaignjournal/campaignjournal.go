@@ -280,9 +280,12 @@ func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.
 func correctable(r smslink.Result) bool { return smslink.SafeToResend(r.Err()) }
 
 // EachRow calls use with the good rows of a campaign's files that the journal has, each with the id
-// that the journal knows it by. It is an error if the journal has none of the rows. If whole is
-// set, it is also an error if the files lack a row that was sent.
+// that the journal knows it by. It is an error if the files can't be read twice, or if the journal
+// has none of the rows. If whole is set, it is also an error if the files lack a row that was sent.
 func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool, use func(*campaign.Row)) error {
+	if !c.Rereadable() {
+		return errors.New("name files, which can be read twice; write the rows of a pipe to a file first")
+	}
 	p := NewPlan(j, Options{SameCampaign: true})
 	if err := eachGood(ctx, c, p.Add); err != nil {
 		return err

@@ -373,7 +373,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	defer report.Close()
 	reported, inCampaign, messageOf := map[SMS]int{}, map[SMS]int{}, map[int64]SMS{}
 	err = report.Each(ctx, func(r *campaign.Row) {
-		if r.To != "" && r.Message.To == "" { // such as 7,12E+08
+		if r.Message == (smslink.Message{}) { // such as a row with too many fields, or with 7,12E+08
 			broken++
 			return
 		}

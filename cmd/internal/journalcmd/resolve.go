@@ -45,7 +45,7 @@ journal keeps your name and reason.
     which you must name, too. Export only the period since the messages came to
     be in doubt, which journal show names;
   - the output of smslink reports, for the messages whose row it has;
-  - the results file of a run whose journal could not be written.
+  - the results file, as CSV, of a run whose journal could not be written.
 An answer of the gateway counts only if it came after the message was in doubt.
 Messages that are not in the report stay in doubt, since a report may come late.` + exitCodesWithDoubt,
 		Example: `  smslink journal resolve --from-report export.xlsx --by Ana june campaign.csv

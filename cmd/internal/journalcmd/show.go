@@ -25,7 +25,7 @@ func newShowCommand(c cli.Console) *cobra.Command {
 		Short: "Show the runs, what is in doubt, and what was resolved",
 		Long: `Show each run of a journal, what is in doubt and since when, and what was
 resolved, by whom and why. With the campaign's FILEs it also shows the row of
-each message.
+each message in doubt.
 
 With --blacklist and the FILEs it asks SMSLink whether the number of each
 message with status 4 is on the account's blacklist. If it is not, the status
