@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 )
 
@@ -153,6 +154,23 @@ func TestSurvey_repeatedReceivers(t *testing.T) {
 		{Number: "0700000000", Rows: at(6, 7)}, {Number: "+40712345678", Rows: at(2, 3)}, {Number: "+12025550100", Rows: at(9, 10)}, {Number: "+49151123456", Rows: at(4, 5)},
 	}, s.Repeated.Receivers())
 	require.Equal(t, map[string]int{"49": 2, "1": 2}, s.Abroad)
+}
+
+// The rows of a receiver may stand in any number of files.
+func TestRepeated_manyFiles(t *testing.T) {
+	var r campaign.Repeated
+	var places []campaign.Place
+	for i := range 100 {
+		name := fmt.Sprintf("%d.csv", i)
+		for line, to := range []string{"0712345678", "+12025550100", fmt.Sprintf("07000000%02d", i)} {
+			r.Add(&campaign.Row{File: name, Line: line + 2, To: to, Message: smslink.Message{To: to}})
+		}
+		places = append(places, campaign.Place{File: name, Line: 2})
+	}
+	require.Equal(t, 2*99, r.Count())
+	receivers := r.Receivers()
+	require.Len(t, receivers, 2)
+	require.Equal(t, campaign.Receiver{Number: "0712345678", Rows: places}, receivers[0])
 }
 
 // file writes a file of that name.

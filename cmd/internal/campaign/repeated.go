@@ -9,20 +9,26 @@ import (
 )
 
 // Repeated finds the receivers that several good rows have. It takes 8 bytes for each row with a
-// Romanian mobile number, and 32 for any other. Its zero value is empty.
+// Romanian mobile number, and 24 for any other. Its zero value is empty.
 type Repeated struct {
-	files    []string
-	romanian []uint64 // number, form, file and line; see pack
+	files    []repeatedFile
+	last     int      // the highest line
+	romanian []uint64 // number, line and form; see pack
 	others   []entry
 	sorted   bool
 	count    int
 }
 
+// repeatedFile is a file of Repeated.
+type repeatedFile struct {
+	name   string
+	before int // the highest line of the files before it
+}
+
 // entry is a row of Repeated.
 type entry struct {
 	number uint64 // in E.164, without the +
-	file   int
-	line   int
+	line   int    // counted on from the files before
 	form   form
 }
 
@@ -38,30 +44,27 @@ const (
 )
 
 // The bits of a packed entry, from the highest on: 27 for the 8 digits of a number after
-// romanianBase, which sort first, then the file and the line, so that the rows of a number stay in
-// order, then the form.
+// romanianBase, which sort first, then the line, so that the rows of a number stay in order, then
+// the form.
 const (
 	formBits     = 3
-	lineBits     = 28
-	fileBits     = 6
+	lineBits     = 34
 	romanianBase = 40_700_000_000
 )
 
 func (e entry) pack() (packed uint64, ok bool) {
 	national := e.number - romanianBase
-	if e.number < romanianBase || national >= 1e8 || e.file >= 1<<fileBits || e.line >= 1<<lineBits {
+	if e.number < romanianBase || national >= 1e8 {
 		return 0, false
 	}
-	return ((national<<fileBits|uint64(e.file))<<lineBits|uint64(e.line))<<formBits | uint64(e.form), true
+	return (national<<lineBits|uint64(e.line))<<formBits | uint64(e.form), true
 }
 
 func unpack(packed uint64) entry {
 	e := entry{form: form(packed & (1<<formBits - 1))}
 	packed >>= formBits
 	e.line = int(packed & (1<<lineBits - 1))
-	packed >>= lineBits
-	e.file = int(packed & (1<<fileBits - 1))
-	e.number = packed>>fileBits + romanianBase
+	e.number = packed>>lineBits + romanianBase
 	return e
 }
 
@@ -70,10 +73,11 @@ func (r *Repeated) Add(row *Row) {
 	if row.Bad != nil {
 		return
 	}
-	if len(r.files) == 0 || r.files[len(r.files)-1] != row.File {
-		r.files = append(r.files, row.File)
+	if n := len(r.files); n == 0 || r.files[n-1].name != row.File {
+		r.files = append(r.files, repeatedFile{row.File, r.last})
 	}
-	e := entry{number: row.Number(), file: len(r.files) - 1, line: row.Line, form: formOf(row.To)}
+	e := entry{number: row.Number(), line: r.files[len(r.files)-1].before + row.Line, form: formOf(row.To)}
+	r.last = max(r.last, e.line)
 	if packed, ok := e.pack(); ok {
 		r.romanian = append(r.romanian, packed)
 	} else {
@@ -123,12 +127,21 @@ func (r *Repeated) Receivers() []Receiver {
 	for entries := range r.groups() {
 		repeated := Receiver{Number: entries[0].written()}
 		for _, e := range entries {
-			repeated.Rows = append(repeated.Rows, Place{r.files[e.file], e.line})
+			repeated.Rows = append(repeated.Rows, r.place(e.line))
 		}
 		all = append(all, repeated)
 	}
 	slices.SortStableFunc(all, func(a, b Receiver) int { return cmp.Compare(len(b.Rows), len(a.Rows)) })
 	return all
+}
+
+// place returns the place of an entry's line.
+func (r *Repeated) place(line int) Place {
+	next, _ := slices.BinarySearchFunc(r.files, line, func(f repeatedFile, line int) int {
+		return cmp.Compare(f.before, line)
+	})
+	f := r.files[next-1]
+	return Place{f.name, line - f.before}
 }
 
 func (r *Repeated) sort() {
@@ -137,7 +150,7 @@ func (r *Repeated) sort() {
 	}
 	slices.Sort(r.romanian)
 	slices.SortFunc(r.others, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
+		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.line, b.line))
 	})
 	r.sorted, r.count = true, 0
 	for entries := range r.groups() {
