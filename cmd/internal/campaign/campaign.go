@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -46,12 +47,12 @@ type Options struct {
 	Now func() time.Time
 
 	// TextsOnly ignores all columns except to and text, as for a report of what was sent. JSON
-	// lines need their usual keys.
+	// lines need their usual keys. It is an error if a workbook has more than one sheet, since the
+	// others would be left out.
 	TextsOnly bool
 
-	// ReceiversOnly ignores all columns except to, as for a list of numbers. JSON lines need their
-	// usual keys. It is an error if a workbook has more than one sheet, since the others would be
-	// left out.
+	// ReceiversOnly does the same as TextsOnly, and ignores the column text as well, as for a list
+	// of numbers.
 	ReceiversOnly bool
 
 	// Sheet is the sheet of a workbook; empty means the first one.
@@ -72,6 +73,27 @@ func (o *Options) reads(column int) bool {
 		return !o.ReceiversOnly && o.Text == nil
 	}
 	return !o.ReceiversOnly && !o.TextsOnly
+}
+
+// remedy returns begin and the flags that name columns, such as "say which with --column to=NAME".
+// A list of numbers has no such flag, so a person has to change its header.
+func (o *Options) remedy(begin string, columns ...string) string {
+	if o.ReceiversOnly {
+		return "give the column of the numbers the header to"
+	}
+	var flags []string
+	for _, column := range columns {
+		flags = append(flags, o.columnFlag()+" "+column+"=NAME")
+	}
+	return begin + " with " + strings.Join(flags, " and ")
+}
+
+// columnFlag returns the flag of Columns.
+func (o *Options) columnFlag() string {
+	if o.TextsOnly {
+		return "--report-column"
+	}
+	return "--column"
 }
 
 // Names returns the names of the campaign's own columns.

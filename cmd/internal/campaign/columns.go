@@ -88,8 +88,7 @@ func (c *Columns) RowIDs() bool { return c != nil && c.of[columnID] < 0 }
 // isSheet reports whether the columns are those of a workbook. JSON lines have none.
 func (c *Columns) isSheet() bool { return c != nil && c.sheet != "" }
 
-var errNoHeader = errors.New("there is no header with a known column; name its columns with --column to=NAME and " +
-	"--column text=NAME, or " + wantHeader)
+var errNoHeader = errors.New("there is no header with a known column")
 
 // newColumns finds the columns by the names in a header. hidden reports whether the sheet does not
 // show a column. No error quotes a name that may be a phone number.
@@ -98,7 +97,11 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names)), hidden: hidden}
 	isKnown := func(name string) bool { return NameFor(name) != "" }
 	if len(chosen) == 0 && !slices.ContainsFunc(names, isKnown) {
-		return nil, errNoHeader
+		remedy := opts.remedy("name its columns", "to", "text")
+		if opts.reads(columnID) { // it is a campaign
+			remedy += ", or " + wantHeader
+		}
+		return nil, fmt.Errorf("%w; %s", errNoHeader, remedy)
 	}
 	for i, name := range names {
 		c.fields[i] = columnIgnored
@@ -113,7 +116,7 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 			c.of[column] = -1
 			continue
 		}
-		at, err := c.find(column, called)
+		at, err := c.find(column, called, opts)
 		if err != nil {
 			return nil, err
 		}
@@ -132,19 +135,19 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 	for _, column := range []int{columnTo, columnText} {
 		if c.of[column] < 0 && opts.reads(column) {
 			name := columnNames[column]
-			return nil, fmt.Errorf("column %s is missing; add it, or say which it is with --column %s=NAME; "+
-				"the file has %s", name, name, c.list(c.named()))
+			return nil, fmt.Errorf("column %s is missing; %s; the file has %s",
+				name, opts.remedy("add it, or say which it is", name), c.list(c.named()))
 		}
 	}
 	return c, nil
 }
 
 // find returns the file's column for a column of the campaign, or -1 if it has none. chosen is the
-// name that --column gives, or empty.
-func (c *Columns) find(column int, chosen string) (int, error) {
+// name that Options.Columns has for it, or empty.
+func (c *Columns) find(column int, chosen string, opts *Options) (int, error) {
 	name := columnNames[column]
 	if chosen != "" {
-		return c.only(c.shownFirst(normalized(chosen)), strconv.Quote(chosen), "--column")
+		return c.only(c.shownFirst(normalized(chosen)), strconv.Quote(chosen), opts.columnFlag())
 	}
 	for _, hidden := range []bool{false, true} { // what a person sees comes first
 		found := c.which(hidden, normalized(name))
@@ -159,7 +162,7 @@ func (c *Columns) find(column int, chosen string) (int, error) {
 		case 1:
 			return found[0], nil
 		default:
-			return 0, fmt.Errorf("each of %s may be %s; say which with --column %s=NAME", c.list(found), name, name)
+			return 0, fmt.Errorf("each of %s may be %s; %s", c.list(found), name, opts.remedy("say which", name))
 		}
 	}
 	return -1, nil

@@ -90,7 +90,8 @@ func TestFiles(t *testing.T) {
 			},
 		},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "ascunsă"}, columns: "sheet 'Ascunsă' of 3; there is no id column, so the row number of each row is its id", rows: []string{"2 0712345678 din a doua foaie"}},
-		{file: "excel.xlsx", opts: campaign.Options{ReceiversOnly: true}, fails: "the workbook has 3 sheets: 'Campanie', 'Goală', 'Ascunsă'; make each list a workbook with one sheet"},
+		{file: "excel.xlsx", opts: campaign.Options{ReceiversOnly: true}, fails: "the workbook has 3 sheets: 'Campanie', 'Goală', 'Ascunsă'; copy all rows into one sheet, and take the others out"},
+		{file: "excel.xlsx", opts: campaign.Options{TextsOnly: true}, fails: "the workbook has 3 sheets: 'Campanie', 'Goală', 'Ascunsă'; copy all rows into one sheet, and take the others out"},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Goală"}, fails: "sheet 'Goală' is empty; give it a header with the columns to and text; the other sheets are 'Campanie', 'Ascunsă': choose one with --sheet"},
 		{file: "excel.xlsx", opts: campaign.Options{Sheet: "Foaie9"}, fails: "there is no sheet 'Foaie9'; the workbook has 'Campanie', 'Goală', 'Ascunsă'"},
 	} {
@@ -121,6 +122,31 @@ func TestFiles(t *testing.T) {
 				require.Equal(t, c.rows, read)
 			}
 		})
+	}
+}
+
+// An error about a header names the flag that the command has for columns.
+func TestColumns_remedies(t *testing.T) {
+	report, list := campaign.Options{TextsOnly: true}, campaign.Options{ReceiversOnly: true}
+	destinatie := map[string]string{"to": "destinatie"}
+	for _, c := range []struct {
+		header string
+		opts   campaign.Options
+		fails  string
+	}{
+		{"abonat,corp", campaign.Options{}, "there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header id,to,from,text,send_at, or write JSON lines"},
+		{"abonat,corp", report, "there is no header with a known column; name its columns with --report-column to=NAME and --report-column text=NAME"},
+		{"abonat,corp", list, "there is no header with a known column; give the column of the numbers the header to"},
+		{"telefon,corp", campaign.Options{}, "column text is missing; add it, or say which it is with --column text=NAME; the file has column A 'telefon', column B 'corp'"},
+		{"telefon,corp", report, "column text is missing; add it, or say which it is with --report-column text=NAME; the file has column A 'telefon', column B 'corp'"},
+		{"abonat,text", list, "column to is missing; give the column of the numbers the header to; the file has column A 'abonat', column B 'text'"},
+		{"telefon,mobil,text", report, "each of column A 'telefon', column B 'mobil' may be to; say which with --report-column to=NAME"},
+		{"telefon,mobil,text", list, "each of column A 'telefon', column B 'mobil' may be to; give the column of the numbers the header to"},
+		{"telefon,text", campaign.Options{TextsOnly: true, Columns: destinatie}, "--report-column names \"destinatie\", but the file has no such column; it has column A 'telefon', column B 'text'"},
+	} {
+		name := file(t, "columns.csv", c.header+"\n0712345678,a,b\n")
+		_, _, err := survey(t, name, c.opts)
+		require.EqualError(t, err, name+": line 1: "+c.fails)
 	}
 }
 

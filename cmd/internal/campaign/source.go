@@ -58,7 +58,7 @@ func newSource(f *file, opts *Options) (source, error) {
 	case isJSON && opts.Text != nil:
 		return nil, errors.New("--text is for files with a header, and JSON lines have none")
 	case isJSON && len(opts.Columns) > 0:
-		return nil, errors.New("--column is for files with a header, and JSON lines have none")
+		return nil, fmt.Errorf("%s is for files with a header, and JSON lines have none", opts.columnFlag())
 	case isJSON:
 		return newJSONLines(r, before), nil
 	}

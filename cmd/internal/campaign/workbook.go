@@ -44,8 +44,8 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sheets := book.Sheets(); opts.ReceiversOnly && len(sheets) > 1 {
-		return nil, fmt.Errorf("the workbook has %d sheets: %s; make each list a workbook with one sheet",
+	if sheets := book.Sheets(); (opts.TextsOnly || opts.ReceiversOnly) && len(sheets) > 1 {
+		return nil, fmt.Errorf("the workbook has %d sheets: %s; copy all rows into one sheet, and take the others out",
 			len(sheets), quotedList(sheets))
 	}
 	w := &workbook{}

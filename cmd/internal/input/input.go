@@ -162,7 +162,8 @@ func (o *Flags) readText(name string) error {
 	return o.setText(strings.TrimRight(text, "\r\n"))
 }
 
-// ColumnNames is the value of --column. It maps the campaign's columns to names in a header.
+// ColumnNames is the value of --column and of --report-column. It maps the columns of a campaign to
+// names in a header.
 type ColumnNames map[string]string
 
 var _ pflag.Value = (*ColumnNames)(nil)
