@@ -47,7 +47,8 @@ type claim struct {
 
 func (c *claim) done() bool { return !c.ended.IsZero() }
 
-// old reports whether the upload ended so long ago that the package may be forgotten.
+// old reports whether the upload ended more than an hour ago. The time of a suspended machine does
+// not count.
 func (c *claim) old() bool { return c.done() && time.Since(c.ended) > recentAge }
 
 var (
@@ -83,7 +84,8 @@ func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, er
 
 // claim puts messages of a lane that have been due since from into a package. If the commit fails,
 // the claim comes with the error: it may have happened, and must be withdrawn. The error is
-// errNothing if another worker was faster or if nothing that was due was valid.
+// errNothing if another worker was faster or if nothing that was due was valid. Nothing is
+// committed past ctx's deadline.
 func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*claim, error) {
 	began := time.Now()
 	c := &claim{
@@ -99,6 +101,11 @@ func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*cl
 		return nil, err
 	}
 	step.Reach(ctx, step.Claiming)
+	// If the machine was suspended, the deadline may have passed although ctx is not done.
+	if limit, ok := ctx.Deadline(); ok && passed(limit) {
+		_ = tx.Rollback()
+		return nil, context.DeadlineExceeded
+	}
 	err = tx.Commit()
 	if c.id == 0 { // no message was left
 		return nil, cmp.Or(err, errNothing)

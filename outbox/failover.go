@@ -146,7 +146,7 @@ func (r *run) writeAllBack(ctx context.Context) error {
 			return err
 		}
 	}
-	claims, err := r.recent.toWriteBack()
+	claims, err := r.recent.toWriteBack(r.opts.ForgetAfter)
 	if err != nil {
 		return err
 	}
@@ -186,15 +186,16 @@ const (
 	yetToWriteBack  = "not yet "
 )
 
-// toWriteBack returns the claims that have not been written back.
-func (m *recent) toWriteBack() (claims []*claim, err error) {
+// toWriteBack returns the claims that have not been written back, except old ones and those that
+// the database may have forgotten: their keys may be those of other messages now.
+func (m *recent) toWriteBack(forgetAfter time.Duration) (claims []*claim, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.claims {
 		if !c.done() {
 			return nil, errBusy
 		}
-		if _, found := m.writtenBack[c]; !found && !c.old() {
+		if _, found := m.writtenBack[c]; !found && !c.old() && !passed(c.ended.Add(forgetAfter)) {
 			claims = append(claims, c)
 		}
 	}

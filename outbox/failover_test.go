@@ -210,6 +210,23 @@ func TestHalt_leavesOldPackagesAlone(t *testing.T) {
 	})
 }
 
+// A machine was suspended for longer than ForgetAfter. By its monotonic clock the package ended less
+// than an hour ago, but it may be forgotten, and its keys enqueued again.
+func TestHalt_leavesForgottenPackagesAlone(t *testing.T) {
+	d := failingOver{slowDB{newResolvedDB(nil), new(int), map[string]int{}}, new(atomic.Value)}
+	r := &run{Outbox: newBox(t, d, SQLite, nil), lasting: t.Context()}
+	forgotten, young := &claim{token: "forgotten"}, &claim{token: "young"}
+	for _, c := range []*claim{forgotten, young} {
+		require.NoError(t, r.recent.add(c))
+		r.recent.end(c, &smslink.Response{}, nil, "")
+	}
+	suspended := r.opts.ForgetAfter + time.Second
+	forgotten.ended = monotonicLater(forgotten.ended.Add(-suspended), suspended)
+	err := r.writeAllBack(t.Context())
+	require.Equal(t, map[string]int{"young": 1}, d.recorded)
+	require.NoError(t, err)
+}
+
 // An upload's end is recorded while the run halts and writes it back. The race detector must find
 // nothing that both change.
 func TestHalt_whileAnEndIsRecorded(t *testing.T) {

@@ -270,7 +270,7 @@ func (r *run) logContradiction(ctx context.Context, c *claim) {
 }
 
 func (r *run) send(ctx context.Context, c *claim) (*smslink.Response, error) {
-	if !c.startBy.IsZero() && time.Now().After(c.startBy) {
+	if !c.startBy.IsZero() && passed(c.startBy) {
 		return nil, &smslink.SendError{
 			Outcome: smslink.OutcomeNotSent,
 			Err:     fmt.Errorf("a message of the package has expired: %w", context.DeadlineExceeded),
@@ -279,6 +279,13 @@ func (r *run) send(ctx context.Context, c *claim) (*smslink.Response, error) {
 	ctx, cancel := context.WithDeadline(ctx, c.deadline)
 	defer cancel()
 	return r.client.Send(ctx, c.pkg)
+}
+
+// passed reports whether a time has passed by the monotonic clock or by the wall clock. The
+// monotonic clock is never set back; the wall clock counts the time of a suspended machine.
+func passed(t time.Time) bool {
+	now := time.Now()
+	return now.After(t) || now.Round(0).After(t.Round(0))
 }
 
 // inDoubtInARow is the number of packages in doubt after which the outbox is paused.

@@ -1,0 +1,103 @@
+package outbox
+
+import (
+	"context"
+	"database/sql/driver"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-smslink/smslink"
+	"github.com/go-smslink/smslink/smslinktest"
+)
+
+// monotonicLater returns t with another monotonic reading. Package time has no function for that.
+func monotonicLater(t time.Time, d time.Duration) time.Time {
+	parts := (*struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&t))
+	parts.ext += int64(d)
+	return t
+}
+
+// suspended is a time that has passed by the wall clock only: the machine was suspended for an
+// hour, which the monotonic clock does not count.
+func suspended() time.Time { return monotonicLater(time.Now().Add(-time.Second), time.Hour) }
+
+func TestSend_notPastTheExpiry(t *testing.T) {
+	for name, c := range map[string]struct {
+		startBy time.Time
+		want    smslink.Outcome
+	}{
+		"not expired":            {time.Now().Add(time.Hour), smslink.OutcomeAccepted},
+		"by both clocks":         {time.Now().Add(-time.Second), smslink.OutcomeNotSent},
+		"by the wall clock only": {suspended(), smslink.OutcomeNotSent},
+		// The wall clock was set back.
+		"by the monotonic clock only": {monotonicLater(time.Now().Add(time.Hour), -2*time.Hour), smslink.OutcomeNotSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway := smslinktest.NewGateway(nil)
+			defer gateway.Close()
+			p := new(smslink.Package)
+			require.NoError(t, p.Add(smslink.Message{ID: 1, To: "0712345678", Text: "Cod 1234"}))
+			r := &run{client: gateway.Client()}
+			_, err := r.send(t.Context(), &claim{pkg: p, startBy: c.startBy, deadline: time.Now().Add(time.Hour)})
+			require.Equal(t, c.want, smslink.OutcomeOf(err), "%v", err)
+			require.Equal(t, c.want == smslink.OutcomeAccepted, len(gateway.Uploads()) == 1)
+		})
+	}
+}
+
+// queuedDB is a database with one queued message. It counts commits.
+type queuedDB struct {
+	resolvedDB
+	commits *int
+}
+
+func (d queuedDB) Connect(context.Context) (driver.Conn, error) { return d, nil }
+func (d queuedDB) Begin() (driver.Tx, error)                    { return d, nil }
+
+func (d queuedDB) Commit() error {
+	*d.commits++
+	return nil
+}
+
+func (queuedDB) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return driver.RowsAffected(1), nil
+}
+
+func (queuedDB) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
+	switch {
+	case strings.Contains(query, "AS paused"):
+		return &oneRow{int64(0), "an epoch", "", "", "", "an epoch", int64(0), "", "", ""}, nil
+	case strings.Contains(query, "message_key"):
+		return &oneRow{int64(1), "code", "0712345678", "", "Cod 1234", int64(0), never, int64(0), int64(0), ""}, nil
+	case strings.Contains(query, "FROM smslink_package WHERE token"):
+		return &oneRow{int64(1)}, nil
+	default:
+		return &oneRow{}, nil
+	}
+}
+
+// A person who has paused the outbox and waited for 30 seconds relies on that.
+func TestClaim_notCommittedPastItsDeadline(t *testing.T) {
+	commits := 0
+	r := &run{Outbox: newBox(t, queuedDB{commits: &commits}, SQLite, nil)}
+	for _, c := range []struct {
+		deadline time.Time
+		want     error
+		commits  int
+	}{{suspended(), context.DeadlineExceeded, 0}, {time.Now().Add(time.Hour), nil, 1}} {
+		ctx, cancel := context.WithDeadline(t.Context(), c.deadline)
+		defer cancel()
+		got, err := r.claim(ctx, Urgent, 0, 1)
+		require.ErrorIs(t, err, c.want)
+		require.Equal(t, c.want == nil, got != nil)
+		require.Equal(t, c.commits, commits)
+	}
+}
