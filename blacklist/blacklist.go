@@ -184,7 +184,11 @@ var errMayQuote = errors.New("the request failed with an error that may quote th
 // withoutReply returns the part of err that can't quote the reply, or errMayQuote. Some errors of
 // net/http, such as "malformed HTTP response", quote the reply, which may quote the form.
 func withoutReply(ctx context.Context, err error) error {
-	for _, safe := range []error{context.Cause(ctx), context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
+	cause := context.Cause(ctx)
+	if cause != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err())) {
+		return cause // HTTP/2 returns the context's error instead
+	}
+	for _, safe := range []error{context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
 		if errors.Is(err, safe) {
 			return safe
 		}

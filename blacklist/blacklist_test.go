@@ -56,6 +56,8 @@ func TestClient_againstTheTestGateway(t *testing.T) {
 	require.Equal(t, smslink.StatusSuccess, status())
 	require.NoError(t, gateway.Unsubscribe(ctx, number, "STOP"))
 	require.Equal(t, blacklist.Listing{Blocked: true}, lookup())
+	require.NoError(t, client.Remove(ctx, number))
+	require.Equal(t, smslink.StatusSuccess, status())
 
 	wrong, err := blacklist.NewClient(gateway.ConnectionID, password, &blacklist.Options{Endpoint: endpoint})
 	require.NoError(t, err)
@@ -238,6 +240,39 @@ func TestClient_keepsTheCauseOfAnError(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Lookup(t.Context(), "0712345678")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// HTTP/2 returns the context's error, not its cause.
+func TestClient_keepsTheCauseOverHTTP2(t *testing.T) {
+	for _, replyBegan := range []bool{false, true} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		errStopped := errors.New("the shop closes")
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if replyBegan {
+				_, _ = io.WriteString(w, "MESSAGE;14;not black")
+				_ = http.NewResponseController(w).Flush()
+			} else {
+				cancel(errStopped)
+			}
+			<-r.Context().Done()
+		}))
+		server.EnableHTTP2 = true
+		server.StartTLS()
+		defer server.Close()
+		overHTTP2 := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			resp, err := server.Client().Transport.RoundTrip(r)
+			if replyBegan {
+				require.NoError(t, err)
+				require.Equal(t, 2, resp.ProtoMajor)
+				cancel(errStopped)
+			}
+			return resp, err
+		})}
+		client, err := blacklist.NewClient("L1", password, &blacklist.Options{Endpoint: server.URL, HTTPClient: overHTTP2})
+		require.NoError(t, err)
+		_, err = client.Lookup(ctx, "0712345678")
+		require.ErrorIs(t, err, errStopped, "the reply has begun: %v", replyBegan)
+	}
 }
 
 type transport func(*http.Request) (*http.Response, error)
