@@ -110,7 +110,7 @@ func run(ctx context.Context, out io.Writer, url, metrics string) error {
 	if err := gateway.Unsubscribe(ctx, "0700000004", "STOP"); err != nil {
 		return err
 	}
-	if err := promote(ctx, out, s, "0700000001", "0700000004"); err != nil || metrics == "" {
+	if err := promote(ctx, out, s, customer{1, "0700000001"}, customer{4, "0700000004"}); err != nil || metrics == "" {
 		return err
 	}
 	return serveUnderLoad(ctx, out, metrics, telemetry.handler, s, gateway)
@@ -167,12 +167,23 @@ func trade(ctx context.Context, out io.Writer, s *shop) error {
 	return printEnded(ctx, out, s.box, keys)
 }
 
+// customer is someone whom a campaign is sent to.
+type customer struct {
+	number int
+	phone  string
+}
+
 // promote sends a campaign to these customers, and prints the states of its messages. A customer
-// who wants no more messages is left out.
-func promote(ctx context.Context, out io.Writer, s *shop, phones ...string) error {
+// who wants no more messages is left out. The keys have no phone number in them, since they are
+// logged, and kept longer than the receivers.
+func promote(ctx context.Context, out io.Writer, s *shop, customers ...customer) error {
 	var keys []string
-	for _, phone := range phones {
-		offer := outbox.Message{Key: "offer-" + phone, To: phone, Text: "Reduceri de 20 % până duminică. Nu mai doriți mesaje? STOP la 1812"}
+	for _, c := range customers {
+		offer := outbox.Message{
+			Key:  fmt.Sprintf("offer-%d", c.number),
+			To:   c.phone,
+			Text: "Reduceri de 20 % până duminică. Nu mai doriți mesaje? STOP la 1812",
+		}
 		if _, err := s.box.Enqueue(ctx, s.db, offer); err != nil {
 			return err
 		}

@@ -20,8 +20,8 @@ order-1-taken: accepted, success, delivered true
 order-2-taken: no message
 order-3-taken: failed, number failed
 order-4-taken: accepted, success, delivered true
-offer-0700000001: accepted, success, delivered true
-offer-0700000004: opted out
+offer-1: accepted, success, delivered true
+offer-4: opted out
 `
 
 func TestRun(t *testing.T) {
@@ -65,8 +65,8 @@ order-5-taken: accepted, success, delivered true
 order-6-taken: no message
 order-7-taken: failed, number failed
 order-8-taken: opted out
-offer-0700000001: accepted, success, delivered true
-offer-0700000004: opted out
+offer-1: accepted, success, delivered true
+offer-4: opted out
 `, out.String())
 
 	db, err := sql.Open("pgx", url)
