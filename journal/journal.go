@@ -320,8 +320,8 @@ func (j *File) InDoubt() []Doubt {
 // stream uses the journal: the messages that it is uploading are in doubt, too.
 //
 // The journal keeps the person's name (by, 1 to 200 bytes) and the reason (1 to 1,000 bytes).
-// Control characters in them become spaces. They should hold no phone number and no text of a
-// message.
+// Invisible and invalid characters in them become spaces, and surrounding white space is dropped.
+// They should hold no phone number and no text of a message.
 //
 // If one of the ids is not in doubt, nothing is changed and the error matches [ErrNotInDoubt]. It
 // is also an error if an id comes twice, or if a Status leaves its message in doubt.
@@ -378,15 +378,16 @@ func (j *File) Resolutions() []Resolution {
 	return slices.Clone(j.states.resolutions)
 }
 
-// Campaign returns what was last given to [File.SetCampaign], or "".
+// Campaign returns what [File.SetCampaign] last recorded, or "".
 func (j *File) Campaign() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.states.campaign
 }
 
-// SetCampaign records what the journal belongs to, such as the digest of a campaign's file, in 1 to
-// 200 bytes. Control characters become spaces. A program can compare it with [File.Campaign], to
+// SetCampaign records what the journal belongs to, such as the hexadecimal digest of a campaign's
+// file, in 1 to 200 bytes. Invisible and invalid characters become spaces, and surrounding white
+// space is dropped. A program can compare a text that has none of these with [File.Campaign], to
 // refuse a journal of another campaign. The File itself does not compare.
 func (j *File) SetCampaign(campaign string) error {
 	campaign, err := oneLine("campaign", campaign, 200)

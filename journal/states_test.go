@@ -123,7 +123,12 @@ func TestFile_keepsItsCampaign(t *testing.T) {
 	require.NoError(t, j.SetCampaign("https://gateway.example 9f86d081"))
 	require.NoError(t, j.SetCampaign("https://gateway.example 60303ae2"))
 	require.NoError(t, j.Close())
-	require.Equal(t, "https://gateway.example 60303ae2", open(t, path).Campaign())
+	j = open(t, path)
+	require.Equal(t, "https://gateway.example 60303ae2", j.Campaign())
+	require.NoError(t, j.SetCampaign(" june\u00ad\tșă\xff"+strings.Repeat("\n", 200)), "invisible and invalid characters, and white space")
+	require.Equal(t, "june  șă", j.Campaign())
+	require.NoError(t, j.Close())
+	require.Equal(t, "june  șă", open(t, path).Campaign())
 }
 
 func TestFile_recordsNothingIfNothingHappens(t *testing.T) {

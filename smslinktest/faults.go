@@ -276,7 +276,9 @@ func ShuffleEntries(seed uint64) Fault {
 // AddEntries takes the package and puts these entries, which may be foreign or malformed, before
 // the reply's own: [smslink.OutcomeAccepted]. Entries that fit no message are in Unmatched. An
 // entry has the form local:remote:status. If two entries contradict each other about a message, the
-// message has [smslink.StatusUnreported], and both entries are in Unmatched.
+// message has [smslink.StatusUnreported], and both entries are in Unmatched. A malformed entry may
+// be about any message: those that failed then have [smslink.StatusUnreported], too, and their own
+// entries are in Unmatched.
 func AddEntries(entries ...string) Fault {
 	return editing("add"+listed(entries), func(own []string) []string { return slices.Concat(entries, own) })
 }

@@ -139,6 +139,26 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A malformed entry may be about any message, so that no message is reported as failed.
+func TestAddEntries_malformed(t *testing.T) {
+	for _, c := range []struct {
+		entry     string
+		want      smslink.Result
+		unmatched []string
+	}{
+		{"99:1:3", smslink.Result{ID: 2, RemoteID: "220000002", Status: smslink.StatusNumberFailed}, []string{"99:1:3"}},
+		{"garbage", smslink.Result{ID: 2}, []string{"garbage", "2:220000002:2"}},
+	} {
+		gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{smslinktest.UnknownNumbers("0700000002")}})
+		gateway.Inject(smslinktest.AddEntries(c.entry))
+		resp, err := gateway.Client().Send(t.Context(), packageOf(t, nil, 1, 2))
+		require.NoError(t, err)
+		require.Equal(t, smslink.StatusSuccess, resp.Results[0].Status)
+		require.Equal(t, c.want, resp.Results[1])
+		require.Equal(t, c.unmatched, resp.Unmatched)
+	}
+}
+
 func TestFaults_overTLS(t *testing.T) {
 	gateway := smslinktest.NewUnstartedGateway(nil)
 	gateway.StartTLS()

@@ -16,6 +16,10 @@ import (
 //
 // A Reply prints and logs as its time, since all else is untrusted text or names a person.
 // encoding/json writes all of it.
+//
+// All strings but From may hold NUL or invalid UTF-8, which databases refuse, and control
+// characters, which act on a terminal. If the callback fails because of them, the reply is lost
+// after the third try. So replace such characters before you store a reply.
 type Reply struct {
 	From string    // the person's number, as in an Unsubscription
 	To   string    // the number that the message was sent to

@@ -19,6 +19,11 @@ import (
 // An Unsubscription prints and logs as its id, status and time, since all else is untrusted text or
 // names a person. encoding/json writes all of it.
 //
+// All strings but From may hold NUL or invalid UTF-8, which databases refuse, and control
+// characters, which act on a terminal. If the callback fails because of them, the unsubscription is
+// lost after the third try. So record From in a transaction of its own, or replace such characters
+// first.
+//
 // [smslink.E164]: https://pkg.go.dev/github.com/go-smslink/smslink#E164
 type Unsubscription struct {
 	ID string // the gateway's id of it, a UUID

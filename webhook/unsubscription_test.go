@@ -107,6 +107,9 @@ func TestReplies_parse(t *testing.T) {
 		require.NoError(t, err, how)
 		require.Equal(t, want, got, how)
 	}
+	got, err := parseReply(t, byGet("sender=07&message=%00%FF%1B"))
+	require.NoError(t, err)
+	require.Equal(t, webhook.Reply{From: "07", Text: "\x00\xff\x1b"}, got)
 	for body, want := range map[string]webhook.Reply{
 		`{"sender":"07","message":"null","network_name":null}`:         {From: "07", Text: "null"},
 		`{"sender":"07","message":"a\u0219\n\ud83d\ude00\u0000"}`:      {From: "07", Text: "aș\n😀\x00"},
