@@ -23,12 +23,16 @@ func compress(t testing.TB, src ...[]byte) []byte {
 	return packed
 }
 
-// requireReadable fails t unless both of Go's decoders read plain from packed.
+// requireReadable fails t unless both of Go's decoders read plain from packed. The short form gives
+// dsnet's, which is slow, only what is small.
 func requireReadable(t testing.TB, plain, packed []byte) {
 	t.Helper()
 	got, err := io.ReadAll(stdbzip2.NewReader(bytes.NewReader(packed)))
 	require.NoError(t, err, "compress/bzip2")
 	require.True(t, bytes.Equal(plain, got), "compress/bzip2 reads something else")
+	if !long && len(packed) > 10_000 {
+		return
+	}
 	in, err := dsnet.NewReader(bytes.NewReader(packed), nil)
 	require.NoError(t, err)
 	got, err = io.ReadAll(in)

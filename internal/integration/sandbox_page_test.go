@@ -22,12 +22,9 @@ const mixedRows = "1,0700000001,MAGAZIN,Comanda 954347 a fost predată curierulu
 	"2,0700000002,MAGAZIN,Comanda 954348 vă așteaptă în magazin.,\n" +
 	"3,0700000003,MAGAZIN,Comanda 954349 a fost anulată.,\n"
 
-// The first page teaches a command; pasted into a shell, it sends the first message.
-func TestSandboxPage_firstCommandWorks(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t)
-	s := startSandbox(t)
-	b.view(1280, 800, "light")
+// testFirstCommand pastes the command that the empty page teaches into a shell, which sends the
+// first message.
+func testFirstCommand(t *testing.T, b *browser, s *sandbox) {
 	b.open(s.URL)
 	js[bool](b, `(() => {
 		window.copied = ""

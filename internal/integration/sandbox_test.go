@@ -177,21 +177,22 @@ func TestSandbox(t *testing.T) {
 	t.Run("a page elsewhere is refused", func(t *testing.T) { testForeignPage(t, b.in(t), s.in(t)) })
 	t.Run("thousands of messages stay usable", func(t *testing.T) { testManyMessages(t, b.in(t), s.in(t)) })
 
-	t.Run("clear all", func(t *testing.T) {
-		b, s := b.in(t), s.in(t)
+	clearAll := func(b *browser) {
 		b.open(s.URL + "controls")
 		js[bool](b, `(() => { document.getElementById("clear-all").open = true; document.getElementById("clear-button").click(); return true })()`)
 		b.sees(`location.search.includes("notice")`)
 		b.open(s.URL)
 		b.sees(`document.getElementById("nothing") && document.getElementById("start")`)
-	})
+	}
+	t.Run("clear all", func(t *testing.T) { clearAll(b.in(t)) })
+	t.Run("the first command works", func(t *testing.T) { testFirstCommand(t, b.in(t), s.in(t)) })
 
 	t.Run("pictures for the docs", func(t *testing.T) {
 		b, s := b.in(t), s.in(t)
 		if *screenshots == "" {
 			t.Skip("only with -screenshots")
 		}
-		b.open(s.URL)
+		clearAll(b)
 		require.Zero(t, s.send(campaign))
 		require.Zero(t, s.sendRows(strings.Join([]string{
 			`5001,0700241960,MAGAZIN,"Bună, Florin! Comanda 748878 a fost predată curierului. Urmăriți-o la https://magazin.example/c/e8feb",`,

@@ -480,6 +480,7 @@ func (p patient) WaitN(ctx context.Context, _ int) error {
 
 // The database goes away during an upload, the worker is ended, and the database stays away.
 func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	server := startPostgres(t)
 	b := newBench(t, postgresOn(server), nil)

@@ -16,6 +16,7 @@ import (
 
 // The database's clock crosses 22:00, and both changes of clocks.
 func TestRun_hoursByTheDatabasesClock(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	bucharest, err := time.LoadLocation("Europe/Bucharest")
 	require.NoError(t, err)
@@ -55,9 +56,6 @@ func TestRun_hoursByTheDatabasesClock(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "mariadb" {
-				needsLong(t)
-			}
 			b, at := open(t)
 			for i, c := range []struct {
 				enqueued, closed, open string // by the clock on the wall in Bucharest; the last has the offset

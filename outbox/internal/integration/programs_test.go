@@ -32,6 +32,7 @@ func TestExample_postgres(t *testing.T) {
 
 // The command on both servers, by their URLs.
 func TestCommand(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	command := filepath.Join(t.TempDir(), "smslink-outbox")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, ".")
@@ -43,9 +44,6 @@ func TestCommand(t *testing.T) {
 		"mariadb":  func(t *testing.T) *servers.Server { return startMariaDB(t) },
 	} {
 		t.Run(scheme, func(t *testing.T) {
-			if scheme == "mariadb" {
-				needsLong(t)
-			}
 			server := start(t)
 			url := server.DSN
 			if scheme == "mariadb" {
