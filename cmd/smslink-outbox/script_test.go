@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // unless the command line has another: most tests wait
 	testscript.Main(m, map[string]func(){"smslink-outbox": main, "smslink": starter})
 }
 

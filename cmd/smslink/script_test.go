@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"testing"
 	"time"
@@ -13,7 +14,10 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/cmdtest"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"smslink": mainAtClock}) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "4") // unless the command line has another: many tests wait
+	testscript.Main(m, map[string]func(){"smslink": mainAtClock})
+}
 
 // mainAtClock is main with the clock of a script: CLOCK is the time in Romania at which the command
 // starts.

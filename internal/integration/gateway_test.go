@@ -19,12 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given { // most of these tests wait for a browser or a timeout
-		_ = flag.Set("test.parallel", "4")
-	}
+	_ = flag.Set("test.parallel", "8") // unless the command line has another: most tests wait
 	code := m.Run()
 	if err := leak(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)

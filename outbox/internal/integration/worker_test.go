@@ -51,12 +51,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given { // most of these tests wait for servers and timeouts
-		_ = flag.Set("test.parallel", "8")
-	}
+	_ = flag.Set("test.parallel", "8") // unless the command line has another: most tests wait
 	os.Exit(m.Run())
 }
 
