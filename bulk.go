@@ -361,10 +361,7 @@ func (a *account) admit(now time.Time) error {
 // note notes the result of a package whose upload began at start. It ignores packages that were
 // under way when the account was rejected.
 func (a *account) note(start, now time.Time, err *SendError) {
-	var rejection *GatewayError
-	if err != nil {
-		errors.As(err, &rejection)
-	}
+	rejection := err.rejection()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {

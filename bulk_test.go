@@ -716,6 +716,40 @@ func TestSend_onePackageAsksAgain(t *testing.T) {
 	})
 }
 
+// The package that asks again is canceled, because of a rejection of another account. That neither
+// ends the pause nor begins the next one.
+func TestSend_anotherAccountsRejectionWhileOnePackageAsksAgain(t *testing.T) {
+	for _, code := range []string{"7", "9"} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			uploads := 0
+			client := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+				uploads++
+				if _, err := io.Copy(io.Discard, r.Body); err != nil {
+					return nil, err
+				}
+				if uploads == 2 {
+					cancel(&smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: code}})
+					return nil, context.Cause(r.Context())
+				}
+				return response(200, wrongPassword), nil
+			}))
+			send := func(ctx context.Context) smslink.Outcome {
+				_, err := client.Send(ctx, packageOf(t, 1))
+				return smslink.OutcomeOf(err)
+			}
+			require.Equal(t, smslink.OutcomeRejected, send(t.Context()))
+			time.Sleep(time.Minute)
+			require.Equal(t, smslink.OutcomeInDoubt, send(ctx))
+			require.Equal(t, smslink.OutcomeRejected, send(t.Context()))
+			time.Sleep(time.Minute)
+			require.Equal(t, smslink.OutcomeNotSent, send(t.Context()), "the second rejection in turn doubles the pause")
+			time.Sleep(time.Minute)
+			require.Equal(t, smslink.OutcomeRejected, send(t.Context()))
+		})
+	}
+}
+
 func TestSend_whichRefusalsAreAboutTheAccount(t *testing.T) {
 	for code := 1; code <= 17; code++ {
 		for status, outcome := range map[int]smslink.Outcome{200: smslink.OutcomeRejected, 403: smslink.OutcomeRejected,

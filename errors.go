@@ -62,7 +62,8 @@ type SendError struct {
 	// may quote the request in it, so this error's text and JSON leave it out.
 	Reply []byte `json:"-"`
 	// Err is the cause, never nil. It may match [ErrStopped], [ErrUnreadableReply], a
-	// [*GatewayError], the context's error or one of net/http.
+	// [*GatewayError], the context's error or one of net/http. It also matches what the cause of
+	// the context wraps, which may be about another package or account.
 	Err error
 }
 
@@ -89,6 +90,15 @@ func (e *SendError) verdict() verdict {
 func (e *SendError) isNetworkError() bool {
 	return e.StatusCode != 0 || errors.As(e.Err, new(*url.Error)) ||
 		errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, context.Canceled)
+}
+
+// rejection returns the ERROR reply that caused the error, or nil.
+func (e *SendError) rejection() *GatewayError {
+	var rejection *GatewayError
+	if e == nil || errors.As(e.Err, new(*redacted)) || !errors.As(e.Err, &rejection) {
+		return nil
+	}
+	return rejection
 }
 
 // Unwrap returns Err.
@@ -250,9 +260,9 @@ func (e *stopError) verdict() verdict { return verdict{} }
 // What a server, a proxy or a RoundTripper writes may quote the request, which holds the password,
 // and may hold characters that act on a terminal.
 
-// redacted hides the text of err behind another one. verdictIn does not look into err, which may be
-// about other messages: errgroup, for example, makes the first error of its goroutines the cause of
-// its context.
+// redacted hides the text of err behind another one. verdictIn and rejection do not look into err,
+// which may be about other messages or another account: errgroup, for example, makes the first
+// error of its goroutines the cause of its context.
 type redacted struct {
 	shown string
 	err   error

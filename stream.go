@@ -455,13 +455,13 @@ func StopReason(resp *Response, err error) error {
 	if err == nil {
 		return withoutCredit(resp)
 	}
-	var rejection *GatewayError
 	var failure *SendError
-	switch {
-	case errors.As(err, &rejection) && rejection.stopsAll():
-		return rejection
-	case !errors.As(err, &failure):
+	if !errors.As(err, &failure) {
 		return nil
+	}
+	switch rejection := failure.rejection(); {
+	case rejection != nil && rejection.stopsAll():
+		return rejection
 	case failure.Outcome == OutcomeRejected && rejection == nil && barsAll(failure.StatusCode):
 		return failure.Err
 	case failure.Outcome == OutcomeNotSent && !failure.isNetworkError():

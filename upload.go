@@ -229,8 +229,8 @@ func (t *transport) do(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		return resp, nil
 	}
-	var header tls.RecordHeaderError
-	if errors.As(err, &header) && string(header.RecordHeader[:]) == "HTTP/" {
+	header, ok := err.(tls.RecordHeaderError) //nolint:errorlint // the cause of the context may wrap another one
+	if ok && string(header.RecordHeader[:]) == "HTTP/" {
 		err = http.ErrSchemeMismatch
 	}
 	return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: err}

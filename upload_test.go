@@ -492,11 +492,14 @@ func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
 }
 
 // errgroup makes the error of one goroutine the cause of every goroutine's context. The error says
-// nothing about their packages.
+// nothing about their packages and accounts.
 func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 	for _, other := range []error{
 		&smslink.SendError{Outcome: smslink.OutcomeNotSent, Err: errors.New("the package is empty")},
 		&smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "9"}},
+		&smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "7"}},
+		&smslink.GatewayError{Code: "7"},
+		tls.RecordHeaderError{RecordHeader: [5]byte([]byte("HTTP/"))},
 	} {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		returned := make(chan struct{})
@@ -505,12 +508,17 @@ func TestSend_causeThatIsAnotherPackagesErrorHasNoOutcomeHere(t *testing.T) {
 			<-returned
 		})
 		p := packageOf(t, 1)
-		_, err := newClient(t, &smslink.Options{Endpoint: endpoint}).Send(ctx, p)
+		client := newClient(t, &smslink.Options{Endpoint: endpoint})
+		_, err := client.Send(ctx, p)
 		close(returned)
 		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
 		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
 		require.ErrorAs(t, err, new(*url.Error))
+		require.ErrorIs(t, err, other)
 		require.ErrorContains(t, err, "lane 1: ")
+		require.NoError(t, smslink.StopReason(nil, err))
+		_, err = client.Send(t.Context(), packageOf(t, 1))
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err), "there is no pause")
 	}
 }
 

@@ -1,12 +1,14 @@
 package smslinkotel_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -240,6 +242,40 @@ func TestTelemetry_spanOfAnErrorHasItsTextAndCode(t *testing.T) {
 		require.Equal(t, trace.Status{Code: codes.Error, Description: err.Error()}, span.Status)
 		require.Equal(t, "rejected", oteltest.Value(span.Attributes, "smslink.outcome").AsString())
 		require.Equal(t, code, oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
+	}
+}
+
+// A context ends with the rejection of another account, before and after the reply has begun.
+func TestTelemetry_spanHasNoCodeOfAnotherAccount(t *testing.T) {
+	rejection := &smslink.SendError{Outcome: smslink.OutcomeRejected, Err: &smslink.GatewayError{Code: "7"}}
+	for _, begun := range []bool{false, true} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if begun {
+				w.(http.Flusher).Flush()
+			} else {
+				cancel(rejection)
+			}
+			<-r.Context().Done()
+		}))
+		defer server.Close()
+		collector := newCollector(t)
+		client, err := smslink.NewClient("connection", "password", &smslink.Options{
+			Endpoint: server.URL,
+			Tracer:   collector,
+			HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				defer cancel(rejection)
+				return smslink.NewTransport().RoundTrip(r)
+			})},
+		})
+		require.NoError(t, err)
+		_, err = client.Send(ctx, packageOf(t, smslink.Message{To: "0712345678", Text: "a"}))
+		require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(err))
+		require.ErrorIs(t, err, rejection)
+		span := collector.Spans()[0]
+		require.Equal(t, begun, oteltest.Value(span.Attributes, "http.response.status_code").AsInt64() == http.StatusOK)
+		require.Empty(t, oteltest.Value(span.Attributes, "smslink.gateway.code").AsString())
 	}
 }
 

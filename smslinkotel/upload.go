@@ -58,7 +58,7 @@ func (t *Telemetry) TraceUploadEnd(ctx context.Context, data smslink.UploadEnd) 
 	t.count(ctx, began, data)
 	span := trace.SpanFromContext(ctx)
 	if span.IsRecording() {
-		describe(span, data)
+		describe(ctx, span, data)
 	}
 	span.End()
 }
@@ -102,7 +102,7 @@ func bounded(statusCode int) int {
 }
 
 // describe puts the result of an upload into its span.
-func describe(span trace.Span, data smslink.UploadEnd) {
+func describe(ctx context.Context, span trace.Span, data smslink.UploadEnd) {
 	span.SetAttributes(outcomeKey.String(outcomeName(data.Outcome)))
 	if data.Bytes > 0 {
 		span.SetAttributes(attribute.Int64("smslink.upload.size", data.Bytes))
@@ -126,8 +126,9 @@ func describe(span trace.Span, data smslink.UploadEnd) {
 		description = data.Err.Error()
 	}
 	span.SetStatus(codes.Error, description)
+	// The cause of the context may be the rejection of another account.
 	var refusal *smslink.GatewayError
-	if errors.As(data.Err, &refusal) && refusal.Code != "" {
+	if !errors.Is(data.Err, context.Cause(ctx)) && errors.As(data.Err, &refusal) && refusal.Code != "" {
 		span.SetAttributes(attribute.String("smslink.gateway.code", refusal.Code))
 	}
 }
