@@ -268,8 +268,11 @@ type Retry struct {
 // network or a timeout.
 func isTransient(err error) bool {
 	var failure *SendError
-	return errors.As(err, &failure) && failure.Outcome == OutcomeNotSent && failure.isNetworkError() &&
-		!errors.Is(err, ErrStopped)
+	if !errors.As(err, &failure) {
+		return false
+	}
+	_, stopped := failure.Err.(*stopError) //nolint:errorlint // the cause of the context may wrap another stream's
+	return failure.Outcome == OutcomeNotSent && failure.isNetworkError() && !stopped
 }
 
 // pause returns the time to wait after attempt n.

@@ -411,8 +411,12 @@ func (r *run) attempt(p *Package) (*Response, error) {
 func (r *run) upload(p *Package, number int) (*Response, error) {
 	ctx, cancel := context.WithTimeout(r.uploadCtx, r.stream.client.timeout)
 	defer cancel()
-	resp, err := r.stream.client.send(ctx, p, attempt{number, func() bool { return !r.stopped() }})
-	if errors.Is(err, errNotBegun) {
+	refused := false
+	resp, err := r.stream.client.send(ctx, p, attempt{number, func() bool {
+		refused = r.stopped()
+		return !refused
+	}})
+	if refused {
 		return nil, r.stoppedAs(OutcomeNotSent)
 	}
 	return resp, err

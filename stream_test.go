@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"net"
@@ -604,6 +605,50 @@ func TestStream_contextThatEndsBeforeTheUpload(t *testing.T) {
 	require.Len(t, batches, 1)
 	require.EqualError(t, batches[0].Err, "smslink: not sent: the stream stopped: context canceled")
 	require.Empty(t, gateway.Uploads())
+}
+
+// The context of a stream ends, during an upload, with what a Tracer saw of another stream's
+// package: it was not sent, because that stream had stopped. This one may be.
+func TestStream_causeThatIsAnUploadOfAnotherStream(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	defer stop()
+	codec := cancelingCodec{smslink.CodecZlib, stop}
+	other, tracer := tracedClient(t, newGateway(t, nil), smslink.Options{Codec: codec})
+	collect(t, stopped, other.Stream(numbered(1, new(int), nil), nil))
+	require.Len(t, tracer.ends, 1)
+	require.Equal(t, smslink.OutcomeNotSent, tracer.ends[0].Outcome)
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	client := newClient(t, via(func(r *http.Request) (*http.Response, error) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
+		cancel(tracer.ends[0].Err)
+		return nil, context.Cause(r.Context())
+	}))
+	batches := collect(t, ctx, client.Stream(numbered(1, new(int), nil), nil))
+	require.Len(t, batches, 1)
+	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
+}
+
+// The context of a stream ends because another stream stopped. Then this one has stopped, too.
+func TestStream_causeThatIsTheStopOfAnotherStream(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	other := newClient(t, nil).Stream(numbered(1, new(int), nil), nil)
+	require.Empty(t, collect(t, stopped, other))
+	require.ErrorIs(t, other.Err(), smslink.ErrStopped)
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	client := newClient(t, via(func(r *http.Request) (*http.Response, error) { // while it dials
+		cancel(other.Err())
+		return nil, context.Cause(r.Context())
+	}))
+	stream := client.Stream(numbered(1, new(int), nil), nil)
+	batches := collect(t, ctx, stream)
+	require.Len(t, batches, 1)
+	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
+	require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
 }
 
 // cancelingCodec cancels a context while it compresses.
