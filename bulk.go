@@ -46,10 +46,12 @@ type Options struct {
 	// ReuseConnections lets the client's own transport keep a connection for 2 seconds, for the
 	// next upload. By default each upload has a connection of its own, as with the reference
 	// client. A kept connection saves a TLS handshake, which takes more than ten times the
-	// processor time of a small upload. It risks two things:
+	// processor time of a small upload. It risks three things:
 	//   - Bytes that a server, or a proxy in front of it, writes after one reply can be taken for
 	//     the reply to the next upload. Messages are then reported as rejected or failed although
 	//     they were taken, as accepted although they were not, or with the remote ids of others.
+	//   - net/http writes the start of such bytes to the standard logger of package log, unless
+	//     they are taken for a reply. If they quote the upload, so does that log.
 	//   - If a kept connection dies while it is used, the upload is in doubt.
 	ReuseConnections bool
 
