@@ -743,7 +743,7 @@ func TestSend_anotherAccountsRejectionWhileOnePackageAsksAgain(t *testing.T) {
 			require.Equal(t, smslink.OutcomeInDoubt, send(ctx))
 			require.Equal(t, smslink.OutcomeRejected, send(t.Context()))
 			time.Sleep(time.Minute)
-			require.Equal(t, smslink.OutcomeNotSent, send(t.Context()), "the second rejection in turn doubles the pause")
+			require.Equal(t, smslink.OutcomeNotSent, send(t.Context()), "the pause is doubled")
 			time.Sleep(time.Minute)
 			require.Equal(t, smslink.OutcomeRejected, send(t.Context()))
 		})
