@@ -2,7 +2,6 @@ package campaign
 
 import (
 	"cmp"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +11,7 @@ import (
 // Romanian mobile number, and 24 for any other. Its zero value is empty.
 type Repeated struct {
 	files    []repeatedFile
-	last     int      // the highest line
+	last     int      // the highest line, counted through all files
 	romanian []uint64 // number, line and form; see pack
 	others   []entry
 	sorted   bool
@@ -22,13 +21,13 @@ type Repeated struct {
 // repeatedFile is a file of Repeated.
 type repeatedFile struct {
 	name   string
-	before int // the highest line of the files before it
+	before int // the highest line of the files before it, counted so, too
 }
 
 // entry is a row of Repeated.
 type entry struct {
 	number uint64 // in E.164, without the +
-	line   int    // counted on from the files before
+	line   int    // counted through all files
 	form   form
 }
 
@@ -124,13 +123,13 @@ type Place struct {
 func (r *Repeated) Receivers() []Receiver {
 	r.sort()
 	var all []Receiver
-	for entries := range r.groups() {
-		repeated := Receiver{Number: entries[0].written()}
-		for _, e := range entries {
+	r.eachGroup(func(rows []entry) {
+		repeated := Receiver{Number: rows[0].written()}
+		for _, e := range rows {
 			repeated.Rows = append(repeated.Rows, r.place(e.line))
 		}
 		all = append(all, repeated)
-	}
+	})
 	slices.SortStableFunc(all, func(a, b Receiver) int { return cmp.Compare(len(b.Rows), len(a.Rows)) })
 	return all
 }
@@ -153,40 +152,32 @@ func (r *Repeated) sort() {
 		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.line, b.line))
 	})
 	r.sorted, r.count = true, 0
-	for entries := range r.groups() {
-		r.count += len(entries) - 1
-	}
+	r.eachGroup(func(rows []entry) { r.count += len(rows) - 1 })
 }
 
-// groups yields the rows of each receiver that has more than one. A group is valid until the next
-// one.
-func (r *Repeated) groups() iter.Seq[[]entry] {
-	return func(yield func([]entry) bool) {
-		var group []entry
-		more := func(e entry) bool {
-			if len(group) > 0 && group[0].number != e.number {
-				if len(group) > 1 && !yield(group) {
-					return false
-				}
-				group = group[:0]
-			}
-			group = append(group, e)
-			return true
-		}
-		for _, packed := range r.romanian {
-			if !more(unpack(packed)) {
-				return
-			}
-		}
-		for _, e := range r.others {
-			if !more(e) {
-				return
-			}
-		}
+// eachGroup calls use with the rows of each receiver that has more than one. They are valid until
+// use returns.
+func (r *Repeated) eachGroup(use func([]entry)) {
+	var group []entry
+	end := func() {
 		if len(group) > 1 {
-			yield(group)
+			use(group)
 		}
+		group = group[:0]
 	}
+	add := func(e entry) {
+		if len(group) > 0 && group[0].number != e.number {
+			end()
+		}
+		group = append(group, e)
+	}
+	for _, packed := range r.romanian {
+		add(unpack(packed))
+	}
+	for _, e := range r.others {
+		add(e)
+	}
+	end()
 }
 
 // written returns the number as the file has it.
