@@ -122,7 +122,11 @@ func TestResolve_fromReport(t *testing.T) {
 		out, err := s.run(t.Context(), "resolve", u.Package, "--from-report", s.file(name, text), "--by", "Ana", "--reason", "a test")
 		require.ErrorContains(t, err, name+": it is not the account's report", out)
 	}
-	out := s.resolvesSome("resolve", u.Package, "--from-report", report, "--report-column", "to=Telefon", "--by", "Ana", "--reason", "the report")
+	rounded := s.file("rounded.csv", "to,text\n4.07E+10,Altul.\n")
+	out := s.resolvesSome("resolve", u.Package, "--from-report", rounded, "--by", "Ana", "--reason", "the report")
+	require.Contains(t, out, "9 not in the report\n1 row of the report can't be read, and may be about any message")
+	require.NotContains(t, out, "--not-sent")
+	out = s.resolvesSome("resolve", u.Package, "--from-report", report, "--report-column", "to=Telefon", "--by", "Ana", "--reason", "the report")
 	require.Contains(t, out, "5 of 9 messages found in the report and recorded as sent")
 	require.Contains(t, out, "3 in the report, but not as often as in the outbox: they stay in doubt",
 		"the report may mean may-1 and may-2")

@@ -144,12 +144,15 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 	if len(found.Unclear) > 0 {
 		fmt.Fprintln(c.Out, "Look for them in the account, and resolve them with --sent or --not-sent, and --id.")
 	}
-	if n := found.Broken; n > 0 {
-		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "row"))
-	}
 	if n := len(found.Absent); n > 0 {
 		fmt.Fprintf(c.Out, "%s not in the report: %s\n",
 			campaign.Count(n, "message is", "messages are"), idRangesOf(found.Absent))
+	}
+	switch n := len(found.Absent); {
+	case found.Broken > 0 && n+len(found.Unclear) > 0:
+		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message. "+
+			"Mend them, or take out those that are about none, and resolve again.\n", campaign.Plural(found.Broken, "row"))
+	case n > 0:
 		since := slices.MinFunc(j.InDoubt(), func(a, b journal.Doubt) int { return a.Since.Compare(b.Since) })
 		which := "these messages with --not-sent and --id, and no others"
 		if n == len(j.InDoubt()) {

@@ -185,18 +185,22 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 	for _, unclear := range found.Unclear {
 		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", len(unclear.IDs))
 	}
-	if n := found.Broken; n > 0 {
-		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message\n", campaign.Plural(n, "row"))
-	}
 	if n := len(found.Absent); n > 0 {
 		advice := "; once you are sure that it is complete, resolve the rest with --not-sent"
-		if len(found.Unclear) > 0 {
+		switch {
+		case found.Broken > 0:
+			advice = ""
+		case len(found.Unclear) > 0:
 			advice = "; but --not-sent would also queue those that are in it: first find out whether they were sent"
 		}
 		fmt.Fprintf(c.Out, "%d not in the report%s\n", n, advice)
 	}
-	if len(found.Results) < len(messages) {
-		return cli.Exit(cli.ExitSomeBad, nil) // the output says why
+	if len(found.Results) == len(messages) {
+		return nil
 	}
-	return nil
+	if n := found.Broken; n > 0 {
+		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message: mend them, "+
+			"or take out those that are about none, and resolve again\n", campaign.Plural(n, "row"))
+	}
+	return cli.Exit(cli.ExitSomeBad, nil) // the output says why
 }
