@@ -45,7 +45,8 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if err != nil {
 		return err
 	}
-	ctx, fail := context.WithCancelCause(ctx)
+	caller := ctx
+	ctx, fail := context.WithCancelCause(caller)
 	defer fail(nil)
 	r := &run{Outbox: o, client: client, worker: workerName(), fail: fail, recent: recent{newest: newest}}
 	r.lasting, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
@@ -72,7 +73,8 @@ func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if err := r.writeBackAtEnd(); err != nil {
 		return fmt.Errorf("smslink: the database may lack what this worker has sent in the last hour: %w", err)
 	}
-	if err := context.Cause(ctx); errors.Is(err, errUnsafe) {
+	// The cause of the caller's context may be another outbox's.
+	if err := context.Cause(ctx); errors.Is(err, errUnsafe) && !errors.Is(context.Cause(caller), err) {
 		return err
 	}
 	return nil

@@ -118,6 +118,47 @@ func TestRun_tablesOfALaterVersion(t *testing.T) {
 	})
 }
 
+// Run ends, and sends nothing more, once a setting has changed that may lose commits.
+func TestRun_refusesASettingThatChanges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	b.db.SetMaxOpenConns(1) // a pragma is a connection's
+	b.enqueue("order-1")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- b.box.Run(ctx, b.gateway.Client()) }()
+	b.await("order-1", outbox.Accepted)
+	_, err := b.db.ExecContext(t.Context(), "PRAGMA synchronous = normal")
+	require.NoError(t, err)
+	b.enqueue("order-2")
+	require.ErrorContains(t, <-ended, "refuses the database's settings")
+	require.Len(t, b.gateway.Messages(), 1)
+}
+
+// A Run that ends because another outbox refuses its database has nothing to report of its own.
+func TestRun_causeThatIsAnotherOutboxesRefusal(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	db, err := sql.Open("sqlite", t.TempDir()+"/outbox.db"+sqliteOptions+"&_pragma=synchronous(normal)")
+	require.NoError(t, err)
+	defer func() { _ = db.Close() }()
+	other, err := outbox.New(db, outbox.SQLite, nil)
+	require.NoError(t, err)
+	require.NoError(t, other.Migrate(t.Context()))
+	refusal := other.Run(t.Context(), b.gateway.Client())
+	require.ErrorContains(t, refusal, "refuses the database's settings")
+
+	b.enqueue("order-1")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- b.box.Run(ctx, b.gateway.Client()) }()
+	b.await("order-1", outbox.Accepted)
+	cancel(refusal)
+	require.NoError(t, <-ended)
+}
+
 // An order and its SMS in one transaction of pgx itself.
 func TestEnqueue_inPgxTransaction(t *testing.T) {
 	t.Parallel()
