@@ -52,7 +52,7 @@ func TestLedger(t *testing.T) {
 	}
 	t.Logf("seed %d, %d packages in %d lanes, %d messages\n%s", *seed, *packages, lanes, total.messages, total.table())
 	require.Empty(t, total.breaches, "messages lost, doubled, altered or mistaken for another")
-	require.NotZero(t, total.messages)
+	require.NotZero(t, total.counts["outcome: accepted"], "nothing was compared")
 }
 
 // lane is one program with one account. It sends packages one after another through its own proxy
