@@ -43,8 +43,8 @@ type browser struct {
 	ctx context.Context
 }
 
-// newBrowser starts Chromium. It skips the test if Chromium is missing, except in .ci/run, which
-// installs it.
+// newBrowser starts Chromium. It skips the test if Chromium is missing, and fails it if
+// SMSLINK_NEED_BROWSER is set, as .ci/run does with CI=true.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")

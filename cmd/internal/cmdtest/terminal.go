@@ -23,7 +23,7 @@ type Terminal struct {
 }
 
 // NewTerminal starts a shell in a terminal of that many columns. It skips the test if tmux is
-// missing, except in .ci/run, which installs it.
+// missing, and fails it if SMSLINK_NEED_TMUX is set, as .ci/run does with CI=true.
 func NewTerminal(t *testing.T, gateway *smslinktest.Gateway, columns int) *Terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil && os.Getenv("SMSLINK_NEED_TMUX") == "" {
