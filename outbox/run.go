@@ -242,6 +242,8 @@ func (r *run) upload(ctx context.Context, c *claim) {
 		r.stopping.Add(1)
 		defer r.stopping.Add(-1)
 		r.logger.ErrorContext(ctx, "outbox: paused", "worker", r.worker, "reason", stop)
+	} else if smslink.OutcomeOf(err) == smslink.OutcomeRejected {
+		r.logger.ErrorContext(ctx, "outbox: a package was rejected", "package", c.token, "error", err)
 	}
 	c = r.recent.end(c, resp, err, stop)
 	lost := false

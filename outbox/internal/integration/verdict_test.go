@@ -49,6 +49,33 @@ func newLoggedBench(t *testing.T, config workerConfig) (*bench, *lines) {
 	return b, log
 }
 
+// A package that was rejected for its own sake waits for a person. That of an account that was
+// rejected is queued again.
+func TestRun_logsARejection(t *testing.T) {
+	t.Parallel()
+	for code, c := range map[string]struct {
+		want                outbox.State
+		logged, isNotLogged string
+	}{
+		"13": {outbox.Rejected, `level=ERROR msg="outbox: a package was rejected" package=`, "outbox: paused"},
+		"7":  {outbox.Queued, `level=ERROR msg="outbox: paused"`, "outbox: a package was rejected"},
+	} {
+		t.Run(code, func(t *testing.T) {
+			b, log := newLoggedBench(t, sqliteIn(t.TempDir()))
+			b.gateway.Inject(smslinktest.Reject(code, "not allowed"))
+			b.enqueue("order-1")
+			stop := b.run(b.box, nil)
+			eventually(t, func() bool {
+				records, err := b.box.Lookup(t.Context(), "order-1")
+				return err == nil && records[0].State == c.want && len(b.gateway.Uploads()) == 1
+			})
+			stop()
+			require.Contains(t, log.String(), c.logged)
+			require.NotContains(t, log.String(), c.isNotLogged)
+		})
+	}
+}
+
 // A person gives a verdict, and then the worker records how the upload ended.
 func TestResolve_lateResults(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
