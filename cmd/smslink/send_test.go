@@ -181,13 +181,46 @@ func TestSend_standardInputIsSentUpToItsFirstBadRow(t *testing.T) {
 	const in = "id,to,text\n1,0700000001,a\n2,0700000002,b\n3,nobody,c\n4,0700000004,d\n"
 	got := smslinkIn(accountOf(gateway), in, "send", "--endpoint", gateway.URL, "--package-size", "2", "-")
 	require.Equal(t, cli.ExitSomeBad, got.code)
-	require.Equal(t, "standard input:4: to "+notAPhoneNumber+"\nsmslink: a row is bad, and what follows it was not sent; --on-bad-row skip passes over it\n", got.err)
+	require.Equal(t, "standard input:4: to "+notAPhoneNumber+"\n"+
+		"smslink: a row is bad, and what follows it was not sent; --on-bad-row skip would have passed over it\n"+
+		"do not send all rows again: those that were accepted would be sent twice; "+
+		"next time, add --journal, with which the same command sends only the rest\n", got.err)
 	require.Contains(t, got.out, "3 rows: 2 accepted, 0 failed, 1 bad; ")
 	require.Len(t, gateway.Messages(), 2)
 
-	got = smslinkIn(accountOf(gateway), in, "send", "--endpoint", gateway.URL, "--on-bad-row", "skip", "-")
+	got = smslinkIn(nil, in, "send", "--sandbox", "--on-bad-row", "skip", "-")
 	require.Equal(t, cli.ExitSomeBad, got.code)
 	require.Contains(t, got.out, "4 rows: 3 accepted, 0 failed, 1 bad; ")
+}
+
+// If the rows of a pipe are not read to their end, the command says how to send only the rest.
+func TestSend_howToSendTheRestOfAPipe(t *testing.T) {
+	const sent = "id,to,text\n1,0700000001,a\n2,0700000002,b\n"
+	for name, c := range map[string]struct {
+		rest   string
+		unsent string
+	}{
+		"a row is bad":            {"3,nobody,c\n4,0700000004,d\n", ""},
+		"the input can't be read": {"3,0700000003,\"c\"c\n4,0700000004,d\n", ""},
+		"the limit is reached":    {"3,0700000003,c\n4,0700000004,d\n", "1 message was not sent; "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway := newGateway(t, nil)
+			send := []string{"send", "--endpoint", gateway.URL, "--max-sms", "2"}
+			results := filepath.Join(t.TempDir(), "results.csv")
+			got := smslinkIn(accountOf(gateway), sent+c.rest, append(send, "--results", results, "-")...)
+			require.Equal(t, cli.ExitSomeBad, got.code)
+			require.Len(t, gateway.Messages(), 2)
+			require.Contains(t, got.err, "what follows")
+			require.Contains(t, got.err, "\n"+c.unsent+"do not send all rows again: those that were accepted would be sent twice; "+
+				"send only the rows that "+results+" has as not sent, rejected or insufficient credit, and those that it lacks\n")
+
+			journal := filepath.Join(t.TempDir(), "june.journal")
+			got = smslinkIn(accountOf(gateway), sent+c.rest, append(send, "--journal", journal, "-")...)
+			require.Equal(t, cli.ExitSomeBad, got.code)
+			require.NotContains(t, got.err, "sent twice")
+		})
+	}
 }
 
 func TestSend_someMessageFailed(t *testing.T) {

@@ -63,7 +63,7 @@ func TestTerminal_promptAndProgress(t *testing.T) {
 	term.Shows(interrupted)
 	close(pass)
 	term.Shows(interrupted, "Press Ctrl-C again to break them off; their messages are then in doubt.", "not sent: the command was interrupted",
-		"500 rows: ", "do not send the same files again: the others would be sent twice", "ended 1")
+		"500 rows: ", "do not send all rows again: those that were accepted would be sent twice", "ended 1")
 }
 
 // On 40 columns the lines wrap, and no text is lost.

@@ -44,9 +44,13 @@ func (s *sending) report(elapsed time.Duration) error {
 			"it could not record; smslink journal show %s lists them", s.opts.journal))
 	}
 	unsent := s.tally.Count(outcome.NotSent) + s.tally.Count(outcome.Rejected) + s.unpaid
-	if unsent > 0 && code != cli.ExitNotSent && !s.opts.testMode {
+	switch {
+	case code == cli.ExitNotSent || s.opts.testMode:
+	case unsent > 0:
 		problems = append(problems, fmt.Errorf("%s not sent; %s",
 			campaign.Count(unsent, "message was", "messages were"), s.howToGoOn(unsent)))
+	case s.unread && s.chosen.journal == nil: // a journal keeps the next run from sending any twice
+		problems = append(problems, errors.New(s.howToGoOn(unsent)))
 	}
 	if len(problems) > 0 {
 		code = max(code, cli.ExitSomeBad)
@@ -86,7 +90,7 @@ func (s *sending) inDoubt(n int) error {
 
 // howToGoOn says how to send the rest without sending a message twice.
 func (s *sending) howToGoOn(n int) string {
-	again := "do not send the same files again: the others would be sent twice; "
+	again := "do not send all rows again: those that were accepted would be sent twice; "
 	switch {
 	case s.chosen.journal != nil && n == 1:
 		return "the same command sends it"

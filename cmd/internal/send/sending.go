@@ -52,7 +52,7 @@ type sending struct {
 	streamErr error             // the stream's Err
 	inputErr  error             // why the input was not read to its end
 	whole     bool              // all rows were read
-	unread    bool              // rows may be left that have no outcome, since the stream stopped
+	unread    bool              // rows may be left that have no outcome
 	tried     bool              // a package was to be sent
 
 	halting context.Context // done, with the reason, once no more is to be sent
@@ -310,7 +310,8 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 					s.bad.AddRow(row)
 				}
 				if s.opts.onBadRow == "stop" {
-					s.inputErr = errors.New("a row is bad, and what follows it was not sent; --on-bad-row skip passes over it")
+					s.inputErr = errors.New("a row is bad, and what follows it was not sent; " +
+						"--on-bad-row skip would have passed over it")
 					return
 				}
 			default:
@@ -368,13 +369,14 @@ func (s *sending) take(b smslink.Batch) {
 	s.bar.Show(&s.tally)
 }
 
-// recordUnread records the rows that were not read before the stream stopped, if reading them can't
-// block. Those that the journal has keep its result; the others were not sent.
+// recordUnread records the rows that were not read before the stream stopped. Those that the journal
+// has keep its result; the others were not sent. If reading them may block, or the input broke off,
+// it sets unread instead.
 func (s *sending) recordUnread(ctx context.Context) {
 	switch {
-	case s.streamErr == nil || s.whole:
+	case s.whole:
 		return
-	case s.rows == nil || !s.campaign.Rereadable():
+	case s.streamErr == nil || s.rows == nil || !s.campaign.Rereadable():
 		s.unread = true
 		return
 	}
