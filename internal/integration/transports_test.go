@@ -21,8 +21,8 @@ import (
 	"github.com/go-smslink/smslink"
 )
 
-// transports are the ways in which a program's uploads travel. Each is made from the TLS settings
-// and the proxy that it is to have.
+// transports are those that programs use. Each has the TLS settings and the proxy of the transport
+// that it is made from.
 var transports = []struct {
 	name string
 	make func(base *http.Transport) http.RoundTripper
