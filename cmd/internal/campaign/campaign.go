@@ -88,6 +88,27 @@ func (o *Options) remedy(begin string, columns ...string) string {
 	return begin + " with " + strings.Join(flags, " and ")
 }
 
+// nameColumns returns how a person names the columns of a file that has none with a known name.
+func (o *Options) nameColumns(begin string) string {
+	if o.Text != nil { // which --column text=NAME would contradict
+		return o.remedy(begin, "to")
+	}
+	return o.remedy(begin, "to", "text")
+}
+
+// wantHeader returns what to do about a file without a header.
+func (o *Options) wantHeader() string {
+	switch {
+	case o.ReceiversOnly:
+		return o.remedy("")
+	case o.TextsOnly:
+		return "export it again with its header"
+	case o.Text != nil:
+		return "start the file with a header, such as to and the columns that the text names"
+	}
+	return "start the file with the header id,to,from,text,send_at, or write JSON lines"
+}
+
 // columnFlag returns the flag of Columns.
 func (o *Options) columnFlag() string {
 	if o.TextsOnly {

@@ -60,8 +60,6 @@ func NameFor(name string) string {
 	return ""
 }
 
-const wantHeader = "start the file with the header id,to,from,text,send_at, or write JSON lines"
-
 func allColumns() string { return strings.Join(columnNames[:], ", ") }
 
 // Columns maps the columns of a file to those of a campaign.
@@ -97,9 +95,9 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 	c := &Columns{names: slices.Clone(names), fields: make([]int, len(names)), hidden: hidden}
 	isKnown := func(name string) bool { return NameFor(name) != "" }
 	if len(chosen) == 0 && !slices.ContainsFunc(names, isKnown) {
-		remedy := opts.remedy("name its columns", "to", "text")
+		remedy := opts.nameColumns("name its columns")
 		if opts.reads(columnID) { // it is a campaign
-			remedy += ", or " + wantHeader
+			remedy += ", or " + opts.wantHeader()
 		}
 		return nil, fmt.Errorf("%w; %s", errNoHeader, remedy)
 	}
@@ -107,7 +105,7 @@ func newColumns(names []string, opts *Options, hidden func(int) bool) (*Columns,
 		c.fields[i] = columnIgnored
 		if digits(name) >= 7 {
 			return nil, fmt.Errorf("the name of column %s is a number; "+
-				"is the header missing? %s", xlsx.ColumnName(i), wantHeader)
+				"is the header missing? %s", xlsx.ColumnName(i), opts.wantHeader())
 		}
 	}
 	for column, name := range columnNames {

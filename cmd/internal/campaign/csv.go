@@ -46,7 +46,7 @@ func newCSV(in *bufio.Reader, name string, header []byte, before int, opts *Opti
 		fields, err := s.in.Read()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, errors.New("line 1: the file is empty; " + wantHeader)
+			return nil, errors.New("line 1: the file is empty; " + opts.wantHeader())
 		case err != nil:
 			return nil, s.fault(err, s.before+1)
 		}

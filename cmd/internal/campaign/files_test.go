@@ -129,6 +129,7 @@ func TestFiles(t *testing.T) {
 func TestColumns_remedies(t *testing.T) {
 	report, list := campaign.Options{TextsOnly: true}, campaign.Options{ReceiversOnly: true}
 	destinatie := map[string]string{"to": "destinatie"}
+	filled := campaign.Options{Text: template(t, "Bună!")}
 	for _, c := range []struct {
 		header string
 		opts   campaign.Options
@@ -137,6 +138,8 @@ func TestColumns_remedies(t *testing.T) {
 		{"abonat,corp", campaign.Options{}, "there is no header with a known column; name its columns with --column to=NAME and --column text=NAME, or start the file with the header id,to,from,text,send_at, or write JSON lines"},
 		{"abonat,corp", report, "there is no header with a known column; name its columns with --report-column to=NAME and --report-column text=NAME"},
 		{"abonat,corp", list, "there is no header with a known column; give the column of the numbers the header to"},
+		{"abonat,corp", filled, "there is no header with a known column; name its columns with --column to=NAME, or start the file with a header, such as to and the columns that the text names"},
+		{"0712345678,telefon,text", report, "the name of column A is a number; is the header missing? export it again with its header"},
 		{"telefon,corp", campaign.Options{}, "column text is missing; add it, or say which it is with --column text=NAME; the file has column A 'telefon', column B 'corp'"},
 		{"telefon,corp", report, "column text is missing; add it, or say which it is with --report-column text=NAME; the file has column A 'telefon', column B 'corp'"},
 		{"abonat,text", list, "column to is missing; give the column of the numbers the header to; the file has column A 'abonat', column B 'text'"},

@@ -63,8 +63,8 @@ func readSheet(book *xlsx.Book, opts *Options) (*workbook, error) {
 			w.columns, err = newColumns(headerOf(row.Cells), opts, row.HiddenColumn)
 			switch {
 			case errors.Is(err, errNoHeader) && others != "":
-				return nil, fmt.Errorf("sheet '%s' has no header with a known column%s, or name the columns with "+
-					"--column to=NAME and --column text=NAME", terminal.Line(name), others)
+				return nil, fmt.Errorf("sheet '%s' has no header with a known column%s, or %s",
+					terminal.Line(name), others, opts.nameColumns("name the columns"))
 			case err != nil:
 				return nil, fmt.Errorf("sheet '%s', row %d: %w", terminal.Line(name), row.Number, err)
 			}

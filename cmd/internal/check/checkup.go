@@ -71,7 +71,8 @@ func (u *checkup) count(r *campaign.Row, text examined) {
 	for _, char := range text.foreign {
 		seen := u.characters[char]
 		if seen == nil {
-			character, folded := terminal.Visible(char), gsm7.Fold(string(char))
+			character := terminal.Visible(char)
+			folded := strings.TrimPrefix(gsm7.Fold("1"+string(char)), "1") // a combining mark alone stays
 			if folded == string(char) {
 				folded = character
 			}
@@ -123,6 +124,10 @@ func (u *checkup) print(out *cli.Output, opts checkOptions) {
 			folded = ", which --fold leaves"
 		case char.Folded == "":
 			folded = ", which --fold drops"
+		case char.Folded == " ":
+			folded = ", which --fold makes a space"
+		case char.Folded == "\n":
+			folded = ", which --fold makes a line end"
 		}
 		fmt.Fprintf(table, "%s\t%s %s in %s, first %s:%d%s\n", cli.Heading(i, "because of"),
 			char.Character, char.Code, campaign.Plural(char.Messages, "message"), char.File, char.Line, folded)

@@ -92,7 +92,9 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 	isReports, isResults := strings.HasPrefix(first, "{"), outcome.IsHeader(first)
 	switch {
 	case !isReports && !isResults:
-		entries, found.Broken, err = accountReport(ctx, report, ids, opts)
+		if entries, found.Broken, err = accountReport(ctx, report, ids, opts); err != nil {
+			return nil, err // which names the file
+		}
 	case opts.AccountOnly:
 		err = errors.New("it is not the account's report; it is about rows of files, which an outbox does not keep")
 	default:
@@ -362,8 +364,8 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 	entries map[int64]entry, broken int, err error,
 ) {
 	if opts.EachRow == nil {
-		return nil, 0, errors.New("the account's report has no ids; name the campaign's FILEs, too, " +
-			"so that receivers and texts can be compared")
+		return nil, 0, fmt.Errorf("%s: the account's report has no ids; name the campaign's FILEs, too, "+
+			"so that receivers and texts can be compared", name)
 	}
 	settings := campaign.Options{Columns: opts.Columns, TextsOnly: true, RestoreZeros: true}
 	report, err := campaign.Open([]string{name}, settings)
@@ -379,7 +381,11 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 		}
 		reported[SMSOf(&r.Message)]++ // even if it is bad: the report may write a number as no campaign may
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, campaign.ErrNoRows):
+		return nil, 0, fmt.Errorf("%s: it has no rows; once you are sure that it is complete, "+
+			"resolve the messages with --not-sent", name)
+	case err != nil:
 		return nil, 0, err
 	}
 	doubtful := map[int64]bool{}

@@ -50,7 +50,8 @@ type ResultsOptions struct {
 //     them, a results file of an earlier run is replaced when this run ends. Until then the new one
 //     is NAME.partial. It lacks rows that were not read, such as those of a pipe after Ctrl-C. The
 //     next run adds them.
-//   - A workbook (.xlsx) is made of NAME.partial, a CSV, at the end.
+//   - A workbook (.xlsx) is made of NAME.partial, a CSV, at the end. If a sheet can't have so many
+//     rows, the CSV stays.
 //   - A symbolic link is refused: someone else may have put it there.
 //   - Only the owner can read the file.
 func CreateResults(name string, opts ResultsOptions) (*Results, error) {

@@ -65,9 +65,11 @@ func NewWriter(out io.Writer, comment string) (*Writer, error) {
 }
 
 // Row adds a row. Fields are text, which is never a formula, except whole numbers in the columns
-// that isNumber reports.
+// that isNumber reports. It is an error if a sheet can't have so many rows.
 func (w *Writer) Row(fields []string, isNumber func(column int) bool) error {
-	w.row++
+	if w.row++; w.row > maxRows {
+		return errTooMany
+	}
 	fmt.Fprintf(w.sheet, `<row r="%d">`, w.row)
 	for i, field := range fields {
 		if field == "" {
