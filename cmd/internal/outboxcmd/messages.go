@@ -2,6 +2,7 @@ package outboxcmd
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,10 @@ func newEnqueueCommand(db *database) *cobra.Command {
 
 The key of a message is NAME-ID. A message whose key is in the outbox already is
 not queued again, so the same command can be run again. A FILE without an id
-column is refused, since a row's number changes when rows are added or moved.`,
+column is refused, since a row's number changes when rows are added or moved.
+
+With SQLite, nothing else can write to the database from the 1000th row until
+the last one is read: write the output of a slow program to a file first.`,
 		Example: "  smslink-outbox enqueue --db sqlite:shop.db --campaign june june.csv",
 		Args:    cli.Files,
 		RunE: db.with(func(ctx context.Context, box *outbox.Outbox, args []string) error {
@@ -65,17 +69,22 @@ func enqueue(
 		return fmt.Errorf("%s has no id column; add one, or name it with --column id=NAME, so that a message has the "+
 			"same key if rows are added or moved, and is not queued twice", rows.Row().File)
 	}
-	tx, err := db.pool.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-
 	const batch = 1000
+	var tx *sql.Tx // begun with the first batch, since nothing else can write to SQLite from then on
+	defer func() {
+		if tx != nil {
+			_ = tx.Rollback()
+		}
+	}()
 	var bad input.Complaints
 	var pending []outbox.Message
 	read, hidden, added := 0, 0, 0
-	flush := func() error {
+	flush := func() (err error) {
+		if tx == nil {
+			if tx, err = db.pool.BeginTx(ctx, nil); err != nil {
+				return err
+			}
+		}
 		n, err := box.Enqueue(ctx, tx, pending...)
 		added += n
 		pending = pending[:0]
