@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 )
 
 func newEnqueueCommand(db *database) *cobra.Command {
-	var name, lane string
+	name, lane := "", outbox.Bulk
 	var files input.Flags
 	cmd := &cobra.Command{
 		Use:   "enqueue --campaign NAME FILE…",
@@ -41,12 +42,27 @@ the last one is read: write the output of a slow program to a file first.`,
 			return enqueue(ctx, db, box, files, name, lane, args)
 		}),
 	}
-	cmd.Flags().StringVar(&name, "campaign", "", "`NAME` of the campaign, with which the keys begin")
-	cmd.Flags().StringVar(&lane, "lane", outbox.Bulk, "`LANE`: urgent or bulk")
+	cmd.Flags().Var(&cli.Value{Kind: "NAME", Read: func(given string) error {
+		if !campaignNames.MatchString(given) {
+			return errors.New("write up to 80 ASCII characters without a space, such as june-2026")
+		}
+		name = given
+		return nil
+	}}, "campaign", "name of the campaign, with which the keys begin")
+	cmd.Flags().Var(&cli.Value{Kind: "LANE", Given: lane, Read: func(given string) error {
+		if given != outbox.Urgent && given != outbox.Bulk {
+			return errors.New("it is neither urgent nor bulk")
+		}
+		lane = given
+		return nil
+	}}, "lane", "urgent or bulk")
 	files.AddTo(cmd)
 	_ = cmd.MarkFlagRequired("campaign")
 	return cmd
 }
+
+// campaignNames matches the names that leave room for an id of 19 digits in a key of 100 characters.
+var campaignNames = regexp.MustCompile(`^[!-~]{1,80}$`)
 
 func enqueue(
 	ctx context.Context, db *database, box *outbox.Outbox, files input.Flags, name, lane string, names []string,
