@@ -65,9 +65,9 @@ func TestTransform_randomBlocks(t *testing.T) {
 
 // Ranks of LMS substrings need more levels the longer a text repeats itself.
 func TestSortSuffixes_deepRecursion(t *testing.T) {
-	text := []byte("ab")
-	for len(text) < 100_000 { // of a Fibonacci word, each level is again one
-		text = append(text, text[:len(text)*618/1000]...)
+	shorter, text := []byte("a"), []byte("ab")
+	for len(text) < 100_000 { // each level of a Fibonacci word is again one
+		shorter, text = text, slices.Concat(text, shorter)
 	}
 	sa := make([]int32, len(text))
 	sortSuffixes(text, sa, make([]int32, len(text)), make([]int32, 2*256))

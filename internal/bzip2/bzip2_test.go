@@ -77,7 +77,7 @@ func TestAppendCompress_isTheSameFromPieces(t *testing.T) {
 }
 
 func TestAppendCompress_isTheSameOnAnyNumberOfCores(t *testing.T) {
-	plain := campaign(20_000) // three blocks
+	plain := campaign(20_000) // four blocks
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	want := compress(t, plain)
 	for _, cores := range []int{2, 16} {

@@ -31,22 +31,26 @@ func inputs() map[string][]byte {
 		"almost a period":    append(bytes.Repeat([]byte("aab"), 200_000), "aac"...),
 		"Fibonacci word":     fibonacci(300_000),
 		"Thue-Morse word":    thueMorse(300_000),
+		"campaign":           campaign(10_000),
 	}
 	for _, n := range []int{3, 4, 5, 254, 255, 256, 258, 259, 260, 510, 514} {
 		run := strings.Repeat("a", n)
 		all[fmt.Sprintf("a run of %d", n)] = []byte(run)
 		all[fmt.Sprintf("a run of %d inside", n)] = []byte("b" + run + "c" + run)
 	}
-	// The last bytes decide whether there is a second block.
-	text := campaign(10_000)[:blockSize+10]
+	// The first block fills up within the run of "#", or just before or after it. The other bytes are
+	// no runs, so each takes one byte of a block. There are two blocks' worth of them; with fewer,
+	// the first block would be planned smaller.
+	text := bytes.Repeat(eachByte(), 2*blockSize/256+1)
+	for before := blockSize - 6; before <= blockSize; before++ {
+		for _, run := range []int{4, 260} {
+			plain := append(bytes.Clone(text[:before]), strings.Repeat("#", run)...)
+			all[fmt.Sprintf("a run of %d after %d bytes", run, before)] = append(plain, text[:2*blockSize-len(plain)]...)
+		}
+	}
+	// One byte decides whether there is a second block.
 	for n := blockSize - 1; n <= blockSize+1; n++ {
 		all[fmt.Sprintf("%d bytes", n)] = text[:n]
-		for _, run := range []int{4, 260} {
-			// The block holds four bytes of a longer run, and a count.
-			plain := append(bytes.Clone(text[:n-min(run, 5)]), bytes.Repeat([]byte("#"), run)...)
-			all[fmt.Sprintf("%d bytes, %d equal at the end", n, run)] = plain
-			all[fmt.Sprintf("%d bytes, %d equal, and more", n, run)] = append(bytes.Clone(plain), text[:100]...)
-		}
 	}
 	return all
 }

@@ -124,8 +124,8 @@ func TestAppend_growsAsMuchAsTheRestIsLikelyToTake(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Len(t, got, n*size)
-		if cores > 1 {
-			require.LessOrEqual(t, cap(got), n*size*5/4)
+		if cores > 1 { // with append alone, the capacity is a tenth too large
+			require.LessOrEqual(t, cap(got), n*size*102/100)
 		}
 	})
 }
