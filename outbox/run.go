@@ -165,7 +165,11 @@ func (r *run) claimer(name string) func(ctx context.Context) (c *claim, committe
 			if time.Since(looked) > wholeLook {
 				from, looked = 0, time.Now()
 			}
-			q, err := r.peek(ctx, name, from)
+			var q queue
+			err := bounded(ctx, func(ctx context.Context) (err error) {
+				q, err = r.peek(ctx, name, from)
+				return err
+			})
 			switch {
 			case err != nil:
 			case !lane.Hours.open(time.UnixMicro(q.now)):
@@ -331,7 +335,13 @@ func (r *run) insist(f func(ctx context.Context) error) error {
 
 // inBudget calls f with the time that a transaction may take, also after Run's context is done.
 func (r *run) inBudget(f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(r.lasting, txBudget)
+	return bounded(r.lasting, f)
+}
+
+// bounded calls f with the time that a transaction may take. If the database's host is dead or cut
+// off, its connections stay open, and without a limit Linux tries for a quarter of an hour.
+func bounded(ctx context.Context, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, txBudget)
 	defer cancel()
 	return f(ctx)
 }
@@ -350,18 +360,24 @@ func (r *run) every(ctx context.Context, interval time.Duration, f func(ctx cont
 
 // watch puts overdue packages in doubt, and notices a fail-over also if nothing is due.
 func (r *run) watch(ctx context.Context) error {
-	s, err := r.look(ctx, nil)
+	var s state
+	err := bounded(ctx, func(ctx context.Context) (err error) {
+		s, err = r.look(ctx, nil)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if s.moved {
 		r.halt(ctx)
 	}
-	n, err := r.sweep(ctx)
-	if n > 0 {
-		r.logger.ErrorContext(ctx, "outbox: packages in doubt", "packages", n)
-	}
-	return err
+	return bounded(ctx, func(ctx context.Context) error {
+		n, err := r.sweep(ctx)
+		if n > 0 {
+			r.logger.ErrorContext(ctx, "outbox: packages in doubt", "packages", n)
+		}
+		return err
+	})
 }
 
 // Wake makes this Outbox's Run check a lane at once. Call it after the commit, in a process that

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -81,6 +82,54 @@ func (queuedDB) QueryContext(_ context.Context, query string, _ []driver.NamedVa
 		return &oneRow{int64(1)}, nil
 	default:
 		return &oneRow{}, nil
+	}
+}
+
+// silentDB is a database that does not answer queries with a part, and does not hang up, as if its
+// host were dead or cut off.
+type silentDB struct {
+	queuedDB
+	part    string
+	queries *int
+}
+
+func (d silentDB) Connect(context.Context) (driver.Conn, error) { return d, nil }
+
+func (d silentDB) QueryContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Rows, error) {
+	if !strings.Contains(query, d.part) {
+		return d.queuedDB.QueryContext(ctx, query, args)
+	}
+	*d.queries++
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestRun_queriesASilentDatabaseAgain(t *testing.T) {
+	claim := func(ctx context.Context, r *run) {
+		c, _ := r.claimer(Urgent)(ctx)
+		require.Nil(t, c)
+	}
+	watch := func(ctx context.Context, r *run) { r.every(ctx, time.Second, r.watch) }
+	for name, c := range map[string]struct {
+		part string
+		f    func(ctx context.Context, r *run)
+	}{
+		"to claim":                 {"count(*)", claim},
+		"to notice a fail-over":    {"AS paused", watch},
+		"to put packages in doubt": {"deadline <", watch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				queries := 0
+				r := &run{Outbox: newBox(t, silentDB{part: c.part, queries: &queries}, SQLite, nil)}
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				c.f(ctx, r)
+				require.Greater(t, queries, 5)
+			})
+		})
 	}
 }
 
