@@ -140,8 +140,9 @@ func TestResolve_fromReport(t *testing.T) {
 	}
 	require.Contains(t, s.must("doubts"), "4 messages of bulk")
 
-	_, err := s.run(t.Context(), "resolve", u.Package, "--not-sent", "--by", "Ana", "--reason", "a test")
+	out, err := s.run(t.Context(), "resolve", u.Package, "--not-sent", "--by", "Ana", "--reason", "a test")
 	require.ErrorContains(t, err, "the package may still be sent; end its worker ")
+	require.NotContains(t, out, "queued again")
 	db, err := sql.Open("sqlite", filepath.Join(s.dir, "shop.db"))
 	require.NoError(t, err)
 	defer func() { _ = db.Close() }()
@@ -151,7 +152,8 @@ func TestResolve_fromReport(t *testing.T) {
 	require.NoError(t, err, "an hour later")
 	host, err := os.Hostname()
 	require.NoError(t, err)
-	require.Regexp(t, `end process [0-9]+ on `+regexp.QuoteMeta(host)+` \(worker .*\) first, if it still runs`, out)
+	require.Regexp(t, `^smslink: the messages are queued again; if process [0-9]+ on `+regexp.QuoteMeta(host)+
+		` \(worker .*\) still runs, end it now\n$`, out)
 }
 
 // A report may mean an earlier message with the same number and text. The one in doubt stays so.

@@ -113,6 +113,7 @@ a workbook, and records those that are in it as sent. The others stay in doubt.`
 
 func resolve(ctx context.Context, c cli.Console, box *outbox.Outbox, name string, f resolveFlags) error {
 	r := outbox.Resolution{By: f.By, Reason: f.Reason}
+	worker := "" // of a package that is queued again
 	switch {
 	case f.report != "":
 		return resolveFromReport(ctx, c, box, name, f)
@@ -122,26 +123,30 @@ func resolve(ctx context.Context, c cli.Console, box *outbox.Outbox, name string
 		r.Verdict = outbox.VerdictAbandon
 	default:
 		r.Verdict = outbox.VerdictNotSent
-		if err := nameWorker(ctx, c, box, name); err != nil {
+		var err error
+		if worker, err = workerOf(ctx, box, name); err != nil {
 			return err
 		}
 	}
 	err := box.Resolve(ctx, name, r)
-	if errors.Is(err, outbox.ErrResolved) {
+	switch {
+	case errors.Is(err, outbox.ErrResolved):
 		err = fmt.Errorf("%w; smslink-outbox doubts lists those that do", err)
+	case err == nil && worker != "":
+		fmt.Fprintf(c.Err, "smslink: the messages are queued again; if %s still runs, end it now\n", process(worker))
 	}
 	return err
 }
 
-// nameWorker names the process that must have ended before its package is resolved as not sent.
-func nameWorker(ctx context.Context, c cli.Console, box *outbox.Outbox, name string) error {
+// workerOf returns the worker of a package in doubt, or "" if the package is not in doubt.
+func workerOf(ctx context.Context, box *outbox.Outbox, name string) (string, error) {
 	packages, err := box.Unresolved(ctx)
 	for _, u := range packages {
 		if u.Package == name && u.State == outbox.InDoubt {
-			fmt.Fprintf(c.Err, "smslink: end %s first, if it still runs\n", process(u.Worker))
+			return u.Worker, nil
 		}
 	}
-	return err
+	return "", err
 }
 
 // resolveFromReport records as sent the messages of a package that are in the account's report.
