@@ -11,8 +11,8 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 )
 
-// CanAsk reports whether there is a person to ask: standard input is a terminal, or it holds the
-// rows and a terminal can be opened in its place.
+// CanAsk reports whether there is a person to ask: standard input is a terminal; or it holds the
+// rows, standard error is a terminal, and a terminal can be opened in place of standard input.
 func CanAsk(c Console, inputIsStdin bool) bool {
 	if terminal.Is(c.In) {
 		return true

@@ -78,8 +78,8 @@ func (d *database) open(
 // noTables matches a driver's error if the database lacks the outbox's tables.
 var noTables = regexp.MustCompile(`no such table: smslink_|smslink_\w+"? does not exist|smslink_\w+' doesn't exist`)
 
-// openDatabase opens the database of a URL. Its errors quote nothing of the URL, which may hold a
-// password.
+// openDatabase opens the database of a URL. Its errors quote the name of SQLite's file, and nothing
+// of any other URL, which may hold a password.
 func openDatabase(database string, create bool) (*sql.DB, *outbox.Dialect, error) {
 	scheme, rest, _ := strings.Cut(database, ":")
 	switch scheme {

@@ -52,7 +52,7 @@ of the metrics smslink_outbox_… of the Go module smslinkotel.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it each second, until Ctrl-C")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object; times are nanoseconds")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write a JSON object; durations are in nanoseconds")
 	return cmd
 }
 
