@@ -32,22 +32,23 @@ func Fold(text string) string {
 }
 
 // FoldIfFewer returns the folded text if that takes fewer SMS, else the text unchanged: a text that
-// fits in one SMS keeps its ă and ș. It measures the text as the gateway gets it: trimmed, and
-// without tabs and carriage returns. The folded text is returned in that form.
+// fits in one SMS keeps its ă and ș. It measures the text as the gateway gets it, and returns a
+// folded text in that form: see [AsSent].
 func FoldIfFewer(text string) string {
-	sent := asSent(text)
+	sent := AsSent(text)
 	measured := Measure(sent)
 	if measured.Segments <= 1 || measured.Alphabet == GSM7 {
 		return text
 	}
-	if folded := asSent(Fold(sent)); Measure(folded).Segments < measured.Segments {
+	if folded := AsSent(Fold(sent)); Measure(folded).Segments < measured.Segments {
 		return folded
 	}
 	return text
 }
 
-// asSent returns text without what the vendor's client drops [ref].
-func asSent(text string) string {
+// AsSent returns the text as the gateway gets it, without what the vendor's client drops [ref]: white
+// space and NULs at both ends, tabs and carriage returns.
+func AsSent(text string) string {
 	text = strings.Trim(text, " \t\n\r\x00\v")
 	if strings.ContainsAny(text, "\t\r") {
 		text = strings.NewReplacer("\t", "", "\r", "").Replace(text)

@@ -189,3 +189,15 @@ func TestFoldIfFewer(t *testing.T) {
 		require.Equal(t, test.want, gsm7.FoldIfFewer(test.text), test.name)
 	}
 }
+
+func TestAsSent(t *testing.T) {
+	for text, want := range map[string]string{
+		"Bună ziua":                        "Bună ziua",
+		" \t\n\r\x00\vBună ziua\v\x00\r\n": "Bună ziua",
+		"Total:\t10 lei":                   "Total:10 lei",
+		"unu\r\ndoi\rtrei":                 "unu\ndoitrei",
+		"\u00a0unu":                        "\u00a0unu",
+	} {
+		require.Equal(t, want, gsm7.AsSent(text), "%q", text)
+	}
+}

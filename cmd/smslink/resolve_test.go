@@ -64,6 +64,16 @@ func (d *doubtful) resolve(code int, report, journal string, files ...string) st
 	return got.out + got.err
 }
 
+// reportOfAll writes account.csv, the account's report, which lists what the gateway has, accepted
+// or not.
+func (d *doubtful) reportOfAll() {
+	lines := "Telefon,Mesaj\n"
+	for _, m := range d.gateway.Messages() {
+		lines += csvLine(d.T, m.To, m.Text)
+	}
+	d.file("account.csv", lines)
+}
+
 // accepted is the number of messages that the gateway has accepted.
 func (d *doubtful) accepted() (n int) {
 	for _, m := range d.gateway.Messages() {
@@ -127,6 +137,21 @@ func TestResolve_anEarlierUploadThatFailed(t *testing.T) {
 		"2 messages are in the report, but an earlier upload failed, which the report may mean: 2-3\n")
 	d.send(cli.ExitInDoubt, "june", "june.csv", "--resend-failed")
 	require.Equal(t, 2, d.accepted(), "each is sent once")
+}
+
+// The account's report has a text as it was sent: without the tab, carriage return or NUL of the
+// file.
+func TestResolve_textThatIsNotSentAsItStands(t *testing.T) {
+	for _, text := range []string{`Total:\t10 lei`, `Total:\r10 lei`, `Total\u0000`} {
+		t.Run(text, func(t *testing.T) {
+			d := newDoubtful(t)
+			d.file("june.jsonl", `{"id":1,"to":"0712345671","text":"`+text+`"}`+"\n")
+			d.gateway.Inject(smslinktest.LoseReply())
+			d.send(cli.ExitInDoubt, "june", "june.jsonl")
+			d.reportOfAll()
+			require.Contains(t, d.resolve(cli.ExitAccepted, "account.csv", "june", d.path("june.jsonl")), "resolved: 1 as sent\n")
+		})
+	}
 }
 
 // Nothing was sent in test mode, nor by the sandbox.

@@ -332,11 +332,10 @@ func eachLine(name string, use func(n int, text []byte) error) error {
 // SMS is what identifies a message in the account's report.
 type SMS struct{ receiver, text string }
 
-// SMSOf returns the same for a message whatever the form of its number, and whether or not its text
-// is folded.
+// SMSOf returns the same for a message whatever the form of its number, and whether its text is as
+// it stands in a file, as it is sent, or folded.
 func SMSOf(m *smslink.Message) SMS {
-	text := strings.ReplaceAll(gsm7.Fold(strings.TrimSpace(m.Text)), "\r\n", "\n")
-	return SMS{receiver(m.To), text}
+	return SMS{receiver(m.To), strings.TrimSpace(gsm7.Fold(gsm7.AsSent(m.Text)))}
 }
 
 // receiver returns a number in the same form, whatever the form in the report.
