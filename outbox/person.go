@@ -116,7 +116,16 @@ func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Er
 
 // erasePerson erases the messages to two receivers.
 func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (e Erasure, err error) {
-	if err := o.eraseDigests(ctx, tx, receivers); err != nil {
+	// Packages with a result of a message that does not wait in them. Others that messages have left
+	// have no digest.
+	err = o.eraseDigests(ctx, tx, `
+		SELECT DISTINCT p.id
+		FROM smslink_message m`+o.dialect.receiverIndex+`
+		JOIN smslink_result r ON r.message = m.id
+		JOIN smslink_package p ON p.id = r.package
+		WHERE m.receiver <> '' AND m.receiver IN (?, ?) AND p.digest IS NOT NULL
+		AND (r.status IN `+decided+` OR p.id <> COALESCE(m.package, 0))`, receivers...)
+	if err != nil {
 		return e, err
 	}
 	queued, err := o.exec(ctx, tx, fmt.Sprintf(`
@@ -154,16 +163,10 @@ func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (
 	return e, err
 }
 
-// eraseDigests erases the digests of the packages that have a result of a message to two receivers:
-// a number could be computed from one. Other packages that messages have left have none.
-func (o *Outbox) eraseDigests(ctx context.Context, tx *sql.Tx, receivers []any) error {
-	packages, err := column[int64](ctx, o, tx, `
-		SELECT DISTINCT p.id
-		FROM smslink_message m`+o.dialect.receiverIndex+`
-		JOIN smslink_result r ON r.message = m.id
-		JOIN smslink_package p ON p.id = r.package
-		WHERE m.receiver <> '' AND m.receiver IN (?, ?) AND r.status IN `+decided+` AND p.digest IS NOT NULL`,
-		receivers...)
+// eraseDigests erases the digests of the packages whose ids a query returns: a number could be
+// computed from one.
+func (o *Outbox) eraseDigests(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
+	packages, err := column[int64](ctx, o, tx, query, args...)
 	for _, id := range packages {
 		if _, err := o.exec(ctx, tx, "UPDATE smslink_package SET digest = NULL WHERE id = ?", id); err != nil {
 			return err

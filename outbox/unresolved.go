@@ -339,15 +339,19 @@ func (o *Outbox) setUndecided(ctx context.Context, tx *sql.Tx, packageID int64, 
 // abandonElsewhere abandons the messages that are in doubt in a package and now wait for a person
 // in another one, whose worker has recorded the end. See [Outbox.restore].
 func (o *Outbox) abandonElsewhere(ctx context.Context, tx *sql.Tx, packageID int64) error {
-	ids, err := column[int64](ctx, o, tx, `
-		SELECT m.id
+	const elsewhere = `
 		FROM smslink_result r
 		JOIN smslink_message m ON m.id = r.message
 		JOIN smslink_package p ON p.id = m.package
 		LEFT JOIN smslink_result other ON other.message = m.id AND other.package = m.package
-			AND other.status IN `+decided+`
-		WHERE r.package = ? AND r.status NOT IN `+decided+`
-		AND p.id <> ? AND p.state IN (4, 5) AND p.ended IS NOT NULL AND other.message IS NULL`, packageID, packageID)
+			AND other.status IN ` + decided + `
+		WHERE r.package = ? AND r.status NOT IN ` + decided + `
+		AND p.id <> ? AND p.state IN (4, 5) AND p.ended IS NOT NULL AND other.message IS NULL`
+	// ErasePerson would no longer find these packages.
+	if err := o.eraseDigests(ctx, tx, "SELECT DISTINCT p.id"+elsewhere, packageID, packageID); err != nil {
+		return err
+	}
+	ids, err := column[int64](ctx, o, tx, "SELECT m.id"+elsewhere, packageID, packageID)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/outbox"
 	"github.com/go-smslink/smslink/outbox/internal/integration/servers"
+	"github.com/go-smslink/smslink/outbox/internal/step"
 	"github.com/go-smslink/smslink/smslinktest"
 	"github.com/go-smslink/smslink/webhook"
 )
@@ -184,6 +185,85 @@ func TestErasePerson_leavesNoDigest(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, outbox.Erasure{Erased: 1}, erasure)
 		require.Equal(t, 1, digests())
+	})
+}
+
+// A message leaves a package that keeps its digest. The package has no result of it, or one that
+// decides nothing.
+func TestErasePerson_leavesNoDigestOfALeftPackage(t *testing.T) {
+	const number = "0712345678" // of bench.enqueue
+	hasDigests := func(b *bench, want int) {
+		b.Helper()
+		var n int
+		b.scan("SELECT count(*) FROM smslink_package WHERE digest IS NOT NULL", &n)
+		require.Equal(b, want, n)
+	}
+	erase := func(b *bench) {
+		b.Helper()
+		erasure, err := b.box.ErasePerson(b.Context(), number, "a test", "asked on 1 March")
+		require.NoError(b, err)
+		require.Equal(b, outbox.Erasure{Erased: 1}, erasure)
+		hasDigests(b, 0)
+	}
+	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		t.Run("abandoned in another package", func(t *testing.T) { // as in TestRun_inDoubtElsewhereIsAbandoned
+			b := newBench(t, config, nil)
+			b.gateway.Inject(smslinktest.Reject("13", "sender not allowed"))
+			b.enqueue("order-1")
+			b.run(b.box, nil)
+			b.await("order-1", outbox.Rejected)
+			var rejected int
+			var digest string
+			b.scan("SELECT id, digest FROM smslink_package", &rejected, &digest)
+			b.gateway.Inject(smslinktest.LoseReply())
+			require.NoError(t, b.resolve(outbox.VerdictNotSent))
+			b.await("order-1", outbox.InDoubt)
+			b.change(fmt.Sprintf("DELETE FROM smslink_package WHERE id > %d", rejected), fmt.Sprintf(`
+				UPDATE smslink_package
+				SET state = 4, verdict = NULL, resolved_by = NULL, reason = NULL, digest = '%s'`, digest),
+				fmt.Sprintf("UPDATE smslink_message SET package = %d", rejected))
+			require.Empty(t, b.awaitWroteBack(1))
+			hasDigests(b, 1)
+			packages, err := b.box.Unresolved(t.Context())
+			require.NoError(t, err)
+			require.Len(t, packages, 2)
+			for _, u := range packages {
+				if u.State == outbox.InDoubt {
+					abandon := outbox.Resolution{Verdict: outbox.VerdictAbandon, By: "a test", Reason: "a test"}
+					require.NoError(t, b.box.Resolve(t.Context(), u.Package, abandon))
+				}
+			}
+			require.Equal(t, outbox.Abandoned, b.state("order-1"))
+			erase(b)
+		})
+		t.Run("accepted in another package", func(t *testing.T) {
+			b := newBench(t, config, nil)
+			b.enqueue("order-1")
+			var id int64
+			b.scan("SELECT id FROM smslink_message", &id)
+			first, second := pauseAt(step.Uploaded), pauseAt(step.Claimed)
+			b.run(b.another(), first.reach)
+			<-first.reached
+			b.overdue()
+			b.await("order-1", outbox.InDoubt)
+			require.NoError(t, b.resolve(outbox.VerdictNotSent)) // which is wrong
+			_, err := b.box.Enqueue(t.Context(), b.db, outbox.Message{Key: "order-2", To: "0733333333", Text: "Comanda"})
+			require.NoError(t, err)
+			b.run(b.another(), second.reach)
+			<-second.reached
+			close(first.proceed)
+			eventually(t, func() bool {
+				packages, err := b.box.Unresolved(t.Context())
+				return err == nil && len(packages) == 1
+			}, "the first worker's result does not contradict the verdict")
+			b.gateway.SetCredit(0)
+			b.gateway.Inject(smslinktest.OmitEntries(id))
+			close(second.proceed)
+			b.await("order-1", outbox.Accepted)
+			b.await("order-2", outbox.Queued)
+			hasDigests(b, 1)
+			erase(b)
+		})
 	})
 }
 
