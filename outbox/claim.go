@@ -82,10 +82,10 @@ func (o *Outbox) peek(ctx context.Context, lane string, from int64) (q queue, er
 	return q, err
 }
 
-// claim puts messages of a lane that have been due since from into a package. If the commit fails,
-// the claim comes with the error: it may have happened, and must be withdrawn. The error is
-// errNothing if another worker was faster or if nothing that was due was valid. Nothing is
-// committed past ctx's deadline.
+// claim puts messages of a lane that have been due since from into a package. If the commit fails
+// or ends past ctx's deadline, the claim comes with an error: the commit may have happened, and the
+// claim must be withdrawn. The error is errNothing if another worker was faster or if nothing that
+// was due was valid.
 func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*claim, error) {
 	began := time.Now()
 	c := &claim{
@@ -101,14 +101,14 @@ func (r *run) claim(ctx context.Context, lane string, from int64, most int) (*cl
 		return nil, err
 	}
 	step.Reach(ctx, step.Claiming)
-	// If the machine was suspended, the deadline may have passed although ctx is not done.
-	if limit, ok := ctx.Deadline(); ok && passed(limit) {
-		_ = tx.Rollback()
-		return nil, context.DeadlineExceeded
-	}
 	err = tx.Commit()
 	if c.id == 0 { // no message was left
 		return nil, cmp.Or(err, errNothing)
+	}
+	// The commit may have succeeded past the deadline: go-sql-driver's does not know ctx, and ctx
+	// does not know how long the machine was suspended.
+	if limit, ok := ctx.Deadline(); err == nil && ok && passed(limit) {
+		err = context.DeadlineExceeded
 	}
 	if err == nil {
 		err = r.recent.add(c)

@@ -365,8 +365,8 @@ func backoff(attempts int64) time.Duration {
 	return min(time.Second<<min(attempts, 6), time.Minute)
 }
 
-// withdraw gives back a claim whose commit may not have happened. Inserting the same token waits
-// for that commit if it is still under way, and keeps it from happening later.
+// withdraw gives back a claim whose commit may not have happened, or not in time. Inserting the
+// same token waits for that commit if it is still under way, and keeps it from happening later.
 func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		withdrawn := &claim{token: c.token, worker: c.worker, lane: c.lane, err: errCommitInDoubt}
@@ -377,7 +377,7 @@ func (o *Outbox) withdraw(ctx context.Context, c *claim) error {
 	})
 }
 
-var errCommitInDoubt = errors.New("the claim's commit may not have happened; nothing was uploaded")
+var errCommitInDoubt = errors.New("the claim's commit may not have happened, or not in time; nothing was uploaded")
 
 // sweep puts overdue packages in doubt, and returns how many. It passes over those that another
 // transaction has locked.

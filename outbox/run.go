@@ -155,7 +155,7 @@ const (
 )
 
 // claimer returns a function that waits for the lane's next claim. It returns nil once ctx is done.
-// A claim whose commit is in doubt must be withdrawn.
+// If committed is false, the claim must be withdrawn.
 func (r *run) claimer(name string) func(ctx context.Context) (c *claim, committed bool) {
 	lane := r.lanes[name]
 	var from int64       // where to look: nothing that is due was left before it

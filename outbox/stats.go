@@ -229,8 +229,8 @@ func (o *Outbox) each(
 }
 
 // Pause keeps every worker from claiming another package, until [Outbox.Resume]. by and reason must
-// not be empty. A claim that is under way is still uploaded. It commits within 30 seconds, and
-// [Stats].Sending counts it from then on.
+// not be empty. A claim that is under way is still uploaded if it commits within 30 seconds, and
+// [Stats].Sending counts it from then on. One that commits later is withdrawn.
 func (o *Outbox) Pause(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
