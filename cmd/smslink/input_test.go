@@ -208,6 +208,42 @@ func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 	t.Logf("%d messages, %d refusals of rows in the place of others", sent, refused)
 }
 
+// A row that needs a new id gets one, even if the highest id is taken.
+func TestSend_highestID(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", "id,to,text\n1,0712345671,unu\n9223372036854775807,0712345672,doi\n")
+	d.send(cli.ExitAccepted, "june", "june.csv")
+	d.file("june.csv", "id,to,text\n1,0712345673,trei\n2,0712345671,unu\n9223372036854775807,0712345672,doi\n")
+	for range 2 {
+		d.send(cli.ExitAccepted, "june", "june.csv", "--same-campaign")
+		require.Equal(t, 3, d.accepted())
+	}
+}
+
+// A pipe's rows come again under other ids. They are refused, and with --same-campaign they are the
+// messages that an earlier run has sent: one that failed is not sent again, either.
+func TestSend_pipeUnderOtherIDs(t *testing.T) {
+	for name, failing := range map[string]bool{"accepted": false, "failed": true} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoubtful(t)
+			d.failing.Store(failing)
+			code := map[bool]int{false: cli.ExitAccepted, true: cli.ExitSomeBad}[failing]
+			send := func(rows string, args ...string) ran {
+				args = append([]string{"send", "--endpoint", d.gateway.URL, "--journal", d.path("june"), "-"}, args...)
+				return smslinkIn(accountOf(d.gateway), rows, args...)
+			}
+			require.Equal(t, code, send("id,to,text\n41,0712345671,unu\n42,0712345672,doi\n").code)
+			const again = "id,to,text\n141,0712345671,unu\n142,0712345672,doi\n"
+			got := send(again)
+			require.Equal(t, cli.ExitNotSent, got.code, got.out)
+			require.Contains(t, got.err, "standard input:2: the row with id 141 is the one that "+d.path("june")+" has recorded under id 41; "+
+				"if it is the same message, add --same-campaign; for a new campaign, name another folder; ")
+			require.Equal(t, code, send(again, "--same-campaign").code)
+			require.Len(t, d.gateway.Messages(), 2)
+		})
+	}
+}
+
 func TestCheck_price(t *testing.T) {
 	for price, billed := range map[string]string{"0,05": "342 SMS × 0,05 = 17,10", "0.05": "342 SMS × 0.05 = 17.10", "5e-2": "342 SMS × 5e-2 = 17.10"} {
 		got := smslinkIn(nil, "", "check", "--price", price, campaignFile)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
 	"github.com/go-smslink/smslink/smslinktest"
 )
@@ -54,6 +55,53 @@ func TestSend_journalThatAnotherSendBegan(t *testing.T) {
 			require.Len(t, gateway.Messages(), 2)
 		})
 	}
+}
+
+// A journal whose file rows has lost messages that a person resolved as sent is refused, whether all
+// rows are lost or only the last ones.
+func TestSend_journalThatLostResolvedRows(t *testing.T) {
+	for packageSize, lose := range map[string]func(t *testing.T, rows string){
+		"2": func(t *testing.T, rows string) { require.NoError(t, os.Remove(rows)) },
+		"1": func(t *testing.T, rows string) {
+			info, err := os.Stat(rows)
+			require.NoError(t, err)
+			require.NoError(t, os.Truncate(rows, info.Size()-20)) // the row of the message that was accepted
+		},
+	} {
+		t.Run(packageSize, func(t *testing.T) {
+			d := newDoubtful(t)
+			d.file("june.csv", "id,to,text\n1,0712345671,unu\n2,0712345672,doi\n")
+			d.gateway.Inject(smslinktest.LoseReply())
+			d.send(cli.ExitInDoubt, "june", "june.csv", "--package-size", packageSize)
+			got := smslinkIn(nil, "", "journal", "resolve", "--sent", "--all", "--by", "Ana", "--reason", "they have it", d.path("june"))
+			require.Equal(t, cli.ExitAccepted, got.code, got.err)
+			lose(t, d.path("june/rows"))
+			d.file("june.csv", "id,to,text\n101,0712345671,unu\n102,0712345672,doi\n")
+			d.send(cli.ExitNotSent, "june", "june.csv")
+			d.send(cli.ExitNotSent, "june", "june.csv", "--same-campaign")
+			got = smslinkIn(nil, "", "journal", "list", d.path("june"))
+			require.Contains(t, got.err, "rows is damaged, and has lost rows that were sent; restore the folder\n")
+			require.Len(t, d.gateway.Messages(), 2)
+		})
+	}
+}
+
+// A journal that has only failed messages is refused if all its rows are lost: one of status 4 may
+// have been taken.
+func TestSend_journalThatLostFailedRows(t *testing.T) {
+	gateway := newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(smslink.Message) smslink.Status {
+		return smslink.StatusInternalOrBlacklisted
+	}}})
+	journal := filepath.Join(t.TempDir(), "june")
+	send := func(rows string) ran {
+		return smslinkIn(accountOf(gateway), rows, "send", "--endpoint", gateway.URL, "--journal", journal, "-")
+	}
+	require.Equal(t, cli.ExitSomeBad, send("id,to,text\n1,0712345671,unu\n").code)
+	require.NoError(t, os.Remove(filepath.Join(journal, "rows")))
+	got := send("id,to,text\n101,0712345671,unu\n")
+	require.Equal(t, cli.ExitNotSent, got.code)
+	require.Contains(t, got.err, "rows is damaged")
+	require.Len(t, gateway.Messages(), 1)
 }
 
 // If the journal can't record results, it has messages in doubt that were accepted. The command

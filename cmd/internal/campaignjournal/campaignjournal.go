@@ -33,9 +33,9 @@ type Journal struct {
 	mu      sync.Mutex
 	pending map[int64]digest // rows of a pipe that Admit has let pass and Intend has not recorded
 
-	// These are for Admit with sameCampaign.
-	sent map[digest][]int64 // ids of recorded rows that were sent, except those of rows of this run
-	lent map[int64]int64    // an id of sent, to the id of the row that is sent under it in this run
+	// These are for Admit.
+	earlier map[digest][]int64 // see earlierRows; without the ids that rows of this run have
+	lent    map[int64]int64    // an id that another row of this run has, to that row's own
 }
 
 var _ smslink.Journal = (*Journal)(nil)
@@ -109,7 +109,8 @@ func (j *Journal) own(gateway string) error {
 	return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
 }
 
-// checkRows refuses a journal that has lost rows of messages that were accepted or are in doubt.
+// checkRows refuses a journal that has lost rows of messages that were accepted or are in doubt, or
+// all of its rows.
 func (j *Journal) checkRows(ctx context.Context) error {
 	lost, err := j.Known(ctx, j.rows.broken)
 	if err != nil {
@@ -119,15 +120,19 @@ func (j *Journal) checkRows(ctx context.Context) error {
 	for _, run := range j.Runs() {
 		missing += run.Accepted
 	}
+	for _, resolution := range j.Resolutions() {
+		missing += len(resolution.Sent)
+	}
 	err = j.each(ctx, func(_ recorded, result smslink.Result, known bool) {
 		if known && result.Status.Outcome() != smslink.OutcomeFailed {
-			missing-- // below 0 if a person has resolved some as sent
+			missing--
 		}
 	})
 	if err != nil {
 		return err
 	}
-	if len(lost) > 0 || missing > 0 {
+	lostAll := len(j.Runs()) > 0 && len(j.rows.recorded) == 0
+	if len(lost) > 0 || missing > 0 || lostAll {
 		return fmt.Errorf("%s is damaged, and has lost rows that were sent; restore the folder", j.rows.file.Name())
 	}
 	return nil
@@ -184,25 +189,29 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 	id, d := row.Message.ID, digestOf(row)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if sameCampaign && j.sent == nil {
-		if j.sent, err = j.sentRows(ctx); err != nil {
+	if j.earlier == nil {
+		if j.earlier, err = j.earlierRows(ctx); err != nil {
 			return 0, err
 		}
 	}
 	before, ok := j.rows.of(id)
-	if ok && before == d {
-		other, isLent := j.lent[id]
-		if !isLent {
-			if ids, i := j.sent[d], slices.Index(j.sent[d], id); i >= 0 {
-				ids[i], j.sent[d] = ids[0], ids[1:]
-			}
-			return id, nil
-		}
-		id = other // the rows have the same contents, so they change their ids
-		_, ok = j.rows.of(id)
+	other, isLent := j.lent[id]
+	if ok && before == d && !isLent {
+		j.takeEarlier(d, id)
+		return id, nil
 	}
-	if ids := j.sent[d]; len(ids) > 0 {
-		j.sent[d], j.lent[ids[0]] = ids[1:], id
+	for ; isLent; other, isLent = j.lent[id] { // this row takes the id of the one that took its own
+		delete(j.lent, id)
+		id = other
+		before, ok = j.rows.of(id)
+	}
+	if ids := j.earlier[d]; len(ids) > 0 {
+		if !sameCampaign {
+			return 0, fmt.Errorf("the row with id %d is the one that %s has recorded under id %d; if it is the same "+
+				"message, add --same-campaign; for a new campaign, name another folder", id, j.dir, ids[0])
+		}
+		j.takeEarlier(d, ids[0])
+		j.lent[ids[0]] = id
 		return ids[0], j.setRenumbered()
 	}
 	known, err := j.Results(ctx, []int64{id})
@@ -223,6 +232,7 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 		if err := j.Forget([]int64{id}); err != nil {
 			return 0, err
 		}
+		j.takeEarlier(before, id)
 	}
 	j.pending[id] = d
 	return id, nil
@@ -232,16 +242,31 @@ func (j *Journal) lacks(id int64) error {
 	return fmt.Errorf("%s lacks the row of id %d, which was sent; restore the folder", j.dir, id)
 }
 
-// sentRows returns the ids of the rows that were or may have been sent, by the rows' digests: those
-// that were accepted, are in doubt, or failed with status 4.
-func (j *Journal) sentRows(ctx context.Context) (map[digest][]int64, error) {
-	sent := map[digest][]int64{}
+// earlierRows returns the ids of the recorded rows with a result, by the rows' digests. Those that
+// certainly were not sent come last.
+func (j *Journal) earlierRows(ctx context.Context) (map[digest][]int64, error) {
+	earlier, unsent := map[digest][]int64{}, map[digest][]int64{}
 	err := j.each(ctx, func(r recorded, result smslink.Result, known bool) {
-		if known && !correctable(result) {
-			sent[r.digest] = append(sent[r.digest], r.id)
+		switch {
+		case known && correctable(result):
+			unsent[r.digest] = append(unsent[r.digest], r.id)
+		case known:
+			earlier[r.digest] = append(earlier[r.digest], r.id)
 		}
 	})
-	return sent, err
+	for d, ids := range unsent {
+		earlier[d] = append(earlier[d], ids...)
+	}
+	return earlier, err
+}
+
+// takeEarlier removes an id from j.earlier: a row of this run has it.
+func (j *Journal) takeEarlier(d digest, id int64) {
+	ids := j.earlier[d]
+	if i := slices.Index(ids, id); i >= 0 {
+		copy(ids[1:], ids[:i]) // nearly always nothing
+		j.earlier[d] = ids[1:]
+	}
 }
 
 // EachRemoteID calls use with each remote id that is recorded, and the id of its message.

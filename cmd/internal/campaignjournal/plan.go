@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +44,7 @@ type Plan struct {
 	// These are set by match and number.
 	inUse      map[int64]bool           // ids that a row of the files has
 	sent       map[int64]smslink.Result // results of recorded ids that no unchanged row has
-	highest    int64                    // the highest id
+	highest    int64                    // the highest id, or the last one of newID
 	renumbered bool                     // a row has an id other than the one in its file
 
 	// These are for WasSent.
@@ -319,8 +320,7 @@ func (p *Plan) number() error {
 		result, wasSent := p.sent[id]
 		switch {
 		case p.inUse[id]:
-			p.highest++
-			p.ids[i], p.renumbered = p.highest, true
+			p.ids[i], p.renumbered = p.newID(), true
 		case wasSent && !correctable(result):
 			gone = append(gone, id)
 		case wasSent:
@@ -338,6 +338,19 @@ func (p *Plan) number() error {
 			"at the end", firstOf(list, len(gone)))
 	}
 	return nil
+}
+
+// newID returns an id that no row has, above all others if there is one.
+func (p *Plan) newID() int64 {
+	for {
+		if p.highest == math.MaxInt64 {
+			p.highest = 0
+		}
+		p.highest++
+		if _, isRecorded := p.journal.rows.of(p.highest); !isRecorded && !p.inUse[p.highest] {
+			return p.highest
+		}
+	}
 }
 
 // findSent marks and counts the rows that the journal knows as sent.
