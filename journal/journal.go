@@ -364,6 +364,15 @@ func (j *File) Forget(ids []int64) error {
 	return j.named(j.change(&record{forget: ids}))
 }
 
+// FailedBefore reports whether an earlier attempt to send a message failed, or did not come about.
+// The account's reports may list that attempt. So if they list the message once, and it is in doubt
+// now, they may not mean that it was sent.
+func (j *File) FailedBefore(id int64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.states.failedBefore[id]
+}
+
 // Runs returns the runs so far, in order.
 func (j *File) Runs() []Run {
 	j.mu.Lock()

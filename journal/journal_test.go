@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"syscall"
 	"testing"
 
@@ -260,11 +259,27 @@ func TestFile_forgetsWhatFailed(t *testing.T) {
 		}
 		require.NoError(t, j.Close())
 	}
-	doubts := open(t, path).InDoubt()
-	i := slices.IndexFunc(doubts, func(d journal.Doubt) bool { return d.ID == 2 })
-	require.GreaterOrEqual(t, i, 0, "it is in doubt")
-	require.True(t, doubts[i].Again)
-	require.False(t, doubts[slices.IndexFunc(doubts, func(d journal.Doubt) bool { return d.ID == 4 })].Again)
+}
+
+// Of what failed, was not sent, or was not paid for, a report may list the attempt. A person who
+// says that a message was not sent has looked for it.
+func TestFile_failedBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path)
+	ids := []int64{1, 2, 3, 4, 5}
+	require.NoError(t, j.Intend(background, ids))
+	require.NoError(t, j.Record(background, []smslink.Result{
+		{ID: 1, Status: smslink.StatusSenderFailed}, {ID: 2, Status: smslink.StatusSenderFailed},
+	}, []int64{3}))
+	require.NoError(t, j.Resolve(nil, []int64{4}, "Ana", "not in the account"))
+	require.NoError(t, j.Forget([]int64{1}))
+	require.NoError(t, j.Intend(background, []int64{1, 3, 4}))
+	require.NoError(t, j.Record(background, []smslink.Result{{ID: 1, Status: smslink.StatusSuccess}}, nil))
+	require.NoError(t, j.Close())
+	j = open(t, path)
+	for _, id := range ids {
+		require.Equal(t, id == 1 || id == 3, j.FailedBefore(id), id)
+	}
 }
 
 // A sender is approved, and the next stream sends the messages that failed before.

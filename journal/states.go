@@ -15,7 +15,6 @@ import (
 type Doubt struct {
 	ID    int64
 	Since time.Time // when it was intended
-	Again bool      // an earlier upload failed and was forgotten; a report may list it, too
 }
 
 // Run is what was sent between an Open and a Close. A session that sends nothing is not a run.
@@ -45,10 +44,10 @@ type Resolution struct {
 
 // states are the contents of the records. An id is in doubt, has a result, or is new.
 type states struct {
-	doubt  map[int64]int64          // id to when it was intended, in Unix seconds
-	remote map[int64]uint64         // id with a result to the remote id; 0 if the message has none
-	failed map[int64]smslink.Status // id with a result other than StatusSuccess to the status
-	forgot map[int64]bool           // ids that were forgotten
+	doubt        map[int64]int64          // id to when it was intended, in Unix seconds
+	remote       map[int64]uint64         // id with a result to the remote id; 0 if the message has none
+	failed       map[int64]smslink.Status // id with a result other than StatusSuccess to the status
+	failedBefore map[int64]bool           // see File.FailedBefore
 
 	campaign    string
 	runs        []Run
@@ -57,7 +56,8 @@ type states struct {
 
 func newStates() states {
 	return states{
-		doubt: map[int64]int64{}, remote: map[int64]uint64{}, failed: map[int64]smslink.Status{}, forgot: map[int64]bool{},
+		doubt: map[int64]int64{}, remote: map[int64]uint64{},
+		failed: map[int64]smslink.Status{}, failedBefore: map[int64]bool{},
 	}
 }
 
@@ -81,7 +81,7 @@ func (s *states) of(id int64) (result smslink.Result, known bool) {
 func (s *states) doubts() []Doubt {
 	doubts := make([]Doubt, 0, len(s.doubt))
 	for id, since := range s.doubt {
-		doubts = append(doubts, Doubt{id, time.Unix(since, 0).UTC(), s.forgot[id]})
+		doubts = append(doubts, Doubt{id, time.Unix(since, 0).UTC()})
 	}
 	slices.SortFunc(doubts, func(a, b Doubt) int { return cmp.Compare(a.ID, b.ID) })
 	return doubts
@@ -107,11 +107,14 @@ func (s *states) apply(r *record) {
 	}
 	for _, id := range r.notSent {
 		delete(s.doubt, id)
+		if r.by == "" { // perhaps the gateway has answered that the credit did not suffice
+			s.failedBefore[id] = true
+		}
 	}
 	for _, id := range r.forget {
 		delete(s.remote, id)
 		delete(s.failed, id)
-		s.forgot[id] = true
+		s.failedBefore[id] = true
 	}
 	if r.by != "" {
 		resolution := Resolution{Time: r.at, By: r.by, Reason: r.reason, NotSent: slices.Clone(r.notSent)}

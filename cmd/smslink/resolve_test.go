@@ -23,13 +23,17 @@ type doubtful struct {
 	folder  string
 	gateway *smslinktest.Gateway
 	failing atomic.Bool // the gateway refuses each message's sender
+	broke   atomic.Bool // the account has no credit
 }
 
 func newDoubtful(t *testing.T) *doubtful {
 	d := &doubtful{T: t, folder: t.TempDir()}
 	d.gateway = newGateway(t, &smslinktest.Options{Rules: []smslinktest.Rule{func(smslink.Message) smslink.Status {
-		if d.failing.Load() {
+		switch {
+		case d.failing.Load():
 			return smslink.StatusSenderFailed
+		case d.broke.Load():
+			return smslink.StatusInsufficientCredit
 		}
 		return smslink.StatusSuccess
 	}}})
@@ -134,9 +138,49 @@ func TestResolve_anEarlierUploadThatFailed(t *testing.T) {
 	require.Contains(t, d.resolve(cli.ExitInDoubt, "results.csv", "june"), "with an answer from before the upload")
 	d.file("account.csv", june)
 	require.Contains(t, d.resolve(cli.ExitInDoubt, "account.csv", "june", d.path("june.csv")),
-		"2 messages are in the report, but an earlier upload failed, which the report may mean: 2-3\n")
+		"2 messages are in the report, but "+failedBefore+": 2-3\n")
+	results, err := os.ReadFile(d.path("results.csv"))
+	require.NoError(t, err)
+	d.file("ahead.csv", strings.ReplaceAll(string(results), time.Now().UTC().Format(",2006-"), ",2099-"))
+	require.Contains(t, d.resolve(cli.ExitInDoubt, "ahead.csv", "june"), "2 messages are in the report, but "+failedBefore+": 2-3\n",
+		"the clock was ahead in the first run")
 	d.send(cli.ExitInDoubt, "june", "june.csv", "--resend-failed")
 	require.Equal(t, 2, d.accepted(), "each is sent once")
+}
+
+const failedBefore = "an earlier attempt to send such a message failed, which the report may mean"
+
+// The credit did not suffice for a first upload, which the report lists. The second one was lost.
+func TestResolve_anEarlierUploadWithoutCredit(t *testing.T) {
+	d := newDoubtful(t)
+	d.broke.Store(true)
+	d.file("june.csv", june)
+	d.send(cli.ExitSomeBad, "june", "june.csv")
+	d.broke.Store(false)
+	d.gateway.Inject(smslinktest.HangUp())
+	d.send(cli.ExitInDoubt, "june", "june.csv")
+	d.reportOfAll()
+	require.Contains(t, d.resolve(cli.ExitInDoubt, "account.csv", "june", d.path("june.csv")),
+		"2 messages are in the report, but "+failedBefore+": 2-3\n")
+	require.Zero(t, d.accepted())
+}
+
+// The report lists a message twice: when it failed, and when it was accepted. It does not list an
+// equal one that is in doubt.
+func TestResolve_anEarlierUploadOfAnEqualRow(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", "id,to,text\n1,0712345671,unu\n2,0712345671,unu\n")
+	d.failing.Store(true)
+	d.gateway.Inject(smslinktest.Fault{}, smslinktest.Reject("8", "no credit"))
+	d.send(cli.ExitSomeBad, "june", "june.csv", "--package-size", "1")
+	d.failing.Store(false)
+	d.gateway.Inject(smslinktest.Fault{}, smslinktest.HangUp())
+	d.send(cli.ExitInDoubt, "june", "june.csv", "--package-size", "1", "--resend-failed")
+	require.Len(t, d.gateway.Messages(), 2)
+	d.reportOfAll()
+	require.Contains(t, d.resolve(cli.ExitInDoubt, "account.csv", "june", d.path("june.csv")),
+		"1 message is in the report, but "+failedBefore+": 2\n")
+	require.Equal(t, 1, d.accepted())
 }
 
 // The account's report has a text as it was sent: without the tab, carriage return or NUL of the

@@ -34,9 +34,9 @@ type Options struct {
 	// no Since.
 	Since map[int64]time.Time
 
-	// Again has the messages that an earlier upload failed to send. The account's report may list
-	// that upload.
-	Again map[int64]bool
+	// FailedBefore reports whether an earlier attempt to send a message failed. A report may list
+	// that attempt. Nil stands for never.
+	FailedBefore func(id int64) bool
 
 	// EachRemoteID calls use with each remote id that the journal has, and the id of its message.
 	// It is not needed for the account's report.
@@ -52,6 +52,8 @@ type Options struct {
 	// Columns are those of the account's report; see campaign.Options.
 	Columns map[string]string
 }
+
+func (o *Options) failedBefore(id int64) bool { return o.FailedBefore != nil && o.FailedBefore(id) }
 
 // Found is what a report says about messages in doubt.
 type Found struct {
@@ -70,7 +72,7 @@ type Unclear struct {
 // The reasons why messages are unclear.
 const (
 	notAsOften    = "not as often as in the FILEs, so that it is unclear which they are"
-	failedBefore  = "an earlier upload failed, which the report may mean"
+	failedBefore  = "an earlier attempt to send such a message failed, which the report may mean"
 	anotherRow    = "with another receiver, or with an id that has changed, so that it is unclear which they are"
 	anothersID    = "with the remote id of another message"
 	olderAnswer   = "with an answer from before the upload, or without the answer's time"
@@ -183,8 +185,13 @@ func idOf(field string) int64 {
 func (r rowsByFile) of(opts Options) (map[int64]entry, error) {
 	entries := map[int64]entry{}
 	add := func(id int64, e entry) {
-		if e.why == "" && e.answered.Before(opts.Since[id]) {
+		hasFailed := e.result.Status.Outcome() == smslink.OutcomeFailed
+		switch {
+		case e.why != "":
+		case e.answered.Before(opts.Since[id]):
 			e.why = olderAnswer
+		case hasFailed && opts.failedBefore(id): // the clock may have been ahead at that time
+			e.why = failedBefore
 		}
 		entries[id] = e
 	}
@@ -356,8 +363,8 @@ func receiver(number string) string {
 }
 
 // accountReport counts the messages of the account's report. A message was sent if the report has
-// as many with its receiver and text as the campaign. If it has fewer or more, or may list an
-// earlier upload that failed, it is unclear which ones they are. broken is the number of rows that
+// as many with its receiver and text as the campaign. If it has fewer or more, or if an earlier
+// attempt to send one of them failed, it is unclear which ones they are. broken is the number of rows that
 // can't be read.
 func accountReport(ctx context.Context, name string, ids []int64, opts Options) (
 	entries map[int64]entry, broken int, err error,
@@ -398,7 +405,7 @@ func accountReport(ctx context.Context, name string, ids []int64, opts Options) 
 			return
 		}
 		inCampaign[message]++
-		again[message] = again[message] || opts.Again[r.Message.ID]
+		again[message] = again[message] || opts.failedBefore(r.Message.ID)
 		if doubtful[r.Message.ID] {
 			messageOf[r.Message.ID] = message
 		}

@@ -169,10 +169,7 @@ func (o *resolveOptions) search(
 	ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string,
 ) (*evidence.Found, error) {
 	settings := evidence.Options{
-		Columns: o.reportColumns, Renumbered: j.Renumbered(), Since: sinceOf(j), Again: map[int64]bool{},
-	}
-	for _, doubt := range j.InDoubt() {
-		settings.Again[doubt.ID] = doubt.Again
+		Columns: o.reportColumns, Renumbered: j.Renumbered(), Since: sinceOf(j), FailedBefore: j.FailedBefore,
 	}
 	settings.EachRemoteID = func(use func(int64, string)) error { return j.EachRemoteID(ctx, use) }
 	if len(names) > 0 {
