@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +19,14 @@ import (
 )
 
 var codecs = []smslink.Codec{smslink.CodecNone, smslink.CodecZlib, smslink.CodecBZip2, smslink.CodecLZF}
+
+// errReset is what a client's socket returns after a TCP reset.
+var errReset = func() error {
+	if runtime.GOOS == "windows" {
+		return syscall.Errno(10054) // WSAECONNRESET; syscall.ECONNRESET has another value there
+	}
+	return syscall.ECONNRESET
+}()
 
 func packageOf(t testing.TB, codec smslink.Codec, ids ...int64) *smslink.Package {
 	t.Helper()
@@ -61,8 +70,8 @@ func TestFaults(t *testing.T) {
 		{"ResetConnection before reading", smslinktest.ResetConnection().BeforeReading(), inDoubt, 0, nil, nil, nil},
 		{"HangUp", smslinktest.HangUp(), inDoubt, 0, nil, nil, io.EOF},
 		{"HangUp after taking", smslinktest.HangUp().AfterTaking(), inDoubt, 3, nil, nil, nil},
-		{"ResetConnection", smslinktest.ResetConnection(), inDoubt, 0, nil, nil, syscall.ECONNRESET},
-		{"ResetConnection after taking", smslinktest.ResetConnection().AfterTaking(), inDoubt, 3, nil, nil, syscall.ECONNRESET},
+		{"ResetConnection", smslinktest.ResetConnection(), inDoubt, 0, nil, nil, errReset},
+		{"ResetConnection after taking", smslinktest.ResetConnection().AfterTaking(), inDoubt, 3, nil, nil, errReset},
 		{"LoseReply", smslinktest.LoseReply(), inDoubt, 3, nil, nil, io.EOF},
 		{"CutReply at 0", smslinktest.CutReply(0), inDoubt, 3, nil, nil, nil},
 		{"CutReply within the entries", smslinktest.CutReply(50), inDoubt, 3, nil, nil, io.ErrUnexpectedEOF},

@@ -90,8 +90,9 @@ type Options struct {
 	// gateway has seen [public].
 	ZeroTestIDs bool
 
-	// Now returns the gateway's time, which decides whether a message is scheduled in the past.
-	// Nil means time.Now. It is called concurrently.
+	// Now returns the gateway's time: that of uploads, messages, callbacks and the balance. It
+	// also decides whether a message is scheduled in the past. Nil means time.Now. It is called
+	// concurrently and must not call the gateway.
 	Now func() time.Time
 }
 

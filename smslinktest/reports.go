@@ -66,8 +66,8 @@ func (g *Gateway) find(remoteID string) *Message {
 }
 
 // Deliver reports now that a message was delivered or was not, even if it was reported before. It
-// calls the URL of [Options].Reports, if there is one, for up to 10 seconds, and records the
-// Delivery. If a report of the message is still to come, it is dropped.
+// calls the URL of [Options].Reports, if there is one, and records the Delivery. If a report of the
+// message is still to come, it is dropped.
 //
 // Deliver returns the error of the callback. It is an error if no message has that remote id, or if
 // the message gets no reports: its status is not [smslink.StatusSuccess], or it was sent in test
@@ -197,9 +197,10 @@ func (g *Gateway) reportDue(reports *reporting, report due) {
 }
 
 // WaitReports waits until no delivery report is to come, except those of messages that are
-// scheduled for later. If callbacks failed or were not answered with a 2xx, it returns their
-// errors, joined; they quote no URL. If ctx is done or the gateway is closed first, it returns the
-// cause of ctx, or an error that says that the gateway was closed.
+// scheduled for later. If callbacks have failed or were not answered with a 2xx, since the start or
+// the last [Gateway.Reset], it returns their errors, joined; they quote no URL. It leaves out those
+// of messages that are scheduled for later, and of [Gateway.Deliver]. If ctx is done or the gateway
+// is closed first, it returns the cause of ctx, or an error that says that the gateway was closed.
 func (g *Gateway) WaitReports(ctx context.Context) error {
 	var failed error
 	err := g.wait(ctx, func() bool {

@@ -23,7 +23,7 @@ import (
 )
 
 // The limits of an upload. They bound its memory, however well it compresses: about maxPacked and
-// twice maxPlain while it is read, and then 300 bytes a message in the ledger.
+// twice maxPlain while it is read. The ledger then keeps its plain form and 300 bytes a message.
 const (
 	maxPacked   = 32 << 20 // bytes
 	maxPlain    = 64 << 20 // bytes
