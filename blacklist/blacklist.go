@@ -41,7 +41,9 @@ type Options struct {
 	// below 1.2, is an error.
 	HTTPClient *http.Client
 
-	Timeout time.Duration // of one call; 0 means HTTPClient's, or 30 seconds without one
+	// Timeout bounds one request; Add may make two. 0 means HTTPClient's, or 30 seconds without
+	// one.
+	Timeout time.Duration
 }
 
 // Client is a client of the Live Update API. Goroutines may share it. It prints without its

@@ -1,8 +1,10 @@
 package webhook_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +14,7 @@ import (
 	"github.com/go-smslink/smslink/webhook"
 )
 
-func TestParseRequest(t *testing.T) {
+func TestReports_parse(t *testing.T) {
 	plain := webhook.Report{RemoteID: "220000001", Delivered: true, Time: time.Unix(1_700_000_000, 0).UTC()}
 	with := func(change func(*webhook.Report)) webhook.Report {
 		r := plain
@@ -59,7 +61,9 @@ func TestParseRequest(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			requests := map[string]*http.Request{"GET": byGet(c.form), "POST": byPost("", c.form), "POST with a query": byPost(c.form, "")}
-			if !strings.Contains(c.name, "tw") && c.name != "unknown parameters" && !strings.Contains(c.name, "broken escape") {
+			values, err := url.ParseQuery(c.form)
+			repeats := func(values []string) bool { return len(values) > 1 }
+			if err == nil && !slices.ContainsFunc(slices.Collect(maps.Values(values)), repeats) { // multipartOf can write it
 				requests["multipart"] = multipartOf(t, c.form)
 			}
 			for how, r := range requests {

@@ -63,7 +63,8 @@ type Options struct {
 
 	// Answer returns the body of the answer to a reply whose callback has returned nil. The gateway
 	// sends the body back as an SMS and bills it, if the account has that switched on [public]. Nil
-	// means an empty body. Only [Replies] uses it.
+	// means an empty body. Only [Replies] uses it. A panic in Answer counts as one in the callback:
+	// the gateway gets a 500 and sends the reply again, although the callback has taken it.
 	Answer func(Reply) string
 
 	// Logger gets one event for each request. Nil means no logging. The levels are

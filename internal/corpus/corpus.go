@@ -1,4 +1,4 @@
-// Package corpus makes the one corpus of all benchmarks: what shops, clinics, banks and couriers
+// Package corpus makes messages for tests and benchmarks: what shops, clinics, banks and couriers
 // send, the same on every run.
 package corpus
 
