@@ -104,6 +104,22 @@ func TestFile_saysWhenItsRunsWere(t *testing.T) {
 	}
 }
 
+// A run ends with its last Intend or Record. What a person resolves later, and a Forget, do not
+// make it longer.
+func TestFile_saysWhenARunEnded(t *testing.T) {
+	const day, next = `2026-11-24T`, `2026-11-25T`
+	j, err := journal.Open(payloads(t, `smslink journal 3`,
+		day+`17:40:09Z run intend=1`, day+`17:40:11Z intend=2`, day+`17:41:30Z result=1 status=2 remote=0`,
+		next+`08:00:00Z by="Ana" reason="so" not-sent=2`, next+`08:01:00Z forget=1`))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, j.Close()) }()
+	require.Equal(t, []journal.Run{{
+		Start:  time.Date(2026, 11, 24, 17, 40, 9, 0, time.UTC),
+		End:    time.Date(2026, 11, 24, 17, 41, 30, 0, time.UTC),
+		Failed: 1,
+	}}, j.Runs())
+}
+
 func TestFile_saysSinceWhenAMessageIsInDoubt(t *testing.T) {
 	// 2 was sent twice, the second time the next day.
 	const at, next = `2026-11-24T17:40:09Z `, `2026-11-25T08:00:00Z `
