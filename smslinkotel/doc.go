@@ -9,11 +9,11 @@
 //
 // # Spans
 //
-// Each Send is a span named "send smslink", a child of the span of the context that Send got. A
-// Send of a sealed package, or during [smslink.Options.Cooldown], is neither a span nor in the
-// metrics. An otelhttp transport adds its own span below it. A span whose package was not accepted
-// has the status Error and the error's text, which holds no receiver, text or credential, unless an
-// error of the caller's does: see [smslink.SendError]. It has these attributes:
+// Each Send is a span named "send smslink", a child of the span of the context that Send got. An
+// otelhttp transport adds its own span below it. A Send of a sealed package, or during
+// [smslink.Options.Cooldown], is neither a span nor in the metrics. A span whose package was not
+// accepted has the status Error and the error's text, which holds no receiver, text or credential,
+// unless an error of the caller's does: see [smslink.SendError]. A span has these attributes:
 //
 //   - messaging.system, messaging.operation.name, messaging.operation.type: "smslink", "send",
 //     "send"

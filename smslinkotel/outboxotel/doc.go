@@ -15,8 +15,8 @@
 // Each package that is uploaded is a span named "process smslink.outbox". If its messages were
 // enqueued under one span, that span is its parent, so that a trace leads from an order to its SMS.
 // If there were 2 to 16 spans, it is linked to them. Messages that were enqueued under no span do
-// not count. The span of a package that was not
-// accepted has the status Error. A span has these attributes:
+// not count. The span of a package that was not accepted has the status Error. A span has these
+// attributes:
 //
 //   - smslink.outbox.lane
 //   - messaging.batch.message_count: messages in the package
@@ -30,8 +30,9 @@
 //	smslink.outbox.messages        counter    {message}  lane, and state of the uploaded package
 //	smslink.outbox.wait            histogram  s          lane; from Enqueue to the gateway's reply
 //	smslink.outbox.contradictions  counter    {package}  lane; a person's verdict was wrong
-//	smslink.outbox.queued          gauge      {message}  lane
-//	smslink.outbox.oldest_due      gauge      s          lane; since the oldest message was due
+//	smslink.outbox.queued          gauge      {message}  lane; 100,001 means more than 100,000
+//	smslink.outbox.oldest_due      gauge      s          lane; since the oldest message was due, or the
+//	                                                     lane opened if that is later; 0 if it is closed
 //	smslink.outbox.packages        gauge      {package}  state: "sending", "in_doubt" or "rejected"
 //	smslink.outbox.overdue         gauge      s          since the first missed deadline
 //	smslink.outbox.paused          gauge                 1 if the outbox is paused or halted, else 0

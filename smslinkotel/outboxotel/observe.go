@@ -23,12 +23,12 @@ func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.
 		return nil, errors.New("outboxotel: the outbox is nil")
 	}
 	queued, err := t.meter.Int64ObservableGauge("smslink.outbox.queued", metric.WithUnit("{message}"),
-		metric.WithDescription("Messages in the queue, also those that are not due yet."))
+		metric.WithDescription("Messages in the queue, also those that are not due yet; 100,001 means more than 100,000."))
 	if err != nil {
 		return nil, err
 	}
 	oldest, err := t.meter.Float64ObservableGauge("smslink.outbox.oldest_due", metric.WithUnit("s"),
-		metric.WithDescription("Time since the oldest message in the queue was due."))
+		metric.WithDescription("Time since the oldest message in the queue was due, or its lane opened if that is later."))
 	if err != nil {
 		return nil, err
 	}
