@@ -29,7 +29,8 @@ func Verify(t *testing.T, db *sql.DB, dialect *outbox.Dialect) {
 	}
 }
 
-// migrate is run by several processes at a time, and again.
+// migrate calls Migrate three times at once, as processes that start together do. The tables may be
+// there already.
 func migrate(t *testing.T, db *sql.DB, dialect *outbox.Dialect) {
 	var migrations sync.WaitGroup
 	for range 3 {
