@@ -54,8 +54,9 @@ type UnresolvedMessage struct {
 
 	// Same is the number of messages to that phone number with that text that were sent, may have
 	// been or failed, besides those that wait in the same package. If a report lists the message,
-	// it may mean one of these. Texts that [gsm7.Fold] makes equal are the same. Messages that are
-	// erased don't count, so a report should not reach further back than [Options].EraseAfter.
+	// it may mean one of these. Texts that [gsm7.Fold] makes equal are the same, apart from white
+	// space at their ends. Messages that are erased don't count, so a report should not reach further
+	// back than [Options].EraseAfter.
 	Same int
 }
 
@@ -93,9 +94,9 @@ func (o *Outbox) UnresolvedMessages(ctx context.Context, packageName string) ([]
 // countSame sets Same of the messages that wait in a package.
 func (o *Outbox) countSame(ctx context.Context, packageID int64, waiting []UnresolvedMessage) error {
 	type sms struct{ number, text string }
-	smsOf := func(to, text string) sms {
+	smsOf := func(to, text string) sms { // equal as by cmd/internal/evidence.SMSOf
 		number, _ := smslink.E164(to) // empty if it is not a number; a claim refuses that
-		return sms{number, gsm7.Fold(strings.TrimSpace(text))}
+		return sms{number, strings.TrimSpace(gsm7.Fold(gsm7.AsSent(text)))}
 	}
 	numbers := map[string]bool{}
 	for _, m := range waiting {
