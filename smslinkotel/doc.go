@@ -45,5 +45,6 @@
 //
 // Messages are counted once per upload: those of a package that was not sent and is retried count
 // again with each attempt. A message is in doubt if its outcome is in_doubt, or if its outcome is
-// accepted and its status is unreported or other.
+// accepted and its status is unreported or other. [New] begins the counters of these at 0, except
+// those of test mode, so that a rate includes the first message.
 package smslinkotel

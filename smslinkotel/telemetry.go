@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -75,6 +76,13 @@ func New(opts *Options) (*Telemetry, error) {
 		metric.WithExplicitBucketBoundaries(100, 1e3, 1e4, 1e5, 1e6, 2e6, 1e7, 1e8))
 	if err != nil {
 		return nil, err
+	}
+	for _, inDoubt := range [][]attribute.KeyValue{
+		{outcomeKey.String("in_doubt")},
+		{outcomeKey.String("accepted"), statusKey.String("unreported")},
+		{outcomeKey.String("accepted"), statusKey.String("other")},
+	} {
+		t.messages.Add(context.Background(), 0, metric.WithAttributes(inDoubt...))
 	}
 	return t, nil
 }
