@@ -208,6 +208,31 @@ func TestSend_sameCampaignWhateverMoves(t *testing.T) {
 	t.Logf("%d messages, %d refusals of rows in the place of others", sent, refused)
 }
 
+// A row is the one that was sent although its text was folded, or has lost white space, which is
+// never sent. Another row has come to stand in its place.
+func TestSend_textThatIsSentTheSame(t *testing.T) {
+	const long = "Bună ziua! Comanda dumneavoastră a fost expediată și ajunge mâine între orele 10 și 14."
+	for name, c := range map[string]struct{ text, later, flag, laterFlag string }{
+		"folded before":   {long, long, "--fold", "--fold=false"},
+		"folded since":    {long, long, "--fold=false", "--fold"},
+		"space at an end": {"\" doi \"", "doi", "--fold=false", "--fold=false"},
+		"tab":             {"\"do\ti\"", "doi", "--fold=false", "--fold=false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoubtful(t)
+			d.file("june.csv", "to,text\n0712345671,unu\n0712345672,"+c.text+"\n0712345673,trei\n")
+			d.send(cli.ExitAccepted, "june", "june.csv", c.flag)
+			d.file("june.csv", "to,text\n0712345670,zero\n0712345671,unu\n0712345672,"+c.later+"\n0712345673,trei\n")
+			d.send(cli.ExitAccepted, "june", "june.csv", c.laterFlag, "--same-campaign")
+			sent := map[string]int{}
+			for _, m := range d.gateway.Messages() {
+				sent[m.To]++
+			}
+			require.Equal(t, map[string]int{"0712345670": 1, "0712345671": 1, "0712345672": 1, "0712345673": 1}, sent)
+		})
+	}
+}
+
 // A row that needs a new id gets one, even if the highest id is taken.
 func TestSend_highestID(t *testing.T) {
 	d := newDoubtful(t)
