@@ -113,7 +113,7 @@ func TestClient_answers(t *testing.T) {
 		client, forms := answering(t, c.status, c.body)
 		_, err := client.Lookup(t.Context(), "0712345678")
 		require.EqualError(t, err, c.want)
-		require.Len(t, *forms, 1, "a redirect leads nowhere")
+		require.Len(t, *forms, 1, "a redirect is not followed")
 	}
 	client, _ := answering(t, 200, "ERROR;14;x")
 	require.EqualError(t, client.Remove(t.Context(), "0712345678"), "smslink: blacklist: unexpected reply: ERROR 14")

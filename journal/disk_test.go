@@ -71,7 +71,7 @@ func TestOpen_removesThePermissionsOfOthers(t *testing.T) {
 	require.ErrorIs(t, err, journal.ErrNotJournal)
 	info, err := os.Stat(stranger)
 	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o644), info.Mode().Perm(), "it is no journal")
+	require.Equal(t, os.FileMode(0o644), info.Mode().Perm(), "it is not a journal")
 }
 
 // A pipe can't be a journal.

@@ -200,7 +200,7 @@ func TestFile_isWhereALinkLeads(t *testing.T) {
 	require.ErrorIs(t, j.Intend(background, []int64{102}), journal.ErrMoved)
 }
 
-// A relative path is relative to the folder of the time of Open.
+// A relative path is relative to the working directory at the time of Open.
 func TestFile_staysWhereItIsWhenTheProgramMoves(t *testing.T) {
 	t.Chdir(t.TempDir())
 	j := open(t, "journal")
@@ -261,8 +261,8 @@ func TestFile_forgetsWhatFailed(t *testing.T) {
 	}
 }
 
-// Of what failed, was not sent, or was not paid for, a report may list the attempt. A person who
-// says that a message was not sent has looked for it.
+// A report may list an earlier attempt of a message that failed or was not sent. If a person has
+// resolved the message as not sent, no report lists it.
 func TestFile_failedBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	j := open(t, path)

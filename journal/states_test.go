@@ -85,7 +85,7 @@ func TestFile_saysWhenItsRunsWere(t *testing.T) {
 	require.NoError(t, j.Close())
 	for run := range int64(2) {
 		j = open(t, path)
-		require.Len(t, j.Runs(), int(run), "to look into it is no run")
+		require.Len(t, j.Runs(), int(run), "an Open and a Close alone are not a run")
 		ids := []int64{10 * run, 10*run + 1, 10*run + 2}
 		require.NoError(t, j.Intend(background, ids))
 		require.NoError(t, j.Intend(background, []int64{10*run + 3}))

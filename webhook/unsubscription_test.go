@@ -211,7 +211,7 @@ type iotestErrReader struct{}
 
 func (iotestErrReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// The secret protects the other handlers as it does reports.
+// The secret protects the other handlers as it does the one of reports.
 func TestHandlers_haveOneGuard(t *testing.T) {
 	for name, request := range map[string]func() *http.Request{
 		"no secret":         func() *http.Request { return at("/", byGet(plainUnsubscribing)) },

@@ -74,7 +74,7 @@ func TestReports_answers(t *testing.T) {
 				require.Equal(t, "GET, POST", header.Get("Allow"))
 			}
 			if status == 200 {
-				require.Nil(t, got.got[0].Other, "the secret is no parameter")
+				require.Nil(t, got.got[0].Other, "the secret is not a parameter")
 			}
 		})
 	}

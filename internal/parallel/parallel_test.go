@@ -75,7 +75,7 @@ func TestAppend_boundsWhatRuns(t *testing.T) {
 					runtime.Gosched()
 				}
 				if n := begun.Load(); n > int64(2*cores) {
-					return dst, fmt.Errorf("%d are held", n)
+					return dst, fmt.Errorf("%d have begun", n)
 				}
 			}
 			return append(dst, byte(i)), nil
@@ -105,7 +105,7 @@ func TestAppend_returnsErrorsAndPanics(t *testing.T) {
 			got, err := parallel.Append([]byte("head"), 20, part(func() error { return broken }))
 			require.ErrorIs(t, err, broken)
 			require.Equal(t, "head", string(got))
-			require.LessOrEqual(t, begun.Load(), int64(at+1+2*cores), "what follows is not begun")
+			require.LessOrEqual(t, begun.Load(), int64(at+1+2*cores), "later parts do not start")
 
 			got, err = parallel.Append([]byte("head"), 20, part(func() error { panic("worn out") }))
 			require.EqualError(t, err, fmt.Sprintf("part %d panicked: worn out", at))

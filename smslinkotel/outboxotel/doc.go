@@ -31,8 +31,9 @@
 //	smslink.outbox.wait            histogram  s          lane; from Enqueue to the gateway's reply
 //	smslink.outbox.contradictions  counter    {package}  lane; a person's verdict was wrong
 //	smslink.outbox.queued          gauge      {message}  lane; 100,001 means more than 100,000
-//	smslink.outbox.oldest_due      gauge      s          lane; since the oldest message was due, or the
-//	                                                     lane opened if that is later; 0 if it is closed
+//	smslink.outbox.oldest_due      gauge      s          lane; since the oldest message was due,
+//	                                                     or the lane opened if that is later;
+//	                                                     0 if the lane is closed
 //	smslink.outbox.packages        gauge      {package}  state: "sending", "in_doubt" or "rejected"
 //	smslink.outbox.overdue         gauge      s          since the first missed deadline
 //	smslink.outbox.paused          gauge                 1 if the outbox is paused or halted, else 0

@@ -81,8 +81,9 @@ type startKey struct{}
 // TracePackageStart begins a span.
 func (t *Telemetry) TracePackageStart(ctx context.Context, data outbox.PackageStart) context.Context {
 	var links []trace.Link
-	for _, word := range data.Traces {
-		enqueued := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": word}))
+	for _, parent := range data.Traces {
+		carrier := propagation.MapCarrier{"traceparent": parent}
+		enqueued := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
 		if enqueued.IsValid() {
 			links = append(links, trace.Link{SpanContext: enqueued})
 		}
