@@ -319,12 +319,11 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 		return err
 	}
 	if len(p.ids) > 0 && len(p.changed) == len(p.ids) {
-		return errors.New("the FILEs are not those of the journal, which has none of their rows; add --fold if send had it")
+		return errors.New("the FILEs are not those of the journal, which has none of their rows")
 	}
 	for id := range p.sent {
 		if whole && !p.inUse[id] {
-			return errors.New("the FILEs lack rows that were sent; " +
-				"name all FILEs of the campaign, and add --fold if send had it")
+			return errors.New("the FILEs lack rows that were sent; name all FILEs of the campaign")
 		}
 	}
 	for _, i := range p.changed {

@@ -129,7 +129,7 @@ func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		oneOfThree := func() string { return []string{"a", "b", "c"}[random.IntN(3)] }
 		row := func(id int, text string) *campaign.Row {
-			return &campaign.Row{Message: smslink.Message{ID: int64(id), To: "0712345678", Text: text}}
+			return &campaign.Row{Message: smslink.Message{ID: int64(id), To: "0712345678"}, Text: text}
 		}
 		dir := t.TempDir()
 		j, err := Open(dir, "")

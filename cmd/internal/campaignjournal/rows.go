@@ -16,10 +16,12 @@ import (
 
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/safefile"
+	"github.com/go-smslink/smslink/gsm7"
 )
 
 // digest identifies the contents of a row: the first 64 bits of the SHA-256 of its receiver,
-// sender, text and time.
+// sender, text and time. The text is the one that is sent with --fold, so that a row has the same
+// digest with and without it.
 type digest uint64
 
 func digestOf(row *campaign.Row) digest {
@@ -33,7 +35,7 @@ func digestOf(row *campaign.Row) digest {
 		at = m.SendAt.Unix()
 	}
 	b := make([]byte, 0, 512)
-	for _, field := range []string{row.E164(), from, m.Text} {
+	for _, field := range []string{row.E164(), from, gsm7.FoldIfFewer(row.Text)} {
 		b = binary.AppendUvarint(b, uint64(len(field)))
 		b = append(b, field...)
 	}
@@ -59,7 +61,7 @@ type rowFile struct {
 }
 
 const (
-	rowsHeader = "smslink rows 1\n"
+	rowsHeader = "smslink rows 2\n"
 	recordSize = 8 + 8 + 4
 )
 

@@ -12,7 +12,6 @@ import (
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
 	"github.com/go-smslink/smslink/cmd/internal/campaignjournal"
 	"github.com/go-smslink/smslink/cmd/internal/cli"
-	"github.com/go-smslink/smslink/cmd/internal/input"
 	"github.com/go-smslink/smslink/cmd/internal/terminal"
 	"github.com/go-smslink/smslink/journal"
 )
@@ -154,11 +153,6 @@ and when its last run was.` + exitCodesWithDoubt,
 			return doubt
 		},
 	}
-}
-
-// addFold adds --fold to a command that finds the rows of FILEs in the journal.
-func addFold(cmd *cobra.Command, files *input.Flags) {
-	cmd.Flags().BoolVar(&files.Fold, "fold", false, "read the texts as send --fold sent them")
 }
 
 func newForgetCommand(c cli.Console) *cobra.Command {

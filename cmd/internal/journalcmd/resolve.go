@@ -73,7 +73,7 @@ Messages that are not in the report stay in doubt, since a report may come late.
 	flags.Var(&opts.reportColumns, "report-column",
 		"what the report's header calls to or text, as in to=destinatie; may be repeated")
 	opts.Flags.AddTo(cmd)
-	addFold(cmd, &opts.Flags)
+	opts.Fold = true // or a text that only send --fold takes is bad
 	return cmd
 }
 

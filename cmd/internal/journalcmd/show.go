@@ -44,7 +44,7 @@ of a Live Update connection.` + exitCodesWithDoubt,
 		},
 	}
 	s.files.AddTo(cmd)
-	addFold(cmd, &s.files)
+	s.files.Fold = true // or a text that only send --fold takes is bad
 	cmd.Flags().BoolVar(&s.blacklist, "blacklist", false,
 		"ask whether the numbers of messages with status 4 are on the account's blacklist")
 	cmd.Flags().StringVar(&s.endpoint, "endpoint", smslink.DefaultEndpoint,
