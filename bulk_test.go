@@ -296,6 +296,10 @@ func TestNewClient_refuses(t *testing.T) {
 			"smslink: the HTTP client allows TLS below 1.2; leave its transport's MinVersion at its default"},
 		{"a nil transport", "c", "p", &smslink.Options{HTTPClient: &http.Client{Transport: (*http.Transport)(nil)}},
 			"smslink: HTTPClient.Transport is a nil *http.Transport; leave the field nil to use smslink's own"},
+		{"ReuseConnections with a given transport", "c", "p",
+			&smslink.Options{ReuseConnections: true, HTTPClient: &http.Client{Transport: &http.Transport{}}},
+			"smslink: ReuseConnections is for the client's own transport; set DisableKeepAlives of the given one to " +
+				"false instead"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, err := smslink.NewClient(c.id, c.password, c.opts)

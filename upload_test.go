@@ -477,17 +477,49 @@ func TestSend_twiceAtOnceIsSentOnce(t *testing.T) {
 	}
 }
 
-// A server that closes kept connections early must not make a fresh upload
-// in doubt if net/http can tell that nothing of it was written.
+// If the server has closed a kept connection, the next upload gets another one.
 func TestSend_serverThatClosesAfterEachReply(t *testing.T) {
-	endpoint := peer(t, func(conn net.Conn, _ []byte) {
+	requests := make(chan []byte, 1)
+	endpoint := peer(t, func(conn net.Conn, request []byte) {
 		_, _ = io.WriteString(conn, strings.Replace(http200("MESSAGE;1;ok;1;1:1:3"), "Connection: close\r\n", "", 1))
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn) // until the client has seen it
+		requests <- request
 	})
-	client := newClient(t, &smslink.Options{Endpoint: endpoint})
+	client := newClient(t, &smslink.Options{Endpoint: endpoint, ReuseConnections: true})
 	for range 5 {
-		_, err := client.Send(context.Background(), packageOf(t, 1))
+		_, err := client.Send(t.Context(), packageOf(t, 1))
 		require.NoError(t, err)
-		time.Sleep(100 * time.Millisecond) // let the end of the connection arrive
+		require.NotContains(t, string(<-requests), "Connection: close")
+	}
+}
+
+func TestSend_reusesConnectionsIfAsked(t *testing.T) {
+	for _, reuse := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) { // its clock stands still, so that no connection idles too long
+			var conns atomic.Int32
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(w, "MESSAGE;1;ok;1;1:1:3")
+			}))
+			server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateNew {
+					conns.Add(1)
+				}
+			}
+			server.Start()
+			defer server.Close()
+			client := newClient(t, &smslink.Options{Endpoint: server.URL, ReuseConnections: reuse})
+			for range 3 {
+				_, err := client.Send(t.Context(), packageOf(t, 1))
+				require.NoError(t, err)
+			}
+			want := 3
+			if reuse {
+				want = 1
+			}
+			require.EqualValues(t, want, conns.Load())
+		})
 	}
 }
 
