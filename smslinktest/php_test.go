@@ -24,8 +24,8 @@ const (
 	phpPassword = "p@ss; \"word\"\t%0A ș"
 )
 
-// needPHP skips the test if PHP is missing, and fails it if SMSLINK_NEED_PHP is set, as .ci/run does
-// with CI=true.
+// needPHP skips the test if PHP is missing, and fails it if SMSLINK_NEED_PHP is set, as .ci/run
+// does with CI=true.
 func needPHP(t testing.TB) {
 	t.Helper()
 	for _, script := range []string{"lzf.php", "receiver.php", "sender.php"} {

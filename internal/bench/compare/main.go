@@ -5,8 +5,8 @@
 //	go run ./internal/bench/compare
 //	go run ./internal/bench/compare -plain
 //
-// It takes about a quarter of an hour; -quick about two minutes. Without -plain it needs gcc, PHP with
-// bz2, curl, FFI and zlib, liblzf, libbz2 and libdeflate. Command page puts its tables and its
+// It takes about a quarter of an hour; -quick about two minutes. Without -plain it needs gcc, PHP
+// with bz2, curl, FFI and zlib, liblzf, libbz2 and libdeflate. Command page puts its tables and its
 // picture into docs/performance.md.
 package main
 
