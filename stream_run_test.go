@@ -301,7 +301,9 @@ func TestStream_theLimiterIsLetGo(t *testing.T) {
 				return ctx.Err()
 			})
 			within(t, time.Minute, func() {
-				defer func() { _ = recover() }()
+				if name == "panic" {
+					defer func() { require.Equal(t, "the cursor", recover()) }()
+				}
 				stream := gateway.Client().Stream(tenThen(entered, end),
 					&smslink.StreamOptions{MaxMessages: 10, Limiter: wait})
 				batches := collect(t, context.Background(), stream)
@@ -328,19 +330,21 @@ func TestStream_anUploadThatHasBegunFinishes(t *testing.T) {
 				close(entered)
 				return smslinktest.Delay(100 * time.Millisecond)
 			}})
-			j, recorded := newSpy(), false
+			j := newSpy()
 			var batches []smslink.Batch
 			within(t, time.Minute, func() {
-				defer func() { _ = recover() }()
+				if name == "panic" {
+					defer func() { require.Equal(t, "the cursor", recover()) }()
+				}
 				for b := range gateway.Client().Stream(tenThen(entered, end),
 					&smslink.StreamOptions{MaxMessages: 10, Journal: j}).Batches(context.Background()) {
 					batches = append(batches, b)
 				}
 			})
+			require.Len(t, j.states, 10)
 			for _, result := range j.states {
-				recorded = result.Status == smslink.StatusSuccess
+				require.Equal(t, smslink.StatusSuccess, result.Status, "nothing runs on")
 			}
-			require.True(t, recorded, "nothing runs on")
 			require.Len(t, gateway.Messages(), 10)
 			if name == "error" {
 				require.NoError(t, batches[0].Err)
