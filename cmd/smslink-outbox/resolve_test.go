@@ -116,7 +116,7 @@ func TestResolve_fromReport(t *testing.T) {
 		"1.6.2026;40700000015;De trei ori.\n2.6.2026;40700000015;De trei ori.\n"+
 		strings.Repeat("1.6.2026;40700000016;Cate una.\n", 3))
 	for name, text := range map[string]string{
-		"results.csv":   strings.Join(outcome.ResultsHeader, ",") + "\njune.csv,2,1,3,success,77,1,,0700000011,accepted,,\n",
+		"results.csv":   strings.Join(outcome.ResultsHeader, ",") + "\njune.csv,2,1,3,success,77,1,,0700000011,accepted,,,\n",
 		"reports.jsonl": `{"remote_id":"77","delivered":true,"row":{"file":"june.csv","line":2,"id":"1"}}` + "\n",
 	} {
 		out, err := s.run(t.Context(), "resolve", u.Package, "--from-report", s.file(name, text), "--by", "Ana", "--reason", "a test")

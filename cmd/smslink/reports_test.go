@@ -24,7 +24,7 @@ func TestReports_joinedWithResults(t *testing.T) {
 	gateway := newGateway(t, nil)
 	got := smslinkIn(accountOf(gateway), "id,to,text\n7,0700000001,a\n", "send", "--endpoint", gateway.URL, "--results", results, "-")
 	require.Equal(t, cli.ExitAccepted, got.code)
-	answered := readResults(t, results)[0][11]
+	answered := readResults(t, results)[0][12]
 
 	out, write := io.Pipe()
 	said, sayIt := io.Pipe()
@@ -66,10 +66,10 @@ func TestReports_joinedWithResults(t *testing.T) {
 
 	f, err := os.OpenFile(results, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = f.WriteString("campaign.csv,3,8,3,success,999,1,,,,,\n")
+	_, err = f.WriteString("campaign.csv,3,8,3,success,999,1,,,,,,\n")
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	require.NoError(t, os.WriteFile(late, []byte(strings.Join(outcome.ResultsHeader, ",")+"\nlate.csv,2,9,3,success,1000,1,,,,,\n"), 0o600))
+	require.NoError(t, os.WriteFile(late, []byte(strings.Join(outcome.ResultsHeader, ",")+"\nlate.csv,2,9,3,success,1000,1,,,,,,\n"), 0o600))
 	require.Equal(t, "9", report("message_id=1000&status=1&timestamp=1900000001")["row"].(map[string]any)["id"], "the file has come")
 	require.Equal(t, map[string]any{"file": "campaign.csv", "line": 3.0, "id": "8"}, report("message_id=999&status=1&timestamp=1900000001")["row"], "the file has grown")
 

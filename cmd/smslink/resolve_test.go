@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -78,6 +79,14 @@ func (d *doubtful) reportOfAll() {
 	d.file("account.csv", lines)
 }
 
+// names returns a text in which JOURNAL-7 is the name that the journal has for message 7.
+func (d *doubtful) names(journal, text string) string {
+	kept, err := os.ReadFile(d.path(filepath.Join(journal, "journal")))
+	require.NoError(d, err)
+	identity := regexp.MustCompile(`smslink-send id=(\w+)`).FindStringSubmatch(string(kept))[1]
+	return strings.ReplaceAll(text, "JOURNAL-", identity+"-")
+}
+
 // accepted is the number of messages that the gateway has accepted.
 func (d *doubtful) accepted() (n int) {
 	for _, m := range d.gateway.Messages() {
@@ -94,35 +103,79 @@ const (
 )
 
 // reportsOf returns what smslink reports writes about two rows that were answered at a time.
-func reportsOf(file, answered string) (lines string) {
+func reportsOf(answered string) (lines string) {
 	for _, id := range []int{2, 3} {
 		lines += fmt.Sprintf(`{"remote_id":"22000000%d","delivered":true,"time":"2099-07-01T10:00:00Z",`+
-			`"row":{"file":%q,"line":%d,"id":"%d","time":%q}}`+"\n", id, file, id, id, answered)
+			`"row":{"file":"campaign.csv","line":%d,"id":"%d","time":%q,"journal":"JOURNAL-%d"}}`+"\n", id, id, id, answered, id)
 	}
 	return lines
 }
 
-// June's delivery reports say nothing about July's messages, which have the same ids.
-func TestResolve_reportsOfAnEarlierCampaign(t *testing.T) {
+const notOfTheJournal = "it has no message that was sent with this journal; nothing was changed\n"
+
+// August's results and delivery reports say nothing about July's messages, which have the same file
+// name, ids and receivers.
+func TestResolve_reportsOfAnotherCampaign(t *testing.T) {
 	d := newDoubtful(t)
 	d.file("campaign.csv", july)
 	d.gateway.Inject(smslinktest.HangUp())
 	d.send(cli.ExitInDoubt, "july", "campaign.csv")
-	const unclear = "2 messages are in the report, but with an answer from before the upload, or without the answer's time: 2-3\n" +
-		"Look for them in the account, and resolve them with --sent or --not-sent, and --id.\n"
-	for name, lines := range map[string]string{
-		"the same file":                  reportsOf("campaign.csv", "2026-06-01T10:00:00Z"),
-		"another file":                   reportsOf("june.csv", "2026-06-01T10:00:00Z"),
-		"rows without the answer's time": strings.ReplaceAll(reportsOf("campaign.csv", ""), `,"time":""`, ""),
-	} {
-		t.Run(name, func(t *testing.T) {
-			d.file("reports.jsonl", lines)
-			require.Contains(t, d.resolve(cli.ExitInDoubt, "reports.jsonl", "july"), unclear)
-		})
+	d.file("campaign.csv", strings.ReplaceAll(july, "iulie", "august"))
+	d.send(cli.ExitAccepted, "august", "campaign.csv", "--results", d.path("results.csv"))
+	d.file("reports.jsonl", d.names("august", reportsOf("2099-07-01T10:00:00Z")))
+	d.file("without.jsonl", strings.ReplaceAll(reportsOf("2099-07-01T10:00:00Z"), "JOURNAL", ""))
+	require.NoError(t, os.Mkdir(d.path("of-july"), 0o700))
+	d.file("of-july/campaign.csv", july)
+	for _, report := range []string{"results.csv", "reports.jsonl", "without.jsonl"} {
+		for _, files := range [][]string{nil, {d.path("of-july/campaign.csv")}} {
+			require.Contains(t, d.resolve(cli.ExitNotSent, report, "july", files...), report+": "+notOfTheJournal)
+		}
 	}
-	d.file("reports.jsonl", reportsOf("campaign.csv", "2026-06-01T10:00:00Z")+reportsOf("campaign.csv", "2099-07-01T10:00:00Z"))
+	both, err := os.ReadFile(d.path("reports.jsonl"))
+	require.NoError(t, err)
+	d.file("reports.jsonl", string(both)+d.names("july", reportsOf("2099-07-01T10:00:00Z"))+string(both))
 	require.Contains(t, d.resolve(cli.ExitAccepted, "reports.jsonl", "july"), "resolved: 2 as sent\n", "July's are in the file, too")
-	require.Zero(t, d.accepted())
+}
+
+// An answer from before the doubt is about an earlier upload of a message.
+func TestResolve_reportsOfAnEarlierUpload(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("campaign.csv", july)
+	d.gateway.Inject(smslinktest.HangUp())
+	d.send(cli.ExitInDoubt, "july", "campaign.csv")
+	for _, lines := range []string{
+		reportsOf("2026-06-01T10:00:00Z"), strings.ReplaceAll(reportsOf(""), `,"time":""`, ""),
+	} {
+		d.file("reports.jsonl", d.names("july", lines))
+		require.Contains(t, d.resolve(cli.ExitInDoubt, "reports.jsonl", "july"),
+			"2 messages are in the report, but with an answer from before the upload, or without the answer's time: 2-3\n"+
+				"Look for them in the account, and resolve them with --sent or --not-sent, and --id.\n")
+	}
+	d.file("reports.jsonl", d.names("july", reportsOf("2099-07-01T10:00:00Z")+reportsOf("2026-06-01T10:00:00Z")))
+	require.Contains(t, d.resolve(cli.ExitAccepted, "reports.jsonl", "july"), "resolved: 2 as sent\n", "the last answer counts")
+}
+
+// A row in doubt has the number that another row had when that was accepted. The journal could not
+// record it, and then the rows were moved again.
+func TestResolve_rowsThatMovedTwice(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", "to,text\n0712345671,unu\n")
+	d.gateway.Inject(smslinktest.HangUp())
+	d.send(cli.ExitInDoubt, "june", "june.csv")
+	d.file("june.csv", "to,text\n0712345670,zero\n0712345671,unu\n")
+	d.gateway.Inject(smslinktest.LoseReply())
+	d.send(cli.ExitInDoubt, "june", "june.csv", "--same-campaign", "--results", d.path("second.csv"))
+	require.Equal(t, 1, d.accepted())
+	second, err := os.ReadFile(d.path("second.csv"))
+	require.NoError(t, err)
+	name := regexp.MustCompile(`june.csv,2,2,.*,(\w+-4),`).FindStringSubmatch(string(second))
+	require.NotNil(t, name, "the row with number 2 is message 4 of the journal")
+	d.file("reports.jsonl", `{"remote_id":"220000009","delivered":true,`+
+		`"row":{"file":"june.csv","line":2,"id":"2","time":"2099-06-01T10:00:00Z","journal":"`+name[1]+`"}}`+"\n")
+	d.file("june.csv", "to,text\n0712345671,unu\n0712345670,zero\n")
+	got := d.resolve(cli.ExitInDoubt, "reports.jsonl", "june", d.path("june.csv"))
+	require.Contains(t, got, "resolved: 1 as sent\n")
+	require.Contains(t, got, "1 message is not in the report: 2\n")
 }
 
 // A first upload failed, and the reply to the second one was lost. The results of the first say
@@ -198,27 +251,26 @@ func TestResolve_textThatIsNotSentAsItStands(t *testing.T) {
 	}
 }
 
-// Nothing was sent in test mode, nor by the sandbox.
-func TestResolve_resultsOfTestModeAndTheSandbox(t *testing.T) {
-	for _, way := range []string{"--test-mode", "--sandbox"} {
-		for _, failing := range []bool{false, true} {
-			t.Run(fmt.Sprint(way, " failing ", failing), func(t *testing.T) {
-				d := newDoubtful(t)
-				d.file("june.csv", june)
-				d.gateway.Inject(smslinktest.LoseReply())
-				d.send(cli.ExitInDoubt, "june", "june.csv")
-
-				d.failing.Store(failing)
-				args := []string{"send", "--endpoint", d.gateway.URL, "--results", d.path("results.csv"), way, d.path("june.csv")}
-				if way == "--sandbox" {
-					args = append(args[:1], args[3:]...)
-				}
-				smslinkIn(accountOf(d.gateway), "", args...)
-				require.Len(t, readResults(t, d.path("results.csv")), 2)
-				require.Contains(t, d.resolve(cli.ExitInDoubt, "results.csv", "june"),
-					"2 messages are in the report, but of a run in test mode or in the sandbox: 2-3\n")
-			})
-		}
+// Results of a run without the journal are no evidence: neither in test mode, nor by the sandbox,
+// nor by another gateway was a message of the journal sent.
+func TestResolve_resultsOfARunWithoutTheJournal(t *testing.T) {
+	other := newGateway(t, nil)
+	for name, flags := range map[string][]string{
+		"test mode":       {"--test-mode", "--endpoint", other.URL},
+		"the sandbox":     {"--sandbox"},
+		"another gateway": {"--endpoint", other.URL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoubtful(t)
+			d.file("june.csv", june)
+			d.gateway.Inject(smslinktest.HangUp())
+			d.send(cli.ExitInDoubt, "june", "june.csv")
+			args := []string{"send", "--results", d.path("results.csv"), d.path("june.csv")}
+			got := smslinkIn(accountOf(other), "", append(args, flags...)...)
+			require.Equal(t, cli.ExitAccepted, got.code, got.err)
+			require.Len(t, readResults(t, d.path("results.csv")), 2)
+			require.Contains(t, d.resolve(cli.ExitNotSent, "results.csv", "june"), notOfTheJournal)
+		})
 	}
 }
 
@@ -229,11 +281,11 @@ func TestResolve_resultsOfARunWhoseJournalCouldNotBeWritten(t *testing.T) {
 	d.file("june.csv", "id,to,text\n1,0712345671,unu\n2,0712345672,doi\n3,0712345673,trei\n")
 	d.gateway.Inject(smslinktest.LoseReply())
 	d.send(cli.ExitInDoubt, "june", "june.csv")
-	d.file("results.csv", strings.Join(outcome.ResultsHeader, ",")+`
-june.csv,2,1,3,success,220000011,1,,0712345671,accepted,,2099-06-01T10:00:00Z
-june.csv,3,2,1,sender failed,220000012,1,,0712345672,failed,,2099-06-01T10:00:00Z
-june.csv,4,3,5,insufficient credit,,1,,0712345673,failed,,2099-06-01T10:00:00Z
-`)
+	d.file("results.csv", d.names("june", strings.Join(outcome.ResultsHeader, ",")+`
+june.csv,2,1,3,success,220000011,1,,0712345671,accepted,,JOURNAL-1,2099-06-01T10:00:00Z
+june.csv,3,2,1,sender failed,220000012,1,,0712345672,failed,,JOURNAL-2,2099-06-01T10:00:00Z
+june.csv,4,3,5,insufficient credit,,1,,0712345673,failed,,JOURNAL-3,2099-06-01T10:00:00Z
+`))
 	got := d.resolve(cli.ExitInDoubt, "results.csv", "june")
 	require.Contains(t, got, "resolved: 1 as sent, 1 as failed\n")
 	require.Contains(t, got, "1 message is in the report, but as failed for want of credit, and may have been sent since: 3\n"+
@@ -257,15 +309,15 @@ func TestResolve_remoteIDsThatContradictTheJournal(t *testing.T) {
 	d.gateway.Inject(smslinktest.Fault{}, smslinktest.HangUp())
 	d.send(cli.ExitInDoubt, "june", "june.csv", "--package-size", "1")
 	require.Equal(t, 1, d.accepted())
-	const rows = "june.csv,2,2,3,success,%s,1,,0712345671,accepted,,2099-06-01T10:00:00Z\n" +
-		"june.csv,3,3,3,success,%s,1,,0712345672,accepted,,2099-06-01T10:00:00Z\n"
+	rows := d.names("june", "june.csv,2,2,3,success,%s,1,,0712345671,accepted,,JOURNAL-2,2099-06-01T10:00:00Z\n"+
+		"june.csv,3,3,3,success,%s,1,,0712345672,accepted,,JOURNAL-3,2099-06-01T10:00:00Z\n")
 	remoteID := d.gateway.Messages()[0].RemoteID
 	results := func(first, second string) {
 		d.file("results.csv", strings.Join(outcome.ResultsHeader, ",")+"\n"+fmt.Sprintf(rows, first, second))
 	}
 	results("77", "78")
 	require.Contains(t, d.resolve(cli.ExitNotSent, "results.csv", "june"),
-		"it is about another campaign: message 2 has another remote id in the journal; nothing was changed")
+		"it contradicts the journal, in which message 2 has another remote id; nothing was changed")
 	results(remoteID, remoteID)
 	require.Contains(t, d.resolve(cli.ExitInDoubt, "results.csv", "june"),
 		"1 message is in the report, but with the remote id of another message: 3\n")

@@ -65,7 +65,7 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	}
 	require.Equal(t, cli.ExitAccepted, send().code)
 	partial := results + ".partial"
-	require.NoError(t, os.WriteFile(partial, []byte("file,line,id,status,status_text,remote_id,segments,note,to,category,price,time\nold,1\n"), 0o644))
+	require.NoError(t, os.WriteFile(partial, []byte("file,line,id,status,status_text,remote_id,segments,note,to,category,price,journal,time\nold,1\n"), 0o644))
 	got := send()
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.NoFileExists(t, partial)
@@ -86,7 +86,7 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 // What may be the only record of the remote ids is never replaced: a results file that a journal
 // does not have the results of, and what a killed run without a journal has left.
 func TestResults_withoutAJournalAreKept(t *testing.T) {
-	const header = "file,line,id,status,status_text,remote_id,segments,note,to,category,price,time\n"
+	const header = "file,line,id,status,status_text,remote_id,segments,note,to,category,price,journal,time\n"
 	const row = "june.csv,2,1,3,success,220000001,1,,0712345671,accepted,,2026-06-01T10:00:00Z\n"
 	for _, c := range []struct{ name, written, journal, says string }{
 		{"results.csv", "results.csv", "", "results.csv is not empty; name a new file; nothing was sent\n"},

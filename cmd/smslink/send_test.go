@@ -70,7 +70,7 @@ func readResults(t *testing.T, file string) [][]string {
 	defer f.Close()
 	records, err := csv.NewReader(f).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price", "time"}, records[0])
+	require.Equal(t, []string{"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price", "journal", "time"}, records[0])
 	return records[1:]
 }
 
@@ -173,7 +173,7 @@ func TestSend_badRowsAreSkippedOnRequest(t *testing.T) {
 	}
 	records := readResults(t, results)
 	require.Len(t, records, 20)
-	require.Contains(t, records, []string{badRowsFile, "5", "2003", "", "bad row", "", "", "to " + notAPhoneNumber, "de completat", "invalid", "", ""})
+	require.Contains(t, records, []string{badRowsFile, "5", "2003", "", "bad row", "", "", "to " + notAPhoneNumber, "de completat", "invalid", "", "", ""})
 }
 
 func TestSend_standardInputIsSentUpToItsFirstBadRow(t *testing.T) {

@@ -6,6 +6,7 @@ package campaignjournal
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -27,8 +29,9 @@ import (
 // Journal is a smslink.Journal in a folder that belongs to one campaign.
 type Journal struct {
 	*journal.File
-	dir  string
-	rows *rowFile
+	dir      string
+	identity string // random; empty if the journal has none yet
+	rows     *rowFile
 
 	mu      sync.Mutex
 	pending map[int64]digest // rows of a pipe that Admit has let pass and Intend has not recorded
@@ -89,24 +92,38 @@ func Open(dir, gateway string) (*Journal, error) {
 	return j, nil
 }
 
-// own refuses a journal of another program or gateway, and marks a new one.
+// own refuses a journal of another program or gateway, and gives a new one its identity.
 func (j *Journal) own(gateway string) error {
-	const mark = "smslink-send gateway="
+	const mark, of = "smslink-send id=", " gateway="
 	if gateway != SandboxGateway && gateway != "" { // a URL may hold a secret
 		sum := sha256.Sum256([]byte(gateway))
 		gateway = hex.EncodeToString(sum[:8])
 	}
-	kept, owner := strings.TrimSuffix(j.Campaign(), renumbered), mark+gateway
-	isOurs := strings.HasPrefix(kept, mark)
+	kept, isOurs := strings.CutPrefix(j.Campaign(), mark)
+	identity, itsGateway, _ := strings.Cut(kept, of)
 	switch {
-	case kept == owner || gateway == "" && (kept == "" || isOurs):
+	case j.Campaign() == "" && gateway == "":
 		return nil
-	case kept == "":
-		return j.SetCampaign(owner)
+	case j.Campaign() == "":
+		j.identity = rand.Text()[:16]
+		return j.SetCampaign(mark + j.identity + of + gateway)
 	case !isOurs:
 		return fmt.Errorf("%s belongs to another program; name another folder", j.dir)
+	case gateway != "" && gateway != itsGateway:
+		return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
 	}
-	return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
+	j.identity = identity
+	return nil
+}
+
+// Name returns the name of a message, which no other journal has.
+func (j *Journal) Name(id int64) string { return j.identity + "-" + strconv.FormatInt(id, 10) }
+
+// IDOf returns the id of a message. ok is false if the name is not one of this journal.
+func (j *Journal) IDOf(name string) (id int64, ok bool) {
+	identity, number, _ := strings.Cut(name, "-")
+	id, err := strconv.ParseInt(number, 10, 64)
+	return id, err == nil && identity == j.identity && identity != ""
 }
 
 // checkRows refuses a journal that has lost rows of messages that were accepted or are in doubt, or
@@ -136,20 +153,6 @@ func (j *Journal) checkRows(ctx context.Context) error {
 		return fmt.Errorf("%s is damaged, and has lost rows that were sent; restore the folder", j.rows.file.Name())
 	}
 	return nil
-}
-
-// renumbered is the end of the journal's campaign once a row was given an id other than the one in
-// its file.
-const renumbered = " renumbered"
-
-// Renumbered reports whether a row was given an id other than the one in its file.
-func (j *Journal) Renumbered() bool { return strings.HasSuffix(j.Campaign(), renumbered) }
-
-func (j *Journal) setRenumbered() error {
-	if j.Renumbered() {
-		return nil
-	}
-	return j.SetCampaign(j.Campaign() + renumbered)
 }
 
 // Close closes the journal.
@@ -212,7 +215,7 @@ func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign boo
 		}
 		j.takeEarlier(d, ids[0])
 		j.lent[ids[0]] = id
-		return ids[0], j.setRenumbered()
+		return ids[0], nil
 	}
 	known, err := j.Results(ctx, []int64{id})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,35 @@ func TestFileThatGrows(t *testing.T) {
 	require.False(t, p.WasSent(t.Context(), past))
 	_, _, err = p.Next(past)
 	require.ErrorIs(t, err, errGrown)
+}
+
+// A message's name is that of one journal, also once that is opened again or for any gateway.
+func TestName(t *testing.T) {
+	folder := t.TempDir()
+	open := func(dir, gateway string) *Journal {
+		j, err := Open(filepath.Join(folder, dir), gateway)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = j.Close() })
+		return j
+	}
+	june, july := open("june", "https://a.example"), open("july", "https://a.example")
+	name := june.Name(7)
+	require.NotEqual(t, name, july.Name(7))
+	require.NoError(t, june.Close())
+	for _, gateway := range []string{"https://a.example", ""} {
+		again := open("june", gateway)
+		id, ok := again.IDOf(name)
+		require.True(t, ok)
+		require.EqualValues(t, 7, id)
+		for _, other := range []string{"", "-7", july.Name(7), name + "x", strings.TrimSuffix(name, "7"), "7"} {
+			_, ok = again.IDOf(other)
+			require.False(t, ok, other)
+		}
+		require.NoError(t, again.Close())
+	}
+	none := open("none", "")
+	_, ok := none.IDOf(none.Name(7))
+	require.False(t, ok, "a journal of no send has no name")
 }
 
 // Rows that were sent and can't be read are never cut off: they could be examined.

@@ -449,11 +449,6 @@ func (p *Plan) Commit(j *Journal) error {
 			return err
 		}
 	}
-	if p.renumbered {
-		if err := j.setRenumbered(); err != nil {
-			return err
-		}
-	}
 	const batch = 50_000
 	rows := make([]recorded, 0, min(batch, len(p.ids)))
 	for i, id := range p.ids {

@@ -106,6 +106,14 @@ func Scripts(t *testing.T) {
 				}
 				ts.Check(errors.Join(book.Close(), out.Close()))
 			},
+			// names JOURNAL FILE…: JOURNAL-7 in a FILE becomes the name that the journal has for message 7.
+			"names": func(ts *testscript.TestScript, _ bool, args []string) {
+				identity := regexp.MustCompile(`smslink-send id=(\w+)`).FindStringSubmatch(ts.ReadFile(args[0] + "/journal"))[1]
+				for _, name := range args[1:] {
+					text := strings.ReplaceAll(ts.ReadFile(name), args[0]+"-", identity+"-")
+					ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+				}
+			},
 			// texts A|B…: the gateway has taken messages with these texts, in this order.
 			"texts": taken(func(m smslinktest.Message) string { return m.Text }, "|"),
 			// receivers A B…: the gateway has taken messages to these receivers, in this order.

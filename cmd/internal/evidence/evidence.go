@@ -8,10 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,9 +22,12 @@ import (
 // Options are the settings of Find.
 type Options struct {
 	// EachRow calls use with each row of the campaign's files, whose message has the journal's id.
-	// It is required for the account's report, which has no ids, and for any other that names
-	// several files.
+	// It is required for the account's report, which has no ids, and not used for others.
 	EachRow func(use func(*campaign.Row)) error
+
+	// IDOf returns the id of a message by its name in files of smslink. ok is false if it is not
+	// one of the journal's. Nil refuses such files.
+	IDOf func(name string) (id int64, ok bool)
 
 	// Since is when each message came into doubt. In a file of smslink, an answer of the gateway
 	// that is older, or has no time, is not the answer to that upload. The account's report needs
@@ -41,13 +41,6 @@ type Options struct {
 	// EachRemoteID calls use with each remote id that the journal has, and the id of its message.
 	// It is not needed for the account's report.
 	EachRemoteID func(use func(id int64, remoteID string)) error
-
-	// Renumbered means that the journal has rows under other ids than their own, so that an id in a
-	// report may be either.
-	Renumbered bool
-
-	// AccountOnly refuses all reports except the account's own.
-	AccountOnly bool
 
 	// Columns are those of the account's report; see campaign.Options.
 	Columns map[string]string
@@ -73,17 +66,15 @@ type Unclear struct {
 const (
 	notAsOften    = "not as often as in the FILEs, so that it is unclear which they are"
 	failedBefore  = "an earlier attempt to send such a message failed, which the report may mean"
-	anotherRow    = "with another receiver, or with an id that has changed, so that it is unclear which they are"
 	anothersID    = "with the remote id of another message"
 	olderAnswer   = "with an answer from before the upload, or without the answer's time"
 	noAnswer      = "without an answer of the gateway"
-	trial         = "of a run in test mode or in the sandbox"
 	shortOfCredit = "as failed for want of credit, and may have been sent since"
 )
 
 // Find looks for the ids in a report: the lines that smslink reports has written, the results file
 // of a send, or the account's own report as CSV or a workbook. The last has no ids: Find looks for
-// the receivers and texts. A report that is about other files is an error.
+// the receivers and texts. A file of smslink that has none of the journal's messages is an error.
 func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found, error) {
 	first, err := firstLine(report)
 	if err != nil {
@@ -97,19 +88,21 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 		if entries, found.Broken, err = accountReport(ctx, report, ids, opts); err != nil {
 			return nil, err // which names the file
 		}
-	case opts.AccountOnly:
+	case opts.IDOf == nil:
 		err = errors.New("it is not the account's report; it is about rows of files, which an outbox does not keep")
 	default:
-		rows := rowsByFile{}
+		answers := answers{idOf: opts.IDOf, byID: map[int64]entry{}}
 		if isReports {
-			err = rows.readReports(report)
+			err = answers.readReports(report)
 		} else {
-			found.Broken, err = rows.readResults(report)
+			found.Broken, err = answers.readResults(report)
+		}
+		if err == nil && len(answers.byID) == 0 {
+			err = errors.New("it has no message that was sent with this journal")
 		}
 		if err == nil {
-			entries, err = rows.of(opts)
-		}
-		if err == nil {
+			entries = answers.byID
+			opts.markUnclear(entries)
 			err = compareRemoteIDs(entries, isResults, opts)
 		}
 	}
@@ -150,92 +143,46 @@ func firstLine(name string) (string, error) {
 	return safefile.Line(f, 64<<10)
 }
 
-// rowsByFile are the rows of a report, by the name of their file and their id in it.
-type rowsByFile map[string]map[int64]entry
-
 // entry is what a report says about a message.
 type entry struct {
-	to       string // the receiver as the file had it; empty in the lines of smslink reports
 	result   smslink.Result
 	answered time.Time // zero if the report does not say
 	why      string    // why the message is unclear, or ""
 }
 
-// add adds a row. If a report has a row several times, as that of a file which is sent each month,
-// the last answer counts.
-func (r rowsByFile) add(file, rowID string, e entry) {
-	file = filepath.Base(file)
-	if r[file] == nil {
-		r[file] = map[int64]entry{}
-	}
-	id := idOf(rowID)
-	if before, ok := r[file][id]; !ok || !e.answered.Before(before.answered) {
-		r[file][id] = e
+// answers are what a file of smslink says about the messages of a journal.
+type answers struct {
+	idOf func(name string) (int64, bool)
+	byID map[int64]entry
+}
+
+// add adds what a row says, unless it is of another journal, or of a run without one. If a file has
+// a message several times, the last answer counts.
+func (a answers) add(name string, e entry) {
+	id, ok := a.idOf(name)
+	if before, known := a.byID[id]; ok && (!known || !e.answered.Before(before.answered)) {
+		a.byID[id] = e
 	}
 }
 
-// idOf returns the id of a row, and 0 for a bad row.
-func idOf(field string) int64 {
-	id, _ := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
-	return id
-}
-
-// of returns the entries of the campaign's rows, by the journal's ids. Without the campaign's
-// files, the report may name only one, and the ids in it are the journal's.
-func (r rowsByFile) of(opts Options) (map[int64]entry, error) {
-	entries := map[int64]entry{}
-	add := func(id int64, e entry) {
+// markUnclear marks the entries that may be about an earlier upload of their message.
+func (o *Options) markUnclear(entries map[int64]entry) {
+	for id, e := range entries {
 		hasFailed := e.result.Status.Outcome() == smslink.OutcomeFailed
 		switch {
 		case e.why != "":
-		case e.answered.Before(opts.Since[id]):
+		case e.answered.Before(o.Since[id]):
 			e.why = olderAnswer
-		case hasFailed && opts.failedBefore(id): // the clock may have been ahead at that time
+		case hasFailed && o.failedBefore(id): // the clock may have been ahead at that time
 			e.why = failedBefore
 		}
 		entries[id] = e
 	}
-	switch {
-	case len(r) == 0:
-		return nil, errors.New("it names no row of a file")
-	case opts.EachRow == nil && len(r) > 1:
-		return nil, errors.New("it names several files; name the campaign's FILEs, too")
-	case opts.EachRow == nil:
-		for _, rows := range r {
-			for id, e := range rows {
-				add(id, e)
-			}
-		}
-		return entries, nil
-	}
-	isNamed := false
-	err := opts.EachRow(func(row *campaign.Row) {
-		rows, ok := r[filepath.Base(row.File)]
-		isNamed = isNamed || ok
-		id, own := row.Message.ID, idOf(row.ID)
-		found, ok := rows[id]
-		_, hasOwn := rows[own]
-		switch {
-		case opts.Renumbered && own != id: // the report may be from before the row got another id, or from after it
-			if ok || hasOwn {
-				add(id, entry{why: anotherRow})
-			}
-		case ok && found.to != "" && receiver(found.to) != receiver(row.Message.To):
-			add(id, entry{why: anotherRow})
-		case ok:
-			add(id, found)
-		}
-	})
-	if err == nil && !isNamed {
-		err = fmt.Errorf("it is about %s, and none of the FILEs has that name",
-			strings.Join(slices.Sorted(maps.Keys(r)), ", "))
-	}
-	return entries, err
 }
 
 // compareRemoteIDs marks the entries whose remote id the journal has under another id. A results
 // file is of one run, so it is an error if the journal has another remote id for one of its
-// messages.
+// messages: the journal may be a copy, or an old one.
 func compareRemoteIDs(entries map[int64]entry, isResults bool, opts Options) error {
 	ids := map[string][]int64{} // by remote id
 	for id, e := range entries {
@@ -252,8 +199,8 @@ func compareRemoteIDs(entries map[int64]entry, isResults bool, opts Options) err
 		}
 		e := entries[id]
 		isAccepted := e.why == "" && e.result.Status == smslink.StatusSuccess && e.result.RemoteID != ""
-		if isResults && !opts.Renumbered && isAccepted && e.result.RemoteID != remoteID {
-			contradiction = fmt.Errorf("it is about another campaign: message %d has another remote id in the journal", id)
+		if isResults && isAccepted && e.result.RemoteID != remoteID {
+			contradiction = fmt.Errorf("it contradicts the journal, in which message %d has another remote id", id)
 		}
 	})
 	return cmp.Or(err, contradiction)
@@ -261,26 +208,27 @@ func compareRemoteIDs(entries map[int64]entry, isResults bool, opts Options) err
 
 // readReports reads what smslink reports has written. A message that has a delivery report was
 // sent, delivered or not. A report without a row says nothing.
-func (r rowsByFile) readReports(name string) error {
+func (a answers) readReports(name string) error {
+	hasRow := false
 	err := eachLine(name, func(n int, text []byte) error {
 		var line struct {
 			RemoteID string `json:"remote_id"`
 			Row      *struct {
-				File string    `json:"file"`
-				ID   string    `json:"id"`
-				Time time.Time `json:"time"`
+				Journal string    `json:"journal"`
+				Time    time.Time `json:"time"`
 			} `json:"row"`
 		}
 		if json.Unmarshal(text, &line) != nil || line.RemoteID == "" {
 			return fmt.Errorf("report %d is not as smslink reports writes them", n)
 		}
 		if line.Row != nil {
+			hasRow = true
 			result := smslink.Result{Status: smslink.StatusSuccess, RemoteID: line.RemoteID}
-			r.add(line.Row.File, line.Row.ID, entry{result: result, answered: line.Row.Time})
+			a.add(line.Row.Journal, entry{result: result, answered: line.Row.Time})
 		}
 		return nil
 	})
-	if err == nil && len(r) == 0 {
+	if err == nil && !hasRow {
 		err = errors.New("its reports have no rows; smslink reports writes them with --results")
 	}
 	return err
@@ -289,7 +237,7 @@ func (r rowsByFile) readReports(name string) error {
 // readResults reads a results file, and returns how many of its lines are broken. The last line of
 // a run that was killed may be. The file has more than the journal if the journal could not be
 // written, for example because its disk was full.
-func (r rowsByFile) readResults(name string) (broken int, err error) {
+func (a answers) readResults(name string) (broken int, err error) {
 	parser := outcome.Lines{}
 	err = eachLine(name, func(n int, text []byte) error {
 		row, err := parser.Parse(string(text))
@@ -300,19 +248,14 @@ func (r rowsByFile) readResults(name string) (broken int, err error) {
 			broken++
 			return nil //nolint:nilerr // it is counted
 		}
-		e := entry{
-			to: row.To, answered: row.Answered,
-			result: smslink.Result{Status: row.Status, RemoteID: row.RemoteID},
-		}
+		e := entry{answered: row.Answered, result: smslink.Result{Status: row.Status, RemoteID: row.RemoteID}}
 		switch {
-		case row.IsTrial():
-			e.why = trial
 		case row.Status == smslink.StatusInsufficientCredit:
 			e.why = shortOfCredit
 		case row.Status.Outcome() == smslink.OutcomeInDoubt:
 			e.why = noAnswer
 		}
-		r.add(row.File, row.ID, e)
+		a.add(row.Journal, e)
 		return nil
 	})
 	return broken, err

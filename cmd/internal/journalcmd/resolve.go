@@ -46,7 +46,8 @@ journal keeps your name and reason.
     be in doubt, which journal show names;
   - the output of smslink reports, for the messages whose row it has;
   - the results file, as CSV, of a run whose journal could not be written.
-An answer of the gateway counts only if it came after the message was in doubt.
+In the last two, only messages that were sent with this journal count, and only
+if the gateway's answer came after they were in doubt. They need no FILEs.
 Messages that are not in the report stay in doubt, since a report may come late.` + exitCodesWithDoubt,
 		Example: `  smslink journal resolve --from-report export.xlsx --by Ana june campaign.csv
   smslink journal resolve --not-sent --all --by Ana --reason "not in the account's report" june
@@ -169,9 +170,9 @@ func (o *resolveOptions) search(
 	ctx context.Context, c cli.Console, j *campaignjournal.Journal, chosen []int64, names []string,
 ) (*evidence.Found, error) {
 	settings := evidence.Options{
-		Columns: o.reportColumns, Renumbered: j.Renumbered(), Since: sinceOf(j), FailedBefore: j.FailedBefore,
+		Columns: o.reportColumns, IDOf: j.IDOf, Since: sinceOf(j), FailedBefore: j.FailedBefore,
+		EachRemoteID: func(use func(int64, string)) error { return j.EachRemoteID(ctx, use) },
 	}
-	settings.EachRemoteID = func(use func(int64, string)) error { return j.EachRemoteID(ctx, use) }
 	if len(names) > 0 {
 		opened, err := o.Open(c, names, nil)
 		if err != nil {
@@ -179,9 +180,6 @@ func (o *resolveOptions) search(
 		}
 		defer opened.Close()
 		settings.EachRow = func(use func(*campaign.Row)) error { return j.EachRow(ctx, opened, true, use) }
-	} else if settings.Renumbered {
-		return nil, errors.New("rows were moved since they were sent; " +
-			"name the campaign's FILEs, too, so that they can be found")
 	}
 	if o.Reason == "" {
 		o.Reason = "found in the report " + filepath.Base(o.report)

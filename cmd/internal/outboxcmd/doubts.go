@@ -160,7 +160,7 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 		ids[i] = m.ID
 	}
 	found, err := evidence.Find(ctx, f.report, ids, evidence.Options{
-		Columns: f.columns, AccountOnly: true,
+		Columns: f.columns,
 		EachRow: func(use func(*campaign.Row)) error {
 			distinct := map[evidence.SMS]outbox.UnresolvedMessage{}
 			for _, m := range messages {

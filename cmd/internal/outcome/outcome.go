@@ -3,7 +3,6 @@ package outcome
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/go-smslink/smslink"
@@ -22,6 +21,7 @@ type Row struct {
 	Earlier  bool           `json:"earlier,omitempty"` // the journal knows it from an earlier run
 	Note     string         `json:"note,omitempty"`    // why, and what to do
 	Answered time.Time      `json:"-"`                 // when this run had the gateway's status; else zero
+	Journal  string         `json:"-"`                 // the message's name in its journal; empty if it has none
 	Kind     Kind           `json:"category"`
 	Reason   string         `json:"-"` // Text and Note, the same for all rows with this outcome; empty if it was accepted
 }
@@ -57,17 +57,11 @@ func (k Kind) category() string {
 // MarshalText returns the category, for JSON.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.category()), nil }
 
-// The notes of rows that have a status, although nothing was sent, begin with one of these.
-const (
-	inTestMode = "in test mode: "
-	inSandbox  = "in the sandbox: "
-)
-
 // InTestMode says in the note that the status is of test mode.
-func (r Row) InTestMode() Row { return r.trial(inTestMode, "checked, and not sent") }
+func (r Row) InTestMode() Row { return r.trial("in test mode: ", "checked, and not sent") }
 
 // InSandbox says in the note that the status is the sandbox's.
-func (r Row) InSandbox() Row { return r.trial(inSandbox, "nothing was sent") }
+func (r Row) InSandbox() Row { return r.trial("in the sandbox: ", "nothing was sent") }
 
 func (r Row) trial(where, accepted string) Row {
 	if r.Kind == Accepted {
@@ -75,11 +69,6 @@ func (r Row) trial(where, accepted string) Row {
 	}
 	r.Note = where + r.Note
 	return r
-}
-
-// IsTrial reports whether the row's status is of test mode or the sandbox.
-func (r Row) IsTrial() bool {
-	return strings.HasPrefix(r.Note, inTestMode) || strings.HasPrefix(r.Note, inSandbox)
 }
 
 // Invalid adds why the row is bad.

@@ -22,7 +22,7 @@ import (
 // ResultsHeader is the first line of a results file.
 var ResultsHeader = []string{
 	"file", "line", "id", "status", "status_text", "remote_id", "segments", "note", "to", "category", "price",
-	"time",
+	"journal", "time", // a line that is cut short has no time, and no part of a name
 }
 
 // Results is the CSV file that keeps the outcome of each row. Nil keeps nothing.
@@ -192,7 +192,7 @@ func (r *Results) Add(row Row) error {
 	}
 	return r.csv.Write([]string{
 		r.fileCell, strconv.Itoa(row.Line), cell(row.ID), status, row.Text, cell(row.RemoteID), segments, cell(row.Note),
-		cell(row.To), row.Kind.category(), price, answered,
+		cell(row.To), row.Kind.category(), price, row.Journal, answered,
 	})
 }
 
@@ -238,12 +238,12 @@ func (l *Lines) Parse(line string) (Row, error) {
 	}
 	row := Row{
 		File: plainCell(record[0]), ID: plainCell(record[2]), RemoteID: plainCell(record[5]), Note: record[7],
-		To: plainCell(record[8]),
+		To: plainCell(record[8]), Journal: record[11],
 	}
 	row.Line, _ = strconv.Atoi(record[1])
 	status, _ := strconv.Atoi(record[3]) // 0 if there is no status
 	row.Status = smslink.Status(status)
-	row.Answered, _ = time.Parse(time.RFC3339, record[11]) // zero if there is no time
+	row.Answered, _ = time.Parse(time.RFC3339, record[12]) // zero if there is no time
 	return row, nil
 }
 

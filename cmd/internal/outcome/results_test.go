@@ -20,7 +20,7 @@ func TestLines_readWhatResultsWrite(t *testing.T) {
 		"7", "a.csv", "+5", " +5", "=1+1", "'=1+1", "''-1", "a;-b.csv", "a;'-b.csv", ";\"=;  @", "a'-b", "-", "'", `"quoted", -1`,
 	}
 	for _, text := range texts {
-		require.NoError(t, results.Add(outcome.Row{File: text, ID: text, To: text, RemoteID: text}))
+		require.NoError(t, results.Add(outcome.Row{File: text, ID: text, To: text, RemoteID: text, Journal: "ABC-7"}))
 	}
 	require.NoError(t, results.Close(true))
 	written, err := os.ReadFile(name)
@@ -31,6 +31,6 @@ func TestLines_readWhatResultsWrite(t *testing.T) {
 	for i, text := range texts {
 		row, err := parser.Parse(lines[i])
 		require.NoError(t, err)
-		require.Equal(t, outcome.Row{File: text, ID: text, To: text, RemoteID: text}, row)
+		require.Equal(t, outcome.Row{File: text, ID: text, To: text, RemoteID: text, Journal: "ABC-7"}, row)
 	}
 }

@@ -21,7 +21,8 @@ type reportedRow struct {
 	Line int    `json:"line"`
 	ID   string `json:"id"`
 
-	Answered time.Time `json:"time,omitzero"` // when send had the gateway's answer
+	Answered time.Time `json:"time,omitzero"`     // when send had the gateway's answer
+	Journal  string    `json:"journal,omitempty"` // the message's name in its journal
 }
 
 // resultRows finds rows by their remote ids. Goroutines must not share it.
@@ -132,11 +133,8 @@ func (r *resultRows) read(in io.Reader, f *resultsFile) error {
 			r.logger.Warn("smslink: a broken line of a results file is skipped", "file", f.name, "line", f.lines)
 			continue
 		}
-		if row.IsTrial() {
-			row.Answered = time.Time{} // so that a report of the row is no evidence
-		}
 		if row.RemoteID != "" {
-			r.rows[row.RemoteID] = reportedRow{row.File, row.Line, row.ID, row.Answered}
+			r.rows[row.RemoteID] = reportedRow{row.File, row.Line, row.ID, row.Answered, row.Journal}
 		}
 	}
 }

@@ -20,7 +20,7 @@ func TestResultRows(t *testing.T) {
 	name := filepath.Join(folder, "results.csv")
 	header := strings.Join(outcome.ResultsHeader, ",") + "\n"
 	line := func(n int, remoteID string) string {
-		return fmt.Sprintf("a.csv,%d,1,3,success,%s,1,,,,,\n", n, remoteID)
+		return fmt.Sprintf("a.csv,%d,1,3,success,%s,1,,,,,,\n", n, remoteID)
 	}
 	log := &strings.Builder{}
 	rows := newResultRows([]string{name}, slog.New(slog.NewTextHandler(log, nil)))
@@ -51,13 +51,13 @@ func TestResultRows(t *testing.T) {
 	grow(header[10:] + line(2, "100") + `a.csv,3,"1`)
 	require.Equal(t, 2, lineOf("100"))
 	require.Zero(t, lineOf("101"))
-	grow(`",3,success,101,1,,,,,` + "\n")
+	grow(`",3,success,101,1,,,,,,` + "\n")
 	require.Equal(t, 3, lineOf("101"), "its line has come")
 	require.EqualValues(t, len(header)+len(line(2, "100"))+len(line(3, "101"))+2, rows.files[0].read)
 	require.Empty(t, log.String())
 
 	grow(`a.csv,4,"broken` + "\nshort,5\n" + line(6, "102") +
-		"'=a.csv,7,'+8,3,success,'-103,1,,,,,\n" + "'a.csv,8,',3,success,104,1,,,,,\n")
+		"'=a.csv,7,'+8,3,success,'-103,1,,,,,,\n" + "'a.csv,8,',3,success,104,1,,,,,,\n")
 	require.Equal(t, 6, lineOf("102"))
 	require.Equal(t, 2, strings.Count(log.String(), "level=WARN"))
 	require.Contains(t, log.String(), "line=4")
@@ -66,10 +66,9 @@ func TestResultRows(t *testing.T) {
 	require.Equal(t, &reportedRow{File: "=a.csv", Line: 7, ID: "+8"}, rows.find("-103"))
 	require.Equal(t, &reportedRow{File: "'a.csv", Line: 8, ID: "'"}, rows.find("104"))
 
-	grow("a.csv,9,9,3,success,105,1,,,,,2026-06-01T10:00:00Z\n" +
-		`a.csv,10,10,3,success,106,1,"in test mode: checked, and not sent",,,,2026-06-01T10:00:00Z` + "\n")
-	require.Equal(t, time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC), rows.find("105").Answered)
-	require.Zero(t, rows.find("106").Answered, "nothing was sent")
+	grow("a.csv,9,9,3,success,105,1,,,,,ABC-7,2026-06-01T10:00:00Z\n")
+	require.Equal(t, &reportedRow{File: "a.csv", Line: 9, ID: "9",
+		Answered: time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC), Journal: "ABC-7"}, rows.find("105"))
 
 	write(header + line(2, "200"))
 	require.Equal(t, 2, lineOf("200"), "it is shorter")

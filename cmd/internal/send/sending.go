@@ -171,6 +171,15 @@ func rowOf(r *campaign.Row) outcome.Row {
 	return outcome.Row{File: r.File, Line: r.Line, ID: r.ID, To: r.To, Segments: r.Size.Segments}
 }
 
+// messageOf returns a row that has no outcome yet, with the name of its message.
+func (s *sending) messageOf(r *campaign.Row) outcome.Row {
+	row := rowOf(r)
+	if s.chosen.journal != nil {
+		row.Journal = s.chosen.journal.Name(r.Message.ID)
+	}
+	return row
+}
+
 var (
 	errInterrupted = errors.New("the command was interrupted")
 	errUnreachable = errors.New("the gateway can't be reached")
@@ -315,7 +324,7 @@ func (s *sending) messages() iter.Seq2[smslink.Message, error] {
 					return
 				}
 			default:
-				s.pending[row.Message.ID] = rowOf(row)
+				s.pending[row.Message.ID] = s.messageOf(row)
 				if !yield(row.Message, nil) {
 					return
 				}
@@ -404,7 +413,7 @@ func (s *sending) recordUnread(ctx context.Context) {
 		case row.Bad != nil:
 			s.record(rowOf(row).Invalid(row.Bad))
 		default:
-			ids, unread = append(ids, row.Message.ID), append(unread, rowOf(row))
+			ids, unread = append(ids, row.Message.ID), append(unread, s.messageOf(row))
 			if len(ids) == s.opts.packageSize {
 				flush()
 			}
