@@ -30,7 +30,8 @@ import (
 // commit (see [Options].AllowLoss) or alter a text, also later. It also returns an error if the
 // database is down when Run is to end, and stays so for [Options].Timeout: the packages whose end
 // could not be recorded are then in doubt, and what Run has sent in the last hour is not written
-// back if the database has lost it.
+// back if the database has lost it. A driver whose commits do not end with their context needs a
+// timeout of its own, without which Run may not return: go-sql-driver's is readTimeout.
 func (o *Outbox) Run(ctx context.Context, client *smslink.Client) error {
 	if client == nil {
 		return errors.New("smslink: the outbox's client is nil")

@@ -6,10 +6,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -404,6 +406,38 @@ func TestRun_databaseDownAtRecording(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, stats.Paused, "crash recovery is no fail-over")
 	})
+}
+
+// The server commits the end of an upload, and its answer never comes. The connection stays open.
+func TestRun_commitIsNotAnswered(t *testing.T) {
+	needsLong(t)
+	t.Parallel()
+	server := startMariaDB(t)
+	b := newBench(t, mariadbOn(server), nil)
+	p := newProxy(t, server.Port, 0)
+	defer p.cut()                                                                // so that Run ends if the test fails
+	db, err := sql.Open(server.Driver, server.Through(p.port)+"&readTimeout=5s") // as docs/outbox.md advises
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	log := new(lines)
+	box, err := outbox.New(db, outbox.MariaDB, &outbox.Options{
+		Timeout: benchTimeout, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Lanes: map[string]outbox.Lane{outbox.Bulk: {Wait: -1, Poll: 10 * time.Millisecond}},
+	})
+	require.NoError(t, err)
+	b.enqueue("order-1")
+	var once sync.Once
+	stop := b.run(box, func(at string) {
+		if at == step.Recording {
+			once.Do(func() { p.deaf.Store(true) })
+		}
+	})
+	b.await("order-1", outbox.Accepted)
+	eventually(t, func() bool { return strings.Contains(log.String(), "recording failed and is repeated") },
+		"the worker waits for the answer")
+	p.deaf.Store(false)
+	stop()
+	require.Len(t, b.gateway.Messages(), 1)
 }
 
 func TestCancel_againstClaim(t *testing.T) {
