@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,9 +36,11 @@ func needPeer(t testing.TB, name string, args ...string) {
 	}
 }
 
-// peerInputs are the inputs and packages of many sizes.
+// peerInputs are the inputs and packages of many sizes. The short form leaves out inputs of more than
+// a block.
 func peerInputs() map[string][]byte {
 	all := inputs()
+	maps.DeleteFunc(all, func(_ string, plain []byte) bool { return !long && len(plain) > blockSize })
 	sizes := []int{1, 2, 10, 100, 1000, 10_000}
 	if long {
 		sizes = append(sizes, 100_000, 1_000_000)

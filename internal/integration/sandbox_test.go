@@ -175,7 +175,10 @@ func TestSandbox(t *testing.T) {
 	})
 
 	t.Run("a page elsewhere is refused", func(t *testing.T) { testForeignPage(t, b.in(t), s.in(t)) })
-	t.Run("thousands of messages stay usable", func(t *testing.T) { testManyMessages(t, b.in(t), s.in(t)) })
+	t.Run("thousands of messages stay usable", func(t *testing.T) {
+		needsLong(t)
+		testManyMessages(t, b.in(t), s.in(t))
+	})
 
 	clearAll := func(b *browser) {
 		b.open(s.URL + "controls")
@@ -223,7 +226,7 @@ func TestSandbox(t *testing.T) {
 // testManyMessages sends thousands of messages while the page is open.
 func testManyMessages(t *testing.T, b *browser, s *sandbox) {
 	var rows strings.Builder
-	many := unlessLong(1_000, 10_000)
+	const many = 10_000
 	for i := range many {
 		fmt.Fprintf(&rows, "%d,071%07d,MAGAZIN,Codul dvs. de confirmare este %06d. Nu îl comunicați nimănui.,\n", i, i, i*7919%1_000_000)
 	}
@@ -232,7 +235,7 @@ func testManyMessages(t *testing.T, b *browser, s *sandbox) {
 	start := time.Now()
 	require.Zero(t, s.sendRows(rows.String()))
 	sent := time.Since(start)
-	b.sees(`document.getElementById("counts").textContent.includes(` + fmt.Sprintf("%q", map[int]string{1_000: "1,0", 10_000: "10,0"}[many]) + `)`)
+	b.sees(`document.getElementById("counts").textContent.includes("10,0")`)
 	seen := time.Since(start)
 	inserted, nodes := js[int](b, `window.inserted`), js[int](b, `document.querySelectorAll("*").length`)
 	b.picture("many-desktop")

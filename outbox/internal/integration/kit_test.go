@@ -52,6 +52,7 @@ func started(t *testing.T, s *servers.Server, err error) *servers.Server {
 func opened(t *testing.T, s *servers.Server) *sql.DB {
 	db, err := s.Open()
 	require.NoError(t, err)
+	db.SetMaxIdleConns(16) // PostgreSQL starts a process for each new one
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
 }
