@@ -342,6 +342,7 @@ func TestResolve_reportMustBeCompleteSinceTheOldestDoubt(t *testing.T) {
 	d.file("account.csv", "to,text\n0712345699,altul\n")
 	got := d.resolve(cli.ExitInDoubt, "account.csv", "june", d.path("june.csv"))
 	require.Contains(t, got, "2 messages are not in the report: 1-2\n")
+	require.Contains(t, got, ", resolve the rest with --not-sent and --all.\n")
 	_, since, _ := strings.Cut(got, "complete since ")
 	since, _, _ = strings.Cut(since, ",")
 	said, err := time.ParseInLocation(time.DateTime, since, time.Local)

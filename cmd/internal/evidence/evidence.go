@@ -54,6 +54,10 @@ type Found struct {
 	Unclear []Unclear        // the report may mean other messages, or other uploads of these
 	Absent  []int64          // not in the report
 	Broken  int              // rows of the report that can't be read, and may be about any message
+
+	// OfAccount reports whether the report is the account's own. No other one can show that a
+	// message was not sent: the results of a run that was killed lack those that it was sending.
+	OfAccount bool
 }
 
 // Unclear are messages that a report has, and about whose upload it says nothing certain.
@@ -80,11 +84,11 @@ func Find(ctx context.Context, report string, ids []int64, opts Options) (*Found
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{}
-	var entries map[int64]entry
 	isReports, isResults := strings.HasPrefix(first, "{"), outcome.IsHeader(first)
+	found := &Found{OfAccount: !isReports && !isResults}
+	var entries map[int64]entry
 	switch {
-	case !isReports && !isResults:
+	case found.OfAccount:
 		if entries, found.Broken, err = accountReport(ctx, report, ids, opts); err != nil {
 			return nil, err // which names the file
 		}

@@ -153,6 +153,8 @@ func (o *resolveOptions) resolve(ctx context.Context, c cli.Console, j *campaign
 	case found.Broken > 0 && n+len(found.Unclear) > 0:
 		fmt.Fprintf(c.Out, "%s of the report can't be read, and may be about any message. "+
 			"Mend them, or take out those that are about none, and resolve again.\n", campaign.Plural(found.Broken, "row"))
+	case n > 0 && !found.OfAccount:
+		fmt.Fprintln(c.Out, "Only the account's own report can show that they were not sent.")
 	case n > 0:
 		since := slices.MinFunc(j.InDoubt(), func(a, b journal.Doubt) int { return a.Since.Compare(b.Since) })
 		which := "these messages with --not-sent and --id, and no others"
