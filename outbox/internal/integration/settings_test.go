@@ -106,16 +106,8 @@ func TestRun_tablesOfALaterVersion(t *testing.T) {
 	_, err := b.db.ExecContext(t.Context(), "UPDATE smslink_meta SET value = '10' WHERE name = 'version'")
 	require.NoError(t, err)
 	b.enqueue("order-1")
-	ended := make(chan error, 1)
-	go func() { ended <- b.box.Run(t.Context(), b.gateway.Client()) }()
-	eventually(t, func() bool {
-		select {
-		case err := <-ended:
-			require.NoError(t, err)
-		default:
-		}
-		return b.state("order-1") == outbox.Accepted
-	})
+	b.run(b.box, nil)
+	b.await("order-1", outbox.Accepted)
 }
 
 // Run ends, and sends nothing more, once a setting has changed that may lose commits.
