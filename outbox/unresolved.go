@@ -52,11 +52,11 @@ func (o *Outbox) Unresolved(ctx context.Context) ([]Unresolved, error) {
 type UnresolvedMessage struct {
 	smslink.Message
 
-	// Same is the number of messages to that phone number with that text that were sent, may have
-	// been or failed, besides those that wait in the same package. If a report lists the message,
-	// it may mean one of these. Texts that [gsm7.Fold] makes equal are the same, apart from white
-	// space at their ends. Messages that are erased don't count, so a report should not reach further
-	// back than [Options].EraseAfter.
+	// Same is how often else a report may list that phone number with that text: the messages that
+	// were sent, may have been or failed, besides those that wait in the same package, and the
+	// earlier attempts, also of this message, that failed for want of credit. Texts that
+	// [gsm7.AsSent] and [gsm7.Fold] make equal are the same. Messages that are erased don't count,
+	// so a report should not reach further back than [Options].EraseAfter.
 	Same int
 }
 
@@ -105,7 +105,8 @@ func (o *Outbox) countSame(ctx context.Context, packageID int64, waiting []Unres
 	delete(numbers, "")
 	const most = 10 // receivers of one query: a database would read its whole table for many
 	query := `
-		SELECT m.receiver, m.body, COALESCE(m.package, 0), (SELECT v.state FROM smslink_outbox v WHERE v.id = m.id)
+		SELECT m.receiver, m.body, COALESCE(m.package, 0), (SELECT v.state FROM smslink_outbox v WHERE v.id = m.id),
+			(SELECT COUNT(*) FROM smslink_result r WHERE r.message = m.id AND r.package <> COALESCE(m.package, 0))
 		FROM smslink_message m` + o.dialect.receiverIndex + `
 		WHERE m.receiver <> '' AND m.receiver IN (?` + strings.Repeat(", ?", most-1) + `)`
 	same := map[sms]int{}
@@ -118,7 +119,11 @@ func (o *Outbox) countSame(ctx context.Context, packageID int64, waiting []Unres
 			var to, text string
 			var in int64
 			var state State
-			err := scan(&to, &text, &in, &state)
+			var earlier int // attempts
+			err := scan(&to, &text, &in, &state, &earlier)
+			if earlier > 0 {
+				same[smsOf(to, text)] += earlier
+			}
 			switch {
 			case in == packageID && state == InDoubt: // it waits
 			case state == Accepted || state == Failed || state == Sending || state == InDoubt || state == Abandoned:

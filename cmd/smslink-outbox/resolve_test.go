@@ -128,7 +128,7 @@ func TestResolve_fromReport(t *testing.T) {
 	require.NotContains(t, out, "--not-sent")
 	out = s.resolvesSome("resolve", u.Package, "--from-report", report, "--report-column", "to=Telefon", "--by", "Ana", "--reason", "the report")
 	require.Contains(t, out, "5 of 9 messages found in the report and recorded as sent")
-	require.Contains(t, out, "3 in the report, but not as often as in the outbox: they stay in doubt",
+	require.Contains(t, out, "3 in the report, but not as often as the outbox may have sent them: they stay in doubt",
 		"the report may mean may-1 and may-2")
 	require.Contains(t, out, "1 not in the report; but --not-sent would also queue those that are in it")
 	require.NotContains(t, out, "resolve the rest with --not-sent")
@@ -197,7 +197,7 @@ func TestResolve_fromReportThatMayMeanAnEarlierMessage(t *testing.T) {
 			report := s.file("account.csv", "Data;Telefon;Mesaj\n1.5.2026;40700000011;Buna ziua.\n")
 			out := s.resolvesSome("resolve", s.doubt().Package, "--from-report", report, "--report-column", "to=Telefon",
 				"--by", "Ana", "--reason", "the report")
-			require.Contains(t, out, "1 in the report, but not as often as in the outbox: they stay in doubt\n")
+			require.Contains(t, out, "1 in the report, but not as often as the outbox may have sent them: they stay in doubt\n")
 			require.Contains(t, s.must("lookup", "june-1"), "june-1: in doubt")
 
 			both := s.file("both.csv", "Data;Telefon;Mesaj\n"+strings.Repeat("1.5.2026;40700000011;Buna ziua.\n", 2))
@@ -206,4 +206,40 @@ func TestResolve_fromReportThatMayMeanAnEarlierMessage(t *testing.T) {
 			require.Equal(t, "1 of 1 message found in the report and recorded as sent\n", out)
 		})
 	}
+}
+
+// A report may mean the attempt to send a message for which the credit did not suffice. The next
+// one is in doubt.
+func TestResolve_fromReportThatMayMeanAnEarlierAttempt(t *testing.T) {
+	t.Parallel()
+	var broke atomic.Bool
+	broke.Store(true)
+	s := newShop(t, func(smslink.Message) smslink.Status {
+		if broke.Load() {
+			return smslink.StatusInsufficientCredit
+		}
+		return smslink.StatusSuccess
+	})
+	s.must("enqueue", "--campaign", "june", s.file("june.csv", "id,to,text\n1,0700000011,Buna ziua.\n"))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.run(ctx, "run", "--endpoint", s.gateway.URL)
+		ended <- err
+	}()
+	require.Eventually(t, func() bool { return strings.Contains(s.must("status"), "insufficient credit") },
+		2*time.Minute, 20*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
+	broke.Store(false)
+	s.must("resume", "--by", "Ana", "--reason", "there is credit")
+	s.gateway.Inject(smslinktest.Answer(502, "")) // the gateway has not taken it
+	s.send(outbox.InDoubt, "june-1")
+
+	const header, line = "Data;Telefon;Mesaj\n", "1.5.2026;40700000011;Buna ziua.\n"
+	resolve := []string{"resolve", s.doubt().Package, "--report-column", "to=Telefon", "--by", "Ana", "--reason", "a test", "--from-report"}
+	out := s.resolvesSome(append(resolve, s.file("once.csv", header+line))...)
+	require.Contains(t, out, "1 in the report, but not as often as the outbox may have sent them: they stay in doubt\n")
+	out = s.must(append(resolve, s.file("twice.csv", header+line+line))...)
+	require.Equal(t, "1 of 1 message found in the report and recorded as sent\n", out)
 }

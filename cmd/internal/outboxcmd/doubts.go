@@ -188,7 +188,7 @@ func resolveFromReport(ctx context.Context, c cli.Console, box *outbox.Outbox, n
 	fmt.Fprintf(c.Out, "%d of %s found in the report and recorded as sent\n",
 		len(found.Results), campaign.Plural(len(messages), "message"))
 	for _, unclear := range found.Unclear {
-		fmt.Fprintf(c.Out, "%d in the report, but not as often as in the outbox: they stay in doubt\n", len(unclear.IDs))
+		fmt.Fprintf(c.Out, "%d in the report, but not as often as the outbox may have sent them: they stay in doubt\n", len(unclear.IDs))
 	}
 	if n := len(found.Absent); n > 0 {
 		advice := "; once you are sure that it is complete, resolve the rest with --not-sent"
