@@ -30,7 +30,7 @@ import (
 )
 
 var (
-	frozenTrials  = flag.Int("frozen.trials", 3, "how often each worker is frozen")
+	frozenTrials  = flag.Int("frozen.trials", unlessLong(2, 5), "how often each worker is frozen")
 	frozenWorkers = flag.Int("frozen.workers", 5, "workers that are frozen, side by side")
 )
 
@@ -57,7 +57,7 @@ func TestResolve_notSentBeforeAFrozenWorkerWakes(t *testing.T) {
 			f := newFrozen(b, box, fmt.Sprintf("lane-%d", i))
 			workers.Go(func() {
 				for n := range *frozenTrials {
-					if err := f.trial(n, &notSent, &sent); err != nil {
+					if err := f.trial(i+n, &notSent, &sent); err != nil {
 						t.Errorf("%s, trial %d: %v", f.lane, n, err)
 						return
 					}

@@ -37,7 +37,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// newLoggedBench returns a bench whose outbox gives up an upload after 400 ms, and its log.
+// newLoggedBench returns a bench whose outbox logs, and its log.
 func newLoggedBench(t *testing.T, config workerConfig) (*bench, *lines) {
 	b, log := newBench(t, config, nil), new(lines)
 	box, err := outbox.New(b.db, dialects[config.Dialect], &outbox.Options{
