@@ -46,8 +46,8 @@ func FoldIfFewer(text string) string {
 	return text
 }
 
-// AsSent returns the text as the gateway gets it, without what the vendor's client drops [ref]: white
-// space and NULs at both ends, tabs and carriage returns.
+// AsSent returns the text as the gateway gets it, without what the vendor's client drops [ref]:
+// white space and NULs at both ends, tabs and carriage returns.
 func AsSent(text string) string {
 	text = strings.Trim(text, " \t\n\r\x00\v")
 	if strings.ContainsAny(text, "\t\r") {

@@ -311,8 +311,8 @@ func receiver(number string) string {
 
 // accountReport counts the messages of the account's report. A message was sent if the report has
 // as many with its receiver and text as the campaign. If it has fewer or more, or if an earlier
-// attempt to send one of them failed, it is unclear which ones they are. broken is the number of rows that
-// can't be read.
+// attempt to send one of them failed, it is unclear which ones they are. broken is the number of
+// rows that can't be read.
 func accountReport(ctx context.Context, name string, ids []int64, opts Options) (
 	entries map[int64]entry, broken int, err error,
 ) {
