@@ -283,6 +283,8 @@ func redact(ctx context.Context, err error) error {
 	switch reason := context.Cause(ctx); {
 	case reason != nil && errors.Is(err, reason):
 		text = reason
+	case reason != nil && errors.Is(err, ctx.Err()): // HTTP/2 returns it instead of the cause
+		text, err = reason, fmt.Errorf("%w: %w", reason, err)
 	case errors.Is(err, errReadWhole):
 		text = errReadWhole
 	case errors.As(err, &opErr):

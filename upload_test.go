@@ -221,6 +221,43 @@ func TestSend_lostReplyIsInDoubt(t *testing.T) {
 	}
 }
 
+// HTTP/2 returns the context's error, not its cause.
+func TestSend_keepsTheCauseOverHTTP2(t *testing.T) {
+	for _, replyBegan := range []bool{false, true} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		shutdown := errors.New("shutting down")
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if replyBegan {
+				_, _ = io.WriteString(w, "MESSAGE;1;ok")
+				_ = http.NewResponseController(w).Flush()
+			} else {
+				cancel(shutdown)
+			}
+			<-r.Context().Done()
+		}))
+		server.EnableHTTP2 = true
+		server.StartTLS()
+		defer server.Close()
+		opts := via(func(r *http.Request) (*http.Response, error) {
+			resp, err := server.Client().Transport.RoundTrip(r)
+			if replyBegan {
+				require.NoError(t, err)
+				require.Equal(t, 2, resp.ProtoMajor)
+				cancel(shutdown)
+			}
+			return resp, err
+		})
+		opts.Endpoint = server.URL
+		p := packageOf(t, 1)
+		_, err := newClient(t, opts).Send(ctx, p)
+		requireOutcome(t, smslink.OutcomeInDoubt, p, err)
+		require.ErrorIs(t, err, shutdown, "the reply has begun: %v", replyBegan)
+		require.ErrorIs(t, err, context.Canceled)
+		require.EqualError(t, err, "smslink: in doubt: shutting down")
+	}
+}
+
 // After a 101, net/http leaves the connection to its caller, and no context ends a read.
 func TestSend_switchOfProtocolsIsNotWaitedFor(t *testing.T) {
 	hang := make(chan struct{})
