@@ -12,7 +12,7 @@ import (
 type Balance struct {
 	National      int64     // SMS to Romanian networks
 	International int64     // SMS to all others
-	Time          time.Time // the gateway's, in UTC, to the second; zero if absent or before 2000
+	Time          time.Time // the gateway's, in UTC, to the second; zero unless in 2000 to 9999
 }
 
 // askBalance makes the exchange of [Client.Balance].

@@ -46,7 +46,7 @@ func (e receiverError) Is(target error) bool { return target == ErrReceiver }
 //   - after +7 or 007, 10 digits;
 //   - spaces, hyphens and dots anywhere, tabs and line ends around the number;
 //   - brackets, unless one opens so late that it may hold an extension;
-//   - a slash or a bracketed 0 in a Romanian number.
+//   - in a Romanian number, a bracketed 0, and a slash unless it stands so late, too.
 //
 // The error matches [ErrReceiver], names the cause and does not quote the number.
 //
@@ -177,7 +177,7 @@ func readDigits(buf *receiverBuffer, number string) (n int, romanianOnly bool, e
 			buf[0], buf[1], n = '0', '0', 2
 		case r == '+', r == ',', r == ';', r == '|', strings.ContainsRune(separators, r):
 			return 0, false, errSeveral
-		case (r == '(' || r == '/') && n > len("0040712"): // an extension may begin here
+		case (r == '(' || r == '/') && n > len("00400712"): // an extension may begin here
 			parted = true
 		case r == '(':
 			opened = n

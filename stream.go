@@ -72,7 +72,8 @@ var (
 //
 // If a hook, the Limiter, the Journal or the Codec panics in a goroutine of the stream, the stream
 // stops, and then panics with the same value in the caller's goroutine. The package in question is
-// in doubt if it was about to be uploaded.
+// in doubt if it was about to be uploaded, or if the Journal's Known panicked: another stream may
+// have sent it.
 type Stream struct {
 	client *Client
 	source iter.Seq2[Message, error]
@@ -217,10 +218,10 @@ type StreamOptions struct {
 	// Retry configures retries of packages that were not sent.
 	Retry Retry
 
-	// UniqueIDs makes a message invalid if its id came before, anywhere in the stream. By default
-	// only the ids of a package are compared. With UniqueIDs the stream keeps every id in memory,
-	// in less than a byte for ids that lie close together, and 40 bytes at most. A Journal implies
-	// it.
+	// UniqueIDs makes a message invalid if a valid message before it, anywhere in the stream, has
+	// the same id. By default only the ids of a package are compared. With UniqueIDs the stream
+	// keeps every id in memory, in less than a byte for ids that lie close together, and 40 bytes
+	// at most. A Journal implies it.
 	UniqueIDs bool
 
 	// Journal records what was sent, so that the same input can be sent again after a crash; nil
