@@ -5,11 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-smslink/smslink/cmd/internal/cli"
+	"github.com/go-smslink/smslink/cmd/internal/outcome"
 	"github.com/go-smslink/smslink/smslinktest"
 )
 
@@ -116,6 +120,131 @@ func TestResults_withoutAJournalAreKept(t *testing.T) {
 		got := smslinkIn(accountOf(gateway), "", args...)
 		require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	}
+}
+
+// With a journal that has sent something, a results file is replaced only if the journal has its
+// results: neither one of another campaign, nor one with an answer that the journal could not
+// record.
+func TestResults_thatTheJournalLacksAreKept(t *testing.T) {
+	for _, name := range []string{"results.csv", "results.xlsx"} {
+		send := func(d *doubtful, file string, args ...string) ran {
+			args = append([]string{"send", "--endpoint", d.gateway.URL, "--package-size", "1", "--results", d.path(name), d.path(file)}, args...)
+			return smslinkIn(accountOf(d.gateway), "", args...)
+		}
+		refuses := func(d *doubtful, file string, args ...string) {
+			before, err := os.ReadFile(d.path(name))
+			require.NoError(d, err)
+			got := send(d, file, args...)
+			require.Equal(d, cli.ExitNotSent, got.code, got.out)
+			require.Contains(d, got.err, name+" has results that the journal lacks; keep it, and name a new file; nothing was sent\n")
+			after, err := os.ReadFile(d.path(name))
+			require.NoError(d, err)
+			require.Equal(d, before, after)
+		}
+		t.Run(name+" of another campaign", func(t *testing.T) {
+			d := newDoubtful(t)
+			d.file("june.csv", june)
+			d.file("july.csv", july)
+			require.Equal(t, cli.ExitAccepted, send(d, "june.csv").code)
+			d.send(cli.ExitAccepted, "july", "july.csv")
+			refuses(d, "july.csv", "--journal", d.path("july"))
+		})
+		t.Run(name+" with an answer that was not recorded", func(t *testing.T) {
+			d := newDoubtful(t)
+			var size int64 // of the journal
+			d.gateway = newGateway(t, &smslinktest.Options{Fault: func(upload int) smslinktest.Fault {
+				if upload != 2 {
+					return smslinktest.Fault{}
+				}
+				f, err := os.OpenFile(d.path("june/journal"), os.O_APPEND|os.O_WRONLY, 0)
+				if assert.NoError(t, err) {
+					info, err := f.Stat()
+					assert.NoError(t, err)
+					size = info.Size()
+					_, err = f.WriteString(" ") // after which no line can be added
+					assert.NoError(t, err)
+					assert.NoError(t, f.Close())
+				}
+				return smslinktest.Fault{}
+			}})
+			d.file("june.csv", "id,to,text\n1,0712345671,unu\n2,0712345672,doi\n3,0712345673,trei\n")
+			send(d, "june.csv", "--journal", d.path("june"))
+			require.Equal(t, 2, d.accepted())
+			require.NoError(t, os.Truncate(d.path("june/journal"), size)) // as if the disk had room again
+			refuses(d, "june.csv", "--journal", d.path("june"))
+			if name == "results.csv" {
+				require.Contains(t, d.resolve(cli.ExitAccepted, name, "june"), "resolved: 1 as sent\n")
+				require.Equal(t, cli.ExitAccepted, send(d, "june.csv", "--journal", d.path("june")).code)
+				require.Equal(t, 3, d.accepted())
+				require.Len(t, readResults(t, d.path(name)), 3)
+			}
+		})
+	}
+}
+
+// While a send writes a results file, another one with the same file is refused: without a journal,
+// and with journals of their own, which replace the file.
+func TestResults_ofTwoSendsAtOnce(t *testing.T) {
+	for name, journals := range map[string]bool{"without a journal": false, "with journals": true} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoubtful(t)
+			d.file("june.csv", june)
+			d.file("july.csv", july)
+			args := func(campaign string) []string {
+				args := []string{"send", "--endpoint", d.gateway.URL, "--results", d.path("results.csv"), d.path(campaign + ".csv")}
+				if journals {
+					args = append(args, "--journal", d.path(campaign))
+				}
+				return args
+			}
+			var inside atomic.Bool
+			d.gateway = newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+				if inside.CompareAndSwap(true, false) { // while June is uploaded
+					july := smslinkIn(accountOf(d.gateway), "", args("july")...)
+					assert.Equal(t, cli.ExitNotSent, july.code, july.out)
+					assert.Contains(t, july.err, "another smslink command is writing "+d.path("results.csv")+"; name a new file; nothing was sent\n")
+				}
+				return smslinktest.Fault{}
+			}})
+			if journals { // which have a run that sent nothing
+				d.file("results.csv", strings.Join(outcome.ResultsHeader, ",")+"\n")
+				d.gateway.Inject(smslinktest.Reject("8", "no credit"), smslinktest.Reject("8", "no credit"))
+				d.send(cli.ExitNotSent, "june", "june.csv")
+				d.send(cli.ExitNotSent, "july", "july.csv")
+			}
+			inside.Store(true)
+			got := smslinkIn(accountOf(d.gateway), "", args("june")...)
+			require.Equal(t, cli.ExitAccepted, got.code, got.err)
+			require.Len(t, d.gateway.Messages(), 2)
+			require.Len(t, readResults(t, d.path("results.csv")), 2)
+			require.NoFileExists(t, d.path("results.csv.partial"))
+		})
+	}
+}
+
+// A results file that a person changes while its successor is written is not replaced.
+func TestResults_thatChangeMeanwhileAreKept(t *testing.T) {
+	d := newDoubtful(t)
+	d.file("june.csv", june)
+	d.gateway = newGateway(t, &smslinktest.Options{Fault: func(upload int) smslinktest.Fault {
+		switch upload {
+		case 2:
+			return smslinktest.Reject("8", "no credit")
+		case 3:
+			assert.NoError(t, os.WriteFile(d.path("results.csv"), []byte("mine"), 0o600))
+		}
+		return smslinktest.Fault{}
+	}})
+	send := func() ran {
+		return smslinkIn(accountOf(d.gateway), "", "send", "--endpoint", d.gateway.URL, "--package-size", "1", "--journal", d.path("june"), "--results", d.path("results.csv"), d.path("june.csv"))
+	}
+	require.Equal(t, cli.ExitSomeBad, send().code)
+	got := send()
+	require.Contains(t, got.out+got.err, "another program has changed "+d.path("results.csv")+"; all results are in "+d.path("results.csv.partial"))
+	kept, err := os.ReadFile(d.path("results.csv"))
+	require.NoError(t, err)
+	require.Equal(t, "mine", string(kept))
+	require.Len(t, readResults(t, d.path("results.csv.partial")), 2)
 }
 
 // A server's text is escaped in the terminal and in files.

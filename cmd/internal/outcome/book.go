@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,4 +66,30 @@ func writeBook(name, fromCSV string) (err error) {
 // isCount reports whether a column holds numbers and no texts.
 func isCount(column int) bool {
 	return slices.Contains([]string{"line", "status", "segments"}, ResultsHeader[column])
+}
+
+// rowsOfBook yields the rows of a workbook that a run has written.
+func rowsOfBook(in io.ReaderAt, size int64) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		book, err := xlsx.Open(in, size)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		for row, err := range book.Rows("Results") {
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			record := make([]string, len(ResultsHeader))
+			for _, cell := range row.Cells {
+				if cell.Column < len(record) {
+					record[cell.Column] = cell.Value
+				}
+			}
+			if row.Number > 1 && !yield(rowOf(record), nil) { // the first is the header
+				return
+			}
+		}
+	}
 }

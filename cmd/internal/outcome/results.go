@@ -1,11 +1,13 @@
 package outcome
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"regexp"
 	"runtime"
@@ -27,29 +29,35 @@ var ResultsHeader = []string{
 
 // Results is the CSV file that keeps the outcome of each row. Nil keeps nothing.
 type Results struct {
-	name    string
-	file    *os.File // under another name while it replaces one of an earlier run
-	csv     *csv.Writer
-	created bool // by this run, which may remove or rename it
-	price   func(segments int) string
+	name     string
+	file     *os.File // under another name while it replaces one of an earlier run
+	csv      *csv.Writer
+	created  bool        // by this run, which may remove or rename it
+	replaced *os.File    // the file of an earlier run, which is locked; nil if there is none
+	before   fs.FileInfo // of the file of an earlier run; nil if there is none
+	price    func(segments int) string
 
 	inFile, fileCell string // the last row's file, and its cell
 }
 
 // ResultsOptions are the settings of a results file.
 type ResultsOptions struct {
-	Resuming bool                      // a journal has the results of earlier runs
-	Tell     func(string)              // is called with a note if others could read the file
-	Price    func(segments int) string // returns what the segments cost, or ""
+	Tell  func(string)              // is called with a note if others could read the file
+	Price func(segments int) string // returns what the segments cost, or ""
+
+	// Has reports whether a journal has the results of these rows of an earlier run. It is nil if
+	// no journal has results.
+	Has func(rows []Row) (bool, error)
 }
 
 // CreateResults opens the file before anything is sent, so that a name that can't be written costs
 // nothing.
 //
 //   - A file with rows is refused, since its remote ids can't be recovered. But if a journal has
-//     them, a results file of an earlier run is replaced when this run ends. Until then the new one
-//     is NAME.partial. It lacks rows that were not read, such as those of a pipe after Ctrl-C. The
-//     next run adds them.
+//     all of them, a results file of an earlier run is replaced when this run ends. Until then the
+//     new one is NAME.partial. It lacks rows that were not read, such as those of a pipe after
+//     Ctrl-C. The next run adds them.
+//   - A file that another run is writing is refused.
 //   - A workbook (.xlsx) is made of NAME.partial, a CSV, at the end. If a sheet can't have so many
 //     rows, the CSV stays.
 //   - A symbolic link is refused: someone else may have put it there.
@@ -59,34 +67,16 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 		return nil, nil
 	}
 	r := &Results{name: name, price: opts.Price}
-	var err error
-	switch info, statErr := os.Lstat(name); {
-	case IsBook(name):
-		r.created = true
-		switch {
-		case errors.Is(statErr, fs.ErrNotExist):
-		case statErr != nil:
-			err = statErr
-		case !opts.Resuming || !info.Mode().IsRegular() || !xlsx.HasComment(name, bookComment):
-			err = fmt.Errorf("%s already exists; name a new file", name)
-		}
-		if err == nil {
-			r.file, err = openPartial(name+".partial", opts.Resuming)
-		}
-	case errors.Is(statErr, fs.ErrNotExist):
-		r.created = true
-		r.file, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	case statErr == nil && info.Mode().IsRegular() && (opts.Resuming || hasNoRow(info)) && isResults(name):
-		r.created = true
-		r.file, err = openPartial(name+".partial", opts.Resuming)
-	default:
-		r.file, err = safefile.NoFollow(name, os.O_WRONLY, 0)
+	err := r.open(opts)
+	if err == nil {
+		err = r.prepare(opts.Tell)
+	}
+	if errors.Is(err, safefile.ErrLocked) {
+		err = fmt.Errorf("another smslink command is writing %s; name a new file", name)
 	}
 	if err != nil {
-		return nil, err
-	}
-	if err := r.prepare(opts.Tell); err != nil {
-		r.file.Close()
+		_ = r.file.Close() // which may be nil
+		_ = r.replaced.Close()
 		return nil, err
 	}
 	r.csv = csv.NewWriter(r.file)
@@ -98,29 +88,150 @@ func CreateResults(name string, opts ResultsOptions) (*Results, error) {
 	return r, nil
 }
 
-// openPartial opens a new file, or the one that a run left when it was killed. If that has rows, it
-// is refused unless a journal has their results.
-func openPartial(name string, resuming bool) (*os.File, error) {
-	f, err := safefile.NoFollow(name, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+// open opens the file to write, and locks it and the one that it will replace.
+func (r *Results) open(opts ResultsOptions) error {
+	info, err := os.Lstat(r.name)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !isNew {
+		return err
 	}
-	info, err := f.Stat()
+	r.created = true
 	switch {
+	case IsBook(r.name):
+		if !isNew {
+			if opts.Has == nil || !info.Mode().IsRegular() || !xlsx.HasComment(r.name, bookComment) {
+				return fmt.Errorf("%s already exists; name a new file", r.name)
+			}
+			if err := r.replace(opts); err != nil {
+				return err
+			}
+		}
+		return r.openPartial(opts)
+	case isNew:
+		if r.file, err = os.OpenFile(r.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
+			return err
+		}
+		return safefile.Lock(r.file)
+	case info.Mode().IsRegular() && (opts.Has != nil || hasNoRow(info)) && isResults(r.name):
+		if err := r.replace(opts); err != nil {
+			return err
+		}
+		return r.openPartial(opts)
+	}
+	r.created = false
+	if r.file, err = safefile.NoFollow(r.name, os.O_WRONLY, 0); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return safefile.Lock(r.file)
+}
+
+// replace locks the file of an earlier run. It is an error if the file has results that the journal
+// lacks.
+func (r *Results) replace(opts ResultsOptions) (err error) {
+	if r.replaced, err = safefile.NoFollow(r.name, os.O_RDONLY, 0); err != nil {
+		return err
+	}
+	if err := safefile.Lock(r.replaced); err != nil {
+		return err
+	}
+	if r.before, err = os.Lstat(r.name); err != nil { // since another run may have replaced it before the lock
+		return err
+	}
+	switch ok, err := mayReplace(r.replaced, opts); {
 	case err != nil:
-	case !info.Mode().IsRegular() || info.Size() > 0 && !startsAsResults(f):
-		err = fmt.Errorf("%s is not what an earlier run has left; rename it", name)
-	case info.Size() > 0 && !hasNoRow(info) && !resuming:
-		err = fmt.Errorf("%s has results of an earlier run; rename it", name)
-	default:
-		_, err = f.Seek(0, io.SeekStart)
-		err = errors.Join(err, f.Truncate(0))
+		return err
+	case !ok:
+		return fmt.Errorf("%s has results that the journal lacks; keep it, and name a new file", r.name)
 	}
+	return nil
+}
+
+// openPartial opens a new file, or the one that a run left when it was killed. If that has results,
+// it is refused unless a journal has them.
+func (r *Results) openPartial(opts ResultsOptions) (err error) {
+	name := r.name + ".partial"
+	if r.file, err = safefile.NoFollow(name, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return err
+	}
+	info, err := r.file.Stat()
 	if err != nil {
-		f.Close()
-		return nil, err
+		return err
 	}
-	return f, nil
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not what an earlier run has left; rename it", name)
+	}
+	if err := safefile.Lock(r.file); err != nil {
+		return err
+	}
+	if now, err := os.Lstat(name); err != nil || !os.SameFile(info, now) { // its run has ended before the lock
+		return safefile.ErrLocked
+	}
+	if info, err = r.file.Stat(); err != nil || info.Size() == 0 {
+		return err
+	}
+	if !startsAsResults(r.file) {
+		return fmt.Errorf("%s is not what an earlier run has left; rename it", name)
+	}
+	switch ok, err := mayReplace(r.file, opts); {
+	case err != nil:
+		return err
+	case !ok:
+		return fmt.Errorf("%s has results of an earlier run; rename it", name)
+	}
+	_, err = r.file.Seek(0, io.SeekStart)
+	return errors.Join(err, r.file.Truncate(0))
+}
+
+// mayReplace reports whether a results file has no result that the journal lacks. Without a journal
+// it may have only the header.
+func mayReplace(f *os.File, opts ResultsOptions) (bool, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	if opts.Has == nil {
+		return hasNoRow(info), nil
+	}
+	rows := rowsOfLines(io.NewSectionReader(f, 0, info.Size()))
+	if IsBook(f.Name()) {
+		rows = rowsOfBook(f, info.Size())
+	}
+	const batch = 10_000
+	var answered []Row
+	for row, err := range rows {
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		if row.Status != 0 || row.RemoteID != "" {
+			answered = append(answered, row)
+		}
+		if len(answered) == batch {
+			if ok, err := opts.Has(answered); !ok || err != nil {
+				return false, err
+			}
+			answered = answered[:0]
+		}
+	}
+	return opts.Has(answered)
+}
+
+// rowsOfLines yields the rows of a results file. It leaves out lines that can't be parsed, such as
+// a last one that a killed run has cut short.
+func rowsOfLines(in io.Reader) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		var parser Lines
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, 1<<20)
+		lines.Scan() // the header
+		for lines.Scan() {
+			if row, err := parser.Parse(lines.Text()); err == nil && !yield(row, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(Row{}, err)
+		}
+	}
 }
 
 // prepare refuses a file that is not empty, and keeps others from reading it.
@@ -236,6 +347,11 @@ func (l *Lines) Parse(line string) (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
+	return rowOf(record), nil
+}
+
+// rowOf returns the row of a record with the fields of ResultsHeader.
+func rowOf(record []string) Row {
 	row := Row{
 		File: plainCell(record[0]), ID: plainCell(record[2]), RemoteID: plainCell(record[5]), Note: record[7],
 		To: plainCell(record[8]), Journal: record[11],
@@ -244,7 +360,7 @@ func (l *Lines) Parse(line string) (Row, error) {
 	status, _ := strconv.Atoi(record[3]) // 0 if there is no status
 	row.Status = smslink.Status(status)
 	row.Answered, _ = time.Parse(time.RFC3339, record[12]) // zero if there is no time
-	return row, nil
+	return row
 }
 
 // Flush writes the rows that were added. If the process is killed after that, they are in the file;
@@ -267,11 +383,14 @@ func (r *Results) Close(keep bool) error {
 	if closeErr := r.file.Close(); err == nil {
 		err = closeErr
 	}
+	_ = r.replaced.Close() // Windows replaces no open file
 	switch written := r.file.Name(); {
 	case !keep && r.created:
 		return errors.Join(err, os.Remove(written))
 	case err != nil:
 		return fmt.Errorf("%w; the file lacks rows", err)
+	case written != r.name && !r.isAsBefore():
+		return fmt.Errorf("another program has changed %s; all results are in %s", r.name, written)
 	case IsBook(r.name):
 		if err := writeBook(r.name, written); err != nil {
 			return fmt.Errorf("%w; all results are in %s", err, written)
@@ -283,4 +402,14 @@ func (r *Results) Close(keep bool) error {
 		}
 	}
 	return nil
+}
+
+// isAsBefore reports whether the file to replace is as it was when this run began.
+func (r *Results) isAsBefore() bool {
+	now, err := os.Lstat(r.name)
+	if r.before == nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return err == nil && os.SameFile(r.before, now) &&
+		r.before.Size() == now.Size() && r.before.ModTime().Equal(now.ModTime())
 }

@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// ErrLocked means that the file is locked already.
+var ErrLocked = errors.New("another smslink command is using the file")
+
 // Regular opens a regular file to read it. It waits for no pipe, and opens no device.
 func Regular(name string) (*os.File, fs.FileInfo, error) {
 	errNotRegular := fmt.Errorf("%s is not a regular file", name)

@@ -111,7 +111,7 @@ Exit codes:
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "send without asking; a script, which has no terminal, is never asked")
 	flags.StringVar(&opts.results, "results", "",
 		"write the outcome of each row to `FILE`, a new CSV, or a workbook if it ends in .xlsx; "+
-			"with --journal, the file of an earlier run is replaced")
+			"with --journal, the file of an earlier run is replaced if the journal has its results")
 	flags.StringVar(&opts.journal, "journal", "",
 		"record what was sent in `DIR`, a folder for this campaign alone, so that the same command can send the rest")
 	flags.BoolVar(&opts.sameCampaign, "same-campaign", false,

@@ -156,14 +156,43 @@ func (s *sending) openRecords() (err error) {
 			}
 		}
 	}
-	s.results, err = outcome.CreateResults(s.opts.results, outcome.ResultsOptions{
-		Resuming: s.chosen.journal != nil && len(s.chosen.journal.Runs()) > 0, Price: s.opts.price.Cost,
-		Tell: func(text string) { fmt.Fprintf(s.console.Err, "smslink: %s\n", text) },
-	})
-	if err != nil {
+	results := outcome.ResultsOptions{
+		Tell:  func(text string) { fmt.Fprintf(s.console.Err, "smslink: %s\n", text) },
+		Price: s.opts.price.Cost,
+	}
+	if s.chosen.journal != nil && len(s.chosen.journal.Runs()) > 0 {
+		results.Has = func(rows []outcome.Row) (bool, error) { return journalHas(s.chosen.journal, rows) }
+	}
+	if s.results, err = outcome.CreateResults(s.opts.results, results); err != nil {
 		return fmt.Errorf("--results: %w", err)
 	}
 	return nil
+}
+
+// journalHas reports whether a journal has the results of rows of an earlier run, which were
+// answered. An answer that a message has failed may be replaced, once the message was sent again.
+func journalHas(j *campaignjournal.Journal, rows []outcome.Row) (bool, error) {
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		id, ok := j.IDOf(row.Journal)
+		if !ok {
+			return false, nil
+		}
+		ids[i] = id
+	}
+	results, err := j.Results(context.Background(), ids)
+	if err != nil {
+		return false, err
+	}
+	for i, row := range rows {
+		result, known := results[ids[i]]
+		isInDoubt := known && result.Status == smslink.StatusUnreported
+		isAccepted := row.Status.Outcome() == smslink.OutcomeAccepted
+		if isInDoubt || isAccepted && result.RemoteID != row.RemoteID {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // rowOf returns a row that has no outcome yet.
