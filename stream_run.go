@@ -386,7 +386,12 @@ func (r *run) attempt(p *Package) (*Response, error) {
 	retry := r.opts.Retry
 	for n := 1; ; n++ {
 		resp, err := r.upload(p, n)
-		if n >= retry.Attempts || !isTransient(err) {
+		switch {
+		case !isTransient(err):
+			return resp, err
+		case r.uploadCtx.Err() != nil:
+			r.stop(context.Cause(r.uploadCtx)) // its child runCtx may end a moment later
+		case n >= retry.Attempts:
 			return resp, err
 		}
 		if !r.stopped() {

@@ -639,16 +639,20 @@ func TestStream_causeThatIsTheStopOfAnotherStream(t *testing.T) {
 	require.Empty(t, collect(t, stopped, other))
 	require.ErrorIs(t, other.Err(), smslink.ErrStopped)
 
-	ctx, cancel := context.WithCancelCause(t.Context())
-	client := newClient(t, via(func(r *http.Request) (*http.Response, error) { // while it dials
-		cancel(other.Err())
-		return nil, context.Cause(r.Context())
-	}))
-	stream := client.Stream(numbered(1, new(int), nil), nil)
-	batches := collect(t, ctx, stream)
-	require.Len(t, batches, 1)
-	require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
-	require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
+	for _, attempts := range []int{1, 5} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		client := newClient(t, via(func(r *http.Request) (*http.Response, error) { // while it dials
+			cancel(other.Err())
+			return nil, context.Cause(r.Context())
+		}))
+		stream := client.Stream(numbered(1, new(int), nil),
+			&smslink.StreamOptions{Retry: smslink.Retry{Attempts: attempts}})
+		batches := collect(t, ctx, stream)
+		require.Len(t, batches, 1)
+		require.Equal(t, smslink.OutcomeNotSent, smslink.OutcomeOf(batches[0].Err))
+		require.ErrorContains(t, batches[0].Err, "the attempt before failed", attempts)
+		require.ErrorIs(t, stream.Err(), smslink.ErrStopped, attempts)
+	}
 }
 
 // cancelingCodec cancels a context while it compresses.
