@@ -290,6 +290,29 @@ func TestTelemetry_spanHasNoCodeOfAnotherAccount(t *testing.T) {
 	}
 }
 
+// Two uploads of one account are rejected with the same code. The first rejection ends the context
+// of the second upload after its reply was read.
+func TestTelemetry_spanHasTheCodeThatIsAlsoTheContextsCause(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	collector := newCollector(t)
+	client, err := smslink.NewClient("connection", "password", &smslink.Options{
+		Tracer: collector,
+		HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return nil, err
+			}
+			cancel(&smslink.GatewayError{Code: "7"})
+			body := "ERROR;7;wrong password"
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)),
+				ContentLength: int64(len(body)), Request: r}, nil
+		})},
+	})
+	require.NoError(t, err)
+	_, err = client.Send(ctx, packageOf(t, smslink.Message{To: "0712345678", Text: "a"}))
+	require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(err))
+	require.Equal(t, "7", oteltest.Value(collector.Spans()[0].Attributes, "smslink.gateway.code").AsString())
+}
+
 // The attributes of metrics have few values, for any reply of a server.
 func TestTelemetry_attributesAreBounded(t *testing.T) {
 	collector := newCollector(t)

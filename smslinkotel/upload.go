@@ -126,9 +126,10 @@ func describe(ctx context.Context, span trace.Span, data smslink.UploadEnd) {
 		description = data.Err.Error()
 	}
 	span.SetStatus(codes.Error, description)
-	// The cause of the context may be the rejection of another account.
-	var refusal *smslink.GatewayError
-	if !errors.Is(data.Err, context.Cause(ctx)) && errors.As(data.Err, &refusal) && refusal.Code != "" {
+	// The cause of the context may be the rejection of another account, perhaps with the same code.
+	var refusal, ofCause *smslink.GatewayError
+	errors.As(context.Cause(ctx), &ofCause)
+	if errors.As(data.Err, &refusal) && refusal != ofCause && refusal.Code != "" {
 		span.SetAttributes(attribute.String("smslink.gateway.code", refusal.Code))
 	}
 }
