@@ -39,8 +39,8 @@ const shortCode = "1812"
 // Unsubscribe acts for the person with that number, who unsubscribes with a text such as STOP. It
 // puts the number on the account's blacklist: messages to it have
 // [smslink.StatusInternalOrBlacklisted] until the Live Update API removes it, or [Gateway.Reset] is
-// called. Then Unsubscribe calls the URL of [Webhooks], if there is one, and returns the error of the
-// last try. It is an error if [smslink.E164] does not take the number.
+// called. Then Unsubscribe calls the URL of [Webhooks], if there is one, and returns the error of
+// the last try. It is an error if [smslink.E164] does not take the number.
 func (g *Gateway) Unsubscribe(ctx context.Context, number, text string) error {
 	from, err := g.person(number)
 	if err != nil {

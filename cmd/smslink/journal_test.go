@@ -57,8 +57,8 @@ func TestSend_journalThatAnotherSendBegan(t *testing.T) {
 	}
 }
 
-// A journal whose file rows has lost messages that a person resolved as sent is refused, whether all
-// rows are lost or only the last ones.
+// A journal whose file rows has lost messages that a person resolved as sent is refused, whether
+// all rows are lost or only the last ones.
 func TestSend_journalThatLostResolvedRows(t *testing.T) {
 	for packageSize, lose := range map[string]func(t *testing.T, rows string){
 		"2": func(t *testing.T, rows string) { require.NoError(t, os.Remove(rows)) },

@@ -38,9 +38,9 @@ func inputs() map[string][]byte {
 		all[fmt.Sprintf("a run of %d", n)] = []byte(run)
 		all[fmt.Sprintf("a run of %d inside", n)] = []byte("b" + run + "c" + run)
 	}
-	// The first block fills up within the run of "#", or just before or after it. The other bytes are
-	// no runs, so each takes one byte of a block. There are two blocks' worth of them; with fewer,
-	// the first block would be planned smaller.
+	// The first block fills up within the run of "#", or just before or after it. The other bytes
+	// are no runs, so each takes one byte of a block. There are two blocks' worth of them; with
+	// fewer, the first block would be planned smaller.
 	text := bytes.Repeat(eachByte(), 2*blockSize/256+1)
 	for before := blockSize - 6; before <= blockSize; before++ {
 		for _, run := range []int{4, 260} {

@@ -36,8 +36,8 @@ func needPeer(t testing.TB, name string, args ...string) {
 	}
 }
 
-// peerInputs are the inputs and packages of many sizes. The short form leaves out inputs of more than
-// a block.
+// peerInputs are the inputs and packages of many sizes. The short form leaves out inputs of more
+// than a block.
 func peerInputs() map[string][]byte {
 	all := inputs()
 	maps.DeleteFunc(all, func(_ string, plain []byte) bool { return !long && len(plain) > blockSize })

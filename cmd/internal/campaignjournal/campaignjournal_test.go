@@ -152,8 +152,8 @@ func TestOpen_damagedRows(t *testing.T) {
 }
 
 // A pipe's rows are added, moved and repeated after a run. No two get the same id, and of rows with
-// the same contents only as many are new as there are more of them than before. In every other round
-// some have failed, so that other rows may be sent in their place.
+// the same contents only as many are new as there are more of them than before. In every other
+// round some have failed, so that other rows may be sent in their place.
 func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
 	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 0))

@@ -106,7 +106,8 @@ func Scripts(t *testing.T) {
 				}
 				ts.Check(errors.Join(book.Close(), out.Close()))
 			},
-			// names JOURNAL FILE…: JOURNAL-7 in a FILE becomes the name that the journal has for message 7.
+			// names JOURNAL FILE…: JOURNAL-7 in a FILE becomes the name that the journal has for
+			// message 7.
 			"names": func(ts *testscript.TestScript, _ bool, args []string) {
 				identity := regexp.MustCompile(`smslink-send id=(\w+)`).FindStringSubmatch(ts.ReadFile(args[0] + "/journal"))[1]
 				for _, name := range args[1:] {

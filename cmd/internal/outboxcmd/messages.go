@@ -61,7 +61,8 @@ the last one is read: write the output of a slow program to a file first.`,
 	return cmd
 }
 
-// campaignNames matches the names that leave room for an id of 19 digits in a key of 100 characters.
+// campaignNames matches the names that leave room for an id of 19 digits in a key of 100
+// characters.
 var campaignNames = regexp.MustCompile(`^[!-~]{1,80}$`)
 
 func enqueue(

@@ -407,9 +407,9 @@ func (s *sending) take(b smslink.Batch) {
 	s.bar.Show(&s.tally)
 }
 
-// recordUnread records the rows that were not read before the stream stopped. Those that the journal
-// has keep its result; the others were not sent. If reading them may block, or the input broke off,
-// it sets unread instead.
+// recordUnread records the rows that were not read before the stream stopped. Those that the
+// journal has keep its result; the others were not sent. If reading them may block, or the input
+// broke off, it sets unread instead.
 func (s *sending) recordUnread(ctx context.Context) {
 	switch {
 	case s.whole:
