@@ -210,8 +210,8 @@ func TestHalt_leavesOldPackagesAlone(t *testing.T) {
 	})
 }
 
-// A machine was suspended for longer than ForgetAfter. By its monotonic clock the package ended less
-// than an hour ago, but it may be forgotten, and its keys enqueued again.
+// A machine was suspended for longer than ForgetAfter. By its monotonic clock the package ended
+// less than an hour ago, but it may be forgotten, and its keys enqueued again.
 func TestHalt_leavesForgottenPackagesAlone(t *testing.T) {
 	d := failingOver{slowDB{newResolvedDB(nil), new(int), map[string]int{}}, new(atomic.Value)}
 	r := &run{Outbox: newBox(t, d, SQLite, nil), lasting: t.Context()}

@@ -116,8 +116,8 @@ func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Er
 
 // erasePerson erases the messages to two receivers.
 func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (e Erasure, err error) {
-	// Packages with a result of a message that does not wait in them. Others that messages have left
-	// have no digest.
+	// Packages with a result of a message that does not wait in them. Others that messages have
+	// left have no digest.
 	err = o.eraseDigests(ctx, tx, `
 		SELECT DISTINCT p.id
 		FROM smslink_message m`+o.dialect.receiverIndex+`

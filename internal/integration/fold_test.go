@@ -28,7 +28,8 @@ func TestFold_everyComposedLatinLetter(t *testing.T) {
 	require.Greater(t, seen, 400)
 }
 
-// Fold uses Unicode's compatible form if the alphabet has it, except for those named here.
+// What Fold replaces becomes Unicode's compatible form if the alphabet has it, except for those
+// named here.
 func TestFold_isUnicodesCompatibleForm(t *testing.T) {
 	others := map[string]string{"™": "(TM)", "ŀ": "l", "Ŀ": "L", "´": "'"}
 	seen := 0

@@ -159,8 +159,8 @@ func (s *session) message(id int64) smslink.Message {
 	return smslink.Message{ID: id, To: s.opts.to, From: s.opts.from, Text: fmt.Sprintf("Proba %d", s.texts)}
 }
 
-// haltFor halts the probe if err is an ERROR with one of these codes [public]: a wrong password that
-// is given again gets the IP address banned.
+// haltFor halts the probe if err is an ERROR with one of these codes [public]: a wrong password
+// that is given again gets the IP address banned.
 func (s *session) haltFor(err error, codes ...string) {
 	var rejection *smslink.GatewayError
 	if errors.As(err, &rejection) && slices.Contains(codes, rejection.Code) {

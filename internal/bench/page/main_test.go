@@ -8,7 +8,7 @@ import (
 
 const page = "above\n<!-- stream -->\nold\n<!-- /stream -->\nbelow\n"
 
-// A program that fails, or whose output is no table, changes neither the page nor a picture.
+// A program that fails, or whose output is no table, does not change the page.
 func TestUpdate(t *testing.T) {
 	const table = `package main
 
