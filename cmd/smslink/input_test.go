@@ -92,9 +92,7 @@ func TestSend_rowNumbersAndTheJournal(t *testing.T) {
 	require.Len(t, gateway.Messages(), 3)
 
 	for name, want := range map[string]os.FileMode{"journal": 0o700, "journal/journal": 0o600, "journal/rows": 0o600} {
-		info, err := os.Stat(filepath.Join(folder, name))
-		require.NoError(t, err)
-		require.Equal(t, want, info.Mode().Perm())
+		requireMode(t, want, filepath.Join(folder, name))
 	}
 }
 

@@ -88,9 +88,7 @@ func TestProbe_serverThatQuotesTheRequest(t *testing.T) {
 	require.Contains(t, string(raw), `    ERROR;900;*** *** 0712****78 \u001b[2J`)
 	require.Contains(t, got.out, "deviates  credentials  [ref]")
 	require.Contains(t, got.out, "Assumptions: 0 hold, 1 deviate, 0 unclear. Questions: 0 answered, 0 not.")
-	info, err := os.Stat(report)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	requireMode(t, 0o600, report)
 }
 
 func TestProbe_usage(t *testing.T) {

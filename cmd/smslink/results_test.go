@@ -48,9 +48,7 @@ func TestResults_areTheOwnersAlone(t *testing.T) {
 		require.NoError(t, os.Chmod(results, mode))
 		got := smslinkIn(nil, "", "send", "--sandbox", "--results", results, campaignFile)
 		require.Equal(t, cli.ExitAccepted, got.code, got.err)
-		info, err := os.Stat(results)
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		requireMode(t, 0o600, results)
 		if mode == 0o600 {
 			require.NotContains(t, got.err, "could read")
 		} else {
@@ -74,9 +72,7 @@ func TestResults_partialFileIsUsedAgain(t *testing.T) {
 	require.Equal(t, cli.ExitAccepted, got.code, got.err)
 	require.NoFileExists(t, partial)
 	require.Len(t, readResults(t, results), 200)
-	info, err := os.Stat(results)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	requireMode(t, 0o600, results)
 
 	require.NoError(t, os.WriteFile(partial, []byte("somebody's own"), 0o600))
 	got = send()

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -113,6 +114,9 @@ func TestSandbox_endsOnAnInterrupt(t *testing.T) {
 	resp, err := http.Get(s.URL) // by now it listens to signals
 	require.NoError(t, err)
 	resp.Body.Close()
+	if runtime.GOOS == "windows" {
+		t.Skip("a process can't send itself a signal")
+	}
 	self, err := os.FindProcess(os.Getpid())
 	require.NoError(t, err)
 	require.NoError(t, self.Signal(os.Interrupt))
@@ -275,7 +279,7 @@ func TestSandbox_addressInUse(t *testing.T) {
 	defer taken.Close()
 	got := smslinkIn(nil, "", "sandbox", "--listen", taken.Addr().String())
 	require.Equal(t, cli.ExitNotSent, got.code)
-	require.Contains(t, got.err, "address already in use")
+	require.Contains(t, got.err, "listen tcp "+taken.Addr().String())
 }
 
 func TestSandbox_warnsWhereOthersCanReachIt(t *testing.T) {
