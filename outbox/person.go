@@ -114,8 +114,25 @@ func (o *Outbox) ErasePerson(ctx context.Context, number, by, reason string) (Er
 	return e, o.truncateLog(ctx)
 }
 
-// erasePerson erases the messages to two receivers.
+// erasePerson erases the messages to two receivers. It finds what has ended before it erases
+// digests. A message that ends in between waits: its package may still have a digest.
 func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (e Erasure, err error) {
+	cancelled, err := o.exec(ctx, tx, `
+		UPDATE smslink_message`+o.dialect.receiverIndex+`
+		SET `+o.atEnd(cancelledPackage)+`
+		WHERE receiver <> '' AND receiver IN (?, ?) AND `+isQueued, receivers...)
+	if err != nil {
+		return e, err
+	}
+	ended, err := column[int64](ctx, o, tx, `
+		SELECT m.id
+		FROM smslink_message m`+o.dialect.receiverIndex+`
+		JOIN smslink_outbox v ON v.id = m.id
+		WHERE m.receiver <> '' AND m.receiver IN (?, ?)
+		AND v.state NOT IN ('queued', 'sending', 'in doubt', 'rejected')`, receivers...)
+	if err != nil {
+		return e, err
+	}
 	// Packages with a result of a message that does not wait in them. Others that messages have
 	// left have no digest.
 	err = o.eraseDigests(ctx, tx, `
@@ -128,34 +145,12 @@ func (o *Outbox) erasePerson(ctx context.Context, tx *sql.Tx, receivers []any) (
 	if err != nil {
 		return e, err
 	}
-	queued, err := o.exec(ctx, tx, fmt.Sprintf(`
-		UPDATE smslink_message%s
-		SET %s, package = %d, ends = %s
-		WHERE receiver <> '' AND receiver IN (?, ?) AND %s`,
-		o.dialect.receiverIndex, blank, cancelledPackage-10, o.dialect.now, isQueued), receivers...)
+	set := blank + ", package = CASE WHEN package < 0 THEN package - 10 ELSE package END"
+	erased, err := o.updateMessages(ctx, tx, ended, set, "body <> ''")
 	if err != nil {
 		return e, err
 	}
-	unpackaged, err := o.exec(ctx, tx, `
-		UPDATE smslink_message`+o.dialect.receiverIndex+`
-		SET `+blank+`, package = package - 10
-		WHERE receiver <> '' AND receiver IN (?, ?) AND COALESCE(package, 0) < 0`, receivers...)
-	if err != nil {
-		return e, err
-	}
-	ids, err := column[int64](ctx, o, tx, `
-		SELECT m.id
-		FROM smslink_message m`+o.dialect.receiverIndex+`
-		JOIN smslink_outbox v ON v.id = m.id
-		WHERE m.receiver <> '' AND m.receiver IN (?, ?) AND v.state IN ('accepted', 'failed')`, receivers...)
-	if err != nil {
-		return e, err
-	}
-	ended, err := o.updateMessages(ctx, tx, ids, blank, "body <> ''")
-	if err != nil {
-		return e, err
-	}
-	e.Cancelled, e.Erased = int(queued), int(unpackaged+ended)
+	e.Cancelled, e.Erased = int(cancelled), int(erased-cancelled)
 	err = tx.QueryRowContext(ctx, o.dialect.sql(`
 		SELECT count(*)
 		FROM smslink_message`+o.dialect.receiverIndex+`

@@ -267,6 +267,55 @@ func TestErasePerson_leavesNoDigestOfALeftPackage(t *testing.T) {
 	})
 }
 
+// While ErasePerson waits for the lock of another message, a worker records that the gateway has
+// accepted one.
+func TestErasePerson_whileAnEndIsRecorded(t *testing.T) {
+	t.Parallel()
+	eachServer(t, true, func(t *testing.T, config workerConfig, _ *servers.Server) {
+		b := newBench(t, config, nil)
+		b.enqueue("order-1")
+		at := pauseAt(step.Uploaded)
+		stop := b.run(b.box, at.reach)
+		<-at.reached
+		later := outbox.Message{Key: "order-2", To: "0712345678", Text: "Comanda", NotBefore: time.Now().Add(time.Hour)}
+		_, err := b.box.Enqueue(t.Context(), b.db, later)
+		require.NoError(t, err)
+		locked, err := b.db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		defer func() { _ = locked.Rollback() }()
+		var id int64
+		err = locked.QueryRow("SELECT id FROM smslink_message WHERE message_key = 'order-2' FOR UPDATE").Scan(&id)
+		require.NoError(t, err)
+
+		ended := make(chan error, 1)
+		erase := func() error {
+			_, err := b.box.ErasePerson(t.Context(), later.To, "a test", "asked on 1 March")
+			return err
+		}
+		go func() { ended <- erase() }()
+		waiting := "SELECT count(*) FROM pg_locks WHERE NOT granted"
+		if config.Dialect == "mariadb" {
+			waiting = "SELECT count(*) FROM information_schema.innodb_lock_waits"
+		}
+		eventually(t, func() bool {
+			var n int
+			b.scan(waiting, &n)
+			return n > 0 || len(ended) > 0
+		}, "ErasePerson does not wait")
+		close(at.proceed)
+		b.await("order-1", outbox.Accepted)
+		require.NoError(t, locked.Rollback())
+		if <-ended != nil { // it waits for 5 seconds only
+			require.NoError(t, erase())
+		}
+		stop()
+		var digests int
+		b.scan("SELECT count(*) FROM smslink_package WHERE digest IS NOT NULL", &digests)
+		require.Zero(t, digests)
+		require.NotContains(t, contents(t, b.db, "smslink_message"), "712345678")
+	})
+}
+
 // contents returns all that a table holds.
 func contents(t *testing.T, db *sql.DB, table string) (all string) {
 	rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
