@@ -50,6 +50,21 @@ func TestSend_hours(t *testing.T) {
 	require.Len(t, gateway.Messages(), 4)
 }
 
+// The hours end after the rows were checked and before the proof is sent.
+func TestSend_hoursEndBeforeTheProof(t *testing.T) {
+	gateway := newGateway(t, nil)
+	now := time.Date(2027, 6, 1, 17, 30, 0, 0, time.UTC) // 20:30 in Romania
+	passing := func() time.Time {
+		defer func() { now = now.Add(50 * time.Minute) }()
+		return now
+	}
+	got := smslinkAt(t.Context(), passing, accountOf(gateway), "", "send", "--proof", "0712345678",
+		"--hours", "08:00-22:00", "--zone", "Europe/Bucharest", "--endpoint", gateway.URL, campaignFile)
+	require.Equal(t, cli.ExitNotSent, got.code)
+	require.Contains(t, got.err, "smslink: it is 22:10 in Europe/Bucharest, outside --hours 08:00-22:00; nothing was sent\n")
+	require.Empty(t, gateway.Messages())
+}
+
 // The machine sleeps in the pause between two attempts, and wakes after the end of the hours.
 // Nothing is sent.
 func TestSend_hoursEndBetweenTwoAttempts(t *testing.T) {

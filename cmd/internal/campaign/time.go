@@ -17,7 +17,9 @@ const (
 	isDays      = "is a number of days or a fraction, as spreadsheets keep a date; " +
 		"write it as text, such as " + exampleTime
 	outOfRange    = "lies before 1970 or after 2099; as a number it is Unix seconds, not milliseconds"
+	digitsOfDate  = "may be the digits of a date and a time; write it as " + exampleTime
 	fewestSeconds = len("100000000") // digits of Unix seconds since 1973
+	mostSeconds   = 2_000_000_000    // in 2033; 2030013109 (year first) and 3001310900 are above it
 )
 
 // ParseTime parses a time as the column send_at has it. An empty text is the zero time.
@@ -70,8 +72,8 @@ var (
 	ambiguous = regexp.MustCompile(`^[0-9]{1,2}([-/][0-9]{1,2}[-/][0-9]{2,4}|\.[0-9]{1,2}\.[0-9]{2})\b`)
 )
 
-// parseSeconds parses Unix seconds. It refuses numbers with fewer digits than fewestSeconds, since
-// a spreadsheet or a person writes them for dates.
+// parseSeconds parses Unix seconds. It refuses numbers with fewer digits than fewestSeconds or
+// above mostSeconds, since a spreadsheet or a person writes them for dates.
 func parseSeconds(s string) (time.Time, *Refusal) {
 	digits := len(strings.TrimLeft(s, "+-"))
 	if digits >= fewestSeconds && !strings.ContainsAny(s, ".,eE") {
@@ -79,7 +81,11 @@ func parseSeconds(s string) (time.Time, *Refusal) {
 		if err != nil {
 			return time.Time{}, refuse("send_at", outOfRange)
 		}
-		return checkTime(time.Unix(seconds, 0).UTC())
+		at, bad := checkTime(time.Unix(seconds, 0).UTC())
+		if bad == nil && seconds > mostSeconds {
+			return time.Time{}, refuseTime(redact.Numbers(s), digitsOfDate)
+		}
+		return at, bad
 	}
 	if _, err := time.Parse("20060102", s); err == nil {
 		return time.Time{}, refuseTime(s, lacksTime)

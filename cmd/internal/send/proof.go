@@ -34,12 +34,18 @@ func (s *sending) proof(ctx context.Context) error {
 		}
 		segments += row.Size.Segments
 	}
+	if s.opts.maxSMS > 0 && segments > s.opts.maxSMS {
+		return nothingSent(fmt.Errorf("%d SMS are more than --max-sms %d", segments, s.opts.maxSMS))
+	}
 	if s.asks {
 		question := fmt.Sprintf("Send %s to %s, billed as %s?",
 			campaign.Plural(len(rows), "proof"), redact.Number(s.opts.proof), s.opts.price.SMS(segments))
 		if err := cli.Confirm(s.console, question); err != nil {
 			return nothingSent(err)
 		}
+	}
+	if err := s.chosen.clock.closed(); err != nil { // since the rows were checked
+		return nothingSent(err)
 	}
 	var tally outcome.Tally
 	resp, err := s.client.Send(ctx, pkg)
