@@ -185,11 +185,14 @@ func TestStream_creditThatIsBackSendsTheRest(t *testing.T) {
 
 func TestStream_aJournalThatFailsStopsIt(t *testing.T) {
 	for call, uploads := range map[string]int{"Known": 0, "Intend": 0, "Record": 1} {
-		gateway := smslinktest.NewGateway(nil)
 		read := 0
+		source, wait := taken(numbered(100, &read, nil), 11)
+		gateway := smslinktest.NewGateway(&smslinktest.Options{Fault: func(int) smslinktest.Fault {
+			wait()
+			return smslinktest.Fault{}
+		}})
 		j := &memory{states: map[int64]smslink.Result{}, fail: call}
-		stream := gateway.Client().Stream(numbered(100, &read, nil),
-			&smslink.StreamOptions{MaxMessages: 10, Journal: j})
+		stream := gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10, Journal: j})
 		batches := collect(t, t.Context(), stream)
 		require.ErrorIs(t, stream.Err(), smslink.ErrStopped)
 		require.ErrorContains(t, stream.Err(), "the journal: out of ink")
@@ -282,13 +285,15 @@ func TestStream_journalWithOtherMessagesResultsStopsIt(t *testing.T) {
 func TestStream_theJournalsContextIsNeverDone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	j, read := newSpy(), 0
+	source, wait := taken(numbered(15, &read, nil), 15)
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
+		wait()
 		cancel()
 		return smslinktest.Delay(time.Hour)
 	}})
-	j, read := newSpy(), 0
 	batches := collect(t, ctx,
-		gateway.Client().Stream(numbered(15, &read, nil), &smslink.StreamOptions{MaxMessages: 10, Journal: j}))
+		gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10, Journal: j}))
 	require.Equal(t, smslink.OutcomeInDoubt, smslink.OutcomeOf(batches[0].Err))
 	require.Equal(t, upTo(15), idsOf(batches))
 	require.Zero(t, j.done)

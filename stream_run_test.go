@@ -51,11 +51,16 @@ func TestStream_stopsIfTheSourceFails(t *testing.T) {
 func TestStream_stopsIfTheAccountIsRefused(t *testing.T) {
 	for _, said := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "14", "07", " 7 "} {
 		code := strings.TrimLeft(strings.TrimSpace(said), "0")
-		gateway := smslinktest.NewGateway(nil)
-		gateway.Inject(smslinktest.Fault{}, smslinktest.Answer(200, "ERROR;"+said+";no"))
 		read := 0
-		batches := collect(t, t.Context(),
-			gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
+		source, wait := taken(numbered(1000, &read, nil), 21)
+		gateway := smslinktest.NewGateway(&smslinktest.Options{Fault: func(n int) smslinktest.Fault {
+			if n == 1 {
+				return smslinktest.Fault{}
+			}
+			wait()
+			return smslinktest.Answer(200, "ERROR;"+said+";no")
+		}})
+		batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10}))
 		require.Len(t, batches, 3)
 		require.Equal(t, smslink.OutcomeRejected, smslink.OutcomeOf(batches[1].Err))
 		require.ErrorIs(t, batches[2].Err, smslink.ErrStopped)
@@ -84,12 +89,16 @@ func TestStream_goesOnAfterWhatConcernsOnePackage(t *testing.T) {
 }
 
 func TestStream_withoutCredit(t *testing.T) {
-	gateway := smslinktest.NewGateway(nil)
-	defer gateway.Close()
-	gateway.SetCredit(15)
 	read := 0
-	batches := collect(t, t.Context(),
-		gateway.Client().Stream(numbered(1000, &read, nil), &smslink.StreamOptions{MaxMessages: 10}))
+	source, wait := taken(numbered(1000, &read, nil), 21)
+	gateway := newGateway(t, &smslinktest.Options{Fault: func(n int) smslinktest.Fault {
+		if n == 2 {
+			wait()
+		}
+		return smslinktest.Fault{}
+	}})
+	gateway.SetCredit(15)
+	batches := collect(t, t.Context(), gateway.Client().Stream(source, &smslink.StreamOptions{MaxMessages: 10}))
 	require.Len(t, batches, 3)
 	require.Equal(t, 5, batches[1].Response.Count(smslink.StatusInsufficientCredit))
 	var reason *smslink.ResultError
@@ -103,19 +112,9 @@ func TestStream_withoutCredit(t *testing.T) {
 
 func TestStream_contextEndsIt(t *testing.T) {
 	read, enough := 0, errors.New("enough")
-	var begun atomic.Int64
-	source := func(yield func(smslink.Message, error) bool) {
-		for m, err := range numbered(1000, &read, nil) {
-			begun.Add(1)
-			if !yield(m, err) {
-				return
-			}
-		}
-	}
+	source, wait := taken(numbered(1000, &read, nil), 11)
 	gateway := newGateway(t, &smslinktest.Options{Fault: func(int) smslinktest.Fault {
-		for begun.Load() < 11 { // so that there is a message that was read and not sent
-			time.Sleep(time.Millisecond)
-		}
+		wait() // so that there is a message that was read and not sent
 		return smslinktest.Fault{}
 	}})
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -42,6 +42,24 @@ func numbered(n int, read *int, end error) iter.Seq2[smslink.Message, error] {
 	}
 }
 
+// taken returns the source, and a function that waits until a stream has taken k of its messages.
+func taken(source iter.Seq2[smslink.Message, error], k int64) (iter.Seq2[smslink.Message, error], func()) {
+	var n atomic.Int64
+	counted := func(yield func(smslink.Message, error) bool) {
+		for m, err := range source {
+			if !yield(m, err) {
+				return
+			}
+			n.Add(1)
+		}
+	}
+	return counted, func() {
+		for n.Load() < k {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
 // collect returns a stream's batches. No batch is empty, and the totals agree with them.
 func collect(t *testing.T, ctx context.Context, stream *smslink.Stream) []smslink.Batch {
 	t.Helper()
