@@ -470,12 +470,13 @@ func TestSend_resultsAreNeverWrittenOver(t *testing.T) {
 	full := filepath.Join(dir, "full.csv")
 	require.NoError(t, os.WriteFile(full, []byte("remote ids"), 0o600))
 	for results, says := range map[string]string{
-		full:                                "is not empty; name a new file; nothing was sent",
+		full:                                "is not empty; name a new file",
 		filepath.Join(dir, "no", "dir.csv"): "dir.csv: ",
 	} {
 		got := smslinkIn(nil, "", "send", "--sandbox", "--results", results, campaignFile)
 		require.Equal(t, cli.ExitNotSent, got.code)
 		require.Contains(t, got.err, says)
+		require.True(t, strings.HasSuffix(got.err, "; nothing was sent\n"), got.err)
 	}
 	kept, err := os.ReadFile(full)
 	require.NoError(t, err)

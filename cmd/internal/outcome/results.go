@@ -33,8 +33,8 @@ type Results struct {
 	file     *os.File // under another name while it replaces one of an earlier run
 	csv      *csv.Writer
 	created  bool        // by this run, which may remove or rename it
-	replaced *os.File    // the file of an earlier run, which is locked; nil if there is none
-	before   fs.FileInfo // of the file of an earlier run; nil if there is none
+	replaced *os.File    // the file of an earlier run, which is locked; or nil
+	before   fs.FileInfo // of the file of an earlier run; or nil
 	price    func(segments int) string
 
 	inFile, fileCell string // the last row's file, and its cell
