@@ -471,6 +471,9 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	return u, nil
 }
 
+// smallUpload is the largest compressed form, in bytes, that is uploaded with its form in one buffer.
+const smallUpload = 32 << 10
+
 // codecOf returns the package's codec, the client's, or the default for the package's size.
 func (c *Client) codecOf(p *Package) Codec {
 	switch {

@@ -99,7 +99,7 @@ func checkMethod(codec Codec) error {
 // large package in parallel.
 func compress(codec Codec, plain [][]byte, size int) (packed []byte, sum wire.Digest, err error) {
 	packed = make([]byte, 0, size/3+64)
-	if size <= smallUpload {
+	if size <= digestSerially {
 		packed, err = appendPieces(codec, packed, plain)
 		return packed, digest(plain), err
 	}
@@ -120,9 +120,10 @@ func digest(pieces [][]byte) (sum wire.Digest) {
 	return sum
 }
 
-// smallUpload is a size in bytes. The digest of a plain form up to that size is computed without a
-// goroutine, and the upload of a compressed form up to that size is built in one buffer.
-const smallUpload = 32 << 10
+// digestSerially is the largest plain form, in bytes, whose digest is computed without a goroutine.
+// Up to this size the codecs use one core, and in a process that has just started a second thread
+// costs more time than it saves.
+const digestSerially = 512 << 10
 
 // appendPieces compresses a plain form that stands in several pieces. A codec of the caller's gets
 // them as one.

@@ -330,14 +330,17 @@ func TestPackage_panicsIfItIsBeingSent(t *testing.T) {
 	p.Reset()
 }
 
-// A codec that panics leaves its package sealed. Reset makes it usable again.
+// A codec that panics leaves its package sealed. Reset makes it usable again, also if its digest
+// was being computed meanwhile.
 func TestPackage_survivesACodecThatPanics(t *testing.T) {
-	p := packageOf(t, 1)
-	p.Codec = panicking{smslink.CodecZlib}
-	require.Panics(t, func() { _, _ = newGateway(t, nil).Client().Send(context.Background(), p) })
-	requireSealed(t, p.Add(message(2)))
-	p.Reset()
-	require.NoError(t, p.Add(message(2)))
+	for _, n := range []int{1, 20_000} {
+		p := packageOfAll(t, messages(n))
+		p.Codec = panicking{smslink.CodecZlib}
+		require.Panics(t, func() { _, _ = newGateway(t, nil).Client().Send(context.Background(), p) })
+		requireSealed(t, p.Add(message(2)))
+		p.Reset()
+		require.NoError(t, p.Add(message(2)))
+	}
 }
 
 type panicking struct{ smslink.Codec }
