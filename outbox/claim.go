@@ -161,6 +161,10 @@ func (r *run) fill(ctx context.Context, tx *sql.Tx, c *claim, from int64) error 
 	return err
 }
 
+// maxInvalid is the most messages that a claim ends as invalid, each with a statement of its own:
+// there may be thousands if what a fail-over has lost is queued.
+const maxInvalid = 500
+
 // endInvalid ends the messages that a claim could not add, with the reasons by their ids.
 func (o *Outbox) endInvalid(ctx context.Context, tx *sql.Tx, invalid map[int64]string) error {
 	for id, reason := range invalid {
@@ -204,6 +208,9 @@ func (o *Outbox) add(ctx context.Context, tx *sql.Tx, c *claim, from int64) (_ m
 		}
 		if err := c.pkg.Add(m); err != nil {
 			invalid[m.ID] = tidy(err.Error(), maxNote)
+			if len(invalid) == maxInvalid { // the next claim goes on
+				break
+			}
 			continue
 		}
 		if c.pkg.Size() > lane.Bytes && c.pkg.Len() > 1 {
@@ -266,6 +273,8 @@ func (r *run) expire(ctx context.Context) error {
 	return nil
 }
 
+// insertPackage inserts a claim's package. One that is written back has begun at the time of its
+// claim, too: around that time, a person looks for it in the account's report.
 func (o *Outbox) insertPackage(ctx context.Context, tx *sql.Tx, c *claim) error {
 	var digest any
 	if c.pkg != nil {

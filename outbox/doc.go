@@ -21,8 +21,9 @@
 // [Outbox.Unresolved] and [Outbox.Resolve].
 //
 // No message is sent twice as long as the database keeps what it has committed. Run refuses a
-// database whose settings may lose a commit, and halts when it notices that commits were lost: see
-// [Stats].WroteBack. A message whose transaction committed is not lost.
+// database whose settings may lose a commit of its own, and halts when it notices that commits were
+// lost: see [Stats].WroteBack. A message whose transaction committed is not lost, unless the
+// database loses that commit, as PostgreSQL may with synchronous_commit = off.
 //
 // # Databases
 //

@@ -315,11 +315,6 @@ func (o *Outbox) restore(ctx context.Context, tx *sql.Tx, c *claim) (*claim, err
 		}
 		restored.resp = &resp
 	}
-	s, err := o.state(ctx, tx, packageRef{}, "")
-	if err != nil {
-		return nil, err
-	}
-	restored.now = s.now
 	if err := o.insertPackage(ctx, tx, &restored); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,8 @@ var errLostClaim = errors.New("smslink: the database has lost the claim of a pac
 func (o *Outbox) record(ctx context.Context, c *claim) error {
 	return o.inTx(ctx, func(tx *sql.Tx) error {
 		if c.stop != "" {
-			if err := o.pause(ctx, tx, c.worker, c.stop); err != nil {
+			// Whoever resumes must see why a person has paused it.
+			if err := o.pause(ctx, tx, c.worker, c.stop, " AND value = ''"); err != nil {
 				return err
 			}
 		}

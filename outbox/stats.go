@@ -235,14 +235,15 @@ func (o *Outbox) Pause(ctx context.Context, by, reason string) error {
 	if by == "" || reason == "" {
 		return errUnsigned
 	}
-	return o.inTx(ctx, func(tx *sql.Tx) error { return o.pause(ctx, tx, by, reason) })
+	return o.inTx(ctx, func(tx *sql.Tx) error { return o.pause(ctx, tx, by, reason, "") })
 }
 
-func (o *Outbox) pause(ctx context.Context, tx *sql.Tx, by, reason string) error {
+// pause pauses the outbox if its value meets a condition, which may be empty.
+func (o *Outbox) pause(ctx context.Context, tx *sql.Tx, by, reason, condition string) error {
 	if err := o.lock(ctx, tx, "smslink_meta", "name", "paused"); err != nil {
 		return err
 	}
-	_, err := o.exec(ctx, tx, "UPDATE smslink_meta SET value = ? WHERE name = 'paused'", by+": "+reason)
+	_, err := o.exec(ctx, tx, "UPDATE smslink_meta SET value = ? WHERE name = 'paused'"+condition, by+": "+reason)
 	return err
 }
 

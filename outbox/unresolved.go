@@ -23,8 +23,11 @@ type Unresolved struct {
 	Worker   string // the process that claimed it: host, process id and a random part
 	Messages int    // that are in doubt or were rejected
 	Began    time.Time
-	Digest   string // the MD5 of its plain form in hex, as in the upload; empty once erased
 	Why      string
+
+	// Digest is the MD5 of its plain form in hex, as in the upload. It is empty if it was erased, if
+	// the package was written back after a loss, or if a verdict has queued or abandoned its messages.
+	Digest string
 }
 
 // Unresolved returns the packages that wait for a person, the oldest first.

@@ -231,6 +231,24 @@ func TestRun_resumedBeforeItHasWrittenBack(t *testing.T) {
 	})
 }
 
+// A person looks for a package in the account's report around the time at which it was claimed.
+func TestRun_writesBackWhenAPackageBegan(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	b.gateway.Inject(smslinktest.LoseReply())
+	b.enqueue("order-1")
+	b.run(b.box, nil)
+	b.await("order-1", outbox.InDoubt)
+	before, err := b.box.Unresolved(t.Context())
+	require.NoError(t, err)
+	b.lose()
+	require.Empty(t, b.awaitWroteBack(1))
+	after, err := b.box.Unresolved(t.Context())
+	require.NoError(t, err)
+	require.Len(t, after, 1)
+	require.Equal(t, before[0].Began, after[0].Began)
+}
+
 // A worker that is ended after a fail-over writes back before Run returns.
 func TestRun_stoppedAfterAFailover(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, config workerConfig, _ *servers.Server) {

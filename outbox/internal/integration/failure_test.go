@@ -536,6 +536,63 @@ func TestRun_givesUpWithoutItsDatabase(t *testing.T) {
 	require.LessOrEqual(t, len(b.gateway.Messages()), 1)
 }
 
+// Whoever resumes sees why a person has paused, also if a worker would have paused since.
+func TestRun_keepsAPersonsPause(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	b.gateway.Inject(smslinktest.Reject("7", "wrong password"))
+	b.enqueue("order-1")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	require.NoError(t, b.box.Run(step.With(ctx, func(at string) {
+		switch at {
+		case step.Uploaded:
+			require.NoError(t, b.box.Pause(t.Context(), "Ana", "a wrong text"))
+		case step.Recorded:
+			cancel()
+		}
+	}), b.client))
+	stats, err := b.box.Stats(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "Ana: a wrong text", stats.Paused)
+	require.Equal(t, outbox.Queued, b.state("order-1"))
+}
+
+// Thousands of invalid messages fill no claim's transaction, and keep none behind them from being sent.
+func TestRun_endsInvalidMessagesInSeveralClaims(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sqliteIn(t.TempDir()), nil)
+	var messages []outbox.Message
+	for i := range 1200 {
+		messages = append(messages, outbox.Message{Key: fmt.Sprintf("order-%04d", i), To: "0712345678", Text: "Comanda"})
+	}
+	n, err := b.box.Enqueue(t.Context(), b.db, messages...)
+	require.NoError(t, err)
+	require.Equal(t, len(messages), n)
+	b.change("UPDATE smslink_message SET body = '' WHERE message_key <> 'order-1199'")
+	db, err := sql.Open(b.config.Driver, b.config.DSN) // the worker has the only connection of b.db
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	var ended []int // before the commit of each claim
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	require.NoError(t, b.box.Run(step.With(ctx, func(at string) {
+		switch at {
+		case step.Claiming:
+			var n int
+			err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM smslink_message WHERE note IS NOT NULL").Scan(&n)
+			require.NoError(t, err)
+			ended = append(ended, n)
+		case step.Recorded:
+			cancel()
+		}
+	}), b.client))
+	require.Equal(t, outbox.Accepted, b.state("order-1199"))
+	require.Equal(t, []int{0, 500, 1000}, ended)
+	require.Equal(t, outbox.Invalid, b.state("order-0000"))
+	require.Equal(t, outbox.Invalid, b.state("order-1198"))
+}
+
 // A refusal by a server in front of the gateway is about every package, so no verdict is needed.
 func TestRun_queuesAgainAfterAServersRefusal(t *testing.T) {
 	for name, refusal := range map[string]smslinktest.Fault{
