@@ -57,7 +57,12 @@ func newMigrateCommand(db *database) *cobra.Command {
 func newPauseCommand(db *database) *cobra.Command {
 	return newSignedCommand(db, (*outbox.Outbox).Pause, &cobra.Command{
 		Use:   "pause --reason TEXT",
-		Short: "Stop all workers from starting another upload",
+		Short: "Keep all workers from claiming more messages",
+		Long: `Keep all workers from claiming more messages, until smslink-outbox resume.
+
+A claim that is under way is still uploaded if it commits within 30 seconds. To
+be sure that nothing is being sent, wait 30 seconds, and then until
+smslink-outbox status shows no package that is being sent.`,
 	})
 }
 
