@@ -107,9 +107,7 @@ func (s *states) apply(r *record) {
 	}
 	for _, id := range r.notSent {
 		delete(s.doubt, id)
-		if r.by == "" { // perhaps the gateway has answered that the credit did not suffice
-			s.failedBefore[id] = true
-		}
+		s.failedBefore[id] = true // the account may list it as failed, for example for want of credit
 	}
 	for _, id := range r.forget {
 		delete(s.remote, id)

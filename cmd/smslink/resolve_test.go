@@ -218,6 +218,24 @@ func TestResolve_anEarlierUploadWithoutCredit(t *testing.T) {
 	require.Zero(t, d.accepted())
 }
 
+// The reply to a first upload, for which the credit did not suffice, was lost, and a person has
+// found it in the account. The second upload was lost.
+func TestResolve_anEarlierUploadThatAPersonResolved(t *testing.T) {
+	d := newDoubtful(t)
+	d.broke.Store(true)
+	d.file("june.csv", june)
+	d.gateway.Inject(smslinktest.LoseReply(), smslinktest.HangUp())
+	d.send(cli.ExitInDoubt, "june", "june.csv")
+	resolved := smslinkIn(nil, "", "journal", "resolve", "--not-sent", "--all", "--by", "Ana", "--reason", "no credit", d.path("june"))
+	require.Equal(t, cli.ExitAccepted, resolved.code, resolved.err)
+	d.broke.Store(false)
+	d.send(cli.ExitInDoubt, "june", "june.csv")
+	d.reportOfAll()
+	require.Contains(t, d.resolve(cli.ExitInDoubt, "account.csv", "june", d.path("june.csv")),
+		"2 messages are in the report, but "+failedBefore+": 2-3\n")
+	require.Zero(t, d.accepted())
+}
+
 // The report lists a message twice: when it failed, and when it was accepted. It does not list an
 // equal one that is in doubt.
 func TestResolve_anEarlierUploadOfAnEqualRow(t *testing.T) {
