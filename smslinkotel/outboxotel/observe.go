@@ -3,9 +3,11 @@ package outboxotel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/go-smslink/smslink/outbox"
@@ -17,7 +19,8 @@ const statsTimeout = 5 * time.Second
 // Observe reports the gauges of an outbox: what is queued, due, in doubt, rejected and paused. It
 // reads [outbox.Outbox.Stats] when metrics are collected, but not again before the interval has
 // passed, which is at least a second. Collection then waits up to 5 seconds. If the database can't
-// be read, the gauges are absent: alert on that, too. Unregister the registration to stop.
+// be read, the gauges are absent, and OpenTelemetry's error handler gets the error: alert on that,
+// too. Unregister the registration to stop.
 func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.Registration, error) {
 	if box == nil {
 		return nil, errors.New("outboxotel: the outbox is nil")
@@ -51,7 +54,9 @@ func (t *Telemetry) Observe(box *outbox.Outbox, interval time.Duration) (metric.
 	return t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		stats, err := reader.read(ctx)
 		if err != nil {
-			return err
+			// If it were returned, a PeriodicReader would export no metric of the program.
+			otel.Handle(fmt.Errorf("outboxotel: the outbox can't be read: %w", err))
+			return nil
 		}
 		for name, lane := range stats.Lanes {
 			o.ObserveInt64(queued, int64(lane.Queued), metric.WithAttributes(laneKey.String(name)))

@@ -222,6 +222,20 @@ func TestObserve_pausedAndInDoubt(t *testing.T) {
 	require.EqualError(t, err, "outboxotel: the outbox is nil")
 }
 
+// A PeriodicReader exports nothing if a callback fails.
+func TestObserve_databaseThatCantBeRead(t *testing.T) {
+	s := newSetup(t, nil)
+	_, err := s.box.Enqueue(t.Context(), s.db, message(1))
+	require.NoError(t, err)
+	s.run(t, http.DefaultTransport)
+	_, err = s.telemetry.Observe(s.box, 0)
+	require.NoError(t, err)
+	require.NoError(t, s.db.Close())
+	metrics := s.Metrics(t)
+	require.NotContains(t, metrics, "smslink.outbox.paused")
+	require.Equal(t, 1, metrics["smslink.outbox.messages smslink.outbox.lane=bulk,smslink.outbox.state=accepted"])
+}
+
 func TestTelemetry_hasNoSecrets(t *testing.T) {
 	const number, text, key = "0712345678", "Codul Ioanei este 482913", "order-of-ioana"
 	s := newSetup(t, nil)
