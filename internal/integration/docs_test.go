@@ -73,7 +73,8 @@ func TestPages_linksLeadSomewhere(t *testing.T) {
 }
 
 // Each test and test file that docs/trust.md names exists in the folder named before it in the same
-// cell, or else in the root. A name that ends in … is the start of one or more.
+// cell, or else in the root. A name that ends in … is the start of one or more. Each case of
+// outboxtest that it names exists, too.
 func TestTrust_namesTestsThatExist(t *testing.T) {
 	word := regexp.MustCompile("`([^`]+)`")
 	test := regexp.MustCompile(`^((Test|Fuzz)[A-Z]\w*)(…?)$`)
@@ -93,6 +94,14 @@ func TestTrust_namesTestsThatExist(t *testing.T) {
 		}
 	}
 	require.Greater(t, named, 100)
+
+	source, err := os.ReadFile(filepath.Join(repository, "outbox/outboxtest/cases.go"))
+	require.NoError(t, err)
+	cases := regexp.MustCompile("`outbox/outboxtest` \\*([^*]+)\\*").FindAllStringSubmatch(pages(t)["docs/trust.md"], -1)
+	require.GreaterOrEqual(t, len(cases), 6)
+	for _, match := range cases {
+		require.Contains(t, string(source), `{"`+match[1]+`", `)
+	}
 }
 
 // declares reports whether a test file in the folder declares a function of that name, or one whose

@@ -197,8 +197,7 @@ func TestStream_leavesNoGoroutine(t *testing.T) {
 					}
 				}
 			}()
-			requireNoGoroutines(t, before, goleak.IgnoreAnyFunction("net/http.(*conn).serve"),
-				goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+			requireNoGoroutines(t, before, goleak.IgnoreAnyFunction("net/http.(*conn).serve")) // the gateway's own
 		})
 	}
 }

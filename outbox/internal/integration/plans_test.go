@@ -418,4 +418,4 @@ func explainSQLite(t *testing.T, db *sql.DB, s statement) (read int, plan string
 }
 
 // The tables' names and those that statements give them.
-var scanned = regexp.MustCompile(`SCAN (smslink_message|smslink_package|smslink_result|smslink_report|smslink_optout|m|p|r|d|o|other)\b`)
+var scanned = regexp.MustCompile(`SCAN (smslink_message|smslink_package|smslink_result|smslink_report|smslink_optout|m|p|r|d|o|other|newest|seen)\b`)
