@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"syscall"
 )
 
@@ -36,9 +37,12 @@ func (o *Output) Write(p []byte) (int, error) {
 // JSON writes v as a line of JSON. It is an error of the output if v can't be encoded.
 func (o *Output) JSON(v any) { o.Fail(o.encoder.Encode(v)) }
 
+// noData is Windows's ERROR_NO_DATA, the error of a write to a pipe whose reader has closed it.
+const noData = syscall.Errno(232)
+
 // Failure returns the error to report. It is nil if the reader has closed the pipe, as head does.
 func (o *Output) Failure() error {
-	if errors.Is(o.Err, syscall.EPIPE) {
+	if errors.Is(o.Err, syscall.EPIPE) || runtime.GOOS == "windows" && errors.Is(o.Err, noData) {
 		return nil
 	}
 	return o.Err
