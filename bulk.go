@@ -471,7 +471,8 @@ func (c *Client) pack(p *Package) (*upload, error) {
 	return u, nil
 }
 
-// smallUpload is the largest compressed form, in bytes, that is uploaded with its form in one buffer.
+// smallUpload is the largest compressed form, in bytes, that is uploaded in one buffer with the
+// rest of its form.
 const smallUpload = 32 << 10
 
 // codecOf returns the package's codec, the client's, or the default for the package's size.

@@ -25,8 +25,9 @@ type Unresolved struct {
 	Began    time.Time
 	Why      string
 
-	// Digest is the MD5 of its plain form in hex, as in the upload. It is empty if it was erased, if
-	// the package was written back after a loss, or if a verdict has queued or abandoned its messages.
+	// Digest is the MD5 of its plain form in hex, as in the upload. It is empty if it was erased,
+	// if the package was written back after a loss, or if a verdict has queued or abandoned its
+	// messages.
 	Digest string
 }
 

@@ -558,7 +558,8 @@ func TestRun_keepsAPersonsPause(t *testing.T) {
 	require.Equal(t, outbox.Queued, b.state("order-1"))
 }
 
-// Thousands of invalid messages fill no claim's transaction, and keep none behind them from being sent.
+// Thousands of invalid messages fill no claim's transaction, and keep none behind them from being
+// sent.
 func TestRun_endsInvalidMessagesInSeveralClaims(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, sqliteIn(t.TempDir()), nil)

@@ -31,8 +31,8 @@ func TestVerify_mysql(t *testing.T) {
 	outboxtest.Verify(t, db, outbox.MySQL)
 }
 
-// Each statement of the dialect that an outbox's regular work and the conformance tests run, and each
-// of its migrations, is MySQL 8's, by Vitess's grammar of it.
+// Each statement of the dialect that an outbox's regular work and the conformance tests run, and
+// each of its migrations, is MySQL 8's, by Vitess's grammar of it.
 func TestMySQL_grammar(t *testing.T) {
 	needsLong(t)
 	t.Parallel()
