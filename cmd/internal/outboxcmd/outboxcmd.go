@@ -62,7 +62,7 @@ func newPauseCommand(db *database) *cobra.Command {
 
 A claim that is under way is still uploaded if it commits within 30 seconds. To
 be sure that nothing is being sent, wait 30 seconds, and then until
-smslink-outbox status shows no package that is being sent.`,
+smslink-outbox status shows 0 packages sending.`,
 	})
 }
 
