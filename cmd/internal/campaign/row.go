@@ -54,7 +54,7 @@ func (r *Row) clone() *Row {
 // Refusal says what is wrong with a row. It quotes nothing of the file except names of columns and
 // what Shown holds.
 type Refusal struct {
-	Column string // id, to, from, text or send_at; empty if it is about the row
+	Column string // such as send_at, or column C if it is ignored; empty if it is about the row
 	Cell   string // in a workbook, such as B17; empty otherwise
 	Shown  string // what stands there, as far as it may be shown; may be empty
 	Cause  error

@@ -102,13 +102,13 @@ func (j *Journal) own(gateway string) error {
 	kept, isOurs := strings.CutPrefix(j.Campaign(), mark)
 	identity, itsGateway, _ := strings.Cut(kept, of)
 	switch {
+	case j.Campaign() == "" && len(j.Runs()) > 0, j.Campaign() != "" && !isOurs:
+		return fmt.Errorf("%s belongs to another program; name another folder", j.dir)
 	case j.Campaign() == "" && gateway == "":
 		return nil
 	case j.Campaign() == "":
 		j.identity = rand.Text()[:16]
 		return j.SetCampaign(mark + j.identity + of + gateway)
-	case !isOurs:
-		return fmt.Errorf("%s belongs to another program; name another folder", j.dir)
 	case gateway != "" && gateway != itsGateway:
 		return fmt.Errorf("%s belongs to another gateway, to which its messages were sent; name another folder", j.dir)
 	}
@@ -186,8 +186,10 @@ func (j *Journal) Results(ctx context.Context, ids []int64) (map[int64]smslink.R
 }
 
 // Admit compares a row that can't be read twice with the one that is recorded under its id. It
-// returns the id to send it under: its own, or the one under which an earlier run has sent it. It
-// is an error if the row is not the one that was sent.
+// returns the id to send it under: its own, the one under which an earlier run has sent it or, if
+// another row of this run has its own, the one that this other row left free. It is an error if the
+// row is not the one that was sent. Without sameCampaign, it is also an error if the row is not the
+// one that is recorded.
 func (j *Journal) Admit(ctx context.Context, row *campaign.Row, sameCampaign bool) (id int64, err error) {
 	id, d := row.Message.ID, digestOf(row)
 	j.mu.Lock()
@@ -307,33 +309,46 @@ func (j *Journal) each(ctx context.Context, use func(r recorded, result smslink.
 // row may be sent in its place.
 func correctable(r smslink.Result) bool { return smslink.SafeToResend(r.Err()) }
 
-// EachRow calls use with the good rows of a campaign's files that the journal has, each with the id
-// that the journal knows it by. It is an error if the files can't be read twice, or if the journal
-// has none of the rows. If whole is set, it is also an error if the files lack a row that was sent.
+// EachRow calls use with the rows of a campaign's files that the journal has, each with the id that
+// the journal knows it by: good rows, and those that are bad only because their time has passed. It
+// is an error if the files can't be read twice, or if the journal has none of their rows. If whole
+// is set, it is also an error if the files lack a row that has a result or is in doubt, or have it
+// corrected.
 func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool, use func(*campaign.Row)) error {
 	if !c.Rereadable() {
 		return errors.New("name files, which can be read twice; write the rows of a pipe to a file first")
 	}
 	p := NewPlan(j, Options{SameCampaign: true})
-	if err := eachGood(ctx, c, p.Add); err != nil {
+	bad, err := eachGood(ctx, c, p.Add)
+	if err != nil {
 		return err
 	}
 	if err := p.match(ctx); err != nil {
 		return err
 	}
-	if len(p.ids) > 0 && len(p.changed) == len(p.ids) {
-		return errors.New("the FILEs are not those of the journal, which has none of their rows")
+	remedy := "name all FILEs of the campaign, with the flags that send had, such as --zone, --at and --text"
+	if bad > 0 {
+		remedy = campaign.Count(bad, "row is bad", "rows are bad") + "; " + remedy
 	}
+	if len(p.ids)+bad > 0 && len(p.changed) == len(p.ids) {
+		return fmt.Errorf("the journal has none of the rows of the FILEs; %s", remedy)
+	}
+	var gone []int64
 	for id := range p.sent {
 		if whole && !p.inUse[id] {
-			return errors.New("the FILEs lack rows that were sent; name all FILEs of the campaign")
+			gone = append(gone, id)
 		}
+	}
+	if len(gone) > 0 {
+		slices.Sort(gone)
+		return fmt.Errorf("the FILEs lack rows as they were sent, with the ids %s; %s; "+
+			"if failed rows were corrected, send them first with --same-campaign", firstIDs(gone), remedy)
 	}
 	for _, i := range p.changed {
 		p.ids[i] = -1
 	}
 	var grown error
-	err := eachGood(ctx, c, func(row *campaign.Row) {
+	_, err = eachGood(ctx, c, func(row *campaign.Row) {
 		id, _, err := p.Next(row)
 		switch {
 		case err != nil:
@@ -346,11 +361,15 @@ func (j *Journal) EachRow(ctx context.Context, c *campaign.Campaign, whole bool,
 	return cmp.Or(err, grown)
 }
 
-// eachGood calls use for every row that is good, or bad only because its time has passed.
-func eachGood(ctx context.Context, c *campaign.Campaign, use func(*campaign.Row)) error {
-	return c.Each(ctx, func(row *campaign.Row) {
+// eachGood calls use for every row that is good, or bad only because its time has passed. It
+// returns how many others there are.
+func eachGood(ctx context.Context, c *campaign.Campaign, use func(*campaign.Row)) (bad int, err error) {
+	err = c.Each(ctx, func(row *campaign.Row) {
 		if row.Bad == nil || errors.Is(row.Bad, campaign.ErrPast) {
 			use(row)
+		} else {
+			bad++
 		}
 	})
+	return bad, err
 }

@@ -15,12 +15,13 @@ import (
 
 	"github.com/go-smslink/smslink"
 	"github.com/go-smslink/smslink/cmd/internal/campaign"
+	"github.com/go-smslink/smslink/journal"
 )
 
 // sentJournal returns a journal in which the rows of a file with these lines were accepted.
 func sentJournal(t *testing.T, dir, lines string) *Journal {
 	t.Helper()
-	j, err := Open(dir, "")
+	j, err := Open(dir, SandboxGateway)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = j.Close() })
 	p := NewPlan(j, Options{})
@@ -104,6 +105,25 @@ func TestName(t *testing.T) {
 	require.False(t, ok, "a journal of no send has no name")
 }
 
+// A program need not name its campaign.
+func TestOpen_journalOfAnotherProgram(t *testing.T) {
+	dir := t.TempDir()
+	file, err := journal.Open(filepath.Join(dir, "journal"))
+	require.NoError(t, err)
+	require.NoError(t, file.Intend(t.Context(), []int64{1}))
+	require.NoError(t, file.Close())
+	before, err := os.ReadFile(filepath.Join(dir, "journal"))
+	require.NoError(t, err)
+	for _, gateway := range []string{SandboxGateway, ""} {
+		_, err := Open(dir, gateway)
+		require.ErrorContains(t, err, "belongs to another program")
+	}
+	after, err := os.ReadFile(filepath.Join(dir, "journal"))
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	require.NoFileExists(t, filepath.Join(dir, "rows"))
+}
+
 // Rows that were sent and can't be read are never cut off: they could be examined.
 func TestOpen_damagedRows(t *testing.T) {
 	dir := t.TempDir()
@@ -119,7 +139,7 @@ func TestOpen_damagedRows(t *testing.T) {
 	}
 	for at := len(rowsHeader); at < len(whole); at++ {
 		require.NoError(t, os.WriteFile(name, damage(at), 0o600))
-		_, err := Open(dir, "")
+		_, err := Open(dir, SandboxGateway)
 		require.ErrorContains(t, err, "rows is damaged", at)
 		left, err := os.ReadFile(name)
 		require.NoError(t, err)
@@ -128,11 +148,11 @@ func TestOpen_damagedRows(t *testing.T) {
 
 	for size := range whole { // 0 as if it was deleted
 		require.NoError(t, os.WriteFile(name, whole[:size], 0o600))
-		_, err := Open(dir, "")
+		_, err := Open(dir, SandboxGateway)
 		require.ErrorContains(t, err, "rows is damaged", size)
 	}
 	require.NoError(t, os.Remove(name))
-	_, err = Open(dir, "")
+	_, err = Open(dir, SandboxGateway)
 	require.ErrorContains(t, err, "rows is damaged")
 
 	// A crash leaves a part of rows that were not sent. It is cut off before the next rows are
@@ -141,11 +161,11 @@ func TestOpen_damagedRows(t *testing.T) {
 	torn = append(torn, make([]byte, 12+recordSize)...)
 	torn = binary.BigEndian.AppendUint64(torn, 6)
 	require.NoError(t, os.WriteFile(name, torn, 0o600))
-	j, err := Open(dir, "")
+	j, err := Open(dir, SandboxGateway)
 	require.NoError(t, err)
 	require.NoError(t, j.rows.add([]recorded{{5, 50}}))
 	require.NoError(t, j.Close())
-	j, err = Open(dir, "")
+	j, err = Open(dir, SandboxGateway)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, j.Close()) }()
 	require.Len(t, j.rows.recorded, 4)
@@ -162,7 +182,7 @@ func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
 			return &campaign.Row{Message: smslink.Message{ID: int64(id), To: "0712345678"}, Text: text}
 		}
 		dir := t.TempDir()
-		j, err := Open(dir, "")
+		j, err := Open(dir, SandboxGateway)
 		require.NoError(t, err)
 		sentAs, sent := map[int64]string{}, map[string]int{}
 		var results []smslink.Result
@@ -182,7 +202,7 @@ func TestAdmit_sameCampaignWhateverMoves(t *testing.T) {
 		require.NoError(t, j.Record(t.Context(), results, nil))
 		require.NoError(t, j.Close())
 
-		j, err = Open(dir, "")
+		j, err = Open(dir, SandboxGateway)
 		require.NoError(t, err)
 		used, admitted, isNew := map[int64]bool{}, map[string]int{}, map[string]int{}
 		for _, id := range random.Perm(10)[:1+random.IntN(9)] {

@@ -329,15 +329,20 @@ func (p *Plan) number() error {
 		p.inUse[p.ids[i]] = true
 	}
 	if len(gone) > 0 {
-		var list []string
-		for _, id := range gone[:min(len(gone), shownPlaces)] {
-			list = append(list, strconv.FormatInt(id, 10))
-		}
 		return fmt.Errorf("the rows with id %s are not those that were sent, which are gone; "+
 			"put them back as they were, and add new messages as rows with new ids "+
-			"at the end", firstOf(list, len(gone)))
+			"at the end", firstIDs(gone))
 	}
 	return nil
+}
+
+// firstIDs lists the first ids, and says how many more there are.
+func firstIDs(ids []int64) string {
+	var list []string
+	for _, id := range ids[:min(len(ids), shownPlaces)] {
+		list = append(list, strconv.FormatInt(id, 10))
+	}
+	return firstOf(list, len(ids))
 }
 
 // newID returns an id that no row has, above all others if there is one.

@@ -42,8 +42,9 @@ journal keeps your name and reason.
 --from-report FILE finds out which messages were sent. FILE is one of
   - the account's own report, as CSV or a workbook. A message was sent if its
     receiver and text are in the report as often as in the campaign's FILEs,
-    which you must name, too. Export only the period since the messages came to
-    be in doubt, which journal show names;
+    which you must name, too, with the flags that send had, such as --zone, --at
+    and --text. Export only the period since the messages came to be in doubt,
+    which journal show names;
   - the output of smslink reports, for the messages whose row it has;
   - the results file, as CSV, of a run whose journal could not be written.
 In the last two, only messages that were sent with this journal count, and only

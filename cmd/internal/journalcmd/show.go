@@ -25,7 +25,8 @@ func newShowCommand(c cli.Console) *cobra.Command {
 		Short: "Show the runs, what is in doubt, and what was resolved",
 		Long: `Show each run of a journal, what is in doubt and since when, and what was
 resolved, by whom and why. With the campaign's FILEs it also shows the row of
-each message in doubt.
+each message in doubt. Give the flags that send had for the FILEs, such as
+--zone, --at and --text.
 
 With --blacklist and the FILEs it asks SMSLink whether the number of each
 message with status 4 is on the account's blacklist. If it is not, the status
@@ -81,7 +82,7 @@ func (s *showOptions) show(ctx context.Context, c cli.Console, j *campaignjourna
 	for i, group := range grouped(j.InDoubt(), len(doubts) > 0) {
 		at := doubts[group.first]
 		if at == "" && len(s.names) > 0 {
-			at = "in none of the FILEs"
+			at = "in no good row of the FILEs"
 		}
 		if at != "" {
 			at = "\t" + at
